@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import bare_loop
 import numpy as np
 
-from fedcli import build, config, engine
+from fedcli import assembly, build, config, engine
 from fedcli.cli.output import quiet_imports
 from fedcli.clients.batches import BatchPlan, draw_batches
 from fedcli.core.seeds import generator
@@ -75,7 +75,7 @@ def prepare(model: str, num_clients: int, pool: ThreadPoolExecutor) -> tuple[Con
         learning_rate=bare_loop.LEARNING_RATE,
         batch_size=bare_loop.BATCH_SIZES[model],
     )
-    parts, state = build.assemble(build.plan(config.loads(text).experiment))
+    parts, state = assembly.assemble(build.plan(config.loads(text).experiment))
     # The first clients of the federation are the whole cohort, so that fewer clients still hold 600 images each.
     everyone = parts.cohort._replace(sample=lambda _rng, _population: np.arange(num_clients))
     program = bare_loop.program_for(model)

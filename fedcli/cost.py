@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.build import Plan, assemble, located, plan
+from fedcli.assembly import assemble
+from fedcli.build import Plan, plan
 from fedcli.config import Config
+from fedcli.making import located
 
 _BYTES = 4  # a float32
 

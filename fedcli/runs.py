@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import build, config, engine, evaluation, pipeline, store
+from fedcli import assembly, build, config, engine, evaluation, making, pipeline, store
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import RoundState
@@ -71,9 +71,9 @@ def start_run(
     experiment = source.experiment
     folder = folder or default_folder(experiment.name)
     store.refuse_existing(folder)
-    with build.located(source):
+    with making.located(source):
         plan = build.plan(experiment)
-        parts, state = build.assemble(plan)
+        parts, state = assembly.assemble(plan)
     with _closing(parts):
         environment = describe_environment(parts)
         store.create_run(folder, config=config.dump(experiment), environment=environment)
@@ -129,9 +129,9 @@ def default_folder(name: str) -> Path:
 
 def _rebuild(folder: Path) -> tuple[build.Plan, Parts, RoundState]:
     source = config.load(store.read_config(folder))
-    with build.located(source):
+    with making.located(source):
         plan = build.plan(_without_its_source(source.experiment, folder))
-        return plan, *build.assemble(plan)
+        return plan, *assembly.assemble(plan)
 
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:

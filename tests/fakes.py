@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.build import initial_state
+from fedcli.assembly import initial_state
 from fedcli.cohorts import full
 from fedcli.core.privacy import GaussianEvent
 from fedcli.core.types import ClientData, ClientUpdate, ModelLayout

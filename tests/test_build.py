@@ -5,7 +5,7 @@ import pytest
 import tiny
 import user_parts
 
-from fedcli import build, engine
+from fedcli import assembly, build, engine, making
 from fedcli.clients.batches import BatchPlan
 from fedcli.config import ConfigErrors
 from fedcli.core.vectors import unflatten
@@ -59,7 +59,7 @@ def test_a_cohort_larger_than_the_population_is_refused_with_its_place():
 def test_a_place_in_the_file_is_that_of_the_value():
     text = tiny.YAML.replace("clients: 4", "clients: 61")
     source = tiny.source(text=text)
-    with pytest.raises(ConfigErrors) as caught, build.located(source):
+    with pytest.raises(ConfigErrors) as caught, making.located(source):
         build.plan(source.experiment)
     assert str(caught.value).startswith("tiny.yaml:7:")
     assert "data.partition.clients = 61" in str(caught.value)
@@ -123,8 +123,8 @@ def test_a_model_whose_output_does_not_fit_is_refused():
     # The model takes the number of outputs for granted that the data gives; a lambda cannot be named in YAML.
     made = tiny.plan()
     wrong = made.architecture._replace(build=lambda shape, _outputs: user_parts.tiny(shape, 7))
-    with pytest.raises(ConfigErrors, match=r"returns values of shape \[7\]"), build.located(tiny.source()):
-        build.assemble(made.__class__(**{**vars(made), "architecture": wrong}))
+    with pytest.raises(ConfigErrors, match=r"returns values of shape \[7\]"), making.located(tiny.source()):
+        assembly.assemble(made.__class__(**{**vars(made), "architecture": wrong}))
 
 
 @pytest.mark.parametrize("non_trainable", ["local", "frozen"])
@@ -217,7 +217,7 @@ def test_two_classes_with_one_output(end):
 def test_regression_learns_whatever_the_shape_of_its_targets(targets):
     text = tiny.YAML.replace("user_parts:blobs", "user_parts:line")
     source = tiny.source(f"data.targets={targets}", "client.epochs=20", text=text)
-    parts, state = build.assemble(build.plan(source.experiment))
+    parts, state = assembly.assemble(build.plan(source.experiment))
     before = run(parts, state)[1]["test/loss"]
     after = run(parts, state, rounds=6)[1]
     parts.executor.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedcli import build, config, engine, store
+from fedcli import assembly, build, config, engine, store
 from fedcli.cost import cost
 from fedcli.strategies import STRATEGIES
 from fedcli.templates import templates
@@ -63,7 +63,7 @@ def test_its_cost_is_told_without_training(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_runs_for_two_rounds(path, tmp_path):
     loaded = load(path, *small(path))
-    parts, state = build.assemble(build.plan(loaded.experiment))
+    parts, state = assembly.assemble(build.plan(loaded.experiment))
     store.create_run(tmp_path / "run", config=config.dump(loaded.experiment), environment={})
     run = store.RunStore(tmp_path / "run", parts.layout, every=1)
     try:

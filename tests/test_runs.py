@@ -9,7 +9,7 @@ import pytest
 import tiny
 import user_parts
 
-from fedcli import build, config, runs, store
+from fedcli import assembly, build, config, runs, store
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError, RunInterrupted
 
@@ -165,7 +165,7 @@ def test_evaluation_writes_nothing_and_needs_no_lock(finished):
 
 def build_layout(finished):
     source = config.load(finished.folder / "config.yaml")
-    parts, _ = build.assemble(build.plan(source.experiment))
+    parts, _ = assembly.assemble(build.plan(source.experiment))
     parts.executor.close()
     return parts.layout
 

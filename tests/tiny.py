@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import replace
 
-from fedcli import build, config
+from fedcli import assembly, build, config, making
 from fedcli.config import Config
 
 YAML = """
@@ -44,7 +44,7 @@ def source(*overrides: str, text: str = YAML) -> Config:
 def plan(*overrides: str):
     """Its plan, with errors placed as `fedcli run` places them."""
     made = source(*overrides)
-    with build.located(made):
+    with making.located(made):
         return build.plan(made.experiment)
 
 
@@ -52,8 +52,8 @@ def plan(*overrides: str):
 def assembled(*overrides: str):
     """Its parts and first state; the executor is closed at the end."""
     made = source(*overrides)
-    with build.located(made):
-        parts, state = build.assemble(build.plan(made.experiment))
+    with making.located(made):
+        parts, state = assembly.assemble(build.plan(made.experiment))
     try:
         yield parts, state
     finally:

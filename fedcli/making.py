@@ -1,0 +1,61 @@
+"""From a part's name and parameters to the part, and its errors to their place in the file."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fedcli.config import Config, Part, installed, resolve
+from fedcli.core.errors import ConfigError
+
+
+@contextmanager
+def located(source: Config) -> Iterator[None]:
+    """Give a `ConfigError` raised inside the place of its key in the file."""
+    try:
+        yield
+    except ConfigError as error:
+        raise source.locate(error) from error
+
+
+@contextmanager
+def placed(prefix: str) -> Iterator[None]:
+    """Put the key of a `ConfigError` raised inside below `prefix`."""
+    try:
+        yield
+    except ConfigError as error:
+        raise error.under(prefix) from error
+
+
+def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | None = None) -> Any:
+    """The part that a section's factory returns.
+
+    Args:
+        section: the registry that knows its name.
+        part: its name and parameters.
+        supplied: what fedcli gives the factory before its parameters.
+        key: the key that errors name; the section by default.
+        kind: what a user's factory must return.
+
+    Raises:
+        ConfigError: if there is no such factory, it refuses its parameters, or returns something else.
+    """
+    with placed(key or section):
+        made = call(resolve(installed(section), part.name), supplied, part.parameters)
+        if kind is not None and not isinstance(made, kind):
+            raise ConfigError(
+                f"the factory returned a {type(made).__name__}; a {kind.__module__}.{kind.__name__} is expected.",
+                key="name",
+            )
+        return made
+
+
+def call(factory: Callable[..., Any], supplied: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+    """Call a factory with as many of the supplied values as it takes: a user's may need fewer."""
+    kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        supplied = supplied[: sum(kind in positional for kind in kinds)]
+    return factory(*supplied, **parameters)
