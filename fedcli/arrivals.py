@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from fedcli.core.metrics import prefixed, weighted_mean
 from fedcli.core.sums import BlockSum
-from fedcli.core.types import ClientUpdate, Outcome, Rejection, RoundContext, RoundState, Tree
+from fedcli.core.types import Absence, ClientUpdate, Outcome, Rejection, RoundContext, RoundState, Tree
+from fedcli.participation import Turn, Turnout
 from fedcli.parts import Parts
 
 Row = dict[str, Any]
@@ -25,10 +26,10 @@ class Arrivals:
     """Admits or rejects each outcome of a round while it streams by, and keeps what outlives it."""
 
     def __init__(
-        self, parts: Parts, state: RoundState, context: RoundContext, planned: int, watch: Watch
+        self, parts: Parts, state: RoundState, context: RoundContext, present: Turnout, watch: Watch
     ) -> None:
         self._parts, self._state, self._context = parts, state, context
-        self._planned, self._watch = planned, watch
+        self._turns, self._watch = present.turns, watch
         self._statistics = BlockSum(state.statistics.size)
         self._weight = 0.0
         self.num_accepted = 0
@@ -37,11 +38,13 @@ class Arrivals:
 
     def accepted(self, outcomes: Iterable[Outcome]) -> Iterator[ClientUpdate]:
         """The updates that may enter the aggregate; the others are recorded with the reason."""
-        self._watch(0, self._planned)
+        planned = len(self._turns)
+        self._watch(0, planned)
+        turns = {turn.client: turn for turn in self._turns}
         for done, outcome in enumerate(outcomes, start=1):
             refused = self._refusal(outcome)
-            self.rows.append(_client_row(self._context.round, outcome, refused))
-            self._watch(done, self._planned)
+            self.rows.append(self._row(outcome, turns[outcome.client], refused))
+            self._watch(done, planned)
             if refused is None and isinstance(outcome, ClientUpdate):
                 self._keep(outcome)
                 yield outcome
@@ -57,26 +60,47 @@ class Arrivals:
         means = weighted_mean(
             [{name: row[name] for name in names} for row in accepted], [row["examples"] for row in accepted]
         )
-        extras = self._parts.strategy.server.broadcast(self._state.server).values()
-        down = self._state.weights.nbytes + self._state.statistics.nbytes + sum(v.nbytes for v in extras)
+        absent = sum(turn.absence is not None for turn in self._turns)
         return {
             **means,
-            "clients/planned": self._planned,
+            "clients/planned": len(self._turns),
             "clients/finished": len(accepted),
-            "clients/rejected": len(self.rows) - len(accepted),
+            "clients/rejected": len(self.rows) - len(accepted) - absent,
+            **({"clients/absent": absent} if self._parts.is_uneven else {}),
+            **self._staleness(),
             "examples": sum(row["examples"] for row in accepted),
             "bytes_up": sum(row.get("bytes_up", 0) for row in self.rows),
-            "bytes_down": down * self._planned,
+            "bytes_down": self._parts.planned_bytes_down * len(self._turns),
         }
 
+    def _staleness(self) -> Row:
+        if self._parts.strategy.buffer is None:
+            return {}
+        values = [turn.staleness for turn in self._turns if turn.absence is None]
+        return {"staleness/mean": sum(values) / max(len(values), 1), "staleness/max": max(values, default=0)}
+
     def _refusal(self, outcome: Outcome) -> str | None:
-        if isinstance(outcome, Rejection):
+        if isinstance(outcome, Rejection | Absence):
             return outcome.reason
         for transform in self._parts.strategy.transforms:
             reason = transform.admit(outcome, self._state.transforms[transform.name], self._context)
             if reason is not None:
                 return reason
         return None
+
+    def _row(self, outcome: Outcome, turn: Turn, refused: str | None) -> Row:
+        row: Row = {"round": self._context.round, "client": outcome.client}
+        if isinstance(outcome, ClientUpdate):
+            row |= {"examples": outcome.num_examples, "weight": outcome.weight}
+            row |= prefixed("train", outcome.metrics)
+            row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
+        if turn.steps is not None:
+            row["steps"] = turn.steps
+        if turn.seconds is not None:
+            row["simulated_seconds"] = turn.seconds
+        if self._parts.strategy.buffer is not None:
+            row["staleness"] = turn.staleness
+        return row if refused is None else row | {"reason": refused}
 
     def _keep(self, update: ClientUpdate) -> None:
         self.num_accepted += 1
@@ -85,15 +109,3 @@ class Arrivals:
             self._weight += update.weight
         if update.state:
             self.states[update.client] = update.state
-
-
-def _client_row(round: int, outcome: Outcome, refused: str | None) -> Row:
-    row: Row = {"round": round, "client": outcome.client}
-    if isinstance(outcome, ClientUpdate):
-        row |= {
-            "examples": outcome.num_examples,
-            "weight": outcome.weight,
-            **prefixed("train", outcome.metrics),
-        }
-        row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
-    return row if refused is None else row | {"reason": refused}

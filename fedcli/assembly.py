@@ -18,7 +18,7 @@ from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy
 from fedcli.core.vectors import gather
 from fedcli.making import make, placed
 from fedcli.models.network import Vectors, build_network
-from fedcli.parts import EvaluationSettings, Parts
+from fedcli.parts import EvaluationSettings, Participation, Parts
 
 
 def assemble(plan: Plan) -> tuple[Parts, RoundState]:
@@ -89,9 +89,13 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
             {name: higher_is_better(name) for name in plan.task.names},
         ),
         layout=layout,
+        batches=plan.batches,
+        sends_statistics=experiment.model.non_trainable == "federated",
         reproducible_noise=experiment.privacy.reproducible_noise,
         accountant=plan.accountant,
         callbacks=_callbacks(experiment),
+        devices=plan.devices,
+        participation=_participation(plan),
     )
     return parts, initial_state(plan.strategy, vectors)
 
@@ -106,6 +110,16 @@ def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
         server=strategy.server.init(weights),
         aggregator=strategy.aggregator.init(size),
         transforms={transform.name: transform.init(size) for transform in strategy.transforms},
+    )
+
+
+def _participation(plan: Plan) -> Participation:
+    settings = plan.experiment.participation
+    keeps = (
+        plan.strategy.keeps_partial_work if settings.partial_work is None else settings.partial_work == "keep"
+    )
+    return Participation(
+        settings.dropout, settings.stragglers, settings.deadline, settings.wait_for, keeps_partial_work=keeps
     )
 
 

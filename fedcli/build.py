@@ -17,6 +17,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, Transform
 from fedcli.data import Dataset, Federation, federate
+from fedcli.devices import Devices
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for
@@ -36,6 +37,7 @@ class Plan:
     schedule: Schedule
     batches: BatchPlan
     accountant: Accountant | None
+    devices: Devices | None = None
 
     @property
     def model_outputs(self) -> int:
@@ -78,6 +80,7 @@ def plan(experiment: Experiment) -> Plan:
         make("client.schedule", client.schedule),
         _batches(client, one_pass=strategy.trainer.one_pass),
         accountant_for(event, sampling) if event else None,
+        None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
     )
     make("client.optimizer", client.optimizer)
     _check_early_stop(experiment, made.task)

@@ -34,13 +34,19 @@ def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra
         **unflatten(state.personal, layout.personal),
     }
     clients = {str(client): tree for client, tree in sorted(state.clients.items())}
-    parts = {"server": state.server, "aggregator": state.aggregator, "transforms": state.transforms}
+    parts = {
+        "server": state.server,
+        "aggregator": state.aggregator,
+        "transforms": state.transforms,
+        "underway": state.underway,
+    }
     _save(folder / WEIGHTS, weights)
     _save(folder / STATE, trees.to_table({**parts, "clients": clients}))
     manifest = {
         "format": FORMAT,
         "round": state.round,
         "releases": state.releases,
+        "seconds": state.seconds,
         **extra,
         "sha256": {name: durable.sha256(folder / name) for name in (WEIGHTS, STATE)},
     }
@@ -71,6 +77,8 @@ def read_checkpoint(folder: Path, layout: ModelLayout) -> RoundState:
         transforms=tree["transforms"],
         clients={int(client): state for client, state in tree["clients"].items()},
         releases=manifest["releases"],
+        seconds=manifest["seconds"],
+        underway=tree["underway"],
     )
 
 

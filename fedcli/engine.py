@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fedcli import evaluation
+from fedcli import buffering, evaluation
 from fedcli.arrivals import Arrivals, Row, Watch
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import (
+    Absence,
     Aggregate,
     Assignment,
     Broadcast,
@@ -25,6 +26,7 @@ from fedcli.core.types import (
     RoundState,
     Tree,
 )
+from fedcli.participation import Turn, Turnout, turnout
 from fedcli.parts import Parts
 
 
@@ -96,7 +98,7 @@ def next_round(
 def run_round(
     parts: Parts, state: RoundState, charge: Callable[[int], None], watch: Watch
 ) -> tuple[RoundState, Row, list[Row]]:
-    """One round: cohort, local training, arrival, aggregate, server half, server step, evaluation.
+    """One round: cohort, turnout, local training, arrival, aggregate, server half, server step, evaluation.
 
     Args:
         parts: the experiment.
@@ -109,11 +111,13 @@ def run_round(
     """
     clock = Clock()
     context = RoundContext(parts.seed, state.round + 1, parts.reproducible_noise)
-    cohort = sample_cohort(parts, context.round)
-    arrivals = Arrivals(parts, state, context, len(cohort), watch)
+    present = attend(parts, state, context.round)
+    arrivals = Arrivals(parts, state, context, present, watch)
     with clock.span("total"):
         with clock.span("aggregate"):
-            outcomes = clock.waiting("train", train_cohort(parts, state, context, cohort), inside="aggregate")
+            outcomes = clock.waiting(
+                "train", train_cohort(parts, state, context, present), inside="aggregate"
+            )
             aggregate, aggregator = parts.strategy.aggregator.aggregate(
                 arrivals.accepted(outcomes), parts.payload_size, state.aggregator
             )
@@ -128,6 +132,8 @@ def run_round(
             transforms=transforms,
             clients={**state.clients, **arrivals.states},
             releases=state.releases + (parts.strategy.privacy is not None),
+            seconds=state.seconds + (present.seconds or 0.0),
+            underway=present.underway,
         )
         with clock.span("evaluate"):
             figures = evaluation.evaluate(parts, after) if _is_evaluated(parts, after) else {}
@@ -135,11 +141,19 @@ def run_round(
         "round": after.round,
         **figures,
         **arrivals.summary(),
+        **_simulated(present, after),
         **_epsilon(parts, after),
         **({} if moved is not state else {"note": "no valid update: model unchanged"}),
         **clock.seconds(),
     }
     return after, record, arrivals.rows
+
+
+def attend(parts: Parts, state: RoundState, round: int) -> Turnout:
+    """Who takes part in a round, and what becomes of everyone on the way."""
+    if parts.strategy.buffer is not None:
+        return buffering.flush(parts, state, round)
+    return turnout(parts, round, sample_cohort(parts, round))
 
 
 def sample_cohort(parts: Parts, round: int) -> list[int]:
@@ -155,21 +169,32 @@ def sample_cohort(parts: Parts, round: int) -> list[int]:
 
 
 def train_cohort(
-    parts: Parts, state: RoundState, context: RoundContext, cohort: Sequence[int]
+    parts: Parts, state: RoundState, context: RoundContext, present: Turnout
 ) -> Iterator[Outcome]:
-    """Every client's outcome, lazily and in cohort order: local training, then the transforms' client halves."""
-    factor = parts.schedule(context.round, parts.rounds)
+    """Every client's outcome, lazily and in order: local training, then the transforms' client halves."""
+    models = {turn.model: turn for turn in present.turns if turn.absence is None}
+    starts = {model: broadcast_to(parts, state, turn) for model, turn in models.items()}
+    return parts.executor.map(partial(_client_side, parts, state, context, starts), present.turns)
+
+
+def broadcast_to(parts: Parts, state: RoundState, turn: Turn) -> Any:
+    """What a client trains from, brought to the device: the model that it received, and the server's extras."""
+    weights, statistics = buffering.model_of(state, turn)
+    factor = parts.schedule(turn.model + 1, parts.rounds)
     extras = parts.strategy.server.broadcast(state.server)
-    start = parts.runtime.prepare(Broadcast(context.round, state.weights, state.statistics, factor, extras))
-    assignments = (Assignment(client, state.clients.get(client, {})) for client in cohort)
-    return parts.executor.map(partial(_client_side, parts, state, context, start), assignments)
+    return parts.runtime.prepare(Broadcast(turn.model + 1, weights, statistics, factor, extras))
 
 
 def _client_side(
-    parts: Parts, state: RoundState, context: RoundContext, start: Any, assignment: Assignment
+    parts: Parts, state: RoundState, context: RoundContext, starts: Mapping[int, Any], turn: Turn
 ) -> Outcome:
+    if turn.absence is not None:
+        return Absence(turn.client, turn.absence)
+    assignment = Assignment(turn.client, state.clients.get(turn.client, {}), turn.steps)
     try:
-        update = parts.runtime.train(start, assignment)
+        update = parts.runtime.train(starts[turn.model], assignment)
+        if parts.strategy.buffer is not None:
+            update = replace(update, weight=update.weight * parts.strategy.buffer.discount(turn.staleness))
         # What the client kept for other parts than its trainer stays until they change it.
         update = replace(update, state={**assignment.state, **update.state})
         for transform in parts.strategy.transforms:
@@ -227,6 +252,12 @@ def _nothing_left(parts: Parts, state: RoundState) -> str | None:
 
 def _is_evaluated(parts: Parts, state: RoundState) -> bool:
     return state.round % parts.evaluation.every == 0 or _nothing_left(parts, state) is not None
+
+
+def _simulated(present: Turnout, after: RoundState) -> Row:
+    if present.seconds is None:
+        return {}
+    return {"simulated/round_seconds": present.seconds, "simulated/seconds": after.seconds}
 
 
 def _epsilon(parts: Parts, state: RoundState) -> Row:

@@ -7,10 +7,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fedcli.callbacks import Callback
+from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.core.types import ClientRuntime, Cohort, Executor, ModelLayout, Strategy
 from fedcli.data import Federation
+from fedcli.devices import Devices
 from fedcli.privacy import Accountant
+
+
+class Participation(NamedTuple):
+    """What becomes of a cohort between its draw and the server's desk.
+
+    Args:
+        dropout: probability that a client of the cohort sends nothing.
+        stragglers: share of the cohort that can do only a part of its work.
+        deadline: simulated seconds after which the server waits no longer.
+        wait_for: updates after which the server waits no longer.
+        keeps_partial_work: whether unfinished work is used.
+    """
+
+    dropout: float = 0.0
+    stragglers: float = 0.0
+    deadline: float | None = None
+    wait_for: int | None = None
+    keeps_partial_work: bool = False
 
 
 class EvaluationSettings(NamedTuple):
@@ -36,8 +56,11 @@ class Parts:
     Args:
         seed: root of all reproducible randomness.
         rounds: planned number of rounds.
+        batches: how long a client trains in a round.
+        sends_statistics: whether clients send their non-trainable weights.
         reproducible_noise: draw what protects people from the seed as well.
         accountant: of a run with a privacy event.
+        devices: the simulated clock's, where there is one.
     """
 
     seed: int
@@ -50,9 +73,13 @@ class Parts:
     schedule: Schedule
     evaluation: EvaluationSettings
     layout: ModelLayout
+    batches: BatchPlan
+    sends_statistics: bool
     reproducible_noise: bool
     accountant: Accountant | None
     callbacks: Sequence[Callback]
+    participation: Participation
+    devices: Devices | None = None
 
     @property
     def num_clients(self) -> int:
@@ -63,6 +90,25 @@ class Parts:
     def payload_size(self) -> int:
         """Length of one client's payload."""
         return self.strategy.trainer.payload_size(self.layout.trainable.size)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether some clients of a cohort may not come through."""
+        return self.devices is not None or self.participation.dropout > 0 or self.participation.stragglers > 0
+
+    @property
+    def planned_bytes_up(self) -> int:
+        """Bytes that one client sends in a round."""
+        sizes = [t.coded_bytes(self.payload_size) for t in self.strategy.transforms if t.coded_bytes]
+        statistics = self.layout.statistics.size if self.sends_statistics else 0
+        return (sizes[-1] if sizes else 4 * self.payload_size) + 4 * statistics
+
+    @property
+    def planned_bytes_down(self) -> int:
+        """Bytes that one client receives in a round."""
+        vectors = 1 + len(self.strategy.trainer.receives)
+        statistics = self.layout.statistics.size if self.sends_statistics else 0
+        return 4 * (vectors * self.layout.trainable.size + statistics)
 
     @property
     def planned_weight(self) -> float | None:

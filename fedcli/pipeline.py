@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import GaussianEvent
-from fedcli.core.types import Cohort, Strategy
+from fedcli.core.types import Buffer, Cohort, Strategy
 
 
 def privacy_event(strategy: Strategy) -> GaussianEvent | None:
@@ -23,6 +23,7 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_local_algorithm(strategy, experiment)
     _check_robust_cohort(strategy, cohort.expected_size(num_clients))
     _check_compression(strategy, experiment)
+    _check_participation(strategy, cohort, experiment, num_clients)
     _check_accounting(strategy)
     if privacy_event(strategy) is None:
         return
@@ -126,6 +127,59 @@ def _check_robust_cohort(strategy: Strategy, planned: float) -> None:
         key="cohort",
         hint=f"Use a cohort of at least {needed}, better a few more: below it one lost client voids the round.",
     )
+
+
+def _check_participation(
+    strategy: Strategy, cohort: Cohort, experiment: Experiment, num_clients: int
+) -> None:
+    settings, planned = experiment.participation, cohort.expected_size(num_clients)
+    timed = [name for name in ("deadline", "wait_for") if getattr(settings, name) is not None]
+    if experiment.devices is None and (timed or strategy.buffer):
+        what = f"participation.{timed[0]}" if timed else f"the strategy {strategy.name}"
+        raise ConfigError(
+            f"{what} needs a simulated clock, which says how long each client takes.",
+            key="devices",
+            hint="Add for example devices: {name: lognormal}.",
+        )
+    if settings.wait_for is not None and settings.wait_for > planned:
+        raise ConfigError(
+            f"the server would wait for {settings.wait_for} updates of a cohort of {planned:g}.",
+            key="participation.wait_for",
+            hint="Over-selection draws a larger cohort than it waits for.",
+        )
+    if settings.wait_for is not None and privacy_event(strategy) is not None:
+        raise ConfigError(
+            "the first updates of a cohort are not a random sample of the clients, which the accounting relies on.",
+            key="participation.wait_for",
+            hint="Leave wait_for out; a deadline, which looks at each client by itself, may stay.",
+        )
+    if strategy.buffer is not None:
+        _check_buffer(strategy, strategy.buffer, cohort, experiment, planned)
+
+
+def _check_buffer(
+    strategy: Strategy, buffer: Buffer, cohort: Cohort, experiment: Experiment, planned: float
+) -> None:
+    settings = experiment.participation
+    if cohort.name not in ("uniform", "full"):
+        raise ConfigError(
+            f"{strategy.name} keeps a fixed number of clients at work; the cohort {cohort.name} has no fixed size.",
+            key="cohort",
+            hint="Use cohort: {name: uniform, size: ...}.",
+        )
+    if buffer.size > planned:
+        raise ConfigError(
+            f"a buffer of {buffer.size} updates needs at least as many clients at work; the cohort has {planned:g}.",
+            key="strategy.buffer_size",
+            hint=f"Use a buffer_size of at most {planned:g}, or a larger cohort.",
+        )
+    for name in ("stragglers", "deadline", "wait_for"):
+        if getattr(settings, name):
+            raise ConfigError(
+                f"{strategy.name} waits for its buffer and for nothing else, and lets everyone finish.",
+                key=f"participation.{name}",
+                hint=f"Leave participation.{name} out.",
+            )
 
 
 def _check_payloads(strategy: Strategy) -> None:

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.assembly import initial_state
+from fedcli.clients.batches import BatchPlan
 from fedcli.cohorts import full
 from fedcli.core.privacy import GaussianEvent
 from fedcli.core.types import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
+from fedcli.devices import lognormal
 from fedcli.models.network import Vectors
-from fedcli.parts import EvaluationSettings, Parts
+from fedcli.parts import EvaluationSettings, Participation, Parts
 from fedcli.privacy import Accountant
 from fedcli.transforms import arrival
 
@@ -169,9 +171,13 @@ def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, *
         schedule=lambda _round, _rounds: 1.0,
         evaluation=EvaluationSettings(1, False, 3, {"loss": False}),
         layout=layout,
+        batches=BatchPlan(4, 1, None),
+        sends_statistics=num_statistics > 0,
         reproducible_noise=False,
         accountant=counting_accountant() if strategy.privacy else None,
         callbacks=[],
+        participation=Participation(),
+        devices=lognormal() if strategy.buffer else None,
     )
     zeros = Vectors(*(np.zeros(size, np.float32) for size in (SIZE, num_statistics, 0, 0)))
     return replace(parts, **changes), initial_state(strategy, zeros)

@@ -7,6 +7,7 @@ from fakes import LinearFederation, LinearRuntime, linear_parts
 from fedcli.arrivals import Arrivals
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.types import Assignment, Broadcast, Rejection, RoundContext
+from fedcli.participation import Turn, Turnout
 from fedcli.strategies import STRATEGIES
 
 
@@ -19,7 +20,8 @@ def desk(outcomes_of, *, name="weighted", statistics=None, watch=lambda _done, _
     )
     start = Broadcast(4, state.weights, state.statistics, 1.0)
     updates = [runtime.train(start, Assignment(k, {})) for k in range(num_clients)]
-    arrivals = Arrivals(parts, state, RoundContext(7, 4, False), num_clients, watch)
+    present = Turnout([Turn(k, 3) for k in range(num_clients)])
+    arrivals = Arrivals(parts, state, RoundContext(7, 4, False), present, watch)
     return arrivals, outcomes_of(updates)
 
 

@@ -408,8 +408,9 @@ def test_neighbouring_federations_differ_by_at_most_the_clip_norm(payloads, repl
         chosen = poisson(rate=1.0)._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
         parts, state = private(clip_norm=clip_norm, federation=federation, runtime=runtime, cohort=chosen)
         context = RoundContext(parts.seed, 1, False)
-        arrivals = Arrivals(parts, state, context, len(cohort), lambda _done, _planned: None)
-        outcomes = engine.train_cohort(parts, state, context, cohort)
+        present = engine.attend(parts, state, 1)
+        arrivals = Arrivals(parts, state, context, present, lambda _done, _planned: None)
+        outcomes = engine.train_cohort(parts, state, context, present)
         return parts.strategy.aggregator.aggregate(arrivals.accepted(outcomes), SIZE, {})[0].value
 
     with_all = summed(payloads, [0, 1, 2])

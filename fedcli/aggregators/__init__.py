@@ -5,7 +5,7 @@ from fedcli.aggregators.centered_clipping import centered_clipping
 from fedcli.aggregators.dnc import dnc
 from fedcli.aggregators.geometric_median import geometric_median
 from fedcli.aggregators.krum import krum
-from fedcli.aggregators.mean import mean
+from fedcli.aggregators.mean import discounted_mean, mean
 from fedcli.aggregators.median import median
 from fedcli.aggregators.multi_krum import multi_krum
 from fedcli.aggregators.norm_bounding import norm_bounding
@@ -15,6 +15,7 @@ from fedcli.core.factories import Registry
 
 AGGREGATORS: Registry = {
     "mean": mean,
+    "discounted-mean": discounted_mean,
     "median": median,
     "trimmed-mean": trimmed_mean,
     "krum": krum,
@@ -31,6 +32,7 @@ __all__ = [
     "AGGREGATORS",
     "bulyan",
     "centered_clipping",
+    "discounted_mean",
     "dnc",
     "geometric_median",
     "krum",

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     strategies = "strategies"
     executors = "executors"
     cohorts = "cohorts"
+    devices = "devices"
     optimizers = "optimizers"
     schedules = "schedules"
     preprocessing = "preprocessing"
@@ -32,6 +33,7 @@ _SECTIONS = {
     Kind.strategies: "strategy",
     Kind.executors: "executor",
     Kind.cohorts: "cohort",
+    Kind.devices: "devices",
     Kind.optimizers: "client.optimizer",
     Kind.schedules: "client.schedule",
     Kind.preprocessing: "data.preprocessing",

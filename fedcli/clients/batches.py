@@ -21,7 +21,25 @@ class BatchPlan(NamedTuple):
         """Batches of a client with `num_examples` training examples."""
         if self.steps is not None:
             return self.steps if num_examples else 0
-        return (self.epochs or 1) * -(-num_examples // self.batch_size)
+        return (self.epochs or 1) * self.steps_of_an_epoch(num_examples)
+
+    def steps_of_an_epoch(self, num_examples: int) -> int:
+        """Batches of one pass over `num_examples` training examples."""
+        return -(-num_examples // self.batch_size)
+
+    def part_of_steps(self, num_examples: int, rng: np.random.Generator) -> int:
+        """A part of the batches, drawn uniformly: whole epochs where there are several, batches otherwise."""
+        if self.epochs is not None and self.epochs > 1:
+            return int(rng.integers(1, self.epochs, endpoint=True)) * self.steps_of_an_epoch(num_examples)
+        return int(rng.integers(1, max(self.num_steps(num_examples), 1), endpoint=True))
+
+    def examples_seen(self, num_examples: int, steps: int | None = None) -> int:
+        """Examples that go through the model in `steps` batches (None: all that are planned)."""
+        if not num_examples:
+            return 0
+        done = self.num_steps(num_examples) if steps is None else steps
+        epochs, rest = divmod(done, self.steps_of_an_epoch(num_examples))
+        return epochs * num_examples + min(rest * self.batch_size, num_examples)
 
 
 def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -> npt.NDArray[np.int32]:
@@ -29,7 +47,7 @@ def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -
 
     Every epoch is a new permutation of all examples, so that none is left out and none comes twice.
     """
-    per_epoch = -(-num_examples // plan.batch_size)
+    per_epoch = plan.steps_of_an_epoch(num_examples)
     num_steps = plan.num_steps(num_examples)
     epochs = -(-num_steps // max(per_epoch, 1))
     rows = np.full((epochs, per_epoch * plan.batch_size), PADDING, np.int32)

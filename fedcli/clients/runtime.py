@@ -139,7 +139,7 @@ class KerasRuntime:
         tensors = self._tensors(client)
         if not tensors.num_examples:
             raise InvalidUpdateError("the client has no training examples")
-        rows = self._rows(start.source.round, client, tensors.num_examples)
+        rows = self._rows(start.source.round, client, tensors.num_examples)[: assignment.steps]
         outputs = self._programs.train(self._inputs(start, assignment, tensors, rows))
         return self._update(client, tensors.num_examples, outputs, begun)
 

@@ -29,6 +29,7 @@ _TABLE = {
     "client.optimizer": ("fedcli.clients", "OPTIMIZERS"),
     "client.schedule": ("fedcli.clients", "SCHEDULES"),
     "cohort": ("fedcli.cohorts", "COHORTS"),
+    "devices": ("fedcli.devices", "DEVICES"),
     "strategy": ("fedcli.strategies", "STRATEGIES"),
     "compression": ("fedcli.transforms", "COMPRESSIONS"),
     "executor": ("fedcli.executors", "EXECUTORS"),

@@ -117,6 +117,21 @@ class Client(Section):
         return values
 
 
+class Participation(Section):
+    """What becomes of a cohort between its draw and the server."""
+
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Probability that a client sends nothing."""
+    stragglers: float = Field(0.0, ge=0, le=1)
+    """Share of the cohort that can do only a random part of its work."""
+    partial_work: Literal["keep", "drop"] | None = None
+    """Whether unfinished work is used; by default, what the strategy does (FedProx and FedNova keep it)."""
+    deadline: float | None = Field(None, gt=0)
+    """Seconds of the simulated clock after which the server waits no longer; null for never."""
+    wait_for: int | None = Field(None, ge=1)
+    """Updates after which the server waits no longer (over-selection); null for those of the whole cohort."""
+
+
 class Privacy(Section):
     """How the noise that protects people is drawn."""
 
@@ -172,6 +187,10 @@ class Experiment(Section):
     """How one client trains in a round."""
     cohort: Annotated[Part, Slot("cohort", {"name": "full"})]
     """Who takes part in a round."""
+    devices: Annotated[Part | None, Slot("devices")] = None
+    """How fast the clients' devices are, on a simulated clock; null for no clock."""
+    participation: Participation
+    """What becomes of a cohort on the way."""
     strategy: Annotated[Part, Slot("strategy", {"name": "weighted"})]
     """How the clients' updates are protected and combined."""
     compression: Annotated[Part | None, Slot("compression")] = None

@@ -81,7 +81,15 @@ class Rejection:
     reason: str
 
 
-Outcome: TypeAlias = ClientUpdate | Rejection
+@dataclass(frozen=True)
+class Absence:
+    """A client of which nothing arrived in the simulated world, and why."""
+
+    client: int
+    reason: str
+
+
+Outcome: TypeAlias = ClientUpdate | Rejection | Absence
 
 
 class Aggregate(NamedTuple):
@@ -134,6 +142,8 @@ class Transform(NamedTuple):
         takes: the payload it expects from the transform before it.
         gives: the payload it hands on.
         privacy: the event that the accountant charges for each round, if it protects anyone.
+        coded_bytes: number of parameters -> bytes of the payload as it is sent, where they are fewer than
+            four a parameter.
     """
 
     name: str
@@ -144,6 +154,7 @@ class Transform(NamedTuple):
     takes: Payload = "vector"
     gives: Payload = "vector"
     privacy: GaussianEvent | None = None
+    coded_bytes: Callable[[int], int] | None = None
 
 
 class Aggregator(NamedTuple):
@@ -239,8 +250,25 @@ class TrainerSpec(NamedTuple):
         return self.personal is not None or self.personalise is not None
 
 
+class Buffer(NamedTuple):
+    """Asynchronous rounds: the server moves whenever `size` updates have come in.
+
+    Args:
+        size: updates of one round.
+        discount: staleness (moves of the model since the client began) -> factor on its update.
+    """
+
+    size: int
+    discount: Callable[[int], float]
+
+
 class Strategy(NamedTuple):
-    """A recipe of parts: how clients train, what happens to their updates, how the server moves."""
+    """A recipe of parts: how clients train, what happens to their updates, how the server moves.
+
+    Args:
+        keeps_partial_work: whether the update of a client that could not finish its work is used.
+        buffer: for strategies whose rounds are asynchronous.
+    """
 
     name: str
     trainer: TrainerSpec
@@ -249,6 +277,8 @@ class Strategy(NamedTuple):
     transforms: Sequence[Transform] = ()
     weighting: Weighting = "uniform"
     privacy: PrivacyTarget | None = None
+    keeps_partial_work: bool = False
+    buffer: Buffer | None = None
 
 
 class Cohort(NamedTuple):
@@ -290,6 +320,8 @@ class RoundState:
         transforms: each transform's server state, by name.
         clients: each client's own state, by its number, for clients that have any.
         releases: how many rounds the privacy ledger has been charged for.
+        seconds: simulated seconds since the start of the run, where there is a simulated clock.
+        underway: clients still at work between asynchronous rounds, and the models they began from.
     """
 
     round: int
@@ -302,14 +334,23 @@ class RoundState:
     transforms: Tree = field(default_factory=dict)
     clients: Mapping[int, Tree] = field(default_factory=dict)
     releases: int = 0
+    seconds: float = 0.0
+    underway: Tree = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One client's work in a round: who, and the state it kept from its last participation."""
+    """One client's work in a round.
+
+    Args:
+        client: its number.
+        state: what it kept from its last participation.
+        steps: batches after which it stops; None for all that are planned.
+    """
 
     client: int
     state: Tree
+    steps: int | None = None
 
 
 class ClientData(NamedTuple):

@@ -9,6 +9,7 @@ from fedcli.strategies.fedadagrad import fedadagrad
 from fedcli.strategies.fedadam import fedadam
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
+from fedcli.strategies.fedbuff import fedbuff
 from fedcli.strategies.feddyn import feddyn
 from fedcli.strategies.fednova import fednova
 from fedcli.strategies.fedprox import fedprox
@@ -49,6 +50,7 @@ STRATEGIES: Registry = {
     "norm-bounded": robust.norm_bounded,
     "sign-guard": robust.sign_guard,
     "dnc": robust.dnc,
+    "fedbuff": fedbuff,
 }
 
 __all__ = ["STRATEGIES"]

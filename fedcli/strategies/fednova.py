@@ -12,6 +12,8 @@ from fedcli.strategies.fedavg import weighted
 def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     """Updates are divided by how far each client went, so that clients with more steps do not pull the optimum.
 
+    The unfinished work of stragglers is used.
+
     Args:
         server_learning_rate: the server's step.
 
@@ -21,4 +23,6 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = normalized(learning_rate=server_learning_rate)
-    return weighted()._replace(name="fednova", trainer=local_fednova(), server=server)
+    return weighted()._replace(
+        name="fednova", trainer=local_fednova(), server=server, keeps_partial_work=True
+    )

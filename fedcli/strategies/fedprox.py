@@ -10,6 +10,8 @@ from fedcli.strategies.fedavg import weighted
 def fedprox(*, mu: float = 0.01) -> Strategy:
     """FedAvg with a proximal term in the clients' loss.
 
+    The unfinished work of stragglers is used.
+
     Args:
         mu: strength of the proximal term, at least 0; 0 is FedAvg to the bit.
 
@@ -17,4 +19,4 @@ def fedprox(*, mu: float = 0.01) -> Strategy:
 
     Combines: any cohort, any model.
     """
-    return weighted()._replace(name="fedprox", trainer=local_fedprox(mu=mu))
+    return weighted()._replace(name="fedprox", trainer=local_fedprox(mu=mu), keeps_partial_work=True)

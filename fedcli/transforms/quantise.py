@@ -26,11 +26,13 @@ def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
         raise ConfigError(f"a coordinate has 2 to 16 bits; received {bits}.", key="bits")
     levels = 2 ** (bits - 1) - 1
 
+    def coded_bytes(size: int) -> int:
+        return -(-size * bits // 8) + _SCALE_BYTES
+
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         vector: Vector = update.payload
         largest = float(np.abs(vector).max(initial=0.0))
-        coded = -(-vector.size * bits // 8) + _SCALE_BYTES
-        sent = replace(update, bytes_up=update.bytes_up - vector.nbytes + coded)
+        sent = replace(update, bytes_up=update.bytes_up - vector.nbytes + coded_bytes(vector.size))
         if not largest or not np.isfinite(largest):
             return sent
         scaled = vector * np.float32(levels / largest)
@@ -42,4 +44,4 @@ def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
         whole = np.clip(scaled, -levels, levels)
         return replace(sent, payload=(whole * np.float32(largest / levels)).astype(np.float32))
 
-    return Transform("quantise", encode=encode)
+    return Transform("quantise", encode=encode, coded_bytes=coded_bytes)

@@ -68,7 +68,7 @@ def random_k(*, fraction: float = 0.01, error_feedback: bool = True) -> Transfor
 def _sparse(
     name: str,
     choose: Choose,
-    coded_bytes: Callable[[int, int], int],
+    bytes_of: Callable[[int, int], int],
     fraction: float,
     error_feedback: bool,
     *,
@@ -77,18 +77,24 @@ def _sparse(
     if not 0 < fraction <= 1:
         raise ConfigError(f"fraction lies in (0, 1]; received {fraction}.", key="fraction")
 
+    def count_of(size: int) -> int:
+        return max(1, round(fraction * size))
+
+    def coded_bytes(size: int) -> int:
+        return bytes_of(count_of(size), size)
+
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         vector: Vector = update.payload
         if name in update.state:
             vector = vector + update.state[name]
         if not np.isfinite(vector).all():
             raise InvalidUpdateError("the update has NaN or infinite values, of which some would be kept")
-        count = max(1, round(fraction * vector.size))
+        count = count_of(vector.size)
         places = choose(vector, count, update, context)
         sparse = np.zeros_like(vector)
         sparse[places] = vector[places] * np.float32(vector.size / count if unbiased else 1.0)
-        coded = update.bytes_up - update.payload.nbytes + coded_bytes(count, vector.size)
+        coded = update.bytes_up - update.payload.nbytes + coded_bytes(vector.size)
         state = {**update.state, name: vector - sparse} if error_feedback else update.state
         return replace(update, payload=sparse, bytes_up=coded, state=state)
 
-    return Transform(name, encode=encode)
+    return Transform(name, encode=encode, coded_bytes=coded_bytes)

@@ -16,6 +16,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.trees import from_table, to_table
 
 PARAMETERS = {
+    "discounted-mean": {},
     "mean": {},
     "median": {},
     "trimmed-mean": {"trim": 0.2},
@@ -30,7 +31,7 @@ PARAMETERS = {
 }
 RULES = {name: factory(**PARAMETERS[name]) for name, factory in AGGREGATORS.items()}
 RULES["centered-clipping-streamed"] = AGGREGATORS["centered-clipping"]()
-STREAMED = {"mean", "norm-bounding", "centered-clipping-streamed"}
+STREAMED = {"mean", "discounted-mean", "norm-bounding", "centered-clipping-streamed"}
 
 every_rule = pytest.mark.parametrize("name", RULES)
 
@@ -44,7 +45,7 @@ def test_it_says_what_it_takes(name):
     part = RULES[name]
     assert part.name == name.removesuffix("-streamed")
     assert part.accepts == ("vector",)
-    assert part.is_sum == (name == "mean")
+    assert part.is_sum == (name in ("mean", "discounted-mean"))
     assert part.min_clients >= 1
 
 
@@ -147,7 +148,7 @@ def test_the_state_can_be_written_down_between_rounds(name):
 def test_only_the_rules_that_say_so_heed_weights(name):
     rows, weights = noise(6, 9, 4), [1, 1, 1, 1, 1, 1, 1, 1, 9]
     weighted, plain = value_of(RULES[name], rows, weights), value_of(RULES[name], rows)
-    heeds = name in {"mean", "geometric-median", "norm-bounding"}
+    heeds = name in {"mean", "discounted-mean", "geometric-median", "norm-bounding"}
     assert np.array_equal(weighted, plain) != heeds
 
 

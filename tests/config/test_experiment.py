@@ -50,6 +50,14 @@ def test_every_default_is_filled_in():
             "clip_gradient_norm": None,
         },
         "cohort": {"name": "full", "parameters": {}},
+        "devices": None,
+        "participation": {
+            "dropout": 0.0,
+            "stragglers": 0.0,
+            "partial_work": None,
+            "deadline": None,
+            "wait_for": None,
+        },
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
         "privacy": {"reproducible_noise": False},
@@ -155,6 +163,8 @@ client:
   batch_size: 32
   clip_gradient_norm: null
 cohort: {name: full}
+devices: null
+participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: null, wait_for: null}
 strategy: {name: weighted}
 compression: null
 privacy: {reproducible_noise: false}

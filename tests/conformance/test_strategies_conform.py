@@ -15,6 +15,7 @@ from fedcli.strategies import STRATEGIES
 
 NEEDED = {
     "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
+    "fedbuff": ["devices=lognormal", "strategy.buffer_size=2"],
 }
 """What else a strategy needs of the experiment."""
 

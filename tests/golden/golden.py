@@ -63,11 +63,15 @@ def experiments():
         "norm-bounded": "{name: norm-bounded, clip_norm: 0.2}",
         "sign-guard": "sign-guard",
         "dnc": "{name: dnc, num_byzantine: 1}",
+        "fedbuff": "{name: fedbuff, buffer_size: 2}",
         "dp-clipped": "{name: dp-clipped, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
     }
     unequal = "data.partition={name: quantity-dirichlet, clients: 4, alpha: 5.0}"
     common = ["client.epochs=2", "privacy.reproducible_noise=true", "model.dropout=0.1", unequal]
-    needed = {"fedbn": ["model.batchnorm=true", "model.non_trainable=local"]}
+    needed = {
+        "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
+        "fedbuff": ["devices={name: lognormal}"],
+    }
     return {
         name: [f"strategy={written}", *common, *needed.get(name, [])] for name, written in strategies.items()
     }

@@ -1,0 +1,171 @@
+"""Asynchronous rounds: who is at work, whose update comes when, and from which model it started."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny
+from fakes import LinearFederation, LinearRuntime, linear_parts
+
+from fedcli import engine
+from fedcli.buffering import flush
+from fedcli.clients.batches import BatchPlan
+from fedcli.cohorts import uniform
+from fedcli.config import ConfigErrors
+from fedcli.core.trees import from_table, to_table
+from fedcli.devices import Device, Devices
+from fedcli.parts import Participation
+from fedcli.strategies import STRATEGIES
+
+# One second an example, and bytes take no time: client k has 4 + k examples and takes 4 + k seconds.
+BY_EXAMPLES = Devices("by examples", lambda _rng: Device(1.0, 1e30, 1e30))
+
+
+def of(size, *, at_work, num_clients, exponent=0.5, payloads=None, **participation):
+    strategy = STRATEGIES["fedbuff"](buffer_size=size, staleness_exponent=exponent)
+    federation = LinearFederation(num_clients)
+    runtime = LinearRuntime(federation, payloads=payloads)
+    parts, state = linear_parts(
+        strategy, federation=federation, runtime=runtime, cohort=uniform(size=at_work)
+    )
+    return (
+        replace(
+            parts,
+            devices=BY_EXAMPLES,
+            batches=BatchPlan(1, 1, None),
+            participation=Participation(**participation),
+        ),
+        state,
+    )
+
+
+def run(parts, state, rounds):
+    presents, records = [], []
+    for _ in range(rounds):
+        presents.append(engine.attend(parts, state, state.round + 1))
+        state, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        records.append(record)
+    return state, presents, records
+
+
+def seen(present):
+    return [(turn.client, turn.model, turn.staleness, turn.seconds) for turn in present.turns]
+
+
+def test_everyone_at_work_by_hand():
+    # Clients 0, 1, 2 take 4, 5 and 6 seconds, two updates fill the buffer, and nobody is at rest.
+    _, presents, records = run(*of(2, at_work=3, num_clients=3), 3)
+    # At 5 s clients 0 and 1 are in; client 2, begun with them, comes at 6 s. Clients 0 and 1 begin again at 5 s.
+    assert seen(presents[0]) == [(0, 0, 0, 4), (1, 0, 0, 5)]
+    assert seen(presents[1]) == [(2, 0, 1, 6), (0, 1, 0, 4)]
+    # At 9 s client 2 and client 0 begin again; client 1, begun at 5 s, comes at 10 s and client 0 at 13 s.
+    assert seen(presents[2]) == [(1, 1, 1, 5), (0, 2, 0, 4)]
+    assert [record["simulated/seconds"] for record in records] == [5, 9, 13]
+    assert [record["staleness/mean"] for record in records] == [0, 0.5, 0.5]
+
+
+def test_old_updates_count_less_and_the_mean_is_over_their_number():
+    payloads = {0: [1.0, 0.0, 0.0], 1: [0.0, 1.0, 0.0], 2: [0.0, 0.0, 1.0]}
+    parts, state = of(2, at_work=3, num_clients=3, payloads=payloads)
+    first, _, _ = run(parts, state, 1)
+    np.testing.assert_allclose(first.weights - state.weights, [0.5, 0.5, 0.0], rtol=1e-6)
+    second, _, _ = run(parts, first, 1)
+    np.testing.assert_allclose(second.weights - first.weights, [0.5, 0.0, 0.5 * 2**-0.5], rtol=1e-6)
+
+
+def test_a_client_trains_from_the_model_that_it_received():
+    parts, state = of(2, at_work=3, num_clients=3)
+    first, _, _ = run(parts, state, 1)
+    parts.runtime.starts.clear()
+    run(parts, first, 1)
+    trained = {start.round: start.weights for start in parts.runtime.starts[:2]}
+    assert trained[1].tobytes() == state.weights.tobytes()
+    assert trained[2].tobytes() == first.weights.tobytes()
+
+
+def test_models_are_kept_as_long_as_somebody_works_on_them():
+    state, presents, _ = run(*of(2, at_work=6, num_clients=30), 12)
+    assert set(state.underway["models"]) == {str(model) for model in state.underway["model"]}
+    assert len(state.underway["client"]) == 6
+    assert min(turn.model for turn in presents[-1].turns) > 0
+
+
+def test_the_number_at_work_is_constant_and_nobody_works_twice():
+    parts, state = of(3, at_work=5, num_clients=20, dropout=0.2)
+    for _ in range(20):
+        present = flush(parts, state, state.round + 1)
+        clients = [turn.client for turn in present.turns]
+        assert len(set(clients)) == len(clients)
+        assert sum(turn.absence is None for turn in present.turns) == 3
+        under = present.underway["client"].tolist()
+        assert len(set(under)) == len(under) == 5
+        assert all(np.diff(present.underway["arrives"]) >= 0)
+        assert present.underway["arrives"].min() >= state.seconds + present.seconds
+        state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+
+
+def test_replacements_are_drawn_evenly():
+    _, presents, _ = run(*of(5, at_work=5, num_clients=10), 200)
+    counts = np.bincount([turn.client for present in presents for turn in present.turns], minlength=10)
+    # Client 9 works three times as long as client 0, so that it comes less often, but nobody is left out.
+    assert counts.sum() == 1000
+    assert counts.min() > 50
+
+
+def test_with_all_in_the_buffer_it_is_the_synchronous_mean():
+    parts, state = of(4, at_work=4, num_clients=4)
+    alike, start = linear_parts(STRATEGIES["mean"](), federation=LinearFederation(4))
+    for _ in range(3):
+        state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        start, _, _ = engine.run_round(alike, start, lambda _round: None, lambda _done, _planned: None)
+    np.testing.assert_allclose(state.weights, start.weights, rtol=1e-6)
+    assert state.seconds == 21
+
+
+def test_a_buffer_that_nobody_can_fill_is_flushed_as_it_is():
+    _, presents, records = run(*of(3, at_work=3, num_clients=3, dropout=0.9), 8)
+    assert all(len(present.turns) == 3 for present in presents)
+    assert min(record["clients/finished"] for record in records) < 3
+
+
+def test_a_stop_between_rounds_changes_nothing():
+    parts, state = of(2, at_work=5, num_clients=12, dropout=0.1)
+    whole, _, _ = run(parts, state, 6)
+    half, _, _ = run(parts, state, 3)
+    stored = from_table(to_table({"underway": half.underway}))["underway"]
+    resumed, _, _ = run(parts, replace(half, underway=stored), 3)
+    assert resumed.weights.tobytes() == whole.weights.tobytes()
+    assert resumed.seconds == whole.seconds
+
+
+def test_rows_say_how_old_an_update_is():
+    parts, state = of(2, at_work=3, num_clients=3)
+    first, _, _ = run(parts, state, 1)
+    _, _, rows = engine.run_round(parts, first, lambda _round: None, lambda _done, _planned: None)
+    assert [(row["client"], row["staleness"], row["weight"]) for row in rows] == [
+        (2, 1, 2**-0.5),
+        (0, 0, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["strategy={name: fedbuff, buffer_size: 9}"], "needs at least as many clients at work"),
+        (["strategy={name: fedbuff, buffer_size: 0}"], "at least 1 update"),
+        (["strategy={name: fedbuff, staleness_exponent: -1.0}"], "at least 0"),
+        (["strategy=fedbuff", "cohort={name: poisson, rate: 0.5}"], "a fixed number of clients at work"),
+        (
+            ["strategy={name: fedbuff, buffer_size: 2}", "participation.stragglers=0.5"],
+            "participation.stragglers",
+        ),
+        (
+            ["strategy={name: fedbuff, buffer_size: 2}", "participation.deadline=5.0"],
+            "participation.deadline",
+        ),
+    ],
+)
+def test_what_has_no_meaning_is_refused(overrides, words):
+    with pytest.raises(ConfigErrors) as caught:
+        tiny.plan("devices=lognormal", *overrides)
+    assert words in str(caught.value)
