@@ -40,7 +40,8 @@ class Arrivals:
         self._watch(0, self._planned)
         for done, outcome in enumerate(outcomes, start=1):
             refused = self._refusal(outcome)
-            self.rows.append(_client_row(self._context.round, outcome, refused))
+            row = _client_row(self._context.round, outcome, refused)
+            self.rows.append(row | {"malicious": True} if outcome.client in self._parts.malicious else row)
             self._watch(done, self._planned)
             if refused is None and isinstance(outcome, ClientUpdate):
                 self._keep(outcome)
@@ -51,12 +52,14 @@ class Arrivals:
         return self._statistics.result() / self._weight if self._weight else None
 
     def summary(self) -> Row:
-        """Counts, bytes and training metrics of the round."""
+        """Counts and bytes of the round, and the training metrics of its honest clients."""
         accepted = [row for row in self.rows if "reason" not in row]
-        names = [name for name in accepted[0] if name.startswith("train/")] if accepted else []
+        honest = [row for row in accepted if "malicious" not in row]
+        names = [name for name in honest[0] if name.startswith("train/")] if honest else []
         means = weighted_mean(
-            [{name: row[name] for name in names} for row in accepted], [row["examples"] for row in accepted]
+            [{name: row[name] for name in names} for row in honest], [row["examples"] for row in honest]
         )
+        attackers = {"clients/malicious": sum("malicious" in row for row in self.rows)}
         extras = self._parts.strategy.server.broadcast(self._state.server).values()
         down = self._state.weights.nbytes + self._state.statistics.nbytes + sum(v.nbytes for v in extras)
         return {
@@ -64,6 +67,7 @@ class Arrivals:
             "clients/planned": self._planned,
             "clients/finished": len(accepted),
             "clients/rejected": len(self.rows) - len(accepted),
+            **(attackers if self._parts.adversary else {}),
             "examples": sum(row["examples"] for row in accepted),
             "bytes_up": sum(row.get("bytes_up", 0) for row in self.rows),
             "bytes_down": down * self._planned,

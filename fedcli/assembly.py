@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fedcli import pipeline
+from fedcli.adversary import trained_on
 from fedcli.build import Plan
 from fedcli.callbacks import Callback, early_stop
 from fedcli.clients.optimizers import clipped
@@ -77,7 +78,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         seed=experiment.seed,
         rounds=experiment.rounds,
         federation=federation,
-        runtime=KerasRuntime(programs, federation, settings),
+        runtime=KerasRuntime(programs, trained_on(federation, plan.adversary, experiment.seed), settings),
         executor=executor,
         strategy=plan.strategy,
         cohort=plan.cohort,
@@ -92,6 +93,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         reproducible_noise=experiment.privacy.reproducible_noise,
         accountant=plan.accountant,
         callbacks=_callbacks(experiment),
+        adversary=plan.adversary,
     )
     return parts, initial_state(plan.strategy, vectors)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fedcli import evaluation
+from fedcli.adversary import ClientSide, attacked
 from fedcli.arrivals import Arrivals, Row, Watch
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
@@ -157,26 +158,38 @@ def sample_cohort(parts: Parts, round: int) -> list[int]:
 def train_cohort(
     parts: Parts, state: RoundState, context: RoundContext, cohort: Sequence[int]
 ) -> Iterator[Outcome]:
-    """Every client's outcome, lazily and in cohort order: local training, then the transforms' client halves."""
+    """Every client's outcome, lazily and in cohort order: local training, then the transforms' client halves.
+
+    Malicious clients craft what they send in between, some of them after all others have trained.
+    """
     factor = parts.schedule(context.round, parts.rounds)
     extras = parts.strategy.server.broadcast(state.server)
     start = parts.runtime.prepare(Broadcast(context.round, state.weights, state.statistics, factor, extras))
     assignments = (Assignment(client, state.clients.get(client, {})) for client in cohort)
-    return parts.executor.map(partial(_client_side, parts, state, context, start), assignments)
+    side = ClientSide(partial(_train, parts, start), partial(_encode, parts, state, context))
+    if parts.adversary is not None:
+        return attacked(parts.adversary, parts.executor, assignments, side, context)
+    return parts.executor.map(lambda assignment: side.encode(side.train(assignment)), assignments)
 
 
-def _client_side(
-    parts: Parts, state: RoundState, context: RoundContext, start: Any, assignment: Assignment
-) -> Outcome:
+def _train(parts: Parts, start: Any, assignment: Assignment) -> Outcome:
     try:
         update = parts.runtime.train(start, assignment)
-        # What the client kept for other parts than its trainer stays until they change it.
-        update = replace(update, state={**assignment.state, **update.state})
-        for transform in parts.strategy.transforms:
-            update = transform.encode(update, state.transforms[transform.name], context)
     except InvalidUpdateError as error:
         return Rejection(assignment.client, str(error))
-    return update
+    # What the client kept for other parts than its trainer stays until they change it.
+    return replace(update, state={**assignment.state, **update.state})
+
+
+def _encode(parts: Parts, state: RoundState, context: RoundContext, outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Rejection):
+        return outcome
+    try:
+        for transform in parts.strategy.transforms:
+            outcome = transform.encode(outcome, state.transforms[transform.name], context)
+    except InvalidUpdateError as error:
+        return Rejection(outcome.client, str(error))
+    return outcome
 
 
 def decode(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fedcli.callbacks import Callback
 from fedcli.clients.schedules import Schedule
+from fedcli.core.attacks import Adversary
 from fedcli.core.types import ClientRuntime, Cohort, Executor, ModelLayout, Strategy
 from fedcli.data import Federation
 from fedcli.privacy import Accountant
@@ -38,6 +39,7 @@ class Parts:
         rounds: planned number of rounds.
         reproducible_noise: draw what protects people from the seed as well.
         accountant: of a run with a privacy event.
+        adversary: the malicious clients, where the run has any.
     """
 
     seed: int
@@ -53,11 +55,17 @@ class Parts:
     reproducible_noise: bool
     accountant: Accountant | None
     callbacks: Sequence[Callback]
+    adversary: Adversary | None = None
 
     @property
     def num_clients(self) -> int:
         """Size of the population."""
         return int(self.federation.num_clients)
+
+    @property
+    def malicious(self) -> frozenset[int]:
+        """The malicious clients."""
+        return self.adversary.clients if self.adversary else frozenset()
 
     @property
     def payload_size(self) -> int:

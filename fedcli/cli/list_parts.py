@@ -23,6 +23,7 @@ class Kind(StrEnum):
     schedules = "schedules"
     preprocessing = "preprocessing"
     compressions = "compressions"
+    attacks = "attacks"
 
 
 _SECTIONS = {
@@ -36,6 +37,7 @@ _SECTIONS = {
     Kind.schedules: "client.schedule",
     Kind.preprocessing: "data.preprocessing",
     Kind.compressions: "compression",
+    Kind.attacks: "attack",
 }
 
 

@@ -31,6 +31,7 @@ _TABLE = {
     "cohort": ("fedcli.cohorts", "COHORTS"),
     "strategy": ("fedcli.strategies", "STRATEGIES"),
     "compression": ("fedcli.transforms", "COMPRESSIONS"),
+    "attack": ("fedcli.attacks", "ATTACKS"),
     "executor": ("fedcli.executors", "EXECUTORS"),
 }
 

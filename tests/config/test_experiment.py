@@ -52,6 +52,7 @@ def test_every_default_is_filled_in():
         "cohort": {"name": "full", "parameters": {}},
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
+        "attack": None,
         "privacy": {"reproducible_noise": False},
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
         "checkpoint": {"every": 1},
@@ -157,6 +158,7 @@ client:
 cohort: {name: full}
 strategy: {name: weighted}
 compression: null
+attack: null
 privacy: {reproducible_noise: false}
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1}

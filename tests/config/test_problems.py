@@ -38,8 +38,8 @@ def test_all_problems_of_a_file_come_in_one_report():
         report(EIGHT)
         == """\
 c.yaml:1:1  nmae = 'x'
-  there is no such key here; the keys are callbacks, checkpoint, client, cohort, compression, data, early_stop, \
-evaluation, executor, model, name, privacy, rounds, seed, strategy and task.
+  there is no such key here; the keys are attack, callbacks, checkpoint, client, cohort, compression, data, \
+early_stop, evaluation, executor, model, name, privacy, rounds, seed, strategy and task.
   Did you mean name?
 
 c.yaml:2:1  seed = '7'
