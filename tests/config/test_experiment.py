@@ -71,6 +71,15 @@ def test_a_dataset_may_be_a_bare_name_as_far_as_the_file_is_concerned(plugin):
     assert experiment(minimal(data=f"{PART}:dealt")).data.part == Part(f"{PART}:dealt", {"path": "here"})
 
 
+def test_an_attack_has_parameters_beside_the_choice_of_clients():
+    read = experiment(minimal("attack: {name: flip, scale: 2, share: 0.2}")).attack
+    assert (read.part, read.share, read.clients) == (Part("flip", {"scale": 2.0}), 0.2, None)
+    named = experiment(minimal("attack: {name: flip, clients: [3, 0]}"))
+    assert named.attack.clients == (3, 0)
+    assert config(dump(named)).experiment == named
+    assert experiment(minimal("attack: null")) == experiment(MINIMAL)
+
+
 def test_steps_replace_the_default_epoch():
     assert experiment(minimal("client: {steps: 5}")).client.epochs is None
     assert experiment(minimal("client: {epochs: null}")).client.epochs == 1

@@ -195,6 +195,35 @@ def test_missing_keys_stand_where_their_mapping_begins():
     ]
 
 
+@pytest.mark.parametrize(
+    ("attack", "expected"),
+    [
+        (
+            "flip",
+            "attack = 'flip'\n  an attack has malicious clients; neither attack.share nor attack.clients says",
+        ),
+        (
+            "{name: flip}",
+            "neither attack.share nor attack.clients says which.\n  Add for example `share: 0.2`",
+        ),
+        ("{name: flip, share: 0.2, clients: [1]}", "are a share or numbers, not both; attack.share is 0.2."),
+        ("{name: flip, share: 0.0}", "attack.share = 0.0\n  a value above 0 is expected"),
+        ("{name: flip, share: 1}", "attack.share = 1\n  a value below 1 is expected"),
+        ("{name: flip, clients: []}", "attack.clients = []\n  a list of at least 1 entries is expected"),
+        ("{name: flip, clients: [-1]}", "a value of at least 0 is expected; received -1."),
+        ("{name: flip, clients: [1.5]}", "an integer is expected; received 1.5."),
+        ("{share: 0.2}", "attack.name is missing"),
+        ("{name: flop, share: 0.2}", "Did you mean flip?"),
+        (
+            "{name: flip, share: 0.2, skale: 2}",
+            "the keys are clients, name, scale and share.\n  Did you mean scale?",
+        ),
+    ],
+)
+def test_an_attack_that_cannot_be_read(attack, expected):
+    assert expected in report(minimal(f"attack: {attack}"))
+
+
 def test_clients_are_evaluated_on_validation_examples():
     data = "{name: digits, partition: {name: iid, clients: 10}, validation_fraction: 0}"
     assert headlines(minimal("evaluation: {clients: true}", data=data)) == [
