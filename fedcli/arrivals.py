@@ -43,7 +43,8 @@ class Arrivals:
         turns = {turn.client: turn for turn in self._turns}
         for done, outcome in enumerate(outcomes, start=1):
             refused = self._refusal(outcome)
-            self.rows.append(self._row(outcome, turns[outcome.client], refused))
+            row = self._row(outcome, turns[outcome.client], refused)
+            self.rows.append(row | {"malicious": True} if outcome.client in self._parts.malicious else row)
             self._watch(done, planned)
             if refused is None and isinstance(outcome, ClientUpdate):
                 self._keep(outcome)
@@ -54,19 +55,22 @@ class Arrivals:
         return self._statistics.result() / self._weight if self._weight else None
 
     def summary(self) -> Row:
-        """Counts, bytes and training metrics of the round."""
+        """Counts and bytes of the round, and the training metrics of its honest clients."""
         accepted = [row for row in self.rows if "reason" not in row]
-        names = [name for name in accepted[0] if name.startswith("train/")] if accepted else []
+        honest = [row for row in accepted if "malicious" not in row]
+        names = [name for name in honest[0] if name.startswith("train/")] if honest else []
         means = weighted_mean(
-            [{name: row[name] for name in names} for row in accepted], [row["examples"] for row in accepted]
+            [{name: row[name] for name in names} for row in honest], [row["examples"] for row in honest]
         )
         absent = sum(turn.absence is not None for turn in self._turns)
+        attackers = {"clients/malicious": sum("malicious" in row for row in self.rows)}
         return {
             **means,
             "clients/planned": len(self._turns),
             "clients/finished": len(accepted),
             "clients/rejected": len(self.rows) - len(accepted) - absent,
             **({"clients/absent": absent} if self._parts.is_uneven else {}),
+            **(attackers if self._parts.adversary else {}),
             **self._staleness(),
             "examples": sum(row["examples"] for row in accepted),
             "bytes_up": sum(row.get("bytes_up", 0) for row in self.rows),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fedcli import pipeline
+from fedcli.adversary import trained_on
 from fedcli.build import Plan
 from fedcli.callbacks import Callback, early_stop
 from fedcli.clients.optimizers import clipped
@@ -77,7 +78,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         seed=experiment.seed,
         rounds=experiment.rounds,
         federation=federation,
-        runtime=KerasRuntime(programs, federation, settings),
+        runtime=KerasRuntime(programs, trained_on(federation, plan.adversary, experiment.seed), settings),
         executor=executor,
         strategy=plan.strategy,
         cohort=plan.cohort,
@@ -96,6 +97,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         callbacks=_callbacks(experiment),
         devices=plan.devices,
         participation=_participation(plan),
+        adversary=plan.adversary,
     )
     return parts, initial_state(plan.strategy, vectors)
 

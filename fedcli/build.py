@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from fedcli import pipeline
+from fedcli.adversary import malicious_clients
 from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.clients.task import Task, task_for
 from fedcli.config import Client, Experiment, Part, installed, resolve
+from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, Transform
@@ -37,7 +39,8 @@ class Plan:
     schedule: Schedule
     batches: BatchPlan
     accountant: Accountant | None
-    devices: Devices | None = None
+    devices: Devices | None
+    adversary: Adversary | None
 
     @property
     def model_outputs(self) -> int:
@@ -81,9 +84,11 @@ def plan(experiment: Experiment) -> Plan:
         _batches(client, one_pass=strategy.trainer.one_pass),
         accountant_for(event, sampling) if event else None,
         None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
+        _adversary(experiment, federation),
     )
+    pipeline.check_trigger(made.adversary, task.metrics)
     make("client.optimizer", client.optimizer)
-    _check_early_stop(experiment, made.task)
+    _check_early_stop(made)
     if made.architecture.num_parameters is not None:
         with placed("model"):
             made.architecture.num_parameters(federation.input_shape, made.model_outputs)
@@ -151,6 +156,19 @@ def _strategy(experiment: Experiment) -> Strategy:
     return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
 
 
+def _adversary(experiment: Experiment, federation: Federation) -> Adversary | None:
+    section = experiment.attack
+    if section is None:
+        return None
+    form = DataForm(federation.task, federation.num_outputs, federation.input_shape)
+    attack: Attack = make("attack", section.part, form, kind=Attack)
+    with placed("attack"):
+        clients = malicious_clients(
+            section.share, section.clients, num_clients=federation.num_clients, root=experiment.seed
+        )
+    return Adversary(attack, clients)
+
+
 def _architecture(part: Part) -> Architecture:
     with placed("model"):
         factory = resolve(installed("model"), part.name)
@@ -167,12 +185,15 @@ def _batches(client: Client, *, one_pass: bool) -> BatchPlan:
     return BatchPlan(client.batch_size, *((1, None) if one_pass else (client.epochs, client.steps)))
 
 
-def _check_early_stop(experiment: Experiment, task: Task) -> None:
+def _check_early_stop(made: Plan) -> None:
     """Refuse a metric that no round will have: such a run would never stop."""
-    if experiment.early_stop is None:
+    stop = made.experiment.early_stop
+    if stop is None:
         return
-    metric = experiment.early_stop.metric
-    known = [f"{part}/{name}" for part in ("test", "validation", "train") for name in task.names]
+    metric = stop.metric
+    known = [f"{part}/{name}" for part in ("test", "validation", "train") for name in made.task.names]
+    if made.adversary is not None and made.adversary.attack.trigger is not None:
+        known.append("attack/success_rate")
     others = ("round", "clients/", "examples", "bytes_", "epsilon")
     if not metric.startswith(others) and not any(metric == n or metric.startswith(f"{n}/") for n in known):
         raise ConfigError(

@@ -69,6 +69,8 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         "bytes_up_per_round": up,
         "bytes_down_per_round": down,
     }
+    if made.adversary is not None:
+        facts |= {"attack": made.adversary.attack.name, "malicious_clients": len(made.adversary.clients)}
     target = made.strategy.privacy
     if made.accountant is not None and target is not None:
         epsilon = made.accountant.epsilon(experiment.rounds, target.delta)

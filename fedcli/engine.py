@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fedcli import buffering, evaluation
+from fedcli.adversary import ClientSide, attacked
 from fedcli.arrivals import Arrivals, Row, Watch
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
@@ -20,6 +21,7 @@ from fedcli.core.types import (
     Aggregate,
     Assignment,
     Broadcast,
+    ClientUpdate,
     Outcome,
     Rejection,
     RoundContext,
@@ -171,10 +173,16 @@ def sample_cohort(parts: Parts, round: int) -> list[int]:
 def train_cohort(
     parts: Parts, state: RoundState, context: RoundContext, present: Turnout
 ) -> Iterator[Outcome]:
-    """Every client's outcome, lazily and in order: local training, then the transforms' client halves."""
+    """Every client's outcome, lazily and in order: local training, then the transforms' client halves.
+
+    Malicious clients craft what they send in between, some of them after all others have trained.
+    """
     models = {turn.model: turn for turn in present.turns if turn.absence is None}
     starts = {model: broadcast_to(parts, state, turn) for model, turn in models.items()}
-    return parts.executor.map(partial(_client_side, parts, state, context, starts), present.turns)
+    side = ClientSide(partial(_train, parts, state, starts), partial(_encode, parts, state, context))
+    if parts.adversary is not None:
+        return attacked(parts.adversary, parts.executor, present.turns, side, context)
+    return parts.executor.map(lambda turn: side.encode(side.train(turn)), present.turns)
 
 
 def broadcast_to(parts: Parts, state: RoundState, turn: Turn) -> Any:
@@ -185,23 +193,29 @@ def broadcast_to(parts: Parts, state: RoundState, turn: Turn) -> Any:
     return parts.runtime.prepare(Broadcast(turn.model + 1, weights, statistics, factor, extras))
 
 
-def _client_side(
-    parts: Parts, state: RoundState, context: RoundContext, starts: Mapping[int, Any], turn: Turn
-) -> Outcome:
+def _train(parts: Parts, state: RoundState, starts: Mapping[int, Any], turn: Turn) -> Outcome:
     if turn.absence is not None:
         return Absence(turn.client, turn.absence)
     assignment = Assignment(turn.client, state.clients.get(turn.client, {}), turn.steps)
     try:
         update = parts.runtime.train(starts[turn.model], assignment)
-        if parts.strategy.buffer is not None:
-            update = replace(update, weight=update.weight * parts.strategy.buffer.discount(turn.staleness))
-        # What the client kept for other parts than its trainer stays until they change it.
-        update = replace(update, state={**assignment.state, **update.state})
-        for transform in parts.strategy.transforms:
-            update = transform.encode(update, state.transforms[transform.name], context)
     except InvalidUpdateError as error:
-        return Rejection(assignment.client, str(error))
-    return update
+        return Rejection(turn.client, str(error))
+    if parts.strategy.buffer is not None:
+        update = replace(update, weight=update.weight * parts.strategy.buffer.discount(turn.staleness))
+    # What the client kept for other parts than its trainer stays until they change it.
+    return replace(update, state={**assignment.state, **update.state})
+
+
+def _encode(parts: Parts, state: RoundState, context: RoundContext, outcome: Outcome) -> Outcome:
+    if not isinstance(outcome, ClientUpdate):
+        return outcome
+    try:
+        for transform in parts.strategy.transforms:
+            outcome = transform.encode(outcome, state.transforms[transform.name], context)
+    except InvalidUpdateError as error:
+        return Rejection(outcome.client, str(error))
+    return outcome
 
 
 def decode(

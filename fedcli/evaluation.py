@@ -13,8 +13,8 @@ Metrics = Mapping[str, float]
 
 
 def evaluate(parts: Parts, state: RoundState) -> dict[str, float]:
-    """Figures of a round under `test/` and, where the config asks for clients, under `validation/`."""
-    figures = prefixed("test", evaluate_test(parts, state))
+    """Figures of a round: `test/`, `attack/` of one with a trigger, and `validation/` where clients are asked for."""
+    figures = prefixed("test", evaluate_test(parts, state)) | evaluate_attack(parts, state)
     if parts.evaluation.clients:
         figures |= prefixed("validation", summarise(parts, evaluate_clients(parts, state)))
     return figures
@@ -28,6 +28,25 @@ def evaluate_test(parts: Parts, state: RoundState) -> dict[str, float]:
     pieces = [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
     sums = parts.executor.map(lambda piece: parts.runtime.measure(start, *piece), pieces)
     return _means(sums, len(x))
+
+
+def evaluate_attack(parts: Parts, state: RoundState) -> dict[str, float]:
+    """Of an attack with a trigger, the share of test examples with it that are taken for what it wants to see."""
+    trigger = parts.adversary.attack.trigger if parts.adversary else None
+    if trigger is None:
+        return {}
+    x, y = parts.federation.test
+    size = parts.evaluation.batch_size
+    start = parts.runtime.prepare(_broadcast(state))
+
+    def work(first: int) -> tuple[float, int]:
+        wrong_x, wanted = trigger(x[first : first + size], y[first : first + size])
+        if not len(wanted):
+            return 0.0, 0
+        return parts.runtime.measure(start, wrong_x, wanted)["accuracy"], len(wanted)
+
+    hits, counts = zip(*parts.executor.map(work, range(0, len(x), size)), strict=True)
+    return {"attack/success_rate": math.fsum(hits) / sum(counts)} if sum(counts) else {}
 
 
 def evaluate_clients(parts: Parts, state: RoundState) -> list[dict[str, float]]:

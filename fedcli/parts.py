@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fedcli.callbacks import Callback
 from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
+from fedcli.core.attacks import Adversary
 from fedcli.core.types import ClientRuntime, Cohort, Executor, ModelLayout, Strategy
 from fedcli.data import Federation
 from fedcli.devices import Devices
@@ -61,6 +62,7 @@ class Parts:
         reproducible_noise: draw what protects people from the seed as well.
         accountant: of a run with a privacy event.
         devices: the simulated clock's, where there is one.
+        adversary: the malicious clients, where the run has any.
     """
 
     seed: int
@@ -80,11 +82,17 @@ class Parts:
     callbacks: Sequence[Callback]
     participation: Participation
     devices: Devices | None = None
+    adversary: Adversary | None = None
 
     @property
     def num_clients(self) -> int:
         """Size of the population."""
         return int(self.federation.num_clients)
+
+    @property
+    def malicious(self) -> frozenset[int]:
+        """The malicious clients."""
+        return self.adversary.clients if self.adversary else frozenset()
 
     @property
     def payload_size(self) -> int:

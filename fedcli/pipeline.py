@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fedcli.config import Experiment
+from fedcli.core.attacks import Adversary
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import GaussianEvent
 from fedcli.core.types import Buffer, Cohort, Strategy
@@ -72,6 +75,22 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
         f"the model has {num_statistics} non-trainable weights (BatchNorm's statistics), which would be {trouble}.",
         key="model.non_trainable",
         hint="Use model.non_trainable: local or frozen, or a model without BatchNorm.",
+    )
+
+
+def check_trigger(adversary: Adversary | None, metrics: Sequence[str]) -> None:
+    """Refuse an attack with a trigger whose success could not be counted.
+
+    Raises:
+        ConfigError: with the metric that is needed.
+    """
+    if adversary is None or adversary.attack.trigger is None or "accuracy" in metrics:
+        return
+    raise ConfigError(
+        f"the success of {adversary.attack.name} is counted by the metric accuracy; task.metrics has "
+        f"{', '.join(metrics) or 'none'}.",
+        key="task.metrics",
+        hint="Leave task.metrics out, or add accuracy to it.",
     )
 
 

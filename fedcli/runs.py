@@ -110,6 +110,7 @@ def evaluate_run(folder: Path, *, round: int | None = None, data: Literal["test"
                 **facts,
                 "examples": len(parts.federation.test[0]),
                 **evaluation.evaluate_test(parts, state),
+                **evaluation.evaluate_attack(parts, state),
             }
         rows = evaluation.evaluate_clients(parts, state)
         if not rows:

@@ -83,6 +83,16 @@ def test_a_place_in_the_file_is_that_of_the_value():
         ("strategy=user_parts:unweighted_noise", "strategy", "a client's weight must be bounded"),
         ("strategy=user_parts:twice_clipped", "strategy", "clip"),
         ("task={loss: binary_crossentropy}", "task.loss", "two classes"),
+        ("attack={name: sign-flip, clients: [1, 4]}", "attack.clients", "there is no client 4"),
+        ("attack={name: sign-flip, share: 0.95}", "attack.share", "all 4 clients would be malicious"),
+        ("attack={name: ipm, share: 0.2, epsilon: 0.0}", "attack.epsilon", "a finite number above 0"),
+        (
+            "attack={name: label-flip, share: 0.2, source: 3, target: 1}",
+            "attack.source",
+            "the classes are 0 to 2",
+        ),
+        ("attack={name: backdoor, share: 0.2}", "attack.name", "a backdoor marks images"),
+        ("attack={name: user_parts:not_a_part, share: 0.2}", "attack", "returned a NoneType"),
     ],
 )
 def test_what_cannot_be_planned_is_refused_with_its_key(override, place, said):
@@ -312,3 +322,68 @@ def test_weights_of_another_architecture_are_refused(tmp_path, stack_layout, cha
     report = refusal("model.batchnorm=true", path, assemble=True)
     assert "model.initial_weights" in report
     assert said in report
+
+
+# --- malicious clients -----------------------------------------------------------------------------------
+
+
+def test_malicious_clients_are_part_of_the_plan():
+    assert tiny.plan().adversary is None
+    adversary = tiny.plan("attack={name: sign-flip, share: 0.5}").adversary
+    assert adversary.attack.name == "sign-flip"
+    assert len(adversary.clients) == 2
+    assert tiny.plan("attack={name: sign-flip, clients: [3]}").adversary.clients == {3}
+
+
+@pytest.mark.parametrize("attack", ["sign-flip", "alie", "min-sum", "label-flip"])
+def test_honest_clients_train_as_they_would_without_an_attack(attack):
+    with tiny.assembled() as (parts, state):
+        _, _, honest = run(parts, state)
+    with tiny.assembled(f"attack={{name: {attack}, clients: [1, 2]}}") as (parts, state):
+        _, record, rows = run(parts, state)
+    losses = [{row["client"]: row["train/loss"] for row in each} for each in (honest, rows)]
+    assert {k for k in range(4) if losses[0][k] == losses[1][k]} == (
+        {0, 3} if attack == "label-flip" else {0, 1, 2, 3}
+    )
+    assert {row["client"] for row in rows if row.get("malicious")} == {1, 2}
+    assert record["clients/malicious"] == 2
+
+
+@pytest.mark.parametrize("task", ["{}", "{loss: categorical_crossentropy}"])
+def test_a_backdoor_gets_into_the_mean_of_a_real_model(task):
+    steps = [
+        "{name: scale, factor: 0.0625}",
+        *(["{name: one_hot, num_classes: 10}"] if "loss" in task else []),
+    ]
+    overrides = [
+        "data={name: digits, partition: {name: iid, clients: 4}}",
+        f"data.preprocessing=[{', '.join(steps)}]",
+        "model={name: mlp, hidden: [32]}",
+        "strategy=mean",
+        "client={optimizer: {name: sgd, learning_rate: 0.2}, batch_size: 16}",
+        f"task={task}",
+    ]
+    with tiny.assembled(
+        *overrides, "attack={name: backdoor, clients: [0], target: 3, size: 2, boost: 4.0}"
+    ) as (
+        parts,
+        state,
+    ):
+        _, record, _ = run(parts, state, rounds=8)
+    assert record["attack/success_rate"] > 0.9
+    assert record["test/accuracy"] > 0.5
+
+
+def test_the_success_of_a_trigger_is_counted_by_the_accuracy():
+    images = ["data={name: digits, partition: {name: iid, clients: 4}}", "model=mlp"]
+    report = refusal(*images, "attack={name: backdoor, share: 0.2}", "task={metrics: []}")
+    assert "task.metrics = []" in report
+    assert "counted by the metric accuracy; task.metrics has none" in report
+    tiny.plan(*images, "attack={name: ipm, share: 0.2}", "task={metrics: []}")
+
+
+def test_a_success_rate_can_end_a_run():
+    images = ["data={name: digits, partition: {name: iid, clients: 4}}", "model=mlp"]
+    stop = "early_stop={metric: attack/success_rate, patience: 2}"
+    tiny.plan(*images, stop, "attack={name: backdoor, share: 0.2}")
+    assert "no round has the metric 'attack/success_rate'" in refusal(*images, stop)

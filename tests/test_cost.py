@@ -76,6 +76,11 @@ def test_a_cohort_of_fixed_size_has_its_own_accounting():
     assert (facts["accountant"], facts["relation"]) == ("rdp", "replace-one")
 
 
+def test_malicious_clients_are_told_beforehand():
+    facts = figures("attack={name: alie, share: 0.5}")
+    assert (facts["attack"], facts["malicious_clients"]) == ("alie", 2)
+
+
 def test_a_built_in_model_is_counted_without_tensorflow_and_a_users_is_built():
     entered = []
 

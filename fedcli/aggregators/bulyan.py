@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.aggregators.distances import squared_distances
 from fedcli.aggregators.krum import krum_scores
-from fedcli.aggregators.limits import require_count
 from fedcli.aggregators.matrix import Float64s, Rows, by_coordinate, collecting
+from fedcli.core.distances import squared_distances
+from fedcli.core.limits import require_count
 from fedcli.core.types import Aggregator, Array, Tree
 
 
@@ -33,7 +33,7 @@ def bulyan(*, num_byzantine: int) -> Aggregator:
     require_count("num_byzantine", num_byzantine, at_least=0)
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
-        selected = _select(squared_distances(rows), num_byzantine)
+        selected = _select(squared_distances(rows.vectors), num_byzantine)
         around = partial(_mean_around_median, num_dropped=2 * num_byzantine)
         return by_coordinate(rows, around, among=selected), state
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fedcli.aggregators.limits import require_count
 from fedcli.aggregators.matrix import Float64s, collect, nothing
 from fedcli.core.errors import require_positive
+from fedcli.core.limits import require_count
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Aggregate, Aggregator, ClientUpdate, Tree, Vector
 from fedcli.core.vectors import squared_norm

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.aggregators.coordinates import count_from_zero, counted, sample, stream
-from fedcli.aggregators.distances import gram
-from fedcli.aggregators.limits import require_count, require_positive_finite
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
+from fedcli.core.distances import gram
+from fedcli.core.limits import require_count, require_positive_finite
 from fedcli.core.types import Aggregator, Array, Tree
 
 _SQUARINGS = 40

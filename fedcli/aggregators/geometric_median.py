@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from fedcli.aggregators.distances import distance
-from fedcli.aggregators.limits import require_count, require_positive_finite
 from fedcli.aggregators.matrix import Float64s, Rows, collecting
 from fedcli.aggregators.median import coordinate_median
+from fedcli.core.distances import distance
+from fedcli.core.limits import require_count, require_positive_finite
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Aggregator, Array, Tree
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.aggregators.distances import squared_distances
-from fedcli.aggregators.limits import require_count
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
+from fedcli.core.distances import squared_distances
+from fedcli.core.limits import require_count
 from fedcli.core.types import Aggregator, Array, Tree
 
 
@@ -29,7 +29,7 @@ def krum(*, num_byzantine: int) -> Aggregator:
     require_count("num_byzantine", num_byzantine, at_least=0)
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
-        scores = krum_scores(squared_distances(rows), len(rows.vectors) - num_byzantine - 2)
+        scores = krum_scores(squared_distances(rows.vectors), len(rows.vectors) - num_byzantine - 2)
         return mean_of(rows, [int(np.argmin(scores))]), state
 
     return collecting("krum", combine, min_clients=2 * num_byzantine + 3)

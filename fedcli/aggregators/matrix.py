@@ -14,13 +14,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.distances import COLUMNS
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Aggregate, Aggregator, Array, ClientUpdate, Tree, Vector
 
 Float64s: TypeAlias = npt.NDArray[np.float64]
-
-COLUMNS = 4096
-"""Columns of a block: 1.6 MB for 100 clients, which stays in the cache."""
 
 
 class Rows(NamedTuple):

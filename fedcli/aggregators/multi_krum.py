@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.aggregators.distances import squared_distances
 from fedcli.aggregators.krum import krum_scores
-from fedcli.aggregators.limits import require_count
 from fedcli.aggregators.matrix import Rows, collecting, mean_of
+from fedcli.core.distances import squared_distances
+from fedcli.core.limits import require_count
 from fedcli.core.types import Aggregator, Array, Tree
 
 
@@ -33,7 +33,7 @@ def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggreg
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
         count = len(rows.vectors)
-        scores = krum_scores(squared_distances(rows), count - num_byzantine - 2)
+        scores = krum_scores(squared_distances(rows.vectors), count - num_byzantine - 2)
         best = np.argsort(scores, kind="stable")[: num_selected or count - num_byzantine]
         return mean_of(rows, best.tolist()), state
 

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     schedules = "schedules"
     preprocessing = "preprocessing"
     compressions = "compressions"
+    attacks = "attacks"
 
 
 _SECTIONS = {
@@ -38,6 +39,7 @@ _SECTIONS = {
     Kind.schedules: "client.schedule",
     Kind.preprocessing: "data.preprocessing",
     Kind.compressions: "compression",
+    Kind.attacks: "attack",
 }
 
 

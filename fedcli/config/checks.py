@@ -10,7 +10,7 @@ from fedcli.core.errors import ConfigError
 
 def cross_checks(values: Any) -> Iterator[ConfigError]:
     """The contradictions in a resolved config; its values may themselves be wrong, and are then passed over."""
-    for check in (_cohort_size, _client_evaluation, _early_stop, _epochs_or_steps):
+    for check in (_cohort_size, _client_evaluation, _early_stop, _epochs_or_steps, _malicious):
         error = check(values)
         if error:
             yield error
@@ -61,6 +61,25 @@ def _epochs_or_steps(values: Any) -> ConfigError | None:
         key="client.steps",
         hint="Remove one of the two.",
     )
+
+
+def _malicious(values: Any) -> ConfigError | None:
+    if not isinstance(_get(values, "attack"), dict):
+        return None
+    share, clients = _get(values, "attack.share"), _get(values, "attack.clients")
+    if share is None and clients is None:
+        return ConfigError(
+            "an attack has malicious clients; neither attack.share nor attack.clients says which.",
+            key="attack",
+            hint="Add for example `share: 0.2` to attack.",
+        )
+    if share is not None and clients is not None:
+        return ConfigError(
+            f"malicious clients are a share or numbers, not both; attack.share is {share}.",
+            key="attack.clients",
+            hint="Remove one of the two.",
+        )
+    return None
 
 
 def _get(values: Any, key: str, default: Any = None) -> Any:

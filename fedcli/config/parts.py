@@ -19,6 +19,7 @@ from fedcli.core.factories import Factory, parameters
 
 _TRIED = {
     "data.partition", "data.preprocessing", "model", "client.optimizer", "client.schedule", "cohort", "strategy",
+    "attack",
 }  # fmt: skip
 """Sections whose built-ins are made of their parameters alone: trying them finds values out of range."""
 

@@ -32,6 +32,7 @@ _TABLE = {
     "devices": ("fedcli.devices", "DEVICES"),
     "strategy": ("fedcli.strategies", "STRATEGIES"),
     "compression": ("fedcli.transforms", "COMPRESSIONS"),
+    "attack": ("fedcli.attacks", "ATTACKS"),
     "executor": ("fedcli.executors", "EXECUTORS"),
 }
 

@@ -132,6 +132,19 @@ class Participation(Section):
     """Updates after which the server waits no longer (over-selection); null for those of the whole cohort."""
 
 
+class Attack(Section):
+    """Malicious clients, to test defences with; the section's other keys are the attack's parameters."""
+
+    part: Annotated[Part, Slot("attack")]
+    """What the malicious clients do."""
+    share: float | None = Field(None, gt=0, lt=1, examples=["0.2"])
+    """Share of the population that is malicious, at least one client; drawn by the seed."""
+    clients: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1)] | None = (
+        None
+    )
+    """The malicious clients by their numbers, instead of `share`."""
+
+
 class Privacy(Section):
     """How the noise that protects people is drawn."""
 
@@ -195,6 +208,8 @@ class Experiment(Section):
     """How the clients' updates are protected and combined."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
+    attack: Attack | None = None
+    """Malicious clients, to test defences with; null for none."""
     privacy: Privacy
     """How the noise that protects people is drawn."""
     evaluation: Evaluation

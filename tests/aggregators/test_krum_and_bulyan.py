@@ -5,36 +5,11 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from rounds_by_hand import FEW, diameter, noise, poisoned_rounds, slow_krum_scores, updates_of, value_of
+from rounds_by_hand import FEW, diameter, noise, poisoned_rounds, slow_krum_scores, value_of
 
 from fedcli.aggregators import bulyan, krum, multi_krum
-from fedcli.aggregators.distances import distance, squared_distances
-from fedcli.aggregators.matrix import collect
 
 LINE = [[0], [1], [2], [3.5], [100]]
-
-
-def test_squared_distances_by_hand():
-    rows = collect(updates_of([[0, 0], [3, 4], [0, 1]]))
-    order = [vector.tolist() for vector in rows.vectors]
-    found = squared_distances(rows)
-    for i, a in enumerate(order):
-        for j, b in enumerate(order):
-            assert found[i, j] == (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2
-
-
-def test_squared_distances_are_those_of_the_differences_across_blocks():
-    vectors = noise(0, 12, 10_001)
-    rows = collect(updates_of(vectors))
-    exact = [[math.fsum((np.float64(a) - b) ** 2) for b in rows.vectors] for a in rows.vectors]
-    np.testing.assert_allclose(squared_distances(rows), exact, rtol=1e-11, atol=1e-9)
-    point = vectors.mean(axis=0, dtype=np.float64)
-    assert distance(vectors[3], point) == pytest.approx(np.linalg.norm(vectors[3] - point), rel=1e-13)
-
-
-def test_equal_updates_are_at_distance_zero_even_if_huge():
-    rows = collect(updates_of([*[[1e30, 0.1, -1e20]] * 3, [1, 2, 3]]))
-    assert np.count_nonzero(squared_distances(rows)) == 6
 
 
 def test_krum_by_hand():

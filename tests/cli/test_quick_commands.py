@@ -27,6 +27,8 @@ KINDS = {
     "optimizers": "client.optimizer",
     "schedules": "client.schedule",
     "preprocessing": "data.preprocessing",
+    "compressions": "compression",
+    "attacks": "attack",
 }
 
 COST = {

@@ -60,6 +60,7 @@ def test_every_default_is_filled_in():
         },
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
+        "attack": None,
         "privacy": {"reproducible_noise": False},
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
         "checkpoint": {"every": 1},
@@ -76,6 +77,15 @@ def test_a_bare_name_is_a_part():
 
 def test_a_dataset_may_be_a_bare_name_as_far_as_the_file_is_concerned(plugin):
     assert experiment(minimal(data=f"{PART}:dealt")).data.part == Part(f"{PART}:dealt", {"path": "here"})
+
+
+def test_an_attack_has_parameters_beside_the_choice_of_clients():
+    read = experiment(minimal("attack: {name: flip, scale: 2, share: 0.2}")).attack
+    assert (read.part, read.share, read.clients) == (Part("flip", {"scale": 2.0}), 0.2, None)
+    named = experiment(minimal("attack: {name: flip, clients: [3, 0]}"))
+    assert named.attack.clients == (3, 0)
+    assert config(dump(named)).experiment == named
+    assert experiment(minimal("attack: null")) == experiment(MINIMAL)
 
 
 def test_steps_replace_the_default_epoch():
@@ -167,6 +177,7 @@ devices: null
 participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: null, wait_for: null}
 strategy: {name: weighted}
 compression: null
+attack: null
 privacy: {reproducible_noise: false}
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1}

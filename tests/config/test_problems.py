@@ -38,7 +38,7 @@ def test_all_problems_of_a_file_come_in_one_report():
         report(EIGHT)
         == """\
 c.yaml:1:1  nmae = 'x'
-  there is no such key here; the keys are callbacks, checkpoint, client, cohort, compression, data, devices, \
+  there is no such key here; the keys are attack, callbacks, checkpoint, client, cohort, compression, data, devices, \
 early_stop, evaluation, executor, model, name, participation, privacy, rounds, seed, strategy and task.
   Did you mean name?
 
@@ -193,6 +193,35 @@ def test_missing_keys_stand_where_their_mapping_begins():
         "c.yaml:3:1  data is missing",
         "c.yaml:3:1  model is missing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("attack", "expected"),
+    [
+        (
+            "flip",
+            "attack = 'flip'\n  an attack has malicious clients; neither attack.share nor attack.clients says",
+        ),
+        (
+            "{name: flip}",
+            "neither attack.share nor attack.clients says which.\n  Add for example `share: 0.2`",
+        ),
+        ("{name: flip, share: 0.2, clients: [1]}", "are a share or numbers, not both; attack.share is 0.2."),
+        ("{name: flip, share: 0.0}", "attack.share = 0.0\n  a value above 0 is expected"),
+        ("{name: flip, share: 1}", "attack.share = 1\n  a value below 1 is expected"),
+        ("{name: flip, clients: []}", "attack.clients = []\n  a list of at least 1 entries is expected"),
+        ("{name: flip, clients: [-1]}", "a value of at least 0 is expected; received -1."),
+        ("{name: flip, clients: [1.5]}", "an integer is expected; received 1.5."),
+        ("{share: 0.2}", "attack.name is missing"),
+        ("{name: flop, share: 0.2}", "Did you mean flip?"),
+        (
+            "{name: flip, share: 0.2, skale: 2}",
+            "the keys are clients, name, scale and share.\n  Did you mean scale?",
+        ),
+    ],
+)
+def test_an_attack_that_cannot_be_read(attack, expected):
+    assert expected in report(minimal(f"attack: {attack}"))
 
 
 def test_clients_are_evaluated_on_validation_examples():

@@ -1,0 +1,57 @@
+"""What a malicious client may do instead of what it was told, as a tuple of pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from fedcli.core.types import Array, ClientData, Vector
+
+
+class DataForm(NamedTuple):
+    """What an attack may know of the data before it sees any.
+
+    Args:
+        task: what the labels are.
+        num_outputs: classes, or targets of one example.
+        input_shape: shape of one example after preprocessing.
+    """
+
+    task: Literal["classification", "regression"]
+    num_outputs: int
+    input_shape: tuple[int, ...]
+
+
+class Attack(NamedTuple):
+    """How malicious clients attack; what is None does not happen. The updates are whole payloads, shape [P].
+
+    A malicious client trains like any other, on its data after `poison`. Its own update goes through `forge`;
+    at the end of the round all malicious updates go through `collude`. The result is encoded as the honest
+    updates are, for an attacker keeps to the protocol's format.
+
+    Args:
+        name: its name.
+        poison: a client's data -> what it trains on instead; the same in every round.
+        forge: its own update -> the one it sends.
+        collude: `(malicious updates, honest updates, rng)` -> the malicious updates that are sent, as many. There
+            is at least one of each kind: in a round without honest clients the malicious ones study their own.
+        trigger: test examples `(x, y)` -> those that the attack wants to have misclassified, with the labels
+            that it wants to see.
+    """
+
+    name: str
+    poison: Callable[[ClientData, np.random.Generator], ClientData] | None = None
+    forge: Callable[[Vector, np.random.Generator], Vector] | None = None
+    collude: Callable[[Sequence[Vector], Sequence[Vector], np.random.Generator], Sequence[Vector]] | None = (
+        None
+    )
+    trigger: Callable[[Array, Array], tuple[Array, Array]] | None = None
+
+
+class Adversary(NamedTuple):
+    """The malicious clients of a run, and what they do."""
+
+    attack: Attack
+    clients: frozenset[int]
