@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fedcli import evaluation
-from fedcli.arrivals import Arrivals, Row, Watch
+from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.seeds import SERVER, generator
@@ -42,6 +42,10 @@ class Store(Protocol):
 
     def charge(self, round: int) -> None:
         """Durably note that a release follows."""
+        ...
+
+    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
+        """Put away what a client keeps of a round, until it takes part again or the round is done again."""
         ...
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
@@ -90,11 +94,15 @@ def next_round(
     """The next round, or its closing as charged and void if it may have released something before."""
     if store.is_charged(state.round + 1) and not parts.reproducible_noise:
         return _void_round(parts, state)
-    return run_round(parts, state, store.charge, watch)
+    return run_round(parts, state, store.charge, watch, store.shelve)
 
 
 def run_round(
-    parts: Parts, state: RoundState, charge: Callable[[int], None], watch: Watch
+    parts: Parts,
+    state: RoundState,
+    charge: Callable[[int], None],
+    watch: Watch,
+    shelve: Shelve = in_memory,
 ) -> tuple[RoundState, Row, list[Row]]:
     """One round: cohort, local training, arrival, aggregate, server half, server step, evaluation.
 
@@ -103,6 +111,7 @@ def run_round(
         state: the last finished round.
         charge: told before anything is noised, where the run has a privacy event.
         watch: told of every client that is done.
+        shelve: where clients' own states are put away.
 
     Returns:
         The state after the round, its record, and a row for each client of the cohort.
@@ -110,7 +119,7 @@ def run_round(
     clock = Clock()
     context = RoundContext(parts.seed, state.round + 1, parts.reproducible_noise)
     cohort = sample_cohort(parts, context.round)
-    arrivals = Arrivals(parts, state, context, len(cohort), watch)
+    arrivals = Arrivals(parts, state, context, len(cohort), watch, shelve)
     with clock.span("total"):
         with clock.span("aggregate"):
             outcomes = clock.waiting("train", train_cohort(parts, state, context, cohort), inside="aggregate")
@@ -168,6 +177,8 @@ def train_cohort(
 def _client_side(
     parts: Parts, state: RoundState, context: RoundContext, start: Any, assignment: Assignment
 ) -> Outcome:
+    # A stored state is read here, by the worker, and once.
+    assignment = replace(assignment, state=dict(assignment.state.items()))
     try:
         update = parts.runtime.train(start, assignment)
         # What the client kept for other parts than its trainer stays until they change it.

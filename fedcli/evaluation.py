@@ -40,7 +40,8 @@ def evaluate_clients(parts: Parts, state: RoundState) -> list[dict[str, float]]:
     shared = parts.runtime.prepare(broadcast)
 
     def work(client: int) -> dict[str, float]:
-        own: Tree = state.clients.get(client, {})
+        # A stored state is read here, by the worker, and once.
+        own: Tree = dict(state.clients.get(client, {}).items())
         data = parts.federation.client(client)
         x, y = data.x_validation, data.y_validation
         start = parts.runtime.personal(broadcast, own) if own else shared

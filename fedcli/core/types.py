@@ -288,7 +288,8 @@ class RoundState:
         server: the server optimizer's state.
         aggregator: the aggregator's state.
         transforms: each transform's server state, by name.
-        clients: each client's own state, by its number, for clients that have any.
+        clients: each client's own state, by its number, for clients that have any. A run directory's are
+            read from their files when they are used (`shelf.StoredTree`).
         releases: how many rounds the privacy ledger has been charged for.
     """
 
