@@ -92,6 +92,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         reproducible_noise=experiment.privacy.reproducible_noise,
         accountant=plan.accountant,
         callbacks=_callbacks(experiment),
+        average_decay=experiment.average.decay if experiment.average else None,
     )
     return parts, initial_state(plan.strategy, vectors)
 

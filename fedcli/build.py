@@ -169,7 +169,8 @@ def _check_early_stop(experiment: Experiment, task: Task) -> None:
     if experiment.early_stop is None:
         return
     metric = experiment.early_stop.metric
-    known = [f"{part}/{name}" for part in ("test", "validation", "train") for name in task.names]
+    parts = ("test", "validation", "train", *(["average/test"] if experiment.average else []))
+    known = [f"{part}/{name}" for part in parts for name in task.names]
     others = ("round", "clients/", "examples", "bytes_", "epsilon")
     if not metric.startswith(others) and not any(metric == n or metric.startswith(f"{n}/") for n in known):
         raise ConfigError(

@@ -12,18 +12,20 @@ from typing import Any
 
 from fedcli import shelf
 from fedcli.core import durable, npz, trees
+from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.types import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
 
 FORMAT = 2
-WEIGHTS, STATE, MANIFEST = "weights.npz", "state.npz", "manifest.json"
+WEIGHTS, AVERAGE, STATE, MANIFEST = "weights.npz", "average.npz", "state.npz", "manifest.json"
 
 
 def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra: Mapping[str, Any]) -> None:
     """Write `state` into the empty `folder`; `extra` goes into the manifest.
 
-    weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli.
+    weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli; so
+    does average.npz of the averaged model, where the state has one.
     """
     weights = {
         **unflatten(state.weights, layout.trainable),
@@ -32,14 +34,19 @@ def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra
         **unflatten(state.personal, layout.personal),
     }
     parts = {"server": state.server, "aggregator": state.aggregator, "transforms": state.transforms}
-    npz.write_arrays(folder / WEIGHTS, weights)
-    npz.write_arrays(folder / STATE, trees.to_table({**parts, "clients": shelf.to_index(state.clients)}))
+    files = {WEIGHTS: weights}
+    if state.average:
+        parts["average"] = state.average
+        files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
+    files[STATE] = trees.to_table({**parts, "clients": shelf.to_index(state.clients)})
+    for name, arrays in files.items():
+        npz.write_arrays(folder / name, arrays)
     manifest = {
         "format": FORMAT,
         "round": state.round,
         "releases": state.releases,
         **extra,
-        "sha256": {name: durable.sha256(folder / name) for name in (WEIGHTS, STATE)},
+        "sha256": {name: durable.sha256(folder / name) for name in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
@@ -73,6 +80,7 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
         transforms=tree["transforms"],
         clients=shelf.from_index(clients, tree["clients"]),
         releases=manifest["releases"],
+        average=tree.get("average", {}),
     )
 
 

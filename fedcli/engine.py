@@ -12,6 +12,7 @@ import numpy as np
 
 from fedcli import evaluation
 from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
+from fedcli.core import averages
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.seeds import SERVER, generator
@@ -215,7 +216,9 @@ def move_model(parts: Parts, state: RoundState, aggregate: Aggregate, arrivals: 
     )
     statistics = arrivals.statistics()
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
-    return replace(state, weights=weights, statistics=kept, server=server)
+    decay = parts.average_decay
+    average = state.average if decay is None else averages.add_model(state.average, weights, decay)
+    return replace(state, weights=weights, statistics=kept, server=server, average=average)
 
 
 def _void_round(parts: Parts, state: RoundState) -> tuple[RoundState, Row, list[Row]]:

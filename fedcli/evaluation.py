@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.types import Array, Broadcast, RoundState, Tree
 from fedcli.parts import Parts
@@ -13,11 +15,21 @@ Metrics = Mapping[str, float]
 
 
 def evaluate(parts: Parts, state: RoundState) -> dict[str, float]:
-    """Figures of a round under `test/` and, where the config asks for clients, under `validation/`."""
+    """Figures of a round under `test/` and, where the config asks for clients, under `validation/`.
+
+    Those of the averaged model, where the run keeps one, are under `average/test/`.
+    """
     figures = prefixed("test", evaluate_test(parts, state))
+    if state.average:
+        figures |= prefixed("average/test", evaluate_test(parts, averaged(state)))
     if parts.evaluation.clients:
         figures |= prefixed("validation", summarise(parts, evaluate_clients(parts, state)))
     return figures
+
+
+def averaged(state: RoundState) -> RoundState:
+    """The state with the averaged model in the place of the last one; its statistics are the last one's."""
+    return replace(state, weights=mean_model(state.average))
 
 
 def evaluate_test(parts: Parts, state: RoundState) -> dict[str, float]:

@@ -38,6 +38,7 @@ class Parts:
         rounds: planned number of rounds.
         reproducible_noise: draw what protects people from the seed as well.
         accountant: of a run with a privacy event.
+        average_decay: of a run that keeps a moving average of its model.
     """
 
     seed: int
@@ -53,6 +54,7 @@ class Parts:
     reproducible_noise: bool
     accountant: Accountant | None
     callbacks: Sequence[Callback]
+    average_decay: float | None = None
 
     @property
     def num_clients(self) -> int:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fedcli import checkpoints, shelf
+from fedcli.core.averages import add_model
 from fedcli.core.errors import RunError
 from fedcli.core.trees import from_table, to_table
 from fedcli.core.types import ModelLayout, RoundState
@@ -69,6 +70,28 @@ def test_the_manifest_has_the_digest_of_every_other_file(tmp_path):
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
     assert (manifest["format"], manifest["round"], manifest["bytes"]) == (2, 4, {"metrics.jsonl": 12})
+
+
+def test_an_averaged_model_returns_to_the_bit_and_can_be_used_without_fedcli(tmp_path):
+    average = add_model(add_model({}, np.ones(3, np.float32), 0.9), np.zeros(3, np.float32), 0.9)
+    after = through(tmp_path, state(average=average))
+    assert after.average["sum"].tobytes() == average["sum"].tobytes()
+    assert after.average["weight"] == average["weight"]
+    with np.load(tmp_path / "average.npz", allow_pickle=False) as mean:
+        assert {name: mean[name].tolist() for name in mean} == {
+            "dense/kernel": [[pytest.approx(9 / 19)]] * 2,
+            "dense/bias": [pytest.approx(9 / 19)],
+            "file": [1.0],
+        }
+    digests = json.loads((tmp_path / "manifest.json").read_text())["sha256"]
+    assert digests["average.npz"] == hashlib.sha256((tmp_path / "average.npz").read_bytes()).hexdigest()
+
+
+def test_without_an_average_there_is_no_file_and_no_entry_of_it(tmp_path):
+    assert through(tmp_path, state()).average == {}
+    assert not (tmp_path / "average.npz").exists()
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as arrays:
+        assert not [name for name in arrays if name.startswith("average")]
 
 
 def test_equal_states_are_equal_files(tmp_path):

@@ -20,7 +20,12 @@ from fedcli.core.errors import RunInterrupted
 from fedcli.engine import Observer, run_experiment
 
 ROUNDS = 6
-EXPERIMENT = (*tiny.STATEFUL, f"rounds={ROUNDS}", "evaluation={every: 2, clients: true}")
+EXPERIMENT = (
+    *tiny.STATEFUL,
+    f"rounds={ROUNDS}",
+    "evaluation={every: 2, clients: true}",
+    "average={decay: 0.9}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def what_remains(folder):
     }
     # The clients' own states of all rounds: nothing of a round that was done again may stay.
     kept = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("clients/*/*")}
-    return [(last / name).read_bytes() for name in ("weights.npz", "state.npz")], lines, kept
+    return {path.name: path.read_bytes() for path in last.glob("*.npz")}, lines, kept
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,8 @@ def test_the_experiment_has_everything_that_could_be_lost(parts_and_state, unint
     assert set(state.server) == {"velocity"}
     records = uninterrupted[1]["metrics.jsonl"]
     assert len(records) == ROUNDS
-    assert ["test/loss" in record for record in records] == [False, True] * 3
+    for name in ("test/loss", "average/test/loss"):
+        assert [name in record for record in records] == [False, True] * 3
     assert len({row["client"] for row in uninterrupted[1]["clients.jsonl"]}) == 4
 
 

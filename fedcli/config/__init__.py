@@ -9,6 +9,7 @@ from fedcli.config.loading import Config, load, loads
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registries import Registries, installed, resolve
 from fedcli.config.schema import (
+    Average,
     Checkpoint,
     Client,
     Data,
@@ -25,7 +26,7 @@ from fedcli.config.schema import (
 from fedcli.config.writing import dump, flat
 
 __all__ = [
-    "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation", "Experiment", "Model",
-    "Part", "Place", "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat", "installed",
-    "load", "loads", "resolve",
+    "Average", "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation", "Experiment",
+    "Model", "Part", "Place", "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat",
+    "installed", "load", "loads", "resolve",
 ]  # fmt: skip

@@ -142,6 +142,13 @@ class Checkpoint(Section):
     """Rounds from one checkpoint to the next; the last round is always kept."""
 
 
+class Average(Section):
+    """The exponential moving average of the global model, which is evaluated and kept beside it."""
+
+    decay: float = Field(gt=0, lt=1, examples=["0.99"])
+    """What remains of a round's share in the average after the next round, in (0, 1)."""
+
+
 class EarlyStop(Section):
     """When to end before the last round."""
 
@@ -178,6 +185,8 @@ class Experiment(Section):
     """How updates are made smaller on their way to the server; null for not at all."""
     privacy: Privacy
     """How the noise that protects people is drawn."""
+    average: Average | None = None
+    """The moving average of the global model over the rounds; null for none."""
     evaluation: Evaluation
     """What is measured on held-out examples."""
     checkpoint: Checkpoint

@@ -291,6 +291,8 @@ class RoundState:
         clients: each client's own state, by its number, for clients that have any. A run directory's are
             read from their files when they are used (`shelf.StoredTree`).
         releases: how many rounds the privacy ledger has been charged for.
+        average: the moving average of the global trainable weights (`averages.add_model`), if the run keeps one.
+            A round that leaves the model as it was, such as a void one, leaves the average too.
     """
 
     round: int
@@ -303,6 +305,7 @@ class RoundState:
     transforms: Tree = field(default_factory=dict)
     clients: Mapping[int, Tree] = field(default_factory=dict)
     releases: int = 0
+    average: Tree = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def test_every_default_is_filled_in():
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
         "privacy": {"reproducible_noise": False},
+        "average": None,
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
         "checkpoint": {"every": 1},
         "early_stop": None,
@@ -158,6 +159,7 @@ cohort: {name: full}
 strategy: {name: weighted}
 compression: null
 privacy: {reproducible_noise: false}
+average: null
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1}
 early_stop: {metric: test/loss, patience: 3, mode: null}
