@@ -107,6 +107,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if format != FORMAT:
         raise RunError(
             f"the checkpoint {folder} has format {format}; this version of fedcli reads format {FORMAT}.\n"
-            f"Go on with it in the version that environment.json names, or start the run anew."
+            "Resume it with the version that environment.json names, or start a new run from its weights.npz."
         )
     return manifest
