@@ -17,7 +17,8 @@ class EvaluationSettings(NamedTuple):
     """When and how the global model is evaluated.
 
     Args:
-        every: rounds between evaluations; the last round is always evaluated.
+        every: rounds between evaluations. The last planned round, or the last one within a privacy budget, is
+            evaluated as well; where a callback ends the run is known only after the round is committed.
         clients: evaluate on every client's validation part as well.
         batch_size: examples in one piece of the test set; pieces are shared out to the workers.
         higher_is_better: whether the worst client of a metric is the lowest, by metric.

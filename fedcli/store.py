@@ -103,17 +103,19 @@ def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
     """The named weights of an `.npz` file, or of the last checkpoint of a run directory.
 
     Raises:
-        ConfigError: if there are none.
+        ConfigError: if there are none, or the checkpoint's are not those that its run wrote.
     """
     source = Path(path)
-    if source.is_dir() and finished_rounds(source):
-        source = checkpoint_folder(source, finished_rounds(source)[-1]) / checkpoints.WEIGHTS
-    if not source.is_file():
-        raise ConfigError(
-            f"{path} is neither an .npz file nor a run directory with a checkpoint.",
-            hint="Give the path of one, seen from the folder where fedcli runs.",
-        )
     try:
+        if source.is_dir() and finished_rounds(source):
+            checkpoint = checkpoint_folder(source, finished_rounds(source)[-1])
+            checkpoints.read_manifest(checkpoint)
+            source = checkpoint / checkpoints.WEIGHTS
+        if not source.is_file():
+            raise ConfigError(
+                f"{path} is neither an .npz file nor a run directory with a checkpoint.",
+                hint="Give the path of one, seen from the folder where fedcli runs.",
+            )
         return npz.read_arrays(source)
     except RunError as error:
         raise ConfigError(str(error)) from error

@@ -468,6 +468,13 @@ def test_the_weights_of_a_run_and_of_a_file_are_read_by_name(folder, tmp_path):
         assert weights["dense/kernel"].tolist() == [[2, 2], [2, 2]]
 
 
+@pytest.mark.parametrize("damage", [flip_a_bit, os.remove])
+def test_weights_that_are_not_those_of_the_run_are_refused(folder, damage):
+    damage(finished_run(folder) / "weights.npz")
+    with pytest.raises(ConfigError, match=r"weights\.npz"):
+        store.read_weights(str(folder))
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no zip", b"text"])
 def test_what_holds_no_weights_is_refused(tmp_path, content):
     path = tmp_path / "weights.npz"

@@ -128,7 +128,7 @@ class Evaluation(Section):
     """What is measured on held-out examples."""
 
     every: int = Field(1, ge=1)
-    """Rounds from one evaluation to the next; the last round is always evaluated."""
+    """Rounds from one evaluation to the next; the last planned one, or within a budget, is evaluated as well."""
     clients: bool = False
     """Also evaluate on each client's validation examples."""
     batch_size: int = Field(1000, ge=1)
