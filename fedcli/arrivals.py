@@ -20,16 +20,30 @@ Row = dict[str, Any]
 Watch = Callable[[int, int], None]
 """Told `(clients done, clients planned)` while a round runs; raises `RunInterrupted` to end it."""
 
+Shelve = Callable[[int, int, Tree], Tree]
+"""`(round, client, what it keeps)` -> the same, be it in memory or read from a file when it is used."""
+
+
+def in_memory(_round: int, _client: int, tree: Tree) -> Tree:
+    """Keeps a client's state in memory."""
+    return tree
+
 
 @final
 class Arrivals:
     """Admits or rejects each outcome of a round while it streams by, and keeps what outlives it."""
 
     def __init__(
-        self, parts: Parts, state: RoundState, context: RoundContext, present: Turnout, watch: Watch
+        self,
+        parts: Parts,
+        state: RoundState,
+        context: RoundContext,
+        present: Turnout,
+        watch: Watch,
+        shelve: Shelve = in_memory,
     ) -> None:
         self._parts, self._state, self._context = parts, state, context
-        self._turns, self._watch = present.turns, watch
+        self._turns, self._watch, self._shelve = present.turns, watch, shelve
         self._statistics = BlockSum(state.statistics.size)
         self._weight = 0.0
         self.num_accepted = 0
@@ -112,4 +126,4 @@ class Arrivals:
             self._statistics.add(update.statistics, update.weight)
             self._weight += update.weight
         if update.state:
-            self.states[update.client] = update.state
+            self.states[update.client] = self._shelve(self._context.round, update.client, update.state)

@@ -190,8 +190,9 @@ def _check_early_stop(made: Plan) -> None:
     stop = made.experiment.early_stop
     if stop is None:
         return
-    metric = stop.metric
-    known = [f"{part}/{name}" for part in ("test", "validation", "train") for name in made.task.names]
+    metric, average = stop.metric, made.experiment.average
+    parts = ("test", "validation", "train", *(["average/test"] if average else []))
+    known = [f"{part}/{name}" for part in parts for name in made.task.names]
     if made.adversary is not None and made.adversary.attack.trigger is not None:
         known.append("attack/success_rate")
     others = ("round", "clients/", "examples", "bytes_", "epsilon")

@@ -1,4 +1,7 @@
-"""A `RoundState` as a folder: weights by name, states by path, and a manifest with their SHA-256."""
+"""A `RoundState` as a folder: weights by name, states by path, and a manifest with their SHA-256.
+
+Clients' own states stand on the shelf beside the checkpoints; here is their index.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,23 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
-import numpy as np
-import numpy.typing as npt
-
-from fedcli.core import durable, trees
+from fedcli import shelf
+from fedcli.core import durable, npz, trees
+from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
-from fedcli.core.types import ModelLayout, RoundState, Tree
+from fedcli.core.types import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
 
-FORMAT = 1
-WEIGHTS, STATE, MANIFEST = "weights.npz", "state.npz", "manifest.json"
-
-Arrays = Mapping[str, npt.NDArray[Any]]
+FORMAT = 2
+WEIGHTS, AVERAGE, STATE, MANIFEST = "weights.npz", "average.npz", "state.npz", "manifest.json"
 
 
 def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra: Mapping[str, Any]) -> None:
     """Write `state` into the empty `folder`; `extra` goes into the manifest.
 
-    weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli.
+    weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli; so
+    does average.npz of the averaged model, where the state has one.
     """
     weights = {
         **unflatten(state.weights, layout.trainable),
@@ -33,35 +33,44 @@ def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra
         **unflatten(state.frozen, layout.frozen),
         **unflatten(state.personal, layout.personal),
     }
-    clients = {str(client): tree for client, tree in sorted(state.clients.items())}
     parts = {
         "server": state.server,
         "aggregator": state.aggregator,
         "transforms": state.transforms,
         "underway": state.underway,
     }
-    _save(folder / WEIGHTS, weights)
-    _save(folder / STATE, trees.to_table({**parts, "clients": clients}))
+    files = {WEIGHTS: weights}
+    if state.average:
+        parts["average"] = state.average
+        files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
+    files[STATE] = trees.to_table({**parts, "clients": shelf.to_index(state.clients)})
+    for name, arrays in files.items():
+        npz.write_arrays(folder / name, arrays)
     manifest = {
         "format": FORMAT,
         "round": state.round,
         "releases": state.releases,
         "seconds": state.seconds,
         **extra,
-        "sha256": {name: durable.sha256(folder / name) for name in (WEIGHTS, STATE)},
+        "sha256": {name: durable.sha256(folder / name) for name in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def read_checkpoint(folder: Path, layout: ModelLayout) -> RoundState:
+def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundState:
     """The state that `write_checkpoint` wrote.
+
+    Args:
+        folder: the checkpoint.
+        layout: how the model's variables stand in the state's vectors.
+        clients: the shelf of the clients' own states, which are read when they are used.
 
     Raises:
         RunError: if a file is missing or damaged, or the model of the run has other weights.
     """
     manifest = read_manifest(folder)
-    weights = read_arrays(folder / WEIGHTS)
-    tree = trees.from_table(read_arrays(folder / STATE))
+    weights = npz.read_arrays(folder / WEIGHTS)
+    tree = trees.from_table(npz.read_arrays(folder / STATE))
     try:
         vectors = [gather(weights, group) for group in layout]
     except KeyError as error:
@@ -75,10 +84,11 @@ def read_checkpoint(folder: Path, layout: ModelLayout) -> RoundState:
         server=tree["server"],
         aggregator=tree["aggregator"],
         transforms=tree["transforms"],
-        clients={int(client): state for client, state in tree["clients"].items()},
+        clients=shelf.from_index(clients, tree["clients"]),
         releases=manifest["releases"],
         seconds=manifest["seconds"],
         underway=tree["underway"],
+        average=tree.get("average", {}),
     )
 
 
@@ -86,10 +96,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest, after checking every file against it.
 
     Raises:
-        RunError: if a file is missing, or is not the one that was written.
+        RunError: if a file is missing, is not the one that was written, or is of another format.
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        format: int = manifest["format"]
         sums = {name: durable.sha256(folder / name) for name in manifest["sha256"]}
         expected: dict[str, str] = manifest["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -101,31 +112,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 f"the manifest says {expected[name][:16]}...\n"
                 f"Restore the file, or delete the folder {folder} to go on from the checkpoint before it."
             )
+    if format != FORMAT:
+        raise RunError(
+            f"the checkpoint {folder} has format {format}; this version of fedcli reads format {FORMAT}.\n"
+            "Resume it with the version that environment.json names, or start a new run from its weights.npz."
+        )
     return manifest
-
-
-def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an `.npz`, which is never unpickled.
-
-    Raises:
-        RunError: if it is missing or not an `.npz` of plain arrays.
-    """
-    try:
-        # NumPy leaves a file open that it opened itself and could not read.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise ValueError("it is a single array, an .npy")
-            return dict(archive)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise RunError(f"{path} cannot be read as an .npz of plain arrays: {error}.") from None
-
-
-def _save(path: Path, arrays: Tree) -> None:
-    # As np.savez, which has no place for an array named "file" and would pickle objects.
-    with ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            if array.dtype.hasobject:
-                raise RunError(f"{name} holds Python objects; a checkpoint keeps plain arrays only.")
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)

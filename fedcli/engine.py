@@ -12,7 +12,8 @@ import numpy as np
 
 from fedcli import buffering, evaluation
 from fedcli.adversary import ClientSide, attacked
-from fedcli.arrivals import Arrivals, Row, Watch
+from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
+from fedcli.core import averages
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.seeds import SERVER, generator
@@ -46,6 +47,10 @@ class Store(Protocol):
 
     def charge(self, round: int) -> None:
         """Durably note that a release follows."""
+        ...
+
+    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
+        """Put away what a client keeps of a round, until it takes part again or the round is done again."""
         ...
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
@@ -94,11 +99,15 @@ def next_round(
     """The next round, or its closing as charged and void if it may have released something before."""
     if store.is_charged(state.round + 1) and not parts.reproducible_noise:
         return _void_round(parts, state)
-    return run_round(parts, state, store.charge, watch)
+    return run_round(parts, state, store.charge, watch, store.shelve)
 
 
 def run_round(
-    parts: Parts, state: RoundState, charge: Callable[[int], None], watch: Watch
+    parts: Parts,
+    state: RoundState,
+    charge: Callable[[int], None],
+    watch: Watch,
+    shelve: Shelve = in_memory,
 ) -> tuple[RoundState, Row, list[Row]]:
     """One round: cohort, turnout, local training, arrival, aggregate, server half, server step, evaluation.
 
@@ -107,6 +116,7 @@ def run_round(
         state: the last finished round.
         charge: told before anything is noised, where the run has a privacy event.
         watch: told of every client that is done.
+        shelve: where clients' own states are put away.
 
     Returns:
         The state after the round, its record, and a row for each client of the cohort.
@@ -114,7 +124,7 @@ def run_round(
     clock = Clock()
     context = RoundContext(parts.seed, state.round + 1, parts.reproducible_noise)
     present = attend(parts, state, context.round)
-    arrivals = Arrivals(parts, state, context, present, watch)
+    arrivals = Arrivals(parts, state, context, present, watch, shelve)
     with clock.span("total"):
         with clock.span("aggregate"):
             outcomes = clock.waiting(
@@ -196,7 +206,9 @@ def broadcast_to(parts: Parts, state: RoundState, turn: Turn) -> Any:
 def _train(parts: Parts, state: RoundState, starts: Mapping[int, Any], turn: Turn) -> Outcome:
     if turn.absence is not None:
         return Absence(turn.client, turn.absence)
-    assignment = Assignment(turn.client, state.clients.get(turn.client, {}), turn.steps)
+    # A stored state is read here, by the worker, and once.
+    kept = dict(state.clients.get(turn.client, {}).items())
+    assignment = Assignment(turn.client, kept, turn.steps)
     try:
         update = parts.runtime.train(starts[turn.model], assignment)
     except InvalidUpdateError as error:
@@ -243,7 +255,9 @@ def move_model(parts: Parts, state: RoundState, aggregate: Aggregate, arrivals: 
     )
     statistics = arrivals.statistics()
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
-    return replace(state, weights=weights, statistics=kept, server=server)
+    decay = parts.average_decay
+    average = state.average if decay is None else averages.add_model(state.average, weights, decay)
+    return replace(state, weights=weights, statistics=kept, server=server, average=average)
 
 
 def _void_round(parts: Parts, state: RoundState) -> tuple[RoundState, Row, list[Row]]:

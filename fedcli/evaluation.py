@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.types import Array, Broadcast, RoundState, Tree
 from fedcli.parts import Parts
@@ -13,11 +15,22 @@ Metrics = Mapping[str, float]
 
 
 def evaluate(parts: Parts, state: RoundState) -> dict[str, float]:
-    """Figures of a round: `test/`, `attack/` of one with a trigger, and `validation/` where clients are asked for."""
+    """Figures of a round: `test/`, and `validation/` where the config asks for clients.
+
+    Those of the averaged model, where the run keeps one, are under `average/test/`, and those of an attack that
+    has a trigger under `attack/`.
+    """
     figures = prefixed("test", evaluate_test(parts, state)) | evaluate_attack(parts, state)
+    if state.average:
+        figures |= prefixed("average/test", evaluate_test(parts, averaged(state)))
     if parts.evaluation.clients:
         figures |= prefixed("validation", summarise(parts, evaluate_clients(parts, state)))
     return figures
+
+
+def averaged(state: RoundState) -> RoundState:
+    """The state with the averaged model in the place of the last one; its statistics are the last one's."""
+    return replace(state, weights=mean_model(state.average))
 
 
 def evaluate_test(parts: Parts, state: RoundState) -> dict[str, float]:
@@ -59,7 +72,8 @@ def evaluate_clients(parts: Parts, state: RoundState) -> list[dict[str, float]]:
     shared = parts.runtime.prepare(broadcast)
 
     def work(client: int) -> dict[str, float]:
-        own: Tree = state.clients.get(client, {})
+        # A stored state is read here, by the worker, and once.
+        own: Tree = dict(state.clients.get(client, {}).items())
         data = parts.federation.client(client)
         x, y = data.x_validation, data.y_validation
         start = parts.runtime.personal(broadcast, own) if own else shared

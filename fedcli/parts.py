@@ -38,7 +38,8 @@ class EvaluationSettings(NamedTuple):
     """When and how the global model is evaluated.
 
     Args:
-        every: rounds between evaluations; the last round is always evaluated.
+        every: rounds between evaluations. The last planned round, or the last one within a privacy budget, is
+            evaluated as well; where a callback ends the run is known only after the round is committed.
         clients: evaluate on every client's validation part as well.
         batch_size: examples in one piece of the test set; pieces are shared out to the workers.
         higher_is_better: whether the worst client of a metric is the lowest, by metric.
@@ -63,6 +64,7 @@ class Parts:
         accountant: of a run with a privacy event.
         devices: the simulated clock's, where there is one.
         adversary: the malicious clients, where the run has any.
+        average_decay: of a run that keeps a moving average of its model.
     """
 
     seed: int
@@ -83,6 +85,7 @@ class Parts:
     participation: Participation
     devices: Devices | None = None
     adversary: Adversary | None = None
+    average_decay: float | None = None
 
     @property
     def num_clients(self) -> int:

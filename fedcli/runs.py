@@ -92,19 +92,33 @@ def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
         return _go_on(folder, plan, parts, state, progress or silent())
 
 
-def evaluate_run(folder: Path, *, round: int | None = None, data: Literal["test", "clients"] = "test") -> Row:
+def evaluate_run(
+    folder: Path,
+    *,
+    round: int | None = None,
+    data: Literal["test", "clients"] = "test",
+    average: bool = False,
+) -> Row:
     """Evaluate the model of a round (the last one if none is named) on the test set or on every client.
 
     The model is rebuilt from the run's own config; nothing that the run directory holds is executed.
 
+    Args:
+        folder: the run directory.
+        round: the round whose model it is.
+        data: where it is evaluated.
+        average: evaluate the moving average of the models up to the round instead.
+
     Raises:
-        ConfigError: if `folder` is not a run directory.
+        ConfigError: if `folder` is not a run directory, or the round has no average.
         RunError: if the round has no checkpoint, or a damaged one.
     """
     _, parts, _ = _rebuild(folder)
     with _closing(parts):
         state = store.read_state(folder, parts.layout, round)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
+        if average:
+            state, facts["model"] = _averaged(state), "average"
         if data == "test":
             return {
                 **facts,
@@ -119,6 +133,15 @@ def evaluate_run(folder: Path, *, round: int | None = None, data: Literal["test"
                 hint="Use --data test, or a run with data.validation_fraction above 0.",
             )
         return {**facts, **evaluation.summarise(parts, rows), "clients": rows}
+
+
+def _averaged(state: RoundState) -> RoundState:
+    if not state.average:
+        raise ConfigError(
+            f"the checkpoint of round {state.round} has no average of the model.",
+            hint="Leave out --average, or name a later round of a run with `average: {decay: 0.99}` in its config.",
+        )
+    return evaluation.averaged(state)
 
 
 def default_folder(name: str) -> Path:

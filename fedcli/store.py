@@ -10,16 +10,16 @@ from typing import IO, Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints
-from fedcli.core import durable
+from fedcli import checkpoints, shelf
+from fedcli.core import durable, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
-from fedcli.core.types import ModelLayout, RoundState
+from fedcli.core.types import ModelLayout, RoundState, Tree
 
 Row = dict[str, Any]
 CONFIG, ENVIRONMENT, PRIVACY = "config.yaml", "environment.json", "privacy.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, SHELF = "checkpoints", "clients"
 
 
 def refuse_existing(folder: Path) -> None:
@@ -95,7 +95,7 @@ def read_state(folder: Path, layout: ModelLayout, round: int | None = None) -> R
         known = ", ".join(map(str, rounds[-10:]))
         raise ConfigError(f"{folder} has no checkpoint of round {round}; the last ones are {known}.")
     return checkpoints.read_checkpoint(
-        checkpoint_folder(folder, rounds[-1] if round is None else round), layout
+        checkpoint_folder(folder, rounds[-1] if round is None else round), layout, folder / SHELF
     )
 
 
@@ -103,18 +103,20 @@ def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
     """The named weights of an `.npz` file, or of the last checkpoint of a run directory.
 
     Raises:
-        ConfigError: if there are none.
+        ConfigError: if there are none, or the checkpoint's are not those that its run wrote.
     """
     source = Path(path)
-    if source.is_dir() and finished_rounds(source):
-        source = checkpoint_folder(source, finished_rounds(source)[-1]) / checkpoints.WEIGHTS
-    if not source.is_file():
-        raise ConfigError(
-            f"{path} is neither an .npz file nor a run directory with a checkpoint.",
-            hint="Give the path of one, seen from the folder where fedcli runs.",
-        )
     try:
-        return checkpoints.read_arrays(source)
+        if source.is_dir() and finished_rounds(source):
+            checkpoint = checkpoint_folder(source, finished_rounds(source)[-1])
+            checkpoints.read_manifest(checkpoint)
+            source = checkpoint / checkpoints.WEIGHTS
+        if not source.is_file():
+            raise ConfigError(
+                f"{path} is neither an .npz file nor a run directory with a checkpoint.",
+                hint="Give the path of one, seen from the folder where fedcli runs.",
+            )
+        return npz.read_arrays(source)
     except RunError as error:
         raise ConfigError(str(error)) from error
 
@@ -145,6 +147,7 @@ class RunStore:
         """Write the state before the first round, and return it."""
         for log in (self._metrics, self._clients):
             _cut(log, 0)
+        shelf.drop_after(self.folder / SHELF, state.round)
         self.checkpoint(state)
         return state
 
@@ -154,6 +157,7 @@ class RunStore:
         manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
         for log in (self._metrics, self._clients):
             _cut(log, manifest["bytes"][Path(log.name).name])
+        shelf.drop_after(self.folder / SHELF, state.round)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round = state.round
         return state
@@ -173,6 +177,13 @@ class RunStore:
         """
         durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n")
 
+    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
+        """Put away what a client keeps of a round; what is returned reads it when it is used.
+
+        The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
+        """
+        return shelf.put(self.folder / SHELF, round, client, tree)
+
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
         self._clients.write("".join(_line(row) for row in clients))
@@ -190,6 +201,7 @@ class RunStore:
         for log in (self._clients, self._metrics):
             log.flush()
             os.fsync(log.fileno())
+        shelf.sync(self.folder / SHELF, self._durable_round + 1, state.round)
         if self._privacy is not None:
             durable.write(self.folder / PRIVACY, json.dumps(self._privacy(state), indent=1) + "\n")
         target = checkpoint_folder(self.folder, state.round)

@@ -56,6 +56,12 @@ def test_a_cohort_larger_than_the_population_is_refused_with_its_place():
     assert "the federation has 1000000" in report
 
 
+def test_an_early_stop_may_watch_the_average_where_there_is_one():
+    stop = "early_stop={metric: average/test/loss, patience: 1}"
+    assert tiny.plan("average={decay: 0.9}", stop).experiment.average.decay == 0.9
+    assert "no round has the metric 'average/test/loss'" in refusal(stop)
+
+
 def test_a_place_in_the_file_is_that_of_the_value():
     text = tiny.YAML.replace("clients: 4", "clients: 61")
     source = tiny.source(text=text)

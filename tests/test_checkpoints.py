@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fedcli import checkpoints
+from fedcli import checkpoints, shelf
+from fedcli.core.averages import add_model
 from fedcli.core.errors import RunError
 from fedcli.core.trees import from_table, to_table
 from fedcli.core.types import ModelLayout, RoundState
@@ -28,14 +29,15 @@ def state(**changes):
 
 def through(folder, before, layout=LAYOUT):
     checkpoints.write_checkpoint(folder, before, layout, {"bytes": {"metrics.jsonl": 12}})
-    return checkpoints.read_checkpoint(folder, layout)
+    return checkpoints.read_checkpoint(folder, layout, folder / "clients")
 
 
 def test_a_state_returns_to_the_bit(tmp_path):
+    kept = {11: {"statistics": np.ones(2, np.float32)}, 2: {"a": {"b": np.zeros((2, 2), np.float64)}}}
     before = state(
         server={"m": np.arange(3, dtype=np.float32), "deep": {"er": {"t": np.int64(7)}}},
         transforms={"arrival": {"size": np.int64(3)}, "clip": {}},
-        clients={11: {"statistics": np.ones(2, np.float32)}, 2: {"a": {"b": np.zeros((2, 2), np.float64)}}},
+        clients={k: shelf.put(tmp_path / "clients", 3, k, tree) for k, tree in kept.items()},
         releases=9,
     )
     after = through(tmp_path, before)
@@ -47,6 +49,7 @@ def test_a_state_returns_to_the_bit(tmp_path):
         assert one.keys() == other.keys()
         assert all(one[k].dtype == other[k].dtype and np.array_equal(one[k], other[k]) for k in one)
     assert list(after.clients) == [2, 11]
+    assert after.clients == before.clients
     assert np.array_equal(after.clients[2]["a"]["b"], np.zeros((2, 2)))
 
 
@@ -66,31 +69,39 @@ def test_the_manifest_has_the_digest_of_every_other_file(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {*manifest["sha256"], "manifest.json"}
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
-    assert (manifest["format"], manifest["round"], manifest["bytes"]) == (1, 4, {"metrics.jsonl": 12})
+    assert (manifest["format"], manifest["round"], manifest["bytes"]) == (2, 4, {"metrics.jsonl": 12})
+
+
+def test_an_averaged_model_returns_to_the_bit_and_can_be_used_without_fedcli(tmp_path):
+    average = add_model(add_model({}, np.ones(3, np.float32), 0.9), np.zeros(3, np.float32), 0.9)
+    after = through(tmp_path, state(average=average))
+    assert after.average["sum"].tobytes() == average["sum"].tobytes()
+    assert after.average["weight"] == average["weight"]
+    with np.load(tmp_path / "average.npz", allow_pickle=False) as mean:
+        assert {name: mean[name].tolist() for name in mean} == {
+            "dense/kernel": [[pytest.approx(9 / 19)]] * 2,
+            "dense/bias": [pytest.approx(9 / 19)],
+            "file": [1.0],
+        }
+    digests = json.loads((tmp_path / "manifest.json").read_text())["sha256"]
+    assert digests["average.npz"] == hashlib.sha256((tmp_path / "average.npz").read_bytes()).hexdigest()
+
+
+def test_without_an_average_there_is_no_file_and_no_entry_of_it(tmp_path):
+    assert through(tmp_path, state()).average == {}
+    assert not (tmp_path / "average.npz").exists()
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as arrays:
+        assert not [name for name in arrays if name.startswith("average")]
 
 
 def test_equal_states_are_equal_files(tmp_path):
     folders = [tmp_path / name for name in "ab"]
-    for folder in folders:
+    for folder, order in zip(folders, [(3, 1), (1, 3)], strict=True):
         folder.mkdir()
-        through(folder, state(clients={3: {"x": np.ones(2)}, 1: {"x": np.zeros(2)}}))
+        kept = {k: shelf.put(folder / "clients", 4, k, {"x": np.full(2, k)}) for k in order}
+        through(folder, state(clients=kept))
     for name in ("weights.npz", "state.npz"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
-
-
-def test_a_pickled_array_is_never_read(tmp_path):
-    path = tmp_path / "evil.npz"
-    np.savez(path, w=np.array([{"an": "object"}], dtype=object))
-    with pytest.raises(RunError, match=r"cannot be read as an \.npz of plain arrays"):
-        checkpoints.read_arrays(path)
-
-
-def test_a_plain_npy_is_no_checkpoint(tmp_path):
-    path = tmp_path / "weights.npz"
-    with path.open("wb") as file:
-        np.save(file, np.ones(3))
-    with pytest.raises(RunError, match=r"cannot be read as an \.npz"):
-        checkpoints.read_arrays(path)
 
 
 def test_a_state_that_only_pickle_could_keep_is_refused_when_it_is_written(tmp_path):
@@ -102,12 +113,25 @@ def test_a_checkpoint_of_another_model_is_named(tmp_path):
     through(tmp_path, state())
     other = LAYOUT._replace(trainable=Layout(("conv/kernel",), ((2,),)))
     with pytest.raises(RunError, match=r"weights\.npz lacks the weight 'conv/kernel'"):
-        checkpoints.read_checkpoint(tmp_path, other)
+        checkpoints.read_checkpoint(tmp_path, other, tmp_path / "clients")
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(RunError, match="round-00009 is incomplete or damaged"):
-        checkpoints.read_checkpoint(tmp_path / "round-00009", LAYOUT)
+        checkpoints.read_checkpoint(tmp_path / "round-00009", LAYOUT, tmp_path / "clients")
+
+
+def test_a_checkpoint_of_another_format_is_refused(tmp_path):
+    through(tmp_path, state())
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "format": 1}))
+    with pytest.raises(RunError, match="has format 1; this version of fedcli reads format 2"):
+        checkpoints.read_manifest(tmp_path)
+
+
+def test_a_state_that_is_not_on_the_shelf_cannot_be_referred_to(tmp_path):
+    with pytest.raises(TypeError, match="shelve them first"):
+        through(tmp_path, state(clients={1: {"x": np.ones(2)}}))
 
 
 names = st.text(st.characters(categories=("L", "N"), include_characters="_- ."), min_size=1, max_size=5)

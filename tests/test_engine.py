@@ -9,10 +9,11 @@ from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, counting_a
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcli import engine
+from fedcli import engine, evaluation
 from fedcli.arrivals import Arrivals
 from fedcli.callbacks import Callback
 from fedcli.cohorts import poisson, uniform
+from fedcli.core.averages import mean_model
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.types import RoundContext, Transform
 from fedcli.engine import Observer
@@ -281,6 +282,42 @@ def test_statistics_that_nobody_sends_stay():
     state = replace(state, statistics=np.array([5.0], np.float32))
     after, _, _ = one_round(parts, state)
     assert after.statistics.tolist() == [5.0]
+
+
+# --- the average of the models -------------------------------------------------------------------------
+
+
+def test_the_average_of_the_models_is_kept_and_evaluated_beside_the_last():
+    parts, state = plain(average_decay=0.5)
+    states = [state]
+    parts = replace(parts, callbacks=[Callback(on_round_end=lambda after, _record: states.append(after))])
+    _, _, store = run(parts, state)
+    expected = np.average([after.weights for after in states[1:]], axis=0, weights=[1, 2, 4])
+    mean = mean_model(states[-1].average)
+    assert mean == pytest.approx(expected)
+    figures = evaluation.evaluate_test(parts, replace(states[-1], weights=mean))
+    assert store.records[-1]["average/test/loss"] == figures["loss"] != store.records[-1]["test/loss"]
+    assert store.records[0]["average/test/loss"] == store.records[0]["test/loss"]
+
+
+def test_without_a_decay_there_is_no_average_and_with_one_nothing_else_changes():
+    one, other = run(*plain()), run(*plain(average_decay=0.9))
+    assert one[0].average == {}
+    assert one[0].weights.tobytes() == other[0].weights.tobytes()
+    kept = [{k: v for k, v in untimed(r).items() if not k.startswith("average/")} for r in other[2].records]
+    assert kept == [untimed(record) for record in one[2].records] != [untimed(r) for r in other[2].records]
+
+
+def test_rounds_that_leave_the_model_as_it_was_leave_the_average_too():
+    parts, state = plain(payloads=dict.fromkeys(range(5), NAN), average_decay=0.5)
+    after, record, _ = one_round(parts, replace(state, average={"sum": np.ones(SIZE), "weight": 0.5}))
+    assert "model unchanged" in record["note"]
+    assert after.average == {"sum": pytest.approx(np.ones(SIZE)), "weight": 0.5}
+    parts, state, store = charged_before(2, average_decay=0.5)
+    after, record, _ = engine.next_round(parts, state, store, lambda _done, _planned: None)
+    assert "void" in record["note"]
+    assert after.average is state.average
+    assert after.average["weight"] == 0.5
 
 
 # --- the cohort ------------------------------------------------------------------------------------------

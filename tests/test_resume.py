@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,12 @@ from fedcli.core.errors import RunInterrupted
 from fedcli.engine import Observer, run_experiment
 
 ROUNDS = 6
-EXPERIMENT = (*tiny.STATEFUL, f"rounds={ROUNDS}", "evaluation={every: 2, clients: true}")
+EXPERIMENT = (
+    *tiny.STATEFUL,
+    f"rounds={ROUNDS}",
+    "evaluation={every: 2, clients: true}",
+    "average={decay: 0.9}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,9 @@ def what_remains(folder):
         name: [tiny.untimed(json.loads(line)) for line in (folder / name).read_text().splitlines()]
         for name in ("metrics.jsonl", "clients.jsonl")
     }
-    return [(last / name).read_bytes() for name in ("weights.npz", "state.npz")], lines
+    # The clients' own states of all rounds: nothing of a round that was done again may stay.
+    kept = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("clients/*/*")}
+    return {path.name: path.read_bytes() for path in last.glob("*.npz")}, lines, kept
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +85,8 @@ def test_the_experiment_has_everything_that_could_be_lost(parts_and_state, unint
     assert set(state.server) == {"velocity"}
     records = uninterrupted[1]["metrics.jsonl"]
     assert len(records) == ROUNDS
-    assert ["test/loss" in record for record in records] == [False, True] * 3
+    for name in ("test/loss", "average/test/loss"):
+        assert [name in record for record in records] == [False, True] * 3
     assert len({row["client"] for row in uninterrupted[1]["clients.jsonl"]}) == 4
 
 
@@ -155,6 +164,38 @@ def test_statistics_that_clients_keep_survive_a_resumption(tmp_path):
     assert what_remains(tmp_path / "stopped") == what_remains(tmp_path / "whole")
 
 
+@pytest.fixture(scope="module")
+def with_own_states(tmp_path_factory):
+    """Clients that keep a model and what compression left out; the parts, and what a whole run leaves."""
+    folder = tmp_path_factory.mktemp("own") / "run"
+    overrides = ["strategy={name: ditto}", "compression={name: top-k, fraction: 0.2}"]
+    with tiny.assembled(*overrides, "cohort={name: uniform, size: 3}", "rounds=5") as made:
+        state, _ = run_in(folder, made)
+        assert {name for tree in state.clients.values() for name in tree} == {"own_model", "top_k"}
+        yield made, what_remains(folder)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("stop", [(1, 2), (2, 0), (4, 1), (5, 3)])
+@pytest.mark.parametrize("error", [RunInterrupted("stop"), Stopped()], ids=["ctrl-c", "killed"])
+def test_what_clients_keep_survives_a_stop_anywhere(with_own_states, tmp_path, every, stop, error):
+    made, expected = with_own_states
+    with pytest.raises(type(error)):
+        run_in(tmp_path / "run", made, every=every, error=error, stop=stop)
+    run_in(tmp_path / "run", made, every=every)
+    assert len(expected[2]) == 5 * 3
+    assert what_remains(tmp_path / "run") == expected
+
+
+def test_deleting_checkpoints_goes_back_to_the_clients_states_of_then(with_own_states, tmp_path):
+    made, expected = with_own_states
+    run_in(tmp_path / "run", made)
+    for round in (3, 4, 5):
+        shutil.rmtree(tmp_path / "run" / "checkpoints" / f"round-{round:05d}")
+    run_in(tmp_path / "run", made)
+    assert what_remains(tmp_path / "run") == expected
+
+
 def test_a_run_resumed_from_its_directory_alone_ends_with_the_same_bits(uninterrupted, tmp_path):
     """Through `start_run` and `resume_run`, which build every part anew from the kept config."""
     source = tiny.source(*EXPERIMENT, "checkpoint.every=3")
@@ -203,6 +244,7 @@ model: {name: mlp, hidden: [16], dropout: 0.2}
 client: {optimizer: {name: adam, learning_rate: 0.01}, epochs: 1, batch_size: 16}
 cohort: {name: uniform, size: 6}
 strategy: {name: fedavgm, beta: 0.6}
+compression: {name: top-k, fraction: 0.3}
 evaluation: {every: 5, clients: true}
 checkpoint: {every: 3}
 """

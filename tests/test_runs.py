@@ -155,6 +155,27 @@ def test_evaluating_clients_gives_the_summary_and_each_of_them(finished):
     assert facts["loss"] == pytest.approx(np.mean([row["loss"] for row in facts["clients"]]))
 
 
+def test_the_average_of_a_run_is_evaluated_where_there_is_one(finished, tmp_path):
+    overrides = ["average={decay: 0.5}", "model.batchnorm=true", "evaluation.clients=true"]
+    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    assert result.state.weights.tobytes() == finished.state.weights.tobytes()
+    for round in (1, 2):
+        facts = runs.evaluate_run(result.folder, round=round, average=True)
+        assert (facts["round"], facts["model"]) == (round, "average")
+        assert facts["loss"] == result.records[round - 1]["average/test/loss"]
+    assert facts["loss"] != result.records[-1]["test/loss"]
+    for folder, round in [(result.folder, 0), (finished.folder, None)]:
+        with pytest.raises(ConfigError, match="has no average of the model"):
+            runs.evaluate_run(folder, round=round, average=True)
+
+
+def test_a_run_can_start_from_the_average_of_another(tmp_path):
+    first = runs.start_run(tiny.source("average={decay: 0.5}"), tmp_path / "first")
+    average = first.folder / "checkpoints" / "round-00002" / "average.npz"
+    begun = runs.start_run(tiny.source(f"model.initial_weights={average}", "rounds=1"), tmp_path / "next")
+    assert runs.evaluate_run(begun.folder, round=0)["loss"] == first.records[-1]["average/test/loss"]
+
+
 def test_evaluation_writes_nothing_and_needs_no_lock(finished):
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
     held = store.RunStore(finished.folder, build_layout(finished), every=1)

@@ -31,7 +31,8 @@ def state_of(round):
         np.full(1, 0.5, np.float32),
         server={"velocity": np.full(6, round * 10, np.float32)},
         transforms={"arrival": {"size": np.int64(6)}, "clip": {}},
-        clients={k: {"statistics": np.full(2, k + round, np.float32)} for k in range(round)},
+        # Clients 0, 1 and 2 take turns; each keeps the round of its last one.
+        clients={(past - 1) % 3: {"statistics": np.full(2, past)} for past in range(1, round + 1)},
         releases=round,
     )
 
@@ -65,9 +66,16 @@ def opened(folder, every=1, **settings):
 
 def advance(run_store, state, rounds):
     for _ in range(rounds):
-        state = state_of(state.round + 1)
+        after = state_of(state.round + 1)
+        client = (after.round - 1) % 3
+        kept = run_store.shelve(after.round, client, after.clients[client])
+        state = replace(after, clients={**state.clients, client: kept})
         run_store.commit(state, record_of(state.round), rows_of(state.round))
     return state
+
+
+def rounds_on_shelf(folder):
+    return sorted(int(path.name.removeprefix("round-")) for path in (folder / "clients").glob("*"))
 
 
 def lines(path):
@@ -136,9 +144,9 @@ def test_the_first_state_is_durable_before_the_first_round(folder):
 )
 def test_a_checkpoint_is_written_every_so_many_rounds(folder, every, expected):
     run_store = opened(folder, every)
-    advance(run_store, run_store.begin(state_of(0)), 5)
+    state = advance(run_store, run_store.begin(state_of(0)), 5)
     assert store.finished_rounds(folder) == expected
-    run_store.checkpoint(state_of(5))
+    run_store.checkpoint(state)
     assert store.finished_rounds(folder) == sorted({*expected, 5})
     run_store.close()
 
@@ -161,7 +169,8 @@ def test_lines_are_kept_in_memory_as_they_stand_on_disk(folder):
         "test/accuracy": np.float64(0.5),
         "epsilon": float("inf"),
     }
-    run_store.commit(state_of(1), record, [{"round": 1, "client": 0, "train/loss": float("-inf")}])
+    state = replace(state_of(1), clients={})
+    run_store.commit(state, record, [{"round": 1, "client": 0, "train/loss": float("-inf")}])
     live = run_store.records
     run_store.close()
     written = {"round": 1, "test/loss": None, "test/accuracy": 0.5, "epsilon": None}
@@ -186,8 +195,7 @@ def test_a_store_that_is_simply_dropped_resumes_at_the_last_checkpoint(folder, e
     assert resumed.records == [record_of(round) for round in range(1, last + 1)]
     assert lines(folder / "metrics.jsonl") == resumed.records
     assert lines(folder / "clients.jsonl") == [row for round in range(1, last + 1) for row in rows_of(round)]
-    advance(resumed, state, 2)
-    resumed.checkpoint(state_of(last + 2))
+    resumed.checkpoint(advance(resumed, state, 2))
     resumed.close()
     assert [line["round"] for line in lines(folder / "metrics.jsonl")] == list(range(1, last + 3))
     assert_equal(store.read_state(folder, LAYOUT), state_of(last + 2))
@@ -248,6 +256,7 @@ def test_a_process_killed_at_any_write_leaves_a_run_that_resumes(tmp_path, monke
         assert_equal(state, state_of(state.round))
         assert state.round % every == 0
         assert resumed.records == [record_of(round) for round in range(1, state.round + 1)]
+        assert rounds_on_shelf(tmp_path / "copy") == list(range(1, state.round + 1))
         advance(resumed, state, 3)
         resumed.close()
         assert [line["round"] for line in lines(tmp_path / "copy" / "metrics.jsonl")] == list(
@@ -300,6 +309,41 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(folder):
     advance(run_store, run_store.begin(state_of(0)), 1)
     run_store.close()
     assert lines(folder / "metrics.jsonl") == [record_of(1)]
+
+
+def test_what_an_unfinished_round_put_on_the_shelf_is_removed(folder):
+    """Where cohorts are secret, the round that is done again has other clients."""
+    run_store = opened(folder)
+    state = advance(run_store, run_store.begin(state_of(0)), 1)
+    run_store.shelve(2, 77, {"n": np.ones(1)})
+    run_store.close()
+    resumed = opened(folder)
+    state = advance(resumed, resumed.resume(), 1)
+    resumed.close()
+    assert [path.name for path in (folder / "clients" / "round-00002").iterdir()] == ["client-00001.npz"]
+    assert_equal(store.read_state(folder, LAYOUT), state)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_states_of_clients_are_on_the_disk_before_the_checkpoint_that_refers_to_them(
+    folder, monkeypatch, every
+):
+    """The law of a power cut: what is not synced is lost."""
+    run_store, synced, published = opened(folder, every), set(), []
+    state = run_store.begin(state_of(0))
+    sync, publish = durable.sync, durable.publish
+    monkeypatch.setattr(durable, "sync", lambda path: synced.add(path) or sync(path))
+
+    def checked(draft, target):
+        for path in [folder, folder / "clients", *(folder / "clients").rglob("*")]:
+            assert path in synced
+        published.append(target.name)
+        publish(draft, target)
+
+    monkeypatch.setattr(durable, "publish", checked)
+    advance(run_store, state, 4)
+    run_store.close()
+    assert len(published) == 4 // every
 
 
 def finished_run(folder, rounds=2):
@@ -424,6 +468,13 @@ def test_the_weights_of_a_run_and_of_a_file_are_read_by_name(folder, tmp_path):
         assert weights["dense/kernel"].tolist() == [[2, 2], [2, 2]]
 
 
+@pytest.mark.parametrize("damage", [flip_a_bit, os.remove])
+def test_weights_that_are_not_those_of_the_run_are_refused(folder, damage):
+    damage(finished_run(folder) / "weights.npz")
+    with pytest.raises(ConfigError, match=r"weights\.npz"):
+        store.read_weights(str(folder))
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no zip", b"text"])
 def test_what_holds_no_weights_is_refused(tmp_path, content):
     path = tmp_path / "weights.npz"
@@ -459,10 +510,7 @@ def test_a_write_is_the_old_content_or_the_new(tmp_path, monkeypatch):
 
 
 def test_a_states_arguments_are_left_alone(folder):
-    state = state_of(1)
-    kept = replace(state, weights=state.weights.copy())
     run_store = opened(folder)
-    run_store.begin(state_of(0))
-    run_store.commit(state, record_of(1), rows_of(1))
+    state = advance(run_store, run_store.begin(state_of(0)), 1)
     run_store.close()
-    assert_equal(state, kept)
+    assert_equal(state, state_of(1))

@@ -19,6 +19,9 @@ def evaluate(
         Literal["test", "clients"],
         typer.Option(help="The central test set, or every client's validation part."),
     ] = "test",
+    average: Annotated[
+        bool, typer.Option("--average", help="The moving average of the model, where the run keeps one.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Evaluate the model of a run."""
@@ -26,7 +29,7 @@ def evaluate(
         from fedcli.cli.progress import Screen, load_quietly
 
         with Screen(to_stderr=True) as screen:
-            facts = load_quietly(screen).evaluate_run(run, round=round, data=data)
+            facts = load_quietly(screen).evaluate_run(run, round=round, data=data, average=average)
         if json:
             print_json(facts)
         else:

@@ -10,6 +10,7 @@ from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registries import Registries, installed, resolve
 from fedcli.config.schema import (
     Attack,
+    Average,
     Checkpoint,
     Client,
     Data,
@@ -26,7 +27,8 @@ from fedcli.config.schema import (
 from fedcli.config.writing import dump, flat
 
 __all__ = [
-    "Attack", "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation", "Experiment",
+    "Attack", "Average", "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation",
+    "Experiment",
     "Model", "Part", "Place", "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat",
     "installed", "load", "loads", "resolve",
 ]  # fmt: skip

@@ -156,7 +156,7 @@ class Evaluation(Section):
     """What is measured on held-out examples."""
 
     every: int = Field(1, ge=1)
-    """Rounds from one evaluation to the next; the last round is always evaluated."""
+    """Rounds from one evaluation to the next; the last planned one, or within a budget, is evaluated as well."""
     clients: bool = False
     """Also evaluate on each client's validation examples."""
     batch_size: int = Field(1000, ge=1)
@@ -168,6 +168,13 @@ class Checkpoint(Section):
 
     every: int = Field(1, ge=1)
     """Rounds from one checkpoint to the next; the last round is always kept."""
+
+
+class Average(Section):
+    """The exponential moving average of the global model, which is evaluated and kept beside it."""
+
+    decay: float = Field(gt=0, lt=1, examples=["0.99"])
+    """What remains of a round's share in the average after the next round, in (0, 1)."""
 
 
 class EarlyStop(Section):
@@ -212,6 +219,8 @@ class Experiment(Section):
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy
     """How the noise that protects people is drawn."""
+    average: Average | None = None
+    """The moving average of the global model over the rounds; null for none."""
     evaluation: Evaluation
     """What is measured on held-out examples."""
     checkpoint: Checkpoint

@@ -17,6 +17,13 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_folder(folder: Path) -> None:
+    """Force a folder and everything in it to the disk."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
 def write(path: Path, content: bytes | str) -> None:
     """Replace `path` by `content` at once: a reader sees the old file or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.tmp")
@@ -29,9 +36,7 @@ def write(path: Path, content: bytes | str) -> None:
 
 def publish(folder: Path, target: Path) -> None:
     """Make a finished folder appear under its final name at once; `folder` stands beside `target`."""
-    for path in folder.rglob("*"):
-        sync(path)
-    sync(folder)
+    sync_folder(folder)
     folder.rename(target)
     sync(target.parent)
 

@@ -318,10 +318,13 @@ class RoundState:
         server: the server optimizer's state.
         aggregator: the aggregator's state.
         transforms: each transform's server state, by name.
-        clients: each client's own state, by its number, for clients that have any.
+        clients: each client's own state, by its number, for clients that have any. A run directory's are
+            read from their files when they are used (`shelf.StoredTree`).
         releases: how many rounds the privacy ledger has been charged for.
         seconds: simulated seconds since the start of the run, where there is a simulated clock.
         underway: clients still at work between asynchronous rounds, and the models they began from.
+        average: the moving average of the global trainable weights (`averages.add_model`), if the run keeps one.
+            A round that leaves the model as it was, such as a void one, leaves the average too.
     """
 
     round: int
@@ -336,6 +339,7 @@ class RoundState:
     releases: int = 0
     seconds: float = 0.0
     underway: Tree = field(default_factory=dict)
+    average: Tree = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

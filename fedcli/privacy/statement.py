@@ -12,7 +12,8 @@ from fedcli.privacy.accountant import accountant_for
 _NOT_COVERED = (
     "training, validation and test metrics in metrics.jsonl and clients.jsonl, which are published without noise",
     "which clients took part in a round, their number, example counts and bytes (clients.jsonl, metrics.jsonl)",
-    "clients' own states in checkpoints/*/state.npz, which a real federation leaves with the clients",
+    "clients' own states in clients/ and their SHA-256 in checkpoints/*/state.npz, "
+    "which a real federation leaves with the clients",
     "when the run was stopped, where a callback of the user's stopped it",
     "hyperparameters that were chosen by looking at other runs on the same data",
 )

@@ -7,11 +7,13 @@ import pytest
 import yaml
 
 JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
-        "diverged", "evaluate the diverged", "early stop"]  # fmt: skip
+        "evaluate the average", "diverged", "evaluate the diverged", "early stop"]  # fmt: skip
 REFUSED = [
     "run again",
     "resume a folder",
     "resume nothing",
+    "evaluate an absent round",
+    "evaluate an absent average",
     "evaluate a folder",
     "bad loss",
     "run into a file",
@@ -46,7 +48,7 @@ def files_before(ended, name):
 
 def test_every_command_ended_with_its_code(ended):
     codes = {name: command.code for name, command in ended.items()}
-    expected = dict.fromkeys(codes, 0) | dict.fromkeys([*REFUSED, "evaluate an absent round"], 2)
+    expected = dict.fromkeys(codes, 0) | dict.fromkeys(REFUSED, 2)
     assert codes == expected
 
 
@@ -55,7 +57,7 @@ def test_json_stands_alone_on_stdout(ended, name):
     assert isinstance(facts(ended, name), dict)
 
 
-@pytest.mark.parametrize("name", [*REFUSED, "evaluate an absent round"])
+@pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_speaks_on_stderr_only_and_writes_nothing(ended, name):
     assert ended[name].stdout == ""
     assert ended[name].stderr.strip()
@@ -142,6 +144,14 @@ def test_evaluate_gives_what_the_run_recorded(session, ended):
         "loss": record["test/loss"],
         "accuracy": record["test/accuracy"],
     }
+
+
+def test_evaluate_gives_the_figures_of_the_average(session, ended):
+    record = metrics(session, "runs/average")[-1]
+    made = facts(ended, "evaluate the average")
+    assert (made["model"], made["loss"]) == ("average", record["average/test/loss"])
+    assert made["loss"] != record["test/loss"]
+    assert "has no average of the model" in ended["evaluate an absent average"].stderr
 
 
 def test_evaluate_can_go_back_to_the_model_before_the_first_round(ended):

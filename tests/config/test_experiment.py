@@ -62,6 +62,7 @@ def test_every_default_is_filled_in():
         "compression": None,
         "attack": None,
         "privacy": {"reproducible_noise": False},
+        "average": None,
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
         "checkpoint": {"every": 1},
         "early_stop": None,
@@ -179,6 +180,7 @@ strategy: {name: weighted}
 compression: null
 attack: null
 privacy: {reproducible_noise: false}
+average: null
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1}
 early_stop: {metric: test/loss, patience: 3, mode: null}

@@ -38,8 +38,8 @@ def test_all_problems_of_a_file_come_in_one_report():
         report(EIGHT)
         == """\
 c.yaml:1:1  nmae = 'x'
-  there is no such key here; the keys are attack, callbacks, checkpoint, client, cohort, compression, data, devices, \
-early_stop, evaluation, executor, model, name, participation, privacy, rounds, seed, strategy and task.
+  there is no such key here; the keys are attack, average, callbacks, checkpoint, client, cohort, compression, data, \
+devices, early_stop, evaluation, executor, model, name, participation, privacy, rounds, seed, strategy and task.
   Did you mean name?
 
 c.yaml:2:1  seed = '7'
@@ -135,6 +135,10 @@ c.yaml:16:14  evaluation.clients = 'yes'
          "from the clients; data.partition.clients is 10.\n  Use cohort.size <= 10, or data.partition.clients of at"),
         ("early_stop: {metric: validation/loss, patience: 1}",
          "c.yaml:4:14  early_stop.metric = 'validation/loss'\n  validation metrics are measured on the clients"),
+        ("average: {decay: 0}", "average.decay = 0\n  a value above 0 is expected; received 0."),
+        ("average: {decay: 1.0}", "average.decay = 1.0\n  a value below 1 is expected; received 1.0."),
+        ("average: {}", "average.decay is missing"),
+        ("average: 0.9", "average = 0.9\n  a mapping of keys is expected; received 0.9."),
         ("early_stop: {patience: 1}", "c.yaml:4:1  early_stop.metric is missing"),
         ("early_stop: {metric: l, patience: 1, mode: lowest}", "'min' or 'max' is expected"),
         ("early_stop: {metric: l, patience: 1, extra: 1}", "the keys are metric, mode and patience"),

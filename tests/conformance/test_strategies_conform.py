@@ -9,7 +9,10 @@ from built_ins import REQUIRED
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import engine, runs, store
+from fedcli.arrivals import in_memory
+from fedcli.core import npz
 from fedcli.core.factories import parameters
+from fedcli.core.trees import to_table
 from fedcli.executors import EXECUTORS
 from fedcli.strategies import STRATEGIES
 
@@ -34,22 +37,28 @@ def overrides(name, **changes):
     ]
 
 
-def run(parts, state, rounds=2):
+def run(parts, state, rounds=2, shelve=in_memory):
     """The state and the records after some rounds, times left out."""
     records = []
     for _ in range(rounds):
         state, record, rows = engine.run_round(
-            parts, state, lambda _round: None, lambda _done, _planned: None
+            parts, state, lambda _round: None, lambda _done, _planned: None, shelve
         )
         records.append([tiny.untimed(record), *map(tiny.untimed, rows)])
     return state, records
 
 
 def same_bits(one, other):
-    return all(
-        np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("weights", "statistics", "frozen")
-    ) and all(np.array_equal(one.server[name], other.server[name]) for name in one.server)
+    vectors = ("weights", "statistics", "frozen")
+    return (
+        all(np.array_equal(getattr(one, name), getattr(other, name)) for name in vectors)
+        and all(np.array_equal(one.server[name], other.server[name]) for name in one.server)
+        and kept(one) == kept(other)
+    )
+
+
+def kept(state):
+    return {client: npz.to_bytes(to_table(tree)) for client, tree in state.clients.items()}
 
 
 @pytest.fixture(scope="module", params=sorted(STRATEGIES))
@@ -109,8 +118,8 @@ def test_a_checkpoint_between_two_rounds_changes_nothing(assembled, tmp_path):
     parts, first = assembled
     expected, _ = run(parts, first)
     store.create_run(tmp_path / "run", config="", environment={})
-    between, _ = run(parts, first, rounds=1)
     run_store = store.RunStore(tmp_path / "run", parts.layout, every=1)
+    between, _ = run(parts, first, rounds=1, shelve=run_store.shelve)
     run_store.checkpoint(between)
     run_store.close()
     resumed, _ = run(parts, store.read_state(tmp_path / "run", parts.layout), rounds=1)

@@ -1,0 +1,68 @@
+"""Named arrays as `.npz` files of plain arrays; equal arrays are equal files, and nothing is ever unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.core.errors import RunError
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write `arrays` to a new file.
+
+    Raises:
+        RunError: if one of them could only be pickled.
+    """
+    _write(path, arrays)
+
+
+def to_bytes(arrays: Arrays) -> bytes:
+    """What `write_arrays` writes."""
+    buffer = BytesIO()
+    _write(buffer, arrays)
+    return buffer.getvalue()
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an `.npz`.
+
+    Raises:
+        RunError: if it is missing or not an `.npz` of plain arrays.
+    """
+    try:
+        # NumPy leaves a file open that it opened itself and could not read.
+        with path.open("rb") as file:
+            return _read(file)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise RunError(f"{path} cannot be read as an .npz of plain arrays: {error}.") from None
+
+
+def from_bytes(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of `to_bytes`."""
+    return _read(BytesIO(content))
+
+
+def _read(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
+    archive = np.load(file, allow_pickle=False)
+    if isinstance(archive, np.ndarray):
+        raise ValueError("it is a single array, an .npy")
+    return dict(archive)
+
+
+def _write(target: Path | IO[bytes], arrays: Arrays) -> None:
+    # As np.savez, which has no place for an array named "file" and would pickle objects.
+    with ZipFile(target, "w") as archive:
+        for name, array in arrays.items():
+            if array.dtype.hasobject:
+                raise RunError(f"{name} holds Python objects; a run directory keeps plain arrays only.")
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)

@@ -1,0 +1,143 @@
+"""Clients' own states on disk: one file a client and participation, read when the client takes part again.
+
+Between its participations a client's state is in no memory, and a checkpoint holds only an index of the files,
+so that neither grows with what a large population keeps. A file is written once and stays: older checkpoints
+refer to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import ItemsView, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from fedcli.core import durable, npz, trees
+from fedcli.core.errors import RunError
+from fedcli.core.types import Array, Tree
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StoredTree(Mapping[str, Any]):
+    """A client's state, which every access reads from its file; `dict(tree.items())` reads it once.
+
+    Args:
+        shelf: the folder of all clients' states.
+        client: whose it is.
+        round: the participation that it comes from.
+        digest: SHA-256 of the file, 32 bytes.
+
+    Raises:
+        RunError: on access, if the file is missing or is not the one that was written.
+    """
+
+    shelf: Path
+    client: int
+    round: int
+    digest: bytes
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return _round_folder(self.shelf, self.round) / f"client-{self.client:05d}.npz"
+
+    def items(self) -> ItemsView[str, Any]:
+        """All of the state, after one reading."""
+        return self._load().items()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._load()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise self._unusable(f"cannot be read: {error.strerror}") from None
+        found = hashlib.sha256(content).digest()
+        if found != self.digest:
+            raise self._unusable(
+                f"is not the file that the run wrote: its SHA-256 is {found.hex()[:16]}..., "
+                f"the checkpoint says {self.digest.hex()[:16]}..."
+            )
+        return trees.from_table(npz.from_bytes(content))
+
+    def _unusable(self, why: str) -> RunError:
+        return RunError(
+            f"{self.path}, the state of client {self.client} after round {self.round}, {why}.\n"
+            f"Restore the file, or delete the checkpoints of round {self.round} and later to go on from before it."
+        )
+
+
+def put(shelf: Path, round: int, client: int, tree: Tree) -> StoredTree:
+    """Write what `client` keeps of `round`; it is durable only after `sync`.
+
+    The same participation of a round that is done again replaces the file.
+    """
+    content = npz.to_bytes(trees.to_table(tree))
+    stored = StoredTree(shelf, client, round, hashlib.sha256(content).digest())
+    stored.path.parent.mkdir(parents=True, exist_ok=True)
+    stored.path.write_bytes(content)
+    return stored
+
+
+def sync(shelf: Path, first: int, last: int) -> None:
+    """Force the states of the rounds `first` to `last` to the disk."""
+    rounds = [folder for round, folder in _rounds(shelf) if first <= round <= last]
+    for folder in rounds:
+        durable.sync_folder(folder)
+    if rounds:
+        durable.sync(shelf)
+        durable.sync(shelf.parent)
+
+
+def drop_after(shelf: Path, round: int) -> None:
+    """Remove the states of rounds after `round`, which no checkpoint refers to: their rounds are done again.
+
+    Where cohorts are secret they are then other clients, so that nothing of the first attempt may stay.
+    """
+    for number, folder in _rounds(shelf):
+        if number > round:
+            shutil.rmtree(folder)
+
+
+def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
+    """The K stored states in the order of their clients: `client` and `round` [K], `sha256` [K, 32].
+
+    Raises:
+        TypeError: if a state is not on a shelf.
+    """
+    stored = [tree for _, tree in sorted(clients.items())]
+    on_shelf = [tree for tree in stored if isinstance(tree, StoredTree)]
+    if len(on_shelf) < len(stored):
+        raise TypeError("a checkpoint refers to clients' states by their files; shelve them first")
+    return {
+        "client": np.array([tree.client for tree in on_shelf], np.int64),
+        "round": np.array([tree.round for tree in on_shelf], np.int64),
+        "sha256": np.frombuffer(b"".join(tree.digest for tree in on_shelf), np.uint8).reshape(-1, 32),
+    }
+
+
+def from_index(shelf: Path, index: Mapping[str, Array]) -> dict[int, Tree]:
+    """The states that `to_index` listed. Nothing is read from the shelf."""
+    rows = zip(index["client"].tolist(), index["round"].tolist(), index["sha256"], strict=True)
+    return {client: StoredTree(shelf, client, round, digest.tobytes()) for client, round, digest in rows}
+
+
+def _round_folder(shelf: Path, round: int) -> Path:
+    return shelf / f"round-{round:05d}"
+
+
+def _rounds(shelf: Path) -> list[tuple[int, Path]]:
+    names = ((folder.name.removeprefix("round-"), folder) for folder in shelf.glob("round-*"))
+    return [(int(number), folder) for number, folder in names if number.isdecimal()]

@@ -1,0 +1,51 @@
+"""Plain arrays in files: to the bit, equal files for equal arrays, no pickle."""
+
+import numpy as np
+import pytest
+
+from fedcli.core import npz
+from fedcli.core.errors import RunError
+
+ARRAYS = {"w": np.array([1.5, -0.0, 3e-45], np.float32), "file": np.int64(7), "deep/er": np.zeros((0, 2))}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(
+        one[name].dtype == other[name].dtype
+        and one[name].shape == other[name].shape
+        and one[name].tobytes() == other[name].tobytes()
+        for name in one
+    )
+
+
+def test_arrays_return_to_the_bit_from_a_file_and_from_bytes(tmp_path):
+    npz.write_arrays(tmp_path / "a.npz", ARRAYS)
+    assert same(npz.read_arrays(tmp_path / "a.npz"), ARRAYS)
+    assert same(npz.from_bytes(npz.to_bytes(ARRAYS)), ARRAYS)
+
+
+def test_a_file_and_bytes_hold_the_same_and_numpy_reads_them(tmp_path):
+    npz.write_arrays(tmp_path / "a.npz", ARRAYS)
+    assert (tmp_path / "a.npz").read_bytes() == npz.to_bytes(ARRAYS)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert set(archive) == set(ARRAYS)
+
+
+def test_a_pickled_array_is_never_read(tmp_path):
+    path = tmp_path / "evil.npz"
+    np.savez(path, w=np.array([{"an": "object"}], dtype=object))
+    with pytest.raises(RunError, match=r"cannot be read as an \.npz of plain arrays"):
+        npz.read_arrays(path)
+
+
+def test_a_plain_npy_is_no_npz(tmp_path):
+    path = tmp_path / "weights.npz"
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(RunError, match=r"cannot be read as an \.npz"):
+        npz.read_arrays(path)
+
+
+def test_objects_are_refused_when_they_are_written():
+    with pytest.raises(RunError, match="thing holds Python objects"):
+        npz.to_bytes({"thing": np.asarray(object())})
