@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import GaussianEvent
+from fedcli.core.privacy import Event
 from fedcli.core.types import Cohort, Strategy
 
 
-def privacy_event(strategy: Strategy) -> GaussianEvent | None:
+def privacy_event(strategy: Strategy) -> Event | None:
     """The event that the accountant charges for each round of the strategy."""
     return next((transform.privacy for transform in strategy.transforms if transform.privacy), None)
 
