@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from fedcli.config import Experiment
 from fedcli.core.attacks import Adversary
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import GaussianEvent
+from fedcli.core.privacy import Event
 from fedcli.core.types import Buffer, Cohort, Strategy
 
 
-def privacy_event(strategy: Strategy) -> GaussianEvent | None:
+def privacy_event(strategy: Strategy) -> Event | None:
     """The event that the accountant charges for each round of the strategy."""
     return next((transform.privacy for transform in strategy.transforms if transform.privacy), None)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.privacy import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy import Event, PrivacyTarget, Sampling
 from fedcli.core.vectors import Layout
 
 Vector: TypeAlias = npt.NDArray[np.float32]
@@ -153,7 +153,7 @@ class Transform(NamedTuple):
     decode: Callable[[Aggregate, Tree, RoundContext], tuple[Aggregate, Tree]] = _decode_as_is
     takes: Payload = "vector"
     gives: Payload = "vector"
-    privacy: GaussianEvent | None = None
+    privacy: Event | None = None
     coded_bytes: Callable[[int], int] | None = None
 
 

@@ -1,96 +1,161 @@
-"""Mechanism events -> epsilon, with the accountant of Google's dp-accounting that fits the sampling.
-
-The unit of privacy is the client. dp-accounting takes most of a second to import, so it is imported late.
-"""
+"""Events -> epsilon, with the accountant that is valid for the way cohorts are drawn; what is not valid is refused."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fedcli.core.privacy import GaussianEvent, RelationName, Sampling
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import (
+    AccountantName,
+    BandedEvent,
+    DistributedGaussianEvent,
+    Event,
+    ExampleEvent,
+    GaussianEvent,
+    LocalGaussianEvent,
+    PrivatisedDataEvent,
+    RelationName,
+    Sampling,
+    TreeEvent,
+    UnitName,
+)
+from fedcli.privacy.central import central
+from fedcli.privacy.composition import Composition
+from fedcli.privacy.correlated import banded, tree
+from fedcli.privacy.distributed import distributed
+from fedcli.privacy.on_clients import example_level, local, privatised_data
+
+Epsilon = Callable[[int, float], float]
 
 
 class Accountant(NamedTuple):
     """How a run's releases are accounted for.
 
     Args:
-        name: `pld` or `rdp`.
-        relation: which federations count as neighbours: one client more or less, or one client replaced.
+        name: `pld`, `rdp` or `closed-form`.
+        relation: which federations count as neighbours: one client (or example) more or less, replaced, or
+            its contributions set to zero.
         epsilon: `(releases, delta)` -> epsilon; infinite without noise.
-        event: `releases` -> dp-accounting's event for all of them.
+        event: `releases` -> the event of dp-accounting, or of fedcli, for all of them.
+        unit: what is protected.
+        against: from whom `epsilon` protects.
+        weaker: epsilons against others who see less, by who they are.
     """
 
-    name: str
+    name: AccountantName
     relation: RelationName
-    epsilon: Callable[[int, float], float]
+    epsilon: Epsilon
     event: Callable[[int], Any]
+    unit: UnitName = "client"
+    against: str = "readers of the models of all rounds"
+    weaker: Mapping[str, Epsilon] = MappingProxyType({})
 
 
-@functools.cache
-def accountant_for(event: GaussianEvent, sampling: Sampling) -> Accountant:
-    """The accountant that is valid for Gaussian noise on a sum over a cohort drawn by `sampling`.
+def accountant_for(
+    event: Event,
+    sampling: Sampling,
+    *,
+    relation: RelationName | None = None,
+    accountant: AccountantName | None = None,
+) -> Accountant:
+    """The accountant that is valid for what a round releases and the way its cohort is drawn.
 
-    Poisson and full cohorts: privacy loss distributions under add-remove (Koskela et al. 2020,
-    arXiv:1906.03049; Doroshenko et al. 2022, arXiv:2207.04380). Cohorts of fixed size: Renyi DP under
-    replace-one (Wang et al. 2019, arXiv:1808.00087), where replacing a client moves the sum by twice the
-    clip norm, so that the noise counts for half. To account for them as if they were Poisson would be
-    false.
+    Args:
+        event: what one round releases.
+        sampling: how cohorts are drawn.
+        relation: neighbouring relation; None takes the one that fits best.
+        accountant: its name; None takes the tightest that is valid.
+
+    Raises:
+        ConfigError: if no accountant is valid for this, with what would be.
     """
-    if sampling.scheme == "fixed":
-        return Accountant("rdp", "replace-one", *_fixed_size(event, sampling))
-    return Accountant("pld", "add-remove", *_independent(event, sampling))
+    return _accountant_for(event, sampling, relation, accountant)
 
 
-Functions = tuple[Callable[[int, float], float], Callable[[int], Any]]
+@functools.lru_cache(maxsize=256)
+def _accountant_for(
+    event: Event, sampling: Sampling, relation: RelationName | None, name: AccountantName | None
+) -> Accountant:
+    if isinstance(event, DistributedGaussianEvent):
+        return _of_shares(event, sampling, relation, name)
+    compositions = _compositions(event, sampling)
+    for composition in compositions:
+        if relation in (None, composition.relation) and name in (None, *composition.accountants):
+            return _of(composition, name or composition.accountants[0], event)
+    raise _mismatch(
+        [(each.relation, accountant) for each in compositions for accountant in each.accountants],
+        relation,
+        name,
+        sampling,
+    )
 
 
-def _independent(event: GaussianEvent, sampling: Sampling) -> Functions:
-    z = event.noise_multiplier
+def _compositions(event: Event, sampling: Sampling) -> list[Composition]:
+    if isinstance(event, GaussianEvent):
+        return central(event, sampling)
+    if isinstance(event, LocalGaussianEvent):
+        return local(event, sampling)
+    if isinstance(event, TreeEvent):
+        return tree(event, sampling)
+    if isinstance(event, BandedEvent):
+        return banded(event, sampling)
+    if isinstance(event, ExampleEvent):
+        return example_level(event, sampling)
+    if isinstance(event, PrivatisedDataEvent):
+        return privatised_data(event, sampling)
+    raise TypeError(f"{type(event).__name__} is no privacy event")
 
-    @functools.cache
-    def one_release() -> Any:
-        from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
 
-        # A privacy loss spreads as 1 / z^2, and so does the time that a fixed grid would cost. A coarser
-        # grid only raises epsilon, where it is large already.
-        interval = 1e-4 * max(1.0, (0.5 / z) ** 2)
-        return from_gaussian_mechanism(z, sampling_prob=sampling.rate, value_discretization_interval=interval)
+_AGAINST = {
+    LocalGaussianEvent: "the server, and everybody else who sees the client's updates",
+    ExampleEvent: "the server, and everybody else who sees the client's updates",
+    PrivatisedDataEvent: "everybody but the client, which keeps the data as they were",
+}
 
+
+def _of(composition: Composition, name: AccountantName, event: Event) -> Accountant:
     @functools.cache
     def epsilon(releases: int, delta: float) -> float:
-        if releases == 0 or z == 0:
-            return 0.0 if releases == 0 else float("inf")
-        return float(one_release().self_compose(releases).get_epsilon_for_delta(delta))
+        return composition.epsilon(releases, delta, name)
 
-    def composed(releases: int) -> Any:
-        import dp_accounting as dp
-
-        gaussian = dp.GaussianDpEvent(z)
-        once = dp.PoissonSampledDpEvent(sampling.rate, gaussian) if sampling.scheme == "poisson" else gaussian
-        return dp.SelfComposedDpEvent(once, releases)
-
-    return epsilon, composed
+    made = Accountant(name, composition.relation, epsilon, lambda releases: composition.event(releases, name))
+    unit: UnitName = "example" if isinstance(event, ExampleEvent | PrivatisedDataEvent) else "client"
+    return made._replace(unit=unit, against=_AGAINST.get(type(event), made.against))
 
 
-def _fixed_size(event: GaussianEvent, sampling: Sampling) -> Functions:
-    def composed(releases: int) -> Any:
-        import dp_accounting as dp
+def _of_shares(
+    event: DistributedGaussianEvent,
+    sampling: Sampling,
+    relation: RelationName | None,
+    name: AccountantName | None,
+) -> Accountant:
+    coordinator, readers = distributed(event, sampling)
+    own: RelationName = "replace-one" if sampling.scheme == "fixed" else "zero-out"
+    if relation not in (None, own) or name not in (None, "rdp"):
+        raise _mismatch([(own, "rdp")], relation, name, sampling)
+    return Accountant(
+        "rdp",
+        own,
+        functools.cache(coordinator),
+        lambda releases: (event, releases),
+        against="the coordinator, who sees the cohort and every decrypted sum",
+        weaker={"readers of the models of all rounds": functools.cache(readers)},
+    )
 
-        # dp-accounting's RDP does not double the sensitivity under replace-one; its PLD does.
-        gaussian = dp.GaussianDpEvent(event.noise_multiplier / 2)
-        once = dp.SampledWithoutReplacementDpEvent(sampling.population, sampling.size, gaussian)
-        return dp.SelfComposedDpEvent(once, releases)
 
-    @functools.cache
-    def epsilon(releases: int, delta: float) -> float:
-        if releases == 0 or event.noise_multiplier == 0:
-            return 0.0 if releases == 0 else float("inf")
-        import dp_accounting as dp
-        from dp_accounting.rdp import RdpAccountant
-
-        accountant = RdpAccountant(neighboring_relation=dp.NeighboringRelation.REPLACE_ONE)
-        return float(accountant.compose(composed(releases)).get_epsilon(delta))
-
-    return epsilon, composed
+def _mismatch(
+    valid: list[tuple[RelationName, AccountantName]],
+    relation: RelationName | None,
+    name: AccountantName | None,
+    sampling: Sampling,
+) -> ConfigError:
+    asked = " under ".join(word for word in (name, relation) if word)
+    known = ", ".join(f"{accountant} under {neighbours}" for neighbours, accountant in valid)
+    return ConfigError(
+        f"{asked} is not valid for this mechanism and {sampling.scheme} cohorts.",
+        key="relation" if relation and relation not in {each for each, _ in valid} else "accountant",
+        hint=f"Valid is {known}.",
+    )

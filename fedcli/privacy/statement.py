@@ -6,7 +6,7 @@ import math
 from importlib.metadata import version
 from typing import Any
 
-from fedcli.core.privacy import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy import Event, PrivacyTarget, Sampling
 from fedcli.privacy.accountant import accountant_for
 
 _NOT_COVERED = (
@@ -20,7 +20,7 @@ _NOT_COVERED = (
 
 
 def privacy_statement(
-    event: GaussianEvent,
+    event: Event,
     sampling: Sampling,
     target: PrivacyTarget,
     *,
@@ -42,7 +42,7 @@ def privacy_statement(
         "unit": "client",
         "relation": accountant.relation,
         "mechanism": "central Gaussian noise (floating point) on the sum of clipped updates",
-        "clip_norm": event.clip_norm if math.isfinite(event.clip_norm) else None,
+        "clip_norm": _clip_norm(event),
         "noise_multiplier": event.noise_multiplier,
         "sampling": _sampling(sampling),
         "accountant": {"name": accountant.name, "package": f"dp-accounting {version('dp-accounting')}"},
@@ -63,7 +63,7 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
     return {**described, "size": sampling.size, "planned_divisor": sampling.size}
 
 
-def _noise(event: GaussianEvent, reproducible: bool) -> str:
+def _noise(event: Event, reproducible: bool) -> str:
     if event.noise_multiplier == 0:
         return "none: the noise multiplier is 0, so this run protects nobody"
     if reproducible:
@@ -71,3 +71,8 @@ def _noise(event: GaussianEvent, reproducible: bool) -> str:
     return (
         "ChaCha20 keyed by the operating system; floating point, so its low bits do not follow the exact law"
     )
+
+
+def _clip_norm(event: Event) -> float | None:
+    clip_norm = getattr(event, "clip_norm", math.inf)
+    return clip_norm if math.isfinite(clip_norm) else None

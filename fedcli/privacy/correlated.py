@@ -1,0 +1,79 @@
+"""DP-FTRL: noise that is correlated over rounds, by a tree or by a banded matrix.
+
+Both are one Gaussian mechanism over all rounds, whose sensitivity follows from how often a client takes part.
+That clients answer models they have seen changes nothing (Denisov et al. 2022, arXiv:2202.08312).
+"""
+
+from __future__ import annotations
+
+import math
+
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import BandedEvent, Sampling, TreeEvent
+from fedcli.privacy.composition import Composition, gaussian, poisson
+
+
+def tree(event: TreeEvent, sampling: Sampling) -> list[Composition]:
+    """All nodes of all trees, released together."""
+    if sampling.scheme not in ("full", "min-separation") or sampling.rate != 1:
+        raise ConfigError(
+            f"tree aggregation counts a client's turns, and gains nothing from chance; the cohort is {sampling.scheme}"
+            f"{'' if sampling.rate == 1 else f' with a rate of {sampling.rate:g}'}.",
+            key="cohort",
+            hint="Use a full cohort, or min-separation without a rate.",
+        )
+
+    def multiplier(releases: int) -> float:
+        squared = tree_sensitivity_squared(
+            releases, separation=sampling.separation, restart_every=event.restart_every
+        )
+        return event.noise_multiplier / math.sqrt(max(squared, 1))
+
+    return [Composition("zero-out", ("rdp",), multiplier, gaussian, lambda n: min(n, 1))]
+
+
+def tree_sensitivity_squared(rounds: int, *, separation: int = 1, restart_every: int | None = None) -> int:
+    """A bound on the sum over all finished nodes of (turns of one client below it)^2.
+
+    A node is finished when all of its rounds are. A client has at most `ceil(rounds / separation)` turns, and
+    at most `ceil(2^j / separation)` of them below a node of height j. At every height the turns are
+    spread as unevenly as that allows: exact for one turn and for a turn in every round, and otherwise a bound.
+
+    Args:
+        rounds: rounds so far.
+        separation: rounds from one turn of a client to its next.
+        restart_every: rounds after which a new tree begins; None for one tree.
+
+    Reference: Kairouz et al. 2021, arXiv:2103.00039, appendix D.
+    """
+    leaves = min(restart_every or rounds, rounds)
+    if leaves == 0:
+        return 0
+    trees, left_over = divmod(rounds, leaves)
+    turns, total = -(-rounds // separation), 0
+    for height in range(leaves.bit_length()):
+        nodes = trees * (leaves >> height) + (left_over >> height)
+        most = -(-(2**height) // separation)
+        filled = min(turns // most, nodes)
+        rest = min(turns - filled * most, most) if filled < nodes else 0
+        total += filled * most**2 + rest**2
+    return total
+
+
+def banded(event: BandedEvent, sampling: Sampling) -> list[Composition]:
+    """Columns that are `bands` rounds apart do not overlap, so that each turn of a client is one Gaussian release.
+
+    Where the clients whose turn it is take part by a coin each, every turn is a Poisson sample.
+    """
+    if sampling.scheme != "min-separation" or sampling.separation < event.bands:
+        received: str = sampling.scheme
+        if sampling.scheme == "min-separation":
+            received += f" of {sampling.separation}"
+        raise ConfigError(
+            f"noise correlated over {event.bands} rounds covers a client that waits as long; the cohort is {received}.",
+            key="cohort",
+            hint=f"Use a min-separation cohort with a separation of at least {event.bands}.",
+        )
+    multiplier = event.noise_multiplier / event.column_norm
+    once = gaussian if sampling.rate == 1 else poisson(sampling.rate)
+    return [Composition("zero-out", ("pld", "rdp"), lambda _n: multiplier, once, sampling.participations)]
