@@ -61,7 +61,7 @@ def plan(experiment: Experiment) -> Plan:
         ConfigError: with the key of the value that cannot be used.
     """
     federation = _federation(experiment)
-    strategy = _strategy(experiment)
+    strategy = strategy_of(experiment)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
@@ -85,6 +85,18 @@ def plan(experiment: Experiment) -> Plan:
         with placed("model"):
             made.architecture.num_parameters(federation.input_shape, made.model_outputs)
     return made
+
+
+def strategy_of(experiment: Experiment) -> Strategy:
+    """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+
+    Raises:
+        ConfigError: with the key of the value that cannot be used.
+    """
+    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
+    compression = experiment.compression
+    smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
+    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
 
 
 def _federation(experiment: Experiment) -> Federation:
@@ -139,13 +151,6 @@ def _task(experiment: Experiment, federation: Federation) -> Task:
             hint="Use sparse_categorical_crossentropy, or data of two classes.",
         )
     return task
-
-
-def _strategy(experiment: Experiment) -> Strategy:
-    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
-    compression = experiment.compression
-    smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
 
 
 def _architecture(part: Part) -> Architecture:
