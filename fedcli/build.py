@@ -16,7 +16,7 @@ from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, Transform
-from fedcli.data import Dataset, Federation, federate
+from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for
@@ -138,7 +138,7 @@ def _own_federation(made: Any, partition: Part | None) -> Federation:
             key="data.partition",
             hint="Remove data.partition.",
         )
-    return cast(Federation, made)
+    return CheckedFederation(cast(Federation, made))
 
 
 def _task(experiment: Experiment, federation: Federation) -> Task:
