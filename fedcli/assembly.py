@@ -18,7 +18,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy
 from fedcli.core.vectors import gather
 from fedcli.making import make, placed
-from fedcli.models.network import Vectors, build_network
+from fedcli.models.network import Vectors, build_model, personal_weights, split
 from fedcli.parts import EvaluationSettings, Participation, Parts
 
 
@@ -46,9 +46,11 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
     experiment, federation, spec = plan.experiment, plan.federation, plan.strategy.trainer
     build = partial(plan.architecture.build, federation.input_shape, plan.model_outputs)
     with placed("model"):
-        network = build_network(
-            build, root=experiment.seed, trainable=experiment.model.trainable, personal=spec.personal
-        )
+        model = build_model(build, root=experiment.seed, trainable=experiment.model.trainable)
+    with placed("strategy"):
+        is_personal = personal_weights(model, spec.personal)
+    with placed("model"):
+        network = split(model, is_personal)
         check_output(network.model, plan.task, num_outputs=federation.num_outputs)
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
     pipeline.check_statistics(plan.strategy, experiment, num_statistics=layout.statistics.size)

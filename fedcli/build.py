@@ -18,7 +18,7 @@ from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, Transform
-from fedcli.data import Dataset, Federation, federate
+from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.devices import Devices
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
@@ -66,7 +66,7 @@ def plan(experiment: Experiment) -> Plan:
         ConfigError: with the key of the value that cannot be used.
     """
     federation = _federation(experiment)
-    strategy = _strategy(experiment)
+    strategy = strategy_of(experiment)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
@@ -93,6 +93,18 @@ def plan(experiment: Experiment) -> Plan:
         with placed("model"):
             made.architecture.num_parameters(federation.input_shape, made.model_outputs)
     return made
+
+
+def strategy_of(experiment: Experiment) -> Strategy:
+    """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+
+    Raises:
+        ConfigError: with the key of the value that cannot be used.
+    """
+    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
+    compression = experiment.compression
+    smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
+    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
 
 
 def _federation(experiment: Experiment) -> Federation:
@@ -134,7 +146,7 @@ def _own_federation(made: Any, partition: Part | None) -> Federation:
             key="data.partition",
             hint="Remove data.partition.",
         )
-    return cast(Federation, made)
+    return CheckedFederation(cast(Federation, made))
 
 
 def _task(experiment: Experiment, federation: Federation) -> Task:
@@ -147,13 +159,6 @@ def _task(experiment: Experiment, federation: Federation) -> Task:
             hint="Use sparse_categorical_crossentropy, or data of two classes.",
         )
     return task
-
-
-def _strategy(experiment: Experiment) -> Strategy:
-    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
-    compression = experiment.compression
-    smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
 
 
 def _adversary(experiment: Experiment, federation: Federation) -> Adversary | None:

@@ -1,13 +1,14 @@
-"""What the built-in strategies need to be tried."""
+"""What the built-in strategies need to be tried on a handful of clients."""
 
 REQUIRED = {
     "dp-clipped": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
     "fedper": {"personal": "head/*"},
     "fedrep": {"personal": "head/*"},
+    "trimmed-mean": {"trim": 0.25},
     "krum": {"num_byzantine": 0},
     "multi-krum": {"num_byzantine": 0},
     "bulyan": {"num_byzantine": 0},
     "dnc": {"num_byzantine": 1},
     "norm-bounded": {"clip_norm": 1.0},
 }
-"""Parameters that a strategy has no default for."""
+"""Parameters that a strategy has no default for, or whose default is for more clients."""

@@ -113,6 +113,9 @@ def test_what_cannot_be_planned_is_refused_with_its_key(override, place, said):
     [
         (["model=user_parts:not_a_part"], "model.name", "a built Keras model is expected"),
         (["callbacks=[user_parts:not_a_part]"], "callbacks", "returned a NoneType"),
+        (["strategy={name: fedper, personal: haed/*}"], "strategy.personal = 'haed/*'", "matches no weight"),
+        (["strategy={name: fedper, personal: '*'}"], "strategy.personal = '*'", "matches every weight"),
+        (["strategy=fedbn", "model.non_trainable=local"], "strategy", "matches no weight"),
         (["model.trainable=conv*"], "model.trainable", "matches no trainable weights"),
         (["task={loss: nothing}"], "task.loss", "no loss named 'nothing'"),
         (["task={metrics: [AUC]}"], "task.metrics", "'AUC' is not a Keras metric"),
@@ -185,16 +188,16 @@ MANY = ("data=user_parts:many", "model=user_parts:tiny", "cohort={name: uniform,
 def test_of_a_million_clients_only_the_cohorts_are_asked_for():
     with tiny.assembled(*MANY) as (parts, state):
         assert parts.num_clients == 1_000_000
-        assert parts.federation.asked == []
+        assert parts.federation.source.asked == []
         _, record, rows = run(parts, state)
-        assert parts.federation.asked == [row["client"] for row in rows]
+        assert parts.federation.source.asked == [row["client"] for row in rows]
         assert record["clients/finished"] == 3
 
 
 def test_a_poisson_cohort_of_a_million_is_drawn_without_a_draw_for_each():
     with tiny.assembled(*MANY, "cohort={name: poisson, rate: 5.0e-6}") as (parts, state):
         _, record, _ = run(parts, state)
-        assert record["clients/finished"] == len(parts.federation.asked) < 40
+        assert record["clients/finished"] == len(parts.federation.source.asked) < 40
 
 
 def test_a_client_without_examples_is_rejected_and_the_round_goes_on():

@@ -15,20 +15,28 @@ from fedcli.core.types import Aggregator, Array, Tree
 
 
 def bulyan(*, num_byzantine: int) -> Aggregator:
-    """Select n - 2f updates by Krum, one at a time; then the mean of the n - 4f values nearest to the median.
+    """Krum's choice, repeated, and a mean of each coordinate around its median.
 
+    Selects n - 2f updates by Krum, one at a time; then takes the mean of the n - 4f values nearest to the median.
     However the f poisoned clients choose, every coordinate stays within one honest range of an honest value.
     In a round with fewer than 4f + 3 updates the model stays as it was.
 
     Args:
-        num_byzantine: f, the number of clients that may be poisoned, at least 0; needs 4f + 3 clients.
+        num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 4f + 3 clients.
 
     Raises:
         ConfigError: if `num_byzantine` is negative.
 
     Reference: El Mhamdi et al. 2018, arXiv:1802.07927, with Krum as its base rule. Unweighted, as in the paper.
-    The last selections leave Krum fewer than f + 3 updates; we let it look at one neighbour there. Equal scores
-    are decided by the updates' contents; of two values as near to the median the smaller one counts.
+
+    Deviations: clients train locally, where the paper's send one gradient. The last selections leave Krum fewer
+    than f + 3 updates; it looks at one neighbour there. Equal scores are decided by the updates' contents; of two
+    values as near to the median the smaller one counts.
+
+    Combines: cohorts of at least 4 num_byzantine + 3 clients, any model without federated BatchNorm statistics;
+    not with encryption or central noise, which hide the single updates.
+
+    Example: num_byzantine=2
     """
     require_count("num_byzantine", num_byzantine, at_least=0)
 

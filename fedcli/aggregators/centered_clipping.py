@@ -16,8 +16,9 @@ from fedcli.core.vectors import squared_norm
 
 
 def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Aggregator:
-    """v <- v + 1/n sum_k (x_k - v) min(1, clip_norm / ||x_k - v||), from last round's v; 0 before the first.
+    """The mean of the updates, each clipped around last round's aggregate.
 
+    v <- v + 1/n sum_k (x_k - v) min(1, clip_norm / ||x_k - v||), from last round's v; 0 before the first.
     One client moves the result by at most clip_norm / n in each iteration. One iteration is streamed, in cohort
     order as the mean is, so that a permutation of the clients changes rounding in float64 only; more of
     them collect the updates, and a permutation changes no bit. In a round without updates the model stays as it
@@ -30,8 +31,13 @@ def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Ag
     Raises:
         ConfigError: if a parameter is outside its range.
 
-    Reference: Karimireddy et al. 2021, arXiv:2012.10333, Algorithm 2. Unweighted, as in the paper. Its workers
-    send momenta; ours send their updates, and any momentum is the clients' optimizer's.
+    Reference: Karimireddy et al. 2021, arXiv:2012.10333, Algorithm 2. Unweighted, as in the paper.
+
+    Deviations: the paper's workers send momenta of one gradient; here clients send updates of local training, and
+    any momentum is that of their optimizer, which starts anew in every round.
+
+    Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
+    noise, which hide the single updates.
     """
     require_positive("clip_norm", clip_norm)
     require_count("num_iterations", num_iterations, at_least=1)

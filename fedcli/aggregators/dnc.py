@@ -24,14 +24,15 @@ def dnc(
     filter_fraction: float = 1.0,
     seed: int = 0,
 ) -> Aggregator:
-    """Mean of the updates that are never among the c f with the largest outlier scores.
+    """The mean of the updates that do not stick out along the direction in which the updates differ most.
 
+    It is the mean of the updates that are never among the c f with the largest outlier scores.
     Each iteration draws coordinates, centres the updates there, takes their top right singular vector v, and
     scores s_k = <x_k - mean, v>^2. In a round with fewer updates than needed, or in which several iterations
     leave nobody, the model stays as it was. The clients' order changes no bit.
 
     Args:
-        num_byzantine: f, the number of clients that may be poisoned, at least 0; needs 2f + 1 clients.
+        num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 1 clients.
         num_iterations: how often coordinates are drawn and updates filtered, at least 1.
         num_coordinates: coordinates of a draw, at least 1; all, where the model has no more.
         filter_fraction: c, updates dropped in an iteration over f, above 0; needs more than c f clients.
@@ -40,8 +41,13 @@ def dnc(
     Raises:
         ConfigError: if a parameter is outside its range.
 
-    Reference: Shejwalkar and Houmansadr 2021, NDSS (Manipulating the Byzantine), Algorithm 2. Unweighted, as in
-    the paper. Equal scores are decided by the updates' contents.
+    Reference: Shejwalkar and Houmansadr 2021, NDSS (Manipulating the Byzantine; no arXiv: version), Algorithm 2.
+    Unweighted, as in the paper. Equal scores are decided by the updates' contents.
+
+    Combines: cohorts of at least 2 num_byzantine + 1 clients, any model without federated BatchNorm statistics;
+    not with encryption or central noise, which hide the single updates.
+
+    Example: num_byzantine=2
     """
     require_count("num_byzantine", num_byzantine, at_least=0)
     require_count("num_iterations", num_iterations, at_least=1)

@@ -15,9 +15,10 @@ from fedcli.core.types import Aggregator, Array, Tree
 
 
 def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Aggregator:
-    """Approximate argmin_z of sum_k w_k ||z - x_k||, by the smoothed Weiszfeld algorithm.
+    """The point with the least sum of distances to the updates, weighted by example counts.
 
-    Each iteration sets z <- sum_k b_k x_k / sum_k b_k with b_k = w_k / max(smoothing, ||z - x_k||). None makes
+    Approximates argmin_z of sum_k w_k ||z - x_k|| by the smoothed Weiszfeld algorithm: each iteration sets
+    z <- sum_k b_k x_k / sum_k b_k with b_k = w_k / max(smoothing, ||z - x_k||). None makes
     the objective worse, so clients with less than half of the weight cannot move z without bound. The
     clients' order changes no bit.
 
@@ -28,9 +29,14 @@ def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Agg
     Raises:
         ConfigError: if a parameter is outside its range.
 
-    Reference: Pillutla et al. 2022, arXiv:1912.13445 (RFA), Algorithm 2, with its three iterations. Weighted by
-    the clients' weights, as in the paper. We start from the coordinate-wise median and not from the mean, which
-    one client could put so far away that three iterations do not come back.
+    Reference: Pillutla et al. 2022, arXiv:1912.13445 (RFA), Algorithm 2, with its three iterations. Clients
+    state their own example counts, as in the paper: one that lies gains weight.
+
+    Deviations: it starts from the coordinate-wise median and not from the mean, which one client could put so
+    far away that three iterations do not come back.
+
+    Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
+    noise, which hide the single updates.
     """
     require_count("num_iterations", num_iterations, at_least=1)
     require_positive_finite("smoothing", smoothing)

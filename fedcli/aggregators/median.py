@@ -10,12 +10,17 @@ from fedcli.core.types import Aggregator, Array, Tree
 
 
 def median() -> Aggregator:
-    """Median of each coordinate: the middle value, or the mean of the two middle ones.
+    """The median of each coordinate: the middle value, or the mean of the two middle ones.
 
     With fewer than half of the clients poisoned, every coordinate stays within the honest clients' range.
     No ties to break; the clients' order changes no bit.
 
-    Reference: Yin et al. 2018, arXiv:1803.01498, Definition 1. Unweighted, as in the paper.
+    Reference: Yin et al. 2018, arXiv:1803.01498, Definition 1 and Algorithm 1. Unweighted, as in the paper.
+
+    Deviations: clients train locally, where the paper's send one gradient.
+
+    Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
+    noise, which hide the single updates.
     """
     return collecting("median", _combine)
 

@@ -12,20 +12,27 @@ from fedcli.core.types import Aggregator, Array, Tree
 
 
 def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggregator:
-    """Mean of the m updates with the least Krum scores; m = 1 is Krum.
+    """The mean of the updates that are nearest to their neighbours.
 
-    With m <= n - f every selected update obeys Krum's bound. In a round with fewer than max(2f + 3, m + f)
-    updates the model stays as it was.
+    These are the m updates with the least Krum scores; m = 1 is Krum. With m <= n - f every selected update
+    obeys Krum's bound. In a round with fewer than max(2f + 3, m + f) updates the model stays as it was.
 
     Args:
-        num_byzantine: f, the number of clients that may be poisoned, at least 0; needs 2f + 3 clients.
+        num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.
         num_selected: m, at least 1; needs m + f clients. By default n - f, for the n updates of a round.
 
     Raises:
         ConfigError: if a parameter is outside its range.
 
-    Reference: Blanchard et al. 2017, arXiv:1703.02757. Unweighted, as in the paper. Equal scores are decided by
-    the updates' contents, where the paper takes the smaller client number.
+    Reference: Blanchard et al. 2017, arXiv:1703.02757. Unweighted, as in the paper.
+
+    Deviations: clients train locally, where the paper's send one gradient. Equal scores are decided by the
+    updates' contents, where the paper takes the smaller client number.
+
+    Combines: cohorts of at least 2 num_byzantine + 3 and num_selected + num_byzantine clients, any model without
+    federated BatchNorm statistics; not with encryption or central noise, which hide the single updates.
+
+    Example: num_byzantine=2
     """
     require_count("num_byzantine", num_byzantine, at_least=0)
     if num_selected is not None:

@@ -13,8 +13,9 @@ from fedcli.core.vectors import squared_norm
 
 
 def norm_bounding(*, clip_norm: float) -> Aggregator:
-    """Weighted mean of x_k min(1, clip_norm / ||x_k||), scaled by the server.
+    """The mean of updates that the server scales down to a bound, weighted by example counts.
 
+    It is the mean of x_k min(1, clip_norm / ||x_k||).
     A client moves the mean by at most its share of the weight times clip_norm. Streamed in cohort order as the
     mean is, so that a permutation of the clients changes rounding in float64 only. In a round without updates
     the model stays as it was.
@@ -25,8 +26,14 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
     Raises:
         ConfigError: if `clip_norm` is not above 0.
 
-    Reference: Sun et al. 2019, arXiv:1911.07963, norm thresholding. Without its weak noise; for noise that is
-    accounted for see dp-clipped.
+    Reference: Sun et al. 2019, arXiv:1911.07963, norm thresholding.
+
+    Deviations: without the weak noise that the paper adds; for noise that is accounted for see dp-clipped.
+
+    Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
+    noise, for which dp-clipped lets the clients clip.
+
+    Example: clip_norm=1.0
     """
     require_positive("clip_norm", clip_norm)
 

@@ -17,8 +17,9 @@ from fedcli.core.vectors import squared_norm
 def sign_guard(
     *, lower: float = 0.1, upper: float = 3.0, coordinate_share: float = 0.1, seed: int = 0
 ) -> Aggregator:
-    """Mean of x_k min(1, M / ||x_k||) over the trusted updates, with M the median of all norms.
+    """The mean of the updates whose norms and signs look like the others'.
 
+    It is the mean of x_k min(1, M / ||x_k||) over the trusted updates, with M the median of all norms.
     Trusted are those with lower <= ||x_k|| / M <= upper that also stand in the largest cluster by their shares
     of positive, zero and negative values at random coordinates. The result is never longer than M. In a round
     in which nobody passes both filters the model stays as it was. The clients' order changes no bit.
@@ -32,9 +33,14 @@ def sign_guard(
     Raises:
         ConfigError: if a parameter is outside its range.
 
-    Reference: Xu et al. 2022, arXiv:2109.05872, Algorithm 2 without the similarity feature. Unweighted, as in
-    the paper. The mean shift starts from every client, and its bandwidth is the mean distance to the half of
-    the clients that is nearest; the authors' code seeds it on a grid and scales each feature by its maximum.
+    Reference: Xu et al. 2022, arXiv:2109.05872, Algorithm 2. Unweighted, as in the paper.
+
+    Deviations: without the similarity feature. The mean shift starts from every client, and its bandwidth is the
+    mean distance to the half of the clients that is nearest; the authors' code seeds it on a grid and scales each
+    feature by its maximum.
+
+    Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
+    noise, which hide the single updates.
     """
     if not 0 <= lower <= 1:
         raise ConfigError(f"lower lies in [0, 1]; received {lower}.", key="lower")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fedcli.cli.output import Json, print_json, reported
+
+if TYPE_CHECKING:
+    from fedcli.core.factories import Factory, Parameter
 
 
 class Kind(StrEnum):
@@ -56,7 +59,7 @@ def list_parts(
 
 
 def list_strategies(json: Json = False) -> None:
-    """List the strategies: what each does, its paper, its parameters, what it combines with."""
+    """List the strategies: what each does, its parts, its paper and where it deviates, what it combines with."""
     list_parts(Kind.strategies, json)
 
 
@@ -67,55 +70,66 @@ def _rows(section: str) -> list[dict[str, Any]]:
     rows = []
     for name, factory in installed(section).items():
         about = describe(factory)
-        parameters = [
-            {
-                "name": parameter.name,
-                "type": _type_name(parameter.annotation),
-                "required": parameter.required,
-                **({} if parameter.required else {"default": parameter.default}),
-            }
-            for parameter in about.parameters
-        ]
-        rows.append(
-            {
-                "name": name,
-                "summary": about.summary,
-                "reference": about.reference,
-                "combines": about.combines,
-                "parameters": parameters,
-            }
-        )
+        row = about._asdict() | {"name": name, "parameters": [_parameter(each) for each in about.parameters]}
+        rows.append(row if section != "strategy" else row | {"expansion": _expansion(factory, about.example)})
     return rows
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": _type_name(parameter.annotation),
+        "required": parameter.required,
+        **({} if parameter.required else {"default": parameter.default}),
+    }
+
+
+def _expansion(factory: Factory, example: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a strategy with its defaults and, where it has none, with the values of its example."""
+    from fedcli.expansion import expand
+
+    expansion = expand(factory(**example))
+    return {"line": expansion.line, **expansion.as_dict()}
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
-    from rich.padding import Padding
+    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
     for row in rows:
         console.print(Text(row["name"], style="bold"), Text(f"  {row['summary']}"), sep="", soft_wrap=True)
-        lines = [_parameters_line(row["parameters"]), row["reference"], _combines_line(row["combines"])]
-        for line in filter(None, lines):
-            if console.is_terminal:
-                console.print(Padding(Text(line, style="dim"), (0, 0, 0, 4)))
-            else:
-                console.print(f"    {line}", soft_wrap=True, markup=False)
+        if not console.is_terminal:
+            for label, text in _lines(row):
+                console.print(f"    {label:<10}  {text}", soft_wrap=True, markup=False)
+            continue
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=2)
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column()
+        for label, text in _lines(row):
+            grid.add_row("", label, Text(text))
+        console.print(grid)
 
 
-def _parameters_line(parameters: list[dict[str, Any]]) -> str:
-    shown = (
-        f"{p['name']}: {p['type']} (required)"
-        if p["required"]
-        else f"{p['name']}: {p['type']} = {_value(p['default'])}"
-        for p in parameters
-    )
-    return ", ".join(shown)
+def _lines(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """What stands below a part's name, by its label."""
+    values = ", ".join(f"{name}: {_value(value)}" for name, value in row["example"].items())
+    lines = [
+        ("parts", row.get("expansion", {}).get("line", "")),
+        ("parameters", ", ".join(_parameter_text(parameter) for parameter in row["parameters"])),
+        ("reference", row["reference"]),
+        ("deviations", row["deviations"]),
+        ("combines", row["combines"]),
+        ("example", f"{{name: {row['name']}, {values}}}" if values else ""),
+    ]
+    return [(label, text) for label, text in lines if text]
 
 
-def _combines_line(combines: str) -> str:
-    return f"Combines with {combines}" if combines else ""
+def _parameter_text(parameter: dict[str, Any]) -> str:
+    said = "(required)" if parameter["required"] else f"= {_value(parameter['default'])}"
+    return f"{parameter['name']}: {parameter['type']} {said}"
 
 
 def _value(default: Any) -> str:

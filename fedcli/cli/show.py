@@ -1,13 +1,17 @@
-"""`fedcli show`: a config with every default filled in."""
+"""`fedcli show`: a config with every default filled in, and what its strategy is made of."""
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcli.cli.output import Json, Overrides, print_json, reported
+
+if TYPE_CHECKING:
+    from fedcli.config import Config
 
 
 def show(
@@ -15,13 +19,35 @@ def show(
     overrides: Overrides = None,
     json: Json = False,
 ) -> None:
-    """Print the resolved config: every default filled in, itself a valid config."""
+    """Print the resolved config, itself a valid config, and as comments what its strategy is made of."""
     with reported():
         from fedcli import config as configs
 
         path = config / "config.yaml" if config.is_dir() else config
-        experiment = configs.load(str(path), overrides or []).experiment
+        source = configs.load(str(path), overrides or [])
         if json:
-            print_json(configs.flat(experiment))
+            print_json(configs.flat(source.experiment))
         else:
-            typer.echo(configs.dump(experiment), nl=False)
+            explained = _explanation(source)
+            typer.echo(configs.dump(source.experiment) + explained, nl=False)
+
+
+def _explanation(source: Config) -> str:
+    """The strategy's parts, paper and deviations from it, as lines of comments."""
+    from fedcli import build
+    from fedcli.config import installed, resolve
+    from fedcli.core.factories import describe
+    from fedcli.expansion import expand
+    from fedcli.making import located
+
+    name = source.experiment.strategy.name
+    with located(source):
+        expansion = expand(build.strategy_of(source.experiment))
+    about = describe(resolve(installed("strategy"), name))
+    said = [("reference", about.reference), ("deviations", about.deviations), ("combines", about.combines)]
+    lines = textwrap.wrap(f"{name}: {about.summary}" if about.summary else name, 98)
+    for label, text in [*expansion.rows, *said]:
+        if text:
+            indent = f"  {label:<12}"
+            lines += textwrap.wrap(text, 98, initial_indent=indent, subsequent_indent=" " * len(indent))
+    return "\n" + "".join(f"# {line}\n" for line in lines)

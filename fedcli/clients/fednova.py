@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Result, Start
-from fedcli.core.errors import ConfigError
 from fedcli.core.types import Extra, TrainerSpec
 
 LENGTH = Extra("length", size="scalar")
@@ -23,13 +24,8 @@ def fednova() -> TrainerSpec:
 
 def _build(learner: Learner) -> ClientTrainer:
     trainer = descend(learner)
-    accumulated = learner.optimizer.accumulated
-    if accumulated is None:
-        raise ConfigError(
-            "fednova knows how far SGD goes, with or without momentum; this optimizer has no such length.",
-            key="client.optimizer.name",
-            hint="Use client.optimizer: {name: sgd}.",
-        )
+    # Every SGD without weight decay has it, and pipeline.py refuses other optimizers before there is a model.
+    accumulated: Any = learner.optimizer.accumulated
 
     def final(start: Start, carry: Carry) -> Result:
         result = trainer.final(start, carry)

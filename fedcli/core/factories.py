@@ -7,6 +7,7 @@ float = 0.5)` is configured by `{name: dirichlet, clients: 100, alpha: 0.5}`.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import typing
@@ -31,11 +32,22 @@ class Parameter(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What `fedcli list` prints of a factory, read from its docstring and signature."""
+    """What `fedcli list` prints of a factory, read from its docstring and signature.
+
+    Args:
+        summary: the first line.
+        reference: the paper, as the `Reference:` paragraph says it.
+        deviations: what is done otherwise than there, from `Deviations:`.
+        combines: what it can be used with, from `Combines:`.
+        example: values for the parameters that have no default, from `Example: name=value, name=value`.
+        parameters: its keyword-only parameters.
+    """
 
     summary: str
     reference: str
+    deviations: str
     combines: str
+    example: dict[str, Any]
     parameters: tuple[Parameter, ...]
 
 
@@ -50,14 +62,25 @@ def parameters(factory: Factory) -> tuple[Parameter, ...]:
 
 
 def describe(factory: Factory) -> Description:
-    """Summary (first docstring line), the `Reference:` and `Combines:` paragraphs, and the parameters."""
+    """What the docstring and the signature of `factory` say of it; what they do not say is empty."""
     doc = inspect.getdoc(factory) or ""
-    summary = doc.split("\n", 1)[0].strip()
     return Description(
-        summary, _paragraph(doc, "Reference"), _paragraph(doc, "Combines"), parameters(factory)
+        summary=doc.split("\n", 1)[0].strip(),
+        reference=_paragraph(doc, "Reference"),
+        deviations=_paragraph(doc, "Deviations"),
+        combines=_paragraph(doc, "Combines"),
+        example=_values(_paragraph(doc, "Example")),
+        parameters=parameters(factory),
     )
 
 
 def _paragraph(doc: str, label: str) -> str:
     match = re.search(rf"^{label}: (.+?)(?:\n\s*\n|\Z)", doc, re.DOTALL | re.MULTILINE)
     return " ".join(match.group(1).split()) if match else ""
+
+
+def _values(arguments: str) -> dict[str, Any]:
+    """The literals of `name=value, name=value`."""
+    call = ast.parse(f"f({arguments})", mode="eval").body
+    keywords = call.keywords if isinstance(call, ast.Call) else []
+    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in keywords}

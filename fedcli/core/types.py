@@ -156,6 +156,21 @@ class Transform(NamedTuple):
     privacy: Event | None = None
     coded_bytes: Callable[[int], int] | None = None
 
+    @property
+    def acts_on_clients(self) -> bool:
+        """Whether it has a client half."""
+        return self.encode is not _send_as_is
+
+    @property
+    def acts_on_arrival(self) -> bool:
+        """Whether it can refuse an update."""
+        return self.admit is not _accept
+
+    @property
+    def acts_on_server(self) -> bool:
+        """Whether it has a server half."""
+        return self.decode is not _decode_as_is
+
 
 class Aggregator(NamedTuple):
     """A rule that makes one aggregate of a stream of updates.

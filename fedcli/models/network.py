@@ -85,27 +85,67 @@ def build_network(
             against `KindOfLayer/weight`; None: no weight.
 
     Raises:
+        ConfigError: if it is no Keras model, nothing is trainable, a trainable variable is not float32, or
+            `personal` matches no variable or all of them.
+    """
+    model = build_model(build, root=root, trainable=trainable)
+    return split(model, personal_weights(model, personal))
+
+
+def build_model(build: Callable[[], Any], *, root: int, trainable: str | None = None) -> Any:
+    """The Keras model of `build_network`, before it is split.
+
+    Raises:
         ConfigError: if it is no Keras model, nothing is trainable, or a trainable variable is not float32.
     """
     model = _build_apart(build, seed(root, 0, SERVER, "model") % 2**32)
     _check_kind(model)
     if trainable is not None:
         _freeze_all_but(model, trainable)
-    groups = _groups(model)
-    if not groups[0]:
+    if not model.trainable_variables:
         raise ConfigError("the model has no trainable weights.", key="name")
-    for variable in groups[0]:
+    for variable in model.trainable_variables:
         if variable.dtype != "float32":
             raise ConfigError(
                 f"the trainable weights of {variable.path} are {variable.dtype}; fedcli trains float32.",
                 key="name",
             )
+    return model
+
+
+def personal_weights(model: Any, pattern: str | None) -> tuple[bool, ...]:
+    """For each trainable variable, whether it matches the pattern of `build_network` and so is personal.
+
+    Raises:
+        ConfigError: if the pattern matches no variable or all of them.
+    """
+    variables = model.trainable_variables
+    if pattern is None:
+        return (False,) * len(variables)
+    kinds = {id(v): type(layer).__name__ for layer in _leaves(model) for v in layer.variables}
+    names = [(_name(model, v), f"{kinds.get(id(v), '')}/{v.path.rsplit('/', 1)[-1]}") for v in variables]
+    flags = tuple(any(fnmatch.fnmatchcase(name, pattern) for name in pair) for pair in names)
+    if not any(flags):
+        raise ConfigError(
+            f"'{pattern}' matches no weight that could be personal.",
+            key="personal",
+            hint=f"The model has: {', '.join(name for name, _ in names)}.",
+        )
+    if all(flags):
+        raise ConfigError(f"'{pattern}' matches every weight; nothing is left to share.", key="personal")
+    return flags
+
+
+def split(model: Any, is_personal: tuple[bool, ...]) -> Network:
+    """The network of a built model.
+
+    Raises:
+        ConfigError: if two of its weights have the same name.
+    """
+    groups = _groups(model)
     slots = list(enumerate(model.non_trainable_variables))
     moving = {id(variable) for variable in groups[1]}
-    is_personal = _personal_flags(model, personal)
     shared, own = _divided(groups[0], is_personal)
-    if not shared:
-        raise ConfigError(f"'{personal}' matches every weight; nothing is left to share.", key="personal")
     sent, statistics, frozen, kept = (_layout(model, group) for group in (shared, *groups[1:], own))
     return Network(
         model,
@@ -163,22 +203,6 @@ def _freeze_all_but(model: Any, pattern: str) -> None:
     kept = {id(variable) for variable in matched}
     for variable in list(model.trainable_variables):
         variable.trainable = id(variable) in kept
-
-
-def _personal_flags(model: Any, pattern: str | None) -> tuple[bool, ...]:
-    variables = model.trainable_variables
-    if pattern is None:
-        return (False,) * len(variables)
-    kinds = {id(v): type(layer).__name__ for layer in _leaves(model) for v in layer.variables}
-    names = [(_name(model, v), f"{kinds.get(id(v), '')}/{v.path.rsplit('/', 1)[-1]}") for v in variables]
-    flags = tuple(any(fnmatch.fnmatchcase(name, pattern) for name in pair) for pair in names)
-    if not any(flags):
-        raise ConfigError(
-            f"'{pattern}' matches no weight that could be personal.",
-            key="personal",
-            hint=f"The model has: {', '.join(name for name, _ in names)}.",
-        )
-    return flags
 
 
 def _divided(variables: Sequence[Any], flags: Sequence[bool]) -> tuple[list[Any], list[Any]]:

@@ -1,15 +1,13 @@
 """How the server moves the global weights along the mean update."""
 
 from fedcli.core.factories import Registry
-from fedcli.server_optimizers.adagrad import adagrad
-from fedcli.server_optimizers.adam import adam
+from fedcli.server_optimizers.adaptive import adagrad, adam, yogi
 from fedcli.server_optimizers.control_variates import control_variates
 from fedcli.server_optimizers.dynamic import dynamic
 from fedcli.server_optimizers.fair import fair
 from fedcli.server_optimizers.momentum import momentum
 from fedcli.server_optimizers.normalized import normalized
 from fedcli.server_optimizers.sgd import sgd
-from fedcli.server_optimizers.yogi import yogi
 
 SERVER_OPTIMIZERS: Registry = {
     "sgd": sgd,

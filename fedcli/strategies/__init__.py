@@ -2,11 +2,10 @@
 
 from fedcli.core.factories import Registry
 from fedcli.strategies import robust
+from fedcli.strategies.adaptive import fedadagrad, fedadam, fedyogi
 from fedcli.strategies.apfl import apfl
 from fedcli.strategies.ditto import ditto
 from fedcli.strategies.dp_clipped import dp_clipped
-from fedcli.strategies.fedadagrad import fedadagrad
-from fedcli.strategies.fedadam import fedadam
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
 from fedcli.strategies.fedbuff import fedbuff
@@ -14,7 +13,6 @@ from fedcli.strategies.feddyn import feddyn
 from fedcli.strategies.fednova import fednova
 from fedcli.strategies.fedprox import fedprox
 from fedcli.strategies.fedsgd import fedsgd
-from fedcli.strategies.fedyogi import fedyogi
 from fedcli.strategies.moon import moon
 from fedcli.strategies.personal_layers import fedbn, fedper, fedrep
 from fedcli.strategies.qfedavg import qfedavg

@@ -16,6 +16,9 @@ def apfl(*, alpha: float = 0.5, adaptive: bool = True) -> Strategy:
 
     Reference: Deng et al. 2020, arXiv:2003.13461, Algorithm 1; clients count the same, as in the paper.
 
+    Deviations: the weight follows its gradient once a participation, as in the authors' code, and stays within
+    [0, 1].
+
     Combines: any cohort, models without BatchNorm; with adaptive, clients with sgd without momentum. Local
     training costs twice as much.
     """

@@ -15,6 +15,9 @@ def ditto(*, regularization: float = 0.1) -> Strategy:
 
     Reference: Li et al. 2021, arXiv:2012.04221, Algorithm 1.
 
+    Deviations: a client's own model is trained for as many steps as the global one, on the same batches; the
+    paper leaves the number free.
+
     Combines: any cohort, models without BatchNorm. Local training costs twice as much.
     """
     return weighted()._replace(name="ditto", trainer=local_ditto(regularization=regularization))

@@ -29,10 +29,16 @@ def dp_clipped(
         epsilon: budget; the run stops before the round that would pass it.
         server_learning_rate: the server's step along the noised mean.
 
-    Reference: McMahan et al. 2018, arXiv:1710.06963.
+    Reference: McMahan et al. 2018, arXiv:1710.06963, Algorithm 1.
+
+    Deviations: clients count the same, where the paper weights them by their examples up to a cap. Epsilon comes
+    from privacy-loss distributions, or from Renyi divergences for cohorts of a fixed size, in place of the
+    moments accountant.
 
     Combines: poisson (amplified), uniform (fixed size, its own accounting) and full cohorts; models whose
     non-trainable weights are local or frozen.
+
+    Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
     if not 0 < delta < 1:
         raise ConfigError(f"delta lies in (0, 1); received {delta}.", key="delta")

@@ -17,6 +17,8 @@ def mean(*, server_learning_rate: float = 1.0) -> Strategy:
 
     Reference: McMahan et al. 2017, arXiv:1602.05629.
 
+    Deviations: the paper weights clients by their examples, as weighted does.
+
     Combines: any cohort, any model.
     """
     # The optimizer would refuse it as well, but by a name that the file does not have.

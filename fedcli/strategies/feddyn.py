@@ -18,6 +18,9 @@ def feddyn(*, alpha: float = 0.1) -> Strategy:
 
     Reference: Acar et al. 2021, arXiv:2111.04263, Algorithm 1.
 
+    Deviations: the minimum of a client's regularised loss is approached by its local training, where the
+    algorithm takes it as found.
+
     Combines: any cohort, any model.
     """
     return mean()._replace(name="feddyn", trainer=local_feddyn(alpha=alpha), server=dynamic(alpha=alpha))

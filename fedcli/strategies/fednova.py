@@ -17,7 +17,10 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     Args:
         server_learning_rate: the server's step.
 
-    Reference: Wang et al. 2020, arXiv:2007.07481.
+    Reference: Wang et al. 2020, arXiv:2007.07481, Equation 9.
+
+    Deviations: clients are weighted by their share of the cohort's examples, where the paper has all clients in
+    every round.
 
     Combines: any cohort, any model; clients with sgd, with or without momentum.
     """

@@ -15,7 +15,11 @@ def fedprox(*, mu: float = 0.01) -> Strategy:
     Args:
         mu: strength of the proximal term, at least 0; 0 is FedAvg to the bit.
 
-    Reference: Li et al. 2020, arXiv:1812.06127.
+    Reference: Li et al. 2020, arXiv:1812.06127, Algorithm 2.
+
+    Deviations: clients are weighted by their examples, as in the paper's experiments; its algorithm draws them by
+    their examples and weights them equally. They train as long as the config says, and not up to a given
+    inexactness.
 
     Combines: any cohort, any model.
     """

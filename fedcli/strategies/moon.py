@@ -14,7 +14,9 @@ def moon(*, mu: float = 1.0, temperature: float = 0.5) -> Strategy:
         mu: weight of the contrastive term, at least 0; 0 is FedAvg to the bit.
         temperature: temperature of the contrastive term, above 0.
 
-    Reference: Li et al. 2021, arXiv:2103.16257. Deviation: no projection head is added to the model.
+    Reference: Li et al. 2021, arXiv:2103.16257, Algorithm 1.
+
+    Deviations: no projection head is added to the model; a representation is the input of its last layer.
 
     Combines: any cohort; models with a layer before the last. Each step costs three forward passes.
     """

@@ -14,7 +14,9 @@ def fedbn() -> Strategy:
 
     `test/` measures the global model with BatchNorm as it was at first; look at `validation/`.
 
-    Reference: Li et al. 2021, arXiv:2102.07623.
+    Reference: Li et al. 2021, arXiv:2102.07623, Algorithm 1.
+
+    Deviations: clients are weighted by their examples, where the paper weights them equally.
 
     Combines: any cohort; models with BatchNormalization and model.non_trainable: local.
     """
@@ -32,6 +34,8 @@ def fedper(*, personal: str) -> Strategy:
     Reference: Arivazhagan et al. 2019, arXiv:1912.00818.
 
     Combines: any cohort, any model.
+
+    Example: personal='dense_1/*'
     """
     return weighted()._replace(name="fedper", trainer=together(personal=personal))
 
@@ -45,9 +49,15 @@ def fedrep(*, personal: str, head_share: float = 0.5) -> Strategy:
 
     `test/` measures the global model with the personal layers' first values; look at `validation/`.
 
-    Reference: Collins et al. 2021, arXiv:2102.07078, with steps instead of epochs.
+    Reference: Collins et al. 2021, arXiv:2102.07078, Algorithm 1.
+
+    Deviations: the personal layers are given a share of the local steps, where the paper gives them a number of
+    steps or epochs of their own; a client with a single batch trains its shared layers only. Clients are weighted
+    by their examples, where the algorithm weights them equally.
 
     Combines: any cohort, any model; clients with sgd without momentum.
+
+    Example: personal='dense_1/*'
     """
     trainer = in_turn(personal=personal, head_share=head_share)
     return weighted()._replace(name="fedrep", trainer=trainer)

@@ -14,7 +14,9 @@ def qfedavg(*, q: float = 1.0) -> Strategy:
     Args:
         q: how much fairness counts, at least 0; 0 is the plain mean.
 
-    Reference: Li et al. 2020, arXiv:1905.10497, Algorithm 2.
+    Reference: Li et al. 2020, arXiv:1905.10497, Algorithm 2, with 1 over the clients' learning rate as its L.
+
+    Deviations: the cohort says how clients are drawn, where the paper draws them by their examples.
 
     Combines: any cohort, any model; clients with sgd without momentum. Costs one more forward pass for every step.
     """

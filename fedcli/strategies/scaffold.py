@@ -20,6 +20,8 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
 
     Reference: Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1 with option II.
 
+    Deviations: the number of local steps K is each client's own, where the paper's clients all take as many.
+
     Combines: any cohort, any model; clients with sgd without momentum. Updates are twice the model's size.
     """
     require_positive("server_learning_rate", server_learning_rate)

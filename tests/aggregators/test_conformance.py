@@ -225,6 +225,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads():
     ("name", "parameters", "key"),
     [
         ("trimmed-mean", {"trim": 0.5}, "trim"),
+        ("trimmed-mean", {"trim": 0.0}, "trim"),
         ("trimmed-mean", {"trim": -0.1}, "trim"),
         ("trimmed-mean", {"trim": float("nan")}, "trim"),
         ("krum", {"num_byzantine": -1}, "num_byzantine"),

@@ -32,7 +32,7 @@ def test_the_trimmed_mean_drops_both_ends():
     assert value_of(trimmed_mean(trim=0.2), [[1], [100], [3], [2], [-50]]).tolist() == [2]
 
 
-@pytest.mark.parametrize(("trim", "count"), [(0.0, 7), (0.1, 10), (0.1, 19), (0.3, 10), (0.49, 101)])
+@pytest.mark.parametrize(("trim", "count"), [(0.1, 10), (0.1, 19), (0.3, 10), (0.49, 101)])
 def test_the_trimmed_mean_is_scipys(trim, count):
     rows = noise(count, count, 5000)
     expected = stats.trim_mean(rows.astype(np.float64), trim, axis=0)
@@ -45,8 +45,12 @@ def test_the_number_that_is_dropped_survives_float_products():
     assert value_of(trimmed_mean(trim=0.29), np.array(values)[:, None]).tolist() == [0]
 
 
-def test_too_few_clients_to_drop_one_leave_the_plain_mean():
-    assert value_of(trimmed_mean(trim=0.1), [[0], [0], [9]]).tolist() == [3]
+@pytest.mark.parametrize(
+    ("trim", "needed"), [(0.1, 10), (0.3, 4), (0.49, 3), (1 / 3, 3), (1e-320, 2**63 - 1)]
+)
+def test_too_few_clients_to_drop_one_leave_the_model(trim, needed):
+    assert trimmed_mean(trim=trim).min_clients == needed
+    assert value_of(trimmed_mean(trim=trim), [[0], [9]]) is None
 
 
 @FEW

@@ -95,7 +95,8 @@ class TestList:
         rows = json.loads(result.stdout)
         assert [row["name"] for row in rows] == list(installed(KINDS[kind]))
         for row in rows:
-            assert row.keys() == {"name", "summary", "reference", "combines", "parameters"}
+            said = {"name", "summary", "reference", "deviations", "combines", "example", "parameters"}
+            assert row.keys() == said | ({"expansion"} if kind == "strategies" else set())
             assert row["summary"].endswith(".")
             for parameter in row["parameters"]:
                 assert parameter.keys() == {"name", "type", "required"} | (
@@ -128,8 +129,29 @@ class TestList:
         assert fedcli("list-strategies", "--json").stdout == fedcli("list", "strategies", "--json").stdout
         text = fedcli("list-strategies").stdout
         assert text == fedcli("list", "strategies").stdout
-        assert "Combines with any cohort, any model." in text
-        assert "arXiv:1602.05629" in text
+        assert "    parts       sgd clients -> clip -> mean -> gaussian_noise -> sgd server\n" in text
+        assert "    reference   McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.\n" in text
+        assert "    deviations  no projection head is added to the model" in text
+        assert "    combines    any cohort, any model.\n" in text
+
+    def test_a_strategy_that_cannot_do_without_values_shows_an_example_that_a_config_may_have(self, fedcli):
+        rows = json.loads(fedcli("list-strategies", "--json").stdout)
+        text = fedcli("list-strategies").stdout
+        shown = re.findall(r"^    example     (.+)$", text, re.MULTILINE)
+        assert len(shown) == len([row for row in rows if row["example"]]) == 8
+        for row in rows:
+            required = {parameter["name"] for parameter in row["parameters"] if parameter["required"]}
+            assert row["example"].keys() == required
+        for strategy in shown:
+            result = fedcli("show", "tiny.yaml", "--set", f"strategy={strategy}")
+            assert (result.exit_code, result.stderr) == (0, "")
+
+    def test_a_narrow_terminal_wraps_below_the_text_and_not_below_the_label(self):
+        shown = on_a_terminal("list-strategies", COLUMNS="60")
+        lines = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
+        assert max(len(line) for line in lines if line.startswith("  ")) <= 60
+        start = next(i for i, line in enumerate(lines) if "parts" in line and "scaffold" in line)
+        assert re.fullmatch(r" {16}\S.*", lines[start + 1].rstrip())
 
     def test_an_unknown_kind_is_2_and_names_the_kinds(self, fedcli):
         result = fedcli("list", "datsets")
@@ -196,6 +218,40 @@ class TestShow:
         assert json.loads(fedcli("show", "tiny.yaml", "--json").stdout) == yaml.safe_load(
             fedcli("show", "tiny.yaml").stdout
         )
+
+    def test_it_ends_with_what_the_strategy_is_made_of(self, fedcli):
+        private = "strategy={name: dp-clipped, clip_norm: 2.0, noise_multiplier: 0.5, delta: 1e-3}"
+        shown = fedcli("show", "tiny.yaml", "--set", private).stdout
+        config, explained = shown.split("\n\n")
+        assert "#" not in config
+        assert all(line.startswith("# ") and len(line) <= 100 for line in explained.splitlines())
+        for said in (
+            "# dp-clipped: FedAvg of clipped updates",
+            "#   transform   clip: vector -> vector, acts on client and arrival\n",
+            "#   aggregate   mean, a sum, every client counts the same\n",
+            "#   privacy     each round charged as Gaussian noise of 0.5 x clip norm 2 at delta 0.001; no budget\n",
+            "#   reference   McMahan et al. 2018, arXiv:1710.06963, Algorithm 1.\n",
+            "#   deviations  clients count the same",
+        ):
+            assert said in explained
+
+    def test_compression_is_one_of_the_transforms_that_it_names(self, fedcli):
+        shown = fedcli("show", "tiny.yaml", "--set", "compression={name: top-k, fraction: 0.5}").stdout
+        names = re.findall(r"^#   transform   ([\w-]+):", shown, re.MULTILINE)
+        assert names == ["top_k", "arrival"]
+
+    def test_a_strategy_of_the_users_is_taken_apart_too(self, fedcli, tmp_path):
+        (tmp_path / "my_recipe.py").write_text(
+            '"""A recipe."""\n\nfrom fedcli.strategies.fedavg import weighted\n\n\n'
+            'def halved(*, factor: float = 0.5):\n    """Half a step."""\n'
+            "    return weighted(server_learning_rate=factor)\n"
+        )
+        shown = fedcli("show", "tiny.yaml", "--set", "strategy=my_recipe:halved").stdout
+        assert "# my_recipe:halved: Half a step.\n#   clients     train by sgd\n" in shown
+        assert "weighted by the clients' examples\n" in shown
+        broken = fedcli("show", "tiny.yaml", "--set", "strategy={name: my_recipe:halved, factor: -1.0}")
+        assert (broken.exit_code, broken.stdout) == (2, "")
+        assert "strategy" in broken.stderr
 
     def test_a_folder_that_is_no_run_is_2(self, fedcli):
         result = fedcli("show", ".")

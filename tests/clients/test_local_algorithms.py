@@ -11,7 +11,6 @@ from fedcli.clients.ditto import ditto
 from fedcli.clients.feddyn import feddyn
 from fedcli.clients.fednova import fednova
 from fedcli.clients.moon import moon
-from fedcli.clients.optimizers import adam
 from fedcli.clients.optimizers import sgd as plain_sgd
 from fedcli.clients.personal_layers import in_turn, together
 from fedcli.clients.qfedavg import qfedavg
@@ -100,11 +99,6 @@ class TestFedNova:
             distance += 1 + 0.9 * velocity if nesterov else velocity
         length = plain_sgd(momentum=0.9, nesterov=nesterov).accumulated(5.0)
         assert length == pytest.approx(distance)
-
-    def test_an_optimizer_without_such_a_length_is_refused(self):
-        with pytest.raises(ConfigError, match="no such length") as caught:
-            local(fednova(), optimizer=adam())
-        assert caught.value.key == "client.optimizer.name"
 
 
 class TestFedDyn:

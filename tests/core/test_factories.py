@@ -16,8 +16,13 @@ def sampler(dataset, rng, *, clients: int, alpha: float = 0.5, mode: Literal["a"
     Reference: Someone et al. 2020,
         arXiv:2000.00000, Section 2.
 
+    Deviations: it deals
+    twice.
+
     Combines: any cohort; models
     without BatchNorm.
+
+    Example: clients=3, mode='a'
 
     Raises:
         ConfigError: never.
@@ -53,12 +58,14 @@ def test_a_docstring_yields_summary_reference_and_combinations_in_one_line_each(
     about = describe(sampler)
     assert about.summary == "Deal out by a law."
     assert about.reference == "Someone et al. 2020, arXiv:2000.00000, Section 2."
+    assert about.deviations == "it deals twice."
     assert about.combines == "any cohort; models without BatchNorm."
+    assert about.example == {"clients": 3, "mode": "a"}
     assert about.parameters == parameters(sampler)
 
 
 def test_a_factory_without_docstring_is_described_by_its_signature_alone():
-    assert describe(bare)[:3] == ("", "", "")
+    assert describe(bare)[:5] == ("", "", "", "", {})
 
 
 def test_a_paragraph_at_the_very_end_is_found():

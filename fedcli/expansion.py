@@ -1,0 +1,210 @@
+"""A strategy taken apart: what each of its parts is and does, as data that can be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fedcli.core.types import Aggregator, Payload, Strategy, TrainerSpec, Transform, Weighting
+from fedcli.pipeline import privacy_event
+
+_COUNTED: dict[Weighting, str] = {
+    "uniform": "every client counts the same",
+    "examples": "weighted by the clients' examples",
+}
+
+
+@dataclass(frozen=True)
+class LocalAlgorithm:
+    """How a client trains.
+
+    Args:
+        name: of the algorithm.
+        sends: what stands behind the delta in a payload.
+        keeps: what a client keeps from one participation to the next.
+        receives: what the server sends along with the weights.
+        personal: glob pattern of the weights that never leave a client.
+        own_model: whether every client ends up with a model of its own.
+        needs: what it asks of the client's settings.
+    """
+
+    name: str
+    sends: tuple[str, ...]
+    keeps: tuple[str, ...]
+    receives: tuple[str, ...]
+    personal: str | None
+    own_model: bool
+    needs: str | None
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """What is done to an update on its way, and where: on the client, on arrival, on the aggregate."""
+
+    name: str
+    takes: Payload
+    gives: Payload
+    on_client: bool
+    on_arrival: bool
+    on_server: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a cohort's updates become one; a sum is what encryption and central noise can follow."""
+
+    name: str
+    weighting: Weighting
+    is_sum: bool
+    min_clients: int
+
+
+@dataclass(frozen=True)
+class Protection:
+    """The privacy event of a round, and what it is charged towards."""
+
+    noise_multiplier: float
+    clip_norm: float | None
+    delta: float | None
+    epsilon: float | None
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The parts of a strategy, in the order in which a round meets them."""
+
+    clients: LocalAlgorithm
+    transforms: tuple[Mechanism, ...]
+    aggregator: Rule
+    server: str
+    privacy: Protection | None
+    keeps_partial_work: bool = False
+    buffer_size: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Nested mappings of plain values."""
+        return asdict(self)
+
+    @property
+    def line(self) -> str:
+        """The way of an update in one line; what depends on parameters is left out."""
+        encoded = [part.name for part in self.transforms if part.on_client]
+        decoded = [part.name for part in reversed(self.transforms) if part.on_server]
+        weighted = " by examples" if self.aggregator.weighting == "examples" else ""
+        middle = [*encoded, self.aggregator.name + weighted, *decoded]
+        return " -> ".join([f"{self.clients.name} clients{self._aside}", *middle, f"{self.server} server"])
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """`(part, what it is)`, one a line, with the values that this strategy has."""
+        return list(self._rows())
+
+    @property
+    def _aside(self) -> str:
+        clients = self.clients
+        moves = {"send": clients.sends, "keep": clients.keeps, "receive": clients.receives}
+        said = [f"{verb} {_listed(names)}" for verb, names in _merged(moves).items()]
+        said += ["keep some layers"] if clients.personal else []
+        return f" ({'; '.join(said)})" if said else ""
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        clients, rule = self.clients, self.aggregator
+        yield (
+            "clients",
+            f"train by {clients.name}" + (f", which needs {clients.needs}" if clients.needs else ""),
+        )
+        yield "send", " and ".join(["their update", *clients.sends])
+        if clients.receives:
+            yield "receive", " and ".join(["the weights", *clients.receives])
+        if kept := [*clients.keeps, *([f"the weights {clients.personal}"] if clients.personal else [])]:
+            yield "keep", " and ".join(kept)
+        for part in self.transforms:
+            places = {"client": part.on_client, "arrival": part.on_arrival, "server": part.on_server}
+            where = _listed([place for place, acts in places.items() if acts] or ["no side"])
+            yield "transform", f"{part.name}: {part.takes} -> {part.gives}, acts on {where}"
+        least = f", {rule.min_clients} clients or more" if rule.min_clients > 1 else ""
+        kind = "a sum" if rule.is_sum else "over single updates"
+        yield "aggregate", f"{rule.name}, {kind}, {_COUNTED[rule.weighting]}{least}"
+        yield "server", self.server
+        if self.keeps_partial_work:
+            yield "stragglers", "their unfinished work is used"
+        if self.buffer_size is not None:
+            yield "rounds", f"asynchronous: one flush of a buffer of {self.buffer_size} updates"
+        if self.privacy is not None:
+            yield "privacy", _privacy_text(self.privacy)
+
+
+def expand(strategy: Strategy) -> Expansion:
+    """The parts of `strategy`."""
+    return Expansion(
+        _local(strategy.trainer),
+        tuple(_mechanism(transform) for transform in strategy.transforms),
+        _rule(strategy.aggregator, strategy.weighting),
+        strategy.server.name,
+        _protection(strategy),
+        strategy.keeps_partial_work,
+        None if strategy.buffer is None else strategy.buffer.size,
+    )
+
+
+def _local(spec: TrainerSpec) -> LocalAlgorithm:
+    needs = "sgd without momentum" if spec.plain_sgd else "sgd" if spec.linear_steps else None
+    return LocalAlgorithm(
+        spec.name,
+        sends=tuple(extra.name for extra in spec.sends),
+        keeps=tuple(extra.name for extra in spec.keeps),
+        receives=spec.receives,
+        personal=spec.personal,
+        own_model=spec.is_personal,
+        needs=needs,
+    )
+
+
+def _mechanism(transform: Transform) -> Mechanism:
+    return Mechanism(
+        transform.name,
+        transform.takes,
+        transform.gives,
+        on_client=transform.acts_on_clients,
+        on_arrival=transform.acts_on_arrival,
+        on_server=transform.acts_on_server,
+    )
+
+
+def _rule(aggregator: Aggregator, weighting: Weighting) -> Rule:
+    return Rule(aggregator.name, weighting, aggregator.is_sum, aggregator.min_clients)
+
+
+def _protection(strategy: Strategy) -> Protection | None:
+    event = privacy_event(strategy)
+    if event is None:
+        return None
+    target = strategy.privacy
+    return Protection(
+        event.noise_multiplier,
+        getattr(event, "clip_norm", None),
+        None if target is None else target.delta,
+        None if target is None else target.epsilon,
+    )
+
+
+def _merged(moves: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Verbs that have the same names for their object, as one: "send and keep"."""
+    merged: dict[tuple[str, ...], list[str]] = {}
+    for verb, names in moves.items():
+        if names:
+            merged.setdefault(names, []).append(verb)
+    return {_listed(verbs): names for names, verbs in merged.items()}
+
+
+def _listed(words: tuple[str, ...] | list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _privacy_text(event: Protection) -> str:
+    budget = "no budget" if event.epsilon is None else f"stops before epsilon {event.epsilon:g}"
+    delta = "" if event.delta is None else f" at delta {event.delta:g}"
+    bound = "the sensitivity" if event.clip_norm is None else f"clip norm {event.clip_norm:g}"
+    return f"each round charged as Gaussian noise of {event.noise_multiplier:g} x {bound}{delta}; {budget}"
