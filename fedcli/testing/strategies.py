@@ -54,6 +54,7 @@ def check_strategy(strategy: Strategy, *, settings: Sequence[str] = ()) -> None:
     with assembled(strategy, settings) as (parts, first):
         course = _rounds(parts, first)
         _check_learning(parts, first, course)
+        _reread(parts, course.state)
         _check_repetition(parts, first, course)
         _check_workers(parts, first, course)
         _check_one_trace(parts)
@@ -136,19 +137,22 @@ def _check_one_trace(parts: Parts) -> None:
 
 def _check_checkpoint(parts: Parts, first: RoundState, course: _Course) -> None:
     between = _rounds(parts, first, count=1).state
-    with TemporaryDirectory() as folder:
-        try:
-            write_checkpoint(Path(folder), between, parts.layout, {})
-            reread = read_checkpoint(Path(folder), parts.layout)
-        except RunError as error:
-            raise AssertionError(
-                f"{parts.strategy.name}: its state can be written as a checkpoint, without pickle; {error}"
-            ) from error
-    resumed = _rounds(parts, reread, count=1)
+    resumed = _rounds(parts, _reread(parts, between), count=1)
     law(
         _same(resumed.state, course.state) and resumed.records[0] == course.records[1],
         f"{parts.strategy.name}: a checkpoint between two rounds changes no bit of the second.",
     )
+
+
+def _reread(parts: Parts, state: RoundState) -> RoundState:
+    with TemporaryDirectory() as folder:
+        try:
+            write_checkpoint(Path(folder), state, parts.layout, {})
+            return read_checkpoint(Path(folder), parts.layout)
+        except RunError as error:
+            raise AssertionError(
+                f"{parts.strategy.name}: its state can be written as a checkpoint, without pickle; {error}"
+            ) from error
 
 
 def _check_diverging_client(parts: Parts, first: RoundState) -> None:
