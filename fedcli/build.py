@@ -59,14 +59,18 @@ class Plan:
             return count(self.federation.input_shape, self.model_outputs)
 
 
-def plan(experiment: Experiment) -> Plan:
+def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
     """Load the data and make every part that does not need TensorFlow.
+
+    Args:
+        experiment: what the config says.
+        strategy: takes the place of the one that the config names.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
     federation = _federation(experiment)
-    strategy = strategy_of(experiment)
+    strategy = strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
@@ -95,16 +99,20 @@ def plan(experiment: Experiment) -> Plan:
     return made
 
 
-def strategy_of(experiment: Experiment) -> Strategy:
+def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
     """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+
+    Args:
+        experiment: what the config says.
+        strategy: takes the place of the one that the config names.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
+    bare: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
     compression = experiment.compression
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
+    return bare._replace(transforms=(*bare.transforms, *smaller, arrival()))
 
 
 def _federation(experiment: Experiment) -> Federation:
