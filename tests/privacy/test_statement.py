@@ -39,7 +39,9 @@ def test_the_facts_of_a_run_are_in_it():
     assert made["sampling"] == {"scheme": "poisson", "population": 200, "rate": 0.1, "planned_divisor": 20.0}
     assert made["accountant"]["name"] == "pld"
     assert made["accountant"]["package"].startswith("dp-accounting 0.")
-    assert made["events"] == [{"event": repr(accountant.event(1)), "count": 3}]
+    gaussian = {"type": "GaussianDpEvent", "noise_multiplier": 2.0}
+    event = {"type": "PoissonSampledDpEvent", "sampling_probability": 0.1, "event": gaussian}
+    assert made["events"] == [{"event": event, "count": 3}]
     assert (made["delta"], made["budget"]) == (1e-5, 8.0)
     assert made["epsilon"] == accountant.epsilon(3, 1e-5) > 0
 
