@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias, cast
 
@@ -84,8 +84,10 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
     z = question.noise_multiplier
     if z is None:
         target = PrivacyTarget(_delta(question), question.target_epsilon)
+        # An adaptive clip is worth its joint multiplier, which the search may try past what the count allows.
+        asked = replace(question, mechanism="gaussian") if question.mechanism == "adaptive" else question
         z = calibrate(
-            lambda multiplier: event_of(question, multiplier),
+            lambda multiplier: event_of(asked, multiplier),
             sampling,
             target,
             question.rounds,
@@ -154,9 +156,7 @@ def event_of(question: Question, noise_multiplier: float) -> Event:
             question.colluders,
         )
     if question.mechanism == "adaptive":
-        _needed(question, "count_deviation")
-        update_noise_multiplier(z, cast(float, question.count_deviation))
-        return GaussianEvent(z, 1.0, "adaptive", cast(float, question.count_deviation))
+        return GaussianEvent(z, 1.0, "adaptive", _needed(question, "count_deviation"))
     if question.mechanism == "tree":
         return TreeEvent(z, 1.0, question.restart_every)
     if question.mechanism == "banded":

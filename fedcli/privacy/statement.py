@@ -95,13 +95,12 @@ def read_statement(folder: Path) -> dict[str, Any]:
 def serialised(event: Any) -> Any:
     """An event of dp-accounting, or of fedcli, as JSON: its type and its fields."""
     if is_dataclass(event) and not isinstance(event, type):
-        return {"type": type(event).__name__, **asdict(event)}
+        fields = {name: serialised(value) for name, value in asdict(event).items()}
+        return {"type": type(event).__name__, **fields}
     if hasattr(event, "to_named_tuple"):
-        import attr
-
-        fields = {field.name: getattr(event, field.name) for field in attr.fields(type(event))}
-        return {"type": type(event).__name__, **{name: serialised(value) for name, value in fields.items()}}
-    return event
+        names = event.to_named_tuple()._fields[2:]  # behind the module's name and the type's
+        return {"type": type(event).__name__, **{name: serialised(getattr(event, name)) for name in names}}
+    return _finite(event) if isinstance(event, float) else event
 
 
 def _finite(value: float) -> float | None:

@@ -70,6 +70,12 @@ def test_adaptive_clipping_tells_the_noise_that_is_left_for_the_updates():
     assert told["update_noise_multiplier"] == pytest.approx((4**-2 - 10**-2) ** -0.5)
 
 
+def test_adaptive_clipping_is_calibrated_as_one_release():
+    target = ["--target-epsilon", 2, "--accountant", "rdp"]
+    joint = facts("--mechanism", "adaptive", *POISSON, "--count-deviation", 5, *target)
+    assert joint["noise_multiplier"] == facts(*POISSON, *target)["noise_multiplier"]
+
+
 def test_distributed_noise_has_two_epsilons():
     told = facts(
         "--mechanism",

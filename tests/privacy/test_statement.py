@@ -182,4 +182,5 @@ def test_distributed_noise_states_both_epsilons_and_calls_itself_exact():
         "sensitivity": 100.0,
         "colluders": 2,
         "redraw_probability": 0.0,
+        "clip_norm": None,
     }
