@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import fedcli
+from fedcli.cli.audit import audit
 from fedcli.cli.check import check
 from fedcli.cli.evaluate import evaluate
 from fedcli.cli.init import init
@@ -45,7 +46,7 @@ def _root(
     del version
 
 
-for _verb in (run, evaluate, init, check, show, privacy):
+for _verb in (run, evaluate, init, check, show, privacy, audit):
     app.command()(_verb)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)
