@@ -4,9 +4,9 @@ import json
 
 CONFIG = """
 rounds: 2
-data: {name: digits, partition: {name: iid, clients: 3}, limit: 60}
+data: {name: digits, partition: {name: iid, clients: 3}}
 model: {name: mlp, hidden: [64]}
-strategy: {name: user_parts:weak_noise, clip_norm: 0.5, noise_multiplier: 5.0, delta: 1.0e-5}
+strategy: {name: "user_parts:weak_noise", clip_norm: 0.5, noise_multiplier: 5.0, delta: 1.0e-5}
 """
 
 
