@@ -154,6 +154,8 @@ class RunStore:
     def resume(self) -> RoundState:
         """The last durable state; cuts off what was written after it."""
         state = read_state(self.folder, self._layout)
+        before = [-1, *finished_rounds(self.folder)][-2]
+        shelf.prune(self.folder / SHELF, before + 1, state.round - 1, state.clients)
         manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
         for log in (self._metrics, self._clients):
             _cut(log, manifest["bytes"][Path(log.name).name])
@@ -209,6 +211,8 @@ class RunStore:
         lengths = {Path(log.name).name: log.tell() for log in (self._clients, self._metrics)}
         checkpoints.write_checkpoint(draft, state, self._layout, {"bytes": lengths})
         durable.publish(draft, target)
+        # Rounds since the checkpoint before are referred to by this one or by none.
+        shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round - 1, state.clients)
         self._durable_round = state.round
 
     def close(self) -> None:
