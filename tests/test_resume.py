@@ -68,7 +68,7 @@ def what_remains(folder):
         for name in ("metrics.jsonl", "clients.jsonl")
     }
     # Of the clients' own states just those are there that some checkpoint refers to.
-    assert {path for path in folder.glob("clients/*/*")} == {
+    assert set(folder.glob("clients/*/*")) == {
         path for checkpoint in last.parent.glob("round-*") for path in referred_to(folder, checkpoint)
     }
     kept = {str(path.relative_to(folder)): path.read_bytes() for path in referred_to(folder, last)}
