@@ -17,7 +17,7 @@ from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
-from fedcli.core.types import Cohort, Strategy, Transform
+from fedcli.core.types import Cohort, Strategy, TrainerSpec, Transform
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.devices import Devices
 from fedcli.making import call, make, placed
@@ -81,7 +81,7 @@ def plan(experiment: Experiment) -> Plan:
         strategy,
         cohort,
         make("client.schedule", client.schedule),
-        _batches(client, one_pass=strategy.trainer.one_pass),
+        _batches(client, strategy.trainer),
         accountant_for(event, sampling) if event else None,
         None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
         _adversary(experiment, federation),
@@ -186,8 +186,10 @@ def _architecture(part: Part) -> Architecture:
     return Architecture(build, None)
 
 
-def _batches(client: Client, *, one_pass: bool) -> BatchPlan:
-    return BatchPlan(client.batch_size, *((1, None) if one_pass else (client.epochs, client.steps)))
+def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:
+    if trainer.privacy is not None:
+        return BatchPlan(client.batch_size, None, trainer.privacy.steps, trainer.privacy.rate)
+    return BatchPlan(client.batch_size, *((1, None) if trainer.one_pass else (client.epochs, client.steps)))
 
 
 def _check_early_stop(made: Plan) -> None:

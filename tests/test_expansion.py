@@ -50,7 +50,7 @@ def test_the_line_is_the_same_for_all_parameters(name):
 def test_it_can_be_written_as_json(name):
     facts = json.loads(json.dumps(expanded(name).as_dict()))
     assert facts.keys() == {"clients", "transforms", "aggregator", "server", "privacy"}
-    assert (facts["privacy"] is not None) == (name == "dp-clipped")
+    assert (facts["privacy"] is not None) == name.startswith("dp-")
 
 
 def test_a_local_algorithm_tells_what_it_exchanges_and_keeps():

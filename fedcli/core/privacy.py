@@ -239,6 +239,12 @@ class PrivacyTarget:
     delta: float
     epsilon: float | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < 1:
+            raise ConfigError(f"delta lies in (0, 1); received {self.delta}.", key="delta")
+        if self.epsilon is not None:
+            require_positive("epsilon", self.epsilon)
+
 
 def update_noise_multiplier(noise_multiplier: float, count_deviation: float) -> float:
     """Noise multiplier for the updates, so that they and the noised count together are worth `noise_multiplier`.

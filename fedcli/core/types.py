@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.privacy import Event, PrivacyTarget, Sampling
+from fedcli.core.privacy import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.vectors import Layout
 
 Vector: TypeAlias = npt.NDArray[np.float32]
@@ -242,6 +242,8 @@ class TrainerSpec(NamedTuple):
         one_pass: trains exactly one pass over the data, whatever the config's epochs or steps.
         plain_sgd: needs clients that step along their gradient: SGD without momentum.
         linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
+        privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
+            and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
     """
 
     name: str
@@ -254,6 +256,7 @@ class TrainerSpec(NamedTuple):
     one_pass: bool = False
     plain_sgd: bool = False
     linear_steps: bool = False
+    privacy: ExampleEvent | None = None
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""

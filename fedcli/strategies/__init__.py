@@ -6,6 +6,7 @@ from fedcli.strategies.adaptive import fedadagrad, fedadam, fedyogi
 from fedcli.strategies.apfl import apfl
 from fedcli.strategies.ditto import ditto
 from fedcli.strategies.dp_clipped import dp_clipped
+from fedcli.strategies.dp_sgd import dp_sgd
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
 from fedcli.strategies.fedbuff import fedbuff
@@ -23,6 +24,7 @@ STRATEGIES: Registry = {
     "weighted": weighted,
     "fedsgd": fedsgd,
     "dp-clipped": dp_clipped,
+    "dp-sgd": dp_sgd,
     "fedprox": fedprox,
     "scaffold": scaffold,
     "fednova": fednova,
