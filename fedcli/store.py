@@ -20,6 +20,7 @@ Row = dict[str, Any]
 CONFIG, ENVIRONMENT, PRIVACY = "config.yaml", "environment.json", "privacy.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
 CHECKPOINTS, SHELF = "checkpoints", "clients"
+SECRET, DATA_KEY = "secret", "data-noise.key"
 
 
 def refuse_existing(folder: Path) -> None:
@@ -34,8 +35,16 @@ def refuse_existing(folder: Path) -> None:
         )
 
 
-def create_run(folder: Path, *, config: str, environment: Mapping[str, Any]) -> None:
+def create_run(
+    folder: Path, *, config: str, environment: Mapping[str, Any], data_key: bytes | None = None
+) -> None:
     """Make a run directory, complete or not at all.
+
+    Args:
+        folder: where.
+        config: the resolved config.
+        environment: what bits depend on.
+        data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
 
     Raises:
         ConfigError: if `folder` exists, or cannot be made where it is wanted.
@@ -53,6 +62,9 @@ def create_run(folder: Path, *, config: str, environment: Mapping[str, Any]) -> 
     (draft / METRICS).touch()
     (draft / CLIENTS).touch()
     (draft / CHECKPOINTS).mkdir()
+    if data_key is not None:
+        _secret_folder(draft)
+        durable.write(draft / SECRET / DATA_KEY, data_key, mode=0o600)
     durable.publish(draft, folder)
 
 
@@ -68,6 +80,18 @@ def read_config(folder: Path) -> Path:
             hint="Give the folder that `fedcli run` named.",
         )
     return folder / CONFIG
+
+
+def read_data_key(folder: Path) -> bytes | None:
+    """The key of the noise on the clients' data, if the run directory holds one."""
+    path = folder / SECRET / DATA_KEY
+    return path.read_bytes() if path.is_file() else None
+
+
+def _secret_folder(folder: Path) -> Path:
+    secret = folder / SECRET
+    secret.mkdir(mode=0o700, exist_ok=True)
+    return secret
 
 
 def finished_rounds(folder: Path) -> list[int]:
