@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import assembly, build, config, engine, evaluation, making, pipeline, store
+from fedcli import assembly, build, config, engine, evaluation, making, pipeline, secret, store
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy import Sampling
@@ -157,12 +157,12 @@ def default_folder(name: str) -> Path:
 def _rebuild(folder: Path) -> tuple[build.Plan, Parts, RoundState]:
     source = config.load(store.read_config(folder))
     with making.located(source):
-        key = store.read_data_key(folder)
+        key = secret.read_data_key(folder)
         plan = build.plan(_without_its_source(source.experiment, folder), data_key=key)
         if _data_key(plan) != key:
             # A second noise on the same data would let averages take both away.
             raise RunError(
-                f"{folder} has no {store.SECRET}/{store.DATA_KEY}, from which the noise on its clients' data was "
+                f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
         return plan, *assembly.assemble(plan)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints, shelf
+from fedcli import checkpoints, secret, shelf
 from fedcli.core import durable, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
@@ -20,7 +21,6 @@ Row = dict[str, Any]
 CONFIG, ENVIRONMENT, PRIVACY = "config.yaml", "environment.json", "privacy.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
 CHECKPOINTS, SHELF = "checkpoints", "clients"
-SECRET, DATA_KEY = "secret", "data-noise.key"
 
 
 def refuse_existing(folder: Path) -> None:
@@ -63,8 +63,7 @@ def create_run(
     (draft / CLIENTS).touch()
     (draft / CHECKPOINTS).mkdir()
     if data_key is not None:
-        _secret_folder(draft)
-        durable.write(draft / SECRET / DATA_KEY, data_key, mode=0o600)
+        secret.put_data_key(draft, data_key)
     durable.publish(draft, folder)
 
 
@@ -80,18 +79,6 @@ def read_config(folder: Path) -> Path:
             hint="Give the folder that `fedcli run` named.",
         )
     return folder / CONFIG
-
-
-def read_data_key(folder: Path) -> bytes | None:
-    """The key of the noise on the clients' data, if the run directory holds one."""
-    path = folder / SECRET / DATA_KEY
-    return path.read_bytes() if path.is_file() else None
-
-
-def _secret_folder(folder: Path) -> Path:
-    secret = folder / SECRET
-    secret.mkdir(mode=0o700, exist_ok=True)
-    return secret
 
 
 def finished_rounds(folder: Path) -> list[int]:
@@ -176,9 +163,16 @@ class RunStore:
         return state
 
     def resume(self) -> RoundState:
-        """The last durable state; cuts off what was written after it."""
+        """The last durable state; cuts off what was written after it.
+
+        Raises:
+            RunError: if the checkpoint is damaged, or the secret state that belongs to it is gone.
+        """
         state = read_state(self.folder, self._layout)
         manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
+        if manifest.get("has_secret"):
+            noise = secret.read_noise(self.folder, state.round, state.transforms)
+            state = replace(state, transforms=noise)
         for log in (self._metrics, self._clients):
             _cut(log, manifest["bytes"][Path(log.name).name])
         shelf.drop_after(self.folder / SHELF, state.round)
@@ -231,8 +225,13 @@ class RunStore:
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
         lengths = {Path(log.name).name: log.tell() for log in (self._clients, self._metrics)}
-        checkpoints.write_checkpoint(draft, state, self._layout, {"bytes": lengths})
+        noise = secret.noise_of(state.transforms)
+        if noise:
+            secret.put_noise(self.folder, state.round, noise)
+        extra = {"bytes": lengths, "has_secret": bool(noise)}
+        checkpoints.write_checkpoint(draft, state, self._layout, extra)
         durable.publish(draft, target)
+        secret.drop_other_noise(self.folder, state.round)
         self._durable_round = state.round
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 REQUIRED = {
     "dp-clipped": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-ftrl": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-banded": {"clip_norm": 0.5, "noise_multiplier": 1.0, "bands": 2, "delta": 1e-3},
     "dp-sgd": {
         "clip_norm": 0.5,
         "noise_multiplier": 1.0,

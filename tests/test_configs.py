@@ -32,7 +32,7 @@ def small(path: Path) -> list[str]:
 
 
 def test_every_config_is_found():
-    assert len(CONFIGS) == 39
+    assert len(CONFIGS) == 41
     top = [path.name for path in CONFIGS if path.parent.name == "configs"]
     assert [template.path.name for template in templates()] == top
     assert all(template.summary.endswith(".") for template in templates())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensors
-from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.privacy import ExampleEvent
+from fedcli.core.errors import require_positive
+from fedcli.core.privacy import ExampleEvent, noise_deviation
 from fedcli.core.types import TrainerSpec
 
 # Factor and product are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.
@@ -34,15 +33,9 @@ def dp_sgd(
 
     Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1.
     """
+    deviation = noise_deviation(noise_multiplier, clip_norm)
     event = ExampleEvent(noise_multiplier, clip_norm, rate, steps)
-    require_positive("clip_norm", clip_norm)
     require_positive("expected_batch_size", expected_batch_size)
-    if noise_multiplier and math.isinf(clip_norm):
-        raise ConfigError(
-            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
-            key="clip_norm",
-            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
-        )
 
     def build(learner: Learner) -> ClientTrainer:
         plain = descend(learner)
@@ -51,9 +44,9 @@ def dp_sgd(
             import tensorflow as tf
 
             total, sums, count = clipped_sum(learner, carry, batch, clip_norm=clip_norm)
-            if noise_multiplier:
+            if deviation:
                 key = tf.gather(start.noise_keys, tf.cast(carry.steps, tf.int32))
-                total = _noised(total, key, noise_multiplier * clip_norm)
+                total = _noised(total, key, deviation)
             weights, optimizer = learner.optimizer.update(
                 [tensor / expected_batch_size for tensor in total],
                 carry.weights,

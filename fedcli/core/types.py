@@ -26,6 +26,9 @@ Item = TypeVar("Item")
 Outcome_co = TypeVar("Outcome_co")
 Weighting: TypeAlias = Literal["uniform", "examples"]
 
+SECRET = "secret"
+"""The entry of a transform's state that never enters a checkpoint, because it would take the noise away."""
+
 
 @dataclass(frozen=True)
 class Broadcast:
@@ -135,7 +138,7 @@ class Transform(NamedTuple):
 
     Args:
         name: its name, under which its state is kept.
-        init: number of parameters -> its server state.
+        init: number of parameters -> its server state. What is in its entry `SECRET` is kept apart.
         encode: client half; raises `InvalidUpdateError` for an update that must not be sent.
         admit: arrival check on the server; a reason to reject, or None.
         decode: server half, on the aggregate.
@@ -306,12 +309,14 @@ class Cohort(NamedTuple):
         sample: `(rng, num_clients)` -> sorted client numbers.
         expected_size: number of clients -> the planned size, a constant of the config.
         sampling: number of clients -> the scheme as the privacy accountant knows it.
+        separation: groups of clients that take turns; `sample` then draws from those whose turn it is.
     """
 
     name: str
     sample: Callable[[np.random.Generator, int], npt.NDArray[np.int64]]
     expected_size: Callable[[int], float]
     sampling: Callable[[int], Sampling]
+    separation: int = 1
 
 
 class ModelLayout(NamedTuple):

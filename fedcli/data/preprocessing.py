@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fedcli.core.errors import ConfigError, require_positive
+from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
-from fedcli.core.privacy import PrivacyTarget, PrivatisedDataEvent
+from fedcli.core.privacy import PrivacyTarget, PrivatisedDataEvent, noise_deviation
 from fedcli.crypto.noise import gaussian
 from fedcli.data.dataset import Array
 
@@ -147,14 +147,8 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
     Reference: Dwork and Roth 2014, The Algorithmic Foundations of Differential Privacy, Appendix A; epsilon by
     Balle and Wang 2018, arXiv:1805.06530, for one example replaced by another.
     """
-    require_positive("clip_norm", clip_norm)
+    deviation = noise_deviation(noise_multiplier, clip_norm)
     event, target = PrivatisedDataEvent(noise_multiplier, clip_norm), PrivacyTarget(delta)
-    if noise_multiplier and math.isinf(clip_norm):
-        raise ConfigError(
-            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
-            key="clip_norm",
-            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
-        )
 
     def apply(x: Array, statistics: Statistics) -> Array:
         del statistics
@@ -168,9 +162,9 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
         return scaled
 
     def noise(x: Array, key: bytes) -> Array:
-        if not noise_multiplier:
+        if not deviation:
             return x
-        return x + noise_multiplier * clip_norm * gaussian(x.size, key=key).reshape(x.shape)
+        return x + deviation * gaussian(x.size, key=key).reshape(x.shape)
 
     return Preprocessor(_nothing, apply, {}, _unchanged, Protection(event, target, noise))
 
