@@ -138,7 +138,7 @@ def test_groups_take_turns_so_that_everybody_waits_the_separation(separation, cl
     turns = [
         whose_turn(cohort, t, num_clients=clients, root=7).tolist() for t in range(1, 2 * separation + 1)
     ]
-    assert sorted(sum(turns[:separation], [])) == list(range(clients))
+    assert sorted(client for group in turns[:separation] for client in group) == list(range(clients))
     assert turns[:separation] == turns[separation:]
     sizes = [len(group) for group in turns]
     assert max(sizes) - min(sizes) <= 1

@@ -23,6 +23,9 @@ NEEDED = {
 }
 """What else a strategy needs of the experiment."""
 
+HALVES = {"dp-banded", "fedbuff"}
+"""Strategies whose rounds have two of the four clients."""
+
 WORKERS = (1, 2, 3)
 
 
@@ -71,7 +74,7 @@ def name(request):
 def assembled(name):
     """The strategy's parts, built and compiled once, by XLA with its padding where the model allows it."""
     with tiny.assembled(*overrides(name)) as made:
-        assert (made[0].runtime.compiler == "XLA") == (name not in NEEDED)
+        assert (made[0].runtime.compiler == "XLA") == ("model.batchnorm=true" not in NEEDED.get(name, []))
         yield made
 
 
@@ -88,7 +91,7 @@ def test_two_rounds_are_finite_move_the_model_and_count_everyone(name, assembled
     assert np.isfinite(state.weights).all()
     assert not np.array_equal(state.weights, first.weights)
     for record, *rows in records:
-        assert record["clients/finished"] == len(rows) == (2 if name == "dp-banded" else 4)
+        assert record["clients/finished"] == len(rows) == (2 if name in HALVES else 4)
         assert np.isfinite([record["test/loss"], record["train/loss"]]).all()
 
 
@@ -122,12 +125,12 @@ def test_a_checkpoint_between_two_rounds_changes_nothing(assembled, tmp_path):
     run_store = store.RunStore(tmp_path / "run", parts.layout, every=1)
     between, _ = run(parts, first, rounds=1, shelve=run_store.shelve)
     run_store.checkpoint(between)
+    resumed, _ = run(parts, run_store.resume(), rounds=1)
     run_store.close()
-    resumed, _ = run(parts, store.read_state(tmp_path / "run", parts.layout), rounds=1)
     assert same_bits(resumed, expected)
 
 
-def test_a_client_whose_data_diverges_is_left_out_and_the_rest_learn(assembled):
+def test_a_client_whose_data_diverges_is_left_out_and_the_rest_learn(name, assembled):
     parts, first = assembled
 
     class Poisoned:
@@ -146,9 +149,11 @@ def test_a_client_whose_data_diverges_is_left_out_and_the_rest_learn(assembled):
     state, records = run(replace(parts, runtime=Poisoned()), first)
     assert np.isfinite(state.weights).all()
     assert not np.array_equal(state.weights, first.weights)
-    for record, *rows in records:
-        assert record["clients/rejected"] == 1
-        assert "NaN" in rows[2]["reason"]
+    diverged = [[row for row in rows if row["client"] == 2] for _, *rows in records]
+    assert [record["clients/rejected"] for record, *_ in records] == [len(rows) for rows in diverged]
+    # A buffer of two may fill without the client.
+    assert any(diverged) or name == "fedbuff"
+    assert all("NaN" in row["reason"] for rows in diverged for row in rows)
 
 
 class Permuted(LinearFederation):
