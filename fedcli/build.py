@@ -77,18 +77,19 @@ class Plan:
             return count(self.federation.input_shape, self.model_outputs)
 
 
-def plan(experiment: Experiment, *, data_key: bytes | None = None) -> Plan:
+def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: bytes | None = None) -> Plan:
     """Load the data and make every part that does not need TensorFlow.
 
     Args:
-        experiment: the experiment.
+        experiment: what the config says.
+        strategy: takes the place of the one that the config names.
         data_key: the key of the noise on the clients' data, of a run that has drawn it before.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
     federation, data_noise = _federation(experiment, data_key)
-    strategy = strategy_of(experiment)
+    strategy = strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
@@ -118,16 +119,20 @@ def plan(experiment: Experiment, *, data_key: bytes | None = None) -> Plan:
     return made
 
 
-def strategy_of(experiment: Experiment) -> Strategy:
+def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
     """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+
+    Args:
+        experiment: what the config says.
+        strategy: takes the place of the one that the config names.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
+    bare: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
     compression = experiment.compression
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
+    return bare._replace(transforms=(*bare.transforms, *smaller, arrival()))
 
 
 def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:

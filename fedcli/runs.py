@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,8 +181,12 @@ def _without_its_source(experiment: config.Experiment, folder: Path) -> config.E
 
 
 def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, progress: Progress) -> Result:
-    run_store = store.RunStore(
-        folder, parts.layout, every=plan.experiment.checkpoint.every, privacy=_statement_of(plan)
+    statement = _statement_of(plan)
+    run_store: store.RunStore = store.RunStore(
+        folder,
+        parts.layout,
+        every=plan.experiment.checkpoint.every,
+        privacy=None if statement is None else lambda state: statement(state, run_store.records),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
@@ -196,19 +200,20 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
         run_store.close()
 
 
-def _statement_of(plan: build.Plan) -> Callable[[RoundState], Row] | None:
+def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row] | None:
     event, target = pipeline.privacy_event(plan.strategy), plan.strategy.privacy
     data = _statement_of_data(plan)
     if event is None or target is None:
-        return None if data is None else lambda _state: data
+        return None if data is None else lambda _state, _records: data
     more = {} if data is None else {"data": data}
-    return lambda state: {
+    return lambda state, records: {
         **privacy_statement(
             event,
             plan.cohort.sampling(plan.federation.num_clients),
             target,
             releases=state.releases,
             reproducible_noise=plan.experiment.privacy.reproducible_noise,
+            records=records,
         ),
         **more,
     }
@@ -226,7 +231,7 @@ def _statement_of_data(plan: build.Plan) -> Row | None:
         reproducible_noise=plan.experiment.privacy.reproducible_noise,
     )
     labels = "the labels of the examples, which are not noised"
-    return {**statement, "unit": "example", "not_covered": [labels, *statement["not_covered"]]}
+    return {**statement, "not_covered": [labels, *statement["not_covered"]]}
 
 
 @contextmanager

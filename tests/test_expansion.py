@@ -51,9 +51,8 @@ def test_the_line_is_the_same_for_all_parameters(name):
 def test_it_can_be_written_as_json(name):
     facts = json.loads(json.dumps(expanded(name).as_dict()))
     assert facts.keys() == {
-        *("clients", "transforms", "aggregator", "server", "privacy"),
-        *("keeps_partial_work", "buffer_size"),
-    }
+        "clients", "transforms", "aggregator", "server", "privacy", "keeps_partial_work", "buffer_size",
+    }  # fmt: skip
     assert (facts["privacy"] is not None) == name.startswith("dp-")
 
 
