@@ -5,8 +5,10 @@ It is what `fedcli check` prints; `assembly.py` does the rest.
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from fedcli import pipeline
 from fedcli.adversary import malicious_clients
@@ -17,13 +19,28 @@ from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
-from fedcli.core.types import Cohort, Strategy, Transform
+from fedcli.core.types import Cohort, Strategy, TrainerSpec, Transform
+from fedcli.crypto.noise import KEY_BYTES
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
+from fedcli.data.federation import NoiseKey
+from fedcli.data.preprocessing import Protection
 from fedcli.devices import Devices
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for
 from fedcli.transforms import arrival
+
+
+class DataNoise(NamedTuple):
+    """Noise on the clients' own examples.
+
+    Args:
+        protection: the step that adds it.
+        key: what it is drawn from; None where the seed gives it.
+    """
+
+    protection: Protection
+    key: bytes | None
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,7 @@ class Plan:
     accountant: Accountant | None
     devices: Devices | None
     adversary: Adversary | None
+    data_noise: DataNoise | None
 
     @property
     def model_outputs(self) -> int:
@@ -65,17 +83,18 @@ class Plan:
             return count(self.federation.input_shape, self.model_outputs)
 
 
-def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
+def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: bytes | None = None) -> Plan:
     """Load the data and make every part that does not need TensorFlow.
 
     Args:
         experiment: what the config says.
         strategy: takes the place of the one that the config names.
+        data_key: the key of the noise on the clients' data, of a run that has drawn it before.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    federation = _federation(experiment)
+    federation, data_noise = _federation(experiment, data_key)
     strategy = strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
@@ -91,10 +110,11 @@ def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
         strategy,
         cohort,
         make("client.schedule", client.schedule),
-        _batches(client, one_pass=strategy.trainer.one_pass),
+        _batches(client, strategy.trainer),
         accountant_for(event, sampling) if event else None,
         None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
         _adversary(experiment, federation),
+        data_noise,
     )
     pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
@@ -121,11 +141,11 @@ def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Str
     return bare._replace(transforms=(*bare.transforms, *smaller, arrival()))
 
 
-def _federation(experiment: Experiment) -> Federation:
+def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
     root, data = experiment.seed, experiment.data
     dataset = make("data", data.part, seed(root, 0, SERVER, "data"))
     if not isinstance(dataset, Dataset):
-        return _own_federation(dataset, data.partition)
+        return _own_federation(dataset, data.partition), None
     if data.partition is None:
         raise ConfigError(
             "this dataset must be dealt out to clients; data.partition is missing.",
@@ -138,14 +158,28 @@ def _federation(experiment: Experiment) -> Federation:
         make("data.preprocessing", part, key=f"data.preprocessing.{index}")
         for index, part in enumerate(data.preprocessing)
     ]
+    protections = [step.protection for step in steps if step.protection is not None]
+    seeded = experiment.privacy.reproducible_noise
+    if protections and key is None and not seeded:
+        key = secrets.token_bytes(KEY_BYTES)
     with placed("data"):
-        return federate(
+        federation = federate(
             dataset,
             partition,
             preprocessing=steps,
             validation_fraction=data.validation_fraction,
             root_seed=root,
+            noise_key=_seeded_keys(root) if key is None else _keys(key),
         )
+    return federation, DataNoise(protections[0], None if seeded else key) if protections else None
+
+
+def _keys(key: bytes) -> NoiseKey:
+    return lambda client, part: hmac.digest(key, f"{client}:{part}".encode(), "sha256")
+
+
+def _seeded_keys(root: int) -> NoiseKey:
+    return lambda client, part: generator(root, 0, client, f"noise on {part} data").bytes(KEY_BYTES)
 
 
 def _own_federation(made: Any, partition: Part | None) -> Federation:
@@ -200,8 +234,10 @@ def _architecture(part: Part) -> Architecture:
     return Architecture(build, None)
 
 
-def _batches(client: Client, *, one_pass: bool) -> BatchPlan:
-    return BatchPlan(client.batch_size, *((1, None) if one_pass else (client.epochs, client.steps)))
+def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:
+    if trainer.privacy is not None:
+        return BatchPlan(client.batch_size, None, trainer.privacy.steps, trainer.privacy.rate)
+    return BatchPlan(client.batch_size, *((1, None) if trainer.one_pass else (client.epochs, client.steps)))
 
 
 def _check_early_stop(made: Plan) -> None:

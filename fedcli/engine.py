@@ -13,6 +13,7 @@ import numpy as np
 from fedcli import buffering, evaluation
 from fedcli.adversary import ClientSide, attacked
 from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
+from fedcli.cohorts import whose_turn
 from fedcli.core import averages
 from fedcli.core.clock import Clock
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
@@ -177,7 +178,8 @@ def sample_cohort(parts: Parts, round: int) -> list[int]:
         rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
     else:
         rng = generator(parts.seed, round, SERVER, "cohort")
-    return [int(client) for client in parts.cohort.sample(rng, parts.num_clients)]
+    present = whose_turn(parts.cohort, round, num_clients=parts.num_clients, root=parts.seed)
+    return [int(client) for client in present[parts.cohort.sample(rng, len(present))]]
 
 
 def train_cohort(

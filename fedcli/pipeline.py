@@ -12,8 +12,13 @@ from fedcli.core.types import Buffer, Cohort, Strategy
 
 
 def privacy_event(strategy: Strategy) -> Event | None:
-    """The event that the accountant charges for each round of the strategy."""
-    return next((transform.privacy for transform in strategy.transforms if transform.privacy), None)
+    """The event that the accountant charges for each round of the strategy: of its trainer, or of a transform."""
+    return next(iter(_events(strategy)), None)
+
+
+def _events(strategy: Strategy) -> list[Event]:
+    declared = [strategy.trainer.privacy, *(transform.privacy for transform in strategy.transforms)]
+    return [event for event in declared if event is not None]
 
 
 def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_clients: int) -> None:
@@ -57,6 +62,13 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
     Raises:
         ConfigError: with the settings that would work.
     """
+    if num_statistics and strategy.trainer.privacy is not None:
+        raise ConfigError(
+            f"the model has {num_statistics} non-trainable weights; BatchNorm mixes the examples of a batch, so "
+            f"that {strategy.name} could not clip what one of them does.",
+            key="model",
+            hint="Use a model without BatchNorm; LayerNormalization and GroupNormalization keep examples apart.",
+        )
     if num_statistics and strategy.trainer.personalise is not None:
         raise ConfigError(
             f"{strategy.name} gives every client a model of its own, whose BatchNorm statistics are not kept.",
@@ -120,7 +132,7 @@ def check_attack(
 def _check_compression(strategy: Strategy, experiment: Experiment) -> None:
     if experiment.compression is None:
         return
-    if privacy_event(strategy) is not None:
+    if any(transform.privacy for transform in strategy.transforms):
         trouble = (
             "error feedback and rounding move an update after it was clipped, so that noise does not cover it"
         )
@@ -270,11 +282,11 @@ def _check_accounting(strategy: Strategy) -> None:
             key="strategy",
             hint="Give them names of their own, or leave one out.",
         )
-    events = [transform.name for transform in strategy.transforms if transform.privacy]
+    events = _events(strategy)
     if len(events) == (strategy.privacy is not None):
         return
     raise ConfigError(
-        "a strategy that is private has one transform with a privacy event, and states its delta in `privacy`; "
+        "a strategy that is private has one part with a privacy event, and states its delta in `privacy`; "
         f"this one has {len(events)} and {'does' if strategy.privacy else 'does not'}.",
         key="strategy",
         hint="Without both, cohorts, divisor and epsilon would not be those of a private run.",

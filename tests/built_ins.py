@@ -3,6 +3,16 @@
 REQUIRED = {
     "fedbuff": {"buffer_size": 4},
     "dp-clipped": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-ftrl": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-banded": {"clip_norm": 0.5, "noise_multiplier": 1.0, "bands": 2, "delta": 1e-3},
+    "dp-sgd": {
+        "clip_norm": 0.5,
+        "noise_multiplier": 1.0,
+        "rate": 0.4,
+        "steps": 3,
+        "expected_batch_size": 4,
+        "delta": 1e-3,
+    },
     "fedper": {"personal": "head/*"},
     "fedrep": {"personal": "head/*"},
     "trimmed-mean": {"trim": 0.4},

@@ -6,6 +6,8 @@ from fedcli.strategies.adaptive import fedadagrad, fedadam, fedyogi
 from fedcli.strategies.apfl import apfl
 from fedcli.strategies.ditto import ditto
 from fedcli.strategies.dp_clipped import dp_clipped
+from fedcli.strategies.dp_ftrl import dp_banded, dp_ftrl
+from fedcli.strategies.dp_sgd import dp_sgd
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
 from fedcli.strategies.fedbuff import fedbuff
@@ -23,6 +25,9 @@ STRATEGIES: Registry = {
     "weighted": weighted,
     "fedsgd": fedsgd,
     "dp-clipped": dp_clipped,
+    "dp-ftrl": dp_ftrl,
+    "dp-banded": dp_banded,
+    "dp-sgd": dp_sgd,
     "fedprox": fedprox,
     "scaffold": scaffold,
     "fednova": fednova,

@@ -3,10 +3,21 @@
 from fedcli.core.factories import Registry
 from fedcli.transforms.arrival import arrival
 from fedcli.transforms.clip import clip
+from fedcli.transforms.correlated_noise import banded_noise, tree_noise
 from fedcli.transforms.gaussian_noise import gaussian_noise
 from fedcli.transforms.quantise import quantise
 from fedcli.transforms.sparsify import random_k, top_k
 
 COMPRESSIONS: Registry = {"quantise": quantise, "top-k": top_k, "random-k": random_k}
 
-__all__ = ["COMPRESSIONS", "arrival", "clip", "gaussian_noise", "quantise", "random_k", "top_k"]
+__all__ = [
+    "COMPRESSIONS",
+    "arrival",
+    "banded_noise",
+    "clip",
+    "gaussian_noise",
+    "quantise",
+    "random_k",
+    "top_k",
+    "tree_noise",
+]

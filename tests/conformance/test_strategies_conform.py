@@ -18,12 +18,13 @@ from fedcli.testing import check_strategy, check_trainer
 NEEDED = {
     "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
     "fedbuff": ["devices=lognormal"],
+    "dp-banded": ["cohort={name: min-separation, separation: 2}"],
 }
 """What else a strategy needs of the experiment."""
 
 TRAINERS = (
     *("mean", "fedsgd", "fedprox", "scaffold", "fednova", "feddyn", "moon"),
-    *("fedper", "fedrep", "ditto", "apfl", "qfedavg"),
+    *("fedper", "fedrep", "ditto", "apfl", "qfedavg", "dp-sgd"),
 )
 """A strategy for each local algorithm."""
 
@@ -147,5 +148,5 @@ def test_a_run_directory_can_be_made_with_it(name, tmp_path):
     assert (
         ("epsilon" in result.records[0])
         == (result.folder / "privacy.json").exists()
-        == (name == "dp-clipped")
+        == name.startswith("dp-")
     )

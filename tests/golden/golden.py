@@ -65,12 +65,17 @@ def experiments():
         "dnc": "{name: dnc, num_byzantine: 1}",
         "fedbuff": "{name: fedbuff, buffer_size: 2}",
         "dp-clipped": "{name: dp-clipped, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
+        "dp-ftrl": "{name: dp-ftrl, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
+        "dp-banded": "{name: dp-banded, clip_norm: 0.5, noise_multiplier: 1.0, bands: 2, delta: 1.0e-3}",
+        "dp-sgd": "{name: dp-sgd, clip_norm: 0.5, noise_multiplier: 1.0, rate: 0.4, steps: 3, "
+        "expected_batch_size: 4, delta: 1.0e-3}",
     }
     unequal = "data.partition={name: quantity-dirichlet, clients: 4, alpha: 5.0}"
     common = ["client.epochs=2", "privacy.reproducible_noise=true", "model.dropout=0.1", unequal]
     needed = {
         "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
         "fedbuff": ["devices={name: lognormal}"],
+        "dp-banded": ["cohort={name: min-separation, separation: 2}"],
     }
     return {
         name: [f"strategy={written}", *common, *needed.get(name, [])] for name, written in strategies.items()
