@@ -16,19 +16,23 @@ from fedcli.clients.task import Task, task_for
 from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import Event, PrivacyTarget, Sampling
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, Transform
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.devices import Devices
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
-from fedcli.privacy import Accountant, accountant_for
+from fedcli.privacy import Accountant, accountant_for, calibrate
 from fedcli.transforms import arrival
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known of an experiment before TensorFlow is loaded."""
+    """What is known of an experiment before TensorFlow is loaded.
+
+    Its experiment has the noise multiplier that was calculated, where the config leaves it to epsilon.
+    """
 
     experiment: Experiment
     federation: Federation
@@ -46,6 +50,17 @@ class Plan:
     def model_outputs(self) -> int:
         """Values that the model returns for an example."""
         return 1 if self.task.is_binary else self.federation.num_outputs
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before the run, though it is allowed."""
+        target, clients = self.strategy.privacy, self.federation.num_clients
+        if target is None or target.delta <= 1 / clients:
+            return ()
+        return (
+            f"strategy.delta = {target.delta:g} exceeds 1 / {clients} clients: publishing one client's data as they "
+            "are would satisfy it. Use a delta well below that.",
+        )
 
     @property
     def num_parameters(self) -> int | None:
@@ -71,6 +86,9 @@ def plan(experiment: Experiment) -> Plan:
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
     pipeline.check(strategy, cohort, experiment, num_clients=federation.num_clients)
+    if strategy.privacy is not None and not strategy.privacy.is_calibrated:
+        experiment = _calibrated(experiment, sampling, strategy.privacy)
+        strategy = strategy_of(experiment)
     event = pipeline.privacy_event(strategy)
     client, task = experiment.client, _task(experiment, federation)
     made = Plan(
@@ -105,6 +123,29 @@ def strategy_of(experiment: Experiment) -> Strategy:
     compression = experiment.compression
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
     return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
+
+
+def _calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:
+    """The experiment with the least noise multiplier that keeps all its rounds within the budget."""
+
+    def with_noise(noise_multiplier: float) -> Experiment:
+        part = experiment.strategy
+        written = Part(part.name, {**part.parameters, "noise_multiplier": noise_multiplier})
+        return experiment.model_copy(update={"strategy": written})
+
+    def event_of(noise_multiplier: float) -> Event:
+        event = pipeline.privacy_event(strategy_of(with_noise(noise_multiplier)))
+        if event is None or event.noise_multiplier == 0:
+            raise ConfigError(
+                "the noise of this strategy does not follow its noise_multiplier.",
+                key="strategy.noise_multiplier",
+                hint="Give the strategy a noise_multiplier instead of null.",
+            )
+        return event
+
+    with placed("strategy"):
+        found = calibrate(event_of, sampling, target, experiment.rounds)
+    return with_noise(found)
 
 
 def _federation(experiment: Experiment) -> Federation:

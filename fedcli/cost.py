@@ -76,4 +76,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         epsilon = made.accountant.epsilon(experiment.rounds, target.delta)
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
+        facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+    if made.warnings:
+        facts["warnings"] = list(made.warnings)
     return facts

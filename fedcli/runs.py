@@ -76,7 +76,7 @@ def start_run(
         parts, state = assembly.assemble(plan)
     with _closing(parts):
         environment = describe_environment(parts)
-        store.create_run(folder, config=config.dump(experiment), environment=environment)
+        store.create_run(folder, config=config.dump(plan.experiment), environment=environment)
         return _go_on(folder, plan, parts, state, progress or silent())
 
 
