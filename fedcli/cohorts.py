@@ -70,14 +70,50 @@ def poisson(*, rate: float) -> Cohort:
     )
 
 
-def _at_most(size: int, population: int) -> int:
+def capped_poisson(*, rate: float, cap: int) -> Cohort:
+    """Each client takes part by its own coin; of more than `cap`, a uniform subset of that size does.
+
+    For machines that cannot hold the largest cohort that coins may draw. The accounting knows the cap.
+
+    Args:
+        rate: probability that a client's coin says yes, in (0, 1].
+        cap: most clients in a round, at least 1 and at most the population.
+
+    Reference: Ganesh 2025, arXiv:2508.15089.
+    """
+    if not 0 < rate <= 1:
+        raise ConfigError(f"a sampling rate lies in (0, 1]; received {rate}.", key="rate")
+    if cap < 1:
+        raise ConfigError(f"a cohort has at least 1 client; received {cap}.", key="cap")
+
+    def sample(rng: np.random.Generator, population: int) -> Clients:
+        # A uniform subset of a uniform subset is one: only the count knows of the cap.
+        count = min(int(rng.binomial(population, rate)), _at_most(cap, population, "cap"))
+        return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
+
+    return Cohort(
+        name="capped-poisson",
+        sample=sample,
+        expected_size=lambda population: min(rate * population, float(_at_most(cap, population, "cap"))),
+        sampling=lambda population: Sampling(
+            "capped-poisson", population, rate=rate, cap=_at_most(cap, population, "cap")
+        ),
+    )
+
+
+def _at_most(size: int, population: int, key: str = "size") -> int:
     if size > population:
         raise ConfigError(
             f"a cohort of {size} clients needs at least as many; the federation has {population}.",
-            key="size",
-            hint=f"Use a size of at most {population}, or more clients in data.partition.",
+            key=key,
+            hint=f"Use a {key} of at most {population}, or more clients in data.partition.",
         )
     return size
 
 
-COHORTS: Registry = {"full": full, "uniform": uniform, "poisson": poisson}
+COHORTS: Registry = {
+    "full": full,
+    "uniform": uniform,
+    "poisson": poisson,
+    "capped-poisson": capped_poisson,
+}

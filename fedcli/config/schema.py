@@ -32,12 +32,14 @@ class Slot:
         section: which registry names it; see `registries.py`.
         default: what stands there when the file says nothing; None where there is nothing to stand there.
         by_dataset: whether the default is the dataset's own instead.
+        by_strategy: whether a strategy may have a default of its own instead.
         many: whether it is a list.
     """
 
     section: str
     default: Mapping[str, Any] | None = None
     by_dataset: bool = False
+    by_strategy: bool = False
     many: bool = False
 
 
@@ -205,8 +207,8 @@ class Experiment(Section):
     """What is minimised and measured."""
     client: Client
     """How one client trains in a round."""
-    cohort: Annotated[Part, Slot("cohort", {"name": "full"})]
-    """Who takes part in a round."""
+    cohort: Annotated[Part, Slot("cohort", {"name": "full"}, by_strategy=True)]
+    """Who takes part in a round; by default everybody, and with central noise each client by a coin of 0.1."""
     devices: Annotated[Part | None, Slot("devices")] = None
     """How fast the clients' devices are, on a simulated clock; null for no clock."""
     participation: Participation

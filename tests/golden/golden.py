@@ -69,6 +69,7 @@ def experiments():
     unequal = "data.partition={name: quantity-dirichlet, clients: 4, alpha: 5.0}"
     common = ["client.epochs=2", "privacy.reproducible_noise=true", "model.dropout=0.1", unequal]
     needed = {
+        "dp-clipped": ["cohort=full"],
         "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
         "fedbuff": ["devices={name: lognormal}"],
     }
