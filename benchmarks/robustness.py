@@ -18,7 +18,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fedcli import config, runs
+from fedcli import config, runs, store
 from fedcli.cli.output import quiet_imports
 from fedcli.core.errors import FedcliError
 
@@ -39,7 +39,7 @@ ATTACKS = {
     "sign-flip": "{name: sign-flip, share: 0.2, scale: 4.0}",
     "ipm": "{name: ipm, share: 0.2, epsilon: 0.1}",
     "alie": "{name: alie, share: 0.2, z: 1.5}",
-    "min-max": "{name: min-max, share: 0.2}",
+    "min-max": "{name: min-max, share: 0.2, direction: unit}",
     "backdoor": "{name: backdoor, share: 0.2, boost: 5.0}",
 }
 
@@ -59,8 +59,9 @@ def cell(defence: str, attack: str, folder: Path) -> list[Row]:
         raise FedcliError(
             f"{folder} is a run of another config; remove it, or name another place with --runs."
         )
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return records if len(records) == source.experiment.rounds else runs.resume_run(folder).records
+    if source.experiment.rounds not in store.finished_rounds(folder):
+        return runs.resume_run(folder).records
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 def figures(records: list[Row]) -> str:

@@ -71,11 +71,10 @@ class Arrivals:
     def summary(self) -> Row:
         """Counts and bytes of the round, and the training metrics of its honest clients."""
         accepted = [row for row in self.rows if "reason" not in row]
-        honest = [row for row in accepted if "malicious" not in row]
-        names = [name for name in honest[0] if name.startswith("train/")] if honest else []
-        means = weighted_mean(
-            [{name: row[name] for name in names} for row in honest], [row["examples"] for row in honest]
-        )
+        # A client may send an update and no figures.
+        figures = [(_figures(row), row["examples"]) for row in accepted if "malicious" not in row]
+        told = [pair for pair in figures if pair[0]]
+        means = weighted_mean([row for row, _ in told], [examples for _, examples in told])
         absent = sum(turn.absence is not None for turn in self._turns)
         attackers = {"clients/malicious": sum("malicious" in row for row in self.rows)}
         return {
@@ -127,3 +126,7 @@ class Arrivals:
             self._weight += update.weight
         if update.state:
             self.states[update.client] = self._shelve(self._context.round, update.client, update.state)
+
+
+def _figures(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name.startswith("train/")}

@@ -24,6 +24,7 @@ from fedcli.devices import Devices
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for, calibrate
+from fedcli.privacy.words import warnings
 from fedcli.transforms import arrival
 
 
@@ -52,15 +53,12 @@ class Plan:
         return 1 if self.task.is_binary else self.federation.num_outputs
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know before the run, though it is allowed."""
-        target, clients = self.strategy.privacy, self.federation.num_clients
-        if target is None or target.delta <= 1 / clients:
-            return ()
-        return (
-            f"strategy.delta = {target.delta:g} exceeds 1 / {clients} clients: publishing one client's data as they "
-            "are would satisfy it. Use a delta well below that.",
-        )
+    def warnings(self) -> list[str]:
+        """What a person should know before a private run, though it is allowed."""
+        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
+        if event is None or target is None:
+            return []
+        return warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta)
 
     @property
     def num_parameters(self) -> int | None:
@@ -74,14 +72,18 @@ class Plan:
             return count(self.federation.input_shape, self.model_outputs)
 
 
-def plan(experiment: Experiment) -> Plan:
+def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
     """Load the data and make every part that does not need TensorFlow.
+
+    Args:
+        experiment: what the config says.
+        strategy: takes the place of the one that the config names.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
     federation = _federation(experiment)
-    strategy = strategy_of(experiment)
+    strategy = strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
@@ -113,16 +115,20 @@ def plan(experiment: Experiment) -> Plan:
     return made
 
 
-def strategy_of(experiment: Experiment) -> Strategy:
+def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
     """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+
+    Args:
+        experiment: what the config says.
+        strategy: takes the place of the one that the config names.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    strategy: Strategy = make("strategy", experiment.strategy, kind=Strategy)
+    bare: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
     compression = experiment.compression
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return strategy._replace(transforms=(*strategy.transforms, *smaller, arrival()))
+    return bare._replace(transforms=(*bare.transforms, *smaller, arrival()))
 
 
 def _calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:

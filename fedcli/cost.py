@@ -11,7 +11,10 @@ import numpy as np
 from fedcli.assembly import assemble
 from fedcli.build import Plan, plan
 from fedcli.config import Config
+from fedcli.core.errors import ConfigError
 from fedcli.making import located
+from fedcli.pipeline import privacy_event
+from fedcli.privacy import account
 
 _BYTES = 4  # a float32
 
@@ -39,6 +42,25 @@ def checked_cost(
             parts, state = assemble(made)
         parts.executor.close()
         return cost(made, parameters=state.weights.size)
+
+
+def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
+    """What the planned rounds of a private experiment cost, as `privacy.account` tells it.
+
+    Raises:
+        ConfigErrors: if a part cannot be built, or the experiment has no privacy event.
+    """
+    with located(source):
+        made = plan(source.experiment)
+        event, target = privacy_event(made.strategy), made.strategy.privacy
+        if event is None or target is None:
+            raise ConfigError(
+                f"the strategy {made.strategy.name} adds no noise, so that there is nothing to account for.",
+                key="strategy",
+                hint="Use a private one: strategy: {name: dp-clipped, ...}.",
+            )
+        sampling = made.cohort.sampling(made.federation.num_clients)
+        return account(event, sampling, target, source.experiment.rounds, course=course)
 
 
 def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
@@ -78,5 +100,5 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
         facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
     if made.warnings:
-        facts["warnings"] = list(made.warnings)
+        facts["warnings"] = made.warnings
     return facts

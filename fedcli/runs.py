@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,8 +167,12 @@ def _without_its_source(experiment: config.Experiment, folder: Path) -> config.E
 
 
 def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, progress: Progress) -> Result:
-    run_store = store.RunStore(
-        folder, parts.layout, every=plan.experiment.checkpoint.every, privacy=_statement_of(plan)
+    statement = _statement_of(plan)
+    run_store: store.RunStore = store.RunStore(
+        folder,
+        parts.layout,
+        every=plan.experiment.checkpoint.every,
+        privacy=None if statement is None else lambda state: statement(state, run_store.records),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
@@ -182,16 +186,17 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
         run_store.close()
 
 
-def _statement_of(plan: build.Plan) -> Callable[[RoundState], Row] | None:
+def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row] | None:
     event, target = pipeline.privacy_event(plan.strategy), plan.strategy.privacy
     if event is None or target is None:
         return None
-    return lambda state: privacy_statement(
+    return lambda state, records: privacy_statement(
         event,
         plan.cohort.sampling(plan.federation.num_clients),
         target,
         releases=state.releases,
         reproducible_noise=plan.experiment.privacy.reproducible_noise,
+        records=records,
     )
 
 

@@ -1,10 +1,11 @@
 """What the built-in strategies need to be tried on a handful of clients."""
 
 REQUIRED = {
+    "fedbuff": {"buffer_size": 4},
     "dp-clipped": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
     "fedper": {"personal": "head/*"},
     "fedrep": {"personal": "head/*"},
-    "trimmed-mean": {"trim": 0.25},
+    "trimmed-mean": {"trim": 0.4},
     "krum": {"num_byzantine": 0},
     "multi-krum": {"num_byzantine": 0},
     "bulyan": {"num_byzantine": 0},

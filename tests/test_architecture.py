@@ -15,6 +15,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 ALLOWED = {
     "typer": {"cli"},
     "rich": {"cli"},
+    "plotext": {"cli"},
     "yaml": {"config"},
     "tensorflow": {"data", "models", "clients", "executors"},
     "keras": {"data", "models", "clients", "executors"},

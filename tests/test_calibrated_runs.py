@@ -78,5 +78,5 @@ def test_what_is_not_calibrated_has_no_noise_and_an_infinite_epsilon():
 @pytest.mark.parametrize(("delta", "warned"), [(0.25, False), (0.26, True), (1e-5, False)])
 def test_a_delta_above_one_over_the_clients_is_warned_of(delta, warned):
     made = tiny.plan(*tiny.PRIVATE, f"strategy.delta={delta}", "model={name: mlp, hidden: [5]}")
-    assert [warning.split(" ")[2] for warning in made.warnings] == ([f"{delta:g}"] if warned else [])
+    assert [warning.split(" ")[1] for warning in made.warnings] == ([f"{delta:g}"] if warned else [])
     assert ("warnings" in cost(made)) == warned

@@ -31,8 +31,7 @@ def small(path: Path) -> list[str]:
     return [*overrides, "strategy.buffer_size=2"] if experiment.strategy.name == "fedbuff" else overrides
 
 
-def test_every_config_is_found():
-    assert len(CONFIGS) == 38
+def test_every_config_of_the_folder_is_a_template():
     top = [path.name for path in CONFIGS if path.parent.name == "configs"]
     assert [template.path.name for template in templates()] == top
     assert all(template.summary.endswith(".") for template in templates())

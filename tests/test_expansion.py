@@ -49,7 +49,9 @@ def test_the_line_is_the_same_for_all_parameters(name):
 @every_strategy
 def test_it_can_be_written_as_json(name):
     facts = json.loads(json.dumps(expanded(name).as_dict()))
-    assert facts.keys() == {"clients", "transforms", "aggregator", "server", "privacy"}
+    assert facts.keys() == {
+        "clients", "transforms", "aggregator", "server", "privacy", "keeps_partial_work", "buffer_size",
+    }  # fmt: skip
     assert (facts["privacy"] is not None) == (name == "dp-clipped")
 
 

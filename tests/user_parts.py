@@ -6,7 +6,9 @@ from fedcli.callbacks import Callback
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import ClientData
 from fedcli.data import Dataset
+from fedcli.strategies.dp_clipped import dp_clipped
 from fedcli.strategies.fedavg import weighted
+from fedcli.transforms import gaussian_noise
 
 FEATURES = 4
 
@@ -172,3 +174,19 @@ class HalfAFederation:
 def half_a_federation(_seed: int):
     """A federation that is none."""
     return HalfAFederation()
+
+
+def weak_noise(*, clip_norm: float, noise_multiplier: float, delta: float, weakness: float = 4.0):
+    """A private strategy that draws less noise than it claims."""
+    honest = dp_clipped(clip_norm=clip_norm, noise_multiplier=noise_multiplier, delta=delta)
+    clip, noise = honest.transforms
+    weaker = gaussian_noise(noise_multiplier=noise_multiplier / weakness, clip_norm=clip_norm)
+    return honest._replace(transforms=(clip, weaker._replace(privacy=noise.privacy)))
+
+
+def no_clip(*, clip_norm: float, noise_multiplier: float, delta: float):
+    """A private strategy that claims a clip norm and clips at ten times as much."""
+    honest = dp_clipped(clip_norm=clip_norm, noise_multiplier=noise_multiplier, delta=delta)
+    wide = dp_clipped(clip_norm=10 * clip_norm, noise_multiplier=noise_multiplier / 10, delta=delta)
+    clip, noise = wide.transforms
+    return honest._replace(transforms=(clip, noise._replace(privacy=honest.transforms[1].privacy)))

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 import fedcli
+from fedcli.cli.audit import audit
 from fedcli.cli.check import check
 from fedcli.cli.evaluate import evaluate
 from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
+from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
 from fedcli.cli.show import show
 
@@ -44,7 +46,7 @@ def _root(
     del version
 
 
-for _verb in (run, evaluate, init, check, show):
+for _verb in (run, evaluate, init, check, show, privacy, audit):
     app.command()(_verb)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -155,8 +155,13 @@ class _View:
         if record.get("epsilon") is not None:
             shown.append(f"epsilon {record['epsilon']:.3f}")
         if "clients/finished" in record:
-            rejected = f" ({record['clients/rejected']} rejected)" if record["clients/rejected"] else ""
-            shown.append(f"clients {record['clients/finished']}/{record['clients/planned']}{rejected}")
+            lost = [
+                f"{record[f'clients/{k}']} {k}" for k in ("rejected", "absent") if record.get(f"clients/{k}")
+            ]
+            others = f" ({', '.join(lost)})" if lost else ""
+            shown.append(f"clients {record['clients/finished']}/{record['clients/planned']}{others}")
+        if "simulated/seconds" in record:
+            shown.append(f"simulated {record['simulated/seconds']:,.0f} s")
         if "seconds/total" in record:
             shown.append(f"{record['seconds/total']:.1f} s")
         if "note" in record:

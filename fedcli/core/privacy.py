@@ -33,6 +33,8 @@ class GaussianEvent:
 
     def __post_init__(self) -> None:
         _require_multiplier(self.noise_multiplier)
+        if self.clipping == "adaptive":
+            update_noise_multiplier(self.noise_multiplier, self.count_deviation)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class DistributedGaussianEvent:
         colluders: contributors who may tell the coordinator their noise.
         redraw_probability: probability that any share of a round's was drawn again, because its norm passed
             the bound that its proof can hold. It is charged to delta.
+        clip_norm: the clip before the grid, which the ledger states.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387.
     """
@@ -57,6 +60,7 @@ class DistributedGaussianEvent:
     sensitivity: float
     colluders: int = 0
     redraw_probability: float = 0.0
+    clip_norm: float = math.inf
 
     def __post_init__(self) -> None:
         require_positive("sensitivity", self.sensitivity)

@@ -39,7 +39,7 @@ class Accountant(NamedTuple):
         relation: which federations count as neighbours: one client (or example) more or less, replaced, or
             its contributions set to zero.
         epsilon: `(releases, delta)` -> epsilon; infinite without noise.
-        event: `releases` -> the event of dp-accounting, or of fedcli, for all of them.
+        event: `releases` -> dp-accounting's composition of them, of its own event or of fedcli's.
         unit: what is protected.
         against: from whom `epsilon` protects.
         weaker: epsilons against others who see less, by who they are.
@@ -136,11 +136,17 @@ def _of_shares(
     own: RelationName = "replace-one" if sampling.scheme == "fixed" else "zero-out"
     if relation not in (None, own) or name not in (None, "rdp"):
         raise _mismatch([(own, "rdp")], relation, name, sampling)
+
+    def composed(releases: int) -> Any:
+        import dp_accounting as dp
+
+        return dp.SelfComposedDpEvent(event, releases)
+
     return Accountant(
         "rdp",
         own,
         functools.cache(coordinator),
-        lambda releases: (event, releases),
+        composed,
         against="the coordinator, who sees the cohort and every decrypted sum",
         weaker={"readers of the models of all rounds": functools.cache(readers)},
     )

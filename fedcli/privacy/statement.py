@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from fedcli.core.privacy import Event, PrivacyTarget, Sampling
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import DistributedGaussianEvent, Event, PrivacyTarget, Sampling
+from fedcli.privacy import words
 from fedcli.privacy.accountant import accountant_for
 
 _NOT_COVERED = (
@@ -17,6 +23,7 @@ _NOT_COVERED = (
     "when the run was stopped, where a callback of the user's stopped it",
     "hyperparameters that were chosen by looking at other runs on the same data",
 )
+_NOT_FROM_DATA = {"round", "epsilon", "note"}
 
 
 def privacy_statement(
@@ -26,6 +33,7 @@ def privacy_statement(
     *,
     releases: int,
     reproducible_noise: bool,
+    records: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Content of privacy.json after `releases` rounds.
 
@@ -35,32 +43,68 @@ def privacy_statement(
         target: delta and budget.
         releases: rounds charged so far, void ones included.
         reproducible_noise: whether the noise can be taken away by whoever knows the seed.
+        records: the rounds of metrics.jsonl so far: each one's epsilon, and the names of what is published.
     """
     accountant = accountant_for(event, sampling)
-    epsilon = accountant.epsilon(releases, target.delta)
+    composed = accountant.event(releases)
+    weaker = {who: _finite(law(releases, target.delta)) for who, law in accountant.weaker.items()}
     return {
-        "unit": "client",
+        "unit": accountant.unit,
         "relation": accountant.relation,
-        "mechanism": "central Gaussian noise (floating point) on the sum of clipped updates",
-        "clip_norm": _clip_norm(event),
+        "mechanism": words.mechanism(event),
+        "clip_norm": _finite(getattr(event, "clip_norm", math.inf)),
         "noise_multiplier": event.noise_multiplier,
-        "sampling": _sampling(sampling),
+        "sampling": words.described(sampling),
         "accountant": {"name": accountant.name, "package": f"dp-accounting {version('dp-accounting')}"},
-        "events": [{"event": repr(accountant.event(1)), "count": releases}],
+        "events": [{"event": serialised(composed.event), "count": composed.count}],
+        "rounds": releases,
         "delta": target.delta,
-        "epsilon": epsilon if math.isfinite(epsilon) else None,
+        "epsilon": _finite(accountant.epsilon(releases, target.delta)),
+        "weaker_epsilons": weaker,
+        "epsilon_after_round": {
+            str(record["round"]): record["epsilon"] for record in records if "epsilon" in record
+        },
         "budget": target.epsilon,
-        "holds_for": "readers of the models of all rounds; not readers of metrics.jsonl or clients.jsonl",
+        "holds_for": f"{accountant.against}; not readers of metrics.jsonl or clients.jsonl",
+        "warnings": words.warnings(event, sampling, target.delta),
         "not_covered": list(_NOT_COVERED),
+        "published_without_noise": sorted({name for record in records for name in record} - _NOT_FROM_DATA),
         "noise": _noise(event, reproducible_noise),
     }
 
 
-def _sampling(sampling: Sampling) -> dict[str, Any]:
-    described: dict[str, Any] = {"scheme": sampling.scheme, "population": sampling.population}
-    if sampling.scheme == "poisson":
-        return {**described, "rate": sampling.rate, "planned_divisor": sampling.rate * sampling.population}
-    return {**described, "size": sampling.size, "planned_divisor": sampling.size}
+def read_statement(folder: Path) -> dict[str, Any]:
+    """The privacy.json of a run directory.
+
+    Raises:
+        ConfigError: if there is none, with what that means.
+    """
+    path = folder / "privacy.json"
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    if (folder / "config.yaml").exists():
+        raise ConfigError(
+            f"{folder} has no privacy.json: its strategy adds no noise, or no round is done.",
+            hint="Every figure and model of such a run is published as it is.",
+        )
+    raise ConfigError(
+        f"{folder} is not a run directory: it has no config.yaml.", hint="Name a folder below runs/."
+    )
+
+
+def serialised(event: Any) -> Any:
+    """An event of dp-accounting, or of fedcli, as JSON: its type and its fields."""
+    if is_dataclass(event) and not isinstance(event, type):
+        fields = {name: serialised(value) for name, value in asdict(event).items()}
+        return {"type": type(event).__name__, **fields}
+    if hasattr(event, "to_named_tuple"):
+        names = event.to_named_tuple()._fields[2:]  # behind the module's name and the type's
+        return {"type": type(event).__name__, **{name: serialised(getattr(event, name)) for name in names}}
+    return _finite(event) if isinstance(event, float) else event
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _noise(event: Event, reproducible: bool) -> str:
@@ -68,11 +112,8 @@ def _noise(event: Event, reproducible: bool) -> str:
         return "none: the noise multiplier is 0, so this run protects nobody"
     if reproducible:
         return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
+    if isinstance(event, DistributedGaussianEvent):
+        return "ChaCha20 keyed by the operating system; on the integer grid, by the exact law"
     return (
         "ChaCha20 keyed by the operating system; floating point, so its low bits do not follow the exact law"
     )
-
-
-def _clip_norm(event: Event) -> float | None:
-    clip_norm = getattr(event, "clip_norm", math.inf)
-    return clip_norm if math.isfinite(clip_norm) else None

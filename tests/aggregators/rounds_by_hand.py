@@ -5,29 +5,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fedcli.core.types import ClientUpdate
+from fedcli.testing.aggregators import value_of
+from fedcli.testing.laws import updates_of
+
+__all__ = ["diameter", "noise", "poisoned_rounds", "slow_krum_scores", "updates_of", "value_of", "vectors"]
 
 FEW = settings(max_examples=60, deadline=None)
-
-
-def updates_of(vectors, weights=None, clients=None):
-    vectors = [np.asarray(vector, np.float32) for vector in vectors]
-    weights = [1.0] * len(vectors) if weights is None else weights
-    clients = range(len(vectors)) if clients is None else clients
-    return [
-        ClientUpdate(client, vector, float(weight), 1, np.zeros(0, np.float32), {}, {}, vector.nbytes, 0.0)
-        for client, vector, weight in zip(clients, vectors, weights, strict=True)
-    ]
-
-
-def value_of(part, vectors, weights=None, state=None):
-    """The aggregate update of one round; None where the model stays as it was."""
-    size = len(vectors[0])
-    aggregate, _ = part.aggregate(
-        updates_of(vectors, weights), size, part.init(size) if state is None else state
-    )
-    assert aggregate.value.shape == (size,)
-    return aggregate.value / aggregate.weight if aggregate.weight else None
 
 
 def noise(seed, count, size):

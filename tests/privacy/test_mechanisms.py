@@ -51,6 +51,8 @@ class TestAdaptive:
     def test_a_count_that_costs_more_than_there_is_is_refused(self, z, deviation):
         with pytest.raises(ConfigError, match="alone costs more"):
             update_noise_multiplier(z, deviation)
+        with pytest.raises(ConfigError, match="alone costs more"):
+            GaussianEvent(z, 1.0, "adaptive", deviation)
 
     def test_without_noise_there_is_none_to_share_out(self):
         assert update_noise_multiplier(0.0, 0.0) == 0

@@ -5,19 +5,32 @@ import math
 
 import pytest
 
-from fedcli.core.privacy import GaussianEvent, PrivacyTarget, Sampling
-from fedcli.privacy import accountant_for, privacy_statement
+from fedcli.core.privacy import (
+    BandedEvent,
+    DistributedGaussianEvent,
+    ExampleEvent,
+    GaussianEvent,
+    LocalGaussianEvent,
+    PrivacyTarget,
+    PrivatisedDataEvent,
+    Sampling,
+    TreeEvent,
+)
+from fedcli.privacy import accountant_for, in_words, privacy_statement
 
 POISSON = Sampling("poisson", 200, rate=0.1)
 
 
-def statement(z=2.0, *, clip_norm=1.5, sampling=POISSON, releases=3, reproducible=False, budget=None):
+def statement(
+    z=2.0, *, clip_norm=1.5, sampling=POISSON, releases=3, reproducible=False, budget=None, records=()
+):
     return privacy_statement(
         GaussianEvent(z, clip_norm),
         sampling,
         PrivacyTarget(1e-5, budget),
         releases=releases,
         reproducible_noise=reproducible,
+        records=records,
     )
 
 
@@ -39,7 +52,9 @@ def test_the_facts_of_a_run_are_in_it():
     assert made["sampling"] == {"scheme": "poisson", "population": 200, "rate": 0.1, "planned_divisor": 20.0}
     assert made["accountant"]["name"] == "pld"
     assert made["accountant"]["package"].startswith("dp-accounting 0.")
-    assert made["events"] == [{"event": repr(accountant.event(1)), "count": 3}]
+    gaussian = {"type": "GaussianDpEvent", "noise_multiplier": 2.0}
+    event = {"type": "PoissonSampledDpEvent", "sampling_probability": 0.1, "event": gaussian}
+    assert made["events"] == [{"event": event, "count": 3}]
     assert (made["delta"], made["budget"]) == (1e-5, 8.0)
     assert made["epsilon"] == accountant.epsilon(3, 1e-5) > 0
 
@@ -87,3 +102,85 @@ def test_it_says_for_whom_it_holds_and_what_it_does_not_cover():
         "hyperparameters",
     ):
         assert gap in gaps
+
+
+def test_every_round_has_its_epsilon_and_every_published_metric_its_name():
+    records = [
+        {"round": 1, "epsilon": 0.5, "test/loss": 2.0, "clients/finished": 3},
+        {"round": 2, "epsilon": 0.7, "note": "void"},
+        {"round": 3, "epsilon": None, "train/loss": 1.0},
+    ]
+    made = statement(records=records)
+    assert made["epsilon_after_round"] == {"1": 0.5, "2": 0.7, "3": None}
+    assert made["published_without_noise"] == ["clients/finished", "test/loss", "train/loss"]
+
+
+def test_a_delta_above_one_over_the_clients_is_warned_of():
+    many = Sampling("poisson", 1_000_000, rate=0.1)
+    assert statement()["warnings"] == []
+    assert "exceeds 1 / 1,000,000 clients" in statement(sampling=many)["warnings"][0]
+
+
+TURNS = Sampling("min-separation", 200, separation=10)
+FIXED = Sampling("fixed", 200, size=20)
+MECHANISMS = [
+    (GaussianEvent(2.0, 1.0, "adaptive", 5.0), POISSON, "client", "noised count"),
+    (GaussianEvent(2.0, 1.0, "per-layer"), FIXED, "client", "layer by layer"),
+    (GaussianEvent(2.0, 1.0), Sampling("capped-poisson", 200, rate=0.1, cap=40), "client", "clipped updates"),
+    (DistributedGaussianEvent(100.0, 15, 50, 100.0, 2), FIXED, "client", "discrete Gaussian"),
+    (LocalGaussianEvent(4.0, 1.0), FIXED, "client", "its own clipped update"),
+    (TreeEvent(4.0, 1.0, 8), TURNS, "client", "binary tree"),
+    (BandedEvent(4.0, 1.0, 10), TURNS, "client", "banded matrix"),
+    (ExampleEvent(2.0, 1.0, 0.1, 5), FIXED, "example", "DP-SGD inside each client"),
+    (PrivatisedDataEvent(4.0, 1.0), FIXED, "example", "before any training"),
+]
+
+
+@pytest.mark.parametrize(("event", "sampling", "unit", "words"), MECHANISMS)
+def test_every_mechanism_is_stated_in_strict_json_and_in_words(event, sampling, unit, words):
+    made = privacy_statement(event, sampling, PrivacyTarget(1e-5), releases=3, reproducible_noise=False)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert made["unit"] == unit
+    assert words in made["mechanism"]
+    text = "\n".join(sentence for _, sentence in in_words(made))
+    assert made["mechanism"] in text
+    assert f"({made['relation']})" in text
+    assert "after 3 rounds" in text
+
+
+def test_the_ledger_is_enough_to_account_for_it_again():
+    import dp_accounting as dp
+
+    def event_of(ledger):
+        fields = {name: value for name, value in ledger.items() if name != "type"}
+        inner = {n: event_of(v) if isinstance(v, dict) else v for n, v in fields.items()}
+        return getattr(dp, ledger["type"])(**inner)
+
+    for event, sampling, _, _ in MECHANISMS:
+        if not isinstance(event, DistributedGaussianEvent):
+            made = privacy_statement(
+                event, sampling, PrivacyTarget(1e-5), releases=3, reproducible_noise=False
+            )
+            (entry,) = made["events"]
+            assert dp.SelfComposedDpEvent(event_of(entry["event"]), entry["count"]) == accountant_for(
+                event, sampling
+            ).event(3)
+
+
+def test_distributed_noise_states_both_epsilons_and_calls_itself_exact():
+    event = DistributedGaussianEvent(100.0, 15, 50, 100.0, 2)
+    made = privacy_statement(event, FIXED, PrivacyTarget(1e-5), releases=3, reproducible_noise=False)
+    (readers,) = made["weaker_epsilons"].values()
+    assert 0 < readers < made["epsilon"]
+    assert made["holds_for"].startswith("the coordinator")
+    assert "exact law" in made["noise"]
+    assert made["events"][0]["event"] == {
+        "type": "DistributedGaussianEvent",
+        "share_deviation": 100.0,
+        "contributors": 15,
+        "dimension": 50,
+        "sensitivity": 100.0,
+        "colluders": 2,
+        "redraw_probability": 0.0,
+        "clip_norm": None,
+    }

@@ -1,0 +1,223 @@
+"""`fedcli audit`: an experiment with made-up clients in it, and what can be told of them from what it releases.
+
+The canaries stand at the aggregator: they train nothing, and each sends a huge update along a coordinate of its own,
+so that what is tested is all that lies between a client's training and the release: clip, sampling, noise, divisor.
+The auditor sees the mean update of every round, after noise, which tells at least as much as the models do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli import assembly, build, engine
+from fedcli.arrivals import Row, in_memory
+from fedcli.config import Config
+from fedcli.core.errors import ConfigError
+from fedcli.core.types import (
+    Array,
+    Assignment,
+    Broadcast,
+    ClientData,
+    ClientRuntime,
+    ClientUpdate,
+    RoundState,
+    Tree,
+    Vector,
+)
+from fedcli.data import Federation
+from fedcli.making import located
+from fedcli.parts import Parts
+from fedcli.privacy import Accountant
+from fedcli.privacy.auditing import Audit, audit
+
+# Far above any clip norm; float32 holds its square.
+_HUGE = 1e12
+
+
+class Finding(NamedTuple):
+    """What an audit found of a run.
+
+    Args:
+        audit: the lower bound, and how it came about.
+        claim: epsilon that the accountant states for the rounds that were run.
+        rounds: how many those were.
+        accountant: who states it.
+    """
+
+    audit: Audit
+    claim: float
+    rounds: int
+    accountant: str
+
+    @property
+    def is_disproved(self) -> bool | None:
+        """Whether the claim is false, at the audit's confidence; None if so few canaries could not have told."""
+        return self.audit.disproves(self.claim)
+
+
+def audit_experiment(
+    source: Config,
+    *,
+    canaries: int = 2000,
+    confidence: float = 0.95,
+    seed: int | None = None,
+    round_end: Callable[[Row], None] = lambda _record: None,
+) -> Finding:
+    """Run an experiment with canaries, keep nothing of it, and bound its epsilon from below.
+
+    Args:
+        source: the experiment.
+        canaries: clients that are made up; each is in the federation by a fair coin.
+        confidence: probability that the bound holds, in (0, 1).
+        seed: of the coins and coordinates; None takes the operating system's.
+        round_end: told of every round's record.
+
+    Raises:
+        ConfigError: if the experiment promises nothing to a client, or so many canaries have no place.
+
+    Reference: Steinke et al. 2023, arXiv:2305.08846, with the canaries of one coordinate of Nasr et al. 2023,
+    arXiv:2302.07956.
+    """
+    with located(source):
+        plan = build.plan(source.experiment)
+        accountant = _auditable(plan)
+        parts, state = assembly.assemble(plan)
+    try:
+        size = parts.payload_size
+        if not 16 <= canaries <= size:
+            raise ConfigError(
+                f"{canaries} canaries cannot be placed: each needs a coordinate of its own, of which the updates "
+                f"have {size}, and an audit needs at least 16.",
+                hint=f"Use --canaries between 16 and {size}.",
+            )
+        rng = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
+        places = rng.choice(size, canaries, replace=False)
+        included = rng.integers(0, 2, canaries).astype(bool)
+        scores, state = _scores(
+            _joined(parts, places[included]), state, places, engine.Observer(round_end=round_end)
+        )
+    finally:
+        parts.executor.close()
+    delta = plan.strategy.privacy.delta if plan.strategy.privacy else 0.0
+    found = audit(scores, included, delta=delta, confidence=confidence)
+    return Finding(found, accountant.epsilon(state.releases, delta), state.releases, accountant.name)
+
+
+def _auditable(plan: build.Plan) -> Accountant:
+    """The accountant of a claim that canaries can test."""
+    accountant = plan.accountant
+    if accountant is None:
+        raise ConfigError(
+            f"the strategy {plan.strategy.name} makes no promise that could be audited.",
+            key="strategy",
+            hint="Use a private strategy, such as dp-clipped.",
+        )
+    if accountant.unit != "client" or accountant.relation == "replace-one":
+        raise ConfigError(
+            "canaries are clients that are there or not; this run protects "
+            f"{'an ' + accountant.unit if accountant.unit != 'client' else 'a client'} under the relation "
+            f"{accountant.relation}.",
+            key="strategy",
+            hint="Audit a run that protects clients, with a Poisson or full cohort.",
+        )
+    return accountant
+
+
+def _scores(
+    parts: Parts, state: RoundState, places: npt.NDArray[np.int64], observer: engine.Observer
+) -> tuple[npt.NDArray[np.float64], RoundState]:
+    """The sum of each canary's coordinate over all releases, and the state after them."""
+    scores = np.zeros(len(places))
+    move = parts.strategy.server.apply
+
+    def overheard(weights: Vector, mean: Array, server: Tree, share: float) -> tuple[Vector, Tree]:
+        np.add(scores, np.asarray(mean, np.float64)[places], out=scores)
+        return move(weights, mean, server, share)
+
+    server = parts.strategy.server._replace(apply=overheard)
+    heard = replace(parts, strategy=parts.strategy._replace(server=server))
+    final_state, _ = engine.run_experiment(heard, state, _Nowhere(), observer)
+    return scores, final_state
+
+
+def _joined(parts: Parts, places: npt.NDArray[np.int64]) -> Parts:
+    """The experiment with a canary for each of the coordinates, numbered behind its clients."""
+    federation = _WithCanaries(parts.federation, len(places))
+    runtime = _CanaryRuntime(parts.runtime, parts.num_clients, places, parts.payload_size)
+    settings = parts.evaluation._replace(every=parts.rounds, clients=False)
+    return replace(parts, federation=federation, runtime=runtime, evaluation=settings)
+
+
+@final
+class _WithCanaries:
+    """A federation with canaries behind its clients; they hold nothing."""
+
+    def __init__(self, federation: Federation, canaries: int) -> None:
+        self.task, self.num_outputs = federation.task, federation.num_outputs
+        self.input_shape, self.test = federation.input_shape, federation.test
+        self.num_clients = federation.num_clients + canaries
+        self.num_train = np.append(np.asarray(federation.num_train), np.ones(canaries, np.int64))
+        self.num_validation = np.append(np.asarray(federation.num_validation), np.zeros(canaries, np.int64))
+        self._federation = federation
+
+    def client(self, client: int) -> ClientData:
+        return self._federation.client(client)
+
+
+@final
+class _CanaryRuntime:
+    """A runtime in which clients from `first` on send a huge update along one coordinate."""
+
+    def __init__(
+        self, runtime: ClientRuntime, first: int, places: npt.NDArray[np.int64], payload_size: int
+    ) -> None:
+        self._runtime, self._first, self._places, self._size = runtime, first, places, payload_size
+        self.compiler = runtime.compiler
+
+    def prepare(self, broadcast: Broadcast) -> Any:
+        return self._runtime.prepare(broadcast)
+
+    def personal(self, broadcast: Broadcast, state: Tree) -> Any:
+        return self._runtime.personal(broadcast, state)
+
+    def measure(self, start: Any, x: Array, y: Array) -> Mapping[str, float]:
+        return self._runtime.measure(start, x, y)
+
+    def train(self, start: Any, assignment: Assignment) -> ClientUpdate:
+        if assignment.client < self._first:
+            return self._runtime.train(start, assignment)
+        payload = np.zeros(self._size, np.float32)
+        payload[self._places[assignment.client - self._first]] = _HUGE
+        nothing: Vector = np.zeros(0, np.float32)
+        return ClientUpdate(assignment.client, payload, 1.0, 1, nothing, {}, {}, payload.nbytes, 0.0)
+
+
+@final
+class _Nowhere:
+    """A run directory that keeps nothing."""
+
+    def __init__(self) -> None:
+        self.records: list[Row] = []
+
+    def is_charged(self, round: int) -> bool:
+        del round
+        return False
+
+    def charge(self, round: int) -> None:
+        """Nobody resumes an audit."""
+
+    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
+        return in_memory(round, client, tree)
+
+    def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
+        del state, clients
+        self.records.append(record)
+
+    def checkpoint(self, state: RoundState) -> None:
+        """An audit publishes no model."""

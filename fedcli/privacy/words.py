@@ -1,0 +1,125 @@
+"""What is released, from whom it is drawn and what it protects, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fedcli.core.privacy import (
+    BandedEvent,
+    DistributedGaussianEvent,
+    Event,
+    ExampleEvent,
+    GaussianEvent,
+    LocalGaussianEvent,
+    RelationName,
+    Sampling,
+    TreeEvent,
+    UnitName,
+)
+
+_CLIPPING = {"fixed": "clipped updates", "per-layer": "updates clipped layer by layer"}
+
+
+def mechanism(event: Event) -> str:
+    """The mechanism of an event."""
+    if isinstance(event, GaussianEvent):
+        if event.clipping == "adaptive":
+            return "central Gaussian noise (floating point) on the sum of updates, whose clip follows a noised count"
+        return f"central Gaussian noise (floating point) on the sum of {_CLIPPING[event.clipping]}"
+    if isinstance(event, DistributedGaussianEvent):
+        return (
+            f"discrete Gaussian noise (exact) that each client adds to its clipped update; of {event.contributors} "
+            f"guaranteed shares, {event.colluders} may be known to the coordinator"
+        )
+    if isinstance(event, LocalGaussianEvent):
+        return "Gaussian noise (floating point) that each client adds to its own clipped update"
+    if isinstance(event, TreeEvent):
+        again = f", begun again every {event.restart_every} rounds" if event.restart_every else ""
+        return f"DP-FTRL: Gaussian noise (floating point) on the nodes of a binary tree over rounds{again}"
+    if isinstance(event, BandedEvent):
+        return f"DP-FTRL: Gaussian noise (floating point) correlated over {event.bands} rounds by a banded matrix"
+    if isinstance(event, ExampleEvent):
+        batches = f"{event.steps} steps over Poisson batches of rate {event.rate:g}"
+        return f"DP-SGD inside each client (floating point): {batches}"
+    return "Gaussian noise (floating point) on each clipped example of a client, once, before any training"
+
+
+def cohorts(sampling: Mapping[str, Any]) -> str:
+    """How a round's clients are drawn, from `described`."""
+    scheme, population = sampling["scheme"], sampling["population"]
+    if scheme == "poisson":
+        return (
+            f"Poisson: each of {population:,} clients with probability {sampling['rate']:g}, by its own coin"
+        )
+    if scheme == "capped-poisson":
+        return (
+            f"Poisson: each of {population:,} clients with probability {sampling['rate']:g}, "
+            f"and at most {sampling['cap']:,} of them"
+        )
+    if scheme == "fixed":
+        return f"fixed size: {sampling['size']:,} of {population:,} clients, without replacement"
+    if scheme == "full":
+        return f"full: all {population:,} clients in every round"
+    turn = f"a client waits {sampling['separation']:,} rounds from one turn to its next"
+    coin = "" if sampling["rate"] == 1 else f", and takes part with probability {sampling['rate']:g}"
+    return f"in turns: {turn}{coin}"
+
+
+def described(sampling: Sampling) -> dict[str, Any]:
+    """A sampling scheme with what it uses, and the constant by which sums are divided."""
+    made: dict[str, Any] = {"scheme": sampling.scheme, "population": sampling.population}
+    if sampling.scheme in ("fixed", "full"):
+        return {**made, "size": sampling.size, "planned_divisor": sampling.size}
+    made["rate"] = sampling.rate
+    if sampling.scheme == "capped-poisson":
+        made["cap"] = sampling.cap
+    if sampling.scheme == "min-separation":
+        made["separation"] = sampling.separation
+    expected = sampling.rate * sampling.population / sampling.separation
+    return {**made, "planned_divisor": min(expected, sampling.cap) if sampling.cap else expected}
+
+
+def protected(unit: UnitName, relation: RelationName) -> str:
+    """What two neighbouring federations differ in."""
+    one = "one client with all its data" if unit == "client" else "one example of one client, not the client"
+    differs = {
+        "add-remove": "there or not",
+        "replace-one": "replaced by any other",
+        "zero-out": "there, or sending zeros",
+    }
+    return f"{one}: {differs[relation]} ({relation})"
+
+
+def warnings(event: Event, sampling: Sampling, delta: float) -> list[str]:
+    """What a reader should know before the number."""
+    found = []
+    if event.noise_multiplier == 0:
+        found.append("there is no noise, so that nobody is protected.")
+    if sampling.population > 1 and delta > 1 / sampling.population:
+        found.append(
+            f"delta {delta:g} exceeds 1 / {sampling.population:,} clients: publishing one client outright would "
+            "meet it. Use a delta well below that."
+        )
+    return found
+
+
+def in_words(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A run's privacy.json as headings and sentences, the most important first."""
+    epsilon = "infinite" if statement["epsilon"] is None else f"{statement['epsilon']:.4g}"
+    yield "epsilon", f"{epsilon} at delta {statement['delta']:g} after {statement['rounds']:,} rounds"
+    for who, weaker in statement["weaker_epsilons"].items():
+        yield "", f"{'infinite' if weaker is None else f'{weaker:.4g}'} against {who}"
+    if statement["budget"] is not None:
+        yield "budget", f"the run stops before the round that would pass epsilon {statement['budget']:g}"
+    yield "protects", protected(statement["unit"], statement["relation"])
+    yield "holds for", statement["holds_for"]
+    yield "mechanism", statement["mechanism"]
+    yield "cohorts", cohorts(statement["sampling"])
+    yield "noise", statement["noise"]
+    yield "accountant", f"{statement['accountant']['name']} of {statement['accountant']['package']}"
+    for heading, key in (("warning", "warnings"), ("not covered", "not_covered")):
+        for index, sentence in enumerate(statement[key]):
+            yield heading if not index else "", sentence
+    if statement["published_without_noise"]:
+        yield "published without noise", ", ".join(statement["published_without_noise"])

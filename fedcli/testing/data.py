@@ -1,0 +1,80 @@
+"""The laws of datasets and of how they are dealt out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fedcli.core.seeds import generator
+from fedcli.data import Dataset, Partition, federate
+from fedcli.testing.laws import law, same_bits
+
+
+def check_dataset(factory: Callable[..., Any], **parameters: Any) -> None:
+    """Hold a dataset's factory to the laws of fedcli's own.
+
+    Args:
+        factory: `(seed, **parameters)` -> a `fedcli.data.Dataset`, which checks shapes and labels itself.
+        parameters: what the YAML would give it.
+
+    Raises:
+        AssertionError: with the law that does not hold.
+    """
+    name = getattr(factory, "__name__", "the factory")
+    first, again = factory(7, **parameters), factory(7, **parameters)
+    law(
+        isinstance(first, Dataset),
+        f"{name}: it returns a fedcli.data.Dataset; it returned a {type(first).__name__}.",
+    )
+    for field in ("x", "y", "x_test", "y_test"):
+        law(
+            same_bits(getattr(first, field), getattr(again, field)),
+            f"{name}: the same seed gives the same examples; {field} differs.",
+        )
+    everything = Partition.from_owners(np.zeros(len(first.y), np.int64), 1)
+    data = federate(first, everything, validation_fraction=0.2, root_seed=7).client(0)
+    law(
+        len(data.x_train) + len(data.x_validation) == len(first.y) and len(first.y_test),
+        f"{name}: it has training and test examples.",
+    )
+
+
+def check_partition(factory: Callable[..., Any], dataset: Dataset | None = None, **parameters: Any) -> None:
+    """Hold a partition's factory to the laws of fedcli's own.
+
+    Args:
+        factory: `(dataset, rng, **parameters)` -> a `fedcli.data.Partition`, which sees to it itself that every
+            example goes to exactly one client and none is left without.
+        dataset: what is dealt out; by default 120 examples of three classes.
+        parameters: what the YAML would give it.
+
+    Raises:
+        AssertionError: with the law that does not hold.
+    """
+    name = getattr(factory, "__name__", "the factory")
+    dealt = _three_classes() if dataset is None else dataset
+    kept = dealt.x.copy(), dealt.y.copy()
+    first, again = (factory(dealt, generator(7, 0, 0, "partition"), **parameters) for _ in range(2))
+    law(
+        isinstance(first, Partition),
+        f"{name}: it returns a fedcli.data.Partition; it returned a {type(first).__name__}.",
+    )
+    law(
+        np.array_equal(first.order, again.order) and np.array_equal(first.offsets, again.offsets),
+        f"{name}: the same generator deals the same examples to the same clients.",
+    )
+    law(
+        len(first.order) == len(dealt.y),
+        f"{name}: it deals out all {len(dealt.y)} examples; it dealt {len(first.order)}.",
+    )
+    law(
+        same_bits(dealt.x, kept[0]) and same_bits(dealt.y, kept[1]),
+        f"{name}: it leaves the dataset that it is given as it is.",
+    )
+
+
+def _three_classes() -> Dataset:
+    x, y = np.arange(240, dtype=np.float32).reshape(120, 2), np.arange(120) % 3
+    return Dataset(x, y, x[:3], y[:3], "classification", 3)

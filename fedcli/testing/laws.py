@@ -1,0 +1,81 @@
+"""What the checks share: how a law is stated, rounds of updates, and states as files keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.core.seeds import SERVER, generator
+from fedcli.core.trees import from_table, to_table
+from fedcli.core.types import Array, ClientUpdate, Tree
+
+
+def law(holds: object, said: str) -> None:
+    """Raise an `AssertionError` with the law and how it fails, unless it holds."""
+    if not holds:
+        raise AssertionError(said)
+
+
+def noise(number: int, *shape: int) -> npt.NDArray[np.float32]:
+    """Standard normal values, always the same for a number."""
+    return generator(number, 0, SERVER, "laws").standard_normal(shape).astype(np.float32)
+
+
+def updates_of(
+    rows: Iterable[Any], weights: Sequence[float] | None = None, clients: Sequence[int] | None = None
+) -> list[ClientUpdate]:
+    """A round's updates from their payloads; clients weigh 1 and count from 0 unless it is said otherwise."""
+    vectors = [np.asarray(row, np.float32) for row in rows]
+    weights = [1.0] * len(vectors) if weights is None else weights
+    clients = range(len(vectors)) if clients is None else clients
+    return [
+        ClientUpdate(client, vector, float(weight), 1, np.zeros(0, np.float32), {}, {}, vector.nbytes, 0.0)
+        for client, vector, weight in zip(clients, vectors, weights, strict=True)
+    ]
+
+
+def written_and_read(state: Tree, whose: str) -> Tree:
+    """The state as a checkpoint gives it back: arrays from a file that is never unpickled."""
+    table = {}
+    for path, array in to_table(state).items():
+        law(
+            not array.dtype.hasobject,
+            f"{whose}: its state can be written down without pickle, but {path} is an object.",
+        )
+        file = BytesIO()
+        np.save(file, array, allow_pickle=False)
+        file.seek(0)
+        table[path] = np.load(file, allow_pickle=False)
+    return from_table(table)
+
+
+def same_state(one: Tree, other: Tree) -> bool:
+    """Whether two states have the same leaves to the bit."""
+    first, second = to_table(one), to_table(other)
+    return first.keys() == second.keys() and all(same_bits(first[path], second[path]) for path in first)
+
+
+def same_bits(one: Array, other: Array) -> bool:
+    """Whether two arrays have the same type, shape and bits."""
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+
+
+def is_vector(value: Any, size: int) -> bool:
+    """Whether it is a finite float32 vector of shape [size]."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.float32
+        and value.shape == (size,)
+        and bool(np.isfinite(value).all())
+    )
+
+
+def described(value: Any) -> str:
+    """Type and shape of a value, and whether it is finite, for a message."""
+    array = np.asarray(value)
+    bad = array.dtype.kind == "f" and not np.isfinite(array).all()
+    return f"{array.dtype} {list(array.shape)}{' with NaN or infinity' if bad else ''}"

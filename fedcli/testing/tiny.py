@@ -1,0 +1,57 @@
+"""The smallest real experiment: four clients of 15 examples and a model of 51 weights, from YAML to parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from fedcli import assembly, build, config
+from fedcli.core.seeds import generator
+from fedcli.core.types import RoundState, Strategy
+from fedcli.data import Dataset
+from fedcli.making import located
+from fedcli.parts import Parts
+
+YAML = """
+name: tiny
+seed: 7
+rounds: 2
+data:
+  name: fedcli.testing.tiny:clouds
+  partition: {name: iid, clients: 4}
+  validation_fraction: 0.2
+model: {name: mlp, hidden: [6]}
+client: {optimizer: {name: sgd, learning_rate: 0.1}, epochs: 1, batch_size: 5}
+privacy: {reproducible_noise: true}
+executor: {name: threads, workers: 2}
+"""
+
+
+def clouds(_seed: int) -> Dataset:
+    """60 training and 30 test examples of overlapping Gaussian clouds in four dimensions, one for each class."""
+    rng = generator(60, 0, 0, "clouds")
+    y = np.arange(90) % 3
+    x = (rng.normal(size=(90, 4)) + y[:, None]).astype(np.float32)
+    return Dataset(x[:60], y[:60], x[60:], y[60:], "classification", 3)
+
+
+@contextmanager
+def assembled(strategy: Strategy, settings: Sequence[str] = ()) -> Iterator[tuple[Parts, RoundState]]:
+    """The experiment with the strategy: its parts and first state. The executor is closed at the end.
+
+    Args:
+        strategy: takes the place of the one that the config would name.
+        settings: replaced values of the config, each `key=value` as after `--set`.
+
+    Raises:
+        ConfigError: if the strategy cannot be used in it.
+    """
+    source = config.loads(YAML, "tiny.yaml", settings)
+    with located(source):
+        parts, state = assembly.assemble(build.plan(source.experiment, strategy))
+    try:
+        yield parts, state
+    finally:
+        parts.executor.close()

@@ -1,0 +1,23 @@
+"""`fedcli audit` on the command line."""
+
+import json
+
+CONFIG = """
+rounds: 2
+data: {name: digits, partition: {name: iid, clients: 3}}
+model: {name: mlp, hidden: [64]}
+strategy: {name: "user_parts:weak_noise", clip_norm: 0.5, noise_multiplier: 5.0, delta: 1.0e-5}
+"""
+
+
+def test_a_false_claim_ends_with_1_and_is_named(fedcli, tmp_path):
+    path = tmp_path / "weak.yaml"
+    path.write_text(CONFIG)
+    done = fedcli("audit", path, "--json", "--canaries", "2000")
+    facts = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert facts["claim_disproved"] is True
+    assert facts["epsilon_at_least"] > facts["claimed_epsilon"]
+    said = fedcli("audit", path, "--set", "strategy.weakness=1.0", "--canaries", "2000")
+    assert said.exit_code == 0
+    assert "stands: epsilon is at least" in said.stdout
