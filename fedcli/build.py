@@ -21,6 +21,7 @@ from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, Transform
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.devices import Devices
+from fedcli.grid import check_sum, on_grid
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for, calibrate
@@ -83,12 +84,13 @@ def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
         ConfigError: with the key of the value that cannot be used.
     """
     federation = _federation(experiment)
-    strategy = strategy_of(experiment, strategy)
+    given, strategy = strategy, strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
     pipeline.check(strategy, cohort, experiment, num_clients=federation.num_clients)
-    if strategy.privacy is not None and not strategy.privacy.is_calibrated:
+    check_sum(experiment.fixed_point, num_clients=federation.num_clients)
+    if given is None and strategy.privacy is not None and not strategy.privacy.is_calibrated:
         experiment = _calibrated(experiment, sampling, strategy.privacy)
         strategy = strategy_of(experiment)
     event = pipeline.privacy_event(strategy)
@@ -116,7 +118,8 @@ def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
 
 
 def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
-    """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+    """The strategy with what surrounds it in a run: the integer grid or compression
+    behind its transforms, and the check on arrival.
 
     Args:
         experiment: what the config says.
@@ -128,7 +131,10 @@ def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Str
     bare: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
     compression = experiment.compression
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return bare._replace(transforms=(*bare.transforms, *smaller, arrival()))
+    if experiment.fixed_point is not None:
+        bare = on_grid(bare, experiment)
+    transforms = (*bare.transforms, *smaller)
+    return bare._replace(transforms=(*transforms, arrival(transforms[-1].gives if transforms else "vector")))
 
 
 def _calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:

@@ -30,7 +30,7 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_accounting(strategy)
     if privacy_event(strategy) is None:
         return
-    _check_private_sum(strategy)
+    _check_private_sum(strategy, experiment)
     stop = experiment.early_stop
     if stop is not None and stop.metric not in ("round", "epsilon"):
         raise ConfigError(
@@ -69,6 +69,8 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
         trouble = "averaged and published without noise under differential privacy"
     elif not strategy.aggregator.is_sum:
         trouble = f"averaged without {strategy.aggregator.name}, so that one client could move them anywhere"
+    elif experiment.fixed_point is not None:
+        trouble = "averaged beside the exact sum of integers, in floating point"
     else:
         return
     raise ConfigError(
@@ -240,16 +242,17 @@ def _check_accounting(strategy: Strategy) -> None:
     )
 
 
-def _check_private_sum(strategy: Strategy) -> None:
+def _check_private_sum(strategy: Strategy, experiment: Experiment) -> None:
     if not strategy.aggregator.is_sum:
         raise ConfigError(
             f"central noise is calibrated to a sum; {strategy.aggregator.name} is not one.",
             key="strategy",
             hint="Use the mean as the aggregator.",
         )
-    if strategy.weighting != "uniform":
+    bounded = experiment.fixed_point is not None and experiment.fixed_point.max_examples is not None
+    if strategy.weighting != "uniform" and not bounded:
         raise ConfigError(
             "under differential privacy a client's weight must be bounded by the config; example counts are not.",
             key="strategy",
-            hint="Use equal weights.",
+            hint="Use equal weights, or bound them by fixed_point: {max_examples: 100}.",
         )

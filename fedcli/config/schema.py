@@ -147,6 +147,19 @@ class Attack(Section):
     """The malicious clients by their numbers, instead of `share`."""
 
 
+class FixedPoint(Section):
+    """Updates as vectors of integers, whose sum is exact: clipped, weighted, rounded to a grid."""
+
+    clip_norm: float | None = Field(None, gt=0, examples=["10.0"])
+    """Largest l2 norm of an update; null for that of a private strategy, which has one already."""
+    bits: int = Field(20, ge=8, le=24)
+    """The bound on the norm is 2^bits steps of the grid."""
+    rounding: Literal["nearest", "stochastic"] = "nearest"
+    """To the nearest step, or up or down at random."""
+    max_examples: int | None = Field(None, ge=1, examples=["100"])
+    """Examples from which on a client counts in full, and below by its share; null counts all clients the same."""
+
+
 class Privacy(Section):
     """How the noise that protects people is drawn."""
 
@@ -217,6 +230,8 @@ class Experiment(Section):
     """How the clients' updates are protected and combined."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
+    fixed_point: FixedPoint | None = None
+    """Updates as vectors of integers, for exact sums; null for float32."""
     attack: Attack | None = None
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy

@@ -144,6 +144,8 @@ class Transform(NamedTuple):
         privacy: the event that the accountant charges for each round, if it protects anyone.
         coded_bytes: number of parameters -> bytes of the payload as it is sent, where they are fewer than
             four a parameter.
+        hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
+            transforms before it are then left out; its own stands for them.
     """
 
     name: str
@@ -155,6 +157,7 @@ class Transform(NamedTuple):
     gives: Payload = "vector"
     privacy: Event | None = None
     coded_bytes: Callable[[int], int] | None = None
+    hides: bool = False
 
     @property
     def acts_on_clients(self) -> bool:
@@ -170,6 +173,11 @@ class Transform(NamedTuple):
     def acts_on_server(self) -> bool:
         """Whether it has a server half."""
         return self.decode is not _decode_as_is
+
+
+def checks_on_arrival(transforms: Sequence[Transform]) -> Sequence[Transform]:
+    """The transforms whose arrival checks can read what was sent: the last one that hides, and those behind it."""
+    return transforms[max((i for i, transform in enumerate(transforms) if transform.hides), default=0) :]
 
 
 class Aggregator(NamedTuple):

@@ -60,6 +60,7 @@ def test_every_default_is_filled_in():
         },
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
+        "fixed_point": None,
         "attack": None,
         "privacy": {"reproducible_noise": False},
         "average": None,
@@ -206,6 +207,7 @@ devices: null
 participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: null, wait_for: null}
 strategy: {name: weighted}
 compression: null
+fixed_point: null
 attack: null
 privacy: {reproducible_noise: false}
 average: null
