@@ -110,7 +110,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
 def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
     """The state before the first round: the model's vectors, and every part's first state."""
     weights = vectors.trainable
-    size = strategy.trainer.payload_size(weights.size)
+    size = strategy.payload_size(weights.size)
     return RoundState(
         0,
         *vectors,

@@ -75,7 +75,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
     if parameters is None:
         up = down = None
     else:
-        up = round(cohort * trainer.payload_size(parameters) * _BYTES)
+        up = round(cohort * made.strategy.payload_size(parameters) * _BYTES)
         down = round(cohort * parameters * (1 + len(trainer.receives)) * _BYTES)
     sizes, counts = np.unique(np.asarray(federation.num_train), return_counts=True)
     steps = np.array([made.batches.num_steps(int(size)) for size in sizes])

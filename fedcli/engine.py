@@ -122,7 +122,13 @@ def run_round(
         The state after the round, its record, and a row for each client of the cohort.
     """
     clock = Clock()
-    context = RoundContext(parts.seed, state.round + 1, parts.reproducible_noise)
+    context = RoundContext(
+        parts.seed,
+        state.round + 1,
+        parts.reproducible_noise,
+        parts.planned_weight or 1.0,
+        parts.layout.trainable.sizes,
+    )
     present = attend(parts, state, context.round)
     arrivals = Arrivals(parts, state, context, present, watch, shelve)
     with clock.span("total"):

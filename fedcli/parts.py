@@ -100,7 +100,7 @@ class Parts:
     @property
     def payload_size(self) -> int:
         """Length of one client's payload."""
-        return self.strategy.trainer.payload_size(self.layout.trainable.size)
+        return self.strategy.payload_size(self.layout.trainable.size)
 
     @property
     def is_uneven(self) -> bool:

@@ -107,11 +107,15 @@ class RoundContext:
         root: the experiment's seed.
         round: the round, counted from 1.
         reproducible_noise: draw noise from the seed and not from the operating system.
+        planned_weight: the constant by which a private run divides its sums.
+        layers: sizes of the model's arrays, in the order of the payload.
     """
 
     root: int
     round: int
     reproducible_noise: bool
+    planned_weight: float = 1.0
+    layers: tuple[int, ...] = ()
 
 
 def _stateless(_num_parameters: int) -> Tree:
@@ -144,6 +148,7 @@ class Transform(NamedTuple):
         privacy: the event that the accountant charges for each round, if it protects anyone.
         coded_bytes: number of parameters -> bytes of the payload as it is sent, where they are fewer than
             four a parameter.
+        adds: coordinates that its client half puts behind the payload, and its server half takes off again.
         hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
             transforms before it are then left out; its own stands for them.
     """
@@ -157,6 +162,7 @@ class Transform(NamedTuple):
     gives: Payload = "vector"
     privacy: Event | None = None
     coded_bytes: Callable[[int], int] | None = None
+    adds: int = 0
     hides: bool = False
 
     @property
@@ -302,6 +308,10 @@ class Strategy(NamedTuple):
     privacy: PrivacyTarget | None = None
     keeps_partial_work: bool = False
     buffer: Buffer | None = None
+
+    def payload_size(self, num_parameters: int) -> int:
+        """Length of a payload on its way, for a model of P parameters."""
+        return self.trainer.payload_size(num_parameters) + sum(part.adds for part in self.transforms)
 
 
 class Cohort(NamedTuple):

@@ -8,7 +8,10 @@ from fedcli.strategies import robust
 from fedcli.strategies.adaptive import fedadagrad, fedadam, fedyogi
 from fedcli.strategies.apfl import apfl
 from fedcli.strategies.ditto import ditto
+from fedcli.strategies.dp_adaptive import dp_adaptive
 from fedcli.strategies.dp_clipped import dp_clipped
+from fedcli.strategies.dp_local import dp_local
+from fedcli.strategies.dp_per_layer import dp_per_layer
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
 from fedcli.strategies.fedbuff import fedbuff
@@ -26,6 +29,9 @@ STRATEGIES: Registry = {
     "weighted": weighted,
     "fedsgd": fedsgd,
     "dp-clipped": dp_clipped,
+    "dp-adaptive": dp_adaptive,
+    "dp-per-layer": dp_per_layer,
+    "dp-local": dp_local,
     "fedprox": fedprox,
     "scaffold": scaffold,
     "fednova": fednova,
@@ -56,6 +62,8 @@ STRATEGIES: Registry = {
 
 DEFAULT_COHORTS: Mapping[str, dict[str, Any]] = {
     "dp-clipped": {"name": "poisson", "rate": 0.1},
+    "dp-adaptive": {"name": "poisson", "rate": 0.1},
+    "dp-per-layer": {"name": "poisson", "rate": 0.1},
 }
 """The cohort of a strategy whose config names none and that wants another one than everybody.
 
