@@ -54,10 +54,10 @@ def test_its_transforms_have_names_of_their_own_under_which_states_are_kept(name
 
 
 @ALL
-def test_only_dp_clipped_claims_to_protect(name):
+def test_only_those_whose_name_says_so_claim_to_protect(name):
     strategy = made(name)
     claims = strategy.privacy is not None, any(transform.privacy for transform in strategy.transforms)
-    assert claims == ((True, True) if name == "dp-clipped" else (False, False))
+    assert claims == ((True, True) if name.startswith("dp-") else (False, False))
 
 
 BY_EXAMPLES = {
@@ -104,6 +104,11 @@ def test_dp_clipped_hands_its_parameters_to_clip_noise_and_accountant():
         ("dp-clipped", "epsilon", [0, -1, math.nan]),
         ("dp-clipped", "clip_norm", [0, math.nan, math.inf]),
         ("dp-clipped", "noise_multiplier", [-1, math.nan, math.inf]),
+        ("dp-adaptive", "initial_clip_norm", [0, math.inf]),
+        ("dp-adaptive", "target_quantile", [-0.1, 1.1]),
+        ("dp-adaptive", "count_deviation", [0.5, -1.0]),
+        ("dp-per-layer", "clip_norm", [0, math.nan, math.inf]),
+        ("dp-local", "noise_multiplier", [-1, math.nan]),
         ("fedprox", "mu", [-0.1, math.nan]),
         ("fedavgm", "beta", [-0.1, 1.0]),
         ("fedadam", "tau", [0.0]),
