@@ -141,8 +141,11 @@ def run_round(
             )
             if parts.strategy.privacy:
                 charge(context.round)
-            aggregate, transforms = decode(parts, state, context, aggregate)
-            moved = move_model(parts, state, aggregate, arrivals)
+            if arrivals.num_accepted < parts.strategy.min_updates:
+                moved, transforms = state, state.transforms
+            else:
+                aggregate, transforms = decode(parts, state, context, aggregate)
+                moved = move_model(parts, state, aggregate, arrivals)
         after = replace(
             moved,
             round=context.round,
@@ -161,7 +164,7 @@ def run_round(
         **arrivals.summary(),
         **_simulated(present, after),
         **_epsilon(parts, after),
-        **({} if moved is not state else {"note": "no valid update: model unchanged"}),
+        **({} if moved is not state else {"note": _unchanged(parts, arrivals)}),
         **clock.seconds(),
     }
     return after, record, arrivals.rows
@@ -264,6 +267,13 @@ def move_model(parts: Parts, state: RoundState, aggregate: Aggregate, arrivals: 
     decay = parts.average_decay
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)
     return replace(state, weights=weights, statistics=kept, server=server, average=average)
+
+
+def _unchanged(parts: Parts, arrivals: Arrivals) -> str:
+    needed = parts.strategy.min_updates
+    if arrivals.num_accepted >= needed:
+        return "no valid update: model unchanged"
+    return f"void: {arrivals.num_accepted} of {needed} shares of noise arrived; charged, nothing released"
 
 
 def _void_round(parts: Parts, state: RoundState) -> tuple[RoundState, Row, list[Row]]:

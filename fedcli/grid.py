@@ -79,6 +79,12 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
             key="fixed_point",
             hint="Use a strategy that sends its update alone, or leave fixed_point out.",
         )
+    if any(transform.gives == "integers" for transform in strategy.transforms):
+        raise ConfigError(
+            f"{strategy.name} has an integer grid of its own.",
+            key="fixed_point",
+            hint="Leave fixed_point out, and set the strategy's own clip_norm and bits.",
+        )
     if experiment.compression is not None:
         raise ConfigError(
             "the grid is itself how updates are coded; compression would move them off it.",

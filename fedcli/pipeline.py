@@ -31,6 +31,13 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     if privacy_event(strategy) is None:
         return
     _check_private_sum(strategy, experiment)
+    if strategy.min_updates > cohort.expected_size(num_clients):
+        raise ConfigError(
+            f"{strategy.min_updates} contributors of noise cannot be guaranteed by a cohort of "
+            f"{cohort.expected_size(num_clients):g}.",
+            key="strategy.contributors",
+            hint="Use fewer contributors, or a larger cohort.",
+        )
     stop = experiment.early_stop
     if stop is not None and stop.metric not in ("round", "epsilon"):
         raise ConfigError(

@@ -6,6 +6,7 @@ REQUIRED = {
     "dp-adaptive": {"noise_multiplier": 1.0, "delta": 1e-3},
     "dp-per-layer": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
     "dp-local": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-distributed": {"clip_norm": 0.5, "contributors": 3, "noise_multiplier": 1.0, "delta": 1e-3},
     "fedper": {"personal": "head/*"},
     "fedrep": {"personal": "head/*"},
     "trimmed-mean": {"trim": 0.4},

@@ -139,3 +139,35 @@ def test_a_sum_that_could_overflow_is_refused():
         grid.check_sum(FixedPoint(bits=24), num_clients=2**38)
     assert caught.value.key == "fixed_point.bits"
     assert "at most 23" in caught.value.hint
+
+
+SHARES = "strategy={name: dp-distributed, clip_norm: 0.5, contributors: 3, epsilon: 20.0, delta: 1.0e-3}"
+
+
+def test_shares_of_noise_are_calibrated_against_the_coordinator():
+    made = tiny.plan(SHARES, "cohort=full")
+    assert made.experiment.strategy.parameters["noise_multiplier"] > 0
+    assert made.accountant.epsilon(2, 1e-3) <= 20.0
+    assert "coordinator" in made.accountant.against
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "said"),
+    [
+        (
+            ["cohort={name: poisson, rate: 0.5}", "strategy.contributors=2"],
+            "cohort",
+            "a known number of them",
+        ),
+        (
+            ["cohort={name: uniform, size: 2}"],
+            "strategy.contributors",
+            "cannot be guaranteed by a cohort of 2",
+        ),
+        (["cohort=full", GRID], "fixed_point", "an integer grid of its own"),
+    ],
+)
+def test_shares_of_noise_need_a_known_number_of_clients_and_one_grid(overrides, key, said):
+    report = refusal(SHARES, "strategy.noise_multiplier=1.0", *overrides)
+    assert key in report
+    assert said in report

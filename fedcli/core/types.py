@@ -149,6 +149,7 @@ class Transform(NamedTuple):
         coded_bytes: number of parameters -> bytes of the payload as it is sent, where they are fewer than
             four a parameter.
         adds: coordinates that its client half puts behind the payload, and its server half takes off again.
+        min_clients: updates without which nothing may be decoded; with fewer the round is void.
         hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
             transforms before it are then left out; its own stands for them.
     """
@@ -164,6 +165,7 @@ class Transform(NamedTuple):
     coded_bytes: Callable[[int], int] | None = None
     adds: int = 0
     hides: bool = False
+    min_clients: int = 0
 
     @property
     def acts_on_clients(self) -> bool:
@@ -312,6 +314,11 @@ class Strategy(NamedTuple):
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload on its way, for a model of P parameters."""
         return self.trainer.payload_size(num_parameters) + sum(part.adds for part in self.transforms)
+
+    @property
+    def min_updates(self) -> int:
+        """Updates without which the transforms release nothing."""
+        return max((part.min_clients for part in self.transforms), default=0)
 
 
 class Cohort(NamedTuple):

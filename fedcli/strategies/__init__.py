@@ -10,6 +10,7 @@ from fedcli.strategies.apfl import apfl
 from fedcli.strategies.ditto import ditto
 from fedcli.strategies.dp_adaptive import dp_adaptive
 from fedcli.strategies.dp_clipped import dp_clipped
+from fedcli.strategies.dp_distributed import dp_distributed
 from fedcli.strategies.dp_local import dp_local
 from fedcli.strategies.dp_per_layer import dp_per_layer
 from fedcli.strategies.fedavg import mean, weighted
@@ -32,6 +33,7 @@ STRATEGIES: Registry = {
     "dp-adaptive": dp_adaptive,
     "dp-per-layer": dp_per_layer,
     "dp-local": dp_local,
+    "dp-distributed": dp_distributed,
     "fedprox": fedprox,
     "scaffold": scaffold,
     "fednova": fednova,

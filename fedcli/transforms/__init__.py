@@ -4,6 +4,7 @@ from fedcli.core.factories import Registry
 from fedcli.transforms.adaptive_clip import adaptive_clip
 from fedcli.transforms.arrival import arrival
 from fedcli.transforms.clip import clip
+from fedcli.transforms.distributed_noise import distributed_noise
 from fedcli.transforms.fixed_point import fixed_point
 from fedcli.transforms.gaussian_noise import gaussian_noise
 from fedcli.transforms.layer_clip import layer_clip
@@ -18,6 +19,7 @@ __all__ = [
     "adaptive_clip",
     "arrival",
     "clip",
+    "distributed_noise",
     "fixed_point",
     "gaussian_noise",
     "layer_clip",

@@ -70,10 +70,6 @@ def fixed_point(
     step = clip_norm / largest
     weight_of = _weight_of(max_examples)
 
-    def coded_bytes(size: int) -> int:
-        # From -B to B there are 2^(bits + 1) + 1 values.
-        return -(-size * (bits + 2) // 8)
-
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         weight = weight_of(update.num_examples)
         bound = math.floor(weight * largest)
@@ -86,7 +82,7 @@ def fixed_point(
         if exact_squared_norm(whole) > bound**2:
             length = math.sqrt(squared_norm(scaled))
             whole = np.trunc(scaled * min(1.0, bound / length * _MARGIN)).astype(np.int64)
-        sent = update.bytes_up - update.payload.nbytes + coded_bytes(whole.size)
+        sent = update.bytes_up - update.payload.nbytes + packed_bytes(whole.size, largest)
         return replace(update, payload=whole, weight=weight, bytes_up=sent)
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
@@ -112,9 +108,14 @@ def fixed_point(
         decode=decode,
         takes="vector",
         gives="integers",
-        coded_bytes=coded_bytes,
+        coded_bytes=lambda size: packed_bytes(size, largest),
         hides=True,
     )
+
+
+def packed_bytes(size: int, largest: int) -> int:
+    """Bytes of so many integers from -largest to largest, each in as many bits as hold any of them."""
+    return -(-size * (2 * largest).bit_length() // 8)
 
 
 def _weight_of(max_examples: int | None) -> Callable[[int], float]:

@@ -67,6 +67,7 @@ def experiments():
         "dp-clipped": "{name: dp-clipped, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
         "dp-adaptive": "{name: dp-adaptive, initial_clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
         "dp-per-layer": "{name: dp-per-layer, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
+        "dp-distributed": "{name: dp-distributed, clip_norm: 0.5, contributors: 3, noise_multiplier: 1.0, delta: 1e-3}",
         "dp-local": "{name: dp-local, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
     }
     unequal = "data.partition={name: quantity-dirichlet, clients: 4, alpha: 5.0}"
