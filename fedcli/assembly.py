@@ -102,6 +102,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         devices=plan.devices,
         participation=_participation(plan),
         adversary=plan.adversary,
+        publishes_noised_only=experiment.privacy.publish == "noised-only",
         average_decay=experiment.average.decay if experiment.average else None,
     )
     return parts, initial_state(plan.strategy, vectors)

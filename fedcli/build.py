@@ -177,6 +177,13 @@ def _federation(experiment: Experiment) -> Federation:
         make("data.preprocessing", part, key=f"data.preprocessing.{index}")
         for index, part in enumerate(data.preprocessing)
     ]
+    if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
+        raise ConfigError(
+            "a step that is fitted prepares the test set by statistics pooled over the clients, without noise; "
+            "privacy.publish is noised-only.",
+            key="data.preprocessing",
+            hint="Use steps with constants, such as scale, or privacy.publish: all.",
+        )
     with placed("data"):
         return federate(
             dataset,

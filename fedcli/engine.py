@@ -31,6 +31,7 @@ from fedcli.core.types import (
 )
 from fedcli.participation import Turn, Turnout, turnout
 from fedcli.parts import Parts
+from fedcli.publication import noised_only
 
 
 class Store(Protocol):
@@ -81,6 +82,9 @@ def run_experiment(
     try:
         while not (reason := reason or _nothing_left(parts, state)):
             state, record, clients = next_round(parts, state, store, observer.watch)
+            if parts.publishes_noised_only:
+                # Before anything is written, shown, or handed to a callback.
+                record, clients = noised_only(record, parts.cohort.sampling(parts.num_clients)), []
             store.commit(state, record, clients)
             observer.round_end(record)
             reason = _first(callback.on_round_end(state, record) for callback in parts.callbacks)
@@ -273,7 +277,7 @@ def _unchanged(parts: Parts, arrivals: Arrivals) -> str:
     needed = parts.strategy.min_updates
     if arrivals.num_accepted >= needed:
         return "no valid update: model unchanged"
-    return f"void: {arrivals.num_accepted} of {needed} shares of noise arrived; charged, nothing released"
+    return f"void: fewer than {needed} shares of noise arrived; charged, nothing released"
 
 
 def _void_round(parts: Parts, state: RoundState) -> tuple[RoundState, Row, list[Row]]:

@@ -28,6 +28,7 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_compression(strategy, experiment)
     _check_participation(strategy, cohort, experiment, num_clients)
     _check_accounting(strategy)
+    _check_publication(strategy, experiment)
     if privacy_event(strategy) is None:
         return
     _check_private_sum(strategy, experiment)
@@ -247,6 +248,23 @@ def _check_accounting(strategy: Strategy) -> None:
         key="strategy",
         hint="Without both, cohorts, divisor and epsilon would not be those of a private run.",
     )
+
+
+def _check_publication(strategy: Strategy, experiment: Experiment) -> None:
+    if experiment.privacy.publish == "all":
+        return
+    if privacy_event(strategy) is None:
+        raise ConfigError(
+            f"{strategy.name} adds no noise, so that nothing would be left to publish.",
+            key="privacy.publish",
+            hint="Use privacy.publish: all, or a private strategy such as dp-clipped.",
+        )
+    if experiment.evaluation.clients:
+        raise ConfigError(
+            "figures of the clients' validation examples are not noised; privacy.publish is noised-only.",
+            key="evaluation.clients",
+            hint="Use evaluation.clients: false; the central test set is evaluated all the same.",
+        )
 
 
 def _check_private_sum(strategy: Strategy, experiment: Experiment) -> None:

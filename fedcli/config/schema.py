@@ -161,10 +161,12 @@ class FixedPoint(Section):
 
 
 class Privacy(Section):
-    """How the noise that protects people is drawn."""
+    """How the noise that protects people is drawn, and what is published beside the model."""
 
     reproducible_noise: bool = False
     """Draw it from the seed: for tests only, since whoever knows the seed can take the noise away."""
+    publish: Literal["all", "noised-only"] = "all"
+    """Whether metrics.jsonl and clients.jsonl have figures of the clients that were not noised."""
 
 
 class Evaluation(Section):
@@ -235,7 +237,7 @@ class Experiment(Section):
     attack: Attack | None = None
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy
-    """How the noise that protects people is drawn."""
+    """How the noise that protects people is drawn, and what is published beside the model."""
     average: Average | None = None
     """The moving average of the global model over the rounds; null for none."""
     evaluation: Evaluation

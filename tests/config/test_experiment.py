@@ -62,7 +62,7 @@ def test_every_default_is_filled_in():
         "compression": None,
         "fixed_point": None,
         "attack": None,
-        "privacy": {"reproducible_noise": False},
+        "privacy": {"reproducible_noise": False, "publish": "all"},
         "average": None,
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
         "checkpoint": {"every": 1},
@@ -209,7 +209,7 @@ strategy: {name: weighted}
 compression: null
 fixed_point: null
 attack: null
-privacy: {reproducible_noise: false}
+privacy: {reproducible_noise: false, publish: all}
 average: null
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1}
