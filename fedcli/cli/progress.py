@@ -161,7 +161,7 @@ class _View:
             others = f" ({', '.join(lost)})" if lost else ""
             shown.append(f"clients {record['clients/finished']}/{record['clients/planned']}{others}")
         if "simulated/seconds" in record:
-            shown.append(f"simulated {record['simulated/seconds']:,.0f} s")
+            shown.append(f"simulated {readable(record['simulated/seconds'])} s")
         if "seconds/total" in record:
             shown.append(f"{record['seconds/total']:.1f} s")
         if "note" in record:
