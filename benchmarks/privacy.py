@@ -56,7 +56,9 @@ def main() -> None:
     )
     parser.add_argument("--model", default="cnn", help="a built-in model (default: cnn)")
     parser.add_argument("--runs", type=int, default=5, help="pairs of rounds (default: 5)")
-    parser.add_argument("--clients", type=int, default=100, help="clients in a round, at most 100 (default: 100)")
+    parser.add_argument(
+        "--clients", type=int, default=100, help="clients in a round, at most 100 (default: 100)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     with quiet_imports():

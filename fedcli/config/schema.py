@@ -157,7 +157,10 @@ class FixedPoint(Section):
     rounding: Literal["nearest", "stochastic"] = "nearest"
     """To the nearest step, or up or down at random."""
     max_examples: int | None = Field(None, ge=1, examples=["100"])
-    """Examples from which on a client counts in full, and below by its share; null counts all clients the same."""
+    """Examples from which on a client counts in full, and below by its share; null counts all clients the same.
+
+    A private run divides by its planned cohort all the same, because the clients' examples are not noised.
+    """
 
 
 class Privacy(Section):

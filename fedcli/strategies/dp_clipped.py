@@ -35,8 +35,8 @@ def dp_clipped(
     from privacy-loss distributions, or from Renyi divergences for cohorts of a fixed size, in place of the
     moments accountant.
 
-    Combines: poisson (amplified), uniform (fixed size, its own accounting) and full cohorts; models whose
-    non-trainable weights are local or frozen.
+    Combines: poisson (amplified; the default), capped-poisson, uniform (fixed size, its own accounting) and full
+    cohorts; models whose non-trainable weights are local or frozen; fixed_point, which may weight clients.
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """

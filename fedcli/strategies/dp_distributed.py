@@ -47,7 +47,11 @@ def dp_distributed(
     Example: clip_norm=1.0, contributors=2, noise_multiplier=1.0, delta=1e-5
     """
     noise = distributed_noise(
-        noise_multiplier=noise_multiplier or 0.0, bits=bits, contributors=contributors, colluders=colluders
+        noise_multiplier=noise_multiplier or 0.0,
+        clip_norm=clip_norm,
+        bits=bits,
+        contributors=contributors,
+        colluders=colluders,
     )
     return mean(server_learning_rate=server_learning_rate)._replace(
         name="dp-distributed",

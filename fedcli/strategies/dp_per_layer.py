@@ -35,7 +35,7 @@ def dp_per_layer(
     the same.
 
     Combines: poisson (amplified), capped-poisson, uniform and full cohorts; models whose non-trainable weights
-    are local or frozen.
+    are local or frozen; fixed_point.
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """

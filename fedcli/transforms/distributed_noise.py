@@ -25,7 +25,7 @@ _FURTHEST = 128  # deviations beyond which no sample lies
 
 
 def distributed_noise(
-    *, noise_multiplier: float, bits: int, contributors: int, colluders: int = 0
+    *, noise_multiplier: float, clip_norm: float, bits: int, contributors: int, colluders: int = 0
 ) -> Transform:
     """u_k <- u_k + N_Z(0, sigma^2) in every coordinate, with sigma = z B / sqrt(contributors - colluders).
 
@@ -34,6 +34,7 @@ def distributed_noise(
 
     Args:
         noise_multiplier: z, deviation of the guaranteed noise on the sum over the bound, at least 0.
+        clip_norm: the clip before the grid, which the ledger states.
         bits: those of the grid before it.
         contributors: clients without whose shares nothing is released, at least 1.
         colluders: those among them whose noise does not count, because they may tell it.
@@ -52,7 +53,9 @@ def distributed_noise(
     bound = 2**bits
     deviation = noise_multiplier * bound / math.sqrt(contributors - colluders)
     largest = bound + math.ceil(_FURTHEST * (deviation + 1)) if deviation else bound
-    event = DistributedGaussianEvent(deviation, contributors, _MOST_COORDINATES, float(bound), colluders)
+    event = DistributedGaussianEvent(
+        deviation, contributors, _MOST_COORDINATES, float(bound), colluders, clip_norm=clip_norm
+    )
 
     def init(size: int) -> Tree:
         if size > min(4**bits, _MOST_COORDINATES):

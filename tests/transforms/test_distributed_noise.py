@@ -24,7 +24,11 @@ def update(values, client=3, weight=1.0):
 
 def part_of(noise_multiplier=1.0, bits=8, contributors=4, colluders=0):
     return distributed_noise(
-        noise_multiplier=noise_multiplier, bits=bits, contributors=contributors, colluders=colluders
+        noise_multiplier=noise_multiplier,
+        clip_norm=2.0,
+        bits=bits,
+        contributors=contributors,
+        colluders=colluders,
     )
 
 
@@ -60,6 +64,7 @@ def test_the_accountant_is_told_of_shares_and_colluders():
     event = part_of(1.5, bits=10, contributors=10, colluders=1).privacy
     assert isinstance(event, DistributedGaussianEvent)
     assert event.noise_multiplier == pytest.approx(1.5)
+    assert event.clip_norm == 2.0
     assert (event.sensitivity, event.contributors, event.colluders) == (1024, 10, 1)
     assert event.share_deviation == pytest.approx(1.5 * 1024 / 3)
 
