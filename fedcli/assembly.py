@@ -63,9 +63,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
     x, y = federation.test
     example = Example(x.shape[1:], y.shape[1:], str(y.dtype))
     with placed("task"):
-        programs = compile_programs(
-            network, functions, spec, example=example, batch_size=plan.batches.batch_size
-        )
+        programs = compile_programs(network, functions, spec, example=example, batch_size=plan.batches.width)
     settings = LocalSettings(
         root=experiment.seed,
         plan=plan.batches,
@@ -77,6 +75,8 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         keeps=spec.keeps,
         personal=vectors.personal,
         personalise=spec.personalise,
+        draws_noise=spec.privacy is not None,
+        reproducible_noise=experiment.privacy.reproducible_noise,
     )
     parts = Parts(
         seed=experiment.seed,

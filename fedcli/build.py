@@ -5,8 +5,10 @@ It is what `fedcli check` prints; `assembly.py` does the rest.
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from fedcli import pipeline
 from fedcli.adversary import malicious_clients
@@ -18,8 +20,11 @@ from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import Event, PrivacyTarget, Sampling
 from fedcli.core.seeds import SERVER, generator, seed
-from fedcli.core.types import Cohort, Strategy, Transform
+from fedcli.core.types import Cohort, Strategy, TrainerSpec, Transform
+from fedcli.crypto.noise import KEY_BYTES
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
+from fedcli.data.federation import NoiseKey
+from fedcli.data.preprocessing import Protection
 from fedcli.devices import Devices
 from fedcli.grid import check_sum, on_grid
 from fedcli.making import call, make, placed
@@ -27,6 +32,18 @@ from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for, calibrate
 from fedcli.privacy.words import warnings
 from fedcli.transforms import arrival
+
+
+class DataNoise(NamedTuple):
+    """Noise on the clients' own examples.
+
+    Args:
+        protection: the step that adds it.
+        key: what it is drawn from; None where the seed gives it.
+    """
+
+    protection: Protection
+    key: bytes | None
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ class Plan:
     accountant: Accountant | None
     devices: Devices | None
     adversary: Adversary | None
+    data_noise: DataNoise | None
 
     @property
     def model_outputs(self) -> int:
@@ -62,6 +80,12 @@ class Plan:
         return warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta)
 
     @property
+    def is_uneven(self) -> bool:
+        """Whether some clients of a cohort may not come through."""
+        settings = self.experiment.participation
+        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
+
+    @property
     def num_parameters(self) -> int | None:
         """Trainable weights, where they can be told without building the model."""
         count, model = self.architecture.num_parameters, self.experiment.model
@@ -73,17 +97,18 @@ class Plan:
             return count(self.federation.input_shape, self.model_outputs)
 
 
-def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
+def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: bytes | None = None) -> Plan:
     """Load the data and make every part that does not need TensorFlow.
 
     Args:
         experiment: what the config says.
         strategy: takes the place of the one that the config names.
+        data_key: the key of the noise on the clients' data, of a run that has drawn it before.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    federation = _federation(experiment)
+    federation, data_noise = _federation(experiment, data_key)
     given, strategy = strategy, strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
@@ -103,12 +128,13 @@ def plan(experiment: Experiment, strategy: Strategy | None = None) -> Plan:
         strategy,
         cohort,
         make("client.schedule", client.schedule),
-        _batches(client, one_pass=strategy.trainer.one_pass),
+        _batches(client, strategy.trainer),
         accountant_for(event, sampling) if event else None,
         None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
         _adversary(experiment, federation),
+        data_noise,
     )
-    pipeline.check_trigger(made.adversary, task.metrics)
+    pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
     _check_early_stop(made)
     if made.architecture.num_parameters is not None:
@@ -160,11 +186,11 @@ def _calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarge
     return with_noise(found)
 
 
-def _federation(experiment: Experiment) -> Federation:
+def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
     root, data = experiment.seed, experiment.data
     dataset = make("data", data.part, seed(root, 0, SERVER, "data"))
     if not isinstance(dataset, Dataset):
-        return _own_federation(dataset, data.partition)
+        return _own_federation(dataset, data.partition), None
     if data.partition is None:
         raise ConfigError(
             "this dataset must be dealt out to clients; data.partition is missing.",
@@ -184,14 +210,28 @@ def _federation(experiment: Experiment) -> Federation:
             key="data.preprocessing",
             hint="Use steps with constants, such as scale, or privacy.publish: all.",
         )
+    protections = [step.protection for step in steps if step.protection is not None]
+    seeded = experiment.privacy.reproducible_noise
+    if protections and key is None and not seeded:
+        key = secrets.token_bytes(KEY_BYTES)
     with placed("data"):
-        return federate(
+        federation = federate(
             dataset,
             partition,
             preprocessing=steps,
             validation_fraction=data.validation_fraction,
             root_seed=root,
+            noise_key=_seeded_keys(root) if key is None else _keys(key),
         )
+    return federation, DataNoise(protections[0], None if seeded else key) if protections else None
+
+
+def _keys(key: bytes) -> NoiseKey:
+    return lambda client, part: hmac.digest(key, f"{client}:{part}".encode(), "sha256")
+
+
+def _seeded_keys(root: int) -> NoiseKey:
+    return lambda client, part: generator(root, 0, client, f"noise on {part} data").bytes(KEY_BYTES)
 
 
 def _own_federation(made: Any, partition: Part | None) -> Federation:
@@ -246,8 +286,10 @@ def _architecture(part: Part) -> Architecture:
     return Architecture(build, None)
 
 
-def _batches(client: Client, *, one_pass: bool) -> BatchPlan:
-    return BatchPlan(client.batch_size, *((1, None) if one_pass else (client.epochs, client.steps)))
+def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:
+    if trainer.privacy is not None:
+        return BatchPlan(client.batch_size, None, trainer.privacy.steps, trainer.privacy.rate)
+    return BatchPlan(client.batch_size, *((1, None) if trainer.one_pass else (client.epochs, client.steps)))
 
 
 def _check_early_stop(made: Plan) -> None:
@@ -260,8 +302,13 @@ def _check_early_stop(made: Plan) -> None:
     known = [f"{part}/{name}" for part in parts for name in made.task.names]
     if made.adversary is not None and made.adversary.attack.trigger is not None:
         known.append("attack/success_rate")
-    others = ("round", "clients/", "examples", "bytes_", "epsilon")
-    if not metric.startswith(others) and not any(metric == n or metric.startswith(f"{n}/") for n in known):
+    counted = ["planned", "finished", "rejected", *(["absent"] if made.is_uneven else [])]
+    known += [f"clients/{name}" for name in counted]
+    known += ["simulated/seconds", "simulated/round_seconds"] if made.devices else []
+    known += ["staleness/mean", "staleness/max"] if made.strategy.buffer else []
+    known += ["epsilon"] if made.accountant else []
+    known += ["round", "examples", "bytes_up", "bytes_down"]
+    if not any(metric == n or metric.startswith(f"{n}/") for n in known):
         raise ConfigError(
             f"no round has the metric '{metric}'; there are {', '.join(known)}.", key="early_stop.metric"
         )

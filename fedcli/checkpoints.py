@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedcli import shelf
+from fedcli import secret, shelf
 from fedcli.core import durable, npz, trees
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
@@ -36,7 +36,7 @@ def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra
     parts = {
         "server": state.server,
         "aggregator": state.aggregator,
-        "transforms": state.transforms,
+        "transforms": secret.public(state.transforms),
         "underway": state.underway,
     }
     files = {WEIGHTS: weights}

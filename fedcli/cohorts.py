@@ -8,6 +8,7 @@ import numpy.typing as npt
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
 from fedcli.core.privacy import Sampling
+from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Cohort
 
 Clients = npt.NDArray[np.int64]
@@ -53,18 +54,10 @@ def poisson(*, rate: float) -> Cohort:
 
     Reference: Mironov et al. 2019, arXiv:1908.10530.
     """
-    if not 0 < rate <= 1:
-        raise ConfigError(f"a sampling rate lies in (0, 1]; received {rate}.", key="rate")
-
-    def sample(rng: np.random.Generator, population: int) -> Clients:
-        # A binomial count and then a uniform subset is the same law as one coin a client, and does not
-        # cost one draw for each of a million clients.
-        count = int(rng.binomial(population, rate))
-        return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
-
+    _require_rate(rate)
     return Cohort(
         name="poisson",
-        sample=sample,
+        sample=lambda rng, population: _by_coins(rng, population, rate),
         expected_size=lambda population: rate * population,
         sampling=lambda population: Sampling("poisson", population, rate=rate),
     )
@@ -101,6 +94,60 @@ def capped_poisson(*, rate: float, cap: int) -> Cohort:
     )
 
 
+def min_separation(*, separation: int, rate: float = 1.0) -> Cohort:
+    """Clients stand in groups that take turns, so that a client waits `separation` rounds for its next turn.
+
+    The seed deals the clients out to `separation` groups, whose sizes differ by one at most. With a rate, each client
+    of the group whose turn it is takes part by its own coin.
+
+    Args:
+        separation: groups, at least 1 and at most the population; 1 is every client in every round.
+        rate: probability that a client takes part in its turn, in (0, 1].
+
+    Reference: Choquette-Choo et al. 2023, arXiv:2306.08153, Section 3.
+    """
+    if separation < 1:
+        raise ConfigError(f"separation is at least 1 round; received {separation}.", key="separation")
+    _require_rate(rate)
+
+    def sampling(population: int) -> Sampling:
+        if separation > population:
+            raise ConfigError(
+                f"each of {separation} groups has at least one client; the federation has {population}.",
+                key="separation",
+                hint=f"Use a separation of at most {population}, or more clients in data.partition.",
+            )
+        return Sampling("min-separation", population, rate=rate, separation=separation)
+
+    return Cohort(
+        name="min-separation",
+        sample=lambda rng, members: _by_coins(rng, members, rate),
+        expected_size=lambda population: rate * population / separation,
+        sampling=sampling,
+        separation=separation,
+    )
+
+
+def whose_turn(cohort: Cohort, round: int, *, num_clients: int, root: int) -> Clients:
+    """The clients from whom a round's cohort is drawn, ascending: all of them, or the group whose turn it is."""
+    if cohort.separation == 1:
+        return np.arange(num_clients, dtype=np.int64)
+    order = generator(root, 0, SERVER, "cohort groups").permutation(num_clients)
+    return np.sort(order[(round - 1) % cohort.separation :: cohort.separation]).astype(np.int64)
+
+
+def _by_coins(rng: np.random.Generator, population: int, rate: float) -> Clients:
+    # A binomial count and then a uniform subset is the same law as one coin a client, and does not
+    # cost one draw for each of a million clients.
+    count = int(rng.binomial(population, rate))
+    return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
+
+
+def _require_rate(rate: float) -> None:
+    if not 0 < rate <= 1:
+        raise ConfigError(f"a sampling rate lies in (0, 1]; received {rate}.", key="rate")
+
+
 def _at_most(size: int, population: int, key: str = "size") -> int:
     if size > population:
         raise ConfigError(
@@ -116,4 +163,5 @@ COHORTS: Registry = {
     "uniform": uniform,
     "poisson": poisson,
     "capped-poisson": capped_poisson,
+    "min-separation": min_separation,
 }

@@ -12,8 +12,13 @@ from fedcli.core.types import Buffer, Cohort, Strategy
 
 
 def privacy_event(strategy: Strategy) -> Event | None:
-    """The event that the accountant charges for each round of the strategy."""
-    return next((transform.privacy for transform in strategy.transforms if transform.privacy), None)
+    """The event that the accountant charges for each round of the strategy: of its trainer, or of a transform."""
+    return next(iter(_events(strategy)), None)
+
+
+def _events(strategy: Strategy) -> list[Event]:
+    declared = [strategy.trainer.privacy, *(transform.privacy for transform in strategy.transforms)]
+    return [event for event in declared if event is not None]
 
 
 def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_clients: int) -> None:
@@ -65,6 +70,13 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
     Raises:
         ConfigError: with the settings that would work.
     """
+    if num_statistics and strategy.trainer.privacy is not None:
+        raise ConfigError(
+            f"the model has {num_statistics} non-trainable weights; BatchNorm mixes the examples of a batch, so "
+            f"that {strategy.name} could not clip what one of them does.",
+            key="model",
+            hint="Use a model without BatchNorm; LayerNormalization and GroupNormalization keep examples apart.",
+        )
     if num_statistics and strategy.trainer.personalise is not None:
         raise ConfigError(
             f"{strategy.name} gives every client a model of its own, whose BatchNorm statistics are not kept.",
@@ -88,13 +100,36 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
     )
 
 
-def check_trigger(adversary: Adversary | None, metrics: Sequence[str]) -> None:
-    """Refuse an attack with a trigger whose success could not be counted.
+def check_attack(
+    adversary: Adversary | None,
+    strategy: Strategy,
+    cohort: Cohort,
+    metrics: Sequence[str],
+    *,
+    num_clients: int,
+) -> None:
+    """Refuse an attack that would be none, whose success could not be counted, or that breaks a promise of privacy.
 
     Raises:
-        ConfigError: with the metric that is needed.
+        ConfigError: with what would work.
     """
-    if adversary is None or adversary.attack.trigger is None or "accuracy" in metrics:
+    if adversary is None:
+        return
+    attack, planned = adversary.attack, round(cohort.expected_size(num_clients))
+    malicious = round(planned * len(adversary.clients) / num_clients)
+    objection = attack.objection(planned, malicious) if attack.objection else None
+    if objection is not None:
+        raise ConfigError(
+            f"{objection}.", key="attack", hint="Give the attack's own strength, such as z: 1.5."
+        )
+    if attack.collude is not None and privacy_event(strategy) is not None:
+        raise ConfigError(
+            f"{attack.name} crafts its updates from those of all honest clients, so that one client would move the "
+            "sum by more than its own clipped update, and epsilon would be false.",
+            key="attack",
+            hint="Use an attack that looks at one client at a time: sign-flip, gaussian, label-flip or backdoor.",
+        )
+    if attack.trigger is None or "accuracy" in metrics:
         return
     raise ConfigError(
         f"the success of {adversary.attack.name} is counted by the metric accuracy; task.metrics has "
@@ -107,7 +142,7 @@ def check_trigger(adversary: Adversary | None, metrics: Sequence[str]) -> None:
 def _check_compression(strategy: Strategy, experiment: Experiment) -> None:
     if experiment.compression is None:
         return
-    if privacy_event(strategy) is not None:
+    if any(transform.privacy for transform in strategy.transforms):
         trouble = (
             "error feedback and rounding move an update after it was clipped, so that noise does not cover it"
         )
@@ -176,6 +211,13 @@ def _check_participation(
             key="participation.wait_for",
             hint="Over-selection draws a larger cohort than it waits for.",
         )
+    if settings.stragglers and privacy_event(strategy) is not None:
+        raise ConfigError(
+            "an exact share of a cohort straggles, so that one client more changes what others contribute, which "
+            "the clip does not bound.",
+            key="participation.stragglers",
+            hint="Use participation.dropout or a deadline, which look at each client by itself.",
+        )
     if settings.wait_for is not None and privacy_event(strategy) is not None:
         raise ConfigError(
             "the first updates of a cohort are not a random sample of the clients, which the accounting relies on.",
@@ -190,6 +232,17 @@ def _check_buffer(
     strategy: Strategy, buffer: Buffer, cohort: Cohort, experiment: Experiment, planned: float
 ) -> None:
     settings = experiment.participation
+    if privacy_event(strategy) is not None or strategy.trainer.receives:
+        what = (
+            "whose updates come first is not a random sample of the clients, which the accounting relies on"
+            if privacy_event(strategy) is not None
+            else f"{strategy.trainer.name} would meet what the server sends along now with a model of before"
+        )
+        raise ConfigError(
+            f"{strategy.name} has asynchronous rounds: {what}.",
+            key="strategy",
+            hint="Leave the buffer out of this strategy.",
+        )
     if cohort.name not in ("uniform", "full"):
         raise ConfigError(
             f"{strategy.name} keeps a fixed number of clients at work; the cohort {cohort.name} has no fixed size.",
@@ -239,11 +292,11 @@ def _check_accounting(strategy: Strategy) -> None:
             key="strategy",
             hint="Give them names of their own, or leave one out.",
         )
-    events = [transform.name for transform in strategy.transforms if transform.privacy]
+    events = _events(strategy)
     if len(events) == (strategy.privacy is not None):
         return
     raise ConfigError(
-        "a strategy that is private has one transform with a privacy event, and states its delta in `privacy`; "
+        "a strategy that is private has one part with a privacy event, and states its delta in `privacy`; "
         f"this one has {len(events)} and {'does' if strategy.privacy else 'does not'}.",
         key="strategy",
         hint="Without both, cohorts, divisor and epsilon would not be those of a private run.",

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import assembly, build, config, engine, evaluation, making, pipeline, store
+from fedcli import assembly, build, config, engine, evaluation, making, pipeline, secret, store
 from fedcli.arrivals import Watch
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.privacy import Sampling
 from fedcli.core.types import RoundState
 from fedcli.environment import describe_environment
 from fedcli.parts import Parts
@@ -76,7 +77,9 @@ def start_run(
         parts, state = assembly.assemble(plan)
     with _closing(parts):
         environment = describe_environment(parts)
-        store.create_run(folder, config=config.dump(plan.experiment), environment=environment)
+        store.create_run(
+            folder, config=config.dump(plan.experiment), environment=environment, data_key=_data_key(plan)
+        )
         return _go_on(folder, plan, parts, state, progress or silent())
 
 
@@ -154,8 +157,19 @@ def default_folder(name: str) -> Path:
 def _rebuild(folder: Path) -> tuple[build.Plan, Parts, RoundState]:
     source = config.load(store.read_config(folder))
     with making.located(source):
-        plan = build.plan(_without_its_source(source.experiment, folder))
+        key = secret.read_data_key(folder)
+        plan = build.plan(_without_its_source(source.experiment, folder), data_key=key)
+        if _data_key(plan) != key:
+            # A second noise on the same data would let averages take both away.
+            raise RunError(
+                f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
+                "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
+            )
         return plan, *assembly.assemble(plan)
+
+
+def _data_key(plan: build.Plan) -> bytes | None:
+    return plan.data_noise.key if plan.data_noise else None
 
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
@@ -188,16 +202,36 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
 
 def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row] | None:
     event, target = pipeline.privacy_event(plan.strategy), plan.strategy.privacy
+    data = _statement_of_data(plan)
     if event is None or target is None:
+        return None if data is None else lambda _state, _records: data
+    more = {} if data is None else {"data": data}
+    return lambda state, records: {
+        **privacy_statement(
+            event,
+            plan.cohort.sampling(plan.federation.num_clients),
+            target,
+            releases=state.releases,
+            reproducible_noise=plan.experiment.privacy.reproducible_noise,
+            records=records,
+        ),
+        **more,
+    }
+
+
+def _statement_of_data(plan: build.Plan) -> Row | None:
+    if plan.data_noise is None:
         return None
-    return lambda state, records: privacy_statement(
-        event,
-        plan.cohort.sampling(plan.federation.num_clients),
-        target,
-        releases=state.releases,
+    clients = plan.federation.num_clients
+    statement = privacy_statement(
+        plan.data_noise.protection.event,
+        Sampling("full", clients, size=clients),
+        plan.data_noise.protection.target,
+        releases=1,
         reproducible_noise=plan.experiment.privacy.reproducible_noise,
-        records=records,
     )
+    labels = "the labels of the examples, which are not noised"
+    return {**statement, "not_covered": [labels, *statement["not_covered"]]}
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints, shelf
+from fedcli import checkpoints, secret, shelf
 from fedcli.core import durable, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
@@ -34,8 +35,16 @@ def refuse_existing(folder: Path) -> None:
         )
 
 
-def create_run(folder: Path, *, config: str, environment: Mapping[str, Any]) -> None:
+def create_run(
+    folder: Path, *, config: str, environment: Mapping[str, Any], data_key: bytes | None = None
+) -> None:
     """Make a run directory, complete or not at all.
+
+    Args:
+        folder: where.
+        config: the resolved config.
+        environment: what bits depend on.
+        data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
 
     Raises:
         ConfigError: if `folder` exists, or cannot be made where it is wanted.
@@ -53,6 +62,8 @@ def create_run(folder: Path, *, config: str, environment: Mapping[str, Any]) -> 
     (draft / METRICS).touch()
     (draft / CLIENTS).touch()
     (draft / CHECKPOINTS).mkdir()
+    if data_key is not None:
+        secret.put_data_key(draft, data_key)
     durable.publish(draft, folder)
 
 
@@ -152,9 +163,18 @@ class RunStore:
         return state
 
     def resume(self) -> RoundState:
-        """The last durable state; cuts off what was written after it."""
+        """The last durable state; cuts off what was written after it.
+
+        Raises:
+            RunError: if the checkpoint is damaged, or the secret state that belongs to it is gone.
+        """
         state = read_state(self.folder, self._layout)
+        before = [-1, *finished_rounds(self.folder)][-2]
+        shelf.prune(self.folder / SHELF, before + 1, state.round - 1, state.clients)
         manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
+        if manifest.get("has_secret"):
+            noise = secret.read_noise(self.folder, state.round, state.transforms)
+            state = replace(state, transforms=noise)
         for log in (self._metrics, self._clients):
             _cut(log, manifest["bytes"][Path(log.name).name])
         shelf.drop_after(self.folder / SHELF, state.round)
@@ -207,8 +227,15 @@ class RunStore:
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
         lengths = {Path(log.name).name: log.tell() for log in (self._clients, self._metrics)}
-        checkpoints.write_checkpoint(draft, state, self._layout, {"bytes": lengths})
+        noise = secret.noise_of(state.transforms)
+        if noise:
+            secret.put_noise(self.folder, state.round, noise)
+        extra = {"bytes": lengths, "has_secret": bool(noise)}
+        checkpoints.write_checkpoint(draft, state, self._layout, extra)
         durable.publish(draft, target)
+        # Rounds since the checkpoint before are referred to by this one or by none.
+        shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round - 1, state.clients)
+        secret.drop_other_noise(self.folder, state.round)
         self._durable_round = state.round
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fedcli.cohorts import COHORTS, capped_poisson, full, poisson, uniform
+from fedcli.cohorts import COHORTS, capped_poisson, full, min_separation, poisson, uniform, whose_turn
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import Sampling
 from fedcli.core.seeds import SERVER, generator
@@ -23,6 +23,7 @@ MADE = {
     "uniform": uniform(size=5),
     "poisson": poisson(rate=0.3),
     "capped-poisson": capped_poisson(rate=0.3, cap=5),
+    "min-separation": min_separation(separation=3, rate=0.3),
 }
 
 
@@ -166,3 +167,50 @@ def test_a_rate_that_is_no_probability_is_refused(rate):
     with pytest.raises(ConfigError, match=r"lies in \(0, 1\]; received") as caught:
         poisson(rate=rate)
     assert caught.value.key == "rate"
+
+
+@pytest.mark.parametrize(("separation", "clients"), [(1, 5), (3, 10), (4, 4)])
+def test_groups_take_turns_so_that_everybody_waits_the_separation(separation, clients):
+    cohort = min_separation(separation=separation)
+    turns = [
+        whose_turn(cohort, t, num_clients=clients, root=7).tolist() for t in range(1, 2 * separation + 1)
+    ]
+    assert sorted(client for group in turns[:separation] for client in group) == list(range(clients))
+    assert turns[:separation] == turns[separation:]
+    sizes = [len(group) for group in turns]
+    assert max(sizes) - min(sizes) <= 1
+    assert all(group == sorted(group) for group in turns)
+
+
+def test_the_seed_deals_out_the_groups():
+    cohort = min_separation(separation=4)
+    groups = {tuple(whose_turn(cohort, 1, num_clients=40, root=root)) for root in range(10)}
+    assert len(groups) == 10
+
+
+def test_without_a_rate_all_whose_turn_it_is_take_part_and_with_one_each_by_a_coin():
+    assert min_separation(separation=4).sample(rng(), 10).tolist() == list(range(10))
+    cohort = min_separation(separation=4, rate=0.5)
+    assert cohort.expected_size(40) == 5
+    assert cohort.sampling(40) == Sampling("min-separation", 40, rate=0.5, separation=4)
+    sizes = [len(cohort.sample(rng(seed), 10)) for seed in range(400)]
+    assert np.mean(sizes) == pytest.approx(5, abs=4 * math.sqrt(2.5 / 400))
+
+
+def test_cohorts_without_separation_draw_from_everybody():
+    assert whose_turn(poisson(rate=0.1), 3, num_clients=5, root=7).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "key"), [({"separation": 0}, "separation"), ({"separation": 2, "rate": 0.0}, "rate")]
+)
+def test_a_separation_without_meaning_is_refused(parameters, key):
+    with pytest.raises(ConfigError, match="received") as caught:
+        min_separation(**parameters)
+    assert caught.value.key == key
+
+
+def test_more_groups_than_clients_are_refused():
+    with pytest.raises(ConfigError, match="at least one client") as caught:
+        min_separation(separation=11).sampling(10)
+    assert caught.value.key == "separation"

@@ -34,8 +34,8 @@ def test_the_line_goes_from_the_clients_to_the_server_and_names_every_part(name)
     first, *middle, last = expand(strategy).line.split(" -> ")
     assert first.startswith(f"{strategy.trainer.name} clients")
     assert last == f"{strategy.server.name} server"
-    own = {transform.name for transform in strategy.transforms}
-    assert [part.removesuffix(" by examples") for part in middle if part not in own] == [
+    acting = [part.name for part in strategy.transforms if part.acts_on_clients or part.acts_on_server]
+    assert [part.removesuffix(" by examples") for part in middle if part not in acting] == [
         strategy.aggregator.name
     ]
 

@@ -1,13 +1,14 @@
 """Parts without a meaning together are refused before any training, with the reason, the place and the way out."""
 
 import pytest
+from built_ins import REQUIRED
 
 from fedcli import pipeline
 from fedcli.aggregators import mean
 from fedcli.cohorts import full, poisson, uniform
 from fedcli.config import loads
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import GaussianEvent
+from fedcli.core.privacy import ExampleEvent, GaussianEvent
 from fedcli.core.types import Cohort, Strategy, Transform
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import arrival
@@ -177,3 +178,21 @@ def test_krum_with_too_few_clients_says_how_many_it_needs():
 def test_own_models_are_refused_where_their_averages_would_be_lost():
     with pytest.raises(ConfigError, match="statistics are not kept"):
         pipeline.check_statistics(STRATEGIES["ditto"](), experiment(), num_statistics=4)
+
+
+EXAMPLES = STRATEGIES["dp-sgd"](**REQUIRED["dp-sgd"])
+
+
+def test_a_trainers_event_is_that_of_its_strategy_and_no_transform_has_another():
+    assert pipeline.privacy_event(EXAMPLES) == ExampleEvent(1.0, 0.5, 0.4, 3)
+    pipeline.check(EXAMPLES, full(), experiment(compression="quantise"), num_clients=10)
+    both = EXAMPLES._replace(transforms=PRIVATE.transforms)
+    assert "this one has 2 and does" in refusal(both).message
+
+
+@pytest.mark.parametrize("policy", ["federated", "local", "frozen"])
+def test_clipped_examples_are_not_mixed_by_batchnorm(policy):
+    made = experiment(model=f"{{name: mlp, non_trainable: {policy}}}")
+    with pytest.raises(ConfigError, match="BatchNorm mixes the examples of a batch") as caught:
+        pipeline.check_statistics(EXAMPLES, made, num_statistics=4)
+    assert (caught.value.key, "LayerNormalization" in caught.value.hint) == ("model", True)

@@ -11,7 +11,7 @@ import user_parts
 
 from fedcli import assembly, build, config, runs, store
 from fedcli.config import ConfigErrors
-from fedcli.core.errors import ConfigError, RunInterrupted
+from fedcli.core.errors import ConfigError, RunError, RunInterrupted
 
 
 @pytest.fixture(scope="module")
@@ -320,3 +320,39 @@ def test_a_run_that_diverges_goes_on_says_so_and_stays_readable(tmp_path):
     assert all(
         not isinstance(v, float) or math.isfinite(v) for record in result.records for v in record.values()
     )
+
+
+PRIVATISED = "data.preprocessing=[{name: privatise, clip_norm: 1.0, noise_multiplier: 4.0, delta: 1.0e-3}]"
+
+
+def test_noise_on_the_clients_data_is_drawn_once_and_its_key_is_secret(tmp_path):
+    result = runs.start_run(tiny.source(PRIVATISED, "rounds=1"), tmp_path / "run")
+    key = result.folder / "secret" / "data-noise.key"
+    assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    ledger = strict((result.folder / "privacy.json").read_text())
+    assert (ledger["unit"], ledger["relation"], ledger["delta"]) == ("example", "replace-one", 1e-3)
+    assert ledger["not_covered"][0].startswith("the labels")
+    assert "epsilon" not in result.records[0]
+    again = [build.plan(tiny.source(PRIVATISED).experiment, data_key=key.read_bytes()) for _ in range(2)]
+    first, second = (made.federation.client(0).x_train for made in again)
+    assert np.array_equal(first, second)
+    other = build.plan(tiny.source(PRIVATISED).experiment).federation.client(0).x_train
+    assert not np.array_equal(first, other)
+
+
+def test_a_run_whose_data_key_is_lost_does_not_draw_a_second_noise(tmp_path):
+    result = runs.start_run(tiny.source(PRIVATISED, "rounds=1"), tmp_path / "run")
+    assert runs.resume_run(result.folder).state.round == 1
+    (result.folder / "secret" / "data-noise.key").unlink()
+    with pytest.raises(RunError, match="from which the noise on its clients' data was drawn"):
+        runs.resume_run(result.folder)
+
+
+def test_reproducible_noise_on_data_needs_no_key_and_both_ledgers_stand_together(tmp_path):
+    overrides = (PRIVATISED, *tiny.PRIVATE, "privacy.reproducible_noise=true", "rounds=1")
+    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    assert not (result.folder / "secret").exists()
+    ledger = strict((result.folder / "privacy.json").read_text())
+    assert (ledger["relation"], ledger["data"]["relation"]) == ("add-remove", "replace-one")
+    assert "protects nobody" in ledger["data"]["noise"]
+    assert runs.resume_run(result.folder).state.round == 1

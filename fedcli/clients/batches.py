@@ -11,11 +11,25 @@ PADDING = -1
 
 
 class BatchPlan(NamedTuple):
-    """How long a client trains in a round: exactly one of `epochs` and `steps` is given."""
+    """How long a client trains in a round: exactly one of `epochs` and `steps` is given.
+
+    Args:
+        batch_size: examples of a batch.
+        epochs: passes over a client's examples.
+        steps: batches.
+        rate: probability that an example is in a batch, each by its own coin; then `steps` is given, and batches
+            have the sizes that the coins give them, without a cap.
+    """
 
     batch_size: int
     epochs: int | None
     steps: int | None
+    rate: float | None = None
+
+    @property
+    def width(self) -> int | None:
+        """Rows of every batch, padding included; None where the coins decide."""
+        return self.batch_size if self.rate is None else None
 
     def num_steps(self, num_examples: int) -> int:
         """Batches of a client with `num_examples` training examples."""
@@ -38,6 +52,8 @@ class BatchPlan(NamedTuple):
         if not num_examples:
             return 0
         done = self.num_steps(num_examples) if steps is None else steps
+        if self.rate is not None:
+            return round(done * self.rate * num_examples)
         epochs, rest = divmod(done, self.steps_of_an_epoch(num_examples))
         return epochs * num_examples + min(rest * self.batch_size, num_examples)
 
@@ -45,8 +61,12 @@ class BatchPlan(NamedTuple):
 def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -> npt.NDArray[np.int32]:
     """Rows of each batch, shape [S, B]; a ragged last batch is filled with `PADDING`.
 
-    Every epoch is a new permutation of all examples, so that none is left out and none comes twice.
+    Every epoch is a new permutation of all examples, so that none is left out and none comes twice. Where the
+    plan has a rate, batches are Poisson samples, B is a power of two that holds the largest, and a batch may be
+    empty.
     """
+    if plan.rate is not None:
+        return _poisson_batches(plan.num_steps(num_examples), num_examples, plan.rate, rng)
     per_epoch = plan.steps_of_an_epoch(num_examples)
     num_steps = plan.num_steps(num_examples)
     epochs = -(-num_steps // max(per_epoch, 1))
@@ -54,6 +74,18 @@ def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -
     for epoch in rows:
         epoch[:num_examples] = rng.permutation(num_examples)
     return rows.reshape(epochs * per_epoch, plan.batch_size)[:num_steps]
+
+
+def _poisson_batches(
+    num_steps: int, num_examples: int, rate: float, rng: np.random.Generator
+) -> npt.NDArray[np.int32]:
+    chosen = rng.random((num_steps, num_examples)) < rate
+    width = padded_length(int(chosen.sum(axis=1).max(initial=1)))
+    rows = np.full((num_steps, width), PADDING, np.int32)
+    places = np.cumsum(chosen, axis=1)[chosen] - 1
+    steps, examples = np.nonzero(chosen)
+    rows[steps, places] = examples
+    return rows
 
 
 def padded_length(length: int) -> int:

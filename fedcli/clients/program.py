@@ -30,6 +30,7 @@ class ClientInputs(NamedTuple):
         y: their targets.
         rows: the rows of each batch, shape [S, B].
         num_steps: how many of the batches are to be done.
+        noise_keys: a key for the noise of each batch, shape [S, 2]; [0, 2] for trainers that draw none.
     """
 
     weights: Any
@@ -43,6 +44,7 @@ class ClientInputs(NamedTuple):
     y: Any
     rows: Any
     num_steps: Any
+    noise_keys: Any
 
 
 class ClientOutputs(NamedTuple):
@@ -92,12 +94,19 @@ def compile_programs(
     spec: TrainerSpec,
     *,
     example: Example,
-    batch_size: int,
+    batch_size: int | None,
 ) -> Programs:
     """Trace the training and the evaluation of one client.
 
     Both take any number of examples. XLA compiles the training where the network is made of dense layers
     only: there it halves the time, while it makes convolutions on the CPU many times slower.
+
+    Args:
+        network: the model.
+        functions: its functions.
+        spec: the local algorithm.
+        example: what one example looks like.
+        batch_size: rows of every batch; None where they differ from client to client.
 
     Raises:
         ConfigError: if the loss or a metric cannot take the targets and the model's output.
@@ -216,6 +225,7 @@ def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Star
         extras={name: listed(value) for name, value in inputs.extras.items()},
         state={name: listed(value) for name, value in inputs.state.items()},
         survey=(tf.zeros([num_metrics]), tf.zeros([])),
+        noise_keys=inputs.noise_keys,
     )
 
 
@@ -232,7 +242,9 @@ def _moving(network: NetworkLike, statistics: Any, seeds: Any) -> list[Any]:
     return _split(statistics, network.statistics) + [tf.cast(seeds[i], kind) for i, kind in enumerate(kinds)]
 
 
-def _input_specs(network: NetworkLike, spec: TrainerSpec, example: Example, batch_size: int) -> ClientInputs:
+def _input_specs(
+    network: NetworkLike, spec: TrainerSpec, example: Example, batch_size: int | None
+) -> ClientInputs:
     import tensorflow as tf
 
     vector, scalar = tf.TensorSpec([network.trainable.size]), tf.TensorSpec([])
@@ -248,6 +260,7 @@ def _input_specs(network: NetworkLike, spec: TrainerSpec, example: Example, batc
         y=tf.TensorSpec([None, *example.y_shape], example.y_type),
         rows=tf.TensorSpec([None, batch_size], tf.int32),
         num_steps=tf.TensorSpec([], tf.int32),
+        noise_keys=tf.TensorSpec([None, 2], tf.int64),
     )
 
 

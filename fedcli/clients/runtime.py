@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -48,6 +49,8 @@ class LocalSettings(NamedTuple):
         keeps: what the trainer keeps of a client from one participation to the next.
         personal: where every client's personal weights start, shape [R].
         personalise: `(global weights, kept state)` -> the client's own weights, for trainers that keep a model.
+        draws_noise: whether the trainer adds noise of its own, and draws its batches by coins.
+        reproducible_noise: draw both from the seed and not from the operating system.
         cache_bytes: device memory for the clients' data; the least recently used goes first.
     """
 
@@ -61,6 +64,8 @@ class LocalSettings(NamedTuple):
     keeps: tuple[Extra, ...] = ()
     personal: Vector = _NONE
     personalise: Callable[[Vector, Tree], Vector] | None = None
+    draws_noise: bool = False
+    reproducible_noise: bool = False
     cache_bytes: int = 2**31
 
 
@@ -165,8 +170,23 @@ class KerasRuntime:
         return tensors
 
     def _rows(self, round: int, client: int, num_examples: int) -> Array:
-        rng = generator(self._settings.root, round, client, "batches")
-        return draw_batches(num_examples, self._settings.plan, rng)
+        return draw_batches(num_examples, self._settings.plan, self._generator(round, client, "batches"))
+
+    def _generator(self, round: int, client: int, purpose: str) -> np.random.Generator:
+        # What protects people must not follow from the published seed: the coins of the batches neither.
+        if self._settings.draws_noise and not self._settings.reproducible_noise:
+            return np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
+        return generator(self._settings.root, round, client, purpose)
+
+    def _noise_keys(self, round: int, client: int, num_steps: int) -> Any:
+        if not self._settings.draws_noise:
+            return self._no_seeds
+        size = 16 * num_steps
+        if self._settings.reproducible_noise:
+            drawn = generator(self._settings.root, round, client, "gradient noise").bytes(size)
+        else:
+            drawn = secrets.token_bytes(size)
+        return to_device(np.frombuffer(drawn, "<i8").reshape(num_steps, 2))
 
     def _inputs(
         self, start: DeviceBroadcast, assignment: Assignment, tensors: _ClientTensors, rows: Array
@@ -187,6 +207,7 @@ class KerasRuntime:
             y=tensors.y,
             rows=to_device(rows),
             num_steps=to_device(num_steps),
+            noise_keys=self._noise_keys(start.source.round, assignment.client, len(rows)),
         )
 
     def _kept(self, start: DeviceBroadcast, own: Tree, extra: Extra) -> Any:

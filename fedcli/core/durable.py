@@ -24,11 +24,20 @@ def sync_folder(folder: Path) -> None:
     sync(folder)
 
 
-def write(path: Path, content: bytes | str) -> None:
-    """Replace `path` by `content` at once: a reader sees the old file or the new one, never a part."""
+def write(path: Path, content: bytes | str, *, mode: int = 0o666) -> None:
+    """Replace `path` by `content` at once: a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: the file.
+        content: all of it.
+        mode: who may read it, before the umask; 0o600 for what nobody else may ever see.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     data = content.encode() if isinstance(content, str) else content
-    temporary.write_bytes(data)
+    # Made anew, because a file that is there would keep its own mode.
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
     sync(temporary)
     temporary.replace(path)
     sync(path.parent)

@@ -264,6 +264,23 @@ class PrivacyTarget:
             )
 
 
+def noise_deviation(noise_multiplier: float, clip_norm: float) -> float:
+    """Standard deviation of the noise on a sum: the product; 0 without noise, whatever the clip norm.
+
+    Raises:
+        ConfigError: if one of them has no meaning, or the noise would be infinite.
+    """
+    _require_multiplier(noise_multiplier)
+    require_positive("clip_norm", clip_norm)
+    if noise_multiplier and math.isinf(clip_norm):
+        raise ConfigError(
+            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
+            key="clip_norm",
+            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
+        )
+    return noise_multiplier * clip_norm if noise_multiplier else 0.0
+
+
 def update_noise_multiplier(noise_multiplier: float, count_deviation: float) -> float:
     """Noise multiplier for the updates, so that they and the noised count together are worth `noise_multiplier`.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.privacy import Event, PrivacyTarget, Sampling
+from fedcli.core.privacy import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.vectors import Layout
 
 Vector: TypeAlias = npt.NDArray[np.float32]
@@ -25,6 +25,9 @@ Payload: TypeAlias = Literal["vector", "integers", "ciphertext"]
 Item = TypeVar("Item")
 Outcome_co = TypeVar("Outcome_co")
 Weighting: TypeAlias = Literal["uniform", "examples"]
+
+SECRET = "secret"
+"""The entry of a transform's state that never enters a checkpoint, because it would take the noise away."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class Transform(NamedTuple):
 
     Args:
         name: its name, under which its state is kept.
-        init: number of parameters -> its server state.
+        init: number of parameters -> its server state. What is in its entry `SECRET` is kept apart.
         encode: client half; raises `InvalidUpdateError` for an update that must not be sent.
         admit: arrival check on the server; a reason to reject, or None.
         decode: server half, on the aggregate.
@@ -258,6 +261,8 @@ class TrainerSpec(NamedTuple):
         one_pass: trains exactly one pass over the data, whatever the config's epochs or steps.
         plain_sgd: needs clients that step along their gradient: SGD without momentum.
         linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
+        privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
+            and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
     """
 
     name: str
@@ -270,6 +275,7 @@ class TrainerSpec(NamedTuple):
     one_pass: bool = False
     plain_sgd: bool = False
     linear_steps: bool = False
+    privacy: ExampleEvent | None = None
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""
@@ -328,12 +334,14 @@ class Cohort(NamedTuple):
         sample: `(rng, num_clients)` -> sorted client numbers.
         expected_size: number of clients -> the planned size, a constant of the config.
         sampling: number of clients -> the scheme as the privacy accountant knows it.
+        separation: groups of clients that take turns; `sample` then draws from those whose turn it is.
     """
 
     name: str
     sample: Callable[[np.random.Generator, int], npt.NDArray[np.int64]]
     expected_size: Callable[[int], float]
     sampling: Callable[[int], Sampling]
+    separation: int = 1
 
 
 class ModelLayout(NamedTuple):

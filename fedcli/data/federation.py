@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -14,6 +14,13 @@ from fedcli.core.types import ClientData
 from fedcli.data.dataset import Array, Dataset, Rows, Task
 from fedcli.data.partitions.partition import Partition
 from fedcli.data.preprocessing import Preprocessor, apply_all, apply_labels, fit_all, fit_pooled
+
+NoiseKey = Callable[[int, str], bytes]
+"""`(client, part)` -> 32 bytes, always the same ones; the part is `train` or `validation`."""
+
+
+def _no_key(client: int, part: str) -> bytes:
+    raise DataError(f"There is no key for the noise on the {part} examples of client {client}.")
 
 
 class Federation(Protocol):
@@ -65,11 +72,14 @@ class PartitionedFederation:
         preprocessing: Sequence[Preprocessor],
         validation_fraction: float,
         root_seed: int,
+        noise_key: NoiseKey,
     ) -> None:
         self._dataset = dataset
         self._partition = partition
-        self._preprocessing = tuple(preprocessing)
+        self._protected, self._preprocessing = _divided(preprocessing)
+        self._labels = tuple(preprocessing)
         self._root_seed = root_seed
+        self._noise_key = noise_key
         self.num_clients = partition.num_clients
         self.task: Task = dataset.task
         self.num_outputs = dataset.num_outputs
@@ -89,7 +99,7 @@ class PartitionedFederation:
     @cached_property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example after preprocessing, found on the first training example."""
-        first = self._dataset.x[:1]
+        first = self._central(self._dataset.x[:1])
         return apply_all(self._preprocessing, fit_all(self._preprocessing, first), first).shape[1:]
 
     def client(self, client: int) -> ClientData:
@@ -102,14 +112,14 @@ class PartitionedFederation:
             IndexError: if there is no such client.
         """
         train, validation = self._split(client)
-        steps, x, y = self._preprocessing, self._dataset.x, self._dataset.y
-        x_train = x[train]
+        steps, y = self._preprocessing, self._dataset.y
+        x_train = self._own(client, "train", train)
         fitted = fit_all(steps, x_train)
         return ClientData(
             apply_all(steps, fitted, x_train),
-            apply_labels(steps, y[train]),
-            apply_all(steps, fitted, x[validation]),
-            apply_labels(steps, y[validation]),
+            apply_labels(self._labels, y[train]),
+            apply_all(steps, fitted, self._own(client, "validation", validation)),
+            apply_labels(self._labels, y[validation]),
         )
 
     @cached_property
@@ -121,7 +131,21 @@ class PartitionedFederation:
         """
         steps = self._preprocessing
         fitted = fit_pooled(steps, self._training_parts)
-        return apply_all(steps, fitted, self._dataset.x_test), apply_labels(steps, self._dataset.y_test)
+        x_test, y_test = self._central(self._dataset.x_test), self._dataset.y_test
+        return apply_all(steps, fitted, x_test), apply_labels(self._labels, y_test)
+
+    def _own(self, client: int, part: str, rows: Rows) -> Array:
+        """A client's features after the steps that protect them: the same noise at every call."""
+        x = self._central(self._dataset.x[rows])
+        for step in self._protected:
+            if step.protection is not None:
+                x = step.protection.noise(x, self._noise_key(client, part))
+        return x
+
+    def _central(self, x: Array) -> Array:
+        for step in self._protected:
+            x = step.apply(x, {})
+        return x
 
     def _split(self, client: int) -> tuple[Rows, Rows]:
         rows = self._partition.client(client)
@@ -130,7 +154,7 @@ class PartitionedFederation:
         return shuffled[cut:], shuffled[:cut]
 
     def _training_parts(self) -> Iterator[Array]:
-        return (self._dataset.x[self._split(client)[0]] for client in range(self.num_clients))
+        return (self._own(k, "train", self._split(k)[0]) for k in range(self.num_clients))
 
 
 def federate(
@@ -140,6 +164,7 @@ def federate(
     preprocessing: Sequence[Preprocessor] = (),
     validation_fraction: float = 0.0,
     root_seed: int,
+    noise_key: NoiseKey = _no_key,
 ) -> PartitionedFederation:
     """Divide a dataset over clients, each with its own validation split and preprocessing.
 
@@ -150,6 +175,7 @@ def federate(
         validation_fraction: share of each client's examples that it validates on, rounded down, in [0, 1);
             at least one example stays for training.
         root_seed: the experiment's seed; client k is split by `generator(root_seed, 0, k, "split")`.
+        noise_key: the key of the noise on a client's own examples, where a step protects them.
 
     Raises:
         ConfigError: if the fraction or a step does not suit the dataset.
@@ -165,13 +191,43 @@ def federate(
             f"The partition divides {len(partition.order):,} examples; the dataset has {len(dataset.y):,}."
         )
     _check_labels(dataset, preprocessing)
+    _check_protection(preprocessing)
     return PartitionedFederation(
         dataset,
         partition,
         preprocessing=preprocessing,
         validation_fraction=validation_fraction,
         root_seed=root_seed,
+        noise_key=noise_key,
     )
+
+
+def _divided(
+    steps: Sequence[Preprocessor],
+) -> tuple[tuple[Preprocessor, ...], tuple[Preprocessor, ...]]:
+    """The steps up to the one that protects, and those behind it."""
+    ends = [index + 1 for index, step in enumerate(steps) if step.protection is not None]
+    end = ends[-1] if ends else 0
+    return tuple(steps[:end]), tuple(steps[end:])
+
+
+def _check_protection(steps: Sequence[Preprocessor]) -> None:
+    # What is learnt from several examples carries each of them into the others, before the clip that bounds one.
+    protected, _ = _divided(steps)
+    for index, step in enumerate(protected):
+        key = f"preprocessing.{index}"
+        if step.pool:
+            raise ConfigError(
+                "this step learns from all examples of a client, so that the noise behind it would not cover one.",
+                key=key,
+                hint="Put it behind privatise, or use scale with a constant factor.",
+            )
+        if step.protection is not None and index < len(protected) - 1:
+            raise ConfigError(
+                "the examples are noised twice; the accounting is of one noise.",
+                key=key,
+                hint="Use one privatise step with more noise.",
+            )
 
 
 def _check_labels(dataset: Dataset, preprocessing: Sequence[Preprocessor]) -> None:

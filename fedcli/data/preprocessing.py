@@ -15,10 +15,26 @@ import numpy as np
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
+from fedcli.core.privacy import PrivacyTarget, PrivatisedDataEvent, noise_deviation
+from fedcli.crypto.noise import gaussian
 from fedcli.data.dataset import Array
 
 Statistics = Mapping[str, Array]
 Join = Callable[[Array, Array], Any]
+
+
+class Protection(NamedTuple):
+    """Noise on a client's own examples.
+
+    Attributes:
+        event: what the accountant charges, once for a run.
+        target: the delta at which epsilon is stated.
+        noise: features [n, ...] after `apply` and a key of 32 bytes -> noised features.
+    """
+
+    event: PrivatisedDataEvent
+    target: PrivacyTarget
+    noise: Callable[[Array, bytes], Array]
 
 
 class Preprocessor(NamedTuple):
@@ -29,12 +45,14 @@ class Preprocessor(NamedTuple):
         apply: features [n, ...] and statistics -> features.
         pool: how each statistic of two clients is joined; empty where nothing is learnt from the data.
         labels: labels [n] -> targets; leaves them alone except in `one_hot`.
+        protection: of a step that adds noise to what it made of a client's own examples.
     """
 
     fit: Callable[[Array], Statistics]
     apply: Callable[[Array, Statistics], Array]
     pool: Mapping[str, Join]
     labels: Callable[[Array], Array]
+    protection: Protection | None = None
 
 
 def scale(*, factor: float) -> Preprocessor:
@@ -78,7 +96,7 @@ def flatten() -> Preprocessor:
 
     def apply(x: Array, statistics: Statistics) -> Array:
         del statistics
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
 
     return Preprocessor(_nothing, apply, {}, _unchanged)
 
@@ -112,6 +130,45 @@ def one_hot(*, num_classes: int) -> Preprocessor:
     return Preprocessor(_nothing, _identity, {}, labels)
 
 
+def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Preprocessor:
+    """Scale each example down to an L2 norm of at most `clip_norm`, and add Gaussian noise to it, once.
+
+    It protects the features of one example, its values before this step against any others, from everybody but
+    the client: all that is trained on them afterwards is covered, however many rounds there are. Labels are not
+    noised, nor is the number of examples. The central test set, which is nobody's, is clipped and not noised. A
+    client's validation examples are noised like its training examples. An example with NaN or infinity becomes
+    noise around zero. The noise is floating point, from a ChaCha20 stream.
+
+    Args:
+        clip_norm: bound on one example's L2 norm, above 0; infinity only without noise.
+        noise_multiplier: noise standard deviation in each feature over clip norm, at least 0.
+        delta: the delta at which epsilon is stated, in (0, 1).
+
+    Reference: Dwork and Roth 2014, The Algorithmic Foundations of Differential Privacy, Appendix A; epsilon by
+    Balle and Wang 2018, arXiv:1805.06530, for one example replaced by another.
+    """
+    deviation = noise_deviation(noise_multiplier, clip_norm)
+    event, target = PrivatisedDataEvent(noise_multiplier, clip_norm), PrivacyTarget(delta)
+
+    def apply(x: Array, statistics: Statistics) -> Array:
+        del statistics
+        features = tuple(range(1, x.ndim))
+        exact = np.asarray(x, np.float64)
+        exact = np.where(np.isfinite(exact).all(axis=features, keepdims=True), exact, 0.0)
+        with np.errstate(over="ignore"):
+            norms = np.sqrt(np.square(exact).sum(axis=features, keepdims=True))
+        factors = np.where(norms <= clip_norm, 1.0, clip_norm / np.where(norms > 0, norms, 1.0))
+        scaled: Array = exact * factors
+        return scaled
+
+    def noise(x: Array, key: bytes) -> Array:
+        if not deviation:
+            return x
+        return x + deviation * gaussian(x.size, key=key).reshape(x.shape)
+
+    return Preprocessor(_nothing, apply, {}, _unchanged, Protection(event, target, noise))
+
+
 def automatic() -> Preprocessor:
     """Do what the numbers suggest: uint8 is divided by 255, floats are standardised, whole numbers are kept.
 
@@ -136,6 +193,7 @@ PREPROCESSORS: Registry = {
     "flatten": flatten,
     "one_hot": one_hot,
     "automatic": automatic,
+    "privatise": privatise,
 }
 
 

@@ -11,8 +11,10 @@ from fedcli.strategies.ditto import ditto
 from fedcli.strategies.dp_adaptive import dp_adaptive
 from fedcli.strategies.dp_clipped import dp_clipped
 from fedcli.strategies.dp_distributed import dp_distributed
+from fedcli.strategies.dp_ftrl import dp_banded, dp_ftrl
 from fedcli.strategies.dp_local import dp_local
 from fedcli.strategies.dp_per_layer import dp_per_layer
+from fedcli.strategies.dp_sgd import dp_sgd
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
 from fedcli.strategies.fedbuff import fedbuff
@@ -34,6 +36,9 @@ STRATEGIES: Registry = {
     "dp-per-layer": dp_per_layer,
     "dp-local": dp_local,
     "dp-distributed": dp_distributed,
+    "dp-ftrl": dp_ftrl,
+    "dp-banded": dp_banded,
+    "dp-sgd": dp_sgd,
     "fedprox": fedprox,
     "scaffold": scaffold,
     "fednova": fednova,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fedcli import engine, shelf
+from fedcli import engine, secret, shelf
 from fedcli.arrivals import Row
 from fedcli.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.core.errors import RunError
@@ -98,8 +98,8 @@ def _check_learning(parts: Parts, first: RoundState, course: _Course) -> None:
     for record, *rows in course.records:
         reasons = [row["reason"] for row in rows if "reason" in row]
         law(
-            record["clients/finished"] == parts.num_clients,
-            f"{name}: no honest client is rejected; {len(reasons)} of {parts.num_clients} were: {reasons[:1]}",
+            record["clients/finished"] == len(rows) > 0,
+            f"{name}: no honest client is rejected; {len(reasons)} of {len(rows)} were: {reasons[:1]}",
         )
         law(
             np.isfinite([record["test/loss"], record["train/loss"]]).all(),
@@ -155,6 +155,9 @@ def _reread(parts: Parts, state: RoundState) -> RoundState:
             stored = {k: shelf.put(clients, state.round, k, tree) for k, tree in state.clients.items()}
             write_checkpoint(checkpoint, replace(state, clients=stored), parts.layout, {})
             read = read_checkpoint(checkpoint, parts.layout, clients)
+            if noise := secret.noise_of(state.transforms):
+                secret.put_noise(Path(folder), state.round, noise)
+                read = replace(read, transforms=secret.read_noise(Path(folder), state.round, read.transforms))
             return replace(read, clients={k: dict(tree.items()) for k, tree in read.clients.items()})
         except RunError as error:
             raise AssertionError(
@@ -167,7 +170,9 @@ def _check_diverging_client(parts: Parts, first: RoundState) -> None:
     name = parts.strategy.name
     law(
         all(
-            [row["client"] for row in rows if "reason" in row] == [2] and record["clients/rejected"] == 1
+            [row["client"] for row in rows if "reason" in row]
+            == [row["client"] for row in rows if row["client"] == 2]
+            and record["clients/rejected"] == sum(row["client"] == 2 for row in rows)
             for record, *rows in course.records
         ),
         f"{name}: a client whose update is NaN is rejected with a reason, and nobody else.",

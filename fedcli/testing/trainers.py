@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fedcli.aggregators import mean
+from fedcli.core.privacy import PrivacyTarget
 from fedcli.core.types import (
     Array,
     Assignment,
@@ -54,7 +55,8 @@ def check_trainer(spec: TrainerSpec, *, settings: Sequence[str] = ()) -> None:
 
 @contextmanager
 def _clients(spec: TrainerSpec, settings: Sequence[str]) -> Iterator[tuple[Parts, RoundState]]:
-    with assembled(Strategy(spec.name, spec, mean(), _server(spec)), settings) as made:
+    target = None if spec.privacy is None else PrivacyTarget(delta=1e-3)
+    with assembled(Strategy(spec.name, spec, mean(), _server(spec), privacy=target), settings) as made:
         yield made
 
 

@@ -4,6 +4,7 @@ from fedcli.core.factories import Registry
 from fedcli.transforms.adaptive_clip import adaptive_clip
 from fedcli.transforms.arrival import arrival
 from fedcli.transforms.clip import clip
+from fedcli.transforms.correlated_noise import banded_noise, tree_noise
 from fedcli.transforms.distributed_noise import distributed_noise
 from fedcli.transforms.fixed_point import fixed_point
 from fedcli.transforms.gaussian_noise import gaussian_noise
@@ -18,6 +19,7 @@ __all__ = [
     "COMPRESSIONS",
     "adaptive_clip",
     "arrival",
+    "banded_noise",
     "clip",
     "distributed_noise",
     "fixed_point",
@@ -27,4 +29,5 @@ __all__ = [
     "quantise",
     "random_k",
     "top_k",
+    "tree_noise",
 ]

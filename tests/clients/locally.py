@@ -45,9 +45,12 @@ class Local:
         self, build, clients, *, trainer=None, optimizer=None, plan=None, kind="classification", **settings
     ):
         spec = trainer or sgd()
+        event = spec.privacy
         self.network = build_network(build, root=ROOT, personal=spec.personal)
         self.clients, self.kind = clients, kind
         self.plan = plan or BatchPlan(4, 2, None)
+        if event is not None:
+            self.plan = BatchPlan(4, None, event.steps, event.rate)
         task = task_for(kind, settings.pop("loss", None), settings.pop("metrics", None))
         functions = keras_functions(self.network, task, optimizer or plain_sgd(learning_rate=0.1))
         x, y = clients.pairs[0]
@@ -56,7 +59,7 @@ class Local:
             functions,
             spec,
             example=Example(x.shape[1:], y.shape[1:], str(y.dtype)),
-            batch_size=self.plan.batch_size,
+            batch_size=self.plan.width,
         )
         defaults = {
             "root": ROOT,
@@ -69,6 +72,8 @@ class Local:
             "keeps": spec.keeps,
             "personal": self.network.vectors().personal,
             "personalise": spec.personalise,
+            "draws_noise": event is not None,
+            "reproducible_noise": True,
         }
         self.runtime = KerasRuntime(self.programs, clients, LocalSettings(**(defaults | settings)))
         self.weights, self.statistics, *_ = self.network.vectors()

@@ -19,12 +19,13 @@ NEEDED = {
     **{name: ["cohort=full"] for name in ("dp-clipped", "dp-adaptive", "dp-per-layer")},
     "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
     "fedbuff": ["devices=lognormal"],
+    "dp-banded": ["cohort={name: min-separation, separation: 2}"],
 }
 """What else a strategy needs of the experiment."""
 
 TRAINERS = (
     *("mean", "fedsgd", "fedprox", "scaffold", "fednova", "feddyn", "moon"),
-    *("fedper", "fedrep", "ditto", "apfl", "qfedavg"),
+    *("fedper", "fedrep", "ditto", "apfl", "qfedavg", "dp-sgd"),
 )
 """A strategy for each local algorithm."""
 

@@ -80,3 +80,11 @@ def test_files_and_folders_can_be_synced(tmp_path):
     durable.sync(tmp_path)
     with pytest.raises(FileNotFoundError):
         durable.sync(tmp_path / "absent")
+
+
+def test_a_secret_is_readable_by_its_owner_only_also_where_a_killed_process_left_its_draft(tmp_path):
+    (tmp_path / ".key.tmp").write_bytes(b"left behind")
+    durable.write(tmp_path / "key", b"secret", mode=0o600)
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "key").read_bytes() == b"secret"
+    assert names(tmp_path) == ["key"]

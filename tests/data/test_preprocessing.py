@@ -116,3 +116,7 @@ def test_every_dataset_states_its_default_and_every_default_can_be_made():
         for spec in specs:
             parameters = {key: value for key, value in spec.items() if key != "name"}
             PREPROCESSORS[spec["name"]](**parameters)
+
+
+def test_flatten_takes_the_empty_validation_part_of_a_client_too():
+    assert run([("flatten", {})], np.zeros((0, 2, 3), np.float32)).shape == (0, 6)

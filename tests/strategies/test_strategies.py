@@ -54,10 +54,12 @@ def test_its_transforms_have_names_of_their_own_under_which_states_are_kept(name
 
 
 @ALL
-def test_only_those_whose_name_says_so_claim_to_protect(name):
+def test_only_those_that_claim_to_protect_have_an_event_and_a_target(name):
     strategy = made(name)
-    claims = strategy.privacy is not None, any(transform.privacy for transform in strategy.transforms)
-    assert claims == ((True, True) if name.startswith("dp-") else (False, False))
+    events = [part.privacy for part in (strategy.trainer, *strategy.transforms) if part.privacy]
+    assert (len(events), strategy.privacy is not None) == (
+        (1, True) if name.startswith("dp-") else (0, False)
+    )
 
 
 BY_EXAMPLES = {
