@@ -72,18 +72,18 @@ class Plan:
         return 1 if self.task.is_binary else self.federation.num_outputs
 
     @property
-    def is_uneven(self) -> bool:
-        """Whether some clients of a cohort may not come through."""
-        settings = self.experiment.participation
-        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
-
-    @property
     def warnings(self) -> list[str]:
         """What a person should know before a private run, though it is allowed."""
         event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
         if event is None or target is None:
             return []
         return warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether some clients of a cohort may not come through."""
+        settings = self.experiment.participation
+        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
 
     @property
     def num_parameters(self) -> int | None:
@@ -203,10 +203,6 @@ def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, 
         make("data.preprocessing", part, key=f"data.preprocessing.{index}")
         for index, part in enumerate(data.preprocessing)
     ]
-    protections = [step.protection for step in steps if step.protection is not None]
-    seeded = experiment.privacy.reproducible_noise
-    if protections and key is None and not seeded:
-        key = secrets.token_bytes(KEY_BYTES)
     if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
         raise ConfigError(
             "a step that is fitted prepares the test set by statistics pooled over the clients, without noise; "
@@ -214,6 +210,10 @@ def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, 
             key="data.preprocessing",
             hint="Use steps with constants, such as scale, or privacy.publish: all.",
         )
+    protections = [step.protection for step in steps if step.protection is not None]
+    seeded = experiment.privacy.reproducible_noise
+    if protections and key is None and not seeded:
+        key = secrets.token_bytes(KEY_BYTES)
     with placed("data"):
         federation = federate(
             dataset,

@@ -3,6 +3,10 @@
 REQUIRED = {
     "fedbuff": {"buffer_size": 4},
     "dp-clipped": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-adaptive": {"noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-per-layer": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-local": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
+    "dp-distributed": {"clip_norm": 0.5, "contributors": 3, "noise_multiplier": 1.0, "delta": 1e-3},
     "dp-ftrl": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
     "dp-banded": {"clip_norm": 0.5, "noise_multiplier": 1.0, "bands": 2, "delta": 1e-3},
     "dp-sgd": {
@@ -13,10 +17,6 @@ REQUIRED = {
         "expected_batch_size": 4,
         "delta": 1e-3,
     },
-    "dp-adaptive": {"noise_multiplier": 1.0, "delta": 1e-3},
-    "dp-per-layer": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
-    "dp-local": {"clip_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3},
-    "dp-distributed": {"clip_norm": 0.5, "contributors": 3, "noise_multiplier": 1.0, "delta": 1e-3},
     "fedper": {"personal": "head/*"},
     "fedrep": {"personal": "head/*"},
     "trimmed-mean": {"trim": 0.4},

@@ -22,8 +22,8 @@ MADE = {
     "full": full(),
     "uniform": uniform(size=5),
     "poisson": poisson(rate=0.3),
-    "min-separation": min_separation(separation=3, rate=0.3),
     "capped-poisson": capped_poisson(rate=0.3, cap=5),
+    "min-separation": min_separation(separation=3, rate=0.3),
 }
 
 

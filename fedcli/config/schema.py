@@ -148,7 +148,10 @@ class Attack(Section):
 
 
 class FixedPoint(Section):
-    """Updates as vectors of integers, whose sum is exact: clipped, weighted, rounded to a grid."""
+    """Updates as vectors of integers, whose sum is exact: clipped, weighted, rounded to a grid.
+
+    The sum is divided by the weights; in a private run by the planned cohort, since example counts are not noised.
+    """
 
     clip_norm: float | None = Field(None, gt=0, examples=["10.0"])
     """Largest l2 norm of an update; null for that of a private strategy, which has one already."""
@@ -157,10 +160,7 @@ class FixedPoint(Section):
     rounding: Literal["nearest", "stochastic"] = "nearest"
     """To the nearest step, or up or down at random."""
     max_examples: int | None = Field(None, ge=1, examples=["100"])
-    """Examples from which on a client counts in full, and below by its share; null counts all clients the same.
-
-    A private run divides by its planned cohort all the same, because the clients' examples are not noised.
-    """
+    """Examples from which on a client counts in full, and below by its share; null counts all clients the same."""
 
 
 class Privacy(Section):

@@ -279,6 +279,16 @@ class TestCheck:
         assert (facts["accountant"], facts["relation"], facts["delta"]) == ("pld", "add-remove", 1e-3)
         assert 0 < facts["epsilon"] < 2
 
+    def test_a_delta_above_one_over_the_clients_is_warned_of_on_stderr(self, fedcli):
+        private = "strategy={name: dp-clipped, clip_norm: 1.0, epsilon: 4.0, delta: 0.5}"
+        result = fedcli("check", "tiny.yaml", "--set", private)
+        assert result.exit_code == 0
+        assert "Warning: delta 0.5 exceeds 1 / 3 clients" in result.stderr
+        assert "Warning" not in result.stdout
+        facts = json.loads(fedcli("check", "tiny.yaml", "--json", "--set", private).stdout)
+        assert len(facts["warnings"]) == 1
+        assert facts["noise_multiplier"] > 0
+
     def test_a_private_config_without_noise_has_no_epsilon(self, fedcli):
         private = "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 0.0, delta: 1e-3}"
         assert json.loads(fedcli("check", "tiny.yaml", "--json", "--set", private).stdout)["epsilon"] is None

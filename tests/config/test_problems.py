@@ -146,7 +146,7 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("callbacks: [tensorboard]", "c.yaml:4:13  callbacks.0 = 'tensorboard'\n  nothing is built in here.\n  Name "
                                      "your own"),
         ("callbacks: [3]", "c.yaml:4:13  callbacks.0 = 3"),
-        ("fixed_point: {bits: 20}", "fixed_point = {bits: 20}\n  there is no such key here"),
+        ("proof: {bits: 20}", "proof = {bits: 20}\n  there is no such key here"),
         ("'': 1", "there is no such key here"),
     ],
 )  # fmt: skip

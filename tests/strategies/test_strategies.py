@@ -155,7 +155,9 @@ class TestFedProx:
             is_personal=(False,),
         )
         trainer = made("fedprox", mu=mu).trainer.build(learner)
-        start = Start([np.array([1.0])], [], np.float32(1), np.int32(1), {}, {}, (np.zeros(1), np.float32(0)), None)
+        start = Start(
+            [np.array([1.0])], [], np.float32(1), np.int32(1), {}, {}, (np.zeros(1), np.float32(0)), None
+        )
         carry = Carry([np.array([3.0])], [], [], np.zeros(1), np.float32(0), np.float32(0))
         trainer.step(start, carry, None)
         return handed[0]

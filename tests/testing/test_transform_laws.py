@@ -8,11 +8,27 @@ import pytest
 
 from fedcli.core.types import Aggregate, Transform
 from fedcli.testing import check_transform
-from fedcli.transforms import arrival, clip, gaussian_noise, quantise, random_k, top_k
+from fedcli.transforms import (
+    adaptive_clip,
+    arrival,
+    clip,
+    fixed_point,
+    gaussian_noise,
+    layer_clip,
+    local_noise,
+    quantise,
+    random_k,
+    top_k,
+)
 
 BUILT_IN = [
     arrival(),
     clip(clip_norm=2.0),
+    layer_clip(clip_norm=2.0),
+    adaptive_clip(noise_multiplier=1.0, count_deviation=3.0),
+    local_noise(noise_multiplier=1.0, clip_norm=1e6),
+    fixed_point(clip_norm=2.0),
+    fixed_point(clip_norm=2.0, rounding="stochastic", max_examples=3),
     quantise(),
     quantise(bits=4, stochastic=True),
     top_k(fraction=0.2),
