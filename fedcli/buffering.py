@@ -31,32 +31,38 @@ class Flight(NamedTuple):
 def flush(parts: Parts, state: RoundState, round: int) -> Turnout:
     """The clients whose updates fill the buffer next, in the order of their arrival.
 
-    A client takes part at most once in a round. Drop-outs are noticed when their update was due; they leave
-    their place to others and are not counted. A buffer that nobody is left to fill is flushed as it is.
+    A client begins at most once from one model, and hands in at most one update a round: a second one waits for
+    the next. Drop-outs are noticed when their update was due; they leave their place to others and are not
+    counted. A buffer that nobody is left to fill is flushed as it is.
     """
     buffer = parts.strategy.buffer
     if buffer is None:
         raise ValueError(f"{parts.strategy.name} has no buffer")
     work = _Work(parts, state, round)
-    work.begin(state.seconds, work.num_places - len(work.flights))
     turns: list[Turn] = []
     now, arrived = state.seconds, 0
-    while arrived < buffer.size and work.flights:
-        flight = heapq.heappop(work.flights)
-        now = flight.arrives
-        absence = "dropped out" if is_dropped(parts, flight.model + 1, flight.client) else None
-        arrived += absence is None
-        turns.append(
-            Turn(
-                flight.client,
-                flight.model,
-                seconds=now - flight.began,
-                absence=absence,
-                staleness=round - 1 - flight.model,
-            )
-        )
-        work.begin(now, 1)
+    while arrived < buffer.size:
+        # Not after the last arrival: who replaces it begins from the next model, in the next round.
+        work.fill(now)
+        flight = work.next_arrival()
+        if flight is None:
+            break
+        now = max(now, flight.arrives)
+        turn = _turn(parts, flight, round)
+        arrived += turn.absence is None
+        turns.append(turn)
     return Turnout(turns, now - state.seconds, _underway(work.flights, state))
+
+
+def _turn(parts: Parts, flight: Flight, round: int) -> Turn:
+    absence = "dropped out" if is_dropped(parts, flight.model + 1, flight.client) else None
+    return Turn(
+        flight.client,
+        flight.model,
+        seconds=flight.arrives - flight.began,
+        absence=absence,
+        staleness=round - 1 - flight.model,
+    )
 
 
 @final
@@ -66,22 +72,44 @@ class _Work:
     def __init__(self, parts: Parts, state: RoundState, round: int) -> None:
         self._parts, self._round = parts, round
         self._rng = generator(parts.seed, round, SERVER, "dispatch")
-        self.num_places = int(parts.cohort.expected_size(parts.num_clients))
-        self.flights = _flights(state.underway)
-        heapq.heapify(self.flights)
-        # Whoever is or was at work in this round, and so may not begin in it again.
-        self._taken = {flight.client for flight in self.flights}
+        self._places = int(parts.cohort.expected_size(parts.num_clients))
+        self._arriving = _flights(state.underway)
+        heapq.heapify(self._arriving)
+        self._waiting: list[Flight] = []
+        # Who may not begin: whoever is at work, and whoever began in this round.
+        self._barred = {flight.client for flight in self._arriving}
+        self._begun: set[int] = set()
+        self._handed_in: set[int] = set()
 
-    def begin(self, now: float, count: int) -> None:
-        """Draw up to `count` clients uniformly from those at rest, and send them the present model."""
+    @property
+    def flights(self) -> list[Flight]:
+        """The clients at work."""
+        return self._arriving + self._waiting
+
+    def fill(self, now: float) -> None:
+        """Draw clients uniformly from those who may begin, until all places are taken; send them the model."""
         population = self._parts.num_clients
-        for _ in range(min(count, population - len(self._taken))):
+        while len(self.flights) < self._places and len(self._barred) < population:
             client = int(self._rng.integers(population))
-            while client in self._taken:
+            while client in self._barred:
                 client = int(self._rng.integers(population))
-            self._taken.add(client)
+            self._barred.add(client)
+            self._begun.add(client)
             arrives = now + seconds_needed(self._parts, self._round, client)
-            heapq.heappush(self.flights, Flight(arrives, client, self._round - 1, now))
+            heapq.heappush(self._arriving, Flight(arrives, client, self._round - 1, now))
+
+    def next_arrival(self) -> Flight | None:
+        """The earliest update of a client that has handed in none in this round; None if nobody is left."""
+        while self._arriving:
+            flight = heapq.heappop(self._arriving)
+            if flight.client in self._handed_in:
+                self._waiting.append(flight)
+                continue
+            self._handed_in.add(flight.client)
+            if flight.client not in self._begun:
+                self._barred.discard(flight.client)
+            return flight
+        return None
 
 
 def model_of(state: RoundState, turn: Turn) -> tuple[Vector, Vector]:

@@ -66,6 +66,12 @@ class Plan:
         return 1 if self.task.is_binary else self.federation.num_outputs
 
     @property
+    def is_uneven(self) -> bool:
+        """Whether some clients of a cohort may not come through."""
+        settings = self.experiment.participation
+        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
+
+    @property
     def num_parameters(self) -> int | None:
         """Trainable weights, where they can be told without building the model."""
         count, model = self.architecture.num_parameters, self.experiment.model
@@ -110,7 +116,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         _adversary(experiment, federation),
         data_noise,
     )
-    pipeline.check_trigger(made.adversary, task.metrics)
+    pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
     _check_early_stop(made)
     if made.architecture.num_parameters is not None:
@@ -244,8 +250,13 @@ def _check_early_stop(made: Plan) -> None:
     known = [f"{part}/{name}" for part in parts for name in made.task.names]
     if made.adversary is not None and made.adversary.attack.trigger is not None:
         known.append("attack/success_rate")
-    others = ("round", "clients/", "examples", "bytes_", "epsilon")
-    if not metric.startswith(others) and not any(metric == n or metric.startswith(f"{n}/") for n in known):
+    counted = ["planned", "finished", "rejected", *(["absent"] if made.is_uneven else [])]
+    known += [f"clients/{name}" for name in counted]
+    known += ["simulated/seconds", "simulated/round_seconds"] if made.devices else []
+    known += ["staleness/mean", "staleness/max"] if made.strategy.buffer else []
+    known += ["epsilon"] if made.accountant else []
+    known += ["round", "examples", "bytes_up", "bytes_down"]
+    if not any(metric == n or metric.startswith(f"{n}/") for n in known):
         raise ConfigError(
             f"no round has the metric '{metric}'; there are {', '.join(known)}.", key="early_stop.metric"
         )

@@ -69,7 +69,9 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
     Figures that only a built model tells are None; bytes are those before compression.
     """
     federation, experiment = made.federation, made.experiment
-    cohort = made.cohort.expected_size(federation.num_clients)
+    at_work = made.cohort.expected_size(federation.num_clients)
+    buffer = made.strategy.buffer
+    cohort = at_work if buffer is None else float(buffer.size)
     parameters = made.num_parameters if parameters is None else parameters
     trainer = made.strategy.trainer
     if parameters is None:
@@ -84,13 +86,21 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         "rounds": experiment.rounds,
         "parameters": parameters,
         "clients": federation.num_clients,
-        "cohort": cohort,
+        **(
+            {"cohort": cohort}
+            if buffer is None
+            else {"clients_at_work": at_work, "updates_per_round": cohort}
+        ),
         "examples": int(np.sum(federation.num_train)),
         "examples_per_client": {"min": int(sizes[0]), "max": int(sizes[-1])},
         "client_steps_per_round": round(cohort * float(np.average(steps, weights=counts))),
         "bytes_up_per_round": up,
         "bytes_down_per_round": down,
     }
+    settings = experiment.participation
+    facts |= {name: value for name, value in settings if name != "partial_work" and value}
+    if made.devices is not None:
+        facts["devices"] = made.devices.name
     if made.adversary is not None:
         facts |= {"attack": made.adversary.attack.name, "malicious_clients": len(made.adversary.clients)}
     target = made.strategy.privacy

@@ -190,19 +190,20 @@ def train_cohort(
     Malicious clients craft what they send in between, some of them after all others have trained.
     """
     models = {turn.model: turn for turn in present.turns if turn.absence is None}
-    starts = {model: broadcast_to(parts, state, turn) for model, turn in models.items()}
+    starts = {model: broadcast_to(parts, state, context, turn) for model, turn in models.items()}
     side = ClientSide(partial(_train, parts, state, starts), partial(_encode, parts, state, context))
     if parts.adversary is not None:
         return attacked(parts.adversary, parts.executor, present.turns, side, context)
     return parts.executor.map(lambda turn: side.encode(side.train(turn)), present.turns)
 
 
-def broadcast_to(parts: Parts, state: RoundState, turn: Turn) -> Any:
+def broadcast_to(parts: Parts, state: RoundState, context: RoundContext, turn: Turn) -> Any:
     """What a client trains from, brought to the device: the model that it received, and the server's extras."""
     weights, statistics = buffering.model_of(state, turn)
     factor = parts.schedule(turn.model + 1, parts.rounds)
     extras = parts.strategy.server.broadcast(state.server)
-    return parts.runtime.prepare(Broadcast(turn.model + 1, weights, statistics, factor, extras))
+    # The round of the arrival seeds the training: a client arrives once a round, whichever model it began from.
+    return parts.runtime.prepare(Broadcast(context.round, weights, statistics, factor, extras))
 
 
 def _train(parts: Parts, state: RoundState, starts: Mapping[int, Any], turn: Turn) -> Outcome:

@@ -142,6 +142,8 @@ def _first(turns: list[Turn], wait_for: int | None) -> list[Turn]:
 
 
 def _duration(turns: Sequence[Turn], deadline: float | None, wait_for: int | None) -> float:
+    if not turns:
+        return 0.0
     arrived = [turn.seconds or 0.0 for turn in turns if turn.absence is None]
     if len(arrived) == wait_for or (len(arrived) == len(turns) and arrived):
         return max(arrived)

@@ -90,13 +90,36 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
     )
 
 
-def check_trigger(adversary: Adversary | None, metrics: Sequence[str]) -> None:
-    """Refuse an attack with a trigger whose success could not be counted.
+def check_attack(
+    adversary: Adversary | None,
+    strategy: Strategy,
+    cohort: Cohort,
+    metrics: Sequence[str],
+    *,
+    num_clients: int,
+) -> None:
+    """Refuse an attack that would be none, whose success could not be counted, or that breaks a promise of privacy.
 
     Raises:
-        ConfigError: with the metric that is needed.
+        ConfigError: with what would work.
     """
-    if adversary is None or adversary.attack.trigger is None or "accuracy" in metrics:
+    if adversary is None:
+        return
+    attack, planned = adversary.attack, round(cohort.expected_size(num_clients))
+    malicious = round(planned * len(adversary.clients) / num_clients)
+    objection = attack.objection(planned, malicious) if attack.objection else None
+    if objection is not None:
+        raise ConfigError(
+            f"{objection}.", key="attack", hint="Give the attack's own strength, such as z: 1.5."
+        )
+    if attack.collude is not None and privacy_event(strategy) is not None:
+        raise ConfigError(
+            f"{attack.name} crafts its updates from those of all honest clients, so that one client would move the "
+            "sum by more than its own clipped update, and epsilon would be false.",
+            key="attack",
+            hint="Use an attack that looks at one client at a time: sign-flip, gaussian, label-flip or backdoor.",
+        )
+    if attack.trigger is None or "accuracy" in metrics:
         return
     raise ConfigError(
         f"the success of {adversary.attack.name} is counted by the metric accuracy; task.metrics has "
@@ -178,6 +201,13 @@ def _check_participation(
             key="participation.wait_for",
             hint="Over-selection draws a larger cohort than it waits for.",
         )
+    if settings.stragglers and privacy_event(strategy) is not None:
+        raise ConfigError(
+            "an exact share of a cohort straggles, so that one client more changes what others contribute, which "
+            "the clip does not bound.",
+            key="participation.stragglers",
+            hint="Use participation.dropout or a deadline, which look at each client by itself.",
+        )
     if settings.wait_for is not None and privacy_event(strategy) is not None:
         raise ConfigError(
             "the first updates of a cohort are not a random sample of the clients, which the accounting relies on.",
@@ -192,6 +222,17 @@ def _check_buffer(
     strategy: Strategy, buffer: Buffer, cohort: Cohort, experiment: Experiment, planned: float
 ) -> None:
     settings = experiment.participation
+    if privacy_event(strategy) is not None or strategy.trainer.receives:
+        what = (
+            "whose updates come first is not a random sample of the clients, which the accounting relies on"
+            if privacy_event(strategy) is not None
+            else f"{strategy.trainer.name} would meet what the server sends along now with a model of before"
+        )
+        raise ConfigError(
+            f"{strategy.name} has asynchronous rounds: {what}.",
+            key="strategy",
+            hint="Leave the buffer out of this strategy.",
+        )
     if cohort.name not in ("uniform", "full"):
         raise ConfigError(
             f"{strategy.name} keeps a fixed number of clients at work; the cohort {cohort.name} has no fixed size.",

@@ -111,6 +111,15 @@ def drop_after(shelf: Path, round: int) -> None:
             shutil.rmtree(folder)
 
 
+def prune(shelf: Path, first: int, last: int, keep: Mapping[int, Tree]) -> None:
+    """Remove the states of the rounds `first` to `last` that are not in `keep`: no checkpoint refers to them."""
+    needed = {tree.path for tree in keep.values() if isinstance(tree, StoredTree)}
+    for round, folder in _rounds(shelf):
+        if first <= round <= last:
+            for path in set(folder.iterdir()) - needed:
+                path.unlink()
+
+
 def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
     """The K stored states in the order of their clients: `client` and `round` [K], `sha256` [K, 32].
 

@@ -169,6 +169,8 @@ class RunStore:
             RunError: if the checkpoint is damaged, or the secret state that belongs to it is gone.
         """
         state = read_state(self.folder, self._layout)
+        before = [-1, *finished_rounds(self.folder)][-2]
+        shelf.prune(self.folder / SHELF, before + 1, state.round - 1, state.clients)
         manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
         if manifest.get("has_secret"):
             noise = secret.read_noise(self.folder, state.round, state.transforms)
@@ -231,6 +233,8 @@ class RunStore:
         extra = {"bytes": lengths, "has_secret": bool(noise)}
         checkpoints.write_checkpoint(draft, state, self._layout, extra)
         durable.publish(draft, target)
+        # Rounds since the checkpoint before are referred to by this one or by none.
+        shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round - 1, state.clients)
         secret.drop_other_noise(self.folder, state.round)
         self._durable_round = state.round
 

@@ -56,6 +56,19 @@ def test_a_cohort_larger_than_the_population_is_refused_with_its_place():
     assert "the federation has 1000000" in report
 
 
+@pytest.mark.parametrize(
+    "metric", ["rounds_foo", "simulated/seconds", "clients/absent", "epsilon", "staleness/max"]
+)
+def test_an_early_stop_on_what_no_round_has_is_refused(metric):
+    with pytest.raises(ConfigErrors, match=f"no round has the metric '{metric}'"):
+        tiny.plan(f"early_stop={{metric: {metric}, patience: 2}}")
+
+
+@pytest.mark.parametrize("metric", ["simulated/seconds", "clients/absent"])
+def test_an_early_stop_may_watch_the_simulated_clock(metric):
+    assert tiny.plan("devices=lognormal", f"early_stop={{metric: {metric}, patience: 2}}")
+
+
 def test_an_early_stop_may_watch_the_average_where_there_is_one():
     stop = "early_stop={metric: average/test/loss, patience: 1}"
     assert tiny.plan("average={decay: 0.9}", stop).experiment.average.decay == 0.9
@@ -348,7 +361,8 @@ def test_malicious_clients_are_part_of_the_plan():
 def test_honest_clients_train_as_they_would_without_an_attack(attack):
     with tiny.assembled() as (parts, state):
         _, _, honest = run(parts, state)
-    with tiny.assembled(f"attack={{name: {attack}, clients: [1, 2]}}") as (parts, state):
+    strength = ", z: 1.5" if attack == "alie" else ""
+    with tiny.assembled(f"attack={{name: {attack}, clients: [1, 2]{strength}}}") as (parts, state):
         _, record, rows = run(parts, state)
     losses = [{row["client"]: row["train/loss"] for row in each} for each in (honest, rows)]
     assert {k for k in range(4) if losses[0][k] == losses[1][k]} == (

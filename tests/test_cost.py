@@ -77,7 +77,7 @@ def test_a_cohort_of_fixed_size_has_its_own_accounting():
 
 
 def test_malicious_clients_are_told_beforehand():
-    facts = figures("attack={name: alie, share: 0.5}")
+    facts = figures("attack={name: alie, share: 0.5, z: 1.5}")
     assert (facts["attack"], facts["malicious_clients"]) == ("alie", 2)
 
 

@@ -146,6 +146,11 @@ def test_who_does_not_come_through_is_not_trained_and_is_written_down():
     assert rows[3]["reason"].startswith("late")
 
 
+def test_a_cohort_without_clients_takes_no_time():
+    parts, _ = of(Participation(deadline=5.0), devices=SLOW_TRAINING)
+    assert turnout(parts, 1, []).seconds == 0
+
+
 def test_simulated_seconds_add_up_over_rounds():
     parts, state = of(devices=SLOW_TRAINING)
     for _ in range(3):
@@ -190,6 +195,13 @@ def test_all_of_the_steps_as_a_limit_change_no_bit():
         (["participation.dropout=1.0"], "participation.dropout", "below 1"),
         (["devices={name: lognormal, upload: 0.0}"], "devices.upload", "above 0"),
         (["strategy=fedbuff"], "devices", "needs a simulated clock"),
+        (
+            ["participation.stragglers=0.5", *tiny.PRIVATE],
+            "participation.stragglers",
+            "which the clip does not bound",
+        ),
+        (["attack={name: alie, share: 0.5}"], "attack", "would send the honest mean"),
+        (["attack={name: ipm, share: 0.5}", *tiny.PRIVATE], "attack", "epsilon would be false"),
     ],
 )
 def test_what_has_no_meaning_is_refused(overrides, place, words):

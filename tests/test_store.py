@@ -514,3 +514,44 @@ def test_a_states_arguments_are_left_alone(folder):
     state = advance(run_store, run_store.begin(state_of(0)), 1)
     run_store.close()
     assert_equal(state, state_of(1))
+
+
+def files_on_shelf(folder):
+    return sorted(str(path.relative_to(folder / "clients")) for path in (folder / "clients").rglob("*.npz"))
+
+
+def test_only_files_that_some_checkpoint_refers_to_stay(folder):
+    run_store = opened(folder, every=3)
+    state = advance(run_store, run_store.begin(state_of(0)), 6)
+    run_store.close()
+    # Clients 0, 1, 2 take part in turn, so that the checkpoints of rounds 3 and 6 refer to all six files.
+    kept = files_on_shelf(folder)
+    assert len(kept) == 6
+    again = opened(folder, every=4)
+    state = again.resume()
+    for _ in range(2):
+        # Client 0 alone, twice: the first of its files is in no checkpoint.
+        after = replace(state_of(state.round + 1), clients=state.clients)
+        tree = again.shelve(after.round, 0, {"a": np.arange(3.0)})
+        state = replace(after, clients={**state.clients, 0: tree})
+        again.commit(state, record_of(state.round), rows_of(state.round))
+    again.checkpoint(state)
+    again.close()
+    assert files_on_shelf(folder) == [*kept, "round-00008/client-00000.npz"]
+
+
+def test_what_a_process_killed_before_removing_left_is_removed_on_resume(folder, monkeypatch):
+    run_store = opened(folder, every=4)
+    state = run_store.begin(state_of(0))
+    monkeypatch.setattr(store.shelf, "prune", lambda *_arguments: None)
+    for _ in range(4):
+        after = state_of(state.round + 1)
+        state = replace(after, clients={0: run_store.shelve(after.round, 0, {"a": np.arange(3.0)})})
+        run_store.commit(state, record_of(state.round), rows_of(state.round))
+    run_store.close()
+    assert len(files_on_shelf(folder)) == 4
+    monkeypatch.undo()
+    again = opened(folder)
+    again.resume()
+    again.close()
+    assert files_on_shelf(folder) == ["round-00004/client-00000.npz"]

@@ -4,8 +4,9 @@ import numpy as np
 
 from fedcli.callbacks import Callback
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import ClientData
+from fedcli.core.types import Buffer, ClientData
 from fedcli.data import Dataset
+from fedcli.strategies import STRATEGIES
 from fedcli.strategies.dp_clipped import dp_clipped
 from fedcli.strategies.fedavg import weighted
 from fedcli.transforms import gaussian_noise
@@ -190,3 +191,9 @@ def no_clip(*, clip_norm: float, noise_multiplier: float, delta: float):
     wide = dp_clipped(clip_norm=10 * clip_norm, noise_multiplier=noise_multiplier / 10, delta=delta)
     clip, noise = wide.transforms
     return honest._replace(transforms=(clip, noise._replace(privacy=honest.transforms[1].privacy)))
+
+
+def buffered(*, base: str):
+    """A strategy of fedcli's with asynchronous rounds."""
+    parameters = {"dp-clipped": {"clip_norm": 1.0, "noise_multiplier": 1.0, "delta": 1e-5}}
+    return STRATEGIES[base](**parameters.get(base, {}))._replace(buffer=Buffer(2, lambda _staleness: 1.0))

@@ -41,7 +41,15 @@ def alie(*, z: float | None = None) -> Attack:
         steps = largest_z(len(own), len(honest)) if z is None else z
         return [(mean - steps * std).astype(np.float32)] * len(own)
 
-    return Attack("alie", collude=collude)
+    def objection(clients: int, malicious: int) -> str | None:
+        if z is not None or malicious == 0 or largest_z(malicious, clients - malicious) > 0:
+            return None
+        return (
+            f"with {malicious} malicious of {clients} clients a round the paper's z is 0, so that the attackers "
+            "would send the honest mean"
+        )
+
+    return Attack("alie", collude=collude, objection=objection)
 
 
 def largest_z(num_malicious: int, num_honest: int) -> float:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from fedcli.runs import Progress
 
 Row = dict[str, Any]
+_IN_SUMMARY = (
+    "test/accuracy", "test/loss", "average/test/accuracy", "average/test/loss", "attack/success_rate", "epsilon",
+    "simulated/seconds",
+)  # fmt: skip
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -97,10 +101,11 @@ class Screen:
     def summary(self, facts: Row) -> None:
         """The end of a run, in a few lines."""
         self.console.print(f"Done: {facts['ending']}.", style="bold", soft_wrap=True)
-        for name in ("test/accuracy", "test/loss", "epsilon"):
-            if facts.get(name) is not None:
-                self.console.print(f"  {name:<14} {readable(facts[name])}")
-        self.console.print(f"  {'run':<14} {facts['run']}", soft_wrap=True)
+        shown = [name for name in _IN_SUMMARY if facts.get(name) is not None]
+        width = max(14, *(len(name) for name in shown)) if shown else 14
+        for name in shown:
+            self.console.print(f"  {name:<{width}} {readable(facts[name])}")
+        self.console.print(f"  {'run':<{width}} {facts['run']}", soft_wrap=True)
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
 
     def _begin(self, folder: Path, plan: Plan, records: list[Row]) -> None:
@@ -147,7 +152,7 @@ class _View:
         shown = [f"round {record['round']}/{self._rounds}"]
         shown += [
             f"{name} {record[name]:.4f}"
-            for name in (self._metric, "test/loss")
+            for name in (self._metric, "test/loss", "attack/success_rate")
             if record.get(name) is not None
         ]
         if record.get("epsilon") is not None:

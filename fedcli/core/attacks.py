@@ -37,6 +37,7 @@ class Attack(NamedTuple):
         forge: its own update -> the one it sends.
         collude: `(malicious updates, honest updates, rng)` -> the malicious updates that are sent, as many. There
             is at least one of each kind: in a round without honest clients the malicious ones study their own.
+        objection: `(clients, malicious ones)` of a planned round -> why the attack would be none, or None.
         trigger: test examples `(x, y)` -> those that the attack wants to have misclassified, with the labels
             that it wants to see.
     """
@@ -47,6 +48,7 @@ class Attack(NamedTuple):
     collude: Callable[[Sequence[Vector], Sequence[Vector], np.random.Generator], Sequence[Vector]] | None = (
         None
     )
+    objection: Callable[[int, int], str | None] | None = None
     trigger: Callable[[Array, Array], tuple[Array, Array]] | None = None
 
 

@@ -24,8 +24,11 @@ def fedbuff(
         staleness_exponent: how fast old updates lose weight, at least 0; 0 is never.
         server_learning_rate: the server's step along the mean update.
 
-    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t). Here
-    a client takes part at most once in a round, so that its state and its random draws stay apart.
+    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t).
+
+    Deviations: a client begins at most once from one model, and hands in at most one update a round (a second one
+    waits for the next), so that its state and its random draws stay apart. Where nearly all clients are at work,
+    whoever is done twice as fast as the buffer fills therefore rests until the server has moved.
 
     Combines: a cohort of fixed size (the clients at work), and `devices`, whose clock says who is done when.
     """
