@@ -10,7 +10,16 @@ import numpy.typing as npt
 
 from fedcli.core.metrics import prefixed, weighted_mean
 from fedcli.core.sums import BlockSum
-from fedcli.core.types import Absence, ClientUpdate, Outcome, Rejection, RoundContext, RoundState, Tree
+from fedcli.core.types import (
+    Absence,
+    ClientUpdate,
+    Outcome,
+    Rejection,
+    RoundContext,
+    RoundState,
+    Tree,
+    checks_on_arrival,
+)
 from fedcli.participation import Turn, Turnout
 from fedcli.parts import Parts
 
@@ -44,6 +53,7 @@ class Arrivals:
     ) -> None:
         self._parts, self._state, self._context = parts, state, context
         self._turns, self._watch, self._shelve = present.turns, watch, shelve
+        self._checks = checks_on_arrival(parts.strategy.transforms)
         self._statistics = BlockSum(state.statistics.size)
         self._weight = 0.0
         self.num_accepted = 0
@@ -99,7 +109,7 @@ class Arrivals:
     def _refusal(self, outcome: Outcome) -> str | None:
         if isinstance(outcome, Rejection | Absence):
             return outcome.reason
-        for transform in self._parts.strategy.transforms:
+        for transform in self._checks:
             reason = transform.admit(outcome, self._state.transforms[transform.name], self._context)
             if reason is not None:
                 return reason

@@ -17,6 +17,7 @@ from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy
 from fedcli.core.vectors import gather
+from fedcli.grid import check_size
 from fedcli.making import make, placed
 from fedcli.models.network import Vectors, build_model, personal_weights, split
 from fedcli.parts import EvaluationSettings, Participation, Parts
@@ -53,6 +54,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         network = split(model, is_personal)
         check_output(network.model, plan.task, num_outputs=federation.num_outputs)
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
+    check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
     pipeline.check_statistics(plan.strategy, experiment, num_statistics=layout.statistics.size)
     vectors = _warm_start(experiment, layout) or network.vectors()
     network.load_frozen(vectors.frozen)
@@ -100,6 +102,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         devices=plan.devices,
         participation=_participation(plan),
         adversary=plan.adversary,
+        publishes_noised_only=experiment.privacy.publish == "noised-only",
         average_decay=experiment.average.decay if experiment.average else None,
     )
     return parts, initial_state(plan.strategy, vectors)
@@ -108,7 +111,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
 def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
     """The state before the first round: the model's vectors, and every part's first state."""
     weights = vectors.trainable
-    size = strategy.trainer.payload_size(weights.size)
+    size = strategy.payload_size(weights.size)
     return RoundState(
         0,
         *vectors,

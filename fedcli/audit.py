@@ -89,7 +89,7 @@ def audit_experiment(
         accountant = _auditable(plan)
         parts, state = assembly.assemble(plan)
     try:
-        size = parts.payload_size
+        size = parts.strategy.trainer.payload_size(parts.layout.trainable.size)
         if not 16 <= canaries <= size:
             raise ConfigError(
                 f"{canaries} canaries cannot be placed: each needs a coordinate of its own, of which the updates "
@@ -149,7 +149,8 @@ def _scores(
 def _joined(parts: Parts, places: npt.NDArray[np.int64]) -> Parts:
     """The experiment with a canary for each of the coordinates, numbered behind its clients."""
     federation = _WithCanaries(parts.federation, len(places))
-    runtime = _CanaryRuntime(parts.runtime, parts.num_clients, places, parts.payload_size)
+    size = parts.strategy.trainer.payload_size(parts.layout.trainable.size)
+    runtime = _CanaryRuntime(parts.runtime, parts.num_clients, places, size)
     settings = parts.evaluation._replace(every=parts.rounds, clients=False)
     return replace(parts, federation=federation, runtime=runtime, evaluation=settings)
 

@@ -18,6 +18,7 @@ from fedcli.clients.task import Task, task_for
 from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import Event, PrivacyTarget, Sampling
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.core.types import Cohort, Strategy, TrainerSpec, Transform
 from fedcli.crypto.noise import KEY_BYTES
@@ -25,9 +26,11 @@ from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.data.federation import NoiseKey
 from fedcli.data.preprocessing import Protection
 from fedcli.devices import Devices
+from fedcli.grid import check_sum, on_grid
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
-from fedcli.privacy import Accountant, accountant_for
+from fedcli.privacy import Accountant, accountant_for, calibrate
+from fedcli.privacy.words import warnings
 from fedcli.transforms import arrival
 
 
@@ -45,7 +48,10 @@ class DataNoise(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known of an experiment before TensorFlow is loaded."""
+    """What is known of an experiment before TensorFlow is loaded.
+
+    Its experiment has the noise multiplier that was calculated, where the config leaves it to epsilon.
+    """
 
     experiment: Experiment
     federation: Federation
@@ -72,6 +78,14 @@ class Plan:
         return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
 
     @property
+    def warnings(self) -> list[str]:
+        """What a person should know before a private run, though it is allowed."""
+        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
+        if event is None or target is None:
+            return []
+        return warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta)
+
+    @property
     def num_parameters(self) -> int | None:
         """Trainable weights, where they can be told without building the model."""
         count, model = self.architecture.num_parameters, self.experiment.model
@@ -95,11 +109,15 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         ConfigError: with the key of the value that cannot be used.
     """
     federation, data_noise = _federation(experiment, data_key)
-    strategy = strategy_of(experiment, strategy)
+    given, strategy = strategy, strategy_of(experiment, strategy)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(federation.num_clients)
     pipeline.check(strategy, cohort, experiment, num_clients=federation.num_clients)
+    check_sum(experiment.fixed_point, num_clients=federation.num_clients)
+    if given is None and strategy.privacy is not None and not strategy.privacy.is_calibrated:
+        experiment = _calibrated(experiment, sampling, strategy.privacy)
+        strategy = strategy_of(experiment)
     event = pipeline.privacy_event(strategy)
     client, task = experiment.client, _task(experiment, federation)
     made = Plan(
@@ -126,7 +144,8 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
 
 
 def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
-    """The strategy with what surrounds it in a run: compression behind its transforms, and the check on arrival.
+    """The strategy with what surrounds it in a run: the integer grid or compression
+    behind its transforms, and the check on arrival.
 
     Args:
         experiment: what the config says.
@@ -138,7 +157,33 @@ def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Str
     bare: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
     compression = experiment.compression
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    return bare._replace(transforms=(*bare.transforms, *smaller, arrival()))
+    if experiment.fixed_point is not None:
+        bare = on_grid(bare, experiment)
+    transforms = (*bare.transforms, *smaller)
+    return bare._replace(transforms=(*transforms, arrival(transforms[-1].gives if transforms else "vector")))
+
+
+def _calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:
+    """The experiment with the least noise multiplier that keeps all its rounds within the budget."""
+
+    def with_noise(noise_multiplier: float) -> Experiment:
+        part = experiment.strategy
+        written = Part(part.name, {**part.parameters, "noise_multiplier": noise_multiplier})
+        return experiment.model_copy(update={"strategy": written})
+
+    def event_of(noise_multiplier: float) -> Event:
+        event = pipeline.privacy_event(strategy_of(with_noise(noise_multiplier)))
+        if event is None or event.noise_multiplier == 0:
+            raise ConfigError(
+                "the noise of this strategy does not follow its noise_multiplier.",
+                key="strategy.noise_multiplier",
+                hint="Give the strategy a noise_multiplier instead of null.",
+            )
+        return event
+
+    with placed("strategy"):
+        found = calibrate(event_of, sampling, target, experiment.rounds)
+    return with_noise(found)
 
 
 def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
@@ -162,6 +207,13 @@ def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, 
     seeded = experiment.privacy.reproducible_noise
     if protections and key is None and not seeded:
         key = secrets.token_bytes(KEY_BYTES)
+    if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
+        raise ConfigError(
+            "a step that is fitted prepares the test set by statistics pooled over the clients, without noise; "
+            "privacy.publish is noised-only.",
+            key="data.preprocessing",
+            hint="Use steps with constants, such as scale, or privacy.publish: all.",
+        )
     with placed("data"):
         federation = federate(
             dataset,

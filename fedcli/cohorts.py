@@ -63,6 +63,36 @@ def poisson(*, rate: float) -> Cohort:
     )
 
 
+def capped_poisson(*, rate: float, cap: int) -> Cohort:
+    """Each client takes part by its own coin; of more than `cap`, a uniform subset of that size does.
+
+    For machines that cannot hold the largest cohort that coins may draw. The accounting knows the cap.
+
+    Args:
+        rate: probability that a client's coin says yes, in (0, 1].
+        cap: most clients in a round, at least 1 and at most the population.
+
+    Reference: Ganesh 2025, arXiv:2508.15089.
+    """
+    _require_rate(rate)
+    if cap < 1:
+        raise ConfigError(f"a cohort has at least 1 client; received {cap}.", key="cap")
+
+    def sample(rng: np.random.Generator, population: int) -> Clients:
+        # A uniform subset of a uniform subset is one: only the count knows of the cap.
+        count = min(int(rng.binomial(population, rate)), _at_most(cap, population, "cap"))
+        return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
+
+    return Cohort(
+        name="capped-poisson",
+        sample=sample,
+        expected_size=lambda population: min(rate * population, float(_at_most(cap, population, "cap"))),
+        sampling=lambda population: Sampling(
+            "capped-poisson", population, rate=rate, cap=_at_most(cap, population, "cap")
+        ),
+    )
+
+
 def min_separation(*, separation: int, rate: float = 1.0) -> Cohort:
     """Clients stand in groups that take turns, so that a client waits `separation` rounds for its next turn.
 
@@ -117,14 +147,20 @@ def _require_rate(rate: float) -> None:
         raise ConfigError(f"a sampling rate lies in (0, 1]; received {rate}.", key="rate")
 
 
-def _at_most(size: int, population: int) -> int:
+def _at_most(size: int, population: int, key: str = "size") -> int:
     if size > population:
         raise ConfigError(
             f"a cohort of {size} clients needs at least as many; the federation has {population}.",
-            key="size",
-            hint=f"Use a size of at most {population}, or more clients in data.partition.",
+            key=key,
+            hint=f"Use a {key} of at most {population}, or more clients in data.partition.",
         )
     return size
 
 
-COHORTS: Registry = {"full": full, "uniform": uniform, "poisson": poisson, "min-separation": min_separation}
+COHORTS: Registry = {
+    "full": full,
+    "uniform": uniform,
+    "poisson": poisson,
+    "capped-poisson": capped_poisson,
+    "min-separation": min_separation,
+}

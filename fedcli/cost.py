@@ -77,7 +77,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
     if parameters is None:
         up = down = None
     else:
-        up = round(cohort * trainer.payload_size(parameters) * _BYTES)
+        up = round(cohort * made.strategy.payload_size(parameters) * _BYTES)
         down = round(cohort * parameters * (1 + len(trainer.receives)) * _BYTES)
     sizes, counts = np.unique(np.asarray(federation.num_train), return_counts=True)
     steps = np.array([made.batches.num_steps(int(size)) for size in sizes])
@@ -108,4 +108,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         epsilon = made.accountant.epsilon(experiment.rounds, target.delta)
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
+        facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+    if made.warnings:
+        facts["warnings"] = made.warnings
     return facts

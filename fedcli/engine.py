@@ -32,6 +32,7 @@ from fedcli.core.types import (
 )
 from fedcli.participation import Turn, Turnout, turnout
 from fedcli.parts import Parts
+from fedcli.publication import noised_only
 
 
 class Store(Protocol):
@@ -82,6 +83,9 @@ def run_experiment(
     try:
         while not (reason := reason or _nothing_left(parts, state)):
             state, record, clients = next_round(parts, state, store, observer.watch)
+            if parts.publishes_noised_only:
+                # Before anything is written, shown, or handed to a callback.
+                record, clients = noised_only(record, parts.cohort.sampling(parts.num_clients)), []
             store.commit(state, record, clients)
             observer.round_end(record)
             reason = _first(callback.on_round_end(state, record) for callback in parts.callbacks)
@@ -123,7 +127,13 @@ def run_round(
         The state after the round, its record, and a row for each client of the cohort.
     """
     clock = Clock()
-    context = RoundContext(parts.seed, state.round + 1, parts.reproducible_noise)
+    context = RoundContext(
+        parts.seed,
+        state.round + 1,
+        parts.reproducible_noise,
+        parts.planned_weight or 1.0,
+        parts.layout.trainable.sizes,
+    )
     present = attend(parts, state, context.round)
     arrivals = Arrivals(parts, state, context, present, watch, shelve)
     with clock.span("total"):
@@ -136,8 +146,11 @@ def run_round(
             )
             if parts.strategy.privacy:
                 charge(context.round)
-            aggregate, transforms = decode(parts, state, context, aggregate)
-            moved = move_model(parts, state, aggregate, arrivals)
+            if arrivals.num_accepted < parts.strategy.min_updates:
+                moved, transforms = state, state.transforms
+            else:
+                aggregate, transforms = decode(parts, state, context, aggregate)
+                moved = move_model(parts, state, aggregate, arrivals)
         after = replace(
             moved,
             round=context.round,
@@ -156,7 +169,7 @@ def run_round(
         **arrivals.summary(),
         **_simulated(present, after),
         **_epsilon(parts, after),
-        **({} if moved is not state else {"note": "no valid update: model unchanged"}),
+        **({} if moved is not state else {"note": _unchanged(parts, arrivals)}),
         **clock.seconds(),
     }
     return after, record, arrivals.rows
@@ -261,6 +274,13 @@ def move_model(parts: Parts, state: RoundState, aggregate: Aggregate, arrivals: 
     decay = parts.average_decay
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)
     return replace(state, weights=weights, statistics=kept, server=server, average=average)
+
+
+def _unchanged(parts: Parts, arrivals: Arrivals) -> str:
+    needed = parts.strategy.min_updates
+    if arrivals.num_accepted >= needed:
+        return "no valid update: model unchanged"
+    return f"void: fewer than {needed} shares of noise arrived; charged, nothing released"
 
 
 def _void_round(parts: Parts, state: RoundState) -> tuple[RoundState, Row, list[Row]]:

@@ -63,9 +63,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Protection:
-    """The privacy event of a round, or of each step of a client's, and what it is charged towards."""
+    """The privacy event of a round, or of each step of a client's, and what it is charged towards.
 
-    noise_multiplier: float
+    The noise multiplier is None where it is calculated from epsilon, for which the clients must be known.
+    """
+
+    noise_multiplier: float | None
     clip_norm: float | None
     delta: float | None
     epsilon: float | None
@@ -184,7 +187,7 @@ def _protection(strategy: Strategy) -> Protection | None:
         return None
     target = strategy.privacy
     return Protection(
-        event.noise_multiplier,
+        event.noise_multiplier if target is None or target.is_calibrated else None,
         getattr(event, "clip_norm", None),
         None if target is None else target.delta,
         None if target is None else target.epsilon,
@@ -211,4 +214,8 @@ def _privacy_text(event: Protection) -> str:
     delta = "" if event.delta is None else f" at delta {event.delta:g}"
     bound = "the sensitivity" if event.clip_norm is None else f"clip norm {event.clip_norm:g}"
     charged = "each round" if event.unit == "client" else "protects an example and not a client; each step"
+    if event.noise_multiplier is None:
+        return (
+            f"{charged} charged as Gaussian noise over {bound}, as much as the budget needs{delta}; {budget}"
+        )
     return f"{charged} charged as Gaussian noise of {event.noise_multiplier:g} x {bound}{delta}; {budget}"

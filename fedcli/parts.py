@@ -65,6 +65,7 @@ class Parts:
         devices: the simulated clock's, where there is one.
         adversary: the malicious clients, where the run has any.
         average_decay: of a run that keeps a moving average of its model.
+        publishes_noised_only: leave every figure that was not noised out of the records.
     """
 
     seed: int
@@ -86,6 +87,7 @@ class Parts:
     devices: Devices | None = None
     adversary: Adversary | None = None
     average_decay: float | None = None
+    publishes_noised_only: bool = False
 
     @property
     def num_clients(self) -> int:
@@ -100,7 +102,7 @@ class Parts:
     @property
     def payload_size(self) -> int:
         """Length of one client's payload."""
-        return self.strategy.trainer.payload_size(self.layout.trainable.size)
+        return self.strategy.payload_size(self.layout.trainable.size)
 
     @property
     def is_uneven(self) -> bool:

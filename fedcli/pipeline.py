@@ -33,9 +33,17 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_compression(strategy, experiment)
     _check_participation(strategy, cohort, experiment, num_clients)
     _check_accounting(strategy)
+    _check_publication(strategy, experiment)
     if privacy_event(strategy) is None:
         return
-    _check_private_sum(strategy)
+    _check_private_sum(strategy, experiment)
+    if strategy.min_updates > cohort.expected_size(num_clients):
+        raise ConfigError(
+            f"{strategy.min_updates} contributors of noise cannot be guaranteed by a cohort of "
+            f"{cohort.expected_size(num_clients):g}.",
+            key="strategy.contributors",
+            hint="Use fewer contributors, or a larger cohort.",
+        )
     stop = experiment.early_stop
     if stop is not None and stop.metric not in ("round", "epsilon"):
         raise ConfigError(
@@ -81,6 +89,8 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
         trouble = "averaged and published without noise under differential privacy"
     elif not strategy.aggregator.is_sum:
         trouble = f"averaged without {strategy.aggregator.name}, so that one client could move them anywhere"
+    elif experiment.fixed_point is not None:
+        trouble = "averaged beside the exact sum of integers, in floating point"
     else:
         return
     raise ConfigError(
@@ -293,16 +303,34 @@ def _check_accounting(strategy: Strategy) -> None:
     )
 
 
-def _check_private_sum(strategy: Strategy) -> None:
+def _check_publication(strategy: Strategy, experiment: Experiment) -> None:
+    if experiment.privacy.publish == "all":
+        return
+    if privacy_event(strategy) is None:
+        raise ConfigError(
+            f"{strategy.name} adds no noise, so that nothing would be left to publish.",
+            key="privacy.publish",
+            hint="Use privacy.publish: all, or a private strategy such as dp-clipped.",
+        )
+    if experiment.evaluation.clients:
+        raise ConfigError(
+            "figures of the clients' validation examples are not noised; privacy.publish is noised-only.",
+            key="evaluation.clients",
+            hint="Use evaluation.clients: false; the central test set is evaluated all the same.",
+        )
+
+
+def _check_private_sum(strategy: Strategy, experiment: Experiment) -> None:
     if not strategy.aggregator.is_sum:
         raise ConfigError(
             f"central noise is calibrated to a sum; {strategy.aggregator.name} is not one.",
             key="strategy",
             hint="Use the mean as the aggregator.",
         )
-    if strategy.weighting != "uniform":
+    bounded = experiment.fixed_point is not None and experiment.fixed_point.max_examples is not None
+    if strategy.weighting != "uniform" and not bounded:
         raise ConfigError(
             "under differential privacy a client's weight must be bounded by the config; example counts are not.",
             key="strategy",
-            hint="Use equal weights.",
+            hint="Use equal weights, or bound them by fixed_point: {max_examples: 100}.",
         )

@@ -78,7 +78,7 @@ def start_run(
     with _closing(parts):
         environment = describe_environment(parts)
         store.create_run(
-            folder, config=config.dump(experiment), environment=environment, data_key=_data_key(plan)
+            folder, config=config.dump(plan.experiment), environment=environment, data_key=_data_key(plan)
         )
         return _go_on(folder, plan, parts, state, progress or silent())
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from fedcli.cohorts import COHORTS, full, min_separation, poisson, uniform, whose_turn
+from fedcli.cohorts import COHORTS, capped_poisson, full, min_separation, poisson, uniform, whose_turn
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import Sampling
 from fedcli.core.seeds import SERVER, generator
@@ -22,6 +23,7 @@ MADE = {
     "uniform": uniform(size=5),
     "poisson": poisson(rate=0.3),
     "min-separation": min_separation(separation=3, rate=0.3),
+    "capped-poisson": capped_poisson(rate=0.3, cap=5),
 }
 
 
@@ -45,7 +47,7 @@ def test_a_cohort_is_a_function_of_the_generator(name):
     assert MADE[name].name == name
 
 
-@pytest.mark.parametrize("name", ["uniform", "poisson"])
+@pytest.mark.parametrize("name", ["uniform", "poisson", "capped-poisson"])
 def test_other_rounds_draw_other_cohorts(name):
     draws = {tuple(MADE[name].sample(generator(7, round, SERVER, "cohort"), 1000)) for round in range(10)}
     assert len(draws) == 10
@@ -100,6 +102,38 @@ def test_poisson_plans_with_the_expected_size_and_not_with_the_realised_one():
     assert cohort.sampling(25) == Sampling("poisson", 25, rate=0.1)
 
 
+def test_capped_poisson_has_the_law_of_coins_below_its_cap_and_never_more():
+    draws, population, rate, cap, rounds = rng(), 50, 0.1, 6, 4000
+    sizes = np.bincount(
+        [len(capped_poisson(rate=rate, cap=cap).sample(draws, population)) for _ in range(rounds)]
+    )
+    below = stats.binom.pmf(np.arange(cap), population, rate)
+    expected = np.array([*below, 1 - below.sum()])
+    assert len(sizes) == cap + 1
+    assert stats.chisquare(sizes, rounds * expected).pvalue > 1e-4
+
+
+def test_a_binding_cap_leaves_every_client_the_same_chance():
+    draws, cohort = rng(), capped_poisson(rate=0.9, cap=3)
+    counts = np.bincount(np.concatenate([cohort.sample(draws, 10) for _ in range(4000)]), minlength=10)
+    assert np.abs(counts - 1200).max() < 5 * math.sqrt(4000 * 0.3 * 0.7)
+
+
+def test_capped_poisson_plans_with_constants_of_the_config():
+    cohort = capped_poisson(rate=0.1, cap=4)
+    assert (cohort.expected_size(25), cohort.expected_size(100)) == (2.5, 4)
+    assert cohort.sampling(25) == Sampling("capped-poisson", 25, rate=0.1, cap=4)
+    with pytest.raises(ConfigError, match="a cohort of 4 clients needs at least as many") as caught:
+        cohort.sampling(3)
+    assert caught.value.key == "cap"
+
+
+def test_a_cap_of_nobody_is_refused():
+    with pytest.raises(ConfigError, match="received 0") as caught:
+        capped_poisson(rate=0.1, cap=0)
+    assert caught.value.key == "cap"
+
+
 def test_a_million_clients_are_no_burden():
     # A coin for each client would draw a million numbers; the generator is asked for a few hundred at most.
     counting = rng()
@@ -127,6 +161,9 @@ def test_a_cohort_of_nobody_is_refused(size):
 
 @pytest.mark.parametrize("rate", [0, -0.1, 1.01, math.nan, math.inf])
 def test_a_rate_that_is_no_probability_is_refused(rate):
+    with pytest.raises(ConfigError, match=r"lies in \(0, 1\]; received") as caught:
+        capped_poisson(rate=rate, cap=3)
+    assert caught.value.key == "rate"
     with pytest.raises(ConfigError, match=r"lies in \(0, 1\]; received") as caught:
         poisson(rate=rate)
     assert caught.value.key == "rate"

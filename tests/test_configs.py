@@ -58,7 +58,7 @@ def test_its_cost_is_told_without_training(path):
         assert facts["parameters"] is facts["bytes_up_per_round"] is None
         return
     assert facts["parameters"] > 0
-    sent = made.strategy.trainer.payload_size(facts["parameters"])
+    sent = made.strategy.payload_size(facts["parameters"])
     assert facts["bytes_up_per_round"] == round(facts["cohort"] * sent * 4)
 
 

@@ -60,7 +60,10 @@ def test_the_first_transform_gets_a_vector():
 def test_an_aggregator_gets_a_payload_it_has_a_meaning_for():
     error = refusal(PLAIN._replace(transforms=(ENCRYPTING,)))
     assert error.key == "strategy"
-    assert error.message == "the aggregator mean has no meaning for a payload of ciphertext; it takes vector."
+    assert (
+        error.message == "the aggregator mean has no meaning for a payload of ciphertext; it takes vector or "
+        "integers."
+    )
 
 
 def test_a_chain_whose_payloads_fit_passes():

@@ -25,4 +25,7 @@ def check(
         if json:
             print_json(facts)
         else:
+            warnings = facts.pop("warnings", [])
             print_facts(facts)
+            for warning in warnings:
+                typer.echo(f"Warning: {warning}", err=True)

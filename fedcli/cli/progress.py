@@ -110,6 +110,8 @@ class Screen:
 
     def _begin(self, folder: Path, plan: Plan, records: list[Row]) -> None:
         self._view = _View(folder, plan, records)
+        for warning in plan.warnings:
+            self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=True)
         if self.console.is_terminal:
             self._live = Live(self._view, console=self.console, refresh_per_second=8, transient=False)
             self._live.start()

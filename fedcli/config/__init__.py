@@ -17,6 +17,7 @@ from fedcli.config.schema import (
     EarlyStop,
     Evaluation,
     Experiment,
+    FixedPoint,
     Model,
     Part,
     Privacy,
@@ -28,7 +29,7 @@ from fedcli.config.writing import dump, flat
 
 __all__ = [
     "Attack", "Average", "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation",
-    "Experiment",
+    "Experiment", "FixedPoint",
     "Model", "Part", "Place", "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat",
     "installed", "load", "loads", "resolve",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from fedcli.config.checks import cross_checks
 from fedcli.config.fields import known, section_of, slot_of
 from fedcli.config.parts import PartReader
 from fedcli.config.problems import ConfigErrors, Problem, kind
-from fedcli.config.registries import DEFAULT_PREPROCESSING, Registries, is_reference
+from fedcli.config.registries import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
 from fedcli.config.reporting import Report
 from fedcli.config.schema import Experiment, Part, Section, Slot
 from fedcli.config.sentences import add_errors, missing_key
@@ -67,11 +68,21 @@ def _slot(slot: Slot, values: dict[str, Any], name: str, keys: Keys, reader: Par
     here = (*keys, name)
     if slot.many:
         return _many(slot, values[name] if name in values else _default(slot, values, reader), here, reader)
-    raw = values.get(name, slot.default)
+    raw = values.get(name, _default_part(slot, values, reader))
     if raw is None and slot.default is None:
         # A part of the experiment itself may be left out; one of a section with an owner, only at times.
         return _none(values["part"], here, reader) if "part" in values else None
     return reader.part(raw, here, slot.section)
+
+
+def _default_part(slot: Slot, values: dict[str, Any], reader: PartReader) -> Mapping[str, Any] | None:
+    if not slot.by_strategy:
+        return slot.default
+    # Read before the strategy is checked: a bare name, a mapping with one, or something that has none.
+    strategy = values.get("strategy")
+    named = strategy.get("name") if isinstance(strategy, dict) else strategy
+    own: Mapping[str, Mapping[str, Any]] = reader.registries(DEFAULT_COHORTS)
+    return own.get(named, slot.default) if isinstance(named, str) else slot.default
 
 
 def _default(slot: Slot, values: dict[str, Any], reader: PartReader) -> list[Any]:

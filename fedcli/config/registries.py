@@ -20,6 +20,9 @@ Registries = Callable[[str], Mapping[str, Any]]
 DEFAULT_PREPROCESSING = "data.default_preprocessing"
 """Not names -> factories but names of datasets -> their preprocessing, as the YAML would write it."""
 
+DEFAULT_COHORTS = "strategy.default_cohorts"
+"""Not names -> factories but names of strategies -> their cohort, as the YAML would write it."""
+
 _TABLE = {
     "data": ("fedcli.data", "DATASETS"),
     "data.partition": ("fedcli.data", "PARTITIONS"),
@@ -31,6 +34,7 @@ _TABLE = {
     "cohort": ("fedcli.cohorts", "COHORTS"),
     "devices": ("fedcli.devices", "DEVICES"),
     "strategy": ("fedcli.strategies", "STRATEGIES"),
+    DEFAULT_COHORTS: ("fedcli.strategies", "DEFAULT_COHORTS"),
     "compression": ("fedcli.transforms", "COMPRESSIONS"),
     "attack": ("fedcli.attacks", "ATTACKS"),
     "executor": ("fedcli.executors", "EXECUTORS"),

@@ -32,12 +32,14 @@ class Slot:
         section: which registry names it; see `registries.py`.
         default: what stands there when the file says nothing; None where there is nothing to stand there.
         by_dataset: whether the default is the dataset's own instead.
+        by_strategy: whether a strategy may have a default of its own instead.
         many: whether it is a list.
     """
 
     section: str
     default: Mapping[str, Any] | None = None
     by_dataset: bool = False
+    by_strategy: bool = False
     many: bool = False
 
 
@@ -145,11 +147,29 @@ class Attack(Section):
     """The malicious clients by their numbers, instead of `share`."""
 
 
+class FixedPoint(Section):
+    """Updates as vectors of integers, whose sum is exact: clipped, weighted, rounded to a grid."""
+
+    clip_norm: float | None = Field(None, gt=0, examples=["10.0"])
+    """Largest l2 norm of an update; null for that of a private strategy, which has one already."""
+    bits: int = Field(20, ge=8, le=24)
+    """The bound on the norm is 2^bits steps of the grid."""
+    rounding: Literal["nearest", "stochastic"] = "nearest"
+    """To the nearest step, or up or down at random."""
+    max_examples: int | None = Field(None, ge=1, examples=["100"])
+    """Examples from which on a client counts in full, and below by its share; null counts all clients the same.
+
+    A private run divides by its planned cohort all the same, because the clients' examples are not noised.
+    """
+
+
 class Privacy(Section):
-    """How the noise that protects people is drawn."""
+    """How the noise that protects people is drawn, and what is published beside the model."""
 
     reproducible_noise: bool = False
     """Draw it from the seed: for tests only, since whoever knows the seed can take the noise away."""
+    publish: Literal["all", "noised-only"] = "all"
+    """Whether metrics.jsonl and clients.jsonl have figures of the clients that were not noised."""
 
 
 class Evaluation(Section):
@@ -205,8 +225,8 @@ class Experiment(Section):
     """What is minimised and measured."""
     client: Client
     """How one client trains in a round."""
-    cohort: Annotated[Part, Slot("cohort", {"name": "full"})]
-    """Who takes part in a round."""
+    cohort: Annotated[Part, Slot("cohort", {"name": "full"}, by_strategy=True)]
+    """Who takes part in a round; by default everybody, and with central noise each client by a coin of 0.1."""
     devices: Annotated[Part | None, Slot("devices")] = None
     """How fast the clients' devices are, on a simulated clock; null for no clock."""
     participation: Participation
@@ -215,10 +235,12 @@ class Experiment(Section):
     """How the clients' updates are protected and combined."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
+    fixed_point: FixedPoint | None = None
+    """Updates as vectors of integers, for exact sums; null for float32."""
     attack: Attack | None = None
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy
-    """How the noise that protects people is drawn."""
+    """How the noise that protects people is drawn, and what is published beside the model."""
     average: Average | None = None
     """The moving average of the global model over the rounds; null for none."""
     evaluation: Evaluation

@@ -238,16 +238,30 @@ class Sampling:
 
 @dataclass(frozen=True)
 class PrivacyTarget:
-    """The delta at which epsilon is stated, and the epsilon at which the run stops (None: never)."""
+    """What epsilon is stated and held to.
+
+    Args:
+        delta: at which epsilon is stated.
+        epsilon: at which the run stops; None for never.
+        is_calibrated: whether the noise is known. Before it is, there is none, so that epsilon is infinite and
+            no round can be run within the budget.
+    """
 
     delta: float
     epsilon: float | None = None
+    is_calibrated: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.delta < 1:
             raise ConfigError(f"delta lies in (0, 1); received {self.delta}.", key="delta")
         if self.epsilon is not None:
             require_positive("epsilon", self.epsilon)
+        if not self.is_calibrated and self.epsilon is None:
+            raise ConfigError(
+                "a private run has a noise multiplier, or an epsilon from which it is calculated; neither is given.",
+                key="noise_multiplier",
+                hint="Add for example epsilon: 8.0, which the run then stays below, or noise_multiplier: 1.0.",
+            )
 
 
 def noise_deviation(noise_multiplier: float, clip_norm: float) -> float:

@@ -1,4 +1,4 @@
-"""A sum over clients whose bits do not depend on who ran them."""
+"""Sums over clients whose bits do not depend on who ran them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ import numpy.typing as npt
 
 BLOCK = 16
 """Clients in a block. A cluster's workers own whole blocks, so the order of the sum is the same everywhere."""
+
+
+class IntegerSum:
+    """Exact sum of integer vectors of shape [P]: the same bits in any order. The plan rules out an overflow."""
+
+    def __init__(self, size: int) -> None:
+        self._total = np.zeros(size, np.int64)
+
+    def add(self, vector: npt.NDArray[np.int64]) -> None:
+        """Add a vector of shape [P]."""
+        self._total += vector
+
+    def result(self) -> npt.NDArray[np.int64]:
+        """The sum of all that was added, shape [P]."""
+        return self._total
 
 
 class BlockSum:

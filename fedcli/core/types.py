@@ -110,11 +110,15 @@ class RoundContext:
         root: the experiment's seed.
         round: the round, counted from 1.
         reproducible_noise: draw noise from the seed and not from the operating system.
+        planned_weight: the constant by which a private run divides its sums.
+        layers: sizes of the model's arrays, in the order of the payload.
     """
 
     root: int
     round: int
     reproducible_noise: bool
+    planned_weight: float = 1.0
+    layers: tuple[int, ...] = ()
 
 
 def _stateless(_num_parameters: int) -> Tree:
@@ -147,6 +151,10 @@ class Transform(NamedTuple):
         privacy: the event that the accountant charges for each round, if it protects anyone.
         coded_bytes: number of parameters -> bytes of the payload as it is sent, where they are fewer than
             four a parameter.
+        adds: coordinates that its client half puts behind the payload, and its server half takes off again.
+        min_clients: updates without which nothing may be decoded; with fewer the round is void.
+        hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
+            transforms before it are then left out; its own stands for them.
     """
 
     name: str
@@ -158,6 +166,9 @@ class Transform(NamedTuple):
     gives: Payload = "vector"
     privacy: Event | None = None
     coded_bytes: Callable[[int], int] | None = None
+    adds: int = 0
+    hides: bool = False
+    min_clients: int = 0
 
     @property
     def acts_on_clients(self) -> bool:
@@ -173,6 +184,11 @@ class Transform(NamedTuple):
     def acts_on_server(self) -> bool:
         """Whether it has a server half."""
         return self.decode is not _decode_as_is
+
+
+def checks_on_arrival(transforms: Sequence[Transform]) -> Sequence[Transform]:
+    """The transforms whose arrival checks can read what was sent: the last one that hides, and those behind it."""
+    return transforms[max((i for i, transform in enumerate(transforms) if transform.hides), default=0) :]
 
 
 class Aggregator(NamedTuple):
@@ -300,6 +316,15 @@ class Strategy(NamedTuple):
     privacy: PrivacyTarget | None = None
     keeps_partial_work: bool = False
     buffer: Buffer | None = None
+
+    def payload_size(self, num_parameters: int) -> int:
+        """Length of a payload on its way, for a model of P parameters."""
+        return self.trainer.payload_size(num_parameters) + sum(part.adds for part in self.transforms)
+
+    @property
+    def min_updates(self) -> int:
+        """Updates without which the transforms release nothing."""
+        return max((part.min_clients for part in self.transforms), default=0)
 
 
 class Cohort(NamedTuple):

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+Integers = npt.NDArray[np.int64]
+
 
 class Layout(NamedTuple):
     """Names and shapes of the arrays that a flat vector holds, in order."""
@@ -52,6 +54,17 @@ def unflatten(vector: npt.NDArray[np.float32], layout: Layout) -> dict[str, npt.
 def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArray[np.float32]:
     """The flat vector of the named arrays, in the layout's order."""
     return flatten([arrays[name] for name in layout.names])
+
+
+def exact_squared_norm(vector: Integers) -> int:
+    """Sum of squares of an integer vector, exact, whatever its values are."""
+    largest = max(abs(int(end)) for end in (vector.min(initial=0), vector.max(initial=0)))
+    # As many squares at a time as fit in 63 bits; more than 31 bits do not occur in an honest update.
+    length = min(65_536, 2**63 // (largest**2 + 1))
+    if length < 1:
+        return sum(int(value) ** 2 for value in vector.ravel())
+    pieces = range(0, vector.size, length)
+    return sum(int(np.square(vector[i : i + length]).sum()) for i in pieces)
 
 
 def squared_norm(vector: npt.NDArray[Any]) -> float:

@@ -76,7 +76,8 @@ def described(sampling: Sampling) -> dict[str, Any]:
         made["cap"] = sampling.cap
     if sampling.scheme == "min-separation":
         made["separation"] = sampling.separation
-    return {**made, "planned_divisor": sampling.rate * sampling.population / sampling.separation}
+    expected = sampling.rate * sampling.population / sampling.separation
+    return {**made, "planned_divisor": min(expected, sampling.cap) if sampling.cap else expected}
 
 
 def protected(unit: UnitName, relation: RelationName) -> str:

@@ -1,12 +1,19 @@
 """Named recipes made of parts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fedcli.core.factories import Registry
 from fedcli.strategies import robust
 from fedcli.strategies.adaptive import fedadagrad, fedadam, fedyogi
 from fedcli.strategies.apfl import apfl
 from fedcli.strategies.ditto import ditto
+from fedcli.strategies.dp_adaptive import dp_adaptive
 from fedcli.strategies.dp_clipped import dp_clipped
+from fedcli.strategies.dp_distributed import dp_distributed
 from fedcli.strategies.dp_ftrl import dp_banded, dp_ftrl
+from fedcli.strategies.dp_local import dp_local
+from fedcli.strategies.dp_per_layer import dp_per_layer
 from fedcli.strategies.dp_sgd import dp_sgd
 from fedcli.strategies.fedavg import mean, weighted
 from fedcli.strategies.fedavgm import fedavgm
@@ -28,6 +35,10 @@ STRATEGIES: Registry = {
     "dp-ftrl": dp_ftrl,
     "dp-banded": dp_banded,
     "dp-sgd": dp_sgd,
+    "dp-adaptive": dp_adaptive,
+    "dp-per-layer": dp_per_layer,
+    "dp-local": dp_local,
+    "dp-distributed": dp_distributed,
     "fedprox": fedprox,
     "scaffold": scaffold,
     "fednova": fednova,
@@ -56,4 +67,14 @@ STRATEGIES: Registry = {
     "fedbuff": fedbuff,
 }
 
-__all__ = ["STRATEGIES"]
+DEFAULT_COHORTS: Mapping[str, dict[str, Any]] = {
+    "dp-clipped": {"name": "poisson", "rate": 0.1},
+    "dp-adaptive": {"name": "poisson", "rate": 0.1},
+    "dp-per-layer": {"name": "poisson", "rate": 0.1},
+}
+"""The cohort of a strategy whose config names none and that wants another one than everybody.
+
+Central noise protects most for its size where coins draw the cohort: a tenth of the clients in expectation.
+"""
+
+__all__ = ["DEFAULT_COHORTS", "STRATEGIES"]

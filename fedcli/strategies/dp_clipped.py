@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fedcli.core.errors import ConfigError, require_positive
 from fedcli.core.privacy import PrivacyTarget
 from fedcli.core.types import Strategy
 from fedcli.strategies.fedavg import mean
@@ -12,8 +11,8 @@ from fedcli.transforms import clip, gaussian_noise
 def dp_clipped(
     *,
     clip_norm: float,
-    noise_multiplier: float,
     delta: float,
+    noise_multiplier: float | None = None,
     epsilon: float | None = None,
     server_learning_rate: float = 1.0,
 ) -> Strategy:
@@ -24,8 +23,9 @@ def dp_clipped(
 
     Args:
         clip_norm: largest L2 norm of one client's update.
-        noise_multiplier: noise standard deviation over clip norm.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
+        noise_multiplier: noise standard deviation over clip norm; null for the least that keeps the planned
+            rounds within epsilon.
         epsilon: budget; the run stops before the round that would pass it.
         server_learning_rate: the server's step along the noised mean.
 
@@ -35,20 +35,16 @@ def dp_clipped(
     from privacy-loss distributions, or from Renyi divergences for cohorts of a fixed size, in place of the
     moments accountant.
 
-    Combines: poisson (amplified), uniform (fixed size, its own accounting) and full cohorts; models whose
-    non-trainable weights are local or frozen.
+    Combines: poisson (amplified; the default), capped-poisson, uniform (fixed size, its own accounting) and full
+    cohorts; models whose non-trainable weights are local or frozen; fixed_point, which may weight clients.
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
-    if not 0 < delta < 1:
-        raise ConfigError(f"delta lies in (0, 1); received {delta}.", key="delta")
-    if epsilon is not None:
-        require_positive("epsilon", epsilon)
     return mean(server_learning_rate=server_learning_rate)._replace(
         name="dp-clipped",
         transforms=(
             clip(clip_norm=clip_norm),
-            gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm),
+            gaussian_noise(noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm),
         ),
-        privacy=PrivacyTarget(delta, epsilon),
+        privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
     )

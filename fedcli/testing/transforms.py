@@ -21,7 +21,7 @@ from fedcli.testing.laws import (
 
 _SIZE = 50
 # Noise is drawn from the seed, so that two calls can be compared.
-_CONTEXT = RoundContext(root=7, round=1, reproducible_noise=True)
+_CONTEXT = RoundContext(root=7, round=1, reproducible_noise=True, layers=(30, 20))
 
 
 def check_transform(transform: Transform) -> None:
@@ -64,7 +64,7 @@ def _check_client_half(transform: Transform, state: Tree) -> None:
         )
         law(sent.client == update.client, f"{transform.name}: encode leaves the client's number as it is.")
         law(
-            transform.gives != "vector" or is_vector(sent.payload, _SIZE),
+            transform.gives != "vector" or is_vector(sent.payload, _SIZE + transform.adds),
             f"{transform.name}: it gives vectors, float32 and finite, of the length that it takes, [{_SIZE}]; it gave "
             f"{described(sent.payload)}.",
         )
@@ -106,7 +106,8 @@ def _check_what_is_not_finite(transform: Transform, state: Tree) -> None:
 
 
 def _check_server_half(transform: Transform, state: Tree) -> None:
-    for aggregate in (Aggregate(np.zeros(_SIZE), 0.0), Aggregate(noise(4, _SIZE).astype(np.float64), 3.0)):
+    size = _SIZE + transform.adds
+    for aggregate in (Aggregate(np.zeros(size), 0.0), Aggregate(noise(4, size).astype(np.float64), 3.0)):
         given, kept = aggregate.value.copy(), written_and_read(state, transform.name)
         decoded, after = transform.decode(aggregate, state, _CONTEXT)
         again, _ = transform.decode(aggregate, kept, _CONTEXT)

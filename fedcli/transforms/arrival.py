@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.core.types import Array, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.types import Array, ClientUpdate, Payload, RoundContext, Transform, Tree
 
 
-def arrival() -> Transform:
-    """Refuses updates of another shape than the model's and updates with NaN or infinity."""
-    return Transform("arrival", init=lambda size: {"size": np.int64(size)}, admit=_admit)
+def arrival(payload: Payload = "vector") -> Transform:
+    """Refuses updates of another shape than the model's and updates with NaN or infinity.
+
+    Args:
+        payload: what the transforms before it give; it hands on the same.
+    """
+    return Transform(
+        "arrival", init=lambda size: {"size": np.int64(size)}, admit=_admit, takes=payload, gives=payload
+    )
 
 
 def _admit(update: ClientUpdate, state: Tree, _context: RoundContext) -> str | None:

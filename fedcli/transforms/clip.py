@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError, require_positive
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree, Vector
 from fedcli.core.vectors import squared_norm
 
 # The products are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.
-_MARGIN = 1 - 2.0**-22
+MARGIN = 1 - 2.0**-22
 
 
 def clip(*, clip_norm: float) -> Transform:
@@ -31,15 +31,7 @@ def clip(*, clip_norm: float) -> Transform:
     require_positive("clip_norm", clip_norm)
 
     def encode(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
-        norm = math.sqrt(squared_norm(update.payload))
-        if not math.isfinite(norm):
-            raise InvalidUpdateError("the update has NaN or infinite values, which cannot be clipped")
-        if norm <= clip_norm:
-            return update
-        # In float64, because the factor of a diverged update has few digits left in float32, or none.
-        clipped = np.empty_like(update.payload)
-        np.multiply(update.payload, clip_norm / norm * _MARGIN, out=clipped, dtype=np.float64)
-        return replace(update, payload=clipped)
+        return replace(update, payload=clipped(update.payload, clip_norm))
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         norm = math.sqrt(squared_norm(update.payload))
@@ -48,3 +40,20 @@ def clip(*, clip_norm: float) -> Transform:
         )
 
     return Transform("clip", encode=encode, admit=admit)
+
+
+def clipped(vector: Vector, clip_norm: float) -> Vector:
+    """The vector scaled to at most `clip_norm`; the same object where it is no longer than that.
+
+    Raises:
+        InvalidUpdateError: if it has NaN or infinity.
+    """
+    norm = math.sqrt(squared_norm(vector))
+    if not math.isfinite(norm):
+        raise InvalidUpdateError("the update has NaN or infinite values, which cannot be clipped")
+    if norm <= clip_norm:
+        return vector
+    # In float64, because the factor of a diverged update has few digits left in float32, or none.
+    shorter = np.empty_like(vector)
+    np.multiply(vector, clip_norm / norm * MARGIN, out=shorter, dtype=np.float64)
+    return shorter

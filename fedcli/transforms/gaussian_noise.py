@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from typing import Literal
 
 from fedcli.core.errors import ConfigError, require_positive
 from fedcli.core.privacy import GaussianEvent
@@ -13,7 +14,9 @@ from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 
 
-def gaussian_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
+def gaussian_noise(
+    *, noise_multiplier: float, clip_norm: float, clipping: Literal["fixed", "per-layer"] = "fixed"
+) -> Transform:
     """Sum of the updates + N(0, (noise_multiplier * clip_norm)^2) in every coordinate.
 
     The noise is drawn once a round, also for an empty cohort, from a ChaCha20 stream that the
@@ -22,21 +25,11 @@ def gaussian_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
     Args:
         noise_multiplier: noise standard deviation over clip norm, at least 0.
         clip_norm: bound on one client's L2 norm in the sum.
+        clipping: how that bound is made, which the privacy statement says.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963.
     """
-    if not 0 <= noise_multiplier < math.inf:
-        raise ConfigError(
-            f"a noise multiplier is a finite number of at least 0; received {noise_multiplier}.",
-            key="noise_multiplier",
-        )
-    require_positive("clip_norm", clip_norm)
-    if noise_multiplier and math.isinf(clip_norm):
-        raise ConfigError(
-            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
-            key="clip_norm",
-            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
-        )
+    require_noise(noise_multiplier, clip_norm)
     deviation = noise_multiplier * clip_norm if noise_multiplier else 0.0
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
@@ -49,14 +42,36 @@ def gaussian_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         if not deviation:
             return aggregate, state
-        noise = gaussian(aggregate.value.size, key=_key(context))
+        noise = gaussian(aggregate.value.size, key=noise_key(context))
         return aggregate._replace(value=aggregate.value + deviation * noise), state
 
-    event = GaussianEvent(noise_multiplier, clip_norm)
+    event = GaussianEvent(noise_multiplier, clip_norm, clipping)
     return Transform("gaussian_noise", admit=admit, decode=decode, privacy=event)
 
 
-def _key(context: RoundContext) -> bytes:
+def require_noise(noise_multiplier: float, clip_norm: float) -> None:
+    """Refuse noise that is not finite."""
+    require_noise_multiplier(noise_multiplier)
+    require_positive("clip_norm", clip_norm)
+    if noise_multiplier and math.isinf(clip_norm):
+        raise ConfigError(
+            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
+            key="clip_norm",
+            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
+        )
+
+
+def require_noise_multiplier(noise_multiplier: float) -> None:
+    """Refuse a noise multiplier that is negative, infinite or not a number."""
+    if not 0 <= noise_multiplier < math.inf:
+        raise ConfigError(
+            f"a noise multiplier is a finite number of at least 0; received {noise_multiplier}.",
+            key="noise_multiplier",
+        )
+
+
+def noise_key(context: RoundContext) -> bytes:
+    """The key of a round's central noise: the operating system's, or the seed's where that was asked for."""
     if context.reproducible_noise:
         return generator(context.root, context.round, SERVER, "noise").bytes(KEY_BYTES)
     return secrets.token_bytes(KEY_BYTES)

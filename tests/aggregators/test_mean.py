@@ -45,6 +45,24 @@ def test_an_empty_cohort_has_weight_zero():
     assert (value.tolist(), weight) == ([0, 0], 0)
 
 
+def test_integers_are_summed_exactly_in_any_order_and_not_weighted_again():
+    rng = np.random.default_rng(0)
+    vectors = rng.integers(-(2**24), 2**24, (40, 5))
+    vectors[0, 0] = 2**60 + 1  # float64 would lose the last bit
+    weights = rng.random(40)
+    updates = [
+        ClientUpdate(i, vector, weight, 1, np.zeros(0, np.float32), {}, {}, 0, 0.0)
+        for i, (vector, weight) in enumerate(zip(vectors, weights, strict=True))
+    ]
+    value, weight = aggregate(updates, 5)
+    assert value.dtype == np.int64
+    assert value.tolist() == [sum(column) for column in vectors.T.tolist()]
+    for _ in range(20):
+        rng.shuffle(updates)
+        again = aggregate(updates, 5)
+        assert (again.value.tobytes(), again.weight) == (value.tobytes(), weight)
+
+
 @pytest.mark.parametrize("count", [16, 17, 40])
 def test_a_list_and_a_stream_give_the_same_bits(count):
     vectors = np.random.default_rng(count).standard_normal((count, 3)).astype(np.float32)
@@ -81,6 +99,6 @@ def test_the_sum_is_streamed_and_nothing_is_collected():
 
 def test_the_mean_is_a_sum_over_plain_vectors_and_keeps_no_state():
     part = AGGREGATORS["mean"]()
-    assert (part.name, part.is_sum, part.accepts) == ("mean", True, ("vector",))
+    assert (part.name, part.is_sum, part.accepts) == ("mean", True, ("vector", "integers"))
     assert part.init(3) == {}
     assert part.aggregate([update(0, [1, 1])], 2, part.init(2))[1] == {}

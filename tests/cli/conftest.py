@@ -85,7 +85,7 @@ COMMANDS = {
     "diverged": ["run", "tiny.yaml", "--run-dir", "runs/nan", "--json", "--set", "client.optimizer.learning_rate=1e38"],
     "evaluate the diverged": ["evaluate", "runs/nan", "--json"],
     "private": [
-        "run", "tiny.yaml", "--run-dir", "runs/private", "--set", "rounds=9", "--set",
+        "run", "tiny.yaml", "--run-dir", "runs/private", "--set", "rounds=9", "--set", "cohort=full", "--set",
         "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 8.0, delta: 1e-3, epsilon: 0.6}",
     ],
     "early stop": [

@@ -54,6 +54,7 @@ REGISTRIES: Mapping[str, Mapping[str, Any]] = {
     "client.schedule": {"constant": _constant, "step": _step},
     "cohort": {"full": _full, "uniform": _uniform},
     "strategy": {"weighted": _weighted, "krum": _robust},
+    "strategy.default_cohorts": {"krum": {"name": "uniform", "size": 7}},
     "attack": {"flip": _flip},
     "executor": {"threads": _threads},
     "callbacks": {},

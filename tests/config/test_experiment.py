@@ -7,11 +7,11 @@ import sys
 import pydantic
 import pytest
 
-from fedcli.config import Client, Evaluation, Experiment, Part, Section, dump, installed, resolve
+from fedcli.config import Client, Evaluation, Experiment, Part, Section, dump, installed, loads, resolve
 from fedcli.config.fields import field_at
 from fedcli.core.errors import ConfigError
 
-from .fakes import MINIMAL, REGISTRIES, Order, config, minimal
+from .fakes import MINIMAL, REGISTRIES, Order, config, minimal, report
 
 PART = "fedcli_test_plugin"
 
@@ -60,8 +60,9 @@ def test_every_default_is_filled_in():
         },
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
+        "fixed_point": None,
         "attack": None,
-        "privacy": {"reproducible_noise": False},
+        "privacy": {"reproducible_noise": False, "publish": "all"},
         "average": None,
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
         "checkpoint": {"every": 1},
@@ -87,6 +88,34 @@ def test_an_attack_has_parameters_beside_the_choice_of_clients():
     assert named.attack.clients == (3, 0)
     assert config(dump(named)).experiment == named
     assert experiment(minimal("attack: null")) == experiment(MINIMAL)
+
+
+@pytest.mark.parametrize("strategy", ["krum", "{name: krum}", "{name: krum, num_byzantine: 1}"])
+def test_a_strategy_may_have_a_default_cohort_of_its_own(strategy):
+    text = MINIMAL + f"strategy: {strategy}\n"
+    if "num" in strategy:
+        assert experiment(text).cohort == Part("uniform", {"size": 7})
+        assert experiment(text, "cohort=full").cohort == Part("full", {})
+    else:
+        assert "cohort" not in report(text)
+
+
+@pytest.mark.parametrize("strategy", ["[krum]", "3", "{nmae: krum}"])
+def test_a_strategy_without_a_readable_name_leaves_the_cohort_alone(strategy):
+    assert "cohort" not in report(MINIMAL + f"strategy: {strategy}\n")
+
+
+def test_under_central_noise_coins_draw_the_cohort_unless_the_config_says_otherwise():
+    text = """
+rounds: 1
+data: {name: digits, partition: {name: iid, clients: 100}}
+model: mlp
+strategy: {name: dp-clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-5}
+"""
+    assert loads(text).experiment.cohort == Part("poisson", {"rate": 0.1})
+    assert "cohort: {name: poisson, rate: 0.1}" in dump(loads(text).experiment)
+    assert loads(text, overrides=["cohort=full"]).experiment.cohort == Part("full", {})
+    assert loads(text, overrides=["strategy=mean"]).experiment.cohort == Part("full", {})
 
 
 def test_steps_replace_the_default_epoch():
@@ -178,8 +207,9 @@ devices: null
 participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: null, wait_for: null}
 strategy: {name: weighted}
 compression: null
+fixed_point: null
 attack: null
-privacy: {reproducible_noise: false}
+privacy: {reproducible_noise: false, publish: all}
 average: null
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1}

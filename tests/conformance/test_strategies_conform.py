@@ -16,6 +16,7 @@ from fedcli.strategies import STRATEGIES
 from fedcli.testing import check_strategy, check_trainer
 
 NEEDED = {
+    **{name: ["cohort=full"] for name in ("dp-clipped", "dp-adaptive", "dp-per-layer")},
     "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
     "fedbuff": ["devices=lognormal"],
     "dp-banded": ["cohort={name: min-separation, separation: 2}"],
@@ -131,9 +132,9 @@ def test_who_bears_which_number_plays_no_part(name):
 BUSY = ["model.batchnorm=true", "model.dropout=0.2", "client.optimizer={name: adam, learning_rate: 0.01}"]
 
 
-@pytest.mark.parametrize("busy", ["weighted", "fedprox", "dp-clipped"])
+@pytest.mark.parametrize("busy", ["weighted", "fedprox", "dp-clipped", "dp-adaptive"])
 def test_models_with_state_keep_the_laws_too(busy, executors):
-    more = [*BUSY, "model.non_trainable=local"] if busy == "dp-clipped" else BUSY
+    more = [*BUSY, "model.non_trainable=local"] if busy.startswith("dp-") else BUSY
     with tiny.assembled(*overrides(busy), *more) as (parts, first):
         (state, records), (other, parallel) = (run(tiny.on(executors[n], parts), first) for n in (1, 2))
         assert same_bits(state, other)

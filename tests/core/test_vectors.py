@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fedcli.core.vectors import Layout, flatten, gather, squared_norm, unflatten
+from fedcli.core.vectors import Layout, exact_squared_norm, flatten, gather, squared_norm, unflatten
 
 CHUNK = 65_536
 FLOATS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
@@ -85,3 +85,14 @@ def test_the_squared_norm_carries_nan_and_infinity(bad, is_it):
     vector = np.zeros(CHUNK + 1, np.float32)
     vector[-1] = bad
     assert is_it(squared_norm(vector))
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), max_size=8), st.sampled_from([1, 2**20, 2**40]))
+def test_the_exact_norm_is_that_of_python_s_integers(values, divisor):
+    vector = np.array([value // divisor for value in values], np.int64)
+    assert exact_squared_norm(vector) == sum(int(value) ** 2 for value in vector)
+
+
+def test_the_exact_norm_of_a_long_vector_does_not_overflow():
+    assert exact_squared_norm(np.full(200_000, 2**24)) == 200_000 * 2**48
+    assert exact_squared_norm(np.full(3, -(2**63))) == 3 * 2**126

@@ -69,10 +69,15 @@ def experiments():
         "dp-banded": "{name: dp-banded, clip_norm: 0.5, noise_multiplier: 1.0, bands: 2, delta: 1.0e-3}",
         "dp-sgd": "{name: dp-sgd, clip_norm: 0.5, noise_multiplier: 1.0, rate: 0.4, steps: 3, "
         "expected_batch_size: 4, delta: 1.0e-3}",
+        "dp-adaptive": "{name: dp-adaptive, initial_clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
+        "dp-per-layer": "{name: dp-per-layer, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
+        "dp-distributed": "{name: dp-distributed, clip_norm: 0.5, contributors: 3, noise_multiplier: 1.0, delta: 1e-3}",
+        "dp-local": "{name: dp-local, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}",
     }
     unequal = "data.partition={name: quantity-dirichlet, clients: 4, alpha: 5.0}"
     common = ["client.epochs=2", "privacy.reproducible_noise=true", "model.dropout=0.1", unequal]
     needed = {
+        **{name: ["cohort=full"] for name in ("dp-clipped", "dp-adaptive", "dp-per-layer")},
         "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
         "fedbuff": ["devices={name: lognormal}"],
         "dp-banded": ["cohort={name: min-separation, separation: 2}"],

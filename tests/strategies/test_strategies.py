@@ -106,6 +106,11 @@ def test_dp_clipped_hands_its_parameters_to_clip_noise_and_accountant():
         ("dp-clipped", "epsilon", [0, -1, math.nan]),
         ("dp-clipped", "clip_norm", [0, math.nan, math.inf]),
         ("dp-clipped", "noise_multiplier", [-1, math.nan, math.inf]),
+        ("dp-adaptive", "initial_clip_norm", [0, math.inf]),
+        ("dp-adaptive", "target_quantile", [-0.1, 1.1]),
+        ("dp-adaptive", "count_deviation", [0.5, -1.0]),
+        ("dp-per-layer", "clip_norm", [0, math.nan, math.inf]),
+        ("dp-local", "noise_multiplier", [-1, math.nan]),
         ("fedprox", "mu", [-0.1, math.nan]),
         ("fedavgm", "beta", [-0.1, 1.0]),
         ("fedadam", "tau", [0.0]),
@@ -150,7 +155,9 @@ class TestFedProx:
             is_personal=(False,),
         )
         trainer = made("fedprox", mu=mu).trainer.build(learner)
-        start = Start([np.array([1.0])], [], np.float32(1), np.int32(1), {}, {}, (np.zeros(1), np.float32(0)))
+        start = Start(
+            [np.array([1.0])], [], np.float32(1), np.int32(1), {}, {}, (np.zeros(1), np.float32(0)), None
+        )
         carry = Carry([np.array([3.0])], [], [], np.zeros(1), np.float32(0), np.float32(0))
         trainer.step(start, carry, None)
         return handed[0]

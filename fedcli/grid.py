@@ -1,0 +1,134 @@
+"""An experiment on the integer grid: what `fixed_point` can be combined with, and whose clip it uses."""
+
+from __future__ import annotations
+
+import math
+
+from fedcli.config import Experiment, FixedPoint
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
+from fedcli.core.types import Strategy
+from fedcli.making import placed
+from fedcli.pipeline import privacy_event
+from fedcli.transforms import fixed_point
+
+_LARGEST_SUM = 2**62
+
+
+def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
+    """The strategy with its updates as integers, behind its own transforms.
+
+    Raises:
+        ConfigError: where integers have no meaning, with the way out.
+    """
+    section = experiment.fixed_point
+    if section is None:
+        return strategy
+    _check_combination(strategy, experiment)
+    with placed("fixed_point"):
+        _check_weights(strategy, section)
+        part = fixed_point(
+            clip_norm=_clip_norm(strategy, section),
+            bits=section.bits,
+            rounding=section.rounding,
+            max_examples=section.max_examples,
+        )
+    return strategy._replace(transforms=(*strategy.transforms, part))
+
+
+def check_sum(section: FixedPoint | None, *, num_clients: int) -> None:
+    """Refuse a population whose sum of integers could overflow.
+
+    Raises:
+        ConfigError: with the bits that would do.
+    """
+    if section is not None and num_clients * 2**section.bits >= _LARGEST_SUM:
+        raise ConfigError(
+            f"the sum over {num_clients} clients of up to 2^{section.bits} steps does not fit in 63 bits.",
+            key="fixed_point.bits",
+            hint=f"Use fixed_point.bits of at most {(_LARGEST_SUM // num_clients).bit_length() - 2}.",
+        )
+
+
+def check_size(section: FixedPoint | None, *, num_parameters: int) -> None:
+    """Refuse a grid so coarse that rounding could add as much to an update's norm as half its bound.
+
+    Raises:
+        ConfigError: with the bits that would do.
+    """
+    if section is not None and num_parameters > 4**section.bits:
+        raise ConfigError(
+            f"rounding {num_parameters:,} weights could move an update by half its bound of 2^{section.bits} steps.",
+            key="fixed_point.bits",
+            hint=f"Use fixed_point.bits of at least {math.ceil(math.log2(num_parameters) / 2) + 4}.",
+        )
+
+
+def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
+    if "integers" not in strategy.aggregator.accepts:
+        raise ConfigError(
+            f"integers are made to be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
+            key="fixed_point",
+            hint="Use a strategy that takes the mean, such as mean or dp-clipped, or leave fixed_point out.",
+        )
+    if strategy.trainer.sends:
+        sent = ", ".join(extra.name for extra in strategy.trainer.sends)
+        raise ConfigError(
+            f"{strategy.name} sends its {sent} in one vector with the update, which one clip and one step of the "
+            "grid cannot fit both.",
+            key="fixed_point",
+            hint="Use a strategy that sends its update alone, or leave fixed_point out.",
+        )
+    if any(transform.gives == "integers" for transform in strategy.transforms):
+        raise ConfigError(
+            f"{strategy.name} has an integer grid of its own.",
+            key="fixed_point",
+            hint="Leave fixed_point out, and set the strategy's own clip_norm and bits.",
+        )
+    if experiment.compression is not None:
+        raise ConfigError(
+            "the grid is itself how updates are coded; compression would move them off it.",
+            key="compression",
+            hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
+        )
+    if isinstance(privacy_event(strategy), LocalGaussianEvent):
+        raise ConfigError(
+            f"{strategy.name} adds its noise before the grid, whose clip would cut it off.",
+            key="fixed_point",
+            hint="Leave fixed_point out, or use a strategy whose noise is added to the sum, such as dp-clipped.",
+        )
+
+
+def _check_weights(strategy: Strategy, section: FixedPoint) -> None:
+    if strategy.weighting == "examples" and section.max_examples is None:
+        raise ConfigError(
+            f"{strategy.name} weights clients by their examples, and a bound on a sum of integers needs a bound on "
+            "the weights.",
+            key="max_examples",
+            hint="Add max_examples, such as the most that a client has, or use a strategy with equal weights.",
+        )
+
+
+def _clip_norm(strategy: Strategy, section: FixedPoint) -> float:
+    event = privacy_event(strategy)
+    if isinstance(event, GaussianEvent) and event.clipping == "adaptive":
+        raise ConfigError(
+            f"{strategy.name} moves its clip norm from round to round, and the grid has one step for all of them.",
+            key="clip_norm",
+            hint="Use a fixed clip, as in strategy: dp-clipped, or leave fixed_point out.",
+        )
+    if isinstance(event, GaussianEvent | TreeEvent | BandedEvent):
+        if section.clip_norm not in (None, event.clip_norm):
+            raise ConfigError(
+                f"the strategy clips at {event.clip_norm:g} already; received {section.clip_norm:g}.",
+                key="clip_norm",
+                hint="Leave fixed_point.clip_norm out: one run has one clip.",
+            )
+        return event.clip_norm
+    if section.clip_norm is None:
+        raise ConfigError(
+            f"a grid needs a bound on the updates, and {strategy.name} has none.",
+            key="clip_norm",
+            hint="Add for example clip_norm: 10.0 to fixed_point; updates below it keep their length.",
+        )
+    return section.clip_norm

@@ -1,0 +1,21 @@
+"""What of a round's figures may leave a private run, where only noised ones shall."""
+
+from __future__ import annotations
+
+from fedcli.arrivals import Row
+from fedcli.core.privacy import Sampling
+
+_FIGURES = ("round", "epsilon", "note")
+_OF_THE_MODEL = ("test/", "average/test/", "attack/")
+
+
+def noised_only(record: Row, sampling: Sampling) -> Row:
+    """The figures of a round that follow from what was noised, from the config, and from the central test set.
+
+    The test set belongs to no client, so that figures of a noised model on it reveal no more than the model. The
+    planned number of clients stays where it is a constant. Everything else goes: training and validation metrics,
+    counts, bytes and times.
+    """
+    constants = ("clients/planned",) if sampling.scheme in ("fixed", "full") else ()
+    kept = (*_FIGURES, *constants)
+    return {name: value for name, value in record.items() if name in kept or name.startswith(_OF_THE_MODEL)}

@@ -1,0 +1,142 @@
+"""Updates as vectors of integers: the common ground of exact sums, encryption and proofs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
+from fedcli.core.seeds import generator
+from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree, Vector
+from fedcli.core.vectors import Integers, exact_squared_norm, squared_norm
+
+Rounding = Literal["nearest", "stochastic"]
+Floats = npt.NDArray[np.float64]
+
+_FEWEST_BITS, _MOST_BITS = 8, 24
+# The most that rounding adds to a coordinate, in steps.
+_ROUNDED: dict[str, float] = {"nearest": 0.5, "stochastic": 1.0}
+# Keeps a norm in float64 below a bound in spite of its rounding.
+_MARGIN = 1 - 2.0**-40
+
+
+def fixed_point(
+    *, clip_norm: float, bits: int = 20, rounding: Rounding = "nearest", max_examples: int | None = None
+) -> Transform:
+    """u_k = round(w_k clip(x_k) / step) with step = clip_norm / 2^bits, so that ||u_k|| <= floor(w_k 2^bits).
+
+    A client clips, scales by its weight w_k in (0, 1], and rounds. An update that was clipped is shrunk a little
+    further, by as much as rounding could add to its norm, so that the bound holds for certain. It is checked in
+    integers; what still fails is rounded towards zero, which never adds. Everything downstream is an unweighted
+    sum of integers, the same to the bit in any order. The server turns it back: sum times step.
+
+    The weight of an update becomes w_k, so that the sum over it is the weighted mean.
+
+    Args:
+        clip_norm: largest L2 norm of one client's update, finite and above 0.
+        bits: of the bound B = 2^bits on the norm in steps, 8 to 24.
+        rounding: `nearest`, or `stochastic`: up or down at random, right in the mean.
+        max_examples: examples from which on a client counts in full, w_k = min(n_k, max_examples) / max_examples;
+            None lets every client count in full.
+
+    Raises:
+        InvalidUpdateError: from `encode`, for an update with NaN or infinity.
+
+    Reference: McMahan et al. 2018, arXiv:1710.06963, for clipping before weighting; Kairouz et al. 2021,
+    arXiv:2102.06387, for the grid.
+
+    Deviations: the norm after rounding is bounded by shrinking before it, where the paper rounds again until
+    it holds.
+    """
+    require_positive("clip_norm", clip_norm)
+    if math.isinf(clip_norm):
+        raise ConfigError(
+            "a grid of integers has a last step: the clip norm must be finite.",
+            key="clip_norm",
+            hint="Use a finite clip_norm, such as 10.0; updates below it keep their length.",
+        )
+    if not _FEWEST_BITS <= bits <= _MOST_BITS:
+        raise ConfigError(f"bits lies between {_FEWEST_BITS} and {_MOST_BITS}; received {bits}.", key="bits")
+    if rounding not in _ROUNDED:
+        raise ConfigError(f"rounding is nearest or stochastic; received {rounding}.", key="rounding")
+    if max_examples is not None and max_examples < 1:
+        raise ConfigError(f"max_examples is at least 1; received {max_examples}.", key="max_examples")
+    largest = 2**bits
+    step = clip_norm / largest
+    weight_of = _weight_of(max_examples)
+
+    def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
+        weight = weight_of(update.num_examples)
+        bound = math.floor(weight * largest)
+        norm = math.sqrt(squared_norm(update.payload))
+        if not math.isfinite(norm):
+            raise InvalidUpdateError("the update has NaN or infinite values, which no grid holds")
+        scaled = _scaled(update.payload, norm, weight=weight, step=step, bound=bound, rounding=rounding)
+        draw = generator(context.root, context.round, update.client, "fixed_point").random
+        whole = _rounded(scaled, rounding, draw)
+        if exact_squared_norm(whole) > bound**2:
+            length = math.sqrt(squared_norm(scaled))
+            whole = np.trunc(scaled * min(1.0, bound / length * _MARGIN)).astype(np.int64)
+        sent = update.bytes_up - update.payload.nbytes + packed_bytes(whole.size, largest)
+        return replace(update, payload=whole, weight=weight, bytes_up=sent)
+
+    def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
+        if update.payload.dtype != np.int64:
+            return f"the update is a vector of {update.payload.dtype}; integers are expected"
+        weight = weight_of(update.num_examples)
+        if update.weight != weight:
+            return (
+                f"the update has weight {update.weight:.6g}; {update.num_examples} examples have {weight:.6g}"
+            )
+        bound = math.floor(weight * largest)
+        if exact_squared_norm(update.payload) > bound**2:
+            return f"the update's norm on the grid exceeds its bound of {bound} steps"
+        return None
+
+    def decode(aggregate: Aggregate, state: Tree, _context: RoundContext) -> tuple[Aggregate, Tree]:
+        return aggregate._replace(value=aggregate.value * step), state
+
+    return Transform(
+        "fixed_point",
+        encode=encode,
+        admit=admit,
+        decode=decode,
+        takes="vector",
+        gives="integers",
+        coded_bytes=lambda size: packed_bytes(size, largest),
+        hides=True,
+    )
+
+
+def packed_bytes(size: int, largest: int) -> int:
+    """Bytes of so many integers from -largest to largest, each in as many bits as hold any of them."""
+    return -(-size * (2 * largest).bit_length() // 8)
+
+
+def _weight_of(max_examples: int | None) -> Callable[[int], float]:
+    if max_examples is None:
+        return lambda _num_examples: 1.0
+    return lambda num_examples: min(num_examples, max_examples) / max_examples
+
+
+def _scaled(
+    vector: Vector, norm: float, *, weight: float, step: float, bound: int, rounding: Rounding
+) -> Floats:
+    """The update in steps, clipped so that rounding cannot lift its norm above the bound."""
+    # Where rounding could add more than half the bound, most of it would be given away for nothing.
+    room = max(bound - _ROUNDED[rounding] * math.sqrt(vector.size), bound / 2)
+    in_steps = weight / step
+    length = norm * in_steps
+    factor = in_steps if length <= room else in_steps * (room / length) * _MARGIN
+    return np.multiply(vector, factor, dtype=np.float64)
+
+
+def _rounded(scaled: Floats, rounding: Rounding, draw: Callable[[int], Floats]) -> Integers:
+    if rounding == "nearest":
+        return np.rint(scaled).astype(np.int64)
+    return np.floor(scaled + draw(scaled.size)).astype(np.int64)

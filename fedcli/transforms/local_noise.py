@@ -1,0 +1,56 @@
+"""Gaussian noise that every client adds to its own update."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import replace
+
+import numpy as np
+
+from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.privacy import LocalGaussianEvent
+from fedcli.core.seeds import generator
+from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.vectors import squared_norm
+from fedcli.crypto.noise import KEY_BYTES, gaussian
+from fedcli.transforms.gaussian_noise import require_noise
+
+
+def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
+    """u_k <- u_k + N(0, (noise_multiplier * clip_norm)^2) in every coordinate, before it leaves the client.
+
+    It protects a client from the server too. What arrives can be of any length, so that the server cannot check
+    the clip: an attacker is bounded by nothing.
+
+    Args:
+        noise_multiplier: noise standard deviation over clip norm, at least 0.
+        clip_norm: bound on the update's L2 norm before the noise; a longer one is not sent.
+
+    Raises:
+        InvalidUpdateError: from `encode`, for an update that the noise does not cover.
+
+    Reference: Dwork and Roth 2014, the Gaussian mechanism in the local model.
+    """
+    require_noise(noise_multiplier, clip_norm)
+    deviation = noise_multiplier * clip_norm if noise_multiplier else 0.0
+
+    def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
+        norm = math.sqrt(squared_norm(update.payload))
+        if not norm <= clip_norm:
+            raise InvalidUpdateError(
+                f"the update has NaN, or its norm {norm:.6g} exceeds the noise's {clip_norm:g}"
+            )
+        if not deviation:
+            return update
+        noise = deviation * gaussian(update.payload.size, key=_key(update.client, context))
+        return replace(update, payload=(update.payload + noise).astype(np.float32))
+
+    event = LocalGaussianEvent(noise_multiplier, clip_norm)
+    return Transform("local_noise", encode=encode, privacy=event, hides=True)
+
+
+def _key(client: int, context: RoundContext) -> bytes:
+    if context.reproducible_noise:
+        return generator(context.root, context.round, client, "noise").bytes(KEY_BYTES)
+    return secrets.token_bytes(KEY_BYTES)

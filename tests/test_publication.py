@@ -1,0 +1,88 @@
+"""A private run that publishes nothing but what was noised: its files, its records, and what it refuses."""
+
+import json
+
+import pytest
+import tiny
+
+from fedcli import runs
+from fedcli.config import ConfigErrors
+from fedcli.core.privacy import Sampling
+from fedcli.publication import noised_only
+
+QUIET = "privacy.publish=noised-only"
+MODEL = {"round", "epsilon", "test/loss", "test/accuracy"}
+
+
+def lines(folder, name):
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("cohort", "constants"),
+    [
+        ("{name: poisson, rate: 0.5}", set()),
+        ("full", {"clients/planned"}),
+        ("{name: uniform, size: 2}", {"clients/planned"}),
+    ],
+)
+def test_only_figures_of_the_noised_model_and_constants_are_written(cohort, constants, tmp_path):
+    result = runs.start_run(tiny.source(*tiny.PRIVATE, QUIET, f"cohort={cohort}"), tmp_path / "run")
+    written = lines(result.folder, "metrics.jsonl")
+    assert [set(record) for record in written] == [MODEL | constants] * 2
+    assert written == result.records
+    assert lines(result.folder, "clients.jsonl") == []
+
+
+def test_what_is_told_while_it_runs_is_what_is_written(tmp_path):
+    told = []
+    progress = runs.silent()._replace(round_end=told.append)
+    result = runs.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "run", progress=progress)
+    assert told == result.records
+
+
+def test_the_statement_names_what_is_published(tmp_path):
+    quiet = runs.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "quiet").folder
+    loud = runs.start_run(tiny.source(*tiny.PRIVATE), tmp_path / "loud").folder
+    named = [
+        json.loads((folder / "privacy.json").read_text())["published_without_noise"]
+        for folder in (quiet, loud)
+    ]
+    assert set(named[0]) == {"test/loss", "test/accuracy"}
+    assert {"train/loss", "clients/finished", "examples"} <= set(named[1])
+
+
+def test_it_changes_no_weight_and_a_resumed_run_keeps_to_it(tmp_path):
+    seeded = (*tiny.PRIVATE, "privacy.reproducible_noise=true")
+    whole = runs.start_run(tiny.source(*seeded), tmp_path / "whole")
+    runs.start_run(tiny.source(*seeded, QUIET), tmp_path / "quiet")
+    resumed = runs.resume_run(tmp_path / "quiet")
+    assert resumed.state.weights.tobytes() == whole.state.weights.tobytes()
+    assert all(set(record) == MODEL for record in resumed.records)
+
+
+def test_a_figure_that_is_not_known_is_left_out():
+    record = {
+        "round": 1,
+        "note": "void",
+        "average/test/loss": 1.0,
+        "attack/success_rate": 0.0,
+        "mine": 3,
+        "seconds/total": 2.0,
+    }
+    kept = noised_only(record, Sampling("poisson", 10, rate=0.1))
+    assert set(kept) == {"round", "note", "average/test/loss", "attack/success_rate"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (["strategy=mean"], "privacy.publish"),
+        ([*tiny.PRIVATE, "data.preprocessing=[standardise]"], "data.preprocessing"),
+        ([*tiny.PRIVATE, "evaluation.clients=true"], "evaluation.clients"),
+    ],
+)
+def test_what_it_cannot_be_combined_with_is_refused(overrides, key):
+    with pytest.raises(ConfigErrors) as caught:
+        tiny.plan(*overrides, QUIET)
+    assert key in str(caught.value)
