@@ -138,7 +138,7 @@ class TestList:
         rows = json.loads(fedcli("list-strategies", "--json").stdout)
         text = fedcli("list-strategies").stdout
         shown = re.findall(r"^    example     (.+)$", text, re.MULTILINE)
-        assert len(shown) == len([row for row in rows if row["example"]]) == 12
+        assert len(shown) == len([row for row in rows if row["example"]]) == 15
         for row in rows:
             required = {parameter["name"] for parameter in row["parameters"] if parameter["required"]}
             assert required <= row["example"].keys()
@@ -280,14 +280,14 @@ class TestCheck:
         assert 0 < facts["epsilon"] < 2
 
     def test_a_delta_above_one_over_the_clients_is_warned_of_on_stderr(self, fedcli):
-        private = "strategy={name: dp-clipped, clip_norm: 1.0, epsilon: 4.0, delta: 0.5}"
+        private = "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 0.5}"
         result = fedcli("check", "tiny.yaml", "--set", private)
         assert result.exit_code == 0
         assert "Warning: delta 0.5 exceeds 1 / 3 clients" in result.stderr
         assert "Warning" not in result.stdout
         facts = json.loads(fedcli("check", "tiny.yaml", "--json", "--set", private).stdout)
         assert len(facts["warnings"]) == 1
-        assert facts["noise_multiplier"] > 0
+        assert facts["noise_multiplier"] == 1.0
 
     def test_a_private_config_without_noise_has_no_epsilon(self, fedcli):
         private = "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 0.0, delta: 1e-3}"
