@@ -96,7 +96,7 @@ def audit_experiment(
                 f"have {size}, and an audit needs at least 16.",
                 hint=f"Use --canaries between 16 and {size}.",
             )
-        rng = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
+        rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128) if seed is None else seed))
         places = rng.choice(size, canaries, replace=False)
         included = rng.integers(0, 2, canaries).astype(bool)
         scores, state = _scores(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import DistributedGaussianEvent, Event, PrivacyTarget, Sampling
+from fedcli.core.privacy import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.privacy import words
 from fedcli.privacy.accountant import accountant_for
 
@@ -114,6 +114,11 @@ def _noise(event: Event, reproducible: bool) -> str:
         return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
     if isinstance(event, DistributedGaussianEvent):
         return "ChaCha20 keyed by the operating system; on the integer grid, by the exact law"
+    if isinstance(event, ExampleEvent):
+        return (
+            "Philox in TensorFlow, with a key of 128 bits from the operating system for every step; floating point, so "
+            "its low bits do not follow the exact law"
+        )
     return (
         "ChaCha20 keyed by the operating system; floating point, so its low bits do not follow the exact law"
     )
