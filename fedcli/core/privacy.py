@@ -32,7 +32,7 @@ class GaussianEvent:
     count_deviation: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_multiplier(self.noise_multiplier)
+        require_noise_multiplier(self.noise_multiplier)
         if self.clipping == "adaptive":
             update_noise_multiplier(self.noise_multiplier, self.count_deviation)
 
@@ -97,7 +97,7 @@ class LocalGaussianEvent:
     clip_norm: float
 
     def __post_init__(self) -> None:
-        _require_multiplier(self.noise_multiplier)
+        require_noise_multiplier(self.noise_multiplier)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class TreeEvent:
     restart_every: int | None = None
 
     def __post_init__(self) -> None:
-        _require_multiplier(self.noise_multiplier)
+        require_noise_multiplier(self.noise_multiplier)
         if self.restart_every is not None:
             _require_count("restart_every", self.restart_every)
 
@@ -141,7 +141,7 @@ class BandedEvent:
     column_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        _require_multiplier(self.noise_multiplier)
+        require_noise_multiplier(self.noise_multiplier)
         _require_count("bands", self.bands)
         require_positive("column_norm", self.column_norm)
 
@@ -165,7 +165,7 @@ class ExampleEvent:
     steps: int
 
     def __post_init__(self) -> None:
-        _require_multiplier(self.noise_multiplier)
+        require_noise_multiplier(self.noise_multiplier)
         _require_rate(self.rate)
         _require_count("steps", self.steps)
 
@@ -183,7 +183,7 @@ class PrivatisedDataEvent:
     clip_norm: float
 
     def __post_init__(self) -> None:
-        _require_multiplier(self.noise_multiplier)
+        require_noise_multiplier(self.noise_multiplier)
 
 
 Event: TypeAlias = (
@@ -270,7 +270,7 @@ def noise_deviation(noise_multiplier: float, clip_norm: float) -> float:
     Raises:
         ConfigError: if one of them has no meaning, or the noise would be infinite.
     """
-    _require_multiplier(noise_multiplier)
+    require_noise_multiplier(noise_multiplier)
     require_positive("clip_norm", clip_norm)
     if noise_multiplier and math.isinf(clip_norm):
         raise ConfigError(
@@ -309,7 +309,8 @@ def update_noise_multiplier(noise_multiplier: float, count_deviation: float) -> 
     return 1 / math.sqrt(noise_multiplier**-2 - (2 * count_deviation) ** -2)
 
 
-def _require_multiplier(value: float) -> None:
+def require_noise_multiplier(value: float) -> None:
+    """Refuse a noise multiplier that is negative, infinite or not a number."""
     if not 0 <= value < math.inf:
         raise ConfigError(
             f"a noise multiplier is a finite number of at least 0; received {value}.", key="noise_multiplier"

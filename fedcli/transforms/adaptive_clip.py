@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.privacy import GaussianEvent, update_noise_multiplier
+from fedcli.core.privacy import GaussianEvent, require_noise_multiplier, update_noise_multiplier
 from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import gaussian
 from fedcli.transforms.clip import clipped
-from fedcli.transforms.gaussian_noise import noise_key, require_noise_multiplier
+from fedcli.transforms.gaussian_noise import noise_key
 
 _HALF = 0.5
 

@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import DistributedGaussianEvent
+from fedcli.core.privacy import DistributedGaussianEvent, require_noise_multiplier
 from fedcli.core.seeds import generator
 from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.transforms.fixed_point import packed_bytes
-from fedcli.transforms.gaussian_noise import require_noise_multiplier
 
 # The accounting wants the number of coordinates; the bound of more than any model has costs nothing in epsilon
 # where a share's deviation is above two steps.

@@ -6,8 +6,7 @@ import math
 import secrets
 from typing import Literal
 
-from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.privacy import GaussianEvent
+from fedcli.core.privacy import GaussianEvent, noise_deviation
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree
 from fedcli.core.vectors import squared_norm
@@ -29,8 +28,7 @@ def gaussian_noise(
 
     Reference: McMahan et al. 2018, arXiv:1710.06963.
     """
-    require_noise(noise_multiplier, clip_norm)
-    deviation = noise_multiplier * clip_norm if noise_multiplier else 0.0
+    deviation = noise_deviation(noise_multiplier, clip_norm)
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         # The noise is worth its epsilon only if nobody moves the sum further, whoever clips before.
@@ -47,27 +45,6 @@ def gaussian_noise(
 
     event = GaussianEvent(noise_multiplier, clip_norm, clipping)
     return Transform("gaussian_noise", admit=admit, decode=decode, privacy=event)
-
-
-def require_noise(noise_multiplier: float, clip_norm: float) -> None:
-    """Refuse noise that is not finite."""
-    require_noise_multiplier(noise_multiplier)
-    require_positive("clip_norm", clip_norm)
-    if noise_multiplier and math.isinf(clip_norm):
-        raise ConfigError(
-            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
-            key="clip_norm",
-            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
-        )
-
-
-def require_noise_multiplier(noise_multiplier: float) -> None:
-    """Refuse a noise multiplier that is negative, infinite or not a number."""
-    if not 0 <= noise_multiplier < math.inf:
-        raise ConfigError(
-            f"a noise multiplier is a finite number of at least 0; received {noise_multiplier}.",
-            key="noise_multiplier",
-        )
 
 
 def noise_key(context: RoundContext) -> bytes:

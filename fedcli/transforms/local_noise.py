@@ -9,12 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.privacy import LocalGaussianEvent
+from fedcli.core.privacy import LocalGaussianEvent, noise_deviation
 from fedcli.core.seeds import generator
 from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
-from fedcli.transforms.gaussian_noise import require_noise
 
 
 def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
@@ -32,8 +31,7 @@ def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
 
     Reference: Dwork and Roth 2014, the Gaussian mechanism in the local model.
     """
-    require_noise(noise_multiplier, clip_norm)
-    deviation = noise_multiplier * clip_norm if noise_multiplier else 0.0
+    deviation = noise_deviation(noise_multiplier, clip_norm)
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         norm = math.sqrt(squared_norm(update.payload))
