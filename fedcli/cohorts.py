@@ -74,8 +74,7 @@ def capped_poisson(*, rate: float, cap: int) -> Cohort:
 
     Reference: Ganesh 2025, arXiv:2508.15089.
     """
-    if not 0 < rate <= 1:
-        raise ConfigError(f"a sampling rate lies in (0, 1]; received {rate}.", key="rate")
+    _require_rate(rate)
     if cap < 1:
         raise ConfigError(f"a cohort has at least 1 client; received {cap}.", key="cap")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fedcli.core.privacy import UnitName
 from fedcli.core.types import Aggregator, Payload, Strategy, TrainerSpec, Transform, Weighting
 from fedcli.pipeline import privacy_event
 
@@ -62,7 +63,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Protection:
-    """The privacy event of a round, and what it is charged towards.
+    """The privacy event of a round, or of each step of a client's, and what it is charged towards.
 
     The noise multiplier is None where it is calculated from epsilon, for which the clients must be known.
     """
@@ -71,6 +72,7 @@ class Protection:
     clip_norm: float | None
     delta: float | None
     epsilon: float | None
+    unit: UnitName = "client"
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ def _protection(strategy: Strategy) -> Protection | None:
         getattr(event, "clip_norm", None),
         None if target is None else target.delta,
         None if target is None else target.epsilon,
+        "client" if strategy.trainer.privacy is None else "example",
     )
 
 
@@ -210,8 +213,9 @@ def _privacy_text(event: Protection) -> str:
     budget = "no budget" if event.epsilon is None else f"stops before epsilon {event.epsilon:g}"
     delta = "" if event.delta is None else f" at delta {event.delta:g}"
     bound = "the sensitivity" if event.clip_norm is None else f"clip norm {event.clip_norm:g}"
+    charged = "each round" if event.unit == "client" else "protects an example and not a client; each step"
     if event.noise_multiplier is None:
         return (
-            f"each round charged as Gaussian noise over {bound}, as much as the budget needs{delta}; {budget}"
+            f"{charged} charged as Gaussian noise over {bound}, as much as the budget needs{delta}; {budget}"
         )
-    return f"each round charged as Gaussian noise of {event.noise_multiplier:g} x {bound}{delta}; {budget}"
+    return f"{charged} charged as Gaussian noise of {event.noise_multiplier:g} x {bound}{delta}; {budget}"

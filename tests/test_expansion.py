@@ -108,3 +108,9 @@ def test_the_privacy_event_is_that_of_the_noise():
         transforms=(gaussian_noise(noise_multiplier=1.0, clip_norm=2.0),)
     )
     assert expand(unaccounted).privacy == Protection(1.0, 2.0, None, None)
+
+
+def test_an_examples_privacy_is_not_told_as_a_clients():
+    assert expanded("dp-sgd").privacy == Protection(1.0, 0.5, 1e-3, None, "example")
+    assert rows("dp-sgd")["privacy"].startswith("protects an example and not a client; each step charged")
+    assert rows("dp-clipped")["privacy"].startswith("each round charged")

@@ -22,7 +22,8 @@ def dp_sgd(
     """FedAvg whose clients train by DP-SGD: epsilon protects one example of a client, and not the client.
 
     It holds against the server too, since the noise is added before an update leaves its client. Epsilon composes
-    over the rounds in which one client can take part: all of them, unless the cohort is min-separation.
+    over the rounds in which one client can take part: all of them, unless the cohort is min-separation. The noise
+    is floating point, from a Philox stream in TensorFlow with a key of the operating system's for each step.
 
     Args:
         clip_norm: largest L2 norm of one example's gradient.

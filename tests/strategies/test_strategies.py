@@ -155,8 +155,9 @@ class TestFedProx:
             is_personal=(False,),
         )
         trainer = made("fedprox", mu=mu).trainer.build(learner)
-        survey, keys = (np.zeros(1), np.float32(0)), np.zeros((0, 2), np.int64)
-        start = Start([np.array([1.0])], [], np.float32(1), np.int32(1), {}, {}, survey, keys)
+        start = Start(
+            [np.array([1.0])], [], np.float32(1), np.int32(1), {}, {}, (np.zeros(1), np.float32(0)), None
+        )
         carry = Carry([np.array([3.0])], [], [], np.zeros(1), np.float32(0), np.float32(0))
         trainer.step(start, carry, None)
         return handed[0]
