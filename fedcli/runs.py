@@ -214,6 +214,7 @@ def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row
             releases=state.releases,
             reproducible_noise=plan.experiment.privacy.reproducible_noise,
             records=records,
+            noised_only=plan.experiment.privacy.publish == "noised-only",
         ),
         **more,
     }
@@ -229,6 +230,7 @@ def _statement_of_data(plan: build.Plan) -> Row | None:
         plan.data_noise.protection.target,
         releases=1,
         reproducible_noise=plan.experiment.privacy.reproducible_noise,
+        noised_only=plan.experiment.privacy.publish == "noised-only",
     )
     labels = "the labels of the examples, which are not noised"
     return {**statement, "not_covered": [labels, *statement["not_covered"]]}

@@ -86,3 +86,12 @@ def test_what_it_cannot_be_combined_with_is_refused(overrides, key):
     with pytest.raises(ConfigErrors) as caught:
         tiny.plan(*overrides, QUIET)
     assert key in str(caught.value)
+
+
+def test_the_statement_then_speaks_of_no_figures_without_noise(tmp_path):
+    source = tiny.source(*tiny.PRIVATE, QUIET)
+    runs.start_run(source, tmp_path / "quiet")
+    said = json.loads((tmp_path / "quiet" / "privacy.json").read_text())
+    assert said["published_without_noise"] == []
+    assert not [text for text in said["not_covered"] if "metrics" in text]
+    assert "metrics.jsonl" not in said["holds_for"]

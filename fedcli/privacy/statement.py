@@ -15,9 +15,11 @@ from fedcli.core.privacy import DistributedGaussianEvent, Event, ExampleEvent, P
 from fedcli.privacy import words
 from fedcli.privacy.accountant import accountant_for
 
-_NOT_COVERED = (
+_FIGURES_NOT_COVERED = (
     "training, validation and test metrics in metrics.jsonl and clients.jsonl, which are published without noise",
     "which clients took part in a round, their number, example counts and bytes (clients.jsonl, metrics.jsonl)",
+)
+_NOT_COVERED = (
     "clients' own states in clients/ and their SHA-256 in checkpoints/*/state.npz, "
     "which a real federation leaves with the clients",
     "when the run was stopped, where a callback of the user's stopped it",
@@ -34,6 +36,7 @@ def privacy_statement(
     releases: int,
     reproducible_noise: bool,
     records: Sequence[Mapping[str, Any]] = (),
+    noised_only: bool = False,
 ) -> dict[str, Any]:
     """Content of privacy.json after `releases` rounds.
 
@@ -44,7 +47,11 @@ def privacy_statement(
         releases: rounds charged so far, void ones included.
         reproducible_noise: whether the noise can be taken away by whoever knows the seed.
         records: the rounds of metrics.jsonl so far: each one's epsilon, and the names of what is published.
+        noised_only: whether the run publishes nothing of its clients but what was noised.
     """
+    published = {name for record in records for name in record} - _NOT_FROM_DATA
+    figures = () if noised_only else _FIGURES_NOT_COVERED
+    others = "" if noised_only else "; not readers of metrics.jsonl or clients.jsonl"
     accountant = accountant_for(event, sampling)
     composed = accountant.event(releases)
     weaker = {who: _finite(law(releases, target.delta)) for who, law in accountant.weaker.items()}
@@ -65,10 +72,10 @@ def privacy_statement(
             str(record["round"]): record["epsilon"] for record in records if "epsilon" in record
         },
         "budget": target.epsilon,
-        "holds_for": f"{accountant.against}; not readers of metrics.jsonl or clients.jsonl",
+        "holds_for": f"{accountant.against}{others}",
         "warnings": words.warnings(event, sampling, target.delta),
-        "not_covered": list(_NOT_COVERED),
-        "published_without_noise": sorted({name for record in records for name in record} - _NOT_FROM_DATA),
+        "not_covered": [*figures, *_NOT_COVERED],
+        "published_without_noise": [] if noised_only else sorted(published),
         "noise": _noise(event, reproducible_noise),
     }
 
