@@ -38,6 +38,7 @@ from fedcli.privacy.auditing import Audit, audit
 
 # Far above any clip norm; float32 holds its square.
 _HUGE = 1e12
+_CANARIES = 5000
 
 
 class Finding(NamedTuple):
@@ -64,7 +65,7 @@ class Finding(NamedTuple):
 def audit_experiment(
     source: Config,
     *,
-    canaries: int = 2000,
+    canaries: int | None = None,
     confidence: float = 0.95,
     seed: int | None = None,
     round_end: Callable[[Row], None] = lambda _record: None,
@@ -73,7 +74,8 @@ def audit_experiment(
 
     Args:
         source: the experiment.
-        canaries: clients that are made up; each is in the federation by a fair coin.
+        canaries: clients that are made up, each in the federation by a fair coin; 5,000 if it is not given, or as many
+            as the updates have coordinates.
         confidence: probability that the bound holds, in (0, 1).
         seed: of the coins and coordinates; None takes the operating system's.
         round_end: told of every round's record.
@@ -90,6 +92,7 @@ def audit_experiment(
         parts, state = assembly.assemble(plan)
     try:
         size = parts.strategy.trainer.payload_size(parts.layout.trainable.size)
+        canaries = min(_CANARIES, size) if canaries is None else canaries
         if not 16 <= canaries <= size:
             raise ConfigError(
                 f"{canaries} canaries cannot be placed: each needs a coordinate of its own, of which the updates "

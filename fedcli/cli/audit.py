@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def audit(
     config: Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)],
     overrides: Overrides = None,
-    canaries: Annotated[int, typer.Option(help="Clients that are made up.")] = 2000,
+    canaries: Annotated[
+        int | None,
+        typer.Option(help="Clients that are made up; up to 5,000 if not given.", show_default=False),
+    ] = None,
     confidence: Annotated[float, typer.Option(help="Probability that the bound holds.")] = 0.95,
     json: Json = False,
 ) -> None:

@@ -280,7 +280,7 @@ class TestCheck:
         assert 0 < facts["epsilon"] < 2
 
     def test_a_delta_above_one_over_the_clients_is_warned_of_on_stderr(self, fedcli):
-        private = "strategy={name: dp-clipped, clip_norm: 1.0, epsilon: 4.0, delta: 0.5}"
+        private = "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 0.5}"
         result = fedcli("check", "tiny.yaml", "--set", private)
         assert result.exit_code == 0
         assert "Warning: delta 0.5 exceeds 1 / 3 clients" in result.stderr
