@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import secrets
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,51 +12,20 @@ import numpy.typing as npt
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.curve import (
     ORDER,
-    POINT_BYTES,
     Draw,
     Point,
     ProofError,
     combination,
     decode_points,
     encode_points,
-    fixed_base,
-    hash_to_point,
     identity,
 )
 from fedcli.crypto.exact_products import times
+from fedcli.crypto.generators import Generators, generators, layout
 
 Integers = npt.NDArray[np.int64]
 
-_LEAST_COLUMNS: Final = 4  # room for the four squares of a norm proof
 _CHECK_BITS: Final = 128  # of a random factor
-
-
-class Layout(NamedTuple):
-    """How a vector of `size` integers lies in rows: row after row, the last one padded with zeros."""
-
-    size: int
-    columns: int
-    rows: int
-
-    @property
-    def encoded_bytes(self) -> int:
-        """Size of a commitment."""
-        return self.rows * POINT_BYTES
-
-
-class Generators(NamedTuple):
-    """Points without known relations: one a column, one for blindings, one for values; and tables of three.
-
-    `digest` is the SHA-512 of all of them, encoded in this order.
-    """
-
-    columns: tuple[Point, ...]
-    blinding: Point
-    value: Point
-    digest: bytes
-    times_blinding: Callable[[int], Point]
-    times_value: Callable[[int], Point]
-    times_all_columns: Callable[[int], Point]
 
 
 class Commitment(NamedTuple):
@@ -74,39 +40,6 @@ class Opening(NamedTuple):
 
     vector: Integers
     blindings: tuple[int, ...]
-
-
-def layout(size: int) -> Layout:
-    """ceil(sqrt(size)) columns, at least 4, and as many rows as it takes.
-
-    Raises:
-        ConfigError: if `size` is not at least 1.
-    """
-    if size < 1:
-        raise ConfigError(f"a committed vector has at least 1 entry; received {size}.", key="size")
-    columns = max(_LEAST_COLUMNS, math.isqrt(size - 1) + 1)
-    return Layout(size, columns, -(-size // columns))
-
-
-def generator_labels(columns: int) -> list[bytes]:
-    """What is hashed to the curve: the columns in order, then the blinding's and the value's generator."""
-    return [b"column %d" % index for index in range(columns)] + [b"blinding", b"value"]
-
-
-@lru_cache(maxsize=4)
-def generators(columns: int) -> Generators:
-    """The generators for vectors laid out in that many columns; a quarter of a second for 1,000."""
-    *points, blinding, value = (hash_to_point(label) for label in generator_labels(columns))
-    total = sum(points[1:], points[0])
-    return Generators(
-        columns=tuple(points),
-        blinding=blinding,
-        value=value,
-        digest=hashlib.sha512(encode_points([*points, blinding, value])).digest(),
-        times_blinding=fixed_base(blinding),
-        times_value=fixed_base(value),
-        times_all_columns=fixed_base(total),
-    )
 
 
 def in_rows(vector: Integers) -> Integers:
@@ -197,7 +130,9 @@ def add_openings(openings: Sequence[Opening], weights: Sequence[int] | None = No
     if sum(abs(factor) * most for factor, most in zip(factors, largest, strict=True)) >= 1 << 62:
         raise ProofError("the weighted sum of the vectors does not fit in 62 bits.")
     pairs = list(zip(openings, factors, strict=True))
-    vector = np.sum([opening.vector * weight for opening, weight in pairs], axis=0, dtype=np.int64)
+    vector = np.zeros_like(openings[0].vector)
+    for opening, weight in pairs:
+        vector = vector + opening.vector * weight
     blindings = zip(*(opening.blindings for opening in openings), strict=True)
     return Opening(
         vector, tuple(sum(b * w for b, w in zip(row, factors, strict=True)) % ORDER for row in blindings)

@@ -44,7 +44,8 @@ def library() -> ModuleType:
             "proofs need the library py_arkworks_bls12381, which is not installed.",
             hint="Install it with `pip install 'fedcli[proofs]'`.",
         ) from error
-    return arkworks
+    module: ModuleType = arkworks
+    return module
 
 
 def hash_to_point(message: bytes) -> Point:
@@ -83,7 +84,9 @@ def fixed_base(point: Point) -> Callable[[int], Point]:
 
     def multiply(coefficient: int) -> Point:
         total = identity()
-        for window, digit in zip(windows, (coefficient % ORDER).to_bytes(SCALAR_BYTES, "little"), strict=True):
+        for window, digit in zip(
+            windows, (coefficient % ORDER).to_bytes(SCALAR_BYTES, "little"), strict=True
+        ):
             total = total + window[digit]
         return total
 
@@ -102,7 +105,9 @@ def decode_points(data: bytes, *, name: str) -> tuple[Point, ...]:
         ProofError: if a point is not one, or is encoded in another way than `encode_points` does.
     """
     if len(data) % POINT_BYTES:
-        raise ProofError(f"{name}: {len(data)} bytes are not a multiple of {POINT_BYTES}, the size of a point.")
+        raise ProofError(
+            f"{name}: {len(data)} bytes are not a multiple of {POINT_BYTES}, the size of a point."
+        )
     chunks = [data[start : start + POINT_BYTES] for start in range(0, len(data), POINT_BYTES)]
     return tuple(_decode_point(chunk, f"{name}[{index}]") for index, chunk in enumerate(chunks))
 
@@ -129,9 +134,12 @@ def decode_scalars(data: bytes, *, name: str) -> tuple[int, ...]:
         ProofError: if there is part of a scalar, or one that is not below the order.
     """
     if len(data) % SCALAR_BYTES:
-        raise ProofError(f"{name}: {len(data)} bytes are not a multiple of {SCALAR_BYTES}, the size of a scalar.")
+        raise ProofError(
+            f"{name}: {len(data)} bytes are not a multiple of {SCALAR_BYTES}, the size of a scalar."
+        )
     scalars = tuple(
-        int.from_bytes(data[start : start + SCALAR_BYTES], "big") for start in range(0, len(data), SCALAR_BYTES)
+        int.from_bytes(data[start : start + SCALAR_BYTES], "big")
+        for start in range(0, len(data), SCALAR_BYTES)
     )
     for index, scalar in enumerate(scalars):
         if scalar >= ORDER:

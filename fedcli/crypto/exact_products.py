@@ -37,7 +37,9 @@ def times(matrix: npt.NDArray[Any], vectors: Sequence[Sequence[int]]) -> list[li
     """
     rows, columns = matrix.shape
     if any(len(vector) != columns for vector in vectors) or columns >= 1 << 20:
-        raise ValueError(f"a matrix of shape {matrix.shape} and vectors of {[len(v) for v in vectors]} scalars.")
+        raise ValueError(
+            f"a matrix of shape {matrix.shape} and vectors of {[len(v) for v in vectors]} scalars."
+        )
     if not vectors or not rows:
         return [[] for _ in vectors]
     limbs = np.concatenate([_limbs(vector) for vector in vectors], axis=1)

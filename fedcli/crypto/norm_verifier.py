@@ -6,12 +6,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from fedcli.crypto.commitments import Commitment, Generators, generators
+from fedcli.crypto.commitments import Commitment
 from fedcli.crypto.curve import ORDER, Point, ProofError, combination, identity
 from fedcli.crypto.exact_products import dot, powers
-from fedcli.crypto.norm_statement import (
-    NormBound,
-    Proof,
+from fedcli.crypto.generators import Generators, generators
+from fedcli.crypto.norm_challenges import (
     absorb_coefficients,
     absorb_masks,
     absorb_responses,
@@ -20,8 +19,8 @@ from fedcli.crypto.norm_statement import (
     claimed,
     projections,
     public_b,
-    read_proof,
 )
+from fedcli.crypto.norm_statement import NormBound, Proof, read_proof
 
 _CHECK_BITS = 128  # of a random factor
 
