@@ -73,16 +73,16 @@ def verify(bound: NormBound, commitment: bytes, proof: bytes, context: bytes) ->
         "b(x) does not open its commitment.",
     )
     public = [0] * n
+    falling = [pow(x, -j, ORDER) for j in range(terms + 1)]
     for j in range(1, m + 2):
-        factor = pow(x, -j, ORDER)
         for column, entry in enumerate(_public_padding(bound, j, omega)):
-            public[column] += factor * entry
+            public[column] += falling[j] * entry
     for k in range(bound.projections):
-        seen = sum(pow(x, -j, ORDER) for j in range(1, m + 2) if by_row[k][j - 1])
+        seen = sum(falling[j] for j in range(1, m + 2) if by_row[k][j - 1])
         weight = alpha * pow(gamma, k, ORDER) % ORDER
         for column in range(n):
             public[column] += weight * seen * by_column[k][column]
-        public[k % n] += weight * pow(x, -(m + 2 + k // n), ORDER)
+        public[k % n] += weight * falling[m + 2 + k // n]
     product = sum(left * (right + known) for left, right, known in zip(a, b, public, strict=True))
     claim = bound.squared + alpha * sum(pow(gamma, k, ORDER) * z for k, z in enumerate(responses))
     powers = [power for power in range(-terms - 1, terms) if power != 0]
