@@ -227,7 +227,8 @@ def _generators(columns: int) -> tuple[list[Point], Point, Point, bytes]:
         from py_ecc.bls.point_compression import compress_G1
     except ImportError as error:
         raise _missing("py_ecc") from error
-    hashed = [hash_to_G1(label, DOMAIN, hashlib.sha256) for label in generator_labels(columns)]
+    sha256: Any = hashlib.sha256  # py_ecc's annotation asks for a digest where it means the function
+    hashed = [hash_to_G1(label, DOMAIN, sha256) for label in generator_labels(columns)]
     encoded = [int(compress_G1(point)).to_bytes(48, "big") for point in hashed]
     *points, blinding, value = [_point(data) for data in encoded]
     return points, blinding, value, hashlib.sha512(b"".join(encoded)).digest()
