@@ -2,9 +2,10 @@
 
     python benchmarks/proofs.py [--sizes 10000 100000 1700000] [--runs 5] [--quick] [--json]
 
-Each size has a process of its own, so that its peak memory is its own; libraries run on one thread. Vectors are rounded
-normal ones whose norm is as close below B = 2^20 as rounding is sure to allow. Generators are made before the clock starts:
-they are the same for all proofs of a run. `verify` starts from bytes; `batch` verifies 10 proofs at once, from bytes.
+Each size has a process of its own, so that its peak memory is its own; libraries run on one thread. Vectors are
+rounded normal ones whose norm is as close below B = 2^20 as rounding is sure to allow. Generators are made before the
+clock starts: they are the same for all proofs of a run. `verify` starts from bytes; `batch` verifies 10 proofs at
+once, from bytes.
 """
 
 from __future__ import annotations
