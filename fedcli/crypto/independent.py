@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
@@ -222,11 +223,15 @@ def _require(holds: bool, sentence: str) -> None:
 @lru_cache(maxsize=2)
 def _generators(columns: int) -> tuple[list[Point], Point, Point, bytes]:
     """Columns, blinding, value, and the digest of all encodings."""
+    limit = sys.getrecursionlimit()
     try:
         from py_ecc.bls.hash_to_curve import hash_to_G1
         from py_ecc.bls.point_compression import compress_G1
     except ImportError as error:
         raise _missing("py_ecc") from error
+    finally:
+        # py_ecc raises it to 100,000 for the whole process when it is imported, and needs it elsewhere only.
+        sys.setrecursionlimit(limit)
     sha256: Any = hashlib.sha256  # py_ecc's annotation asks for a digest where it means the function
     hashed = [hash_to_G1(label, DOMAIN, sha256) for label in generator_labels(columns)]
     encoded = [int(compress_G1(point)).to_bytes(48, "big") for point in hashed]

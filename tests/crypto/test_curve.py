@@ -1,5 +1,6 @@
 """The guards around the libraries: what they would let pass, and what is said where they are missing."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_the_second_library_reads_the_same_points():
             [independent._point(BASE.to_compressed_bytes())], [factor]
         )
     assert independent._point(curve.identity().to_compressed_bytes()).is_zero()
+
+
+def test_the_recursion_limit_stays_where_py_ecc_moves_it():
+    words = (
+        "import sys; before = sys.getrecursionlimit(); from fedcli.crypto import independent; "
+        "independent._generators(4); assert 'py_ecc' in sys.modules; assert sys.getrecursionlimit() == before"
+    )
+    subprocess.run([sys.executable, "-c", words], check=True)
 
 
 @pytest.mark.parametrize(
