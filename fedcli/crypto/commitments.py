@@ -14,6 +14,7 @@ from fedcli.crypto.curve import (
     ORDER,
     Draw,
     Point,
+    Points,
     ProofError,
     combination,
     decode_points,
@@ -28,11 +29,8 @@ Integers = npt.NDArray[np.int64]
 _CHECK_BITS: Final = 128  # of a random factor
 
 
-class Commitment(NamedTuple):
-    """One point a row, and the same as bytes."""
-
-    points: tuple[Point, ...]
-    encoded: bytes
+Commitment = Points
+"""One point a row, and the same as bytes."""
 
 
 class Opening(NamedTuple):
@@ -69,8 +67,8 @@ def commit(vector: Integers, draw: Draw = secrets.randbelow) -> tuple[Commitment
     points = generators(layout(vector.size).columns)
     rows = in_rows(vector)
     blindings = tuple(draw(ORDER) for _ in rows)
-    committed = tuple(_commit_row(row, rho, points) for row, rho in zip(rows, blindings, strict=True))
-    return Commitment(committed, encode_points(committed)), Opening(vector.copy(), blindings)
+    committed = [_commit_row(row, rho, points) for row, rho in zip(rows, blindings, strict=True)]
+    return encode_points(committed), Opening(vector.copy(), blindings)
 
 
 def _commit_row(row: Integers, blinding: int, points: Generators) -> Point:
@@ -96,7 +94,7 @@ def read_commitment(data: bytes, size: int) -> Commitment:
     expected = layout(size).encoded_bytes
     if len(data) != expected:
         raise ProofError(f"a commitment to {size} integers has {expected} bytes; received {len(data)}.")
-    return Commitment(decode_points(data, name="commitment"), data)
+    return decode_points(data, name="commitment")
 
 
 def add(commitments: Sequence[Commitment], weights: Sequence[int] | None = None) -> Commitment:
@@ -111,10 +109,8 @@ def add(commitments: Sequence[Commitment], weights: Sequence[int] | None = None)
         raise ProofError(f"{len(commitments)} commitments and {len(weights)} weights.")
     columns = zip(*(commitment.points for commitment in commitments), strict=True)
     if weights is None:
-        points = tuple(sum(column, identity()) for column in columns)
-    else:
-        points = tuple(combination(column, weights) for column in columns)
-    return Commitment(points, encode_points(points))
+        return encode_points(sum(column, identity()) for column in columns)
+    return encode_points(combination(column, weights) for column in columns)
 
 
 def add_openings(openings: Sequence[Opening], weights: Sequence[int] | None = None) -> Opening:

@@ -68,7 +68,7 @@ def generators(columns: int) -> Generators:
         columns=tuple(points),
         blinding=blinding,
         value=value,
-        digest=hashlib.sha512(encode_points([*points, blinding, value])).digest(),
+        digest=hashlib.sha512(encode_points([*points, blinding, value]).encoded).digest(),
         times_blinding=fixed_base(blinding),
         times_value=fixed_base(value),
         times_all_columns=fixed_base(total),

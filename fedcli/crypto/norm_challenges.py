@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.crypto.commitments import Commitment
-from fedcli.crypto.curve import GROUP, ORDER, Point, encode_points
+from fedcli.crypto.curve import GROUP, ORDER, Points
 from fedcli.crypto.exact_products import dot, powers, times
 from fedcli.crypto.norm_statement import NormBound, encode_responses
 from fedcli.crypto.transcript import Transcript
@@ -50,9 +50,9 @@ def begin(bound: NormBound, commitment: Commitment, context: bytes, generator_di
     return transcript.absorb("context", context).absorb("commitment", commitment.encoded)
 
 
-def absorb_masks(transcript: Transcript, squares: Point, masks: Sequence[Point]) -> Transcript:
+def absorb_masks(transcript: Transcript, squares: Points, masks: Points) -> Transcript:
     """After the prover's first message."""
-    return transcript.absorb("squares", encode_points([squares])).absorb("masks", encode_points(masks))
+    return transcript.absorb("squares", squares.encoded).absorb("masks", masks.encoded)
 
 
 def projections(transcript: Transcript, bound: NormBound) -> Projections:
@@ -75,12 +75,9 @@ def batching(transcript: Transcript, bound: NormBound) -> Batching:
     return Batching(gammas, transcript.scalar("alpha"), transcript.scalar("omega"))
 
 
-def absorb_coefficients(
-    transcript: Transcript, blind_a: Point, blind_b: Point, coefficients: Sequence[Point]
-) -> Transcript:
+def absorb_coefficients(transcript: Transcript, blinds: Points, coefficients: Points) -> Transcript:
     """After the commitments to the argument's polynomials; the challenge `x` follows."""
-    transcript = transcript.absorb("blinds", encode_points([blind_a, blind_b]))
-    return transcript.absorb("coefficients", encode_points(coefficients))
+    return transcript.absorb("blinds", blinds.encoded).absorb("coefficients", coefficients.encoded)
 
 
 def plain_rows(bound: NormBound, weights: Batching) -> dict[int, list[int]]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.crypto.commitments import Commitment, Opening, in_rows
-from fedcli.crypto.curve import ORDER, Draw, Point, ProofError, combination
+from fedcli.crypto.curve import ORDER, Draw, Point, ProofError, combination, encode_points
 from fedcli.crypto.exact_products import dot, powers, times
 from fedcli.crypto.four_squares import four_squares
 from fedcli.crypto.generators import Generators, generators
@@ -88,8 +88,10 @@ def _attempt(
     masks = [draw(2 * limit + 1) - limit for _ in range(bound.projections)]
     mask_rows = _in_scalar_rows(masks, n, bound.mask_rows)
     mask_blindings = [draw(ORDER) for _ in mask_rows]
-    squares = _commit(last, blindings[-1], points)
-    committed_masks = [_commit(*pair, points) for pair in zip(mask_rows, mask_blindings, strict=True)]
+    squares = encode_points([_commit(last, blindings[-1], points)])
+    committed_masks = encode_points(
+        _commit(*pair, points) for pair in zip(mask_rows, mask_blindings, strict=True)
+    )
 
     transcript = absorb_masks(start, squares, committed_masks)
     chosen = projections(transcript, bound)
@@ -105,20 +107,19 @@ def _attempt(
     secret = Secret(rows, blindings, mask_rows, mask_blindings, a, a_blinding, b, b_blinding)
     coefficients = coefficients_of(bound, secret, chosen, weights)
     value_blindings = [draw(ORDER) for _ in bound.exponents]
-    committed = [
+    committed = encode_points(
         points.times_value(coefficients[power]) + points.times_blinding(tau)
         for power, tau in zip(bound.exponents, value_blindings, strict=True)
-    ]
-    blind_a, blind_b = _commit(a, a_blinding, points), _commit(b, b_blinding, points)
-    x = absorb_coefficients(transcript, blind_a, blind_b, committed).scalar("x")
+    )
+    blinds = encode_points([_commit(a, a_blinding, points), _commit(b, b_blinding, points)])
+    x = absorb_coefficients(transcript, blinds, committed).scalar("x")
     opened_a, opened_b, opened = _open(bound, secret, value_blindings, x)
     return Proof(
         squares,
-        tuple(committed_masks),
+        committed_masks,
         tuple(responses),
-        blind_a,
-        blind_b,
-        tuple(committed),
+        blinds,
+        committed,
         tuple(opened_a),
         tuple(opened_b),
         opened,

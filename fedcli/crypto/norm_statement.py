@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from fedcli.core.errors import ConfigError
@@ -12,11 +13,10 @@ from fedcli.crypto.curve import (
     ORDER,
     POINT_BYTES,
     SCALAR_BYTES,
-    Point,
+    Points,
     ProofError,
     decode_points,
     decode_scalars,
-    encode_points,
     encode_scalars,
 )
 from fedcli.crypto.exact_products import EXACT
@@ -120,12 +120,11 @@ class NormBound:
 class Proof(NamedTuple):
     """What a prover sends, in this order."""
 
-    squares: Point  # the row of the four squares
-    masks: tuple[Point, ...]  # rows of masks y_k
+    squares: Points  # the row of the four squares
+    masks: Points  # rows of masks y_k
     responses: tuple[int, ...]  # z_k
-    blind_a: Point  # of a(X), at X^0
-    blind_b: Point  # of b(X), at X^-(M+1)
-    coefficients: tuple[Point, ...]  # of <a(X), b(X)>, at the bound's `exponents`
+    blinds: Points  # of a(X), at X^0, and of b(X), at X^-(M+1)
+    coefficients: Points  # of <a(X), b(X)>, at the bound's `exponents`
     a: tuple[int, ...]  # a(x)
     b: tuple[int, ...]  # the secret part of b(x)
     blindings: tuple[int, int, int]  # of a(x), b(x) and <a(x), b(x)>
@@ -134,9 +133,11 @@ class Proof(NamedTuple):
         """The only encoding of this proof."""
         return b"".join(
             [
-                encode_points([self.squares, *self.masks]),
+                self.squares.encoded,
+                self.masks.encoded,
                 encode_responses(bound, self.responses),
-                encode_points([self.blind_a, self.blind_b, *self.coefficients]),
+                self.blinds.encoded,
+                self.coefficients.encoded,
                 encode_scalars([*self.a, *self.b, *self.blindings]),
             ]
         )
@@ -158,22 +159,24 @@ def read_proof(bound: NormBound, data: bytes) -> Proof:
         raise ProofError(
             f"a proof for {bound.size} integers has {bound.proof_bytes} bytes; received {len(data)}."
         )
-    first = (1 + bound.mask_rows) * POINT_BYTES
-    second = first + bound.projections * bound.response_bytes
-    third = second + (2 + 2 * bound.terms) * POINT_BYTES
-    squares, *masks = decode_points(data[:first], name="proof.masks")
-    blind_a, blind_b, *coefficients = decode_points(data[second:third], name="proof.coefficients")
-    scalars = decode_scalars(data[third:], name="proof.opening")
-    a, b = scalars[: bound.columns], scalars[bound.columns : 2 * bound.columns]
+    sizes = [
+        POINT_BYTES,
+        bound.mask_rows * POINT_BYTES,
+        bound.projections * bound.response_bytes,
+        2 * POINT_BYTES,
+        2 * bound.terms * POINT_BYTES,
+    ]
+    ends = list(accumulate(sizes, initial=0))
+    squares, masks, responses, blinds, coefficients = (data[start:end] for start, end in pairwise(ends))
+    scalars = decode_scalars(data[ends[-1] :], name="proof.opening")
     return Proof(
-        squares,
-        tuple(masks),
-        _read_responses(bound, data[first:second]),
-        blind_a,
-        blind_b,
-        tuple(coefficients),
-        a,
-        b,
+        decode_points(squares, name="proof.squares"),
+        decode_points(masks, name="proof.masks"),
+        _read_responses(bound, responses),
+        decode_points(blinds, name="proof.blinds"),
+        decode_points(coefficients, name="proof.coefficients"),
+        scalars[: bound.columns],
+        scalars[bound.columns : 2 * bound.columns],
         (scalars[-3], scalars[-2], scalars[-1]),
     )
 

@@ -103,7 +103,7 @@ def _equation(claim: Claim, points: Generators) -> _Equation:
     chosen = projections(transcript, bound)
     transcript = absorb_responses(transcript, bound, proof.responses)
     weights = batching(transcript, bound)
-    x = absorb_coefficients(transcript, proof.blind_a, proof.blind_b, proof.coefficients).scalar("x")
+    x = absorb_coefficients(transcript, proof.blinds, proof.coefficients).scalar("x")
 
     by_power = powers(x, -bound.terms - 1, 2 * bound.terms + 2)
     at = dict(zip(range(-bound.terms - 1, bound.terms + 1), by_power, strict=True))
@@ -111,13 +111,14 @@ def _equation(claim: Claim, points: Generators) -> _Equation:
     public = public_b(bound, chosen, weights, x)
     product = dot(proof.a, [(b + p) % ORDER for b, p in zip(proof.b, public, strict=True)])
 
+    parts = (commitment, proof.squares, proof.masks, proof.blinds, proof.coefficients)
     count = bound.rows + 1
     in_both = [for_a * at[i] + for_b * at[-i] for i in range(1, count + 1)]
     in_a = [for_a * at[i] for i in range(count + 1, bound.terms + 1)]
     in_product = [for_product * at[power] for power in bound.exponents]
     blinding = for_a * proof.blindings[0] + for_b * proof.blindings[1] + for_product * proof.blindings[2]
     return _Equation(
-        [*commitment.points, proof.squares, *proof.masks, proof.blind_a, proof.blind_b, *proof.coefficients],
+        [point for part in parts for point in part.points],
         [*in_both, *in_a, for_a, for_b * at[-bound.terms - 1], *in_product],
         [
             *(-(for_a * a + for_b * b) for a, b in zip(proof.a, proof.b, strict=True)),

@@ -40,14 +40,16 @@ def test_the_order_is_the_groups():
 
 def test_points_and_scalars_survive_their_encoding():
     points = [BASE, -BASE, curve.identity(), curve.hash_to_point(b"x")]
-    assert list(curve.decode_points(curve.encode_points(points), name="p")) == points
+    encoded = curve.encode_points(points)
+    assert curve.decode_points(encoded.encoded, name="p") == encoded
+    assert list(encoded.points) == points
     scalars = (0, 1, curve.ORDER - 1, 1 << 200)
     assert curve.decode_scalars(curve.encode_scalars(scalars), name="s") == scalars
 
 
 def test_errors_name_the_place():
     with pytest.raises(curve.ProofError, match=r"p\[1\] is not a point"):
-        curve.decode_points(curve.encode_points([BASE]) + bytes(48), name="p")
+        curve.decode_points(curve.encode_points([BASE]).encoded + bytes(48), name="p")
     with pytest.raises(curve.ProofError, match=r"s\[1\] is not below the order"):
         curve.decode_scalars(bytes(32) + curve.ORDER.to_bytes(32, "big"), name="s")
     with pytest.raises(curve.ProofError, match="p: 47 bytes are not a multiple of 48"):

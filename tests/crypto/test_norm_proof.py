@@ -113,7 +113,7 @@ def test_two_proofs_of_one_statement_share_nothing_that_is_random():
     one, other = read_proof(bound, first), read_proof(bound, second)
     assert not set(one.responses) & set(other.responses)
     assert not set(one.a + one.b + one.blindings) & set(other.a + other.b + other.blindings)
-    assert not set(one.coefficients) & set(other.coefficients)
+    assert not set(one.coefficients.points) & set(other.coefficients.points)
     assert one.squares != other.squares
 
 

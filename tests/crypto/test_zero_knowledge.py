@@ -53,16 +53,16 @@ def simulated(bound, rows, draw):
     blind_b = combination([shown], [at(terms + 1)])
     coefficients = {power: hash_to_point(b"coefficient %d" % power) for power in bound.exponents}
     others = [power for power in bound.exponents if power != 1]
-    product = dot(a, [(secret + seen) % ORDER for secret, seen in zip(b, public, strict=True)])
-    value = product - claimed(bound, weights, responses)
+    value = dot(a, [(secret + seen) % ORDER for secret, seen in zip(b, public, strict=True)])
+    value -= claimed(bound, weights, responses)
     rest = combination(
         [points.value, points.blinding, *(coefficients[power] for power in others)],
         [value, opened[2], *(-at(power) for power in others)],
     )
     coefficients[1] = combination([rest], [at(-1)])
-    return Proof(
-        squares, tuple(masks), responses, blind_a, blind_b, tuple(coefficients.values()), a, b, opened
-    )
+    first, second = encode_points([squares]), encode_points(masks)
+    blinds, product = encode_points([blind_a, blind_b]), encode_points(coefficients.values())
+    return Proof(first, second, responses, blinds, product, a, b, opened)
 
 
 @pytest.mark.parametrize("size", [3, 30])
@@ -70,7 +70,7 @@ def test_a_simulator_without_a_vector_makes_proofs_that_hold_for_chosen_challeng
     bound = NormBound(size, 10)
     rows = [hash_to_point(b"row %d" % index) for index in range(bound.rows)]
     proof = simulated(bound, rows, fixed_draws(b"simulator")).encode(bound)
-    commitment = encode_points(rows)
+    commitment = encode_points(rows).encoded
     accepted(bound, commitment, proof)
     # Where the hash answers for itself the same proof is worth nothing.
     programmed.undo()
