@@ -7,26 +7,14 @@ hash chain (`Transcript`). It is slow: half a minute at 1.7 million entries, mos
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import sys
 from collections.abc import Sequence
-from functools import lru_cache
-from types import ModuleType
-from typing import Any, Final
 
-from fedcli.core.errors import ConfigError
-from fedcli.crypto.curve import DOMAIN, ORDER, ProofError
-from fedcli.crypto.generators import generator_labels, layout
+from fedcli.crypto.curve import ORDER, ProofError
+from fedcli.crypto.generators import layout
 from fedcli.crypto.norm_statement import NormBound
+from fedcli.crypto.second_curve import combination, decode_points, generators
 from fedcli.crypto.transcript import Transcript
-
-Point = Any  # pymcl.G1
-
-_FIELD: Final = int(
-    "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab", 16
-)
-_COMPRESSED, _NEUTRAL, _LARGER = 0x80, 0x40, 0x20  # flag bits of ZCash's format, in the first byte
 
 
 def verify(bound: NormBound, commitment: bytes, proof: bytes, context: bytes) -> None:
@@ -48,11 +36,11 @@ def verify(bound: NormBound, commitment: bytes, proof: bytes, context: bytes) ->
     a, b = _scalars(reader.take(32 * n)), _scalars(reader.take(32 * n))
     a_blinding, b_blinding, product_blinding = _scalars(reader.take(3 * 32))
     responses = _responses(bound, responses_bytes)
-    rows = _points(commitment) + _points(squares_bytes)
-    mask_rows = _points(masks_bytes)
-    blind_a, blind_b = _points(blinds_bytes)
-    coefficients = _points(coefficients_bytes)
-    columns, blinding, value, digest = _generators(n)
+    rows = decode_points(commitment) + decode_points(squares_bytes)
+    mask_rows = decode_points(masks_bytes)
+    blind_a, blind_b = decode_points(blinds_bytes)
+    coefficients = decode_points(coefficients_bytes)
+    columns, blinding, value, digest = generators(n)
 
     transcript = _opening_words(bound, commitment, context, digest)
     transcript = transcript.absorb("squares", squares_bytes).absorb("masks", masks_bytes)
@@ -64,13 +52,13 @@ def verify(bound: NormBound, commitment: bytes, proof: bytes, context: bytes) ->
 
     committed_a = [blind_a, *rows, *mask_rows]
     _require(
-        _sum(committed_a, [pow(x, i, ORDER) for i in range(terms + 1)])
-        == _sum([*columns, blinding], [*a, a_blinding]),
+        combination(committed_a, [pow(x, i, ORDER) for i in range(terms + 1)])
+        == combination([*columns, blinding], [*a, a_blinding]),
         "a(x) does not open its commitment.",
     )
     _require(
-        _sum([*rows, blind_b], [pow(x, -j, ORDER) for j in [*range(1, m + 2), terms + 1]])
-        == _sum([*columns, blinding], [*b, b_blinding]),
+        combination([*rows, blind_b], [pow(x, -j, ORDER) for j in [*range(1, m + 2), terms + 1]])
+        == combination([*columns, blinding], [*b, b_blinding]),
         "b(x) does not open its commitment.",
     )
     public = [0] * n
@@ -88,8 +76,8 @@ def verify(bound: NormBound, commitment: bytes, proof: bytes, context: bytes) ->
     claim = bound.squared + alpha * sum(pow(gamma, k, ORDER) * z for k, z in enumerate(responses))
     powers = [power for power in range(-terms - 1, terms) if power != 0]
     _require(
-        _sum([value, *coefficients], [claim, *(pow(x, power, ORDER) for power in powers)])
-        == _sum([value, blinding], [product, product_blinding]),
+        combination([value, *coefficients], [claim, *(pow(x, power, ORDER) for power in powers)])
+        == combination([value, blinding], [product, product_blinding]),
         "the product of a(x) and b(x) is not the claimed one.",
     )
 
@@ -114,14 +102,15 @@ def check_sum(
         )
     if any(len(commitment) != 48 * m for commitment in commitments):
         raise ProofError(f"commitments to {size} integers have {48 * m} bytes.")
-    columns, blinding, _, _ = _generators(n)
+    columns, blinding, _, _ = generators(n)
     drawn = [1 + secrets.randbits(128) for _ in range(m)]
-    rows = [_points(commitment) for commitment in commitments]
-    total = _sum([_sum(row, drawn) for row in rows], factors)
+    rows = [decode_points(commitment) for commitment in commitments]
+    total = combination([combination(row, drawn) for row in rows], factors)
     combined = [sum(drawn[i // n] * vector[i] for i in range(column, size, n)) for column in range(n)]
     opened = sum(r * rho for r, rho in zip(drawn, blindings, strict=True))
     _require(
-        total == _sum([*columns, blinding], [*combined, opened]), "the sum does not open the commitments."
+        total == combination([*columns, blinding], [*combined, opened]),
+        "the sum does not open the commitments.",
     )
 
 
@@ -187,69 +176,6 @@ def _scalars(data: bytes) -> list[int]:
     return values
 
 
-def _points(data: bytes) -> list[Point]:
-    return [_point(data[at : at + 48]) for at in range(0, len(data), 48)]
-
-
-def _point(data: bytes) -> Point:
-    """From ZCash's format to mcl's: little-endian, and the root chosen by parity instead of size."""
-    mcl = _mcl()
-    if data == bytes([_COMPRESSED | _NEUTRAL]) + bytes(47):
-        return mcl.G1()
-    x = int.from_bytes(bytes([data[0] & 0x1F]) + data[1:], "big")
-    well_formed = data[0] & _COMPRESSED and not data[0] & _NEUTRAL and 0 < x < _FIELD
-    _require(bool(well_formed), "a point is not in its canonical encoding.")
-    try:
-        point = mcl.G1.deserialize(x.to_bytes(48, "little"))
-    except ValueError as error:
-        raise ProofError("a point is not one of the group.") from error
-    y = int(str(point).split()[2])
-    return point if (y > _FIELD // 2) == bool(data[0] & _LARGER) else -point
-
-
-def _sum(points: Sequence[Point], factors: Sequence[int]) -> Point:
-    mcl = _mcl()
-    total = mcl.G1()
-    for point, factor in zip(points, factors, strict=True):
-        total = total + point * mcl.Fr(str(factor % ORDER))
-    return total
-
-
 def _require(holds: bool, sentence: str) -> None:
     if not holds:
         raise ProofError(sentence)
-
-
-@lru_cache(maxsize=2)
-def _generators(columns: int) -> tuple[list[Point], Point, Point, bytes]:
-    """Columns, blinding, value, and the digest of all encodings."""
-    limit = sys.getrecursionlimit()
-    try:
-        from py_ecc.bls.hash_to_curve import hash_to_G1
-        from py_ecc.bls.point_compression import compress_G1
-    except ImportError as error:
-        raise _missing("py_ecc") from error
-    finally:
-        # py_ecc raises it to 100,000 for the whole process when it is imported, and needs it elsewhere only.
-        sys.setrecursionlimit(limit)
-    sha256: Any = hashlib.sha256  # py_ecc's annotation asks for a digest where it means the function
-    hashed = [hash_to_G1(label, DOMAIN, sha256) for label in generator_labels(columns)]
-    encoded = [int(compress_G1(point)).to_bytes(48, "big") for point in hashed]
-    *points, blinding, value = [_point(data) for data in encoded]
-    return points, blinding, value, hashlib.sha512(b"".join(encoded)).digest()
-
-
-def _mcl() -> ModuleType:
-    try:
-        import pymcl
-    except ImportError as error:
-        raise _missing("pymcl") from error
-    mcl: ModuleType = pymcl
-    return mcl
-
-
-def _missing(name: str) -> ConfigError:
-    return ConfigError(
-        f"the independent verifier needs the library {name}, which is not installed.",
-        hint="Install it with `pip install 'fedcli[proofs]'`.",
-    )

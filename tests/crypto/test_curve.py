@@ -8,7 +8,7 @@ import pytest
 from py_arkworks_bls12381 import G1Point, Scalar
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import curve, independent
+from fedcli.crypto import curve, independent, second_curve
 from fedcli.crypto.commitments import commit
 
 BASE = G1Point()
@@ -61,16 +61,16 @@ def test_errors_name_the_place():
 def test_the_second_library_reads_the_same_points():
     for factor in range(1, 40):
         encoded = (BASE * Scalar(factor)).to_compressed_bytes()
-        assert independent._point(encoded) == independent._sum(
-            [independent._point(BASE.to_compressed_bytes())], [factor]
+        assert second_curve.decode_point(encoded) == second_curve.combination(
+            [second_curve.decode_point(BASE.to_compressed_bytes())], [factor]
         )
-    assert independent._point(curve.identity().to_compressed_bytes()).is_zero()
+    assert second_curve.decode_point(curve.identity().to_compressed_bytes()).is_zero()
 
 
 def test_the_recursion_limit_stays_where_py_ecc_moves_it():
     words = (
-        "import sys; before = sys.getrecursionlimit(); from fedcli.crypto import independent; "
-        "independent._generators(4); assert 'py_ecc' in sys.modules; assert sys.getrecursionlimit() == before"
+        "import sys; before = sys.getrecursionlimit(); from fedcli.crypto import second_curve; "
+        "second_curve.generators(4); assert 'py_ecc' in sys.modules; assert sys.getrecursionlimit() == before"
     )
     subprocess.run([sys.executable, "-c", words], check=True)
 
@@ -88,7 +88,7 @@ def test_a_missing_library_is_named_with_what_to_install(monkeypatch, module, ca
     from fedcli.crypto.generators import generators
 
     monkeypatch.setitem(sys.modules, module, None)
-    for cached in (curve.library, generators, independent._generators):
+    for cached in (curve.library, generators, second_curve.generators):
         cached.cache_clear()
     with pytest.raises(ConfigError, match=rf"{module.split('.')[0]}(.|\n)*pip install 'fedcli\[proofs\]'"):
         call()
