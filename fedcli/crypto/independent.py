@@ -1,8 +1,8 @@
-"""A second verifier of norm bounds and sums, which shares no curve, no generator and no formula with the first one.
+"""A second verifier of norm bounds and sums, which shares no curve, no generator and no formula with the first.
 
-Points are those of `second_curve`, scalars are Python's integers, every equation is checked by itself and in its plainest
-form. What both share is the statement's numbers (`NormBound`) and the hash chain (`Transcript`). It is slow: a quarter of
-a minute at 1.7 million entries, a third of it for the generators.
+Points are those of `second_curve`, scalars are Python's integers, every equation is checked by itself and in its
+plainest form. What both share is the statement's numbers (`NormBound`) and the hash chain (`Transcript`). It is slow: a
+quarter of a minute at 1.7 million entries, a third of it for the generators.
 """
 
 from __future__ import annotations
