@@ -1,0 +1,233 @@
+"""Encryption to a committee, of which a threshold of members decrypts a sum together.
+
+A member of the announced active set answers with lambda_j c_1 sigma_j + smudging, lambda_j being its Lagrange factor,
+taken before the noise so that it does not amplify it. c_0 and the sum of the answers round to the plaintext.
+
+If a member is lost after the active set is announced, the factors are wrong and another set must be announced. A
+member would then answer twice for the same c_1, and the answers' noise would average out. So every attempt adds an
+encryption of zero that is derived from hash(context, attempt, active set) and that everybody recomputes; at most
+three attempts are made, with fresh smudging. That zero hides nothing, so it is u (b, a) with a ternary u and no noise
+of its own.
+
+Semi-honest and unaudited: a wrong answer spoils the sum and is not found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedcli.crypto.ciphertexts import polynomials, read_sum
+from fedcli.crypto.committee import MemberKey, PublicKey
+from fedcli.crypto.errors import CiphertextError, DecryptionError
+from fedcli.crypto.noise import KEY_BYTES, keystream
+from fedcli.crypto.packing import Integers, pack, unpack
+from fedcli.crypto.residues import lagrange_at_zero, multiply
+from fedcli.crypto.seal import Words, library
+from fedcli.crypto.shared_key import decrypt_words
+from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext
+from fedcli.crypto.streams import public_key as seal_public_key
+from fedcli.crypto.wire import Kind, fingerprint, open_envelope, seal_envelope
+
+ATTEMPTS = 3
+"""How often a sum may be tried to open, each time by another active set."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who is asked to open which sum.
+
+    Args:
+        context: names the sum; never used for another one.
+        attempt: from 0, below `ATTEMPTS`.
+        active: numbers of the members that are asked, exactly the threshold.
+    """
+
+    context: bytes
+    attempt: int
+    active: tuple[int, ...]
+
+
+def encrypt(values: Integers, public: PublicKey) -> bytes:
+    """Integers, shape [P], as ciphertexts under the committee's key.
+
+    Raises:
+        ConfigError: if a value is beyond the plan's `largest_value`.
+        CiphertextError: if there is no value.
+    """
+    plan = public.scheme.plan
+    seal, ring = library(), plan.ring
+    slots = pack(values, plan.packing)
+    if not len(slots):
+        raise CiphertextError("there is no value to encrypt.")
+    encoder = seal.BatchEncoder(ring.context)
+    encryptor = seal.Encryptor(ring.context, seal_public_key(ring, public.words))
+    encoded, encrypted = seal.Plaintext(), seal.Ciphertext()
+    pairs = []
+    for slot in slots:
+        encoder.encode(slot.tolist(), encoded)
+        encryptor.encrypt(encoded, encrypted)
+        pairs.append(ciphertext_words(ring, encrypted))
+    return seal_envelope(
+        Kind.FRESH,
+        public.scheme.fingerprint,
+        num_values=values.size,
+        num_summands=1,
+        body=np.stack(pairs).astype("<u8", copy=False).tobytes(),
+    )
+
+
+class Member:
+    """A member of the committee, who opens one sum a context and remembers which.
+
+    Args:
+        key: its share of the key.
+        least_summands: sums of fewer are refused.
+    """
+
+    def __init__(self, key: MemberKey, *, least_summands: int = 2) -> None:
+        self._key = key
+        self._least_summands = least_summands
+        self._opened: dict[bytes, bytes] = {}
+        self._answered: set[tuple[bytes, int]] = set()
+
+    def partial(self, total: bytes, request: Request) -> bytes:
+        """This member's answer: its part of the decryption, under smudging noise.
+
+        Raises:
+            CiphertextError: if the bytes are not a sum under the committee's key.
+            DecryptionError: if the request is not one to be answered: not for this member, not exactly the threshold,
+                another sum under the same context, an attempt that was answered, or one too many.
+        """
+        public, index = self._key.public, self._key.index
+        plan, ring = public.scheme.plan, public.scheme.plan.ring
+        _check(request, public)
+        if index not in request.active:
+            raise DecryptionError(f"member {index} is not in the active set {list(request.active)}.")
+        content, words = read_sum(total, public.scheme)
+        if content.num_summands < self._least_summands:
+            raise DecryptionError(
+                f"member {index} opens sums of at least {self._least_summands}; received one of {content.num_summands}."
+            )
+        self._remember(total, request)
+        weighted = np.stack(
+            [
+                multiply(row, np.uint64(lagrange_at_zero(request.active, prime)[index]), prime)
+                for row, prime in zip(self._key.words, ring.data_primes, strict=True)
+            ]
+        )
+        evaluator, key = library().Evaluator(ring.context), plaintext(ring, weighted, ntt=True)
+        draw = keystream(secrets.token_bytes(KEY_BYTES))
+        answers = []
+        for encrypted in _with_zero(words, public, request):
+            evaluator.transform_to_ntt_inplace(encrypted)
+            evaluator.multiply_plain_inplace(encrypted, key)
+            evaluator.transform_from_ntt_inplace(encrypted)
+            smudging = draw(ring.degree) >> np.uint64(63 - plan.smudging_bits)
+            signed = smudging.astype(np.int64) - (1 << plan.smudging_bits)
+            noise = np.stack([(signed % prime).astype(np.uint64) for prime in ring.data_primes])
+            evaluator.add_inplace(encrypted, ciphertext(ring, np.stack([np.zeros_like(noise), noise])))
+            # The first polynomial, c_0 lambda sigma, is without noise and would give the key away.
+            answers.append(ciphertext_words(ring, encrypted)[1])
+        return seal_envelope(
+            Kind.PARTIAL,
+            _answer(public, total, request, index),
+            num_values=content.num_values,
+            num_summands=content.num_summands,
+            body=np.stack(answers).astype("<u8", copy=False).tobytes(),
+        )
+
+    def _remember(self, total: bytes, request: Request) -> None:
+        """Refuse a second sum under one context, and a second answer at one attempt."""
+        digest = hashlib.sha256(total).digest()
+        if self._opened.setdefault(request.context, digest) != digest:
+            raise DecryptionError("another sum was opened in this context already; only one ever is.")
+        if (request.context, request.attempt) in self._answered:
+            raise DecryptionError(f"attempt {request.attempt} was answered already.")
+        self._answered.add((request.context, request.attempt))
+
+
+def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[int, bytes]) -> Integers:
+    """The sum, shape [P], from the answers of the whole active set.
+
+    Args:
+        total: what `Adder.total` gave.
+        public: the committee's key.
+        request: what the members answered.
+        partials: their answers by number.
+
+    Raises:
+        CiphertextError: if the sum or an answer is truncated, mutated or foreign.
+        DecryptionError: if a member of the active set did not answer, or the sum is larger than planned.
+    """
+    plan, ring = public.scheme.plan, public.scheme.plan.ring
+    _check(request, public)
+    missing = sorted(set(request.active) - set(partials))
+    if missing:
+        raise DecryptionError(
+            f"the sum opens with all {plan.threshold} answers of the active set; those of {missing} are missing. "
+            f"Announce another active set, at most {ATTEMPTS} in all."
+        )
+    content, words = read_sum(total, public.scheme)
+    answers = []
+    for index in request.active:
+        opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
+        answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
+    evaluator = library().Evaluator(ring.context)
+    pairs = np.empty_like(words)
+    for row, encrypted in enumerate(_with_zero(words, public, request)):
+        first = ciphertext_words(ring, encrypted)[0]
+        fused = ciphertext(ring, np.stack([first, answers[0][row]]))
+        for answer in answers[1:]:
+            try:
+                evaluator.add_inplace(fused, ciphertext(ring, np.stack([np.zeros_like(first), answer[row]])))
+            except (RuntimeError, ValueError) as error:
+                raise DecryptionError(f"the answers do not add up to a decryption: {error}.") from error
+        pairs[row] = ciphertext_words(ring, fused)
+    # What was multiplied by the key is in the second polynomial already: 1 is left of it, in the NTT domain all ones.
+    one = np.ones((len(ring.primes), ring.degree), np.uint64)
+    return unpack(decrypt_words(plan, pairs, one), plan.packing, content.num_values)
+
+
+def _with_zero(words: Words, public: PublicKey, request: Request) -> Iterator[Any]:
+    """SEAL's ciphertexts of a sum, each with its encryption of zero for this attempt."""
+    ring = public.scheme.plan.ring
+    evaluator = library().Evaluator(ring.context)
+    key = ciphertext(ring, public.words[:, : len(ring.data_primes)], ntt=True)
+    seed = fingerprint("zero", public.scheme.fingerprint, request)
+    modulus = np.uint64(ring.plain_modulus)
+    for row, pair in enumerate(words):
+        bits = np.unpackbits(
+            np.frombuffer(hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4), np.uint8)
+        ).reshape(2, ring.degree)
+        ternary = np.where(bits[0] == bits[1], np.uint64(0), np.where(bits[0] == 1, np.uint64(1), modulus - np.uint64(1)))
+        factor = plaintext(ring, ternary)
+        evaluator.transform_to_ntt_inplace(factor, ring.context.first_parms_id())
+        zero = library().Ciphertext()
+        evaluator.multiply_plain(key, factor, zero)
+        evaluator.transform_from_ntt_inplace(zero)
+        encrypted = ciphertext(ring, pair)
+        evaluator.add_inplace(encrypted, zero)
+        yield encrypted
+
+
+def _check(request: Request, public: PublicKey) -> None:
+    plan = public.scheme.plan
+    if not 0 <= request.attempt < ATTEMPTS:
+        raise DecryptionError(f"a sum is tried to open {ATTEMPTS} times at most; attempt {request.attempt} was asked for.")
+    active = set(request.active)
+    if len(active) != len(request.active) or not active <= set(range(1, plan.members + 1)):
+        raise DecryptionError(f"an active set names different members; received {list(request.active)}.")
+    if len(active) != plan.threshold:
+        raise DecryptionError(
+            f"{plan.threshold} of {plan.members} members open a sum; the active set has {len(active)}."
+        )
+
+
+def _answer(public: PublicKey, total: bytes, request: Request, index: int) -> bytes:
+    return fingerprint("partial", public.scheme.fingerprint, hashlib.sha256(total).digest(), request, index)
