@@ -65,7 +65,9 @@ class Adder:
             raise CiphertextError(f"the plan holds for {self._num_summands} summands; one more was received.")
         num_values, summand = read_fresh(data, self._scheme)
         if self._total and num_values != self._num_values:
-            raise CiphertextError(f"{num_values} encrypted values were received, {self._num_values} are expected.")
+            raise CiphertextError(
+                f"{num_values} encrypted values were received, {self._num_values} are expected."
+            )
         if not self._total:
             self._total, self._num_values = summand, num_values
         else:

@@ -81,7 +81,9 @@ def common_reference(plan: Plan, seed: bytes) -> Words:
     ring = plan.ring
     return np.stack(
         [
-            uniform(prime, ring.degree, shake_stream(b"common reference" + prime.to_bytes(8, "little") + seed))
+            uniform(
+                prime, ring.degree, shake_stream(b"common reference" + prime.to_bytes(8, "little") + seed)
+            )
             for prime in ring.primes
         ]
     )
@@ -150,7 +152,9 @@ def public_key(
             raise CiphertextError(f"member {member} opened another key than it had committed to.")
         body = open_envelope(openings[member], Kind.OPENING, _ceremony(plan, member, seed)).body
         part = _residues(body[_NONCE_BYTES:], plan.ring, plan.ring.primes)
-        total = np.stack([add(*pair, prime) for *pair, prime in zip(total, part, plan.ring.primes, strict=True)])
+        total = np.stack(
+            [add(*pair, prime) for *pair, prime in zip(total, part, plan.ring.primes, strict=True)]
+        )
     words = np.stack([total, common_reference(plan, seed)])
     name = fingerprint("public key", plan, words.astype("<u8", copy=False).tobytes())
     return PublicKey(Scheme(plan, name), words)
@@ -197,7 +201,9 @@ def _negated(words: Words, prime: int) -> Words:
 
 def _residues(body: memoryview, ring: Ring, primes: tuple[int, ...]) -> Words:
     if len(body) != 8 * len(primes) * ring.degree:
-        raise CiphertextError(f"a part of a key has {8 * len(primes) * ring.degree} bytes; received {len(body)}.")
+        raise CiphertextError(
+            f"a part of a key has {8 * len(primes) * ring.degree} bytes; received {len(body)}."
+        )
     words = np.frombuffer(body, "<u8").astype(np.uint64, copy=False).reshape(len(primes), ring.degree)
     if (words >= np.array(primes, np.uint64)[:, None]).any():
         raise CiphertextError("a part of a key is not below its prime.")

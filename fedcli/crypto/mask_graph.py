@@ -1,8 +1,8 @@
 """Who masks with whom: few neighbours where there are many parties.
 
 Bell, Bonawitz, Gascon, Lepoint and Raykova 2020 (SecAgg+, ePrint 2020/704), semi-honest: a Harary graph, each party
-joined to the k/2 nearest on either side of a random circle. k and the sharing's threshold t are the least for which
-each of three events has a probability below 2^-42, together below 2^-40, over all parties:
+joined to the k/2 nearest on either side of a random circle. k is the least, and the sharing's threshold t
+the highest, for which each of three events has a probability below 2^-42, together below 2^-40, over all parties:
 
 - a party has t or more corrupt neighbours, so that its mask can be taken off;
 - fewer than t of a party's neighbours stay to the end, so that the sum cannot be opened;
@@ -125,10 +125,10 @@ def _sizes(num_parties: int, dropped: int, corrupt: int) -> tuple[int, int]:
     for count in range(2, others, 2):
         if num_parties * ((dropped + corrupt) / num_parties) ** (count / 2) >= _EVENT:
             continue
-        for threshold in range(2, count + 1):
-            if num_parties * _at_least(threshold, count, corrupt, others) < _EVENT:
-                lost = _at_least(count - threshold + 1, count, dropped, others)
-                if num_parties * lost < _EVENT:
+        # As high as drop-outs allow: more corrupt parties than planned for still learn nothing.
+        for threshold in range(count, 1, -1):
+            if num_parties * _at_least(count - threshold + 1, count, dropped, others) < _EVENT:
+                if num_parties * _at_least(threshold, count, corrupt, others) < _EVENT:
                     return count, threshold
                 break
     threshold = max(2, corrupt + 1)
@@ -139,7 +139,6 @@ def _sizes(num_parties: int, dropped: int, corrupt: int) -> tuple[int, int]:
             key="dropped",
             hint="Plan with smaller shares of dropped or corrupt parties.",
         )
-    # As high as drop-outs allow: more corrupt parties than planned for still learn nothing.
     return others, others - dropped
 
 

@@ -113,7 +113,9 @@ class Party:
             for seed in (self._seed, self._mask.private_bytes_raw())
         ]
         return {
-            other: self._sealed(other, _SHARES.pack(*both[0][other + 1].tolist(), *both[1][other + 1].tolist()))
+            other: self._sealed(
+                other, _SHARES.pack(*both[0][other + 1].tolist(), *both[1][other + 1].tolist())
+            )
             for other in self._keys
         }
 
@@ -163,7 +165,9 @@ class Party:
         """
         plan = self._scheme.plan
         if self._has_revealed:
-            raise DecryptionError("a party reveals shares once a sum; both kinds of a neighbour's would open its value.")
+            raise DecryptionError(
+                "a party reveals shares once a sum; both kinds of a neighbour's would open its value."
+            )
         if set(came_through) & set(lost):
             raise DecryptionError("a party came through or was lost, and not both.")
         if len(came_through) < max(2, plan.num_parties - plan.most_dropped):
@@ -193,7 +197,9 @@ class Party:
             message = ChaCha20Poly1305(self._channel_key(other, self._index)).decrypt(bytes(12), data, None)
             words = np.array(_SHARES.unpack(message), np.uint64)
         except (InvalidTag, ValueError, struct.error):
-            raise CiphertextError(f"the shares of party {other} were truncated, altered or meant for another.") from None
+            raise CiphertextError(
+                f"the shares of party {other} were truncated, altered or meant for another."
+            ) from None
         return words[:LIMBS], words[LIMBS:]
 
     def _channel_key(self, sender: int, receiver: int) -> bytes:

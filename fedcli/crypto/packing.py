@@ -46,7 +46,9 @@ def pack(values: Integers, packing: Packing) -> Words:
         ConfigError: if a value is no integer or beyond `largest_value`.
     """
     if values.ndim != 1 or values.dtype != np.int64:
-        raise ConfigError(f"integers of shape [P] are packed; received {values.dtype} of shape {values.shape}.")
+        raise ConfigError(
+            f"integers of shape [P] are packed; received {values.dtype} of shape {values.shape}."
+        )
     # Not np.abs, which leaves the smallest int64 negative.
     if values.size and max(int(values.max()), -int(values.min())) > packing.largest_value:
         raise ConfigError(
@@ -76,5 +78,7 @@ def unpack(slots: Words, packing: Packing, num_values: int) -> Integers:
         fields[:, field] = digit
         rest = (rest - digit) // packing.radix
     if rest.any():
-        raise DecryptionError("a sum is larger than the encryption was planned for; its neighbours are spoiled.")
+        raise DecryptionError(
+            "a sum is larger than the encryption was planned for; its neighbours are spoiled."
+        )
     return fields.reshape(-1)[:num_values].copy()

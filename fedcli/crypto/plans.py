@@ -109,7 +109,9 @@ def plan_shared_key(num_summands: int, *, bits: int, noise_tail: int = 0) -> Pla
     return _cheapest(SHARED_KEY_RINGS, num_summands, bits, noise_tail, members=0, threshold=0)
 
 
-def plan_threshold(num_summands: int, *, members: int, threshold: int, bits: int, noise_tail: int = 0) -> Plan:
+def plan_threshold(
+    num_summands: int, *, members: int, threshold: int, bits: int, noise_tail: int = 0
+) -> Plan:
     """Parameters for sums that `threshold` of a committee's `members` decrypt together.
 
     Args:

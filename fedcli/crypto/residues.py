@@ -38,7 +38,9 @@ def multiply(a: Words, b: Words | np.uint64, prime: int) -> Words:
     inverse = np.uint64(pow(-prime, -1, 1 << 64))
     squared_radix = np.uint64(pow(2, 128, prime))
     factor = np.broadcast_to(b, a.shape)
-    return _reduced(_reduced(a, factor, prime, inverse), np.broadcast_to(squared_radix, a.shape), prime, inverse)
+    return _reduced(
+        _reduced(a, factor, prime, inverse), np.broadcast_to(squared_radix, a.shape), prime, inverse
+    )
 
 
 def uniform(prime: int, count: int, draw: Draw) -> Words:
@@ -70,7 +72,9 @@ def shake_stream(seed: bytes) -> Draw:
     return draw
 
 
-def share(secret: Words, points: Sequence[int], threshold: int, *, prime: int, draw: Draw) -> dict[int, Words]:
+def share(
+    secret: Words, points: Sequence[int], threshold: int, *, prime: int, draw: Draw
+) -> dict[int, Words]:
     """Shamir's shares of every residue: values at `points` of random polynomials of degree threshold - 1.
 
     Args:

@@ -51,7 +51,10 @@ def encrypt(values: Integers, key: SharedKey) -> bytes:
     slots = pack(values, plan.packing)
     if not len(slots):
         raise CiphertextError("there is no value to encrypt.")
-    encoder, encryptor = seal.BatchEncoder(ring.context), seal.Encryptor(ring.context, secret_key(ring, key.words))
+    encoder, encryptor = (
+        seal.BatchEncoder(ring.context),
+        seal.Encryptor(ring.context, secret_key(ring, key.words)),
+    )
     encoded = seal.Plaintext()
     first, seeds = [], []
     for slot in slots:

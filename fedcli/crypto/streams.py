@@ -78,7 +78,9 @@ def plaintext(ring: Ring, words: Words, *, ntt: bool = False) -> Any:
     return load(library().Plaintext(), ring.context, _with_header(_plaintext_body(level, words)))
 
 
-def _ciphertext_head(ring: Ring, size: int, primes: tuple[int, ...], count: int, *, ntt: bool = False) -> bytes:
+def _ciphertext_head(
+    ring: Ring, size: int, primes: tuple[int, ...], count: int, *, ntt: bool = False
+) -> bytes:
     level = ring.context.first_parms_id() if primes == ring.data_primes else ring.context.key_parms_id()
     fields = struct.pack("<4Q?QQQdQ", *level, ntt, size, ring.degree, len(primes), 1.0, 1)
     return fields + _header(8 + 8 * count) + struct.pack("<Q", count)

@@ -203,9 +203,13 @@ def _with_zero(words: Words, public: PublicKey, request: Request) -> Iterator[An
     modulus = np.uint64(ring.plain_modulus)
     for row, pair in enumerate(words):
         bits = np.unpackbits(
-            np.frombuffer(hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4), np.uint8)
+            np.frombuffer(
+                hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4), np.uint8
+            )
         ).reshape(2, ring.degree)
-        ternary = np.where(bits[0] == bits[1], np.uint64(0), np.where(bits[0] == 1, np.uint64(1), modulus - np.uint64(1)))
+        ternary = np.where(
+            bits[0] == bits[1], np.uint64(0), np.where(bits[0] == 1, np.uint64(1), modulus - np.uint64(1))
+        )
         factor = plaintext(ring, ternary)
         evaluator.transform_to_ntt_inplace(factor, ring.context.first_parms_id())
         zero = library().Ciphertext()
@@ -219,7 +223,9 @@ def _with_zero(words: Words, public: PublicKey, request: Request) -> Iterator[An
 def _check(request: Request, public: PublicKey) -> None:
     plan = public.scheme.plan
     if not 0 <= request.attempt < ATTEMPTS:
-        raise DecryptionError(f"a sum is tried to open {ATTEMPTS} times at most; attempt {request.attempt} was asked for.")
+        raise DecryptionError(
+            f"a sum is tried to open {ATTEMPTS} times at most; attempt {request.attempt} was asked for."
+        )
     active = set(request.active)
     if len(active) != len(request.active) or not active <= set(range(1, plan.members + 1)):
         raise DecryptionError(f"an active set names different members; received {list(request.active)}.")

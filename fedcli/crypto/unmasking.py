@@ -61,10 +61,14 @@ class MaskedSum:
         content = open_envelope(data, Kind.MASKED, fingerprint(self._scheme.fingerprint, index))
         kind = word_type(self._scheme.plan)
         if not content.num_values or len(content.body) != content.num_values * kind.itemsize:
-            raise CiphertextError(f"{content.num_values} masked values do not have {len(content.body)} bytes.")
+            raise CiphertextError(
+                f"{content.num_values} masked values do not have {len(content.body)} bytes."
+            )
         values = np.frombuffer(content.body, kind.newbyteorder("<")).astype(kind, copy=False)
         if self._total is not None and values.size != self._total.size:
-            raise CiphertextError(f"{values.size} masked values were received, {self._total.size} are expected.")
+            raise CiphertextError(
+                f"{values.size} masked values were received, {self._total.size} are expected."
+            )
         self._total = values.copy() if self._total is None else self._total + values
         self._added.add(index)
 

@@ -47,7 +47,9 @@ class Content(NamedTuple):
     body: memoryview
 
 
-def seal_envelope(kind: Kind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes) -> bytes:
+def seal_envelope(
+    kind: Kind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes
+) -> bytes:
     """The body in its envelope.
 
     Args:
@@ -70,7 +72,9 @@ def open_envelope(data: bytes, kind: Kind, fingerprint: bytes) -> Content:
     if len(data) < ENVELOPE_BYTES or data[:4] != _MAGIC:
         raise CiphertextError(f"{len(data)} bytes were received that are no {_noun(kind)}.")
     if hashlib.sha256(data[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
-        raise CiphertextError(f"a {_noun(kind)} was truncated or altered on the way: its digest does not match.")
+        raise CiphertextError(
+            f"a {_noun(kind)} was truncated or altered on the way: its digest does not match."
+        )
     _, found, made_for, num_values, num_summands = _HEAD.unpack_from(data)
     if found != kind:
         raise CiphertextError(f"a {_noun(kind)} was expected; received kind {found}.")
