@@ -132,7 +132,8 @@ def read_sum(data: bytes, scheme: Scheme) -> tuple[Content, Words]:
     content = open_envelope(data, Kind.SUM, scheme.fingerprint)
     if not 1 <= content.num_summands <= scheme.plan.num_summands:
         raise CiphertextError(
-            f"a sum of {content.num_summands} was received; the plan holds for 1 to {scheme.plan.num_summands} summands."
+            f"a sum of {content.num_summands} was received; "
+            f"the plan holds for 1 to {scheme.plan.num_summands} summands."
         )
     return content, polynomials(content.body, scheme.plan.ring, _count(content, scheme.plan), 2)
 

@@ -25,7 +25,7 @@ from fedcli.crypto.ciphertexts import Scheme
 from fedcli.crypto.errors import CiphertextError, DecryptionError
 from fedcli.crypto.noise import KEY_BYTES, keystream
 from fedcli.crypto.plans import Plan
-from fedcli.crypto.residues import add, multiply, share, shake_stream, uniform
+from fedcli.crypto.residues import add, multiply, shake_stream, share, uniform
 from fedcli.crypto.seal import Ring, Words, library
 from fedcli.crypto.streams import secret_words
 from fedcli.crypto.wire import Kind, fingerprint, open_envelope, seal_envelope
@@ -141,10 +141,10 @@ def public_key(
         DecryptionError: if a commitment or an opening is missing.
     """
     members = range(1, plan.members + 1)
-    for name, received in (("commitments", commitments), ("openings", openings)):
+    for noun, received in (("commitments", commitments), ("openings", openings)):
         if set(received) != set(members):
             raise DecryptionError(
-                f"a key needs the {name} of members 1 to {plan.members}; received {sorted(received)}."
+                f"a key needs the {noun} of members 1 to {plan.members}; received {sorted(received)}."
             )
     total = np.zeros((len(plan.ring.primes), plan.ring.degree), np.uint64)
     for member in members:
@@ -152,9 +152,7 @@ def public_key(
             raise CiphertextError(f"member {member} opened another key than it had committed to.")
         body = open_envelope(openings[member], Kind.OPENING, _ceremony(plan, member, seed)).body
         part = _residues(body[_NONCE_BYTES:], plan.ring, plan.ring.primes)
-        total = np.stack(
-            [add(*pair, prime) for *pair, prime in zip(total, part, plan.ring.primes, strict=True)]
-        )
+        total = _added(total, part, plan.ring.primes)
     words = np.stack([total, common_reference(plan, seed)])
     name = fingerprint("public key", plan, words.astype("<u8", copy=False).tobytes())
     return PublicKey(Scheme(plan, name), words)
@@ -177,7 +175,7 @@ def member_key(public: PublicKey, index: int, seed: bytes, received: Mapping[int
     for dealer, data in received.items():
         body = open_envelope(data, Kind.KEY_SHARE, _delivery(plan, dealer, index, seed)).body
         part = _residues(body, plan.ring, primes)
-        total = np.stack([add(*pair, prime) for *pair, prime in zip(total, part, primes, strict=True)])
+        total = _added(total, part, primes)
     return MemberKey(public, index, total)
 
 
@@ -193,6 +191,10 @@ def _noise(ring: Ring) -> list[Words]:
         transformed = seal.util.ntt_negacyclic_harvey(drawn[begin : begin + ring.degree], tables)
         rows.append(np.array(transformed, np.uint64))
     return rows
+
+
+def _added(a: Words, b: Words, primes: tuple[int, ...]) -> Words:
+    return np.stack([add(*row) for row in zip(a, b, primes, strict=True)])
 
 
 def _negated(words: Words, prime: int) -> Words:

@@ -6,7 +6,8 @@ the highest, for which each of three events has a probability below 2^-42, toget
 
 - a party has t or more corrupt neighbours, so that its mask can be taken off;
 - fewer than t of a party's neighbours stay to the end, so that the sum cannot be opened;
-- the honest parties that stay fall into two groups, whose sums would be seen apart: at most n (corrupt + dropped)^(k/2).
+- the honest parties that stay fall into two groups, whose sums would be seen apart: at most
+  n (corrupt + dropped)^(k/2).
 
 Where no such k below n - 1 exists, everybody is everybody's neighbour, and the first two become certain counts.
 """

@@ -14,6 +14,8 @@ from __future__ import annotations
 import secrets
 import struct
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +52,8 @@ class Advertised(NamedTuple):
     mask: bytes
 
 
-class MaskScheme(NamedTuple):
+@dataclass(frozen=True)
+class MaskScheme:
     """What everybody knows of one sum.
 
     Args:
@@ -63,7 +66,7 @@ class MaskScheme(NamedTuple):
     context: bytes
     neighbours: tuple[tuple[int, ...], ...]
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """32 bytes that all messages of this sum carry."""
         return fingerprint("masking", self.plan, self.context, self.neighbours)
@@ -136,7 +139,8 @@ class Party:
             raise DecryptionError("a party masks once a sum; a second value would show the difference.")
         if len(received) < plan.threshold or not set(received) <= set(self._keys):
             raise DecryptionError(
-                f"party {self._index} masks with at least {plan.threshold} of its neighbours; received {sorted(received)}."
+                f"party {self._index} masks with at least {plan.threshold} of its neighbours; "
+                f"received {sorted(received)}."
             )
         if values.dtype != np.int64 or values.ndim != 1 or not values.size:
             raise ConfigError(f"integers of shape [P] are masked; received {values.dtype} of {values.shape}.")

@@ -1,11 +1,12 @@
 """Exact arithmetic modulo primes of up to 62 bits over arrays, and Shamir's sharing (1979) with it.
 
-SEAL has neither fields over arrays nor sharing. All is done in words of 64 bits: products by Montgomery's method (1985),
-their high halves by halves of 32 bits. No floating-point number takes part.
+SEAL has neither fields over arrays nor sharing. All is done in words of 64 bits: products by Montgomery's method
+(1985), their high halves by halves of 32 bits. No floating-point number takes part.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -32,7 +33,7 @@ def multiply(a: Words, b: Words | np.uint64, prime: int) -> Words:
 
     Args:
         a: residues, any shape.
-        b: residues of the same shape, or one residue.
+        b: residues of a shape that broadcasts to that of `a`.
         prime: odd, below 2^62.
     """
     inverse = np.uint64(pow(-prime, -1, 1 << 64))
@@ -85,13 +86,11 @@ def share(
         draw: fresh secret randomness.
     """
     coefficients = [uniform(prime, secret.size, draw) for _ in range(threshold - 1)]
-    shares = {}
-    for point in points:
-        value = np.zeros(secret.size, np.uint64)
-        for coefficient in [*reversed(coefficients), secret]:
-            value = add(multiply(value, np.uint64(point), prime), coefficient, prime)
-        shares[point] = value
-    return shares
+    factors = np.array(points, np.uint64)[:, None]
+    values = np.zeros((len(points), secret.size), np.uint64)
+    for coefficient in [*reversed(coefficients), secret]:
+        values = add(multiply(values, factors, prime), coefficient, prime)
+    return dict(zip(points, values, strict=True))
 
 
 def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words:
@@ -103,10 +102,9 @@ def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words
     if len(shares) < threshold:
         raise DecryptionError(f"{threshold} shares are needed; received {len(shares)}.")
     weights = lagrange_at_zero(tuple(shares), prime)
-    total = np.zeros_like(next(iter(shares.values())))
-    for point, value in shares.items():
-        total = add(total, multiply(value, np.uint64(weights[point]), prime), prime)
-    return total
+    factors = np.array([weights[point] for point in shares], np.uint64)[:, None]
+    weighted = multiply(np.stack(list(shares.values())), factors, prime)
+    return functools.reduce(lambda total, one: add(total, one, prime), weighted)
 
 
 def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
@@ -128,7 +126,8 @@ def _reduced(a: Words, b: Words, prime: int, inverse: np.uint64) -> Words:
     multiple = low * inverse
     # The low words cancel, and carry one unless both are zero.
     total = high + _high(multiple, np.broadcast_to(np.uint64(prime), a.shape)) + (low != 0)
-    return np.where(total >= np.uint64(prime), total - np.uint64(prime), total)
+    reduced: Words = np.where(total >= np.uint64(prime), total - np.uint64(prime), total)
+    return reduced
 
 
 def _high(a: Words, b: Words) -> Words:
@@ -136,4 +135,5 @@ def _high(a: Words, b: Words) -> Words:
     a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
     low_high, high_low = a_low * b_high, a_high * b_low
     carry = ((a_low * b_low) >> _HALF) + (low_high & _LOW) + (high_low & _LOW)
-    return a_high * b_high + (low_high >> _HALF) + (high_low >> _HALF) + (carry >> _HALF)
+    upper: Words = a_high * b_high + (low_high >> _HALF) + (high_low >> _HALF) + (carry >> _HALF)
+    return upper
