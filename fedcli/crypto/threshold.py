@@ -1,7 +1,8 @@
 """Encryption to a committee, of which a threshold of members decrypts a sum together.
 
 A member of the announced active set answers with lambda_j c_1 sigma_j + smudging, lambda_j being its Lagrange factor,
-taken before the noise so that it does not amplify it. c_0 and the sum of the answers round to the plaintext.
+taken before the noise so that it does not amplify it. The sum of c_0 and the answers, times t / q, is
+next to the plaintext.
 
 If a member is lost after the active set is announced, the factors are wrong and another set must be announced. A
 member would then answer twice for the same c_1, and the answers' noise would average out. So every attempt adds an
