@@ -81,4 +81,4 @@ def unpack(slots: Words, packing: Packing, num_values: int) -> Integers:
         raise DecryptionError(
             "a sum is larger than the encryption was planned for; its neighbours are spoiled."
         )
-    return fields.reshape(-1)[:num_values].copy()
+    return fields.reshape(-1)[:num_values]

@@ -7,7 +7,9 @@ travels as its seed. Everybody who has the key reads every ciphertext: one party
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -77,16 +79,17 @@ def decrypt(total: bytes, key: SharedKey) -> Integers:
     """
     plan = key.scheme.plan
     content, words = read_sum(total, key.scheme)
-    return unpack(decrypt_words(plan, words, key.words), plan.packing, content.num_values)
+    encrypted = (ciphertext(plan.ring, pair) for pair in words)
+    return unpack(decrypt_slots(plan, encrypted, key.words), plan.packing, content.num_values)
 
 
-def decrypt_words(plan: Plan, words: Words, key: Words) -> Words:
-    """Slots, shape [ciphertexts, N], of ciphertexts, shape [ciphertexts, 2, data primes, N], under a key."""
+def decrypt_slots(plan: Plan, encrypted: Iterable[Any], key: Words) -> Words:
+    """Slots, shape [ciphertexts, N], of SEAL's ciphertexts under a key of shape [primes, N]."""
     seal, ring = library(), plan.ring
     encoder, decryptor = seal.BatchEncoder(ring.context), seal.Decryptor(ring.context, secret_key(ring, key))
     decrypted = seal.Plaintext()
-    slots = np.empty((len(words), ring.degree), np.uint64)
-    for index, pair in enumerate(words):
-        decryptor.decrypt(ciphertext(ring, pair), decrypted)
-        slots[index] = encoder.decode_uint64(decrypted)
-    return slots
+    slots = []
+    for one in encrypted:
+        decryptor.decrypt(one, decrypted)
+        slots.append(np.array(encoder.decode_uint64(decrypted), np.uint64))
+    return np.stack(slots)

@@ -28,15 +28,18 @@ from fedcli.crypto.committee import MemberKey, PublicKey
 from fedcli.crypto.errors import CiphertextError, DecryptionError
 from fedcli.crypto.noise import KEY_BYTES, keystream
 from fedcli.crypto.packing import Integers, pack, unpack
-from fedcli.crypto.residues import lagrange_at_zero, multiply
+from fedcli.crypto.plans import Plan
+from fedcli.crypto.residues import Draw, lagrange_at_zero, multiply
 from fedcli.crypto.seal import Words, library
-from fedcli.crypto.shared_key import decrypt_words
+from fedcli.crypto.shared_key import decrypt_slots
 from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext
 from fedcli.crypto.streams import public_key as seal_public_key
 from fedcli.crypto.wire import Kind, fingerprint, open_envelope, seal_envelope
 
 ATTEMPTS = 3
 """How often a sum may be tried to open, each time by another active set."""
+
+_B, _A = 0, 1
 
 
 @dataclass(frozen=True)
@@ -125,15 +128,14 @@ class Member:
         evaluator, key = library().Evaluator(ring.context), plaintext(ring, weighted, ntt=True)
         draw = keystream(secrets.token_bytes(KEY_BYTES))
         answers = []
-        for encrypted in _with_zero(words, public, request):
+        for (_, second), zero in zip(words, _zeros(public, request, len(words), _A), strict=True):
+            # c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
+            encrypted = ciphertext(ring, np.stack([np.zeros_like(second), second]))
+            evaluator.add_inplace(encrypted, zero)
             evaluator.transform_to_ntt_inplace(encrypted)
             evaluator.multiply_plain_inplace(encrypted, key)
             evaluator.transform_from_ntt_inplace(encrypted)
-            smudging = draw(ring.degree) >> np.uint64(63 - plan.smudging_bits)
-            signed = smudging.astype(np.int64) - (1 << plan.smudging_bits)
-            noise = np.stack([(signed % prime).astype(np.uint64) for prime in ring.data_primes])
-            evaluator.add_inplace(encrypted, ciphertext(ring, np.stack([np.zeros_like(noise), noise])))
-            # The first polynomial, c_0 lambda sigma, is without noise and would give the key away.
+            evaluator.add_inplace(encrypted, _smudging(plan, draw))
             answers.append(ciphertext_words(ring, encrypted)[1])
         return seal_envelope(
             Kind.PARTIAL,
@@ -179,46 +181,56 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
     for index in request.active:
         opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
         answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
-    evaluator = library().Evaluator(ring.context)
-    pairs = np.empty_like(words)
-    for row, encrypted in enumerate(_with_zero(words, public, request)):
-        first = ciphertext_words(ring, encrypted)[0]
-        fused = ciphertext(ring, np.stack([first, answers[0][row]]))
-        for answer in answers[1:]:
-            try:
-                evaluator.add_inplace(fused, ciphertext(ring, np.stack([np.zeros_like(first), answer[row]])))
-            except (RuntimeError, ValueError) as error:
-                raise DecryptionError(f"the answers do not add up to a decryption: {error}.") from error
-        pairs[row] = ciphertext_words(ring, fused)
-    # What was multiplied by the key is in the second polynomial already: 1 is left of it, in the NTT domain all ones.
+    fused = _fused(public, request, words[:, 0], answers)
+    # What was multiplied by the key is among the answers already: 1 is left of it, in the NTT domain all ones.
     one = np.ones((len(ring.primes), ring.degree), np.uint64)
-    return unpack(decrypt_words(plan, pairs, one), plan.packing, content.num_values)
+    return unpack(decrypt_slots(plan, fused, one), plan.packing, content.num_values)
 
 
-def _with_zero(words: Words, public: PublicKey, request: Request) -> Iterator[Any]:
-    """SEAL's ciphertexts of a sum, each with its encryption of zero for this attempt."""
+def _fused(public: PublicKey, request: Request, firsts: Words, answers: list[Words]) -> Iterator[Any]:
+    """SEAL's ciphertexts (sum of the answers, c_0), whose two polynomials add up to the noisy plaintext."""
     ring = public.scheme.plan.ring
     evaluator = library().Evaluator(ring.context)
-    key = ciphertext(ring, public.words[:, : len(ring.data_primes)], ntt=True)
+    for row, zero in enumerate(_zeros(public, request, len(firsts), _B)):
+        fused = ciphertext(ring, np.stack([answers[0][row], firsts[row]]))
+        try:
+            evaluator.add_inplace(fused, zero)
+            for answer in answers[1:]:
+                evaluator.add_inplace(
+                    fused, ciphertext(ring, np.stack([answer[row], np.zeros_like(answer[row])]))
+                )
+        except (RuntimeError, ValueError) as error:
+            raise DecryptionError(f"the answers do not add up to a decryption: {error}.") from error
+        yield fused
+
+
+def _smudging(plan: Plan, draw: Draw) -> Any:
+    """SEAL's ciphertext (0, e) with e uniform in [-2^smudging_bits, 2^smudging_bits)."""
+    ring = plan.ring
+    drawn = draw(ring.degree) >> np.uint64(63 - plan.smudging_bits)
+    signed = drawn.astype(np.int64) - (1 << plan.smudging_bits)
+    noise = np.stack([(signed % prime).astype(np.uint64) for prime in ring.data_primes])
+    return ciphertext(ring, np.stack([np.zeros_like(noise), noise]))
+
+
+def _zeros(public: PublicKey, request: Request, count: int, half: int) -> Iterator[Any]:
+    """One half of this attempt's encryptions of zero (u b, u a), each as SEAL's ciphertext (0, u b) or (0, u a)."""
+    ring = public.scheme.plan.ring
+    evaluator = library().Evaluator(ring.context)
+    words = public.words[half, : len(ring.data_primes)]
+    key = ciphertext(ring, np.stack([np.zeros_like(words), words]), ntt=True)
     seed = fingerprint("zero", public.scheme.fingerprint, request)
-    modulus = np.uint64(ring.plain_modulus)
-    for row, pair in enumerate(words):
-        bits = np.unpackbits(
-            np.frombuffer(
-                hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4), np.uint8
-            )
-        ).reshape(2, ring.degree)
-        ternary = np.where(
-            bits[0] == bits[1], np.uint64(0), np.where(bits[0] == 1, np.uint64(1), modulus - np.uint64(1))
-        )
-        factor = plaintext(ring, ternary)
+    # By the difference of two bits: -1, 0, 0, 1.
+    values = np.array([0, ring.plain_modulus - 1, 1, 0], np.uint64)
+    for row in range(count):
+        stream = hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4)
+        bits = np.unpackbits(np.frombuffer(stream, np.uint8)).reshape(2, ring.degree)
+        factor = plaintext(ring, values[2 * bits[0] + bits[1]])
         evaluator.transform_to_ntt_inplace(factor, ring.context.first_parms_id())
         zero = library().Ciphertext()
         evaluator.multiply_plain(key, factor, zero)
         evaluator.transform_from_ntt_inplace(zero)
-        encrypted = ciphertext(ring, pair)
-        evaluator.add_inplace(encrypted, zero)
-        yield encrypted
+        yield zero
 
 
 def _check(request: Request, public: PublicKey) -> None:

@@ -14,7 +14,8 @@ from fedcli.crypto.committee import Dealing, MemberKey, PublicKey
 from fedcli.crypto.errors import CiphertextError, DecryptionError
 from fedcli.crypto.plans import plan_threshold
 from fedcli.crypto.residues import combine
-from fedcli.crypto.shared_key import decrypt_words
+from fedcli.crypto.shared_key import decrypt_slots
+from fedcli.crypto.streams import ciphertext
 from fedcli.crypto.threshold import ATTEMPTS, Member, Request, encrypt, fuse
 from fedcli.crypto.wire import ENVELOPE_BYTES
 
@@ -142,8 +143,12 @@ def test_one_share_less_is_not_the_key(made, total):
     # A key modulo the last prime, too, is what SEAL loads; it does not take part in decryption.
     filler = np.ones(plan.degree, np.uint64)
     words = read_sum(total, made[0].scheme)[1]
-    right = decrypt_words(plan, words, np.stack([*whole, filler]))
-    wrong = decrypt_words(plan, words, np.stack([*rows, filler]))
+
+    def pairs():
+        return (ciphertext(plan.ring, pair) for pair in words)
+
+    right = decrypt_slots(plan, pairs(), np.stack([*whole, filler]))
+    wrong = decrypt_slots(plan, pairs(), np.stack([*rows, filler]))
     assert not right[0, 300:].any()
     # A slot of a wrong decryption is right by chance only.
     assert (right == wrong).mean() < 0.01
