@@ -26,7 +26,8 @@ from fedcli.core.errors import FedcliError
 from fedcli.crypto import committee, shared_key, threshold
 from fedcli.crypto.ciphertexts import Adder
 from fedcli.crypto.mask_graph import neighbours, plan_masking
-from fedcli.crypto.masking import MaskScheme, Party
+from fedcli.crypto.mask_seeds import MaskScheme
+from fedcli.crypto.masking import Party
 from fedcli.crypto.plans import Plan, plan_shared_key, plan_threshold
 from fedcli.crypto.unmasking import MaskedSum
 

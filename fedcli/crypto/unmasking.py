@@ -8,7 +8,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fedcli.crypto.errors import CiphertextError, DecryptionError
-from fedcli.crypto.masking import (
+from fedcli.crypto.mask_seeds import (
     FIELD,
     Advertised,
     Masked,

@@ -8,7 +8,8 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.errors import CiphertextError, DecryptionError
 from fedcli.crypto.mask_graph import neighbours, plan_masking
-from fedcli.crypto.masking import MaskScheme, Party, limbs, seed_of
+from fedcli.crypto.mask_seeds import MaskScheme, limbs, seed_of
+from fedcli.crypto.masking import Party
 from fedcli.crypto.unmasking import MaskedSum
 
 SIZE = 40
