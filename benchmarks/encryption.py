@@ -24,6 +24,7 @@ import numpy as np
 
 from fedcli.core.errors import FedcliError
 from fedcli.crypto import committee, shared_key, threshold
+from fedcli.crypto.attempts import Request
 from fedcli.crypto.ciphertexts import Adder
 from fedcli.crypto.mask_graph import neighbours, plan_masking
 from fedcli.crypto.mask_seeds import MaskScheme
@@ -136,7 +137,7 @@ def measure_threshold(num_summands: int, values: np.ndarray, repeats: int) -> Ro
     }
     encrypt, sent = timed(lambda: threshold.encrypt(values, public), repeats)
     total = sum_of(public.scheme, [sent, sent]).total()
-    request = threshold.Request(b"benchmark", 0, tuple(keys))
+    request = Request(b"benchmark", 0, tuple(keys))
     # A member of its own for every call, since a member answers once.
     partial, answer = timed(lambda: threshold.Member(keys[1]).partial(total, request), repeats)
     answers = {index: threshold.Member(key).partial(total, request) for index, key in keys.items()}
@@ -215,7 +216,7 @@ def table(rows: list[Row], size: int) -> str:
             for name in ("encrypt", "add", "open", "partial")
         ]
         bound = row.get("failure_bits")
-        failure = "" if bound is None else "none" if math.isinf(bound) else f"2^-{bound:.4g}"
+        failure = "" if bound is None else "none" if math.isinf(bound) else f"2^-{min(bound, 10_000):.0f}"
         lines.append(
             [
                 row["scheme"],

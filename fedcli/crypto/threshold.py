@@ -4,11 +4,7 @@ A member of the announced active set answers with lambda_j c_1 sigma_j + smudgin
 taken before the noise so that it does not amplify it. The sum of c_0 and the answers, times t / q, is
 next to the plaintext.
 
-If a member is lost after the active set is announced, the factors are wrong and another set must be announced. A
-member would then answer twice for the same c_1, and the answers' noise would average out. So every attempt adds an
-encryption of zero that is derived from hash(context, attempt, active set) and that everybody recomputes; at most
-three attempts are made, with fresh smudging. That zero hides nothing, so it is u (b, a) with a ternary u and no noise
-of its own.
+A member lost in between takes another attempt (`attempts.py`).
 
 Semi-honest and unaudited: a wrong answer spoils the sum and is not found.
 """
@@ -18,11 +14,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from fedcli.crypto.attempts import ATTEMPTS, A, B, Request, check, zeros
 from fedcli.crypto.ciphertexts import polynomials, read_sum
 from fedcli.crypto.committee import MemberKey, PublicKey
 from fedcli.crypto.errors import CiphertextError, DecryptionError
@@ -35,26 +31,6 @@ from fedcli.crypto.shared_key import decrypt_slots
 from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext
 from fedcli.crypto.streams import public_key as seal_public_key
 from fedcli.crypto.wire import Kind, fingerprint, open_envelope, seal_envelope
-
-ATTEMPTS = 3
-"""How often a sum may be tried to open, each time by another active set."""
-
-_B, _A = 0, 1
-
-
-@dataclass(frozen=True)
-class Request:
-    """Who is asked to open which sum.
-
-    Args:
-        context: names the sum; never used for another one.
-        attempt: from 0, below `ATTEMPTS`.
-        active: numbers of the members that are asked, exactly the threshold.
-    """
-
-    context: bytes
-    attempt: int
-    active: tuple[int, ...]
 
 
 def encrypt(values: Integers, public: PublicKey) -> bytes:
@@ -110,7 +86,7 @@ class Member:
         """
         public, index = self._key.public, self._key.index
         plan, ring = public.scheme.plan, public.scheme.plan.ring
-        _check(request, public)
+        check(request, public)
         if index not in request.active:
             raise DecryptionError(f"member {index} is not in the active set {list(request.active)}.")
         content, words = read_sum(total, public.scheme)
@@ -128,7 +104,7 @@ class Member:
         evaluator, key = library().Evaluator(ring.context), plaintext(ring, weighted, ntt=True)
         draw = keystream(secrets.token_bytes(KEY_BYTES))
         answers = []
-        for (_, second), zero in zip(words, _zeros(public, request, len(words), _A), strict=True):
+        for (_, second), zero in zip(words, zeros(public, request, len(words), A), strict=True):
             # c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
             encrypted = ciphertext(ring, np.stack([np.zeros_like(second), second]))
             evaluator.add_inplace(encrypted, zero)
@@ -169,7 +145,7 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
         DecryptionError: if a member of the active set did not answer, or the sum is larger than planned.
     """
     plan, ring = public.scheme.plan, public.scheme.plan.ring
-    _check(request, public)
+    check(request, public)
     missing = sorted(set(request.active) - set(partials))
     if missing:
         raise DecryptionError(
@@ -191,7 +167,7 @@ def _fused(public: PublicKey, request: Request, firsts: Words, answers: list[Wor
     """SEAL's ciphertexts (sum of the answers, c_0), whose two polynomials add up to the noisy plaintext."""
     ring = public.scheme.plan.ring
     evaluator = library().Evaluator(ring.context)
-    for row, zero in enumerate(_zeros(public, request, len(firsts), _B)):
+    for row, zero in enumerate(zeros(public, request, len(firsts), B)):
         fused = ciphertext(ring, np.stack([answers[0][row], firsts[row]]))
         try:
             evaluator.add_inplace(fused, zero)
@@ -211,41 +187,6 @@ def _smudging(plan: Plan, draw: Draw) -> Any:
     signed = drawn.astype(np.int64) - (1 << plan.smudging_bits)
     noise = np.stack([(signed % prime).astype(np.uint64) for prime in ring.data_primes])
     return ciphertext(ring, np.stack([np.zeros_like(noise), noise]))
-
-
-def _zeros(public: PublicKey, request: Request, count: int, half: int) -> Iterator[Any]:
-    """One half of this attempt's encryptions of zero (u b, u a), each as SEAL's ciphertext (0, u b) or (0, u a)."""
-    ring = public.scheme.plan.ring
-    evaluator = library().Evaluator(ring.context)
-    words = public.words[half, : len(ring.data_primes)]
-    key = ciphertext(ring, np.stack([np.zeros_like(words), words]), ntt=True)
-    seed = fingerprint("zero", public.scheme.fingerprint, request)
-    # By the difference of two bits: -1, 0, 0, 1.
-    values = np.array([0, ring.plain_modulus - 1, 1, 0], np.uint64)
-    for row in range(count):
-        stream = hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4)
-        bits = np.unpackbits(np.frombuffer(stream, np.uint8)).reshape(2, ring.degree)
-        factor = plaintext(ring, values[2 * bits[0] + bits[1]])
-        evaluator.transform_to_ntt_inplace(factor, ring.context.first_parms_id())
-        zero = library().Ciphertext()
-        evaluator.multiply_plain(key, factor, zero)
-        evaluator.transform_from_ntt_inplace(zero)
-        yield zero
-
-
-def _check(request: Request, public: PublicKey) -> None:
-    plan = public.scheme.plan
-    if not 0 <= request.attempt < ATTEMPTS:
-        raise DecryptionError(
-            f"a sum is tried to open {ATTEMPTS} times at most; attempt {request.attempt} was asked for."
-        )
-    active = set(request.active)
-    if len(active) != len(request.active) or not active <= set(range(1, plan.members + 1)):
-        raise DecryptionError(f"an active set names different members; received {list(request.active)}.")
-    if len(active) != plan.threshold:
-        raise DecryptionError(
-            f"{plan.threshold} of {plan.members} members open a sum; the active set has {len(active)}."
-        )
 
 
 def _answer(public: PublicKey, total: bytes, request: Request, index: int) -> bytes:

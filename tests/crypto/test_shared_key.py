@@ -1,7 +1,9 @@
 """Encryption with one key: exact at the edge of each plan, refused beyond it, and closed to who adds."""
 
+import os
 import pickle
 import struct
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +168,14 @@ def test_a_meddled_sum_is_refused(key, sample):
 def test_no_values_are_refused(key):
     with pytest.raises(CiphertextError, match="no value"):
         encrypt(np.zeros(0, np.int64), key)
+
+
+def test_where_there_are_no_files_in_memory_temporary_ones_serve_and_are_gone(key, monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sent = encrypt(np.arange(5), key)
+    assert decrypt(added(key, [sent, sent]), key).tolist() == [0, 2, 4, 6, 8]
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_key_never_shows(key):

@@ -9,6 +9,7 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
 from fedcli.crypto import committee, seal
+from fedcli.crypto.attempts import ATTEMPTS, Request
 from fedcli.crypto.ciphertexts import Adder, read_sum
 from fedcli.crypto.committee import Dealing, MemberKey, PublicKey
 from fedcli.crypto.errors import CiphertextError, DecryptionError
@@ -16,7 +17,7 @@ from fedcli.crypto.plans import plan_threshold
 from fedcli.crypto.residues import combine
 from fedcli.crypto.shared_key import decrypt_slots
 from fedcli.crypto.streams import ciphertext
-from fedcli.crypto.threshold import ATTEMPTS, Member, Request, encrypt, fuse
+from fedcli.crypto.threshold import Member, encrypt, fuse
 from fedcli.crypto.wire import ENVELOPE_BYTES
 
 SEED = b"a public seed"
