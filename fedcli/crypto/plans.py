@@ -17,7 +17,7 @@ A sub-Gaussian variable with proxy v exceeds sqrt(2 v ln(2) (b + 1)) with probab
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.packing import Packing
@@ -75,8 +75,9 @@ class Plan:
     members: int
     threshold: int
     smudging_bits: int
-    noise_bits: float
-    failure_bits: float
+    # Logarithms differ in the last digit between machines, and the shown plan is part of the fingerprint.
+    noise_bits: float = field(repr=False, compare=False)
+    failure_bits: float = field(repr=False, compare=False)
 
     @property
     def ring(self) -> Ring:

@@ -11,7 +11,6 @@ Semi-honest and unaudited: a wrong answer spoils the sum and is not found.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,7 +29,7 @@ from fedcli.crypto.seal import Words, library
 from fedcli.crypto.shared_key import decrypt_slots
 from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext
 from fedcli.crypto.streams import public_key as seal_public_key
-from fedcli.crypto.wire import Kind, fingerprint, open_envelope, seal_envelope
+from fedcli.crypto.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
 
 
 def encrypt(values: Integers, public: PublicKey) -> bytes:
@@ -123,7 +122,7 @@ class Member:
 
     def _remember(self, total: bytes, request: Request) -> None:
         """Refuse a second sum under one context, and a second answer at one attempt."""
-        digest = hashlib.sha256(total).digest()
+        digest = digest_of(total)
         if self._opened.setdefault(request.context, digest) != digest:
             raise DecryptionError("another sum was opened in this context already; only one ever is.")
         if (request.context, request.attempt) in self._answered:
@@ -190,4 +189,4 @@ def _smudging(plan: Plan, draw: Draw) -> Any:
 
 
 def _answer(public: PublicKey, total: bytes, request: Request, index: int) -> bytes:
-    return fingerprint("partial", public.scheme.fingerprint, hashlib.sha256(total).digest(), request, index)
+    return fingerprint("partial", public.scheme.fingerprint, digest_of(total), request, index)

@@ -83,6 +83,11 @@ def open_envelope(data: bytes, kind: Kind, fingerprint: bytes) -> Content:
     return Content(num_values, num_summands, memoryview(data)[_HEAD.size : -_DIGEST_BYTES])
 
 
+def digest_of(data: bytes) -> bytes:
+    """32 bytes that name an envelope with all that is in it, once `open_envelope` has found them true."""
+    return data[-_DIGEST_BYTES:]
+
+
 def fingerprint(*parts: object) -> bytes:
     """32 bytes that name these parts, which are shown by `repr`, and bytes in full."""
     return hashlib.sha256("\n".join(repr(part) for part in parts).encode()).digest()
