@@ -84,7 +84,6 @@ class Member:
                 another sum under the same context, an attempt that was answered, or one too many.
         """
         public, index = self._key.public, self._key.index
-        plan, ring = public.scheme.plan, public.scheme.plan.ring
         check(request, public)
         if index not in request.active:
             raise DecryptionError(f"member {index} is not in the active set {list(request.active)}.")
@@ -94,9 +93,21 @@ class Member:
                 f"member {index} opens sums of at least {self._least_summands}; received one of {content.num_summands}."
             )
         self._remember(total, request)
+        answers = self._answers(words, request)
+        return seal_envelope(
+            Kind.PARTIAL,
+            _answer(public, total, request, index),
+            num_values=content.num_values,
+            num_summands=content.num_summands,
+            body=answers.astype("<u8", copy=False).tobytes(),
+        )
+
+    def _answers(self, words: Words, request: Request) -> Words:
+        """lambda c_1 sigma + smudging for each ciphertext, shape [ciphertexts, data primes, N]."""
+        public, ring = self._key.public, self._key.public.scheme.plan.ring
         weighted = np.stack(
             [
-                multiply(row, np.uint64(lagrange_at_zero(request.active, prime)[index]), prime)
+                multiply(row, np.uint64(lagrange_at_zero(request.active, prime)[self._key.index]), prime)
                 for row, prime in zip(self._key.words, ring.data_primes, strict=True)
             ]
         )
@@ -106,19 +117,16 @@ class Member:
         for (_, second), zero in zip(words, zeros(public, request, len(words), A), strict=True):
             # c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
             encrypted = ciphertext(ring, np.stack([np.zeros_like(second), second]))
-            evaluator.add_inplace(encrypted, zero)
+            try:
+                evaluator.add_inplace(encrypted, zero)
+            except (RuntimeError, ValueError) as error:
+                raise CiphertextError(f"a sum cannot be opened: {error}.") from error
             evaluator.transform_to_ntt_inplace(encrypted)
             evaluator.multiply_plain_inplace(encrypted, key)
             evaluator.transform_from_ntt_inplace(encrypted)
-            evaluator.add_inplace(encrypted, _smudging(plan, draw))
+            evaluator.add_inplace(encrypted, _smudging(public.scheme.plan, draw))
             answers.append(ciphertext_words(ring, encrypted)[1])
-        return seal_envelope(
-            Kind.PARTIAL,
-            _answer(public, total, request, index),
-            num_values=content.num_values,
-            num_summands=content.num_summands,
-            body=np.stack(answers).astype("<u8", copy=False).tobytes(),
-        )
+        return np.stack(answers)
 
     def _remember(self, total: bytes, request: Request) -> None:
         """Refuse a second sum under one context, and a second answer at one attempt."""

@@ -9,14 +9,14 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
 from fedcli.crypto import committee, seal
-from fedcli.crypto.attempts import ATTEMPTS, Request
+from fedcli.crypto.attempts import ATTEMPTS, A, Request, zeros
 from fedcli.crypto.ciphertexts import Adder, read_sum
 from fedcli.crypto.committee import Dealing, MemberKey, PublicKey
 from fedcli.crypto.errors import CiphertextError, DecryptionError
 from fedcli.crypto.plans import plan_threshold
 from fedcli.crypto.residues import combine
 from fedcli.crypto.shared_key import decrypt_slots
-from fedcli.crypto.streams import ciphertext
+from fedcli.crypto.streams import ciphertext, ciphertext_words
 from fedcli.crypto.threshold import Member, encrypt, fuse
 from fedcli.crypto.wire import ENVELOPE_BYTES
 
@@ -262,6 +262,17 @@ def test_ciphertexts_that_cancel_are_refused_and_crash_nothing(made):
     with pytest.raises(CiphertextError, match="cannot be added"):
         adder.add(redigested(fresh[:at] + negative.astype("<u8").tobytes()))
     assert adder.total() == before
+
+
+def test_a_sum_that_cancels_an_attempts_zero_is_refused(made, members, total):
+    request = Request(b"sum", 0, (1, 2, 3))
+    words = ciphertext_words(PLAN.ring, next(zeros(made[0], request, 1, A)))[1]
+    primes = np.array(PLAN.ring.data_primes, np.uint64)[:, None]
+    negative = np.where(words == 0, words, primes - words).astype("<u8").tobytes()
+    at = ENVELOPE_BYTES - DIGEST
+    crafted = redigested(total[: at + len(negative)] + negative)
+    with pytest.raises(CiphertextError, match="cannot be opened"):
+        members[1].partial(crafted, request)
 
 
 def test_the_common_reference_is_the_same_for_everybody_and_uniform():
