@@ -14,7 +14,7 @@ import numpy as np
 from fedcli.crypto.errors import CiphertextError
 from fedcli.crypto.plans import Plan
 from fedcli.crypto.seal import Ring, Words, library
-from fedcli.crypto.streams import SEED_BYTES, ciphertext, ciphertext_words, seeded_ciphertext
+from fedcli.crypto.streams import SEED_BYTES, ciphertext, ciphertext_words, seeded_ciphertext, words_bytes
 from fedcli.crypto.wire import Content, Kind, fingerprint, open_envelope, seal_envelope
 
 
@@ -98,7 +98,7 @@ class Adder:
             self._scheme.fingerprint,
             num_values=self._num_values,
             num_summands=self._num_summands,
-            body=words.astype("<u8", copy=False).tobytes(),
+            body=words_bytes(words),
         )
 
 

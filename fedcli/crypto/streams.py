@@ -27,14 +27,14 @@ _BLAKE2XB = 1
 def ciphertext(ring: Ring, words: Words, *, ntt: bool = False) -> Any:
     """A ciphertext of SEAL with the given polynomials, shape [2, data primes, N]."""
     body = _ciphertext_head(ring, len(words), ring.data_primes, words.size, ntt=ntt)
-    return load(library().Ciphertext(), ring.context, _with_header(body + _bytes(words)))
+    return load(library().Ciphertext(), ring.context, _with_header(body + words_bytes(words)))
 
 
 def seeded_ciphertext(ring: Ring, words: Words, seed: bytes) -> Any:
     """A fresh symmetric ciphertext: its first polynomial, shape [data primes, N], and the seed of the second one."""
     head = _ciphertext_head(ring, 2, ring.data_primes, words.size)
     tail = _header(1 + SEED_BYTES) + bytes([_BLAKE2XB]) + seed
-    return load(library().Ciphertext(), ring.context, _with_header(head + _bytes(words) + tail))
+    return load(library().Ciphertext(), ring.context, _with_header(head + words_bytes(words) + tail))
 
 
 def ciphertext_words(ring: Ring, encrypted: Any) -> Words:
@@ -57,7 +57,7 @@ def seeded_words(ring: Ring, encrypted: Any) -> tuple[Words, bytes]:
 def public_key(ring: Ring, words: Words) -> Any:
     """A public key of SEAL, shape [2, primes, N], in the NTT domain."""
     head = _ciphertext_head(ring, 2, ring.primes, words.size, ntt=True)
-    return load(library().PublicKey(), ring.context, _with_header(head + _bytes(words)))
+    return load(library().PublicKey(), ring.context, _with_header(head + words_bytes(words)))
 
 
 def secret_key(ring: Ring, words: Words) -> Any:
@@ -88,7 +88,7 @@ def _ciphertext_head(
 
 def _plaintext_body(level: list[int], words: Words) -> bytes:
     head = struct.pack("<4QQd", *level, words.size, 1.0)
-    return head + _header(8 + 8 * words.size) + struct.pack("<Q", words.size) + _bytes(words)
+    return head + _header(8 + 8 * words.size) + struct.pack("<Q", words.size) + words_bytes(words)
 
 
 def _with_header(body: bytes) -> bytes:
@@ -110,8 +110,9 @@ def _header(size: int) -> bytes:
     )
 
 
-def _bytes(words: Words) -> bytes:
-    return words.astype("<u8", copy=False).tobytes()
+def words_bytes(words: Words) -> memoryview:
+    """Words in little-endian order, without a copy where the machine's order is that."""
+    return np.ascontiguousarray(words, "<u8").data.cast("B")
 
 
 def _words(body: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> Words:

@@ -27,7 +27,7 @@ from fedcli.crypto.plans import Plan
 from fedcli.crypto.residues import Draw, lagrange_at_zero, multiply
 from fedcli.crypto.seal import Words, library
 from fedcli.crypto.shared_key import decrypt_slots
-from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext
+from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext, words_bytes
 from fedcli.crypto.streams import public_key as seal_public_key
 from fedcli.crypto.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
 
@@ -47,17 +47,17 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
     encoder = seal.BatchEncoder(ring.context)
     encryptor = seal.Encryptor(ring.context, seal_public_key(ring, public.words))
     encoded, encrypted = seal.Plaintext(), seal.Ciphertext()
-    pairs = []
-    for slot in slots:
+    pairs = np.empty((len(slots), 2, len(ring.data_primes), ring.degree), np.uint64)
+    for row, slot in enumerate(slots):
         encoder.encode(slot.tolist(), encoded)
         encryptor.encrypt(encoded, encrypted)
-        pairs.append(ciphertext_words(ring, encrypted))
+        pairs[row] = ciphertext_words(ring, encrypted)
     return seal_envelope(
         Kind.FRESH,
         public.scheme.fingerprint,
         num_values=values.size,
         num_summands=1,
-        body=np.stack(pairs).astype("<u8", copy=False).tobytes(),
+        body=words_bytes(pairs),
     )
 
 
@@ -99,7 +99,7 @@ class Member:
             _answer(public, total, request, index),
             num_values=content.num_values,
             num_summands=content.num_summands,
-            body=answers.astype("<u8", copy=False).tobytes(),
+            body=words_bytes(answers),
         )
 
     def _answers(self, words: Words, request: Request) -> Words:

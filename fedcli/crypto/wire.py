@@ -48,7 +48,7 @@ class Content(NamedTuple):
 
 
 def seal_envelope(
-    kind: Kind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes
+    kind: Kind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes | memoryview
 ) -> bytes:
     """The body in its envelope.
 
@@ -59,8 +59,10 @@ def seal_envelope(
         num_summands: how many were added to make it.
         body: any bytes.
     """
-    inner = _HEAD.pack(_MAGIC, kind, fingerprint, num_values, num_summands) + body
-    return inner + hashlib.sha256(inner).digest()
+    head = _HEAD.pack(_MAGIC, kind, fingerprint, num_values, num_summands)
+    digest = hashlib.sha256(head)
+    digest.update(body)
+    return b"".join((head, body, digest.digest()))
 
 
 def open_envelope(data: bytes, kind: Kind, fingerprint: bytes) -> Content:

@@ -142,6 +142,14 @@ def test_any_residues_under_any_seed_are_a_ciphertext_and_crash_nothing(key, sam
         decrypt(adder.total(), key)
 
 
+def test_a_sum_that_is_readable_without_a_key_crashes_nothing(key, sample):
+    total = added(key, [sample, sample])
+    at = ENVELOPE_BYTES - DIGEST
+    with pytest.raises(DecryptionError, match="larger than"):
+        decrypt(redigested(total[: at + 8 * 4096] + bytes(8 * 4096)), key)
+    assert decrypt(redigested(total[:at] + bytes(16 * 4096)), key).tolist() == [0] * 100
+
+
 def test_foreign_ciphertexts_are_refused(key, sample):
     other_key, other_plan = generate_key(PLAN), generate_key(plan_shared_key(11, bits=20))
     for foreign in (encrypt(np.arange(100), other_key), encrypt(np.arange(100), other_plan)):
