@@ -1,0 +1,161 @@
+"""Microsoft SEAL, arrays in and arrays out, through the extension module `_sealapi_cpp` of the package tenseal.
+
+`import tenseal` is avoided: it exports protobuf's symbols, and beside TensorFlow it crashes the process. The
+extension module has none of them and stands alone.
+
+The wrapping lacks access to coefficients. It saves and loads files only, so an object becomes an array by way of an
+anonymous file: SEAL compresses what it saves by zstd, whose decoder the extension module exports and ctypes calls.
+The other way needs no compression: SEAL loads plain streams, whose heads are written here (`streams.py`). It checks
+each of them against the context before use.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.core.errors import ConfigError
+from fedcli.crypto.errors import CiphertextError
+
+Words = npt.NDArray[np.uint64]
+
+HEADER_BYTES = 16
+
+
+class Ring(NamedTuple):
+    """The polynomial ring of a scheme, with SEAL's context; public.
+
+    Args:
+        context: SEAL's tables for these parameters; they passed its check of 128 bits of security.
+        degree: N, slots of a ciphertext.
+        primes: all prime moduli; keys live modulo all of them.
+        data_primes: those that ciphertexts live in: all but the last, where there are several.
+        plain_modulus: t, a prime with t = 1 mod 2N.
+    """
+
+    context: Any
+    degree: int
+    primes: tuple[int, ...]
+    data_primes: tuple[int, ...]
+    plain_modulus: int
+
+
+def library() -> ModuleType:
+    """The extension module.
+
+    Raises:
+        ConfigError: if it is not installed.
+    """
+    try:
+        import _sealapi_cpp
+    except ImportError:
+        raise ConfigError(
+            "homomorphic encryption needs the package tenseal, which is not installed.",
+            hint='Install it: pip install "fedcli[encryption]".',
+        ) from None
+    module: ModuleType = _sealapi_cpp
+    return module
+
+
+@functools.lru_cache(maxsize=16)
+def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
+    """The ring of these sizes, with the primes that SEAL picks for them.
+
+    Raises:
+        ConfigError: if SEAL refuses the parameters, for instance because they have less than 128 bits of security.
+    """
+    seal = library()
+    parameters = seal.EncryptionParameters(seal.SCHEME_TYPE.BFV)
+    parameters.set_poly_modulus_degree(degree)
+    try:
+        parameters.set_coeff_modulus(seal.CoeffModulus.Create(degree, list(prime_bits)))
+        parameters.set_plain_modulus(seal.PlainModulus.Batching(degree, plain_bits))
+        context = seal.SEALContext(parameters, True, seal.SEC_LEVEL_TYPE.TC128)
+        refusal = "" if context.parameters_set() else context.parameters_error_message()
+    except (RuntimeError, ValueError) as error:
+        refusal = str(error)
+    if refusal:
+        raise ConfigError(
+            f"SEAL refuses N = {degree}, primes of {list(prime_bits)} bits and a plain modulus of {plain_bits} bits: "
+            f"{refusal}."
+        )
+    primes = tuple(modulus.value() for modulus in parameters.coeff_modulus())
+    data_primes = primes[:-1] if len(primes) > 1 else primes
+    return Ring(context, degree, primes, data_primes, parameters.plain_modulus().value())
+
+
+def body_of(saveable: Any, largest: int) -> npt.NDArray[np.uint8]:
+    """What SEAL saves of an object, without header and compression.
+
+    Args:
+        saveable: a SEAL object with `save`.
+        largest: bytes that it can have at most.
+    """
+    with _scratch() as path:
+        saveable.save(path)
+        with open(path, "rb") as file:
+            saved = file.read()
+    body = np.empty(largest, np.uint8)
+    size = _decompressor()(body.ctypes.data, largest, saved[HEADER_BYTES:], len(saved) - HEADER_BYTES)
+    if size > largest:
+        raise CiphertextError("SEAL saved an object of another size than expected.")
+    return body[:size]
+
+
+def load(empty: Any, context: Any, stream: bytes) -> Any:
+    """The SEAL object that a stream holds; SEAL checks it against the context.
+
+    Raises:
+        CiphertextError: if it is none.
+    """
+    with _scratch() as path:
+        with open(path, "wb") as file:
+            file.write(stream)
+        try:
+            empty.load(context, path)
+        except (RuntimeError, ValueError) as error:
+            raise CiphertextError(f"SEAL refuses a ciphertext: {error}.") from error
+    return empty
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """The path of a file that nobody else can open: in memory on Linux, else for its owner alone."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("scratch")
+        try:
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+        return
+    descriptor, path = tempfile.mkstemp()
+    os.close(descriptor)
+    try:
+        yield path
+    finally:
+        os.remove(path)
+
+
+@functools.cache
+def _decompressor() -> Any:
+    """zstd's `(target, capacity, source, size) -> size`, which never writes behind the capacity."""
+    module = library()
+    try:
+        decompress = ctypes.CDLL(str(module.__file__)).ZSTD_decompress
+    except (OSError, AttributeError):
+        raise ConfigError(
+            "this build of the package tenseal does not export the decoder that encryption needs.",
+            hint="Use the wheel of tenseal 0.3.18 from PyPI on Linux.",
+        ) from None
+    decompress.restype = ctypes.c_size_t
+    decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+    return decompress
