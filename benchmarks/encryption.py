@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from fedcli.core.errors import FedcliError
-from fedcli.crypto import committee, shared_key, threshold
-from fedcli.crypto.attempts import Request
-from fedcli.crypto.ciphertexts import Adder
-from fedcli.crypto.mask_graph import neighbours, plan_masking
-from fedcli.crypto.mask_seeds import MaskScheme
-from fedcli.crypto.masking import Party
-from fedcli.crypto.plans import Plan, plan_shared_key, plan_threshold
-from fedcli.crypto.unmasking import MaskedSum
+from fedcli.crypto.encryption import committee, shared_key, threshold
+from fedcli.crypto.encryption.attempts import Request
+from fedcli.crypto.encryption.ciphertexts import Adder
+from fedcli.crypto.encryption.plans import Plan, plan_shared_key, plan_threshold
+from fedcli.crypto.masks.mask_graph import neighbours, plan_masking
+from fedcli.crypto.masks.mask_seeds import MaskScheme
+from fedcli.crypto.masks.masking import Party
+from fedcli.crypto.masks.unmasking import MaskedSum
 
 Row = dict[str, Any]
 BITS = 20

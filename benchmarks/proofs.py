@@ -46,9 +46,9 @@ def measure(size: int, runs: int) -> Row:
 
     import numpy as np
 
-    from fedcli.crypto import commitments, norm_prover, norm_verifier
-    from fedcli.crypto.generators import generators
-    from fedcli.crypto.norm_statement import NormBound, read_proof
+    from fedcli.crypto.proofs import commitments, norm_prover, norm_verifier
+    from fedcli.crypto.proofs.generators import generators
+    from fedcli.crypto.proofs.norm_statement import NormBound, read_proof
 
     bound = NormBound(size, NORM**2)
     setup, _ = timed(lambda: generators(bound.columns))

@@ -22,10 +22,10 @@ ALLOWED = {
     "ray": {"executors/ray.py"},
     "dp_accounting": {"privacy"},
     "cryptography": {"crypto"},
-    "py_arkworks_bls12381": {"crypto/curve.py"},
-    "pymcl": {"crypto/second_curve.py"},
-    "py_ecc": {"crypto/second_curve.py"},
-    "_sealapi_cpp": {"crypto/seal.py"},
+    "py_arkworks_bls12381": {"crypto/proofs/curve.py"},
+    "pymcl": {"crypto/proofs/second_curve.py"},
+    "py_ecc": {"crypto/proofs/second_curve.py"},
+    "_sealapi_cpp": {"crypto/encryption/seal.py"},
     "tenseal": set(),
 }
 # `quiet_imports` loads TensorFlow while a status line stands on the screen.

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import reference_proof as reference
 
-from fedcli.crypto import independent
-from fedcli.crypto.commitments import commit, read_commitment
-from fedcli.crypto.curve import ORDER, ProofError
-from fedcli.crypto.norm_prover import prove
-from fedcli.crypto.norm_statement import NormBound
-from fedcli.crypto.norm_verifier import verify
+from fedcli.crypto.proofs import independent
+from fedcli.crypto.proofs.commitments import commit, read_commitment
+from fedcli.crypto.proofs.curve import ORDER, ProofError
+from fedcli.crypto.proofs.norm_prover import prove
+from fedcli.crypto.proofs.norm_statement import NormBound
+from fedcli.crypto.proofs.norm_verifier import verify
 
 CONTEXT = b"run 1, round 2, member 3"
 

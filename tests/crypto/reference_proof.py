@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from py_arkworks_bls12381 import G1Point, Scalar
 
-from fedcli.crypto.curve import ORDER
+from fedcli.crypto.proofs.curve import ORDER
 
 DOMAIN = b"fedcli-proofs-v1-BLS12381G1_XMD:SHA-256_SSWU_RO_"
 

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 from proving import fixed_draws
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import independent, second_curve
-from fedcli.crypto.commitments import add, add_openings, check_opening, commit, in_rows, read_commitment
-from fedcli.crypto.curve import ORDER, ProofError
-from fedcli.crypto.generators import generators, layout
+from fedcli.crypto.proofs import independent, second_curve
+from fedcli.crypto.proofs.commitments import (
+    add,
+    add_openings,
+    check_opening,
+    commit,
+    in_rows,
+    read_commitment,
+)
+from fedcli.crypto.proofs.curve import ORDER, ProofError
+from fedcli.crypto.proofs.generators import generators, layout
 
 LARGE = (1 << 62) - 1
 

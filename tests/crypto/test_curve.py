@@ -8,8 +8,8 @@ import pytest
 from py_arkworks_bls12381 import G1Point, Scalar
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import curve, independent, second_curve
-from fedcli.crypto.commitments import commit
+from fedcli.crypto.proofs import curve, independent, second_curve
+from fedcli.crypto.proofs.commitments import commit
 
 BASE = G1Point()
 
@@ -69,7 +69,7 @@ def test_the_second_library_reads_the_same_points():
 
 def test_the_recursion_limit_stays_where_py_ecc_moves_it():
     words = (
-        "import sys; before = sys.getrecursionlimit(); from fedcli.crypto import second_curve; "
+        "import sys; before = sys.getrecursionlimit(); from fedcli.crypto.proofs import second_curve; "
         "second_curve.generators(4); assert 'py_ecc' in sys.modules; assert sys.getrecursionlimit() == before"
     )
     subprocess.run([sys.executable, "-c", words], check=True)
@@ -85,7 +85,7 @@ def test_the_recursion_limit_stays_where_py_ecc_moves_it():
     ids=["py_arkworks_bls12381", "pymcl", "py_ecc"],
 )
 def test_a_missing_library_is_named_with_what_to_install(monkeypatch, module, call):
-    from fedcli.crypto.generators import generators
+    from fedcli.crypto.proofs.generators import generators
 
     monkeypatch.setitem(sys.modules, module, None)
     for cached in (curve.library, generators, second_curve.generators):

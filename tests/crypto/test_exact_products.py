@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from fedcli.crypto.curve import ORDER
-from fedcli.crypto.exact_products import dot, powers, times
+from fedcli.crypto.proofs.curve import ORDER
+from fedcli.crypto.proofs.exact_products import dot, powers, times
 
 RANDOM = random.Random(3)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from proving import CONTEXT, accepted, claim, forged, refusals
 
-from fedcli.crypto.commitments import add, commit
-from fedcli.crypto.curve import ORDER
-from fedcli.crypto.norm_prover import prove
-from fedcli.crypto.norm_statement import NormBound
+from fedcli.crypto.proofs.commitments import add, commit
+from fedcli.crypto.proofs.curve import ORDER
+from fedcli.crypto.proofs.norm_prover import prove
+from fedcli.crypto.proofs.norm_statement import NormBound
 
 EQUATIONS = "the proof does not hold for this commitment, bound and context"
 FIELD = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB

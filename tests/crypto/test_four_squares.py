@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from fedcli.crypto.four_squares import four_squares, is_prime
+from fedcli.crypto.proofs.four_squares import four_squares, is_prime
 
 RANDOM = random.Random(7)
 

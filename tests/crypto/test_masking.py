@@ -6,11 +6,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.errors import CiphertextError, DecryptionError
-from fedcli.crypto.mask_graph import neighbours, plan_masking
-from fedcli.crypto.mask_seeds import MaskScheme, limbs, seed_of
-from fedcli.crypto.masking import Party
-from fedcli.crypto.unmasking import MaskedSum
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.masks.mask_graph import neighbours, plan_masking
+from fedcli.crypto.masks.mask_seeds import MaskScheme, limbs, seed_of
+from fedcli.crypto.masks.masking import Party
+from fedcli.crypto.masks.unmasking import MaskedSum
 
 SIZE = 40
 
@@ -248,4 +248,4 @@ def test_who_adds_has_no_path_to_a_secret_and_parties_do_not_show_theirs():
     assert not [item for item in led_to if isinstance(item, bytes) and any(seed in item for seed in seeds)]
     assert any(item is seeds[0] for item in reached(one.parties[0]))
     assert repr(seeds[0]) not in repr(one.parties[0])
-    assert repr(one.parties[0]).startswith("<fedcli.crypto.masking.Party object at")
+    assert repr(one.parties[0]).startswith("<fedcli.crypto.masks.masking.Party object at")

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from proving import CONTEXT, accepted, claim, fixed_draws, refusals
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import norm_prover
-from fedcli.crypto.commitments import commit, read_commitment
-from fedcli.crypto.curve import ORDER, ProofError
-from fedcli.crypto.four_squares import four_squares
-from fedcli.crypto.norm_prover import prove
-from fedcli.crypto.norm_statement import NormBound, read_proof
-from fedcli.crypto.norm_verifier import Claim, all_hold, check, verify
+from fedcli.crypto.proofs import norm_prover
+from fedcli.crypto.proofs.commitments import commit, read_commitment
+from fedcli.crypto.proofs.curve import ORDER, ProofError
+from fedcli.crypto.proofs.four_squares import four_squares
+from fedcli.crypto.proofs.norm_prover import prove
+from fedcli.crypto.proofs.norm_statement import NormBound, read_proof
+from fedcli.crypto.proofs.norm_verifier import Claim, all_hold, check, verify
 
 VECTORS = [[1], [0, 0, 0], [3, -4], [1, -2, 3, -4], [5] * 17, list(range(-20, 21))]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.errors import DecryptionError
-from fedcli.crypto.packing import Packing, pack, unpack
+from fedcli.crypto.encryption.errors import DecryptionError
+from fedcli.crypto.encryption.packing import Packing, pack, unpack
 
 SMALL = Packing(slots=4, fields=2, radix=7, plain_modulus=97, largest_value=3)
 

@@ -6,8 +6,14 @@ import sys
 import pytest
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import seal
-from fedcli.crypto.plans import FAILURE_BITS, STATISTICAL_BITS, gaussian_tail, plan_shared_key, plan_threshold
+from fedcli.crypto.encryption import seal
+from fedcli.crypto.encryption.plans import (
+    FAILURE_BITS,
+    STATISTICAL_BITS,
+    gaussian_tail,
+    plan_shared_key,
+    plan_threshold,
+)
 
 
 def test_ten_summands_of_twenty_bits_cost_four_bytes():

@@ -6,9 +6,17 @@ import itertools
 import numpy as np
 import pytest
 
-from fedcli.crypto.errors import DecryptionError
+from fedcli.crypto.encryption.errors import DecryptionError
+from fedcli.crypto.encryption.residues import (
+    add,
+    combine,
+    lagrange_at_zero,
+    multiply,
+    shake_stream,
+    share,
+    uniform,
+)
 from fedcli.crypto.noise import keystream
-from fedcli.crypto.residues import add, combine, lagrange_at_zero, multiply, shake_stream, share, uniform
 
 PRIMES = [97, (1 << 61) - 1, 0xFFFFFFFFFFFC001, 0xFFFFFFFFFFD8001]
 

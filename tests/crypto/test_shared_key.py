@@ -11,14 +11,14 @@ import pytest
 from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import seal
-from fedcli.crypto.ciphertexts import Adder, Scheme
-from fedcli.crypto.committee import Dealing, MemberKey
-from fedcli.crypto.errors import CiphertextError, DecryptionError
-from fedcli.crypto.plans import plan_shared_key
-from fedcli.crypto.shared_key import SharedKey, decrypt, encrypt, generate_key
-from fedcli.crypto.threshold import Member
-from fedcli.crypto.wire import ENVELOPE_BYTES
+from fedcli.crypto.encryption import seal
+from fedcli.crypto.encryption.ciphertexts import Adder, Scheme
+from fedcli.crypto.encryption.committee import Dealing, MemberKey
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.plans import plan_shared_key
+from fedcli.crypto.encryption.shared_key import SharedKey, decrypt, encrypt, generate_key
+from fedcli.crypto.encryption.threshold import Member
+from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 
 PLAN = plan_shared_key(10, bits=20)
 

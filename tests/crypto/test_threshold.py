@@ -8,17 +8,17 @@ import pytest
 from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto import committee, seal
-from fedcli.crypto.attempts import ATTEMPTS, A, Request, zeros
-from fedcli.crypto.ciphertexts import Adder, read_sum
-from fedcli.crypto.committee import Dealing, MemberKey, PublicKey
-from fedcli.crypto.errors import CiphertextError, DecryptionError
-from fedcli.crypto.plans import plan_threshold
-from fedcli.crypto.residues import combine
-from fedcli.crypto.shared_key import decrypt_slots
-from fedcli.crypto.streams import ciphertext, ciphertext_words
-from fedcli.crypto.threshold import Member, encrypt, fuse
-from fedcli.crypto.wire import ENVELOPE_BYTES
+from fedcli.crypto.encryption import committee, seal
+from fedcli.crypto.encryption.attempts import ATTEMPTS, A, Request, zeros
+from fedcli.crypto.encryption.ciphertexts import Adder, read_sum
+from fedcli.crypto.encryption.committee import Dealing, MemberKey, PublicKey
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.plans import plan_threshold
+from fedcli.crypto.encryption.residues import combine
+from fedcli.crypto.encryption.shared_key import decrypt_slots
+from fedcli.crypto.encryption.streams import ciphertext, ciphertext_words
+from fedcli.crypto.encryption.threshold import Member, encrypt, fuse
+from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 
 SEED = b"a public seed"
 PLAN = plan_threshold(5, members=4, threshold=3, bits=20)

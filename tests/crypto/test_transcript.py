@@ -2,8 +2,8 @@
 
 import hashlib
 
-from fedcli.crypto.curve import ORDER
-from fedcli.crypto.transcript import Transcript
+from fedcli.crypto.proofs.curve import ORDER
+from fedcli.crypto.proofs.transcript import Transcript
 
 
 def framed(data):

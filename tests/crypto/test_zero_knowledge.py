@@ -7,14 +7,14 @@ import pytest
 from proving import CONTEXT, accepted, claim, fixed_draws, refusals
 from scipy import stats
 
-from fedcli.crypto.commitments import commit
-from fedcli.crypto.curve import ORDER, combination, encode_points, hash_to_point
-from fedcli.crypto.exact_products import dot
-from fedcli.crypto.generators import generators
-from fedcli.crypto.norm_challenges import batching, claimed, projections, public_b
-from fedcli.crypto.norm_prover import prove
-from fedcli.crypto.norm_statement import NormBound, Proof, read_proof
-from fedcli.crypto.transcript import Transcript
+from fedcli.crypto.proofs.commitments import commit
+from fedcli.crypto.proofs.curve import ORDER, combination, encode_points, hash_to_point
+from fedcli.crypto.proofs.exact_products import dot
+from fedcli.crypto.proofs.generators import generators
+from fedcli.crypto.proofs.norm_challenges import batching, claimed, projections, public_b
+from fedcli.crypto.proofs.norm_prover import prove
+from fedcli.crypto.proofs.norm_statement import NormBound, Proof, read_proof
+from fedcli.crypto.proofs.transcript import Transcript
 
 
 @pytest.fixture

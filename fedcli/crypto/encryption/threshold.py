@@ -17,19 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.crypto.attempts import ATTEMPTS, A, B, Request, check, zeros
-from fedcli.crypto.ciphertexts import polynomials, read_sum
-from fedcli.crypto.committee import MemberKey, PublicKey
-from fedcli.crypto.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.attempts import ATTEMPTS, A, B, Request, check, zeros
+from fedcli.crypto.encryption.ciphertexts import polynomials, read_sum
+from fedcli.crypto.encryption.committee import MemberKey, PublicKey
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.packing import Integers, pack, unpack
+from fedcli.crypto.encryption.plans import Plan
+from fedcli.crypto.encryption.residues import Draw, lagrange_at_zero, multiply
+from fedcli.crypto.encryption.seal import Words, library
+from fedcli.crypto.encryption.shared_key import decrypt_slots
+from fedcli.crypto.encryption.streams import ciphertext, ciphertext_words, plaintext, words_bytes
+from fedcli.crypto.encryption.streams import public_key as seal_public_key
+from fedcli.crypto.encryption.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
 from fedcli.crypto.noise import KEY_BYTES, keystream
-from fedcli.crypto.packing import Integers, pack, unpack
-from fedcli.crypto.plans import Plan
-from fedcli.crypto.residues import Draw, lagrange_at_zero, multiply
-from fedcli.crypto.seal import Words, library
-from fedcli.crypto.shared_key import decrypt_slots
-from fedcli.crypto.streams import ciphertext, ciphertext_words, plaintext, words_bytes
-from fedcli.crypto.streams import public_key as seal_public_key
-from fedcli.crypto.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
 
 
 def encrypt(values: Integers, public: PublicKey) -> bytes:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from fedcli.crypto.errors import CiphertextError, DecryptionError
-from fedcli.crypto.mask_seeds import (
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.packing import Integers
+from fedcli.crypto.encryption.residues import Words, combine
+from fedcli.crypto.encryption.wire import Kind, fingerprint, open_envelope
+from fedcli.crypto.masks.mask_seeds import (
     FIELD,
     Advertised,
     Masked,
@@ -19,9 +22,6 @@ from fedcli.crypto.mask_seeds import (
     seed_of,
     word_type,
 )
-from fedcli.crypto.packing import Integers
-from fedcli.crypto.residues import Words, combine
-from fedcli.crypto.wire import Kind, fingerprint, open_envelope
 
 
 class MaskedSum:

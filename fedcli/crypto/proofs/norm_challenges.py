@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.crypto.commitments import Commitment
-from fedcli.crypto.curve import GROUP, ORDER, Points
-from fedcli.crypto.exact_products import dot, powers, times
-from fedcli.crypto.norm_statement import NormBound, encode_responses
-from fedcli.crypto.transcript import Transcript
+from fedcli.crypto.proofs.commitments import Commitment
+from fedcli.crypto.proofs.curve import GROUP, ORDER, Points
+from fedcli.crypto.proofs.exact_products import dot, powers, times
+from fedcli.crypto.proofs.norm_statement import NormBound, encode_responses
+from fedcli.crypto.proofs.transcript import Transcript
 
 Bits = npt.NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.errors import DecryptionError
-from fedcli.crypto.seal import Words
+from fedcli.crypto.encryption.errors import DecryptionError
+from fedcli.crypto.encryption.seal import Words
 
 Integers = npt.NDArray[np.int64]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from fedcli.crypto.curve import ORDER, ProofError
-from fedcli.crypto.generators import layout
-from fedcli.crypto.norm_statement import NormBound
-from fedcli.crypto.second_curve import combination, decode_points, generators
-from fedcli.crypto.transcript import Transcript
+from fedcli.crypto.proofs.curve import ORDER, ProofError
+from fedcli.crypto.proofs.generators import layout
+from fedcli.crypto.proofs.norm_statement import NormBound
+from fedcli.crypto.proofs.second_curve import combination, decode_points, generators
+from fedcli.crypto.proofs.transcript import Transcript
 
 
 def verify(bound: NormBound, commitment: bytes, proof: bytes, context: bytes) -> None:

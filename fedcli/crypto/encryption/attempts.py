@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.crypto.committee import PublicKey
-from fedcli.crypto.errors import DecryptionError
-from fedcli.crypto.seal import library
-from fedcli.crypto.streams import ciphertext, plaintext
-from fedcli.crypto.wire import fingerprint
+from fedcli.crypto.encryption.committee import PublicKey
+from fedcli.crypto.encryption.errors import DecryptionError
+from fedcli.crypto.encryption.seal import library
+from fedcli.crypto.encryption.streams import ciphertext, plaintext
+from fedcli.crypto.encryption.wire import fingerprint
 
 ATTEMPTS = 3
 """How often a sum may be tried to open, each time by another active set."""

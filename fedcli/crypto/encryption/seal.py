@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.errors import CiphertextError
+from fedcli.crypto.encryption.errors import CiphertextError
 
 Words = npt.NDArray[np.uint64]
 

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.curve import DOMAIN, ORDER, ProofError
-from fedcli.crypto.generators import generator_labels
+from fedcli.crypto.proofs.curve import DOMAIN, ORDER, ProofError
+from fedcli.crypto.proofs.generators import generator_labels
 
 Point = Any  # pymcl.G1
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.crypto.curve import ORDER
-from fedcli.crypto.exact_products import dot, times
-from fedcli.crypto.norm_challenges import Batching, Projections, plain_rows
-from fedcli.crypto.norm_statement import NormBound
+from fedcli.crypto.proofs.curve import ORDER
+from fedcli.crypto.proofs.exact_products import dot, times
+from fedcli.crypto.proofs.norm_challenges import Batching, Projections, plain_rows
+from fedcli.crypto.proofs.norm_statement import NormBound
 
 Integers = npt.NDArray[np.int64]
 

@@ -7,12 +7,12 @@ import secrets
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.crypto.commitments import Commitment, Opening, in_rows
-from fedcli.crypto.curve import ORDER, Draw, Point, ProofError, combination, encode_points
-from fedcli.crypto.exact_products import dot, powers, times
-from fedcli.crypto.four_squares import four_squares
-from fedcli.crypto.generators import Generators, generators
-from fedcli.crypto.norm_challenges import (
+from fedcli.crypto.proofs.commitments import Commitment, Opening, in_rows
+from fedcli.crypto.proofs.curve import ORDER, Draw, Point, ProofError, combination, encode_points
+from fedcli.crypto.proofs.exact_products import dot, powers, times
+from fedcli.crypto.proofs.four_squares import four_squares
+from fedcli.crypto.proofs.generators import Generators, generators
+from fedcli.crypto.proofs.norm_challenges import (
     Projections,
     absorb_coefficients,
     absorb_masks,
@@ -21,10 +21,10 @@ from fedcli.crypto.norm_challenges import (
     begin,
     projections,
 )
-from fedcli.crypto.norm_coefficients import Secret, coefficients_of
-from fedcli.crypto.norm_statement import NormBound, Proof
-from fedcli.crypto.norm_verifier import Claim, check
-from fedcli.crypto.transcript import Transcript
+from fedcli.crypto.proofs.norm_coefficients import Secret, coefficients_of
+from fedcli.crypto.proofs.norm_statement import NormBound, Proof
+from fedcli.crypto.proofs.norm_verifier import Claim, check
+from fedcli.crypto.proofs.transcript import Transcript
 
 Integers = npt.NDArray[np.int64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from fedcli.crypto.curve import ORDER
+from fedcli.crypto.proofs.curve import ORDER
 
 _CHALLENGE_BYTES = 64  # 257 bits more than the order has, so that the remainder is uniform to 2^-256
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.crypto.errors import CiphertextError
-from fedcli.crypto.seal import HEADER_BYTES, Ring, Words, body_of, library, load
+from fedcli.crypto.encryption.errors import CiphertextError
+from fedcli.crypto.encryption.seal import HEADER_BYTES, Ring, Words, body_of, library, load
 
 SEED_BYTES = 64
 

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.curve import (
+from fedcli.crypto.proofs.curve import (
     ORDER,
     POINT_BYTES,
     SCALAR_BYTES,
@@ -19,8 +19,8 @@ from fedcli.crypto.curve import (
     decode_scalars,
     encode_scalars,
 )
-from fedcli.crypto.exact_products import EXACT
-from fedcli.crypto.generators import layout
+from fedcli.crypto.proofs.exact_products import EXACT
+from fedcli.crypto.proofs.generators import layout
 
 PROJECTIONS: Final = 309  # (3/4)^309 < 2^-128
 _MASK_BITS: Final = 44

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.crypto.curve import ORDER, SCALAR_BYTES
+from fedcli.crypto.proofs.curve import ORDER, SCALAR_BYTES
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

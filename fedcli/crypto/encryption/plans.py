@@ -20,8 +20,8 @@ import math
 from dataclasses import dataclass, field
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.packing import Packing
-from fedcli.crypto.seal import Ring, ring
+from fedcli.crypto.encryption.packing import Packing
+from fedcli.crypto.encryption.seal import Ring, ring
 
 FAILURE_BITS = 128
 """A coefficient is decrypted wrongly with probability below 2^-128."""

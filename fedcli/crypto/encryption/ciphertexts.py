@@ -11,11 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.crypto.errors import CiphertextError
-from fedcli.crypto.plans import Plan
-from fedcli.crypto.seal import Ring, Words, library
-from fedcli.crypto.streams import SEED_BYTES, ciphertext, ciphertext_words, seeded_ciphertext, words_bytes
-from fedcli.crypto.wire import Content, Kind, fingerprint, open_envelope, seal_envelope
+from fedcli.crypto.encryption.errors import CiphertextError
+from fedcli.crypto.encryption.plans import Plan
+from fedcli.crypto.encryption.seal import Ring, Words, library
+from fedcli.crypto.encryption.streams import (
+    SEED_BYTES,
+    ciphertext,
+    ciphertext_words,
+    seeded_ciphertext,
+    words_bytes,
+)
+from fedcli.crypto.encryption.wire import Content, Kind, fingerprint, open_envelope, seal_envelope
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from fedcli.crypto.commitments import Commitment
-from fedcli.crypto.curve import ORDER, Point, ProofError, combination, identity
-from fedcli.crypto.exact_products import dot, powers
-from fedcli.crypto.generators import Generators, generators
-from fedcli.crypto.norm_challenges import (
+from fedcli.crypto.proofs.commitments import Commitment
+from fedcli.crypto.proofs.curve import ORDER, Point, ProofError, combination, identity
+from fedcli.crypto.proofs.exact_products import dot, powers
+from fedcli.crypto.proofs.generators import Generators, generators
+from fedcli.crypto.proofs.norm_challenges import (
     absorb_coefficients,
     absorb_masks,
     absorb_responses,
@@ -20,7 +20,7 @@ from fedcli.crypto.norm_challenges import (
     projections,
     public_b,
 )
-from fedcli.crypto.norm_statement import NormBound, Proof, read_proof
+from fedcli.crypto.proofs.norm_statement import NormBound, Proof, read_proof
 
 _CHECK_BITS = 128  # of a random factor
 

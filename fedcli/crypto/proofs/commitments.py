@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.curve import (
+from fedcli.crypto.proofs.curve import (
     ORDER,
     Draw,
     Point,
@@ -21,8 +21,8 @@ from fedcli.crypto.curve import (
     encode_points,
     identity,
 )
-from fedcli.crypto.exact_products import times
-from fedcli.crypto.generators import Generators, generators, layout
+from fedcli.crypto.proofs.exact_products import times
+from fedcli.crypto.proofs.generators import Generators, generators, layout
 
 Integers = npt.NDArray[np.int64]
 

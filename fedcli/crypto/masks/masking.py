@@ -21,8 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.errors import CiphertextError, DecryptionError
-from fedcli.crypto.mask_seeds import (
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.packing import Integers
+from fedcli.crypto.encryption.residues import Words, share
+from fedcli.crypto.encryption.wire import Kind, fingerprint, seal_envelope
+from fedcli.crypto.masks.mask_seeds import (
     FIELD,
     LIMBS,
     REVEALED,
@@ -35,9 +38,6 @@ from fedcli.crypto.mask_seeds import (
     word_type,
 )
 from fedcli.crypto.noise import KEY_BYTES, keystream
-from fedcli.crypto.packing import Integers
-from fedcli.crypto.residues import Words, share
-from fedcli.crypto.wire import Kind, fingerprint, seal_envelope
 
 _SHARES = struct.Struct(f"<{2 * LIMBS}Q")
 

@@ -11,7 +11,7 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
-from fedcli.crypto.errors import CiphertextError
+from fedcli.crypto.encryption.errors import CiphertextError
 
 _MAGIC = b"CT01"
 _HEAD = struct.Struct("<4sB32sQI")

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from fedcli.crypto.errors import CiphertextError
-from fedcli.crypto.mask_graph import MaskPlan
+from fedcli.crypto.encryption.errors import CiphertextError
+from fedcli.crypto.encryption.residues import Words
+from fedcli.crypto.encryption.wire import Kind, fingerprint, open_envelope
+from fedcli.crypto.masks.mask_graph import MaskPlan
 from fedcli.crypto.noise import KEY_BYTES, keystream
-from fedcli.crypto.residues import Words
-from fedcli.crypto.wire import Kind, fingerprint, open_envelope
 
 FIELD = (1 << 61) - 1
 """The prime field of the shares."""

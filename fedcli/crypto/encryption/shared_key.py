@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.crypto.ciphertexts import Scheme, read_sum
-from fedcli.crypto.errors import CiphertextError
-from fedcli.crypto.packing import Integers, pack, unpack
-from fedcli.crypto.plans import Plan
-from fedcli.crypto.seal import Words, library
-from fedcli.crypto.streams import ciphertext, secret_key, secret_words, seeded_words
-from fedcli.crypto.wire import Kind, seal_envelope
+from fedcli.crypto.encryption.ciphertexts import Scheme, read_sum
+from fedcli.crypto.encryption.errors import CiphertextError
+from fedcli.crypto.encryption.packing import Integers, pack, unpack
+from fedcli.crypto.encryption.plans import Plan
+from fedcli.crypto.encryption.seal import Words, library
+from fedcli.crypto.encryption.streams import ciphertext, secret_key, secret_words, seeded_words
+from fedcli.crypto.encryption.wire import Kind, seal_envelope
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.curve import POINT_BYTES, Point, encode_points, fixed_base, hash_to_point
+from fedcli.crypto.proofs.curve import POINT_BYTES, Point, encode_points, fixed_base, hash_to_point
 
 _LEAST_COLUMNS: Final = 4  # room for the four squares of a norm proof
 

@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fedcli.crypto.ciphertexts import Scheme
-from fedcli.crypto.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.ciphertexts import Scheme
+from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.encryption.plans import Plan
+from fedcli.crypto.encryption.residues import add, multiply, shake_stream, share, uniform
+from fedcli.crypto.encryption.seal import Ring, Words, library
+from fedcli.crypto.encryption.streams import secret_words
+from fedcli.crypto.encryption.wire import Kind, fingerprint, open_envelope, seal_envelope
 from fedcli.crypto.noise import KEY_BYTES, keystream
-from fedcli.crypto.plans import Plan
-from fedcli.crypto.residues import add, multiply, shake_stream, share, uniform
-from fedcli.crypto.seal import Ring, Words, library
-from fedcli.crypto.streams import secret_words
-from fedcli.crypto.wire import Kind, fingerprint, open_envelope, seal_envelope
 
 _NONCE_BYTES = 32
 

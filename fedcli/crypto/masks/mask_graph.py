@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.residues import shake_stream
+from fedcli.crypto.encryption.residues import shake_stream
 
 _EVENT = 2.0**-42
 

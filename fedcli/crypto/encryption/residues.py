@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.crypto.errors import DecryptionError
+from fedcli.crypto.encryption.errors import DecryptionError
 
 Words = npt.NDArray[np.uint64]
 Draw = Callable[[int], Words]

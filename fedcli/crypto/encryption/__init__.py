@@ -1,0 +1,1 @@
+"""Exact integer sums under encryption: a shared key, or a committee's."""

@@ -1,0 +1,1 @@
+"""Commitments to vectors of integers, and proofs of bounds on their norm."""
