@@ -134,6 +134,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         _adversary(experiment, federation),
         data_noise,
     )
+    pipeline.check_everybody_trains(strategy, federation.num_train)
     pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
     _check_early_stop(made)

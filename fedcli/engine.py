@@ -135,6 +135,8 @@ def run_round(
         parts.layout.trainable.sizes,
     )
     present = attend(parts, state, context.round)
+    if parts.is_noised_by_clients:
+        charge(context.round)
     arrivals = Arrivals(parts, state, context, present, watch, shelve)
     with clock.span("total"):
         with clock.span("aggregate"):
@@ -144,7 +146,7 @@ def run_round(
             aggregate, aggregator = parts.strategy.aggregator.aggregate(
                 arrivals.accepted(outcomes), parts.payload_size, state.aggregator
             )
-            if parts.strategy.privacy:
+            if parts.strategy.privacy and not parts.is_noised_by_clients:
                 charge(context.round)
             if arrivals.num_accepted < parts.strategy.min_updates:
                 moved, transforms = state, state.transforms

@@ -10,6 +10,7 @@ from fedcli.callbacks import Callback
 from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.core.attacks import Adversary
+from fedcli.core.privacy import is_noised_by_clients
 from fedcli.core.types import ClientRuntime, Cohort, Executor, ModelLayout, Strategy
 from fedcli.data import Federation
 from fedcli.devices import Devices
@@ -103,6 +104,12 @@ class Parts:
     def payload_size(self) -> int:
         """Length of one client's payload."""
         return self.strategy.payload_size(self.layout.trainable.size)
+
+    @property
+    def is_noised_by_clients(self) -> bool:
+        """Whether a round releases something as soon as the first client has sent its update."""
+        declared = [self.strategy.trainer.privacy, *(part.privacy for part in self.strategy.transforms)]
+        return any(is_noised_by_clients(event) for event in declared)
 
     @property
     def is_uneven(self) -> bool:

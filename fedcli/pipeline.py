@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from fedcli.config import Experiment
 from fedcli.core.attacks import Adversary
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import Event
-from fedcli.core.types import Buffer, Cohort, Strategy
+from fedcli.core.privacy import Event, is_noised_by_clients
+from fedcli.core.types import Array, Buffer, Cohort, Strategy
 
 
 def privacy_event(strategy: Strategy) -> Event | None:
@@ -31,6 +33,7 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_local_algorithm(strategy, experiment)
     _check_robust_cohort(strategy, cohort.expected_size(num_clients))
     _check_compression(strategy, experiment)
+    _check_counted_examples(strategy, experiment)
     _check_participation(strategy, cohort, experiment, num_clients)
     _check_accounting(strategy)
     _check_publication(strategy, experiment)
@@ -100,6 +103,22 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
     )
 
 
+def check_everybody_trains(strategy: Strategy, num_train: Array) -> None:
+    """Refuse clients without training examples where clients add the noise: they would send none.
+
+    Raises:
+        ConfigError: with the first such client.
+    """
+    empty = np.flatnonzero(num_train == 0)
+    if empty.size and is_noised_by_clients(privacy_event(strategy)):
+        raise ConfigError(
+            f"client {empty[0]} has no training examples, so that it would send nothing, noise neither, and its "
+            f"absence would be seen; so have {empty.size:,} clients.",
+            key="data.partition",
+            hint="Use a partition that gives every client examples, or a central mechanism such as dp-clipped.",
+        )
+
+
 def check_attack(
     adversary: Adversary | None,
     strategy: Strategy,
@@ -154,6 +173,17 @@ def _check_compression(strategy: Strategy, experiment: Experiment) -> None:
     else:
         return
     raise ConfigError(f"{trouble}.", key="compression", hint="Leave compression out of this run.")
+
+
+def _check_counted_examples(strategy: Strategy, experiment: Experiment) -> None:
+    grid = experiment.fixed_point
+    if strategy.trainer.privacy is None or grid is None or grid.max_examples is None:
+        return
+    raise ConfigError(
+        f"{strategy.name} protects an example, whose presence a weight by the number of examples would show.",
+        key="fixed_point.max_examples",
+        hint="Leave max_examples out.",
+    )
 
 
 def _check_local_algorithm(strategy: Strategy, experiment: Experiment) -> None:
@@ -217,6 +247,13 @@ def _check_participation(
             "the clip does not bound.",
             key="participation.stragglers",
             hint="Use participation.dropout or a deadline, which look at each client by itself.",
+        )
+    if settings.deadline is not None and is_noised_by_clients(privacy_event(strategy)):
+        raise ConfigError(
+            "a client's examples decide whether it is late, and who is late sends no noise: its absence would tell "
+            "what the noise hides.",
+            key="participation.deadline",
+            hint="Leave the deadline out; participation.dropout, whose coins know no data, may stay.",
         )
     if settings.wait_for is not None and privacy_event(strategy) is not None:
         raise ConfigError(

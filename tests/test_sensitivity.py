@@ -99,7 +99,8 @@ def test_the_divisor_is_the_planned_cohort_and_not_the_realised_one(name):
     assert fewer.weights.tolist() == pytest.approx([1 / 3, 0, 1 / 3])
 
 
-@pytest.mark.parametrize("name", CLIPPED)
+# Where clients add the noise, it counts as zero and its noise is sent (tests/transforms/test_finite.py).
+@pytest.mark.parametrize("name", [name for name in CLIPPED if name != "dp-local"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_an_update_that_is_not_finite_is_left_out(name, bad):
     parts, state = parts_of(made(name, 1.0), [[0.1, 0, 0], [bad, 0, 0], [0, 0, 0]])

@@ -197,6 +197,11 @@ Event: TypeAlias = (
 )
 
 
+def is_noised_by_clients(event: Event | None) -> bool:
+    """Whether clients add the noise themselves, before anything reaches the server."""
+    return isinstance(event, LocalGaussianEvent | DistributedGaussianEvent | ExampleEvent)
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How a round's cohort is drawn.

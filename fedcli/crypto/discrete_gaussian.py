@@ -25,6 +25,7 @@ Draw = Callable[[int], Words]
 _BLOCK = 1 << 15  # proposals that stay in the processor's cache
 _LARGEST = 1 << 55  # of n and d t^2, so that 127 times as much fits in 63 bits
 _FURTHEST = 126
+_LEAST = Fraction(1, 1 << 20)  # below it a product of coins would not fit in 63 bits
 
 
 def discrete_gaussian(size: int, *, variance: Fraction | int, key: bytes) -> Integers:
@@ -42,8 +43,8 @@ def discrete_gaussian(size: int, *, variance: Fraction | int, key: bytes) -> Int
         ConfigError: if the variance is not above 0, or its terms do not fit.
     """
     exact = Fraction(variance)
-    if not exact > 0:
-        raise ConfigError(f"the variance of noise is above 0; received {variance}.", key="variance")
+    if not exact >= _LEAST:
+        raise ConfigError(f"the variance of noise is at least 2^-20; received {variance}.", key="variance")
     scale = math.isqrt(math.floor(exact)) + 1
     if max(exact.numerator, exact.denominator * scale**2) >= _LARGEST:
         raise ConfigError(

@@ -147,7 +147,7 @@ def _of_shares(
         own,
         functools.cache(coordinator),
         composed,
-        against="the coordinator, who sees the cohort and every decrypted sum",
+        against="a coordinator who sees the cohort and every sum, but no single update",
         weaker={"readers of the models of all rounds": functools.cache(readers)},
     )
 

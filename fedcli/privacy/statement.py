@@ -23,7 +23,16 @@ _NOT_COVERED = (
     "clients' own states in clients/ and their SHA-256 in checkpoints/*/state.npz, "
     "which a real federation leaves with the clients",
     "when the run was stopped, where a callback of the user's stopped it",
+    "which clients took part and when, as far as the clients' states and the simulated seconds in checkpoints tell",
+    "other runs on the same data, such as that of model.initial_weights: epsilons add up",
     "hyperparameters that were chosen by looking at other runs on the same data",
+)
+_OF_SINGLE_UPDATES = (
+    "single updates, which are not encrypted yet: what the coordinator sees of one is not covered"
+)
+_OF_EXAMPLES = (
+    "how many examples a client has, and its training metrics, which the server sees",
+    "which examples a client keeps for validation: the split, taken as fixed, depends on how many it has",
 )
 _NOT_FROM_DATA = {"round", "epsilon", "note"}
 
@@ -51,6 +60,10 @@ def privacy_statement(
     """
     published = {name for record in records for name in record} - _NOT_FROM_DATA
     figures = () if noised_only else _FIGURES_NOT_COVERED
+    if isinstance(event, DistributedGaussianEvent):
+        figures = (_OF_SINGLE_UPDATES, *figures)
+    if accountant_for(event, sampling).unit == "example":
+        figures = (*_OF_EXAMPLES, *figures)
     others = "" if noised_only else "; not readers of metrics.jsonl or clients.jsonl"
     accountant = accountant_for(event, sampling)
     composed = accountant.event(releases)

@@ -12,6 +12,7 @@ from fedcli.core.privacy import (
     ExampleEvent,
     GaussianEvent,
     LocalGaussianEvent,
+    PrivatisedDataEvent,
     RelationName,
     Sampling,
     TreeEvent,
@@ -96,7 +97,12 @@ def warnings(event: Event, sampling: Sampling, delta: float) -> list[str]:
     found = []
     if event.noise_multiplier == 0:
         found.append("there is no noise, so that nobody is protected.")
-    if sampling.population > 1 and delta > 1 / sampling.population:
+    if isinstance(event, DistributedGaussianEvent):
+        found.append(
+            "updates are not encrypted yet: whoever sees a single one sees far less noise than epsilon counts on."
+        )
+    by_clients = not isinstance(event, ExampleEvent | PrivatisedDataEvent)
+    if by_clients and sampling.population > 1 and delta > 1 / sampling.population:
         found.append(
             f"delta {delta:g} exceeds 1 / {sampling.population:,} clients: publishing one client outright would "
             "meet it. Use a delta well below that."

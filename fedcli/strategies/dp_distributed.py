@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.core.privacy import PrivacyTarget
 from fedcli.core.types import Strategy
 from fedcli.strategies.fedavg import mean
-from fedcli.transforms import distributed_noise, fixed_point
+from fedcli.transforms import distributed_noise, finite, fixed_point
 
 
 def dp_distributed(
@@ -55,6 +55,6 @@ def dp_distributed(
     )
     return mean(server_learning_rate=server_learning_rate)._replace(
         name="dp-distributed",
-        transforms=(fixed_point(clip_norm=clip_norm, bits=bits), noise),
+        transforms=(finite(), fixed_point(clip_norm=clip_norm, bits=bits), noise),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.core.privacy import PrivacyTarget
 from fedcli.core.types import Strategy
 from fedcli.strategies.fedavg import mean
-from fedcli.transforms import clip, local_noise
+from fedcli.transforms import clip, finite, local_noise
 
 
 def dp_local(
@@ -40,6 +40,7 @@ def dp_local(
     return mean(server_learning_rate=server_learning_rate)._replace(
         name="dp-local",
         transforms=(
+            finite(),
             clip(clip_norm=clip_norm),
             local_noise(noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm),
         ),

@@ -21,7 +21,8 @@ def dp_sgd(
 ) -> Strategy:
     """FedAvg whose clients train by DP-SGD: epsilon protects one example of a client, and not the client.
 
-    It holds against the server too, since the noise is added before an update leaves its client. Epsilon composes
+    It holds against the server too, since the noise is added before an update leaves its client, but for the number of
+    the client's examples and its training metrics, which the server sees. Epsilon composes
     over the rounds in which one client can take part: all of them, unless the cohort is min-separation. The noise
     is floating point, from a Philox stream in TensorFlow with a key of the operating system's for each step.
 
