@@ -62,10 +62,10 @@ def privacy_statement(
     figures = () if noised_only else _FIGURES_NOT_COVERED
     if isinstance(event, DistributedGaussianEvent):
         figures = (_OF_SINGLE_UPDATES, *figures)
-    if accountant_for(event, sampling).unit == "example":
+    accountant = accountant_for(event, sampling)
+    if accountant.unit == "example":
         figures = (*_OF_EXAMPLES, *figures)
     others = "" if noised_only else "; not readers of metrics.jsonl or clients.jsonl"
-    accountant = accountant_for(event, sampling)
     composed = accountant.event(releases)
     weaker = {who: _finite(law(releases, target.delta)) for who, law in accountant.weaker.items()}
     return {
