@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
+from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.seeds import generator
 from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree, Vector
 from fedcli.core.vectors import Integers, exact_squared_norm, squared_norm
@@ -66,13 +67,12 @@ def fixed_point(
         raise ConfigError(f"rounding is nearest or stochastic; received {rounding}.", key="rounding")
     if max_examples is not None and max_examples < 1:
         raise ConfigError(f"max_examples is at least 1; received {max_examples}.", key="max_examples")
-    largest = 2**bits
-    step = clip_norm / largest
-    weight_of = _weight_of(max_examples)
+    grid = IntegerGrid(clip_norm, bits, max_examples)
+    largest, step = grid.largest, grid.step
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
-        weight = weight_of(update.num_examples)
-        bound = math.floor(weight * largest)
+        weight = grid.weight_of(update.num_examples)
+        bound = grid.bound_of(weight)
         norm = math.sqrt(squared_norm(update.payload))
         if not math.isfinite(norm):
             raise InvalidUpdateError("the update has NaN or infinite values, which no grid holds")
@@ -88,12 +88,10 @@ def fixed_point(
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         if update.payload.dtype != np.int64:
             return f"the update is a vector of {update.payload.dtype}; integers are expected"
-        weight = weight_of(update.num_examples)
-        if update.weight != weight:
-            return (
-                f"the update has weight {update.weight:.6g}; {update.num_examples} examples have {weight:.6g}"
-            )
-        bound = math.floor(weight * largest)
+        objection = grid.objection(update.weight, update.num_examples)
+        if objection is not None:
+            return objection
+        bound = grid.bound_of(update.weight)
         if exact_squared_norm(update.payload) > bound**2:
             return f"the update's norm on the grid exceeds its bound of {bound} steps"
         return None
@@ -110,18 +108,13 @@ def fixed_point(
         gives="integers",
         coded_bytes=lambda size: packed_bytes(size, largest),
         hides=True,
+        grid=grid,
     )
 
 
 def packed_bytes(size: int, largest: int) -> int:
     """Bytes of so many integers from -largest to largest, each in as many bits as hold any of them."""
     return -(-size * (2 * largest).bit_length() // 8)
-
-
-def _weight_of(max_examples: int | None) -> Callable[[int], float]:
-    if max_examples is None:
-        return lambda _num_examples: 1.0
-    return lambda num_examples: min(num_examples, max_examples) / max_examples
 
 
 def _scaled(
