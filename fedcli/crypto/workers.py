@@ -21,6 +21,8 @@ from fedcli.core.errors import RunError
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+_MADE_ONCE = threading.Lock()
+
 
 def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
     """`work(*args, **kwargs)` in another process; waits for it and lets other threads go on meanwhile.
@@ -31,8 +33,10 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
     Raises:
         RunError: if the other process was ended, for instance for want of memory.
     """
+    with _MADE_ONCE:
+        pool = _pool()
     try:
-        return _pool().submit(work, *args, **kwargs).result()
+        return pool.submit(work, *args, **kwargs).result()
     except BrokenProcessPool as error:
         _pool.cache_clear()
         raise RunError(
