@@ -15,6 +15,7 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.logs import marks_at
 from fedcli.core.types import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
+from fedcli.verification import verify_run
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),
@@ -251,6 +252,7 @@ def test_a_process_killed_at_any_write_leaves_a_run_that_resumes(tmp_path, monke
                 finished = False
         shutil.copytree(folder, tmp_path / "copy")  # the disk as the dead process left it
         run_store.close()
+        assert verify_run(tmp_path / "copy").holds
         resumed = opened(tmp_path / "copy", every)
         state = resumed.resume()
         resumed_rounds.append(state.round)
@@ -263,6 +265,7 @@ def test_a_process_killed_at_any_write_leaves_a_run_that_resumes(tmp_path, monke
         assert [line["round"] for line in lines(tmp_path / "copy" / "metrics.jsonl")] == list(
             range(1, state.round + 4)
         )
+        assert verify_run(tmp_path / "copy").holds
         shutil.rmtree(tmp_path / "copy")
         if finished:
             break

@@ -1,9 +1,9 @@
-"""Whether every file of a checkpoint is the one that was written, and nothing stands beside them."""
+"""Whether every file that a manifest lists is the one that was written, and nothing stands beside them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fedcli import checkpoints, store
@@ -14,22 +14,24 @@ from fedcli.verification.report import Finding
 WHAT = "files of checkpoints"
 # A draft is what a process that was killed leaves of a checkpoint; the next process removes it.
 _DRAFT = re.compile(r"\.round-[0-9]{5,}\.tmp")
-_REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
+REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
 
 
-def checked_files(run: Path, link: Link) -> Iterator[Finding]:
-    """The manifest of a checkpoint, every file in it, and what is not in it."""
+def checked_files(
+    run: Path, link: Link, *, what: str = WHAT, required: Sequence[str] = REQUIRED
+) -> Iterator[Finding]:
+    """The manifest of a folder, every file in it, and what is not in it, as findings of the kind `what`."""
     if link.manifest is None:
-        yield Finding(WHAT, link.round, link.file, holds=False, sentence=f"{link.file} {link.fault}.")
+        yield Finding(what, link.round, link.file, holds=False, sentence=f"{link.file} {link.fault}.")
         return
     place, listed = link.folder.relative_to(run).as_posix(), link.manifest.files
     faults = dict(
         manifests.damaged(link.folder, link.manifest) + manifests.strangers(link.folder, link.manifest)
     )
-    faults |= {name: "is not in the manifest" for name in _REQUIRED if name not in listed}
+    faults |= {name: "is not in the manifest" for name in required if name not in listed}
     for name in dict.fromkeys([manifests.NAME, *listed, *faults]):
         file, fault = f"{place}/{name}", faults.get(name)
-        yield Finding(WHAT, link.round, file, fault is None, f"{file} {fault}." if fault else "")
+        yield Finding(what, link.round, file, fault is None, f"{file} {fault}." if fault else "")
 
 
 def checked_names(run: Path) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The checkpoints of a run as links of a chain."""
+"""Folders with a manifest, such as the checkpoints of a run, as links of a chain."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fedcli.core.manifests import Manifest
 
 
 class Link(NamedTuple):
-    """A checkpoint.
+    """A folder of a round with a manifest.
 
     Args:
-        round: the round that its folder is named after.
+        round: the round that the folder is named after.
         folder: where it stands.
         file: its manifest, below the run directory.
         manifest: what its manifest says; None if that is not to be trusted.
@@ -41,8 +41,25 @@ class Pair(NamedTuple):
 
 def read_pairs(run: Path) -> list[Pair]:
     """Every checkpoint with the one before it, in the order of rounds."""
-    links = [_read(run, round) for round in dict.fromkeys(store.finished_rounds(run))]
+    links = [
+        read_link(run, store.checkpoint_folder(run, round), round=round, format=checkpoints.FORMAT)
+        for round in dict.fromkeys(store.finished_rounds(run))
+    ]
     return [Pair(before, link) for before, link in zip([None, *links], links, strict=False)]
+
+
+def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
+    """What the manifest of a folder says, or what is wrong with it."""
+    manifest, fault = None, ""
+    found = manifests.fact(folder, "format")
+    try:
+        manifest = manifests.read(folder)
+    except RunError as error:
+        fault = str(error).removeprefix(f"{folder / manifests.NAME} ").removesuffix(".")
+    if found != format and (found is not None or manifest is not None):
+        manifest, fault = None, f"has format {found}; this version of fedcli verifies format {format}"
+    file = (folder / manifests.NAME).relative_to(run).as_posix()
+    return Link(round, folder, file, manifest, fault, manifests.digest(folder))
 
 
 def covering(pairs: list[Pair], round: int) -> list[Pair]:
@@ -61,18 +78,3 @@ def covering(pairs: list[Pair], round: int) -> list[Pair]:
 def trusted(pairs: list[Pair]) -> Iterator[tuple[Link, Manifest]]:
     """The checkpoints whose manifests are as they were written."""
     return ((pair.link, pair.link.manifest) for pair in pairs if pair.link.manifest is not None)
-
-
-def _read(run: Path, round: int) -> Link:
-    folder = store.checkpoint_folder(run, round)
-    file = (folder / manifests.NAME).relative_to(run).as_posix()
-    manifest, fault = None, ""
-    try:
-        format = manifests.fact(folder, "format")
-        if format not in (None, checkpoints.FORMAT):
-            fault = f"has format {format}; this version of fedcli verifies format {checkpoints.FORMAT}"
-        else:
-            manifest = manifests.read(folder)
-    except RunError as error:
-        fault = str(error).removeprefix(f"{folder / manifests.NAME} ").removesuffix(".")
-    return Link(round, folder, file, manifest, fault, manifests.digest(folder))

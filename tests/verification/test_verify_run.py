@@ -90,6 +90,17 @@ def test_what_a_killed_process_left_of_a_checkpoint_does_no_harm(folder):
     assert verify_run(folder).holds
 
 
+def test_a_run_that_went_on_from_an_earlier_checkpoint_holds(folder):
+    """As after a damaged one was deleted: later checkpoints and what belonged to them are of another chain."""
+    for round in (3, 4):
+        shutil.rmtree(folder / f"checkpoints/round-{round:05d}")
+    run_store = store.RunStore(folder, LAYOUT, every=2)
+    advance(run_store, run_store.resume(), 4)
+    run_store.close()
+    assert verify_run(folder).failures == verify_run(folder).notes == []
+    assert verify_run(folder).last == 6
+
+
 # --- one byte --------------------------------------------------------------------------------------------
 
 
@@ -257,6 +268,7 @@ def forge(folder, round, change, previous=...):
         (lambda facts: facts.update(follows="x"), "follows the checkpoint of round x"),
         (lambda facts: facts.pop("follows"), "follows nothing"),
         (lambda facts: facts.update(format=2), "has format 2"),
+        (lambda facts: facts.pop("format"), "has format None"),
         (lambda facts: facts.update(logs=3), "has no length and SHA-256"),
         (lambda facts: facts["logs"].update({"metrics.jsonl": {}}), "has no length and SHA-256"),
     ],
