@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import add, sub
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,9 @@ class SubsetSums(NamedTuple):
 
 
 class _Digits(NamedTuple):
-    """Integers from 0 to below 2^bits, shape [rows, columns]."""
+    """Integers from 0 to below 2^bits, shape [rows, columns], in the smallest type that holds them."""
 
-    values: Integers
+    values: npt.NDArray[Any]
     bits: int
 
 
@@ -67,13 +67,9 @@ def many_sums(table: SubsetSums, matrix: Integers) -> list[Point]:
     common = _common_bits(matrix, signed=bool(negative.any()))
     # A negative number has no short binary digits: rows that have some are shifted first, and shifted back at last.
     offset = 1 << common >> 1
-    shifted = matrix + np.where(negative, offset, 0)[:, np.newaxis]
-    low, rest = shifted & ((1 << common) - 1), shifted >> common
-    larger, smaller = (np.maximum(part, 0) for part in (rest, -rest))
-    above, below = (
-        _weighted(table, _Digits(part, int(part.max()).bit_length())) for part in (larger, smaller)
-    )
-    total = _weighted(table, _Digits(low, common), highest=list(map(sub, above, below)))
+    low, larger, smaller = _split(matrix + np.where(negative, offset, 0)[:, np.newaxis], common)
+    above, below = _weighted(table, larger), _weighted(table, smaller)
+    total = _weighted(table, low, highest=list(map(sub, above, below)))
     shift = combination([block[-1] for block in table.blocks], [offset] * len(table.blocks))
     return [point - shift if moved else point for point, moved in zip(total, negative, strict=True)]
 
@@ -86,6 +82,21 @@ def _common_bits(matrix: Integers, *, signed: bool) -> int:
     return ordinary.bit_length() + signed if ordinary else 0
 
 
+def _split(matrix: Integers, bits: int) -> tuple[_Digits, _Digits, _Digits]:
+    """low, larger, smaller: the matrix is low + (larger - smaller) 2^bits."""
+    rest = matrix >> bits
+    larger, smaller = (np.maximum(part, 0) for part in (rest, -rest))
+    return (
+        _digits(matrix & ((1 << bits) - 1), bits),
+        _digits(larger, int(larger.max()).bit_length()),
+        _digits(smaller, int(smaller.max()).bit_length()),
+    )
+
+
+def _digits(values: Integers, bits: int) -> _Digits:
+    return _Digits(values.astype(np.min_scalar_type((1 << bits) - 1)), bits)
+
+
 def _sums_of_bits(table: SubsetSums, digits: _Digits) -> list[list[Point]]:
     """The sum of the points whose digit has a bit set, by bit and row."""
     rows = len(digits.values)
@@ -96,15 +107,14 @@ def _sums_of_bits(table: SubsetSums, digits: _Digits) -> list[list[Point]]:
     return [sums[start : start + rows] for start in range(0, len(sums), rows)]
 
 
-def _by_bit(values: Integers, bits: int) -> list[int]:
+def _by_bit(values: npt.NDArray[Any], bits: int) -> list[int]:
     """For each bit, and for each row, a number made of that bit of its entries: shape [r, k] -> [bits * r], k <= 11."""
-    rows, columns = values.shape
-    data = np.ascontiguousarray(values, "<i8").view(np.uint8).reshape(rows, columns, 8)
-    planes = np.unpackbits(data, axis=2, count=bits, bitorder="little").transpose(2, 0, 1)
-    packed = np.zeros((bits, rows, 2), np.uint8)
-    packed[:, :, : -(-columns // 8)] = np.packbits(planes, axis=2, bitorder="little")
-    numbers: list[int] = packed.reshape(-1).view("<u2").tolist()
-    return numbers
+    shifts = np.arange(bits, dtype=values.dtype)[:, np.newaxis]
+    numbers = np.zeros((bits, len(values)), np.uint16)
+    for place, column in enumerate(np.ascontiguousarray(values.T)):
+        numbers |= (column >> shifts & 1).astype(np.uint16) << place
+    chosen: list[int] = numbers.reshape(-1).tolist()
+    return chosen
 
 
 def _weighted(table: SubsetSums, digits: _Digits, highest: list[Point] | None = None) -> list[Point]:
