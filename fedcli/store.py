@@ -11,7 +11,7 @@ from typing import IO, Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints, secret, shelf
+from fedcli import checkpoints, evidence, secret, shelf
 from fedcli.core import durable, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
@@ -79,6 +79,20 @@ def read_config(folder: Path) -> Path:
             hint="Give the folder that `fedcli run` named.",
         )
     return folder / CONFIG
+
+
+def read_run(folder: Path) -> str:
+    """The name that the run gave itself when it began.
+
+    Raises:
+        RunError: if environment.json, which has it, is gone or damaged.
+    """
+    try:
+        return str(json.loads((folder / ENVIRONMENT).read_text())["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / ENVIRONMENT} does not name the run: {error}.\nRestore the file from a copy."
+        ) from None
 
 
 def finished_rounds(folder: Path) -> list[int]:
@@ -159,6 +173,7 @@ class RunStore:
         for log in (self._metrics, self._clients):
             _cut(log, 0)
         shelf.drop_after(self.folder / SHELF, state.round)
+        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.checkpoint(state)
         return state
 
@@ -178,6 +193,7 @@ class RunStore:
         for log in (self._metrics, self._clients):
             _cut(log, manifest["bytes"][Path(log.name).name])
         shelf.drop_after(self.folder / SHELF, state.round)
+        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round = state.round
         return state
@@ -203,6 +219,10 @@ class RunStore:
         The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
         """
         return shelf.put(self.folder / SHELF, round, client, tree)
+
+    def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
+        """Keep the files that a round can be checked by; a round that is done again replaces them."""
+        evidence.put(self.folder / evidence.FOLDER, round, files)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
