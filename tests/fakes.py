@@ -160,7 +160,8 @@ def counting_accountant(per_release=1.0):
 def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, **changes):
     """`Parts` of a linear regression, and the state before its first round."""
     federation = federation or LinearFederation()
-    strategy = strategy._replace(transforms=(*strategy.transforms, arrival()))
+    payload = strategy.transforms[-1].gives if strategy.transforms else "vector"
+    strategy = strategy._replace(transforms=(*strategy.transforms, arrival(payload)))
     layout = ModelLayout(
         Layout(("w",), ((SIZE,),)),
         Layout(("averages",), ((num_statistics,),)) if num_statistics else Layout((), ()),
