@@ -14,7 +14,7 @@ from fedcli.transforms.fixed_point import fixed_point, packed_bytes
 BITS = 12
 SUMS = Sums(num_clients=5, most_summands=5, bits=BITS, noise_tail=0, root=7)
 COMMITTEE = {"committee": 5, "threshold": 2}
-SCHEMES = {"shared-key": {}, "threshold": COMMITTEE}
+SCHEMES = {"shared-key": {}, "threshold": COMMITTEE, "secagg": {"dropped": 0.4, "corrupt": 0.2}}
 
 
 def encryption_of(name, sums=SUMS, **parameters):
