@@ -15,6 +15,7 @@ from fedcli.crypto.masks.mask_seeds import Advertised, MaskScheme, word_type
 from fedcli.crypto.masks.masking import Party
 from fedcli.crypto.masks.unmasking import MaskedSum
 from fedcli.encryption.meter import Meter
+from fedcli.encryption.sentences import middle
 
 _SEED_BYTES = 32
 LEAST_PARTIES = 3
@@ -67,7 +68,7 @@ class MaskingServer:
         try:
             content = open_envelope(data, Kind.MASKED, fingerprint(self._scheme.fingerprint, party))
         except CiphertextError as error:
-            return str(error).rstrip(".")
+            return middle(error)
         if (content.num_values, content.num_summands) != (self._size, 1):
             return (
                 f"{content.num_values} masked values of {content.num_summands} were received, "
@@ -87,7 +88,7 @@ class MaskingServer:
         try:
             self._sum.add(self._party[client], data)
         except (CiphertextError, KeyError) as error:
-            raise VoidRoundError(f"what client {client} sent cannot be added: {error}") from error
+            raise VoidRoundError(f"what client {client} sent cannot be added: {middle(error)}") from error
 
     def require_enough(self) -> None:
         """Refuse to open where more parties were lost than planned for, or one of two could tell the other's.
@@ -147,7 +148,7 @@ class MaskedExchange:
             try:
                 return self._parties[client].mask(values, self.server.shares_for(self._index[client]))
             except (CiphertextError, ConfigError, DecryptionError) as error:
-                raise InvalidUpdateError(str(error)) from error
+                raise InvalidUpdateError(middle(error)) from error
 
     def check(self, client: int, data: bytes) -> str | None:
         """See `core.encryption.Exchange`."""
@@ -173,7 +174,7 @@ class MaskedExchange:
                 self._meter.count("bytes_opening", sum(map(len, revealed.values())))
                 return self.server.unmask(revealed)
             except (CiphertextError, DecryptionError) as error:
-                raise VoidRoundError(str(error).rstrip(".")) from error
+                raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
         """See `core.encryption.Exchange`."""

@@ -13,6 +13,7 @@ from fedcli.crypto.masks.mask_graph import MaskPlan, plan_masking
 from fedcli.encryption import sights
 from fedcli.encryption.masked_exchange import LEAST_PARTIES, ClosedExchange, masked_exchange
 from fedcli.encryption.planning import SECURITY_BITS, planned, require_summands
+from fedcli.encryption.sentences import middle
 
 STATISTICAL_BITS = 40
 """The chance that a client is exposed, or that a sum stays closed, is below 2^-40; see `mask_graph`."""
@@ -119,7 +120,7 @@ class FreshKeys:
             plan = self._plan_of(len(cohort))
         except ConfigError as error:
             # A cohort that was drawn too small: the round is void, and the run goes on.
-            return ClosedExchange(error.message.rstrip("."))
+            return ClosedExchange(middle(error))
         return masked_exchange(plan, cohort, context=context, size=size)
 
     def kept(self) -> Mapping[str, Any]:
