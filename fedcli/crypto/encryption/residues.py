@@ -22,10 +22,15 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-def add(a: Words, b: Words, prime: int) -> Words:
+def add(a: Words, b: Words | np.uint64, prime: int) -> Words:
     """a + b modulo the prime, elementwise."""
     total = a + b
     return np.where(total >= np.uint64(prime), total - np.uint64(prime), total)
+
+
+def remainder(words: Words, prime: int) -> Words:
+    """Any words modulo the prime; NumPy divides by one number faster than it takes the remainder."""
+    return words - words // np.uint64(prime) * np.uint64(prime)
 
 
 def multiply(a: Words, b: Words | np.uint64, prime: int) -> Words:
