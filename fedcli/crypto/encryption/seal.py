@@ -32,6 +32,9 @@ Words = npt.NDArray[np.uint64]
 
 HEADER_BYTES = 16
 
+MOST_PLAIN_BITS = 60
+"""SEAL's limit on the plain modulus."""
+
 
 class Ring(NamedTuple):
     """The polynomial ring of a scheme, with SEAL's context; public.
@@ -40,8 +43,9 @@ class Ring(NamedTuple):
         context: SEAL's tables for these parameters; they passed its check of 128 bits of security.
         degree: N, coefficients of a polynomial and slots of a ciphertext.
         primes: all prime moduli; keys live modulo all of them.
-        data_primes: those that ciphertexts live in: all but the last, where there are several.
-        plain_modulus: t, a prime with t = 1 mod 2N.
+        data_primes: those that ciphertexts live in: all, or all but the last of three.
+        plain_modulus: t, a prime.
+        scale_bits: plaintexts of SEAL are 2^scale_bits times those modulo t.
     """
 
     context: Any
@@ -49,6 +53,7 @@ class Ring(NamedTuple):
     primes: tuple[int, ...]
     data_primes: tuple[int, ...]
     plain_modulus: int
+    scale_bits: int
 
 
 def library() -> ModuleType:
@@ -72,15 +77,21 @@ def library() -> ModuleType:
 def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
     """The ring of these sizes, with the primes that SEAL picks for them.
 
+    SEAL keeps the last of several primes for keys, unless the plain modulus is above the product of the others. With
+    two primes it is told a plain modulus of t 2^k, which is above the first one: a message times 2^k stands at the same
+    place of a ciphertext, q m / t, and ciphertexts live modulo both primes without the work for a third.
+
     Raises:
         ConfigError: if SEAL refuses the parameters, for instance because they have less than 128 bits of security.
     """
     seal = library()
     parameters = seal.EncryptionParameters(seal.SCHEME_TYPE.BFV)
     parameters.set_poly_modulus_degree(degree)
+    scale_bits = MOST_PLAIN_BITS - plain_bits if len(prime_bits) == 2 else 0
     try:
         parameters.set_coeff_modulus(seal.CoeffModulus.Create(degree, list(prime_bits)))
-        parameters.set_plain_modulus(seal.PlainModulus.Batching(degree, plain_bits))
+        plain_modulus = seal.PlainModulus.Batching(degree, plain_bits).value()
+        parameters.set_plain_modulus(seal.Modulus(plain_modulus << scale_bits))
         context = seal.SEALContext(parameters, True, seal.SEC_LEVEL_TYPE.TC128)
         refusal = "" if context.parameters_set() else context.parameters_error_message()
     except (RuntimeError, ValueError) as error:
@@ -91,8 +102,8 @@ def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
             f"{refusal}."
         )
     primes = tuple(modulus.value() for modulus in parameters.coeff_modulus())
-    data_primes = primes[:-1] if len(primes) > 1 else primes
-    return Ring(context, degree, primes, data_primes, parameters.plain_modulus().value())
+    data_primes = primes if context.first_parms_id() == context.key_parms_id() else primes[:-1]
+    return Ring(context, degree, primes, data_primes, plain_modulus, scale_bits)
 
 
 @final

@@ -48,7 +48,8 @@ def plaintexts(ring: Ring, rows: Iterable[Words]) -> Iterator[Any]:
     with scratch() as file:
         for words in rows:
             head = _plaintext_head([0, 0, 0, 0], words.size)
-            yield file.load(library().Plaintext(), ring.context, head, words_bytes(words))
+            scaled = words << np.uint64(ring.scale_bits)
+            yield file.load(library().Plaintext(), ring.context, head, words_bytes(scaled))
 
 
 def ciphertext_words(ring: Ring, encrypted: Iterable[Any], num_polynomials: int) -> Words:
@@ -80,14 +81,17 @@ def seeded_words(ring: Ring, encrypted: Iterable[Any], count: int) -> tuple[Word
 
 
 def plaintext_words(ring: Ring, decrypted: Iterable[Any], count: int) -> Words:
-    """The coefficients of plaintexts, shape [count, N]."""
+    """The coefficients of plaintexts modulo t, shape [count, N]."""
     words = np.zeros((count, ring.degree), "<u8")
     with scratch() as file:
         for row, one in enumerate(decrypted):
             body = file.body_of(one, _PLAINTEXT_HEAD + words[row].nbytes)
             # SEAL leaves out the zeros at the end.
             _fill(words[row, : one.coeff_count()], body[_PLAINTEXT_HEAD:])
-    return words.astype(np.uint64, copy=False)
+    if not ring.scale_bits:
+        return words.astype(np.uint64, copy=False)
+    rounded: Words = (words + np.uint64(1 << ring.scale_bits >> 1)) >> np.uint64(ring.scale_bits)
+    return np.where(rounded == ring.plain_modulus, np.uint64(0), rounded)
 
 
 def factor(ring: Ring, words: Words) -> Any:
