@@ -72,4 +72,4 @@ def factors(public: PublicKey, request: Request, count: int) -> Iterator[Words]:
     for row in range(count):
         stream = hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4)
         bits = np.unpackbits(np.frombuffer(stream, np.uint8)).reshape(2, ring.degree)
-        yield values[:, 2 * bits[0] + bits[1]]
+        yield np.take(values, 2 * bits[0] + bits[1], axis=1)

@@ -24,7 +24,7 @@ from fedcli.crypto.encryption.committee import MemberKey, PublicKey
 from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
 from fedcli.crypto.encryption.packing import Integers, pack, unpack
 from fedcli.crypto.encryption.plans import Plan
-from fedcli.crypto.encryption.residues import add, lagrange_at_zero, multiply, remainder
+from fedcli.crypto.encryption.residues import add, lagrange_at_zero, remainder, scale, summed
 from fedcli.crypto.encryption.seal import Words, library
 from fedcli.crypto.encryption.shared_key import decrypt_slots
 from fedcli.crypto.encryption.streams import (
@@ -119,7 +119,7 @@ class Member:
         public, ring = self._key.public, self._key.public.scheme.plan.ring
         weighted = np.stack(
             [
-                multiply(row, np.uint64(lagrange_at_zero(request.active, prime)[self._key.index]), prime)
+                scale(row, lagrange_at_zero(request.active, prime)[self._key.index], prime)
                 for row, prime in zip(self._key.words, ring.data_primes, strict=True)
             ]
         )
@@ -184,22 +184,18 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
     for index in request.active:
         opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
         answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
-    fused = _fused(public, request, words[:, 0], answers)
+    fused = ciphertexts(ring, _fused(public, request, [words[:, 0], *answers]))
     # c_0 and the answers with u, under b in the place of a key: u b comes to them as a key's product does.
     slots = decrypt_slots(ring, fused, key=public.words[B], count=len(words))
     return unpack(slots, plan.packing, content.num_values)
 
 
-def _fused(public: PublicKey, request: Request, firsts: Words, answers: list[Words]) -> Iterator[Any]:
-    """SEAL's ciphertexts (c_0 + sum of the answers, u)."""
-    ring = public.scheme.plan.ring
-    evaluator, nothing = library().Evaluator(ring.context), np.zeros_like(firsts[0])
-    begun = ciphertexts(ring, zip(firsts, factors(public, request, len(firsts)), strict=True))
-    parts = zip(*(ciphertexts(ring, ((row, nothing) for row in one)) for one in answers), strict=True)
-    for total, others in zip(begun, parts, strict=True):
-        for other in others:
-            evaluator.add_inplace(total, other)
-        yield total
+def _fused(public: PublicKey, request: Request, parts: list[Words]) -> Iterator[list[Words]]:
+    """The polynomials (c_0 + sum of the answers, u), from c_0 and the answers, each [ciphertexts, data primes, N]."""
+    primes = public.scheme.plan.ring.data_primes
+    for *rows, drawn in zip(*parts, factors(public, request, len(parts[0])), strict=True):
+        fused = [summed(one, prime) for one, prime in zip(zip(*rows, strict=True), primes, strict=True)]
+        yield [np.stack(fused), drawn]
 
 
 def _together(rows: Iterable[Words]) -> Iterator[list[Words]]:
