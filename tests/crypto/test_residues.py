@@ -44,8 +44,9 @@ def test_sums_and_products_are_those_of_integers(prime):
 def test_any_words_are_scaled_and_reduced_as_integers_are(prime):
     words = np.array([*edges(prime), prime, 2 * prime + 1, 2**63, 2**64 - 1], np.uint64)
     assert remainder(words, prime).tolist() == [x % prime for x in words.tolist()]
-    for factor in edges(prime):
-        assert scale(words, factor, prime).tolist() == [x * factor % prime for x in words.tolist()]
+    factors = edges(prime)
+    scaled = scale(np.broadcast_to(words, (len(factors), words.size)), factors, prime)
+    assert scaled.tolist() == [[x * factor % prime for x in words.tolist()] for factor in factors]
 
 
 @pytest.mark.parametrize("prime", PRIMES)

@@ -41,24 +41,26 @@ def multiply(a: Words, b: Words, prime: int) -> Words:
     """a b modulo an odd prime, elementwise.
 
     Args:
-        a: residues, any shape.
+        a: residues, shape [L].
         b: residues, the same shape.
         prime: odd, below 2^62.
     """
     # By Montgomery's method a b / 2^64; what was divided by is in the factor that follows.
-    return scale(_reduced(a, b, prime), (1 << 64) % prime, prime)
+    product: Words = scale(_reduced(a, b, prime)[None], [(1 << 64) % prime], prime)[0]
+    return product
 
 
-def scale(a: Words, factor: int, prime: int) -> Words:
-    """The factor times a modulo the prime, elementwise: Shoup's method (Harvey 2014, arXiv:1205.2926).
+def scale(a: Words, factors: Sequence[int], prime: int) -> Words:
+    """Rows times a number each modulo the prime: Shoup's method (Harvey 2014, arXiv:1205.2926).
 
     Args:
-        a: any words.
-        factor: a residue.
+        a: any words, shape [R, L].
+        factors: R residues.
         prime: below 2^62.
     """
-    quotient = _high(a, np.uint64((factor << 64) // prime))
-    return _below(a * np.uint64(factor) - quotient * np.uint64(prime), prime)
+    times = np.array(factors, np.uint64)[:, None]
+    quotients = np.array([(factor << 64) // prime for factor in factors], np.uint64)[:, None]
+    return _below(a * times - _high(a, quotients) * np.uint64(prime), prime)
 
 
 def uniform(prime: int, count: int, draw: Draw) -> Words:
@@ -104,12 +106,10 @@ def share(
     """
     coefficients = [uniform(prime, secret.size, draw) for _ in range(threshold - 1)]
     descending = [*reversed(coefficients), secret]
-    return {
-        point: functools.reduce(
-            lambda value, coefficient: add(scale(value, point, prime), coefficient, prime), descending
-        )
-        for point in points
-    }
+    values = np.zeros((len(points), secret.size), np.uint64)
+    for coefficient in descending:
+        values = add(scale(values, points, prime), coefficient, prime)
+    return dict(zip(points, values, strict=True))
 
 
 def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words:
@@ -121,7 +121,8 @@ def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words
     if len(shares) < threshold:
         raise DecryptionError(f"{threshold} shares are needed; received {len(shares)}.")
     weights = lagrange_at_zero(tuple(shares), prime)
-    return summed((scale(one, weights[point], prime) for point, one in shares.items()), prime)
+    factors = [weights[point] for point in shares]
+    return summed(scale(np.stack(list(shares.values())), factors, prime), prime)
 
 
 def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:

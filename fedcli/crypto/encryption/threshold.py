@@ -119,7 +119,7 @@ class Member:
         public, ring = self._key.public, self._key.public.scheme.plan.ring
         weighted = np.stack(
             [
-                scale(row, lagrange_at_zero(request.active, prime)[self._key.index], prime)
+                scale(row[None], [lagrange_at_zero(request.active, prime)[self._key.index]], prime)[0]
                 for row, prime in zip(self._key.words, ring.data_primes, strict=True)
             ]
         )
