@@ -111,13 +111,16 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
 def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
     """The state before the first round: the model's vectors, and every part's first state."""
     weights = vectors.trainable
-    size = strategy.payload_size(weights.size)
+    *sizes, size = strategy.payload_sizes(weights.size)
     return RoundState(
         0,
         *vectors,
         server=strategy.server.init(weights),
         aggregator=strategy.aggregator.init(size),
-        transforms={transform.name: transform.init(size) for transform in strategy.transforms},
+        transforms={
+            transform.name: transform.init(taken)
+            for transform, taken in zip(strategy.transforms, sizes, strict=True)
+        },
     )
 
 

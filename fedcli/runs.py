@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,6 +16,7 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy import Sampling
 from fedcli.core.types import RoundState
 from fedcli.environment import describe_environment
+from fedcli.journal import Observer
 from fedcli.parts import Parts
 from fedcli.privacy import privacy_statement
 
@@ -77,6 +80,7 @@ def start_run(
     with making.located(source):
         plan = build.plan(experiment)
         parts, state = assembly.assemble(plan)
+    parts = replace(parts, run=secrets.token_hex(16))
     with _closing(parts):
         environment = describe_environment(parts)
         store.create_run(
@@ -167,7 +171,8 @@ def _rebuild(folder: Path) -> tuple[build.Plan, Parts, RoundState]:
                 f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
-        return plan, *assembly.assemble(plan)
+        parts, state = assembly.assemble(plan)
+        return plan, replace(parts, run=store.read_run(folder)), state
 
 
 def _data_key(plan: build.Plan) -> bytes | None:
@@ -195,7 +200,7 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
         state = run_store.resume() if store.finished_rounds(folder) else run_store.begin(initial)
         progress.begin(folder, plan, run_store.records)
         state, ending = engine.run_experiment(
-            parts, state, run_store, engine.Observer(progress.watch, progress.round_end)
+            parts, state, run_store, Observer(progress.watch, progress.round_end)
         )
         return Result(folder, state, run_store.records, ending, run_store.head)
     finally:

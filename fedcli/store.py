@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints, secret, shelf
-from fedcli.core import durable, logs, manifests, npz
+from fedcli import checkpoints, evidence, secret, shelf
+from fedcli.core import durable, locks, logs, manifests, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.logs import Log, Mark
 from fedcli.core.metrics import jsonable
@@ -86,6 +85,20 @@ def read_config(folder: Path) -> Path:
     return folder / CONFIG
 
 
+def read_run(folder: Path) -> str:
+    """The name that the run gave itself when it began.
+
+    Raises:
+        RunError: if environment.json, which has it, is gone or damaged.
+    """
+    try:
+        return str(json.loads((folder / ENVIRONMENT).read_text())["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / ENVIRONMENT} does not name the run: {error}.\nRestore the file from a copy."
+        ) from None
+
+
 def finished_rounds(folder: Path) -> list[int]:
     """Rounds that have a checkpoint, ascending."""
     numbers = (path.name.removeprefix("round-") for path in (folder / CHECKPOINTS).glob("round-*"))
@@ -155,7 +168,7 @@ class RunStore:
     def __init__(self, folder: Path, layout: ModelLayout, *, every: int, privacy: Any = None) -> None:
         self.folder = folder
         self._layout, self._every, self._privacy = layout, every, privacy
-        self._lock = _lock(folder)
+        self._lock = locks.hold(folder)
         self._durable_round = -1
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
@@ -170,6 +183,7 @@ class RunStore:
         """Write the state before the first round, and return it."""
         self._open_logs(dict.fromkeys(LOGS, logs.START))
         shelf.drop_after(self.folder / SHELF, state.round)
+        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.checkpoint(state)
         return state
 
@@ -188,6 +202,7 @@ class RunStore:
             state = replace(state, transforms=noise)
         self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
         shelf.drop_after(self.folder / SHELF, state.round)
+        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
         return state
@@ -213,6 +228,10 @@ class RunStore:
         The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
         """
         return shelf.put(self.folder / SHELF, round, client, tree)
+
+    def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
+        """Keep the files that a round can be checked by; a round that is done again replaces them."""
+        evidence.put(self.folder / evidence.FOLDER, round, files)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
@@ -247,7 +266,7 @@ class RunStore:
         """Close the files and let others in."""
         for log in self._logs.values():
             log.close()
-        os.close(self._lock)
+        locks.release(self._lock)
 
     def _open_logs(self, marks: Mapping[str, Mark]) -> None:
         for name in LOGS:
@@ -262,17 +281,3 @@ class RunStore:
 
 def _line(row: Row) -> str:
     return json.dumps(jsonable(row), allow_nan=False) + "\n"
-
-
-def _lock(folder: Path) -> int:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
-    except BlockingIOError:
-        os.close(handle)
-        raise RunError(f"another process is running {folder}; wait for it, or stop it.") from None
-    return handle

@@ -119,7 +119,7 @@ class MemoryStore:
 
     def __init__(self, every=1):
         self.records, self.clients, self.charges, self.durable = [], [], [], []
-        self._every = every
+        self._every, self.evidence = every, {}
 
     def is_charged(self, round):
         return any(charged >= round for charged in self.charges) and round not in self._committed()
@@ -129,6 +129,9 @@ class MemoryStore:
 
     def shelve(self, _round, _client, tree):
         return tree
+
+    def deposit(self, round, files):
+        self.evidence[round] = dict(files)
 
     def commit(self, state, record, clients):
         self.records.append(json.loads(json.dumps(record)))

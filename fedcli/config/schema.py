@@ -155,6 +155,8 @@ class FixedPoint(Section):
 
     clip_norm: float | None = Field(None, gt=0, examples=["10.0"])
     """Largest l2 norm of an update; null for that of a private strategy, which has one already."""
+    extra_clip_norm: float | None = Field(None, gt=0, examples=["1.0"])
+    """Largest l2 norm of each vector that a strategy sends beside the update, such as SCAFFOLD's control variate."""
     bits: int = Field(20, ge=8, le=24)
     """The bound on the norm is 2^bits steps of the grid."""
     rounding: Literal["nearest", "stochastic"] = "nearest"
