@@ -1,4 +1,4 @@
-"""What rounds can be checked by afterwards: a folder of files for each of them, below proofs/."""
+"""What rounds can be checked by afterwards: a folder of files with a manifest for each of them, below proofs/."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from fedcli.core import durable
+from fedcli.core import durable, manifests
 
-FOLDER = "proofs"
+FOLDER, FORMAT = "proofs", 1
 
 
 def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
@@ -19,14 +19,27 @@ def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
     draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
     for name, content in files.items():
         (draft / name).write_bytes(content)
+    manifests.write(draft, files, facts={"format": FORMAT, "round": round})
     durable.publish(draft, target)
+
+
+def digests(folder: Path, first: int, last: int) -> dict[str, str]:
+    """The digests of the manifests of the rounds `first` to `last`, by the names of their folders."""
+    rounds = (round_folder(folder, round) for round in range(first, last + 1))
+    return {place.name: found for place in rounds if (found := manifests.digest(place))}
 
 
 def drop_after(folder: Path, round: int) -> None:
     """Remove what was kept of the rounds after `round`, which will be done again."""
-    for path in folder.glob("round-*"):
-        if int(path.name.removeprefix("round-")) > round:
-            shutil.rmtree(path)
+    for kept in rounds(folder):
+        if kept > round:
+            shutil.rmtree(round_folder(folder, kept))
+
+
+def rounds(folder: Path) -> list[int]:
+    """The rounds of which something is kept, ascending."""
+    numbers = (path.name.removeprefix("round-") for path in folder.glob("round-*"))
+    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 def round_folder(folder: Path, round: int) -> Path:
