@@ -1,4 +1,8 @@
-"""What rounds can be checked by afterwards: a folder of files with a manifest for each of them, below proofs/."""
+"""What rounds can be checked by afterwards: a folder of files for each of them, below proofs/.
+
+Each folder has a manifest with the digest of the round's before, so that they are a chain of their own; every
+checkpoint names its last link.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from pathlib import Path
 
 from fedcli.core import durable, manifests
 
-FOLDER, FORMAT = "proofs", 1
+FORMAT = 1
+FOLDER = "proofs"
 
 
 def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
@@ -19,14 +24,9 @@ def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
     draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
     for name, content in files.items():
         (draft / name).write_bytes(content)
-    manifests.write(draft, files, facts={"format": FORMAT, "round": round})
+    facts = {"format": FORMAT, "round": round}
+    manifests.write(draft, files, facts=facts, previous=head(folder, round - 1))
     durable.publish(draft, target)
-
-
-def digests(folder: Path, first: int, last: int) -> dict[str, str]:
-    """The digests of the manifests of the rounds `first` to `last`, by the names of their folders."""
-    rounds = (round_folder(folder, round) for round in range(first, last + 1))
-    return {place.name: found for place in rounds if (found := manifests.digest(place))}
 
 
 def drop_after(folder: Path, round: int) -> None:
@@ -39,7 +39,13 @@ def drop_after(folder: Path, round: int) -> None:
 def rounds(folder: Path) -> list[int]:
     """The rounds of which something is kept, ascending."""
     numbers = (path.name.removeprefix("round-") for path in folder.glob("round-*"))
-    return sorted(int(number) for number in numbers if number.isdecimal())
+    found = sorted(int(number) for number in numbers if number.isdecimal())
+    return [round for round in found if round_folder(folder, round).is_dir()]
+
+
+def head(folder: Path, round: int) -> str | None:
+    """The digest of a round's manifest; None where nothing was kept of it."""
+    return manifests.digest(round_folder(folder, round))
 
 
 def round_folder(folder: Path, round: int) -> Path:

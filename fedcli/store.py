@@ -156,8 +156,8 @@ class RunStore:
 
     The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
     written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
-    digests of the manifest before it and of the proofs since then, and the first has those of the config and the
-    environment.
+    digests of the manifest before it and of the last round's evidence, and the first has those of the config and
+    the environment.
 
     Args:
         folder: a directory made by `create_run`.
@@ -255,7 +255,8 @@ class RunStore:
         noise = secret.noise_of(state.transforms)
         if noise:
             secret.put_noise(self.folder, state.round, noise)
-        facts = {"logs": marks, "has_secret": bool(noise), **self._link(state.round)}
+        kept = evidence.head(self.folder / evidence.FOLDER, state.round)
+        facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
         head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
         durable.publish(draft, target)
         # Rounds since the checkpoint before are referred to by this one or by none.
@@ -273,11 +274,10 @@ class RunStore:
         for name in LOGS:
             self._logs[name] = Log(self.folder / name, marks[name])
 
-    def _link(self, round: int) -> dict[str, Any]:
-        """What the next checkpoint binds: the one before it, and what was left behind since; the first, the config."""
+    def _link(self) -> dict[str, Any]:
+        """What the next checkpoint says of the one before it; the first, of what the run was started with."""
         if self._head is not None:
-            proofs = evidence.digests(self.folder / evidence.FOLDER, self._durable_round + 1, round)
-            return {"follows": self._durable_round, "proofs": proofs}
+            return {"follows": self._durable_round}
         return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
 
 

@@ -2,59 +2,66 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from fedcli import evidence
-from fedcli.core.manifests import Manifest
 from fedcli.verification.files import checked_files, strangers
-from fedcli.verification.links import Pair, read_link
+from fedcli.verification.links import Link, Pair, read_link
 from fedcli.verification.report import Finding
 
 WHAT = "files of proofs"
 
 
 def checked_evidence(run: Path, pairs: list[Pair]) -> Iterator[Finding]:
-    """The folder of every round that a checkpoint binds, and those that none binds though it should."""
+    """The folder of every round that the checkpoints bind, and those that none binds though it should."""
     kept = {evidence.round_folder(run, round).name: round for round in evidence.rounds(run / evidence.FOLDER)}
     yield from strangers(run, evidence.FOLDER, kept, what=WHAT)
     for pair in pairs:
         if pair.link.manifest is not None:
-            yield from _checked(run, pair, pair.link.manifest, set(kept.values()))
+            yield from _checked(run, pair, pair.link.manifest.facts.get("evidence"), kept.values())
 
 
-def _checked(run: Path, pair: Pair, manifest: Manifest, kept: set[int]) -> Iterator[Finding]:
+def _checked(run: Path, pair: Pair, bound: Any, kept: Iterable[int]) -> Iterator[Finding]:
     """The rounds from the checkpoint before to this one."""
-    bound = _bound(manifest)
-    if bound is None:
-        yield _broken(pair.link.file, pair.link.round, "does not say which proofs it binds")
-        return
     first = pair.before.round + 1 if pair.before else 1
-    for round in sorted(kept | bound.keys()):
-        folder = evidence.round_folder(run / evidence.FOLDER, round)
-        if first <= round <= pair.link.round and round not in bound:
-            place = folder.relative_to(run).as_posix()
-            yield _broken(
-                place, round, f"is bound by no checkpoint, though that of round {pair.link.round} follows"
-            )
-        elif round in bound:
-            yield from _folder(run, folder, round, bound[round])
+    reached, bound = yield from _followed(run, pair.link.round, first, bound)
+    for round in kept:
+        if first <= round < reached:
+            link = _read(run, round)
+            yield from checked_files(run, link, what=WHAT, required=())
+            if bound is None:
+                yield _broken(
+                    link.file,
+                    round,
+                    f"is bound by no checkpoint, and that of round {pair.link.round} follows",
+                )
 
 
-def _bound(manifest: Manifest) -> dict[int, object] | None:
-    """The digests that a checkpoint binds, by their rounds; None if it does not say it as the store does."""
-    names = manifest.facts.get("proofs", {})
-    if not isinstance(names, dict) or not all(re.fullmatch(r"round-[0-9]{5,9}", name) for name in names):
-        return None
-    return {int(name.removeprefix("round-")): digest for name, digest in names.items()}
+def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding, None, tuple[int, Any]]:
+    """The rounds from `last` back to `first`, as far as each binds the one before it.
+
+    Returns:
+        The round that was reached, and what it binds.
+    """
+    for round in range(last, first - 1, -1):
+        if bound is None:
+            return round + 1, None
+        link = _read(run, round)
+        yield from checked_files(run, link, what=WHAT, required=())
+        if link.manifest is None:
+            return round, bound
+        if link.digest != bound:
+            yield _broken(link.file, round, f"is not the manifest that round {round} left behind")
+            return round, bound
+        bound = link.manifest.previous
+    return first, bound
 
 
-def _folder(run: Path, folder: Path, round: int, expected: object) -> Iterator[Finding]:
-    link = read_link(run, folder, round=round, format=evidence.FORMAT)
-    yield from checked_files(run, link, what=WHAT, required=())
-    if link.manifest is not None and link.digest != expected:
-        yield _broken(link.file, round, "is not the manifest that the checkpoint binds")
+def _read(run: Path, round: int) -> Link:
+    folder = evidence.round_folder(run / evidence.FOLDER, round)
+    return read_link(run, folder, round=round, format=evidence.FORMAT)
 
 
 def _broken(file: str, round: int, reason: str) -> Finding:
