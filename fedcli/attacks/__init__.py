@@ -2,6 +2,7 @@
 
 from fedcli.attacks.alie import alie
 from fedcli.attacks.backdoor import backdoor
+from fedcli.attacks.boost import boost
 from fedcli.attacks.gaussian import gaussian
 from fedcli.attacks.ipm import ipm
 from fedcli.attacks.label_flip import label_flip
@@ -19,12 +20,14 @@ ATTACKS: Registry = {
     "min-max": min_max,
     "min-sum": min_sum,
     "backdoor": backdoor,
+    "boost": boost,
 }
 
 __all__ = [
     "ATTACKS",
     "alie",
     "backdoor",
+    "boost",
     "gaussian",
     "ipm",
     "label_flip",
