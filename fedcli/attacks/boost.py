@@ -32,7 +32,7 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
 
     Reference: Bagdasaryan et al. 2020, arXiv:1807.00459, for boosted updates.
 
-    Deviations: integers are cut off at the largest of their grid, beyond which an encryption has no room.
+    Deviations: under encryption integers are cut off at the largest of their grid, beyond which there is no room.
     """
     require_positive_finite("scale", scale)
     if when not in ("before", "after"):
@@ -42,24 +42,38 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
         return np.multiply(update, scale, dtype=np.float32)
 
     def cheat(transforms: Sequence[Transform]) -> Sequence[Transform]:
-        largest = next((part.grid.largest for part in transforms if part.grid), None)
-        return bent(transforms, _last_readable(transforms).name, followed_by(scale, largest))
+        room, last = room_of(transforms), _last_readable(transforms)
+        return bent(transforms, last.name, followed_by(lambda vector, _weight: times(vector, scale, room)))
 
     return Attack("boost", forge=forge) if when == "before" else Attack("boost", cheat=cheat)
 
 
-def followed_by(scale: float, largest: int | None) -> Callable[[ClientHalf], ClientHalf]:
-    """Multiplies what a client half gave; what it put behind the vector that it took stays."""
+def followed_by(change: Callable[[Array, float], Array]) -> Callable[[ClientHalf], ClientHalf]:
+    """`(vector, weight)` of what a client half gave -> what is sent; what it put behind the vector stays."""
 
     def bend(honest: ClientHalf) -> ClientHalf:
         def encode(update: ClientUpdate, state: Tree, context: RoundContext) -> ClientUpdate:
             sent, size = honest(update, state, context), update.payload.size
             vector, behind = sent.payload[:size], sent.payload[size:]
-            return replace(sent, payload=np.concatenate([_times(vector, scale, largest), behind]))
+            return replace(sent, payload=np.concatenate([change(vector, sent.weight), behind]))
 
         return encode
 
     return bend
+
+
+def room_of(transforms: Sequence[Transform]) -> int | None:
+    """The largest integer that an encryption is sure to have room for, in runs that encrypt."""
+    encrypted = any(part.gives == "ciphertext" for part in transforms)
+    return next((part.grid.largest for part in transforms if part.grid), None) if encrypted else None
+
+
+def times(vector: Array, factor: float, room: int | None) -> Array:
+    """`factor` times a vector; integers are rounded, and cut off where there is no more room."""
+    if vector.dtype != np.int64:
+        return np.multiply(vector, factor, dtype=vector.dtype)
+    product = np.rint(vector * factor)
+    return (product if room is None else np.clip(product, -room, room)).astype(np.int64)
 
 
 def _last_readable(transforms: Sequence[Transform]) -> Transform:
@@ -72,10 +86,3 @@ def _last_readable(transforms: Sequence[Transform]) -> Transform:
             hint="Use when: before, or something that bounds updates, such as fixed_point: {clip_norm: 10.0}.",
         )
     return next((part for part in readable if part.name == "commit"), readable[-1])
-
-
-def _times(vector: Array, scale: float, largest: int | None) -> Array:
-    if vector.dtype != np.int64:
-        return np.multiply(vector, scale, dtype=vector.dtype)
-    product = np.rint(vector * scale)
-    return (product if largest is None else np.clip(product, -largest, largest)).astype(np.int64)
