@@ -59,6 +59,7 @@ class TestRoot:
             "init",
             "check",
             "show",
+            "verify",
             "list",
             "list-strategies",
             "--install-completion",
