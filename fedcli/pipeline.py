@@ -168,7 +168,7 @@ def _check_cheat(attack: Attack, strategy: Strategy) -> None:
         raise ConfigError(
             f"{attack.name} attacks what proves that updates keep their bound, and this run has no proofs.",
             key="attack",
-            hint="Add proofs to the run, or use another attack, such as boost.",
+            hint="Add proofs: norm-bound and a fixed_point, or use another attack, such as boost.",
         )
     if attack.cheat is None:
         return

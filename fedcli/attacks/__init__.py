@@ -8,7 +8,10 @@ from fedcli.attacks.ipm import ipm
 from fedcli.attacks.label_flip import label_flip
 from fedcli.attacks.min_max import min_max
 from fedcli.attacks.min_sum import min_sum
+from fedcli.attacks.replay import replay
 from fedcli.attacks.sign_flip import sign_flip
+from fedcli.attacks.swap import swap
+from fedcli.attacks.wrap_around import wrap_around
 from fedcli.core.factories import Registry
 
 ATTACKS: Registry = {
@@ -21,6 +24,9 @@ ATTACKS: Registry = {
     "min-sum": min_sum,
     "backdoor": backdoor,
     "boost": boost,
+    "wrap-around": wrap_around,
+    "replay": replay,
+    "swap": swap,
 }
 
 __all__ = [
@@ -33,5 +39,8 @@ __all__ = [
     "label_flip",
     "min_max",
     "min_sum",
+    "replay",
     "sign_flip",
+    "swap",
+    "wrap_around",
 ]
