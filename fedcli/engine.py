@@ -156,7 +156,9 @@ def context_of(parts: Parts, state: RoundState, present: Turnout) -> RoundContex
     if parts.keys is None:
         return context
     cohort = [turn.client for turn in present.turns]
-    return replace(context, exchange=parts.keys.begin(round, cohort, f"{parts.run}:{round}".encode()))
+    named = f"{parts.run}:{round}".encode()
+    exchange = parts.keys.begin(round, cohort, context=named, size=parts.payload_size)
+    return replace(context, exchange=exchange)
 
 
 def attend(parts: Parts, state: RoundState, round: int) -> Turnout:
