@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.metrics import prefixed, weighted_mean
-from fedcli.core.sums import BlockSum
+from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.types import (
-    Absence,
+    Accepted,
     ClientUpdate,
     Outcome,
-    Rejection,
     RoundContext,
     RoundState,
+    Transform,
     Tree,
     checks_on_arrival,
 )
@@ -57,22 +58,35 @@ class Arrivals:
         self._statistics = BlockSum(state.statistics.size)
         self._weight = 0.0
         self.num_accepted = 0
+        self.with_attachments: list[Accepted] = []
         self.rows: list[Row] = []
         self.states: dict[int, Tree] = {}
 
     def accepted(self, outcomes: Iterable[Outcome]) -> Iterator[ClientUpdate]:
         """The updates that may enter the aggregate; the others are recorded with the reason."""
+        turns = {turn.client: turn for turn in self._turns}
+        for block in self._blocks(self._watched(outcomes)):
+            for outcome, refused in zip(block, self._refusals(block), strict=True):
+                row = self._row(outcome, turns[outcome.client], refused)
+                self.rows.append(
+                    row | {"malicious": True} if outcome.client in self._parts.malicious else row
+                )
+                if refused is None and isinstance(outcome, ClientUpdate):
+                    self._keep(outcome)
+                    yield outcome
+
+    def _watched(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = len(self._turns)
         self._watch(0, planned)
-        turns = {turn.client: turn for turn in self._turns}
         for done, outcome in enumerate(outcomes, start=1):
-            refused = self._refusal(outcome)
-            row = self._row(outcome, turns[outcome.client], refused)
-            self.rows.append(row | {"malicious": True} if outcome.client in self._parts.malicious else row)
             self._watch(done, planned)
-            if refused is None and isinstance(outcome, ClientUpdate):
-                self._keep(outcome)
-                yield outcome
+            yield outcome
+
+    def _blocks(self, outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
+        """One outcome at a time, or as many as are checked together."""
+        size = BLOCK if any(check.admit_all for check in self._checks) else 1
+        while block := list(islice(outcomes, size)):
+            yield block
 
     def statistics(self) -> npt.NDArray[np.float64] | None:
         """Mean of the accepted clients' non-trainable weights, or None where nobody sent any."""
@@ -106,14 +120,21 @@ class Arrivals:
         values = [turn.staleness for turn in self._turns if turn.absence is None]
         return {"staleness/mean": sum(values) / max(len(values), 1), "staleness/max": max(values, default=0)}
 
-    def _refusal(self, outcome: Outcome) -> str | None:
-        if isinstance(outcome, Rejection | Absence):
-            return outcome.reason
-        for transform in self._checks:
-            reason = transform.admit(outcome, self._state.transforms[transform.name], self._context)
-            if reason is not None:
-                return reason
-        return None
+    def _refusals(self, outcomes: Sequence[Outcome]) -> list[str | None]:
+        """For each outcome the first reason not to accept it, or None."""
+        reasons = [None if isinstance(outcome, ClientUpdate) else outcome.reason for outcome in outcomes]
+        for check in self._checks:
+            left = {i: outcome for i, outcome in enumerate(outcomes) if reasons[i] is None}
+            updates = [outcome for outcome in left.values() if isinstance(outcome, ClientUpdate)]
+            for i, reason in zip(left, self._answers(check, updates), strict=True):
+                reasons[i] = reason
+        return reasons
+
+    def _answers(self, check: Transform, updates: Sequence[ClientUpdate]) -> Sequence[str | None]:
+        state = self._state.transforms[check.name]
+        if check.admit_all is not None:
+            return check.admit_all(updates, state, self._context) if updates else []
+        return [check.admit(update, state, self._context) for update in updates]
 
     def _row(self, outcome: Outcome, turn: Turn, refused: str | None) -> Row:
         row: Row = {"round": self._context.round, "client": outcome.client}
@@ -131,6 +152,9 @@ class Arrivals:
 
     def _keep(self, update: ClientUpdate) -> None:
         self.num_accepted += 1
+        if update.attachments:
+            figures = (update.client, update.weight, update.num_examples)
+            self.with_attachments.append(Accepted(*figures, update.attachments))
         if update.statistics.size:
             self._statistics.add(update.statistics, update.weight)
             self._weight += update.weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from fedcli.clients.optimizers import clipped
 from fedcli.clients.task import higher_is_better
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy
+from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy, Tree
 from fedcli.core.vectors import gather
 from fedcli.grid import check_size
 from fedcli.making import make, placed
@@ -37,6 +38,17 @@ def assemble(plan: Plan) -> tuple[Parts, RoundState]:
     except BaseException:
         executor.close()
         raise
+
+
+def with_keys(parts: Parts, plan: Plan, kept: Tree | None = None) -> Parts:
+    """The parts with the keys of their encryption, where they have one: what a run of theirs needs.
+
+    Args:
+        parts: as they were assembled.
+        plan: of which.
+        kept: the keys of a run that kept them; None makes new ones.
+    """
+    return parts if plan.encryption is None else replace(parts, keys=plan.encryption.start(kept))
 
 
 def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
@@ -111,13 +123,16 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
 def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
     """The state before the first round: the model's vectors, and every part's first state."""
     weights = vectors.trainable
-    size = strategy.payload_size(weights.size)
+    *sizes, size = strategy.payload_sizes(weights.size)
     return RoundState(
         0,
         *vectors,
         server=strategy.server.init(weights),
         aggregator=strategy.aggregator.init(size),
-        transforms={transform.name: transform.init(size) for transform in strategy.transforms},
+        transforms={
+            transform.name: transform.init(taken)
+            for transform, taken in zip(strategy.transforms, sizes, strict=True)
+        },
     )
 
 

@@ -12,6 +12,7 @@ from fedcli.assembly import assemble
 from fedcli.build import Plan, plan
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
+from fedcli.encrypting import described
 from fedcli.making import located
 from fedcli.pipeline import privacy_event
 from fedcli.privacy import account
@@ -66,7 +67,7 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
 def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
     """Parameters, clients, steps and bytes of an average round, and the planned epsilon of a private run.
 
-    Figures that only a built model tells are None; bytes are those before compression.
+    Figures that only a built model tells are None; bytes are those that are sent.
     """
     federation, experiment = made.federation, made.experiment
     at_work = made.cohort.expected_size(federation.num_clients)
@@ -77,7 +78,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
     if parameters is None:
         up = down = None
     else:
-        up = round(cohort * made.strategy.payload_size(parameters) * _BYTES)
+        up = round(cohort * made.strategy.bytes_up(parameters))
         down = round(cohort * parameters * (1 + len(trainer.receives)) * _BYTES)
     sizes, counts = np.unique(np.asarray(federation.num_train), return_counts=True)
     steps = np.array([made.batches.num_steps(int(size)) for size in sizes])
@@ -109,6 +110,8 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
         facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+    if made.encryption is not None:
+        facts["encryption"] = described(made.encryption)
     if made.warnings:
         facts["warnings"] = made.warnings
     return facts

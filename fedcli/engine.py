@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 
 from fedcli import buffering, evaluation
 from fedcli.adversary import ClientSide, attacked
+from fedcli.aggregators.encrypted_sum import Aggregation, encrypted_sum
 from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
 from fedcli.cohorts import whose_turn
 from fedcli.core import averages
 from fedcli.core.clock import Clock
-from fedcli.core.errors import InvalidUpdateError, RunInterrupted
+from fedcli.core.errors import InvalidUpdateError, RunInterrupted, VoidRoundError
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import (
     Absence,
@@ -30,45 +31,11 @@ from fedcli.core.types import (
     RoundState,
     Tree,
 )
+from fedcli.core.vectors import digest
+from fedcli.journal import Deposit, Observer, Store, nowhere
 from fedcli.participation import Turn, Turnout, turnout
 from fedcli.parts import Parts
 from fedcli.publication import noised_only
-
-
-class Store(Protocol):
-    """What the engine needs of a run directory."""
-
-    @property
-    def records(self) -> Sequence[Row]:
-        """The committed rounds' records."""
-        ...
-
-    def is_charged(self, round: int) -> bool:
-        """Whether a release of this round was announced before."""
-        ...
-
-    def charge(self, round: int) -> None:
-        """Durably note that a release follows."""
-        ...
-
-    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
-        """Put away what a client keeps of a round, until it takes part again or the round is done again."""
-        ...
-
-    def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
-        """Write a finished round; after it the round is never done again."""
-        ...
-
-    def checkpoint(self, state: RoundState) -> None:
-        """Make `state` durable, if it is not yet."""
-        ...
-
-
-class Observer(NamedTuple):
-    """Who looks on: `watch` within a round, `round_end` with each committed record."""
-
-    watch: Watch = lambda _done, _planned: None
-    round_end: Callable[[Row], None] = lambda _record: None
 
 
 def run_experiment(
@@ -103,8 +70,10 @@ def next_round(
 ) -> tuple[RoundState, Row, list[Row]]:
     """The next round, or its closing as charged and void if it may have released something before."""
     if store.is_charged(state.round + 1) and not parts.reproducible_noise:
+        if parts.leaves_evidence:
+            store.deposit(state.round + 1, {})
         return _void_round(parts, state)
-    return run_round(parts, state, store.charge, watch, store.shelve)
+    return run_round(parts, state, store.charge, watch, store.shelve, store.deposit)
 
 
 def run_round(
@@ -113,6 +82,7 @@ def run_round(
     charge: Callable[[int], None],
     watch: Watch,
     shelve: Shelve = in_memory,
+    deposit: Deposit = nowhere,
 ) -> tuple[RoundState, Row, list[Row]]:
     """One round: cohort, turnout, local training, arrival, aggregate, server half, server step, evaluation.
 
@@ -122,19 +92,14 @@ def run_round(
         charge: told before anything is noised, where the run has a privacy event.
         watch: told of every client that is done.
         shelve: where clients' own states are put away.
+        deposit: where the evidence of a round goes, in a run that leaves any.
 
     Returns:
         The state after the round, its record, and a row for each client of the cohort.
     """
     clock = Clock()
-    context = RoundContext(
-        parts.seed,
-        state.round + 1,
-        parts.reproducible_noise,
-        parts.planned_weight or 1.0,
-        parts.layout.trainable.sizes,
-    )
-    present = attend(parts, state, context.round)
+    present = attend(parts, state, state.round + 1)
+    context = context_of(parts, state, present)
     if parts.is_noised_by_clients:
         charge(context.round)
     arrivals = Arrivals(parts, state, context, present, watch, shelve)
@@ -143,21 +108,16 @@ def run_round(
             outcomes = clock.waiting(
                 "train", train_cohort(parts, state, context, present), inside="aggregate"
             )
-            aggregate, aggregator = parts.strategy.aggregator.aggregate(
-                arrivals.accepted(outcomes), parts.payload_size, state.aggregator
-            )
-            if parts.strategy.privacy and not parts.is_noised_by_clients:
-                charge(context.round)
-            if arrivals.num_accepted < parts.strategy.min_updates:
-                moved, transforms = state, state.transforms
-            else:
-                aggregate, transforms = decode(parts, state, context, aggregate)
-                moved = move_model(parts, state, aggregate, arrivals)
+            try:
+                moved, evidence = release(parts, state, context, arrivals, outcomes, charge)
+                note = "no valid update: model unchanged" if moved.weights is state.weights else None
+            except VoidRoundError as error:
+                moved, evidence, note = state, {}, _void(parts, error)
+            if parts.leaves_evidence:
+                deposit(context.round, evidence)
         after = replace(
             moved,
             round=context.round,
-            aggregator=aggregator,
-            transforms=transforms,
             clients={**state.clients, **arrivals.states},
             releases=state.releases + (parts.strategy.privacy is not None),
             seconds=state.seconds + (present.seconds or 0.0),
@@ -171,10 +131,31 @@ def run_round(
         **arrivals.summary(),
         **_simulated(present, after),
         **_epsilon(parts, after),
-        **({} if moved is not state else {"note": _unchanged(parts, arrivals)}),
+        **(context.exchange.figures() if context.exchange else {}),
+        **({} if note is None else {"note": note}),
         **clock.seconds(),
     }
     return after, record, arrivals.rows
+
+
+def context_of(parts: Parts, state: RoundState, present: Turnout) -> RoundContext:
+    """What the transforms may know of the round; in a run that encrypts, with the round's exchange."""
+    round = state.round + 1
+    context = RoundContext(
+        parts.seed,
+        round,
+        parts.reproducible_noise,
+        parts.planned_weight or 1.0,
+        parts.layout.trainable.sizes,
+        parts.run,
+        digest(state.weights) if parts.leaves_evidence else b"",
+    )
+    if parts.keys is None:
+        return context
+    cohort = [turn.client for turn in present.turns]
+    named = f"{parts.run}:{round}".encode()
+    exchange = parts.keys.begin(round, cohort, context=named, size=parts.payload_size)
+    return replace(context, exchange=exchange)
 
 
 def attend(parts: Parts, state: RoundState, round: int) -> Turnout:
@@ -248,6 +229,43 @@ def _encode(parts: Parts, state: RoundState, context: RoundContext, outcome: Out
     return outcome
 
 
+def release(
+    parts: Parts,
+    state: RoundState,
+    context: RoundContext,
+    arrivals: Arrivals,
+    outcomes: Iterable[Outcome],
+    charge: Callable[[int], None],
+) -> tuple[RoundState, Mapping[str, bytes]]:
+    """The sum of what arrives, the transforms' server halves and the server's step; with the round's evidence.
+
+    Raises:
+        VoidRoundError: if nothing is released; every outcome was recorded all the same.
+    """
+    accepted = arrivals.accepted(outcomes)
+    try:
+        aggregate, aggregator = _aggregation(parts, context)(accepted, parts.payload_size, state.aggregator)
+    except VoidRoundError:
+        for _ in accepted:
+            pass
+        raise
+    if parts.strategy.privacy and not parts.is_noised_by_clients:
+        charge(context.round)
+    needed = parts.strategy.min_updates
+    if arrivals.num_accepted < needed:
+        raise VoidRoundError(
+            f"{arrivals.num_accepted} updates arrived; a sum of at least {needed} is released"
+        )
+    aggregate = aggregate._replace(accepted=tuple(arrivals.with_attachments))
+    aggregate, transforms = decode(parts, state, context, aggregate)
+    moved = move_model(parts, state, aggregate, arrivals)
+    return replace(moved, aggregator=aggregator, transforms=transforms), aggregate.evidence
+
+
+def _aggregation(parts: Parts, context: RoundContext) -> Aggregation:
+    return encrypted_sum(context.exchange) if context.exchange else parts.strategy.aggregator.aggregate
+
+
 def decode(
     parts: Parts, state: RoundState, context: RoundContext, aggregate: Aggregate
 ) -> tuple[Aggregate, dict[str, Tree]]:
@@ -278,11 +296,9 @@ def move_model(parts: Parts, state: RoundState, aggregate: Aggregate, arrivals: 
     return replace(state, weights=weights, statistics=kept, server=server, average=average)
 
 
-def _unchanged(parts: Parts, arrivals: Arrivals) -> str:
-    needed = parts.strategy.min_updates
-    if arrivals.num_accepted >= needed:
-        return "no valid update: model unchanged"
-    return f"void: fewer than {needed} shares of noise arrived; charged, nothing released"
+def _void(parts: Parts, error: VoidRoundError) -> str:
+    charged = "; the round is charged" if parts.strategy.privacy else ""
+    return f"void: {error}{charged}"
 
 
 def _void_round(parts: Parts, state: RoundState) -> tuple[RoundState, Row, list[Row]]:

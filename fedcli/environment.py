@@ -17,6 +17,7 @@ _FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_
 def describe_environment(parts: Parts) -> dict[str, Any]:
     """Content of environment.json."""
     return {
+        "run": parts.run,
         "fedcli": fedcli.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in _PACKAGES},

@@ -32,6 +32,7 @@ def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
             bits=section.bits,
             rounding=section.rounding,
             max_examples=section.max_examples,
+            extra_clip_norms=_extra_clip_norms(strategy, section),
         )
     return strategy._replace(transforms=(*strategy.transforms, part))
 
@@ -71,13 +72,12 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
             key="fixed_point",
             hint="Use a strategy that takes the mean, such as mean or dp-clipped, or leave fixed_point out.",
         )
-    if strategy.trainer.sends:
-        sent = ", ".join(extra.name for extra in strategy.trainer.sends)
+    numbers = [extra.name for extra in strategy.trainer.sends if extra.size == "scalar"]
+    if numbers:
         raise ConfigError(
-            f"{strategy.name} sends its {sent} in one vector with the update, which one clip and one step of the "
-            "grid cannot fit both.",
+            f"{strategy.name} sends a number, its {', '.join(numbers)}, which a grid would round too coarsely.",
             key="fixed_point",
-            hint="Use a strategy that sends its update alone, or leave fixed_point out.",
+            hint="Use a strategy that sends vectors only, such as fedavg or scaffold, or leave fixed_point out.",
         )
     if any(transform.gives == "integers" for transform in strategy.transforms):
         raise ConfigError(
@@ -107,6 +107,25 @@ def _check_weights(strategy: Strategy, section: FixedPoint) -> None:
             key="max_examples",
             hint="Add max_examples, such as the most that a client has, or use a strategy with equal weights.",
         )
+
+
+def _extra_clip_norms(strategy: Strategy, section: FixedPoint) -> list[float]:
+    sent = [extra.name for extra in strategy.trainer.sends]
+    if not sent and section.extra_clip_norm is not None:
+        raise ConfigError(
+            f"{strategy.name} sends its update alone.",
+            key="extra_clip_norm",
+            hint="Leave extra_clip_norm out.",
+        )
+    if not sent:
+        return []
+    if section.extra_clip_norm is None:
+        raise ConfigError(
+            f"{strategy.name} sends its {', '.join(sent)} beside the update, which needs a bound of its own.",
+            key="extra_clip_norm",
+            hint="Add for example extra_clip_norm: 10.0 to fixed_point.",
+        )
+    return [section.extra_clip_norm] * len(sent)
 
 
 def _clip_norm(strategy: Strategy, section: FixedPoint) -> float:

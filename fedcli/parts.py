@@ -10,6 +10,7 @@ from fedcli.callbacks import Callback
 from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.core.attacks import Adversary
+from fedcli.core.encryption import Keys
 from fedcli.core.privacy import is_noised_by_clients
 from fedcli.core.types import ClientRuntime, Cohort, Executor, ModelLayout, Strategy
 from fedcli.data import Federation
@@ -67,6 +68,8 @@ class Parts:
         adversary: the malicious clients, where the run has any.
         average_decay: of a run that keeps a moving average of its model.
         publishes_noised_only: leave every figure that was not noised out of the records.
+        run: names the run.
+        keys: of a run that encrypts.
     """
 
     seed: int
@@ -89,6 +92,8 @@ class Parts:
     adversary: Adversary | None = None
     average_decay: float | None = None
     publishes_noised_only: bool = False
+    run: str = ""
+    keys: Keys | None = None
 
     @property
     def num_clients(self) -> int:
@@ -106,6 +111,11 @@ class Parts:
         return self.strategy.payload_size(self.layout.trainable.size)
 
     @property
+    def leaves_evidence(self) -> bool:
+        """Whether each round leaves what it can be checked by afterwards."""
+        return any(part.leaves_evidence for part in self.strategy.transforms)
+
+    @property
     def is_noised_by_clients(self) -> bool:
         """Whether a round releases something as soon as the first client has sent its update."""
         declared = [self.strategy.trainer.privacy, *(part.privacy for part in self.strategy.transforms)]
@@ -119,9 +129,8 @@ class Parts:
     @property
     def planned_bytes_up(self) -> int:
         """Bytes that one client sends in a round."""
-        sizes = [t.coded_bytes(self.payload_size) for t in self.strategy.transforms if t.coded_bytes]
         statistics = self.layout.statistics.size if self.sends_statistics else 0
-        return (sizes[-1] if sizes else 4 * self.payload_size) + 4 * statistics
+        return self.strategy.bytes_up(self.layout.trainable.size) + 4 * statistics
 
     @property
     def planned_bytes_down(self) -> int:

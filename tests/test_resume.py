@@ -17,7 +17,8 @@ import tiny
 
 from fedcli import runs, store
 from fedcli.core.errors import RunInterrupted
-from fedcli.engine import Observer, run_experiment
+from fedcli.engine import run_experiment
+from fedcli.journal import Observer
 
 ROUNDS = 6
 EXPERIMENT = (

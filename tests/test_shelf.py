@@ -12,7 +12,8 @@ from fedcli import shelf, store
 from fedcli.cohorts import full, uniform
 from fedcli.core import npz
 from fedcli.core.errors import RunError
-from fedcli.engine import Observer, run_experiment
+from fedcli.engine import run_experiment
+from fedcli.journal import Observer
 from fedcli.parts import EvaluationSettings
 from fedcli.shelf import StoredTree
 from fedcli.strategies import STRATEGIES

@@ -155,6 +155,8 @@ class FixedPoint(Section):
 
     clip_norm: float | None = Field(None, gt=0, examples=["10.0"])
     """Largest l2 norm of an update; null for that of a private strategy, which has one already."""
+    extra_clip_norm: float | None = Field(None, gt=0, examples=["1.0"])
+    """Largest l2 norm of each vector that a strategy sends beside the update, such as SCAFFOLD's control variate."""
     bits: int = Field(20, ge=8, le=24)
     """The bound on the norm is 2^bits steps of the grid."""
     rounding: Literal["nearest", "stochastic"] = "nearest"
@@ -236,7 +238,9 @@ class Experiment(Section):
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
     fixed_point: FixedPoint | None = None
-    """Updates as vectors of integers, for exact sums; null for float32."""
+    """Updates as vectors of integers, for exact sums, and for encryption; null for float32."""
+    encryption: Annotated[Part | None, Slot("encryption")] = None
+    """How the server adds what it cannot read; null for not at all."""
     attack: Attack | None = None
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy

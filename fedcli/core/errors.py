@@ -55,6 +55,10 @@ class InvalidUpdateError(FedcliError, ValueError):
     """A client's update that must not reach the aggregate; the client is recorded as rejected."""
 
 
+class VoidRoundError(FedcliError, RuntimeError):
+    """A round that ends without a release, with the reason; the model stays as it was and the run goes on."""
+
+
 def require_positive(name: str, value: float) -> None:
     """Refuse a parameter that is not above 0."""
     if not value > 0:

@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.encryption import Exchange
+from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.vectors import Layout
 
@@ -63,6 +65,8 @@ class ClientUpdate:
         metrics: means over the examples it trained on.
         bytes_up: size of what it sends.
         seconds: its training time.
+        attachments: what it sends beside its payload, by name, such as a proof.
+        private: what its transforms tell each other on the client, by name; never sent.
     """
 
     client: int
@@ -74,6 +78,8 @@ class ClientUpdate:
     metrics: Mapping[str, float]
     bytes_up: int
     seconds: float
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,11 +101,29 @@ class Absence:
 Outcome: TypeAlias = ClientUpdate | Rejection | Absence
 
 
+class Accepted(NamedTuple):
+    """What stays of an update that is in the aggregate, where it came with attachments."""
+
+    client: int
+    weight: float
+    num_examples: int
+    attachments: Mapping[str, bytes]
+
+
 class Aggregate(NamedTuple):
-    """What an aggregator made of a cohort: the next delta is `value / weight`."""
+    """What an aggregator made of a cohort: the next delta is `value / weight`.
+
+    Args:
+        value: the sum, or what the rule made.
+        weight: what it is divided by, but for private runs.
+        accepted: the updates in it that came with attachments, in cohort order.
+        evidence: files by which the round can be checked afterwards, by name.
+    """
 
     value: Array
     weight: float
+    accepted: tuple[Accepted, ...] = ()
+    evidence: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -112,6 +136,9 @@ class RoundContext:
         reproducible_noise: draw noise from the seed and not from the operating system.
         planned_weight: the constant by which a private run divides its sums.
         layers: sizes of the model's arrays, in the order of the payload.
+        run: names the run; random, and the same when it is resumed.
+        model: SHA-256 of the global weights before the round (`vectors.digest`), in rounds that leave evidence.
+        exchange: the round's encrypted sum, in runs that encrypt.
     """
 
     root: int
@@ -119,10 +146,17 @@ class RoundContext:
     reproducible_noise: bool
     planned_weight: float = 1.0
     layers: tuple[int, ...] = ()
+    run: str = ""
+    model: bytes = b""
+    exchange: Exchange | None = None
 
 
-def _stateless(_num_parameters: int) -> Tree:
+def _stateless(_size: int) -> Tree:
     return {}
+
+
+def _adds_nothing(_size: int) -> int:
+    return 0
 
 
 def _send_as_is(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
@@ -142,19 +176,24 @@ class Transform(NamedTuple):
 
     Args:
         name: its name, under which its state is kept.
-        init: number of parameters -> its server state. What is in its entry `SECRET` is kept apart.
+        init: size of the payload that it takes -> its server state. What is in its entry `SECRET` is kept apart.
         encode: client half; raises `InvalidUpdateError` for an update that must not be sent.
         admit: arrival check on the server; a reason to reject, or None.
+        admit_all: the same for several updates at once, where that is cheaper; one answer for each.
         decode: server half, on the aggregate.
         takes: the payload it expects from the transform before it.
         gives: the payload it hands on.
         privacy: the event that the accountant charges for each round, if it protects anyone.
-        coded_bytes: number of parameters -> bytes of the payload as it is sent, where they are fewer than
-            four a parameter.
-        adds: coordinates that its client half puts behind the payload, and its server half takes off again.
+        coded_bytes: size of the payload that it takes -> bytes of what it gives as they are sent, where they are
+            not four a coordinate.
+        attached_bytes: size of the payload that it takes -> bytes of its attachments.
+        adds: size of the payload that it takes -> coordinates that its client half puts behind it, and its
+            server half takes off again.
         min_clients: updates without which nothing may be decoded; with fewer the round is void.
         hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
             transforms before it are then left out; its own stands for them.
+        grid: the integers that it gives, where it makes them.
+        leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
     """
 
     name: str
@@ -166,9 +205,13 @@ class Transform(NamedTuple):
     gives: Payload = "vector"
     privacy: Event | None = None
     coded_bytes: Callable[[int], int] | None = None
-    adds: int = 0
+    attached_bytes: Callable[[int], int] = _adds_nothing
+    adds: Callable[[int], int] = _adds_nothing
     hides: bool = False
     min_clients: int = 0
+    admit_all: Callable[[Sequence[ClientUpdate], Tree, RoundContext], Sequence[str | None]] | None = None
+    grid: IntegerGrid | None = None
+    leaves_evidence: bool = False
 
     @property
     def acts_on_clients(self) -> bool:
@@ -178,7 +221,7 @@ class Transform(NamedTuple):
     @property
     def acts_on_arrival(self) -> bool:
         """Whether it can refuse an update."""
-        return self.admit is not _accept
+        return self.admit is not _accept or self.admit_all is not None
 
     @property
     def acts_on_server(self) -> bool:
@@ -317,9 +360,25 @@ class Strategy(NamedTuple):
     keeps_partial_work: bool = False
     buffer: Buffer | None = None
 
+    def payload_sizes(self, num_parameters: int) -> list[int]:
+        """Length of the payload that each transform takes, and of the last one's, for a model of P parameters."""
+        sizes = [self.trainer.payload_size(num_parameters)]
+        for part in self.transforms:
+            sizes.append(sizes[-1] + part.adds(sizes[-1]))
+        return sizes
+
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload on its way, for a model of P parameters."""
-        return self.trainer.payload_size(num_parameters) + sum(part.adds for part in self.transforms)
+        return self.payload_sizes(num_parameters)[-1]
+
+    def bytes_up(self, num_parameters: int) -> int:
+        """Bytes of a payload and its attachments as a client sends them."""
+        sizes = self.payload_sizes(num_parameters)
+        coded, attached = 4 * sizes[-1], 0
+        for part, size in zip(self.transforms, sizes, strict=False):
+            coded = part.coded_bytes(size) if part.coded_bytes else coded
+            attached += part.attached_bytes(size)
+        return coded + attached
 
     @property
     def min_updates(self) -> int:

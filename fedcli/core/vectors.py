@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -54,6 +55,11 @@ def unflatten(vector: npt.NDArray[np.float32], layout: Layout) -> dict[str, npt.
 def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArray[np.float32]:
     """The flat vector of the named arrays, in the layout's order."""
     return flatten([arrays[name] for name in layout.names])
+
+
+def digest(vector: npt.NDArray[np.float32]) -> bytes:
+    """SHA-256 of a vector's values as little-endian float32, 32 bytes."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").data).digest()
 
 
 def exact_squared_norm(vector: Integers) -> int:

@@ -22,7 +22,8 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
 
     Deviations: the number of local steps K is each client's own, where the paper's clients all take as many.
 
-    Combines: any cohort, any model; clients with sgd without momentum. Updates are twice the model's size.
+    Combines: any cohort, any model; clients with sgd without momentum; fixed_point with an extra_clip_norm for the
+    control variates (a client keeps its own unclipped). Updates are twice the model's size.
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = control_variates(learning_rate=server_learning_rate)

@@ -64,7 +64,7 @@ def _check_client_half(transform: Transform, state: Tree) -> None:
         )
         law(sent.client == update.client, f"{transform.name}: encode leaves the client's number as it is.")
         law(
-            transform.gives != "vector" or is_vector(sent.payload, _SIZE + transform.adds),
+            transform.gives != "vector" or is_vector(sent.payload, _SIZE + transform.adds(_SIZE)),
             f"{transform.name}: it gives vectors, float32 and finite, of the length that it takes, [{_SIZE}]; it gave "
             f"{described(sent.payload)}.",
         )
@@ -106,7 +106,7 @@ def _check_what_is_not_finite(transform: Transform, state: Tree) -> None:
 
 
 def _check_server_half(transform: Transform, state: Tree) -> None:
-    size = _SIZE + transform.adds
+    size = _SIZE + transform.adds(_SIZE)
     for aggregate in (Aggregate(np.zeros(size), 0.0), Aggregate(noise(4, size).astype(np.float64), 3.0)):
         given, kept = aggregate.value.copy(), written_and_read(state, transform.name)
         decoded, after = transform.decode(aggregate, state, _CONTEXT)

@@ -94,6 +94,6 @@ def adaptive_clip(
         encode=encode,
         admit=admit,
         decode=decode,
-        adds=1,
+        adds=lambda _size: 1,
         privacy=GaussianEvent(noise_multiplier, initial_clip_norm, "adaptive", on_count),
     )

@@ -10,20 +10,27 @@ from fedcli.core.types import Array, ClientUpdate, Payload, RoundContext, Transf
 def arrival(payload: Payload = "vector") -> Transform:
     """Refuses updates of another shape than the model's and updates with NaN or infinity.
 
+    A ciphertext is checked by what made it.
+
     Args:
         payload: what the transforms before it give; it hands on the same.
     """
+    admit = _admit_statistics if payload == "ciphertext" else _admit
     return Transform(
-        "arrival", init=lambda size: {"size": np.int64(size)}, admit=_admit, takes=payload, gives=payload
+        "arrival", init=lambda size: {"size": np.int64(size)}, admit=admit, takes=payload, gives=payload
     )
 
 
-def _admit(update: ClientUpdate, state: Tree, _context: RoundContext) -> str | None:
+def _admit(update: ClientUpdate, state: Tree, context: RoundContext) -> str | None:
     expected = (int(state["size"]),)
     if update.payload.shape != expected:
         return f"the update has shape {list(update.payload.shape)}; the model has {list(expected)}"
     if not _is_finite(update.payload):
         return "the update has NaN or infinite values"
+    return _admit_statistics(update, state, context)
+
+
+def _admit_statistics(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
     if not _is_finite(update.statistics):
         return "the non-trainable weights have NaN or infinite values"
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
+from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.seeds import generator
 from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree, Vector
 from fedcli.core.vectors import Integers, exact_squared_norm, squared_norm
@@ -26,7 +27,12 @@ _MARGIN = 1 - 2.0**-40
 
 
 def fixed_point(
-    *, clip_norm: float, bits: int = 20, rounding: Rounding = "nearest", max_examples: int | None = None
+    *,
+    clip_norm: float,
+    bits: int = 20,
+    rounding: Rounding = "nearest",
+    max_examples: int | None = None,
+    extra_clip_norms: Sequence[float] = (),
 ) -> Transform:
     """u_k = round(w_k clip(x_k) / step) with step = clip_norm / 2^bits, so that ||u_k|| <= floor(w_k 2^bits).
 
@@ -43,6 +49,8 @@ def fixed_point(
         rounding: `nearest`, or `stochastic`: up or down at random, right in the mean.
         max_examples: examples from which on a client counts in full, w_k = min(n_k, max_examples) / max_examples;
             None lets every client count in full.
+        extra_clip_norms: for payloads that hold more vectors as long as the update behind it: the clip norm of
+            each. Each is clipped by itself and has a step of its own, its clip norm / 2^bits.
 
     Raises:
         InvalidUpdateError: from `encode`, for an update with NaN or infinity.
@@ -53,53 +61,43 @@ def fixed_point(
     Deviations: the norm after rounding is bounded by shrinking before it, where the paper rounds again until
     it holds.
     """
-    require_positive("clip_norm", clip_norm)
-    if math.isinf(clip_norm):
-        raise ConfigError(
-            "a grid of integers has a last step: the clip norm must be finite.",
-            key="clip_norm",
-            hint="Use a finite clip_norm, such as 10.0; updates below it keep their length.",
-        )
+    norms = (clip_norm, *extra_clip_norms)
+    for norm in norms:
+        _require_finite(norm)
     if not _FEWEST_BITS <= bits <= _MOST_BITS:
         raise ConfigError(f"bits lies between {_FEWEST_BITS} and {_MOST_BITS}; received {bits}.", key="bits")
     if rounding not in _ROUNDED:
         raise ConfigError(f"rounding is nearest or stochastic; received {rounding}.", key="rounding")
     if max_examples is not None and max_examples < 1:
         raise ConfigError(f"max_examples is at least 1; received {max_examples}.", key="max_examples")
-    largest = 2**bits
-    step = clip_norm / largest
-    weight_of = _weight_of(max_examples)
+    grid = IntegerGrid(clip_norm, bits, max_examples)
+    largest, steps = grid.largest, [norm / grid.largest for norm in norms]
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
-        weight = weight_of(update.num_examples)
-        bound = math.floor(weight * largest)
-        norm = math.sqrt(squared_norm(update.payload))
-        if not math.isfinite(norm):
-            raise InvalidUpdateError("the update has NaN or infinite values, which no grid holds")
-        scaled = _scaled(update.payload, norm, weight=weight, step=step, bound=bound, rounding=rounding)
+        weight = grid.weight_of(update.num_examples)
+        bound = grid.bound_of(weight)
         draw = generator(context.root, context.round, update.client, "fixed_point").random
-        whole = _rounded(scaled, rounding, draw)
-        if exact_squared_norm(whole) > bound**2:
-            length = math.sqrt(squared_norm(scaled))
-            whole = np.trunc(scaled * min(1.0, bound / length * _MARGIN)).astype(np.int64)
+        sections = zip(np.split(update.payload, len(steps)), steps, strict=True)
+        whole = np.concatenate(
+            [_whole(vector, weight / step, bound, rounding, draw) for vector, step in sections]
+        )
         sent = update.bytes_up - update.payload.nbytes + packed_bytes(whole.size, largest)
         return replace(update, payload=whole, weight=weight, bytes_up=sent)
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         if update.payload.dtype != np.int64:
             return f"the update is a vector of {update.payload.dtype}; integers are expected"
-        weight = weight_of(update.num_examples)
-        if update.weight != weight:
-            return (
-                f"the update has weight {update.weight:.6g}; {update.num_examples} examples have {weight:.6g}"
-            )
-        bound = math.floor(weight * largest)
-        if exact_squared_norm(update.payload) > bound**2:
+        objection = grid.objection(update.weight, update.num_examples)
+        if objection is not None:
+            return objection
+        bound = grid.bound_of(update.weight)
+        if any(exact_squared_norm(part) > bound**2 for part in np.array_split(update.payload, len(steps))):
             return f"the update's norm on the grid exceeds its bound of {bound} steps"
         return None
 
     def decode(aggregate: Aggregate, state: Tree, _context: RoundContext) -> tuple[Aggregate, Tree]:
-        return aggregate._replace(value=aggregate.value * step), state
+        parts = zip(np.split(aggregate.value, len(steps)), steps, strict=True)
+        return aggregate._replace(value=np.concatenate([part * step for part, step in parts])), state
 
     return Transform(
         "fixed_point",
@@ -110,6 +108,7 @@ def fixed_point(
         gives="integers",
         coded_bytes=lambda size: packed_bytes(size, largest),
         hides=True,
+        grid=grid,
     )
 
 
@@ -118,19 +117,35 @@ def packed_bytes(size: int, largest: int) -> int:
     return -(-size * (2 * largest).bit_length() // 8)
 
 
-def _weight_of(max_examples: int | None) -> Callable[[int], float]:
-    if max_examples is None:
-        return lambda _num_examples: 1.0
-    return lambda num_examples: min(num_examples, max_examples) / max_examples
+def _require_finite(clip_norm: float) -> None:
+    require_positive("clip_norm", clip_norm)
+    if math.isinf(clip_norm):
+        raise ConfigError(
+            "a grid of integers has a last step: the clip norm must be finite.",
+            key="clip_norm",
+            hint="Use a finite clip_norm, such as 10.0; updates below it keep their length.",
+        )
 
 
-def _scaled(
-    vector: Vector, norm: float, *, weight: float, step: float, bound: int, rounding: Rounding
-) -> Floats:
+def _whole(
+    vector: Vector, in_steps: float, bound: int, rounding: Rounding, draw: Callable[[int], Floats]
+) -> Integers:
+    """The vector times `in_steps`, clipped and rounded, of a norm that is at most the bound for certain."""
+    norm = math.sqrt(squared_norm(vector))
+    if not math.isfinite(norm):
+        raise InvalidUpdateError("the update has NaN or infinite values, which no grid holds")
+    scaled = _scaled(vector, norm, in_steps=in_steps, bound=bound, rounding=rounding)
+    whole = _rounded(scaled, rounding, draw)
+    if exact_squared_norm(whole) <= bound**2:
+        return whole
+    length = math.sqrt(squared_norm(scaled))
+    return np.trunc(scaled * min(1.0, bound / length * _MARGIN)).astype(np.int64)
+
+
+def _scaled(vector: Vector, norm: float, *, in_steps: float, bound: int, rounding: Rounding) -> Floats:
     """The update in steps, clipped so that rounding cannot lift its norm above the bound."""
     # Where rounding could add more than half the bound, most of it would be given away for nothing.
     room = max(bound - _ROUNDED[rounding] * math.sqrt(vector.size), bound / 2)
-    in_steps = weight / step
     length = norm * in_steps
     factor = in_steps if length <= room else in_steps * (room / length) * _MARGIN
     return np.multiply(vector, factor, dtype=np.float64)

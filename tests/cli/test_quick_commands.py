@@ -28,6 +28,7 @@ KINDS = {
     "schedules": "client.schedule",
     "preprocessing": "data.preprocessing",
     "compressions": "compression",
+    "encryptions": "encryption",
     "attacks": "attack",
 }
 
@@ -59,6 +60,7 @@ class TestRoot:
             "init",
             "check",
             "show",
+            "verify",
             "list",
             "list-strategies",
             "--install-completion",

@@ -42,7 +42,7 @@ def test_the_bit_travels_behind_the_update_shifted_by_a_half():
     within, beyond = (part.encode(update(row), state, CONTEXT) for row in ([0.6, 0.7], [3.0, 4.0]))
     assert within.payload.tolist() == pytest.approx([0.6, 0.7, 0.5])
     assert beyond.payload.tolist() == pytest.approx([0.6, 0.8, -0.5])
-    assert (part.adds, within.bytes_up) == (1, 12)
+    assert (part.adds(2), within.bytes_up) == (1, 12)
 
 
 @pytest.mark.parametrize(

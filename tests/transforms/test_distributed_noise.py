@@ -135,7 +135,9 @@ def test_with_too_few_shares_the_round_is_charged_and_void(bad):
     assert charges == [1]
     assert after.releases == 1
     assert after.weights.tolist() == [0, 0, 0]
-    assert record["note"] == "void: fewer than 3 shares of noise arrived; charged, nothing released"
+    assert record["note"] == (
+        "void: 2 updates arrived; a sum of at least 3 is released; the round is charged"
+    )
 
 
 def test_noise_makes_runs_differ_unless_it_is_drawn_from_the_seed():

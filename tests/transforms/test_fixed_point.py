@@ -1,6 +1,7 @@
 """Float32 to integers and back: the bound holds exactly, the value nearly, the sum in any order."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,3 +162,21 @@ def test_parameters_without_meaning_are_refused_by_name(parameters, key):
     with pytest.raises(ConfigError) as caught:
         fixed_point(**parameters)
     assert caught.value.key == key
+
+
+def test_vectors_behind_the_update_have_clips_and_steps_of_their_own():
+    part = fixed_point(clip_norm=1.0, bits=8, extra_clip_norms=[4.0])
+    sent = encoded(part, [0.5, -0.25, 8.0, 0.0])
+    assert sent.payload.tolist() == [128, -64, 255, 0]
+    back = there_and_back(part, [0.5, -0.25, 2.0, -1.0])
+    assert back.tolist() == [0.5, -0.25, 2.0, -1.0]
+
+
+def test_each_vector_keeps_its_own_bound_on_arrival():
+    part = fixed_point(clip_norm=1.0, bits=8, extra_clip_norms=[4.0])
+    sent = encoded(part, [1.0, 0.0, 4.0, 0.0])
+    assert part.admit(sent, {}, CONTEXT) is None
+    beyond = replace(sent, payload=np.array([0, 0, 256, 20], np.int64))
+    assert "exceeds its bound of 256 steps" in part.admit(beyond, {}, CONTEXT)
+    odd = replace(sent, payload=np.array([1, 2, 3], np.int64))
+    assert part.admit(odd, {}, CONTEXT) is None  # its length is another check's

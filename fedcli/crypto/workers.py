@@ -1,0 +1,65 @@
+"""Other processes for work that holds the interpreter's lock: encryption, commitments, proofs.
+
+They are spawned and never forked, import what the work needs and no TensorFlow, and end with this process, however it
+ends. There is one pool a process, made when it is first used and shared by all runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import ParamSpec, TypeVar
+
+from fedcli.core.errors import RunError
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+_MADE_ONCE = threading.Lock()
+
+
+def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """`work(*args, **kwargs)` in another process; waits for it and lets other threads go on meanwhile.
+
+    Args:
+        work: a function of a module that needs no TensorFlow; arguments and result are pickled.
+
+    Raises:
+        RunError: if the other process was ended, for instance for want of memory.
+    """
+    with _MADE_ONCE:
+        pool = _pool()
+    try:
+        return pool.submit(work, *args, **kwargs).result()
+    except BrokenProcessPool as error:
+        _pool.cache_clear()
+        raise RunError(
+            "a process that encrypts or proves was ended from outside, perhaps for want of memory.\n"
+            "Resume the run with `fedcli run --resume`; a script that runs experiments keeps its calls below "
+            "`if __name__ == '__main__':`."
+        ) from error
+
+
+@functools.cache
+def _pool() -> ProcessPoolExecutor:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

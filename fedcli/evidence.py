@@ -1,0 +1,46 @@
+"""What rounds can be checked by afterwards: a folder of files for each of them, below proofs/.
+
+Each folder has a manifest with the digest of the round's before, so that they are a chain of their own; every
+checkpoint names its last link.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from fedcli.core import durable, manifests
+
+FORMAT = 1
+FOLDER = "proofs"
+
+
+def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
+    """Keep a round's files in `folder`, all of them or none; those of a round that is done again are replaced."""
+    target = round_folder(folder, round)
+    if target.exists():
+        shutil.rmtree(target)
+    draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
+    for name, content in files.items():
+        (draft / name).write_bytes(content)
+    facts = {"format": FORMAT, "round": round}
+    manifests.write(draft, files, facts=facts, previous=head(folder, round - 1))
+    durable.publish(draft, target)
+
+
+def drop_after(folder: Path, round: int) -> None:
+    """Remove what was kept of the rounds after `round`, which will be done again."""
+    for path in folder.glob("round-*"):
+        if int(path.name.removeprefix("round-")) > round:
+            shutil.rmtree(path)
+
+
+def head(folder: Path, round: int) -> str | None:
+    """The digest of a round's manifest; None where nothing was kept of it."""
+    return manifests.digest(round_folder(folder, round))
+
+
+def round_folder(folder: Path, round: int) -> Path:
+    """Where a round's files stand."""
+    return folder / f"round-{round:05d}"

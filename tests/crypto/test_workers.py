@@ -1,0 +1,36 @@
+"""Work in other processes: the same result, no TensorFlow, errors as they are."""
+
+import os
+import sys
+
+import pytest
+
+from fedcli.core.errors import ConfigError, RunError
+from fedcli.crypto import workers
+from fedcli.crypto.encryption.plans import gaussian_tail, plan_shared_key
+
+
+def test_work_is_done_in_another_process_with_the_same_result():
+    assert workers.elsewhere(os.getpid) != os.getpid()
+    assert workers.elsewhere(gaussian_tail, 3.0, num_values=100) == gaussian_tail(3.0, 100)
+
+
+def test_an_error_comes_back_as_it_was_raised():
+    with pytest.raises(ConfigError, match="summands"):
+        workers.elsewhere(plan_shared_key, 0, bits=20)
+
+
+def test_a_worker_loads_no_tensorflow():
+    workers.elsewhere(plan_shared_key, 10, bits=20)
+    assert workers.elsewhere(_is_loaded, "fedcli.crypto.encryption.plans")
+    assert not workers.elsewhere(_is_loaded, "tensorflow")
+
+
+def test_a_worker_that_is_ended_is_an_error_and_the_next_call_has_a_new_one():
+    with pytest.raises(RunError, match="was ended from outside"):
+        workers.elsewhere(os._exit, 1)
+    assert workers.elsewhere(abs, -3) == 3
+
+
+def _is_loaded(module):
+    return module in sys.modules
