@@ -64,12 +64,12 @@ class AddingServer:
         except CiphertextError as error:
             raise VoidRoundError(middle(error)) from error
 
-    def _unlabelled(self, client: int, data: bytes) -> bytes:
+    def _unlabelled(self, client: int, data: bytes) -> memoryview:
         if client not in self._cohort or client in self.came_through:
             raise CiphertextError(f"an update of client {client} is not expected (again).")
         if data[:LABEL_BYTES] != label(self._scheme, self._context, client):
             raise CiphertextError("a ciphertext was made for another round, client or key, or altered.")
-        return data[LABEL_BYTES:]
+        return memoryview(data)[LABEL_BYTES:]
 
 
 def label(scheme: Scheme, context: bytes, client: int) -> bytes:
@@ -84,7 +84,7 @@ def sent_bytes(plan: Plan, size: int) -> int:
     return LABEL_BYTES + ENVELOPE_BYTES + plan.packing.num_ciphertexts(size) * one
 
 
-def _require_form(data: bytes, scheme: Scheme, size: int) -> None:
+def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
     """Refuse what `Adder.add` would refuse, and ciphertexts that are none, without a ciphertext of SEAL's.
 
     Raises:
