@@ -19,7 +19,8 @@ from fedcli.core.metrics import jsonable
 from fedcli.core.types import ModelLayout, RoundState, Tree
 
 Row = dict[str, Any]
-CONFIG, ENVIRONMENT, PRIVACY = "config.yaml", "environment.json", "privacy.json"
+CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
 # A checkpoint needs the lines of clients before those of their round.
 LOGS = (CLIENTS, METRICS)
@@ -41,7 +42,13 @@ def refuse_existing(folder: Path) -> None:
 
 
 def create_run(
-    folder: Path, *, config: str, environment: Mapping[str, Any], data_key: bytes | None = None
+    folder: Path,
+    *,
+    config: str,
+    environment: Mapping[str, Any],
+    encryption: Mapping[str, Any] | None = None,
+    data_key: bytes | None = None,
+    keys: Tree | None = None,
 ) -> None:
     """Make a run directory, complete or not at all.
 
@@ -49,7 +56,9 @@ def create_run(
         folder: where.
         config: the resolved config.
         environment: what bits depend on.
+        encryption: how updates are encrypted, and who sees what of them.
         data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
+        keys: those of the encryption, where the run keeps them; they go there too.
 
     Raises:
         ConfigError: if `folder` exists, or cannot be made where it is wanted.
@@ -64,11 +73,15 @@ def create_run(
         ) from None
     (draft / CONFIG).write_text(config)
     (draft / ENVIRONMENT).write_text(json.dumps(environment, indent=1) + "\n")
+    if encryption is not None:
+        (draft / ENCRYPTION).write_text(json.dumps(jsonable(encryption), indent=1) + "\n")
     (draft / METRICS).touch()
     (draft / CLIENTS).touch()
     (draft / CHECKPOINTS).mkdir()
     if data_key is not None:
         secret.put_data_key(draft, data_key)
+    if keys is not None:
+        secret.put_keys(draft, keys)
     durable.publish(draft, folder)
 
 

@@ -238,7 +238,9 @@ class Experiment(Section):
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
     fixed_point: FixedPoint | None = None
-    """Updates as vectors of integers, for exact sums; null for float32."""
+    """Updates as vectors of integers, for exact sums, and for encryption; null for float32."""
+    encryption: Annotated[Part | None, Slot("encryption")] = None
+    """How the server adds what it cannot read; null for not at all."""
     attack: Attack | None = None
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy

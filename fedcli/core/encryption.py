@@ -114,6 +114,7 @@ class Encryption(NamedTuple):
         coded_bytes: size of the payload -> bytes that a client sends for it.
         min_clients: updates without which no sum is opened.
         sees: who sees what of the updates.
+        assumes: what must hold for the server to learn no more of updates than their sum, as words.
         keeps_keys: whether a run writes its key material to `secret/`.
         opened_by: who sees the exact sum first: "server", or "clients", so that noise of the server comes too late.
         start: key material that was kept, or None -> the keys; None makes new ones.
@@ -124,6 +125,7 @@ class Encryption(NamedTuple):
     coded_bytes: Callable[[int], int]
     min_clients: int
     sees: tuple[Sight, ...]
+    assumes: str
     keeps_keys: bool
     opened_by: Literal["server", "clients"]
     start: Callable[[Mapping[str, Any] | None], Keys]

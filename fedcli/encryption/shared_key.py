@@ -51,6 +51,7 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
         sees=(*_SEES, *sights.kept_keys(keep_keys)),
+        assumes="no client is in league with the server, and everybody follows the protocol",
         keeps_keys=keep_keys,
         opened_by="clients",
         start=partial(_start, plan),

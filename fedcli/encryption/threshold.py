@@ -88,6 +88,8 @@ def threshold(
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
         sees=(*_sees(committee, threshold), *sights.kept_keys(keep_keys)),
+        assumes=f"fewer than {threshold} of the committee's {committee} members are in league with the server, and "
+        "everybody follows the protocol",
         keeps_keys=keep_keys,
         opened_by="server",
         start=partial(_start, plan, presence),

@@ -39,7 +39,7 @@ def test_all_problems_of_a_file_come_in_one_report():
         == """\
 c.yaml:1:1  nmae = 'x'
   there is no such key here; the keys are attack, average, callbacks, checkpoint, client, cohort, compression, \
-data, devices, early_stop, evaluation, executor, fixed_point, model, name, participation, privacy, rounds, \
+data, devices, early_stop, encryption, evaluation, executor, fixed_point, model, name, participation, privacy, rounds, \
 seed, strategy and task.
   Did you mean name?
 
