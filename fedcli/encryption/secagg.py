@@ -11,7 +11,8 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 from fedcli.crypto.masks.mask_graph import MaskPlan, plan_masking
 from fedcli.encryption import sights
-from fedcli.encryption.masked_exchange import LEAST_PARTIES, ClosedExchange, masked_exchange
+from fedcli.encryption.masked_exchange import ClosedExchange, masked_exchange
+from fedcli.encryption.masking_server import LEAST_PARTIES
 from fedcli.encryption.planning import SECURITY_BITS, planned, require_summands
 from fedcli.encryption.sentences import middle
 
@@ -47,8 +48,8 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
         coded_bytes=lambda size: ENVELOPE_BYTES + size * largest.modulus_bits // 8,
         min_clients=LEAST_PARTIES,
         sees=_sees(largest),
-        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours are in league with "
-        "the server, and everybody follows the protocol",
+        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours are in league "
+        "with the server, and everybody follows the protocol",
         keeps_keys=False,
         opened_by="server",
         start=lambda _kept: FreshKeys(plan_of),
