@@ -19,6 +19,7 @@ from fedcli.core.privacy import (
 )
 from fedcli.core.types import Cohort, Strategy
 from fedcli.crypto.encryption.plans import gaussian_tail
+from fedcli.crypto.proofs.limbs import LIMB_BITS
 from fedcli.grid import on_grid
 from fedcli.making import make
 from fedcli.pipeline import privacy_event
@@ -85,7 +86,7 @@ def planned_encryption(
     sums = Sums(
         num_clients=num_clients,
         most_summands=sampling.largest,
-        bits=grid.bits,
+        bits=max(grid.bits, LIMB_BITS) if experiment.proofs else grid.bits,
         noise_tail=_noise_tail(event, sampling, experiment.rounds),
         root=experiment.seed,
     )
