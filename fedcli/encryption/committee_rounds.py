@@ -17,7 +17,7 @@ from fedcli.crypto.encryption.threshold import encrypt, fuse
 from fedcli.encryption.adding import AddingServer, label
 from fedcli.encryption.ciphertext_exchange import CiphertextExchange, Sender
 from fedcli.encryption.committee import Committee, Presence
-from fedcli.encryption.meter import Meter
+from fedcli.encryption.costs import Costs
 
 
 @final
@@ -68,15 +68,15 @@ class CommitteeKeys:
 
     def begin(self, round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
         """See `core.encryption.Keys`."""
-        public, meter = self._committee.public, Meter("members_lost")
+        public, costs = self._committee.public, Costs("members_lost")
         adding = AddingServer(public.scheme, cohort=cohort, context=context, size=size)
         server = ThresholdServer(public, adding, context)
         return CiphertextExchange(
             server,
             adding=adding,
             sender=Sender(encrypt, public, partial(label, public.scheme, context)),
-            opening=partial(_opened, server, self._committee, self._presence, round, meter),
-            meter=meter,
+            opening=partial(_opened, server, self._committee, self._presence, round, costs),
+            costs=costs,
         )
 
     def kept(self) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ class CommitteeKeys:
 
 
 def _opened(
-    server: ThresholdServer, committee: Committee, presence: Presence, round: int, meter: Meter
+    server: ThresholdServer, committee: Committee, presence: Presence, round: int, costs: Costs
 ) -> Integers:
     """Active sets are announced until one answers in full.
 
@@ -93,19 +93,19 @@ def _opened(
         VoidRoundError: if none does within three attempts, or too few members are left.
     """
     total, away = server.adding.total(), presence.away(round)
-    meter.count("members_lost", len(away))
+    costs.add("members_lost", len(away))
     members = range(1, committee.public.scheme.plan.members + 1)
     for attempt in range(ATTEMPTS):
         there = [member for member in members if member not in away]
         rng = generator(presence.root, round, SERVER, f"active set:{attempt}")
         request = server.announce(attempt, there, rng=rng)
-        meter.count("attempts", 1)
+        costs.add("attempts", 1)
         silent = {m for m in request.active if not presence.answers(round, attempt, m)}
         answers = committee.answers(total, request, set(request.active) - silent)
-        meter.count("bytes_opening", sum(map(len, answers.values())))
+        costs.add("bytes_opening", sum(map(len, answers.values())))
         if not silent:
             return server.fuse(total, request, answers)
-        meter.count("members_lost", len(silent))
+        costs.add("members_lost", len(silent))
         away |= silent
     raise VoidRoundError(
         f"{ATTEMPTS} active sets were asked, and in each a member did not answer; {len(away)} of the "

@@ -12,8 +12,8 @@ from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masks.mask_graph import MaskPlan, neighbours
 from fedcli.crypto.masks.mask_seeds import MaskScheme
 from fedcli.crypto.masks.masking import Party
+from fedcli.encryption.costs import Costs
 from fedcli.encryption.masking_server import MaskingServer
-from fedcli.encryption.meter import Meter
 from fedcli.encryption.sentences import middle
 
 _SEED_BYTES = 32
@@ -21,16 +21,16 @@ _SEED_BYTES = 32
 
 def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, size: int) -> MaskedExchange:
     """A round's exchange: all parties advertise keys, then share their seeds by way of the server."""
-    meter = Meter()
+    costs = Costs()
     # A round that is repeated after an interruption is another sum, so the context has a number of its own.
     circle = secrets.token_bytes(_SEED_BYTES)
     scheme = MaskScheme(plan, context + circle, neighbours(plan, circle))
-    with meter.span("encrypt_seconds"):
+    with costs.span("encrypt_seconds"):
         parties = [Party(scheme, index) for index in range(plan.num_parties)]
         keys = {index: party.advertise() for index, party in enumerate(parties)}
         shares = {index: party.share(keys) for index, party in enumerate(parties)}
     server = MaskingServer(scheme, keys, shares, cohort=cohort, size=size)
-    return MaskedExchange(server, dict(zip(cohort, parties, strict=True)), meter)
+    return MaskedExchange(server, dict(zip(cohort, parties, strict=True)), costs)
 
 
 @final
@@ -40,18 +40,18 @@ class MaskedExchange:
     Args:
         server: the server's part, which leads to no secret.
         parties: the clients' parts, by client.
-        meter: of the round.
+        costs: of the round.
     """
 
-    def __init__(self, server: MaskingServer, parties: Mapping[int, Party], meter: Meter) -> None:
+    def __init__(self, server: MaskingServer, parties: Mapping[int, Party], costs: Costs) -> None:
         self.server = server
-        self._parties, self._meter = parties, meter
+        self._parties, self._costs = parties, costs
         self._client = dict(enumerate(parties))
         self._index = {client: index for index, client in self._client.items()}
 
     def encrypt(self, client: int, values: Integers) -> bytes:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("encrypt_seconds"):
+        with self._costs.span("encrypt_seconds"):
             try:
                 return self._parties[client].mask(values, self.server.shares_for(self._index[client]))
             except (CiphertextError, ConfigError, DecryptionError) as error:
@@ -59,33 +59,33 @@ class MaskedExchange:
 
     def check(self, client: int, data: bytes) -> str | None:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("add_seconds"):
+        with self._costs.span("add_seconds"):
             return self.server.check(client, data)
 
     def add(self, client: int, data: bytes) -> None:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("add_seconds"):
+        with self._costs.span("add_seconds"):
             self.server.add(client, data)
 
     def open(self) -> Integers:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("open_seconds"):
+        with self._costs.span("open_seconds"):
             self.server.require_enough()
-            self._meter.count("attempts", 1)
+            self._costs.add("attempts", 1)
             came_through, lost = self.server.came_through, self.server.lost
             try:
                 revealed = {
                     index: self._parties[self._client[index]].reveal(came_through, lost)
                     for index in sorted(came_through)
                 }
-                self._meter.count("bytes_opening", sum(map(len, revealed.values())))
+                self._costs.add("bytes_opening", sum(map(len, revealed.values())))
                 return self.server.unmask(revealed)
             except (CiphertextError, DecryptionError) as error:
                 raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
         """See `core.encryption.Exchange`."""
-        return self._meter.figures()
+        return self._costs.figures()
 
 
 @final
@@ -119,4 +119,4 @@ class ClosedExchange:
 
     def figures(self) -> Mapping[str, float]:
         """See `core.encryption.Exchange`."""
-        return Meter().figures()
+        return Costs().figures()
