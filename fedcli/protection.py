@@ -12,9 +12,8 @@ from fedcli.encrypting import check_encryptable, encrypted
 from fedcli.grid import on_grid
 from fedcli.making import make, placed
 from fedcli.privacy import calibrate
-from fedcli.proving import with_commitments
+from fedcli.proving import with_commitments, with_proofs
 from fedcli.transforms import arrival
-from fedcli.transforms.norm_bound import Proofs
 
 
 def strategy_of(
@@ -36,7 +35,7 @@ def strategy_of(
     made = on_grid(made, experiment)
     made, proofs = with_commitments(made, experiment)
     made = encrypted(made, encryption)
-    made = _proved(made, proofs)
+    made = with_proofs(made, proofs)
     return _checked_on_arrival(made)
 
 
@@ -72,13 +71,6 @@ def _compressed(strategy: Strategy, experiment: Experiment) -> Strategy:
         return strategy
     smaller = make("compression", experiment.compression, kind=Transform)
     return strategy._replace(transforms=(*strategy.transforms, smaller))
-
-
-def _proved(strategy: Strategy, proofs: Proofs | None) -> Strategy:
-    if proofs is None:
-        return strategy
-    prove = proofs.prove(strategy.transforms[-1].gives)
-    return strategy._replace(transforms=(*strategy.transforms, prove))
 
 
 def _checked_on_arrival(strategy: Strategy) -> Strategy:
