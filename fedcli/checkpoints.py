@@ -1,28 +1,38 @@
 """A `RoundState` as a folder: weights by name, states by path, and a manifest with their SHA-256.
 
-Clients' own states stand on the shelf beside the checkpoints; here is their index.
+Each manifest has the digest of the one before it (`core/manifests.py`), so that the checkpoints are a chain. Clients'
+own states stand on the shelf beside the checkpoints; here is their index.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fedcli import secret, shelf
-from fedcli.core import durable, npz, trees
+from fedcli.core import manifests, npz, trees
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
+from fedcli.core.manifests import Manifest
 from fedcli.core.types import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
 
-FORMAT = 2
-WEIGHTS, AVERAGE, STATE, MANIFEST = "weights.npz", "average.npz", "state.npz", "manifest.json"
+FORMAT = 3
+WEIGHTS, AVERAGE, STATE = "weights.npz", "average.npz", "state.npz"
 
 
-def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra: Mapping[str, Any]) -> None:
-    """Write `state` into the empty `folder`; `extra` goes into the manifest.
+def write_checkpoint(
+    folder: Path,
+    state: RoundState,
+    layout: ModelLayout,
+    *,
+    facts: Mapping[str, Any],
+    previous: str | None = None,
+) -> str:
+    """Write `state` into the empty `folder`, and return the digest of its manifest.
+
+    The manifest also has `facts`, and `previous`, the digest of the manifest of the checkpoint before.
 
     weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli; so
     does average.npz of the averaged model, where the state has one.
@@ -46,15 +56,8 @@ def write_checkpoint(folder: Path, state: RoundState, layout: ModelLayout, extra
     files[STATE] = trees.to_table({**parts, "clients": shelf.to_index(state.clients)})
     for name, arrays in files.items():
         npz.write_arrays(folder / name, arrays)
-    manifest = {
-        "format": FORMAT,
-        "round": state.round,
-        "releases": state.releases,
-        "seconds": state.seconds,
-        **extra,
-        "sha256": {name: durable.sha256(folder / name) for name in files},
-    }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    about = {"format": FORMAT, "round": state.round, "releases": state.releases, "seconds": state.seconds}
+    return manifests.write(folder, files, facts={**about, **facts}, previous=previous)
 
 
 def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundState:
@@ -68,7 +71,7 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
     Raises:
         RunError: if a file is missing or damaged, or the model of the run has other weights.
     """
-    manifest = read_manifest(folder)
+    facts = read_manifest(folder).facts
     weights = npz.read_arrays(folder / WEIGHTS)
     tree = trees.from_table(npz.read_arrays(folder / STATE))
     try:
@@ -76,7 +79,7 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
     except KeyError as error:
         raise RunError(f"{folder / WEIGHTS} lacks the weight {error}, which the run's model has.") from None
     return RoundState(
-        manifest["round"],
+        facts["round"],
         vectors[0],
         vectors[1],
         vectors[2],
@@ -85,36 +88,38 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
         aggregator=tree["aggregator"],
         transforms=tree["transforms"],
         clients=shelf.from_index(clients, tree["clients"]),
-        releases=manifest["releases"],
-        seconds=manifest["seconds"],
+        releases=facts["releases"],
+        seconds=facts["seconds"],
         underway=tree["underway"],
         average=tree.get("average", {}),
     )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """The manifest, after checking every file against it.
 
     Raises:
         RunError: if a file is missing, is not the one that was written, or is of another format.
     """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        format: int = manifest["format"]
-        sums = {name: durable.sha256(folder / name) for name in manifest["sha256"]}
-        expected: dict[str, str] = manifest["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"the checkpoint {folder} is incomplete or damaged: {error}.") from None
-    for name, digest in sums.items():
-        if digest != expected[name]:
-            raise RunError(
-                f"{folder / name} is not the file that the run wrote: its SHA-256 is {digest[:16]}..., "
-                f"the manifest says {expected[name][:16]}...\n"
-                f"Restore the file, or delete the folder {folder} to go on from the checkpoint before it."
-            )
-    if format != FORMAT:
+    require_format(folder)
+    manifest = manifests.read(folder)
+    for file, reason in manifests.damaged(folder, manifest):
+        raise RunError(
+            f"{folder / file} {reason}.\n"
+            f"Restore the folder, or delete {folder} to go on from the checkpoint before it."
+        )
+    return manifest
+
+
+def require_format(folder: Path) -> None:
+    """Refuse a checkpoint that another version of fedcli wrote.
+
+    Raises:
+        RunError: if its manifest names another format.
+    """
+    format = manifests.fact(folder, "format")
+    if format not in (None, FORMAT):
         raise RunError(
             f"the checkpoint {folder} has format {format}; this version of fedcli reads format {FORMAT}.\n"
             "Resume it with the version that environment.json names, or start a new run from its weights.npz."
         )
-    return manifest

@@ -1,4 +1,8 @@
-"""What rounds can be checked by afterwards: a folder of files for each of them, below proofs/."""
+"""What rounds can be checked by afterwards: a folder of files for each of them, below proofs/.
+
+Each folder has a manifest with the digest of the round's before, so that they are a chain of their own; every
+checkpoint names its last link.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from fedcli.core import durable
+from fedcli.core import durable, manifests
 
+FORMAT = 1
 FOLDER = "proofs"
 
 
@@ -19,6 +24,8 @@ def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
     draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
     for name, content in files.items():
         (draft / name).write_bytes(content)
+    facts = {"format": FORMAT, "round": round}
+    manifests.write(draft, files, facts=facts, previous=head(folder, round - 1))
     durable.publish(draft, target)
 
 
@@ -27,6 +34,11 @@ def drop_after(folder: Path, round: int) -> None:
     for path in folder.glob("round-*"):
         if int(path.name.removeprefix("round-")) > round:
             shutil.rmtree(path)
+
+
+def head(folder: Path, round: int) -> str | None:
+    """The digest of a round's manifest; None where nothing was kept of it."""
+    return manifests.digest(round_folder(folder, round))
 
 
 def round_folder(folder: Path, round: int) -> Path:

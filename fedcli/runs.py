@@ -31,12 +31,14 @@ class Result(NamedTuple):
         state: after the last round.
         records: one a round, as in metrics.jsonl.
         ending: why it ended, as a sentence.
+        head: digest of the last checkpoint's manifest, the head of the chain of checkpoints.
     """
 
     folder: Path
     state: RoundState
     records: list[Row]
     ending: str
+    head: str | None
 
 
 class Progress(NamedTuple):
@@ -211,7 +213,7 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
         state, ending = engine.run_experiment(
             parts, state, run_store, Observer(progress.watch, progress.round_end)
         )
-        return Result(folder, state, run_store.records, ending)
+        return Result(folder, state, run_store.records, ending, run_store.head)
     finally:
         run_store.close()
 

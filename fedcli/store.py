@@ -7,13 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, final
+from typing import Any, final
 
 import numpy.typing as npt
 
 from fedcli import checkpoints, evidence, secret, shelf
-from fedcli.core import durable, npz
+from fedcli.core import durable, logs, manifests, npz
 from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.logs import Log, Mark
 from fedcli.core.metrics import jsonable
 from fedcli.core.types import ModelLayout, RoundState, Tree
 
@@ -21,6 +22,10 @@ Row = dict[str, Any]
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
 PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
+# A checkpoint needs the lines of clients before those of their round.
+LOGS = (CLIENTS, METRICS)
+# What the first checkpoint binds: it never changes.
+BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, SHELF = "checkpoints", "clients"
 
 
@@ -164,7 +169,8 @@ class RunStore:
     """An open run directory. One process at a time holds it.
 
     The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
-    written, and what stands behind that in them is cut off when a run is resumed.
+    written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
+    digest of the manifest before it, and the first has those of the config and the environment.
 
     Args:
         folder: a directory made by `create_run`.
@@ -178,13 +184,18 @@ class RunStore:
         self._layout, self._every, self._privacy = layout, every, privacy
         self._lock = _lock(folder)
         self._durable_round = -1
+        self._head: str | None = None
+        self._logs: dict[str, Log] = {}
         self.records: list[Row] = []
-        self._open_logs()
+
+    @property
+    def head(self) -> str | None:
+        """The digest of the last checkpoint's manifest: the head of the chain."""
+        return self._head
 
     def begin(self, state: RoundState) -> RoundState:
         """Write the state before the first round, and return it."""
-        for log in (self._metrics, self._clients):
-            _cut(log, 0)
+        self._open_logs(dict.fromkeys(LOGS, logs.START))
         shelf.drop_after(self.folder / SHELF, state.round)
         evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.checkpoint(state)
@@ -194,21 +205,20 @@ class RunStore:
         """The last durable state; cuts off what was written after it.
 
         Raises:
-            RunError: if the checkpoint is damaged, or the secret state that belongs to it is gone.
+            RunError: if the checkpoint or a log is damaged, or the secret state that belongs to it is gone.
         """
         state = read_state(self.folder, self._layout)
         before = [-1, *finished_rounds(self.folder)][-2]
         shelf.prune(self.folder / SHELF, before + 1, state.round - 1, state.clients)
-        manifest = checkpoints.read_manifest(checkpoint_folder(self.folder, state.round))
-        if manifest.get("has_secret"):
+        manifest = manifests.read(checkpoint_folder(self.folder, state.round))
+        if manifest.facts["has_secret"]:
             noise = secret.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
-        for log in (self._metrics, self._clients):
-            _cut(log, manifest["bytes"][Path(log.name).name])
+        self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
         shelf.drop_after(self.folder / SHELF, state.round)
         evidence.drop_after(self.folder / evidence.FOLDER, state.round)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
-        self._durable_round = state.round
+        self._durable_round, self._head = state.round, manifest.digest
         return state
 
     def is_charged(self, round: int) -> bool:
@@ -239,10 +249,8 @@ class RunStore:
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
-        self._clients.write("".join(_line(row) for row in clients))
-        self._clients.flush()
-        self._metrics.write(_line(record))
-        self._metrics.flush()
+        self._logs[CLIENTS].append("".join(_line(row) for row in clients))
+        self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
         if state.round % self._every == 0:
             self.checkpoint(state)
@@ -251,49 +259,43 @@ class RunStore:
         """Make `state` durable, together with the lines of its rounds."""
         if state.round == self._durable_round:
             return
-        for log in (self._clients, self._metrics):
-            log.flush()
-            os.fsync(log.fileno())
+        marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
         shelf.sync(self.folder / SHELF, self._durable_round + 1, state.round)
         if self._privacy is not None:
             durable.write(self.folder / PRIVACY, json.dumps(self._privacy(state), indent=1) + "\n")
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
-        lengths = {Path(log.name).name: log.tell() for log in (self._clients, self._metrics)}
         noise = secret.noise_of(state.transforms)
         if noise:
             secret.put_noise(self.folder, state.round, noise)
-        extra = {"bytes": lengths, "has_secret": bool(noise)}
-        checkpoints.write_checkpoint(draft, state, self._layout, extra)
+        kept = evidence.head(self.folder / evidence.FOLDER, state.round)
+        facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
+        head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
         durable.publish(draft, target)
         # Rounds since the checkpoint before are referred to by this one or by none.
         shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round - 1, state.clients)
         secret.drop_other_noise(self.folder, state.round)
-        self._durable_round = state.round
+        self._durable_round, self._head = state.round, head
 
     def close(self) -> None:
         """Close the files and let others in."""
-        for log in (self._metrics, self._clients):
+        for log in self._logs.values():
             log.close()
         os.close(self._lock)
 
-    def _open_logs(self) -> None:
-        self._metrics = (self.folder / METRICS).open("a", encoding="utf-8")
-        self._clients = (self.folder / CLIENTS).open("a", encoding="utf-8")
+    def _open_logs(self, marks: Mapping[str, Mark]) -> None:
+        for name in LOGS:
+            self._logs[name] = Log(self.folder / name, marks[name])
+
+    def _link(self) -> dict[str, Any]:
+        """What the next checkpoint says of the one before it; the first, of what the run was started with."""
+        if self._head is not None:
+            return {"follows": self._durable_round}
+        return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
 
 
 def _line(row: Row) -> str:
     return json.dumps(jsonable(row), allow_nan=False) + "\n"
-
-
-def _cut(log: IO[str], length: int) -> None:
-    if os.fstat(log.fileno()).st_size < length:
-        raise RunError(
-            f"{log.name} is shorter than the checkpoint says ({length} bytes): lines were removed from it.\n"
-            "Restore the file from a copy, or start the run anew."
-        )
-    os.truncate(log.fileno(), length)
-    log.seek(0, os.SEEK_END)
 
 
 def _lock(folder: Path) -> int:

@@ -127,6 +127,7 @@ QUICK = [
     ["init", "--list"],
     ["show", "configs/quickstart.yaml"],
     ["check", "configs/quickstart.yaml"],
+    ["verify", "absent"],
     ["check", "configs/quickstart.yaml", "--set", "client.optimizer.name=adamw", "--set", "rounds=0"],
 ]
 
@@ -142,7 +143,7 @@ def loaded_by():
 @pytest.mark.parametrize("command", [" ".join(arguments) for arguments in QUICK])
 def test_quick_commands_load_neither_tensorflow_nor_keras(loaded_by, command):
     code, modules, errors = loaded_by[command]
-    assert code == (2 if "rounds=0" in command else 0), errors
+    assert code == (2 if "rounds=0" in command or "absent" in command else 0), errors
     assert not {"tensorflow", "keras"} & set(modules)
     assert "dp_accounting" not in modules
 

@@ -28,7 +28,7 @@ def state(**changes):
 
 
 def through(folder, before, layout=LAYOUT):
-    checkpoints.write_checkpoint(folder, before, layout, {"bytes": {"metrics.jsonl": 12}})
+    checkpoints.write_checkpoint(folder, before, layout, facts={"has_secret": False})
     return checkpoints.read_checkpoint(folder, layout, folder / "clients")
 
 
@@ -69,7 +69,18 @@ def test_the_manifest_has_the_digest_of_every_other_file(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {*manifest["sha256"], "manifest.json"}
     for name, digest in manifest["sha256"].items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
-    assert (manifest["format"], manifest["round"], manifest["bytes"]) == (2, 4, {"metrics.jsonl": 12})
+    assert (manifest["format"], manifest["round"], manifest["has_secret"]) == (3, 4, False)
+
+
+def test_a_checkpoint_names_the_one_before_it_by_its_manifests_digest(tmp_path):
+    folders = [tmp_path / name for name in "ab"]
+    digest = None
+    for folder in folders:
+        folder.mkdir()
+        digest = checkpoints.write_checkpoint(folder, state(), LAYOUT, facts={}, previous=digest)
+    content = (folders[0] / "manifest.json").read_bytes()
+    assert checkpoints.read_manifest(folders[0]).previous is None
+    assert checkpoints.read_manifest(folders[1]).previous == hashlib.sha256(content).hexdigest()
 
 
 def test_an_averaged_model_returns_to_the_bit_and_can_be_used_without_fedcli(tmp_path):
@@ -117,15 +128,15 @@ def test_a_checkpoint_of_another_model_is_named(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(RunError, match="round-00009 is incomplete or damaged"):
+    with pytest.raises(RunError, match=r"round-00009/manifest\.json is missing"):
         checkpoints.read_checkpoint(tmp_path / "round-00009", LAYOUT, tmp_path / "clients")
 
 
 def test_a_checkpoint_of_another_format_is_refused(tmp_path):
     through(tmp_path, state())
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "format": 1}))
-    with pytest.raises(RunError, match="has format 1; this version of fedcli reads format 2"):
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
+    with pytest.raises(RunError, match="has format 2; this version of fedcli reads format 3"):
         checkpoints.read_manifest(tmp_path)
 
 

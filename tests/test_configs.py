@@ -23,7 +23,11 @@ def load(path: Path, *overrides: str) -> config.Config:
 
 
 def small(path: Path) -> list[str]:
-    """Two rounds of a small cohort: the config's own parts, less of the same work."""
+    """Two rounds of a small cohort: the config's own parts, less of the same work.
+
+    Clients of one size, since XLA compiles for every size anew; the config's own partition is dealt out in
+    `test_its_cost_is_told_without_training`.
+    """
     experiment = config.load(path).experiment
     smaller = {"uniform": ["cohort.size=2"], "poisson": ["cohort.rate=0.003"]}
     overrides = ["rounds=2", "evaluation.every=2", *smaller.get(experiment.cohort.name, [])]
@@ -31,6 +35,9 @@ def small(path: Path) -> list[str]:
         overrides.append("participation.wait_for=1")
     if experiment.encryption is not None and experiment.model.part.name == "cnn":
         overrides += ["cohort={name: uniform, size: 2}", "client.steps=1"]
+    partition = experiment.data.partition
+    if partition is not None and "clients" in partition.parameters:
+        overrides.append(f"data.partition={{name: iid, clients: {partition.parameters['clients']}}}")
     return [*overrides, "strategy.buffer_size=2"] if experiment.strategy.name == "fedbuff" else overrides
 
 

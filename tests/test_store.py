@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from fedcli import store
-from fedcli.core import durable
+from fedcli.core import durable, manifests
 from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.logs import marks_at
 from fedcli.core.types import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
+from fedcli.verification import verify_run
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),
@@ -250,6 +252,7 @@ def test_a_process_killed_at_any_write_leaves_a_run_that_resumes(tmp_path, monke
                 finished = False
         shutil.copytree(folder, tmp_path / "copy")  # the disk as the dead process left it
         run_store.close()
+        assert verify_run(tmp_path / "copy").holds
         resumed = opened(tmp_path / "copy", every)
         state = resumed.resume()
         resumed_rounds.append(state.round)
@@ -262,6 +265,7 @@ def test_a_process_killed_at_any_write_leaves_a_run_that_resumes(tmp_path, monke
         assert [line["round"] for line in lines(tmp_path / "copy" / "metrics.jsonl")] == list(
             range(1, state.round + 4)
         )
+        assert verify_run(tmp_path / "copy").holds
         shutil.rmtree(tmp_path / "copy")
         if finished:
             break
@@ -401,6 +405,50 @@ def test_a_log_from_which_lines_were_removed_is_named(folder, name):
     with pytest.raises(RunError, match=f"{name} is shorter"):
         run_store.resume()
     run_store.close()
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "clients.jsonl"])
+def test_a_log_in_which_a_line_was_altered_is_named(folder, name):
+    finished_run(folder)
+    flip_a_bit(folder / name)
+    run_store = opened(folder)
+    with pytest.raises(RunError, match=f"{name} is not the log that the run wrote"):
+        run_store.resume()
+    run_store.close()
+
+
+def manifest_of(folder, round):
+    return manifests.read(store.checkpoint_folder(folder, round))
+
+
+def test_the_first_checkpoint_binds_the_config_and_the_environment(folder):
+    finished_run(folder)
+    sums = {name: durable.sha256(folder / name) for name in ("config.yaml", "environment.json")}
+    assert manifest_of(folder, 0).facts["run"] == sums
+    assert manifest_of(folder, 0).previous is None
+    assert "run" not in manifest_of(folder, 1).facts
+
+
+def test_every_checkpoint_follows_the_one_before_it_and_knows_the_logs(folder):
+    """The store is opened anew in between, and one round has no checkpoint."""
+    run_store = opened(folder, every=2)
+    advance(run_store, run_store.begin(state_of(0)), 3)
+    run_store.close()
+    resumed = opened(folder, every=2)
+    advance(resumed, resumed.resume(), 2)
+    head = resumed.head
+    resumed.close()
+    for before, round in [(0, 2), (2, 4)]:
+        manifest = manifest_of(folder, round)
+        assert manifest.facts["follows"] == before
+        assert manifest.previous == manifest_of(folder, before).digest
+        for name, mark in manifest.facts["logs"].items():
+            assert marks_at(folder / name, [mark["bytes"]])[mark["bytes"]]._asdict() == mark
+    assert head == manifest_of(folder, 4).digest
+    assert (
+        manifest_of(folder, 4).facts["logs"]["metrics.jsonl"]["bytes"]
+        == (folder / "metrics.jsonl").stat().st_size
+    )
 
 
 @pytest.mark.parametrize("name", ["round-00001 (copy)", "round-old", "notes.txt"])

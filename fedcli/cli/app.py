@@ -15,6 +15,7 @@ from fedcli.cli.list_parts import list_parts, list_strategies
 from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
 from fedcli.cli.show import show
+from fedcli.cli.verify import verify
 
 _EPILOG = (
     "Exit codes: 0 done (also by an early stop or a spent privacy budget), 1 failed while running, "
@@ -46,7 +47,7 @@ def _root(
     del version
 
 
-for _verb in (run, evaluate, init, check, show, privacy, audit):
+for _verb in (run, evaluate, init, check, show, privacy, audit, verify):
     app.command()(_verb)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

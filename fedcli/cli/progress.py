@@ -106,6 +106,7 @@ class Screen:
         for name in shown:
             self.console.print(f"  {name:<{width}} {readable(facts[name])}")
         self.console.print(f"  {'run':<{width}} {facts['run']}", soft_wrap=True)
+        self.console.print(f"  {'head':<{width}} {facts['head']}", soft_wrap=True)
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
 
     def _begin(self, folder: Path, plan: Plan, records: list[Row]) -> None:

@@ -40,7 +40,13 @@ def run(
                 source = configs.load(str(config), overrides or [])
                 result = runs.start_run(source, run_dir, progress=progress)
         last = result.records[-1] if result.records else {}
-        facts = {"run": str(result.folder), "rounds": result.state.round, "ending": result.ending, **last}
+        facts = {
+            "run": str(result.folder),
+            "rounds": result.state.round,
+            "ending": result.ending,
+            "head": result.head,
+            **last,
+        }
         if json:
             print_json(facts)
         else:

@@ -61,3 +61,21 @@ def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fault(path: Path, expected: str) -> str | None:
+    """Why a file is not the one of this SHA-256, as the end of a sentence that begins with it; None if it is."""
+    if path.exists() and not path.is_file():
+        return "is not a file"
+    try:
+        found = sha256(path)
+    except OSError as error:
+        return unreadable(error)
+    if found == expected:
+        return None
+    return f"is not the file that the run wrote: its SHA-256 begins with {found[:16]} and was {expected[:16]}"
+
+
+def unreadable(error: OSError) -> str:
+    """Why a file could not be read, as the end of a sentence that begins with it."""
+    return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -42,7 +43,7 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         # NumPy leaves a file open that it opened itself and could not read.
         with path.open("rb") as file:
             return _read(file)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
         raise RunError(f"{path} cannot be read as an .npz of plain arrays: {error}.") from None
 
 

@@ -11,6 +11,7 @@ from fedcli.crypto.encryption.errors import CiphertextError
 from fedcli.crypto.encryption.plans import Plan
 from fedcli.crypto.encryption.streams import SEED_BYTES
 from fedcli.crypto.encryption.wire import ENVELOPE_BYTES, Kind, fingerprint, open_envelope
+from fedcli.encryption.sentences import middle
 
 LABEL_BYTES = 32
 
@@ -37,7 +38,7 @@ class AddingServer:
         try:
             _require_form(self._unlabelled(client, data), self._scheme, self._size)
         except CiphertextError as error:
-            return str(error).rstrip(".")
+            return middle(error)
         return None
 
     def add(self, client: int, data: bytes) -> None:
@@ -49,7 +50,7 @@ class AddingServer:
         try:
             self._adder.add(self._unlabelled(client, data))
         except CiphertextError as error:
-            raise VoidRoundError(f"what client {client} sent cannot be added: {error}") from error
+            raise VoidRoundError(f"what client {client} sent cannot be added: {middle(error)}") from error
         self.came_through.append(client)
 
     def total(self) -> bytes:
@@ -61,7 +62,7 @@ class AddingServer:
         try:
             return self._adder.total()
         except CiphertextError as error:
-            raise VoidRoundError(str(error).rstrip(".")) from error
+            raise VoidRoundError(middle(error)) from error
 
     def _unlabelled(self, client: int, data: bytes) -> bytes:
         if client not in self._cohort or client in self.came_through:

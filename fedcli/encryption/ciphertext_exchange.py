@@ -10,6 +10,7 @@ from fedcli.core.vectors import Integers
 from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
 from fedcli.encryption.adding import AddingServer
 from fedcli.encryption.meter import Meter
+from fedcli.encryption.sentences import middle
 
 
 class Sender(NamedTuple):
@@ -57,7 +58,7 @@ class CiphertextExchange:
         try:
             sent = self._meter.elsewhere("encrypt_seconds", sender.encrypt, values, sender.key)
         except (CiphertextError, ConfigError) as error:
-            raise InvalidUpdateError(str(error)) from error
+            raise InvalidUpdateError(middle(error)) from error
         return sender.label(client) + sent
 
     def check(self, client: int, data: bytes) -> str | None:
@@ -76,7 +77,7 @@ class CiphertextExchange:
             try:
                 return self._opening()
             except (CiphertextError, DecryptionError) as error:
-                raise VoidRoundError(str(error).rstrip(".")) from error
+                raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
         """See `core.encryption.Exchange`."""

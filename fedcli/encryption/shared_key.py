@@ -72,6 +72,7 @@ _SEES = (
     ),
     Sight("clients in league with each other", "no other client's update: they have no ciphertexts"),
     sights.DIFFERENCE,
+    sights.DISHONEST,
     sights.SIMULATED,
 )
 

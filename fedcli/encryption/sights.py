@@ -14,6 +14,11 @@ DIFFERENCE = Sight(
     "anybody who sees a sum",
     "what it tells: who knows all updates of a sum but one knows that one; differential privacy is against this",
 )
+DISHONEST = Sight(
+    "a server that does not follow the protocol",
+    "single updates: it can mix one with values of its own, or tell clients different things; nothing here is against "
+    "that, since clients answer any request of the right form",
+)
 SIMULATED = Sight(
     "this computer",
     "everything: all roles run in one simulation, as separate objects; who can read its memory has every key",

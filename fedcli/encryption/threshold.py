@@ -159,6 +159,7 @@ def _sees(committee: int, threshold: int) -> tuple[Sight, ...]:
             "every update of every round: they have key and ciphertexts",
         ),
         sights.DIFFERENCE,
+        sights.DISHONEST,
         sights.SIMULATED,
     )
 

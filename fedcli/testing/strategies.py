@@ -154,7 +154,7 @@ def _reread(parts: Parts, state: RoundState) -> RoundState:
         checkpoint.mkdir()
         try:
             stored = {k: shelf.put(clients, state.round, k, tree) for k, tree in state.clients.items()}
-            write_checkpoint(checkpoint, replace(state, clients=stored), parts.layout, {})
+            write_checkpoint(checkpoint, replace(state, clients=stored), parts.layout, facts={})
             read = read_checkpoint(checkpoint, parts.layout, clients)
             if noise := secret.noise_of(state.transforms):
                 secret.put_noise(Path(folder), state.round, noise)

@@ -60,6 +60,7 @@ class TestRoot:
             "init",
             "check",
             "show",
+            "verify",
             "list",
             "list-strategies",
             "--install-completion",

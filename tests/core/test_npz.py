@@ -31,6 +31,20 @@ def test_a_file_and_bytes_hold_the_same_and_numpy_reads_them(tmp_path):
         assert set(archive) == set(ARRAYS)
 
 
+def test_a_damaged_file_is_read_or_refused_whichever_bit_it_is(tmp_path):
+    path = tmp_path / "a.npz"
+    whole = npz.to_bytes({"a": np.arange(3)})
+    refused = 0
+    for place in range(len(whole)):
+        for bit in (0, 3, 5):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            try:
+                npz.read_arrays(path)
+            except RunError:
+                refused += 1
+    assert refused > len(whole)
+
+
 def test_a_pickled_array_is_never_read(tmp_path):
     path = tmp_path / "evil.npz"
     np.savez(path, w=np.array([{"an": "object"}], dtype=object))

@@ -58,6 +58,32 @@ def test_errors_name_the_place():
         curve.decode_scalars(bytes(33), name="s")
 
 
+def off_the_subgroup():
+    """(0, 2) and (0, -2): points of the curve of order 3."""
+    return [bytes([flags]) + bytes(47) for flags in (0x80, 0xA0)]
+
+
+@pytest.mark.parametrize("places", [[0], [700], [3, 4], [9, 10, 600, 601]], ids=str)
+@pytest.mark.parametrize("count", [20, 520, 702])
+def test_points_off_the_subgroup_are_refused_among_few_and_many(places, count):
+    places = sorted({place % count for place in places})
+    encoded = [curve.encode_points([BASE * Scalar(factor)]).encoded for factor in range(count)]
+    assert len(curve.decode_points(b"".join(encoded), name="p").points) == count
+    for index, place in enumerate(places):
+        encoded[place] = off_the_subgroup()[index % 2]
+    with pytest.raises(curve.ProofError, match=rf"p\[{places[0]}\] is not a point of the group"):
+        curve.decode_points(b"".join(encoded), name="p")
+
+
+def test_points_off_the_subgroup_whose_sum_is_in_it_are_found():
+    bad = [G1Point.from_compressed_bytes_unchecked(data) for data in off_the_subgroup()]
+    assert sum(bad, curve.identity()) == curve.identity()
+    honest = [BASE] * 600
+    assert curve._all_in_subgroup(honest)
+    for wrong in (bad, bad[:1] * 3, bad * 300):
+        assert not curve._all_in_subgroup(honest + wrong)
+
+
 def test_the_second_library_reads_the_same_points():
     for factor in range(1, 40):
         encoded = (BASE * Scalar(factor)).to_compressed_bytes()

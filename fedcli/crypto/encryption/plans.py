@@ -5,9 +5,11 @@ where the noise of the sum stays below q / 2t. Its parts:
 
 - shared key: every summand adds a centred binomial of 42 coins (|e| <= 21, sub-Gaussian with proxy 10.5) and 1/2 by
   rounding q m / t.
-- public key: u e_pk + e_0 + e_1 s is divided by the last prime, which leaves the rounding r_0 + r_1 s, r uniform
-  in [-1/2, 1/2] (proxy 1/12). With c members |s|^2 <= c N but for a probability below 2^-400 (Hsu, Kakade and Zhang
-  2012, arXiv:1110.2842), so the proxy is (1 + c N) / 12 a summand. 3/2 covers q m / t and the divided part.
+- public key, two primes: u e_pk + e_0 + e_1 s and 1/2. With c members |s|^2 <= c N and |e_pk|^2 <= 3/2 10.5 c N but for
+  a probability below 2^-400 (Hsu, Kakade and Zhang 2012, arXiv:1110.2842), and a ternary u has the proxy 2/3, so
+  that of the sum is 10.5 (1 + 2 c N) a summand.
+- public key, three primes: this is divided by the last prime, which leaves the rounding r_0 + r_1 s, r uniform
+  in [-1/2, 1/2] (proxy 1/12), so the proxy is (1 + c N) / 12 a summand. 3/2 covers q m / t and the divided part.
 - the zero that is added at an attempt: u e_pk with u ternary and public: proxy 10.5 c N.
 - smudging: at most 2^smudging_bits a member, counted in full.
 
@@ -21,7 +23,7 @@ from dataclasses import dataclass, field
 
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.encryption.packing import Packing
-from fedcli.crypto.encryption.seal import Ring, ring
+from fedcli.crypto.encryption.seal import MOST_PLAIN_BITS, Ring, ring
 
 FAILURE_BITS = 128
 """A coefficient is decrypted wrongly with probability below 2^-128."""
@@ -34,13 +36,13 @@ MOST_MEMBERS = 30
 _NOISE_PROXY = 10.5
 _LARGEST_NOISE = 21
 _MOST_SUMMANDS = 1 << 20
-_PLAIN_BITS = range(20, 61)
-# Below q / 2t by a millionth: SEAL's rounding in residues is inexact by less than that.
-_ROUNDING_SHARE = 1 - 2.0**-20
+_PLAIN_BITS = range(20, MOST_PLAIN_BITS + 1)
+# SEAL's rounding in residues is inexact by less than this share of q / 2t.
+_ROUNDING_SHARE = 2.0**-20
 _MOST_SMUDGING_BITS = 62
 
 SHARED_KEY_RINGS = ((4096, (60,)), (8192, (60, 60, 60)))
-THRESHOLD_RINGS = ((8192, (60, 60, 60)),)
+THRESHOLD_RINGS = ((8192, (59, 60)), (8192, (60, 60, 60)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Plan:
     def bytes_per_value(self) -> float:
         """Bytes that an integer becomes, of full ciphertexts: seeded with a shared key, else two polynomials."""
         polynomials = 2 if self.members else 1
-        return 8.0 * polynomials * max(1, len(self.prime_bits) - 1) / self.fields
+        return 8.0 * polynomials * len(self.ring.data_primes) / self.fields
 
 
 def plan_shared_key(num_summands: int, *, bits: int, noise_tail: int = 0) -> Plan:
@@ -181,7 +183,7 @@ def _cheapest(
             hint="Use fewer bits, fewer summands"
             + (", a lower threshold or a smaller committee." if members else "."),
         )
-    return min(plans, key=lambda plan: (plan.bytes_per_value, plan.degree, plan.fields))
+    return min(plans, key=lambda plan: (plan.bytes_per_value, plan.degree, len(plan.prime_bits), plan.fields))
 
 
 def _fitted(
@@ -201,8 +203,10 @@ def _fitted(
     if plain_bits is None:
         return None
     tables = ring(degree, prime_bits, plain_bits)
-    room = math.prod(tables.data_primes) / (2 * tables.plain_modulus) * _ROUNDING_SHARE
-    certain, proxy, ceiling = _noise(num_summands, degree, members)
+    # A scaled plaintext is rounded twice: by SEAL to a whole number, then to a multiple of the scale.
+    rounding = _ROUNDING_SHARE + (2.0**-tables.scale_bits if tables.scale_bits else 0.0)
+    room = math.prod(tables.data_primes) / (2 * tables.plain_modulus) * (1 - rounding)
+    certain, proxy, ceiling = _noise(num_summands, degree, members, divided=len(prime_bits) > 2)
     bound = min(ceiling, math.sqrt(2 * proxy * math.log(2) * (FAILURE_BITS + 1)))
     smudging_bits = 0
     if members:
@@ -243,9 +247,12 @@ def _plain_bits(degree: int, prime_bits: tuple[int, ...], least: int) -> int | N
     return None
 
 
-def _noise(num_summands: int, degree: int, members: int) -> tuple[float, float, float]:
+def _noise(num_summands: int, degree: int, members: int, *, divided: bool) -> tuple[float, float, float]:
     """Of the sum's noise: what is certain, the proxy of the rest, and the most the rest can be."""
     if not members:
         return num_summands / 2, _NOISE_PROXY * num_summands, float(_LARGEST_NOISE * num_summands)
     squared_key = members * degree
-    return 1.5 * num_summands, num_summands * (1 + squared_key) / 12 + _NOISE_PROXY * squared_key, math.inf
+    zero = _NOISE_PROXY * squared_key
+    if not divided:
+        return num_summands / 2, num_summands * _NOISE_PROXY * (1 + 2 * squared_key) + zero, math.inf
+    return 1.5 * num_summands, num_summands * (1 + squared_key) / 12 + zero, math.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.proofs.curve import (
     ORDER,
     Draw,
-    Point,
     Points,
     ProofError,
     combination,
@@ -22,7 +22,8 @@ from fedcli.crypto.proofs.curve import (
     identity,
 )
 from fedcli.crypto.proofs.exact_products import times
-from fedcli.crypto.proofs.generators import Generators, generators, layout
+from fedcli.crypto.proofs.generators import generators, layout
+from fedcli.crypto.proofs.many_sums import SubsetSums, many_sums, subset_sums
 
 Integers = npt.NDArray[np.int64]
 
@@ -67,15 +68,15 @@ def commit(vector: Integers, draw: Draw = secrets.randbelow) -> tuple[Commitment
     points = generators(layout(vector.size).columns)
     rows = in_rows(vector)
     blindings = tuple(draw(ORDER) for _ in rows)
-    committed = [_commit_row(row, rho, points) for row, rho in zip(rows, blindings, strict=True)]
+    sums = many_sums(column_sums(rows.shape[1]), rows)
+    committed = [total + points.times_blinding(rho) for total, rho in zip(sums, blindings, strict=True)]
     return encode_points(committed), Opening(vector.copy(), blindings)
 
 
-def _commit_row(row: Integers, blinding: int, points: Generators) -> Point:
-    # Shifted to start at 0: the library is 4 times slower where a coefficient is negative, hence near the order.
-    least = int(row.min())
-    shifted = combination(points.columns, (row - least).tolist())
-    return shifted + points.times_all_columns(least) + points.times_blinding(blinding)
+@lru_cache(maxsize=2)
+def column_sums(columns: int) -> SubsetSums:
+    """The table that vectors laid out in that many columns are committed with: 40 MB for 1,300, in a quarter second."""
+    return subset_sums(generators(columns).columns)
 
 
 def _require_integers(vector: Integers) -> None:

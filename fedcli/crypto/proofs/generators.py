@@ -28,7 +28,7 @@ class Layout(NamedTuple):
 
 
 class Generators(NamedTuple):
-    """Points without known relations: one a column, one for blindings, one for values; and tables of three.
+    """Points without known relations: one a column, one for blindings, one for values; and tables of two.
 
     `digest` is the SHA-512 of all of them, encoded in this order.
     """
@@ -39,7 +39,6 @@ class Generators(NamedTuple):
     digest: bytes
     times_blinding: Callable[[int], Point]
     times_value: Callable[[int], Point]
-    times_all_columns: Callable[[int], Point]
 
 
 def layout(size: int) -> Layout:
@@ -63,7 +62,6 @@ def generator_labels(columns: int) -> list[bytes]:
 def generators(columns: int) -> Generators:
     """The generators for vectors laid out in that many columns; a quarter of a second for 1,000."""
     *points, blinding, value = (hash_to_point(label) for label in generator_labels(columns))
-    total = sum(points[1:], points[0])
     return Generators(
         columns=tuple(points),
         blinding=blinding,
@@ -71,5 +69,4 @@ def generators(columns: int) -> Generators:
         digest=hashlib.sha512(encode_points([*points, blinding, value]).encoded).digest(),
         times_blinding=fixed_base(blinding),
         times_value=fixed_base(value),
-        times_all_columns=fixed_base(total),
     )

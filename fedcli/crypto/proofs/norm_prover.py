@@ -97,7 +97,7 @@ def _attempt(
     chosen = projections(transcript, bound)
     projected = _project(rows, chosen)
     responses = [mask + int(value) for mask, value in zip(masks, projected, strict=True)]
-    if any(abs(response) > bound.response_limit for response in responses):
+    if max(map(abs, responses), default=0) > bound.response_limit:
         return None
     transcript = absorb_responses(transcript, bound, responses)
     weights = batching(transcript, bound)

@@ -145,7 +145,8 @@ class Proof(NamedTuple):
 
 def encode_responses(bound: NormBound, responses: Sequence[int]) -> bytes:
     """Big-endian, two's complement."""
-    return b"".join(response.to_bytes(bound.response_bytes, "big", signed=True) for response in responses)
+    size = bound.response_bytes
+    return b"".join(response.to_bytes(size, "big", signed=True) for response in responses)
 
 
 def read_proof(bound: NormBound, data: bytes) -> Proof:
@@ -182,11 +183,11 @@ def read_proof(bound: NormBound, data: bytes) -> Proof:
 
 
 def _read_responses(bound: NormBound, data: bytes) -> tuple[int, ...]:
-    step = bound.response_bytes
+    step, limit = bound.response_bytes, bound.response_limit
     responses = tuple(
         int.from_bytes(data[start : start + step], "big", signed=True) for start in range(0, len(data), step)
     )
     for index, response in enumerate(responses):
-        if abs(response) > bound.response_limit:
-            raise ProofError(f"masked projection {index} is {response}, beyond {bound.response_limit}.")
+        if abs(response) > limit:
+            raise ProofError(f"masked projection {index} is {response}, beyond {limit}.")
     return responses

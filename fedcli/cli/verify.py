@@ -1,0 +1,108 @@
+"""`fedcli verify`: is a run directory what its run wrote?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fedcli.cli.output import Json, print_json, reported
+
+if TYPE_CHECKING:
+    from fedcli.verification import Finding, Report, Tally
+
+# A directory that was taken apart has thousands; what comes after them says no more.
+_SHOWN = 20
+
+
+def verify(
+    run: Annotated[Path, typer.Argument(help="A run directory.", show_default=False)],
+    round: Annotated[
+        int | None,
+        typer.Option(help="Check only the checkpoint that covers this round.", show_default=False),
+    ] = None,
+    independent: Annotated[
+        bool, typer.Option("--independent", help="Verify proofs a second time, by another library.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check a run directory: its files, the chain of its checkpoints, its logs. Needs nothing but the directory.
+
+    Exits with 1 if anything does not hold. Compare the head of the chain with the one that was published when
+    the run ended: whoever rewrites the whole chain cannot keep its head.
+    """
+    with reported():
+        from rich.console import Console
+
+        from fedcli.verification import verify_run
+
+        with Console(stderr=True).status("Verifying ..."):
+            report = verify_run(run, round=round, independent=independent)
+        if json:
+            print_json(_facts(run, report))
+        else:
+            _print(report)
+        if not report.holds:
+            raise typer.Exit(1)
+
+
+def _facts(run: Path, report: Report) -> dict[str, Any]:
+    return {
+        "run": str(run),
+        "holds": report.holds,
+        "head": report.head,
+        "last_checkpoint": report.last,
+        "checks": [tally._asdict() for tally in report.tallies()],
+        "failures": [_fact(finding) for finding in report.failures],
+        "notes": [_fact(finding) for finding in report.notes],
+    }
+
+
+def _fact(finding: Finding) -> dict[str, Any]:
+    return {
+        "what": finding.what,
+        "round": finding.round,
+        "file": finding.file,
+        "sentence": finding.sentence,
+    }
+
+
+def _print(report: Report) -> None:
+    _print_table(report.tallies())
+    for finding in report.failures[:_SHOWN]:
+        typer.echo(f"FAILS  {_where(finding)}{finding.sentence}")
+    if len(report.failures) > _SHOWN:
+        typer.echo(f"FAILS  and {len(report.failures) - _SHOWN:,} more; --json names all.")
+    for finding in report.notes:
+        typer.echo(f"note   {_where(finding)}{finding.sentence}")
+    if report.head is not None:
+        typer.echo(f"head   {report.head} (checkpoint of round {report.last})")
+    typer.echo("All of it holds." if report.holds else "The run directory is not what its run wrote.")
+
+
+def _where(finding: Finding) -> str:
+    return "" if finding.round is None else f"round {finding.round}: "
+
+
+def _print_table(tallies: list[Tally]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for tally in tallies:
+            typer.echo(f"{tally.what:<22}  {tally.checked:>8,} checked  {_verdict(tally)}")
+        return
+    table = Table("what", box=None, header_style="dim", padding=(0, 2))
+    table.add_column("checked", justify="right")
+    table.add_column("verdict")
+    for tally in tallies:
+        style = "bold red" if tally.failed else "green"
+        table.add_row(tally.what, f"{tally.checked:,}", Text(_verdict(tally), style=style))
+    console.print(table)
+
+
+def _verdict(tally: Tally) -> str:
+    return f"{tally.failed:,} FAIL" if tally.failed else "holds"

@@ -1,0 +1,103 @@
+"""Files of lines that only grow, with the SHA-256 of all that was written so far: cut back, or checked, by it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from fedcli.core import durable
+from fedcli.core.errors import RunError
+
+_CHUNK = 1 << 20
+
+
+class Mark(NamedTuple):
+    """A point of a log: its length there, and the hexadecimal SHA-256 of everything before."""
+
+    bytes: int
+    sha256: str
+
+
+START = Mark(0, hashlib.sha256().hexdigest())
+
+
+def to_mark(value: Any) -> Mark | None:
+    """A mark that was written as JSON, `mark._asdict()`; None if `value` is none."""
+    if not isinstance(value, dict) or value.keys() != set(Mark._fields):
+        return None
+    mark = Mark(**value)
+    sound = type(mark.bytes) is int and mark.bytes >= 0 and isinstance(mark.sha256, str)
+    return mark if sound else None
+
+
+def marks_at(path: Path, lengths: Iterable[int]) -> dict[int, Mark]:
+    """The marks of a log at those of the lengths that it reaches, in one reading."""
+    return {length: Mark(length, hashed.hexdigest()) for length, hashed in _hashes(path, lengths)}
+
+
+@final
+class Log:
+    """A log that is open at its end.
+
+    Args:
+        path: the file, which exists.
+        mark: where it is cut off.
+
+    Raises:
+        RunError: if it is not the log of that mark.
+    """
+
+    def __init__(self, path: Path, mark: Mark) -> None:
+        self._length, self._hash = mark.bytes, _required(path, mark)
+        os.truncate(path, mark.bytes)
+        self._file = path.open("ab")
+
+    def append(self, text: str) -> None:
+        """Write `text` at the end. It is durable only after `sync`."""
+        content = text.encode()
+        self._file.write(content)
+        self._file.flush()
+        self._hash.update(content)
+        self._length += len(content)
+
+    def sync(self) -> Mark:
+        """Force the log to the disk; where its end is."""
+        os.fsync(self._file.fileno())
+        return Mark(self._length, self._hash.hexdigest())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _required(path: Path, mark: Mark) -> hashlib._Hash:
+    try:
+        found = dict(_hashes(path, [mark.bytes])).get(mark.bytes)
+    except OSError as error:
+        raise RunError(f"{path} {durable.unreadable(error)}. Restore the file from a copy.") from None
+    if found is None:
+        raise RunError(
+            f"{path} is shorter than the checkpoint says ({mark.bytes} bytes): lines were removed from it.\n"
+            "Restore the file from a copy, or start the run anew."
+        )
+    if found.hexdigest() != mark.sha256:
+        raise RunError(
+            f"{path} is not the log that the run wrote: the SHA-256 of its first {mark.bytes} bytes is "
+            f"{found.hexdigest()[:16]}..., the checkpoint says {mark.sha256[:16]}...\n"
+            "Restore the file from a copy, or start the run anew."
+        )
+    return found
+
+
+def _hashes(path: Path, lengths: Iterable[int]) -> Iterator[tuple[int, hashlib._Hash]]:
+    running, done = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        for length in sorted(set(lengths)):
+            while done < length and (chunk := file.read(min(_CHUNK, length - done))):
+                running.update(chunk)
+                done += len(chunk)
+            if done == length:
+                yield length, running.copy()

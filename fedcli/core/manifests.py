@@ -1,0 +1,151 @@
+"""A folder's manifest: the SHA-256 of its files, facts about them, and of the manifest before it: a link of a chain.
+
+A manifest is one canonical JSON text. It holds the digest of itself without that digest, so that a change of any byte
+shows in the last link too. Whoever rewrites the whole chain changes its head, which is why heads are published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fedcli.core import durable
+from fedcli.core.errors import RunError
+
+NAME = "manifest.json"
+_FILES, _PREVIOUS, _SELF = "sha256", "previous", "self"
+
+
+class Manifest(NamedTuple):
+    """What a manifest says.
+
+    Args:
+        facts: everything besides the digests.
+        files: hexadecimal SHA-256 of every other file of the folder, by name.
+        previous: the digest of the manifest before it; None in the first.
+        digest: SHA-256 of the manifest's own bytes, by which the next one names it.
+    """
+
+    facts: dict[str, Any]
+    files: dict[str, str]
+    previous: str | None
+    digest: str
+
+
+class Problem(NamedTuple):
+    """What is wrong with a file of a folder, as the end of a sentence that begins with the file."""
+
+    file: str
+    reason: str
+
+
+def write(
+    folder: Path, files: Iterable[str], *, facts: Mapping[str, Any], previous: str | None = None
+) -> str:
+    """Write the manifest of a folder.
+
+    Args:
+        folder: where the files stand and the manifest will.
+        files: names of all of them.
+        facts: what else it says; plain JSON values.
+        previous: the digest of the manifest before it.
+
+    Returns:
+        Its digest.
+    """
+    sums = {name: durable.sha256(folder / name) for name in files}
+    content = {**facts, _FILES: sums, _PREVIOUS: previous}
+    sealed = _canonical({**content, _SELF: _digest(_canonical(content))})
+    (folder / NAME).write_bytes(sealed)
+    return _digest(sealed)
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a folder, whose files are not looked at.
+
+    Raises:
+        RunError: if it cannot be read or is not as it was written.
+    """
+    try:
+        return parse((folder / NAME).read_bytes())
+    except OSError as error:
+        raise RunError(f"{folder / NAME} {durable.unreadable(error)}.") from None
+    except ValueError as error:
+        raise RunError(f"{folder / NAME} {error}.") from None
+
+
+def parse(content: bytes) -> Manifest:
+    """The manifest whose bytes are `content`.
+
+    Raises:
+        ValueError: if any byte is not as it was written.
+    """
+    facts = _object(content)
+    files, previous, own = (facts.pop(name, None) for name in (_FILES, _PREVIOUS, _SELF))
+    sound = isinstance(files, dict) and all(_is_name(name) and _is_digest(sum) for name, sum in files.items())
+    if not sound or not (previous is None or _is_digest(previous)):
+        raise ValueError("is not a manifest")
+    body = {**facts, _FILES: files, _PREVIOUS: previous}
+    if own != _digest(_canonical(body)) or content != _canonical({**body, _SELF: own}):
+        raise ValueError("is not as it was written: it differs from its own digest")
+    return Manifest(facts, files, previous, _digest(content))
+
+
+def fact(folder: Path, name: str) -> Any:
+    """One fact of a manifest that may be of another version of fedcli; None where there is none. Nothing is checked."""
+    try:
+        return _object((folder / NAME).read_bytes()).get(name)
+    except (OSError, ValueError):
+        return None
+
+
+def digest(folder: Path) -> str | None:
+    """The SHA-256 of a folder's manifest as it stands there; None without one."""
+    try:
+        return durable.sha256(folder / NAME)
+    except OSError:
+        return None
+
+
+def damaged(folder: Path, manifest: Manifest) -> list[Problem]:
+    """The files of a manifest that are not in its folder as they were written."""
+    return [
+        Problem(name, why)
+        for name, sum in manifest.files.items()
+        if (why := durable.fault(folder / name, sum))
+    ]
+
+
+def strangers(folder: Path, manifest: Manifest) -> list[Problem]:
+    """What stands in a manifest's folder beside its files."""
+    there = {path.name for path in folder.iterdir()}
+    return [Problem(name, "is not in the manifest") for name in sorted(there - {NAME, *manifest.files})]
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON") from None
+    if not isinstance(value, dict):
+        raise ValueError("is not a manifest")
+    return value
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_name(name: str) -> bool:
+    return name == Path(name).name and name not in ("", "..", NAME) and "\0" not in name
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")

@@ -1,0 +1,66 @@
+"""Whether every checkpoint follows the one before it, from the config and the initial model on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fedcli import store
+from fedcli.core import durable
+from fedcli.core.manifests import Manifest
+from fedcli.verification.links import Link, Pair
+from fedcli.verification.report import Finding
+
+WHAT = "chain of checkpoints"
+BOUND = "config and environment"
+
+
+def checked_chain(run: Path, pair: Pair) -> Iterator[Finding]:
+    """A checkpoint's place in the chain; the first one's also binds the files that the run was started with."""
+    before, link = pair
+    if link.manifest is None:
+        return
+    yield _place(run, before, link, link.manifest)
+    if link.round == 0:
+        yield from _bound(run, link, link.manifest)
+
+
+def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Finding:
+    said, follows = manifest.facts.get("round"), manifest.facts.get("follows")
+    missing = _missing(follows, before, link)
+    if said != link.round:
+        return _broken(link, f"is of round {said} and stands in the folder of round {link.round}")
+    if missing is not None:
+        path = store.checkpoint_folder(run, missing).relative_to(run).as_posix()
+        sentence = f"{path} is missing, which the checkpoint of round {link.round} follows."
+        return Finding(WHAT, missing, path, holds=False, sentence=sentence)
+    if follows != (before.round if before else None) or (before is None and link.round):
+        return _broken(link, f"follows {_name(follows)} and stands behind {_name(before and before.round)}")
+    if manifest.previous != (before.digest if before else None):
+        return _broken(link, f"does not follow from {_name(follows)} as it stands here")
+    return Finding(WHAT, link.round, link.file)
+
+
+def _missing(follows: Any, before: Link | None, link: Link) -> int | None:
+    """The round of the checkpoint that should stand before a link, if there is none of that round."""
+    first = before.round if before else -1
+    return follows if type(follows) is int and first < follows < link.round else None
+
+
+def _name(round: Any) -> str:
+    return "nothing" if round is None else f"the checkpoint of round {round}"
+
+
+def _broken(link: Link, reason: str) -> Finding:
+    return Finding(WHAT, link.round, link.file, holds=False, sentence=f"{link.file} {reason}.")
+
+
+def _bound(run: Path, link: Link, manifest: Manifest) -> Iterator[Finding]:
+    sums = manifest.facts.get("run")
+    if not isinstance(sums, dict) or sums.keys() != set(store.BOUND):
+        yield _broken(link, f"does not bind {' and '.join(store.BOUND)}")
+        return
+    for name in store.BOUND:
+        fault = durable.fault(run / name, str(sums[name]))
+        yield Finding(BOUND, link.round, name, fault is None, f"{name} {fault}." if fault else "")

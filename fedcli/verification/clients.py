@@ -1,0 +1,37 @@
+"""Whether the clients' own states are those that the checkpoints refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedcli import checkpoints, shelf, store
+from fedcli.core import durable, npz, trees
+from fedcli.core.errors import RunError
+from fedcli.shelf import StoredTree
+from fedcli.verification.links import Link
+from fedcli.verification.report import Finding
+
+WHAT = "states of clients"
+
+
+def checked_clients(run: Path, link: Link, seen: set[StoredTree]) -> Iterator[Finding]:
+    """The states that a checkpoint refers to and that are not `seen`, to which they are added."""
+    try:
+        stored = _index(run, link)
+    except (RunError, LookupError, TypeError, ValueError, AttributeError):
+        file = (link.folder / checkpoints.STATE).relative_to(run).as_posix()
+        sentence = f"{file} has no index of the clients' states."
+        yield Finding(WHAT, link.round, file, holds=False, sentence=sentence)
+        return
+    for tree in stored:
+        if tree not in seen:
+            seen.add(tree)
+            file, fault = tree.path.relative_to(run).as_posix(), durable.fault(tree.path, tree.digest.hex())
+            yield Finding(WHAT, tree.round, file, fault is None, f"{file} {fault}." if fault else "")
+
+
+def _index(run: Path, link: Link) -> list[StoredTree]:
+    index = trees.from_table(npz.read_arrays(link.folder / checkpoints.STATE))["clients"]
+    stored = shelf.from_index(run / store.SHELF, index).values()
+    return [tree for tree in stored if isinstance(tree, StoredTree) and tree.path]

@@ -1,0 +1,44 @@
+"""Whether every file that a manifest lists is the one that was written, and nothing stands beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fedcli import checkpoints, store
+from fedcli.core import manifests
+from fedcli.verification.links import Link
+from fedcli.verification.report import Finding
+
+WHAT = "files of checkpoints"
+# A draft is what a process that was killed leaves of a checkpoint; the next process removes it.
+_DRAFT = re.compile(r"\.round-[0-9]{5,}\.tmp")
+REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
+
+
+def checked_files(
+    run: Path, link: Link, *, what: str = WHAT, required: Sequence[str] = REQUIRED
+) -> Iterator[Finding]:
+    """The manifest of a folder, every file in it, and what is not in it, as findings of the kind `what`."""
+    if link.manifest is None:
+        yield Finding(what, link.round, link.file, holds=False, sentence=f"{link.file} {link.fault}.")
+        return
+    place, listed = link.folder.relative_to(run).as_posix(), link.manifest.files
+    faults = dict(
+        manifests.damaged(link.folder, link.manifest) + manifests.strangers(link.folder, link.manifest)
+    )
+    faults |= {name: "is not in the manifest" for name in required if name not in listed}
+    for name in dict.fromkeys([manifests.NAME, *listed, *faults]):
+        file, fault = f"{place}/{name}", faults.get(name)
+        yield Finding(what, link.round, file, fault is None, f"{file} {fault}." if fault else "")
+
+
+def checked_names(run: Path) -> Iterator[Finding]:
+    """What stands among the checkpoints and is none."""
+    known = {store.checkpoint_folder(run, round).name for round in store.finished_rounds(run)}
+    folder = run / store.CHECKPOINTS
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name not in known and not _DRAFT.fullmatch(path.name):
+            file = f"{store.CHECKPOINTS}/{path.name}"
+            yield Finding(WHAT, None, file, holds=False, sentence=f"{file} is not of the run.")

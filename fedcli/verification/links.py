@@ -1,0 +1,80 @@
+"""Folders with a manifest, such as the checkpoints of a run, as links of a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from fedcli import checkpoints, store
+from fedcli.core import manifests
+from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.manifests import Manifest
+
+
+class Link(NamedTuple):
+    """A folder of a round with a manifest.
+
+    Args:
+        round: the round that the folder is named after.
+        folder: where it stands.
+        file: its manifest, below the run directory.
+        manifest: what its manifest says; None if that is not to be trusted.
+        fault: why not.
+        digest: SHA-256 of its manifest as it stands there; None if there is none.
+    """
+
+    round: int
+    folder: Path
+    file: str
+    manifest: Manifest | None
+    fault: str
+    digest: str | None
+
+
+class Pair(NamedTuple):
+    """A checkpoint and the one before it, if there is one."""
+
+    before: Link | None
+    link: Link
+
+
+def read_pairs(run: Path) -> list[Pair]:
+    """Every checkpoint with the one before it, in the order of rounds."""
+    links = [
+        read_link(run, store.checkpoint_folder(run, round), round=round, format=checkpoints.FORMAT)
+        for round in dict.fromkeys(store.finished_rounds(run))
+    ]
+    return [Pair(before, link) for before, link in zip([None, *links], links, strict=False)]
+
+
+def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
+    """What the manifest of a folder says, or what is wrong with it."""
+    manifest, fault = None, ""
+    found = manifests.fact(folder, "format")
+    try:
+        manifest = manifests.read(folder)
+    except RunError as error:
+        fault = str(error).removeprefix(f"{folder / manifests.NAME} ").removesuffix(".")
+    if found != format and (found is not None or manifest is not None):
+        manifest, fault = None, f"has format {found}; this version of fedcli verifies format {format}"
+    file = (folder / manifests.NAME).relative_to(run).as_posix()
+    return Link(round, folder, file, manifest, fault, manifests.digest(folder))
+
+
+def covering(pairs: list[Pair], round: int) -> list[Pair]:
+    """The first checkpoint that covers a round.
+
+    Raises:
+        ConfigError: if none does.
+    """
+    found = [pair for pair in pairs if pair.link.round >= round >= 0]
+    if not found:
+        last = f"its last one is of round {pairs[-1].link.round}" if pairs else "it has none"
+        raise ConfigError(f"no checkpoint of the run covers round {round}; {last}.", key="round")
+    return found[:1]
+
+
+def trusted(pairs: list[Pair]) -> Iterator[tuple[Link, Manifest]]:
+    """The checkpoints whose manifests are as they were written."""
+    return ((pair.link, pair.link.manifest) for pair in pairs if pair.link.manifest is not None)

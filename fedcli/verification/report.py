@@ -1,0 +1,69 @@
+"""What was checked of a run directory, and what of it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked.
+
+    Args:
+        what: the kind of check, a line of the table.
+        round: the round that it is of, if it is of one.
+        file: the file or folder that was looked at, below the run directory.
+        holds: whether it is as it should be.
+        sentence: what is wrong, or what is worth knowing though it holds; it begins with the file.
+    """
+
+    what: str
+    round: int | None
+    file: str
+    holds: bool = True
+    sentence: str = ""
+
+
+class Tally(NamedTuple):
+    """How many things of a kind were checked, and how many of them do not hold."""
+
+    what: str
+    checked: int
+    failed: int
+
+
+class Report(NamedTuple):
+    """What a verification found.
+
+    Args:
+        findings: everything that was checked, in this order.
+        head: digest of the last checkpoint's manifest, which stands for all of the chain; None without a checkpoint.
+        last: the round of that checkpoint.
+    """
+
+    findings: tuple[Finding, ...]
+    head: str | None
+    last: int | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything holds."""
+        return all(finding.holds for finding in self.findings)
+
+    @property
+    def failures(self) -> list[Finding]:
+        """What does not hold."""
+        return [finding for finding in self.findings if not finding.holds]
+
+    @property
+    def notes(self) -> list[Finding]:
+        """What holds and is worth knowing."""
+        return [finding for finding in self.findings if finding.holds and finding.sentence]
+
+    def tallies(self) -> list[Tally]:
+        """The findings counted by their kind, in the order in which the kinds first stand."""
+        kinds = dict.fromkeys(finding.what for finding in self.findings)
+        of = {what: [finding.holds for finding in self.findings if finding.what == what] for what in kinds}
+        return [Tally(what, len(held), held.count(False)) for what, held in of.items()]

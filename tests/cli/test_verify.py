@@ -1,0 +1,108 @@
+"""`fedcli verify`: what it prints of a run directory that holds and of one that does not, and its exit codes."""
+
+import json
+import shutil
+
+import pytest
+from kept_runs import make_run
+
+from fedcli.verification import verify_run
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("verified") / "run")
+
+
+@pytest.fixture
+def damaged(original, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(original, folder)
+    (folder / "checkpoints/round-00002/weights.npz").write_bytes(b"other")
+    return folder
+
+
+def test_a_run_that_holds_is_0_with_a_line_of_each_check_and_the_head(fedcli, original):
+    result = fedcli("verify", original)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "files of checkpoints 15 checked holds",
+        "chain of checkpoints 5 checked holds",
+        "config and environment 2 checked holds",
+        "lines of the logs 10 checked holds",
+        "states of clients 4 checked holds",
+        f"head {verify_run(original).head} (checkpoint of round 4)",
+        "All of it holds.",
+    ]
+
+
+def test_a_run_that_does_not_hold_is_1_and_names_file_and_round(fedcli, damaged):
+    result = fedcli("verify", damaged)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["files", "of", "checkpoints", "15", "checked", "1", "FAIL"]
+    (failure,) = [line for line in lines if line.startswith("FAILS")]
+    assert failure.startswith(
+        "FAILS  round 2: checkpoints/round-00002/weights.npz is not the file that the run wrote"
+    )
+    assert lines[-1] == "The run directory is not what its run wrote."
+
+
+def test_json_has_the_counts_and_everything_that_fails(fedcli, original, damaged):
+    good, bad = fedcli("verify", original, "--json"), fedcli("verify", damaged, "--json")
+    assert (good.exit_code, bad.exit_code) == (0, 1)
+    facts = json.loads(good.stdout)
+    assert (facts["holds"], facts["head"], facts["last_checkpoint"]) == (True, verify_run(original).head, 4)
+    assert facts["failures"] == facts["notes"] == []
+    assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 0}
+    facts = json.loads(bad.stdout)
+    assert facts["holds"] is False
+    (failure,) = facts["failures"]
+    assert (failure["round"], failure["file"]) == (2, "checkpoints/round-00002/weights.npz")
+    assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 1}
+
+
+def test_one_round_is_checked_by_itself(fedcli, damaged):
+    assert fedcli("verify", damaged, "--round", 2).exit_code == 1
+    assert fedcli("verify", damaged, "--round", 3).exit_code == 0
+
+
+def test_a_directory_that_was_taken_apart_is_told_in_a_few_lines(fedcli, damaged):
+    for number in range(30):
+        (damaged / f"checkpoints/round-00003/{number}").touch()
+    lines = fedcli("verify", damaged).stdout.splitlines()
+    assert len([line for line in lines if line.startswith("FAILS  round")]) == 20
+    assert "FAILS  and 11 more; --json names all." in lines
+    assert len(json.loads(fedcli("verify", damaged, "--json").stdout)["failures"]) == 31
+
+
+def test_a_terminal_sees_a_table(fedcli, damaged, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = fedcli("verify", damaged).stdout
+    assert "verdict" in shown.splitlines()[0]
+    assert "\x1b[" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "is not a run directory: it has no config.yaml"),
+        (["--round", "9"], "no checkpoint of the run covers round 9"),
+        (["--independent"], "keeps no proofs to verify a second time"),
+    ],
+)
+def test_what_cannot_be_asked_is_2(fedcli, original, arguments, said):
+    result = fedcli("verify", original if arguments else "absent", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_real_runs_hold_and_their_last_lines_have_the_head(session, fedcli):
+    for run in ("runs/one", "runs/average", "runs/private", "runs/stopped", "runs/nan"):
+        result = fedcli("verify", session.folder / run, "--json")
+        assert result.exit_code == 0, result.stdout
+    head = verify_run(session.folder / "runs/one").head
+    assert f"  head           {head}" in session.commands["run"].stdout.splitlines()
+    assert json.loads(session.commands["resume --json"].stdout)["head"] == head

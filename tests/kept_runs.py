@@ -1,0 +1,47 @@
+"""A run directory of a model of nine numbers, made by the store that real runs use."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fedcli import store
+from fedcli.core.types import ModelLayout, RoundState
+from fedcli.core.vectors import Layout
+
+LAYOUT = ModelLayout(
+    Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),
+    Layout(("norm/mean",), ((2,),)),
+    Layout(("frozen",), ((1,),)),
+)
+
+
+def state_of(round):
+    return RoundState(
+        round,
+        np.full(6, round, np.float32),
+        np.full(2, -round, np.float32),
+        np.full(1, 0.5, np.float32),
+        server={"velocity": np.full(6, round * 10, np.float32)},
+        transforms={"arrival": {"size": np.int64(6)}},
+        releases=round,
+    )
+
+
+def advance(run_store, state, rounds):
+    """Clients 0 and 1 take turns; each keeps the round of its last one."""
+    for _ in range(rounds):
+        after, client = state_of(state.round + 1), state.round % 2
+        kept = run_store.shelve(after.round, client, {"statistics": np.full(2, after.round)})
+        state = replace(after, clients={**state.clients, client: kept})
+        record = {"round": after.round, "test/loss": 1 / after.round}
+        run_store.commit(state, record, [{"round": after.round, "client": client}])
+    return state
+
+
+def make_run(folder, rounds=4, every=1, config="rounds: 4\n"):
+    """`rounds` rounds with a checkpoint after every so many, and after the last."""
+    store.create_run(folder, config=config, environment={"cores": 2})
+    run_store = store.RunStore(folder, LAYOUT, every=every)
+    run_store.checkpoint(advance(run_store, run_store.begin(state_of(0)), rounds))
+    run_store.close()
+    return folder
