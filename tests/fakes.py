@@ -207,6 +207,7 @@ def literal_encryption(min_clients=2):
         sees=(),
         keeps_keys=False,
         opened_by="server",
+        assumes="nothing",
         start=lambda _kept: LiteralKeys(),
     )
 

@@ -70,7 +70,11 @@ _SEES = (
     Sight(
         "one client in league with the server", "every update of every round: they have key and ciphertexts"
     ),
-    Sight("clients in league with each other", "no other client's update: they have no ciphertexts"),
+    Sight(
+        "a client that listens to what others send",
+        "their updates: it has the key, so that the way to the server must be closed to clients",
+    ),
+    Sight("other clients", "no other client's update: they have the key and no ciphertexts"),
     sights.DIFFERENCE,
     sights.DISHONEST,
     sights.SIMULATED,

@@ -49,7 +49,8 @@ def threshold(
             attempt and member.
         outages: members that are away in a round and known to be, such as `{"3": [1, 2]}` for round 3.
         keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones,
-            and its model is the same to the bit.
+            and its model is the same to the bit. Members do not keep what they opened: a round that was cut off
+            can be opened again.
 
     Raises:
         ConfigError: if no parameters hold such sums, the committee is larger than the population, or the package

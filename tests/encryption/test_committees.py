@@ -15,7 +15,8 @@ from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 from fedcli.encryption.committee import Presence, make_key
 from fedcli.encryption.threshold import CommitteeKeys, draw_committee
 
-ANSWER = ENVELOPE_BYTES + 8 * 2 * 8192
+PLAN = plan_threshold(5, members=5, threshold=2, bits=BITS)
+ANSWER = ENVELOPE_BYTES + 8 * len(PLAN.ring.data_primes) * PLAN.degree
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Told:
 @pytest.fixture(scope="module")
 def committee():
     """Two of five open."""
-    return make_key(plan_threshold(5, members=5, threshold=2, bits=BITS))
+    return make_key(PLAN)
 
 
 @pytest.fixture
