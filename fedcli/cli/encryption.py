@@ -43,8 +43,12 @@ def print_encryption(plan: Mapping[str, Any]) -> None:
     for label, text in rows:
         grid.add_row(label, Text(text))
     console.print(grid, "", Text("who sees what", style="bold"), sep="\n")
+    before = ""
     for who, what in _sights(plan):
-        console.print(Padding(Text(who), (0, 0, 0, 2)), Padding(Text(what, style="dim"), (0, 0, 0, 4)))
+        if who != before:
+            console.print(Padding(Text(who), (0, 0, 0, 2)))
+        console.print(Padding(Text(what, style="dim"), (0, 0, 0, 4)))
+        before = who
 
 
 def _rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
