@@ -33,6 +33,7 @@ from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for
 from fedcli.privacy.words import warnings
 from fedcli.protection import calibrated, strategy_of
+from fedcli.proving import NOT_REVIEWED
 
 
 class DataNoise(NamedTuple):
@@ -76,7 +77,8 @@ class Plan:
     @property
     def warnings(self) -> list[str]:
         """What a person should know before the run, though it is allowed."""
-        own = encrypting.warnings(self.encryption)
+        unreviewed = [NOT_REVIEWED] if self.experiment.proofs else []
+        own = [*encrypting.warnings(self.encryption), *unreviewed]
         event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
         if event is None or target is None:
             return own
@@ -146,10 +148,19 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
     _check_early_stop(made)
+    _check_size(made)
     if made.architecture.num_parameters is not None:
         with placed("model"):
             made.architecture.num_parameters(federation.input_shape, made.model_outputs)
     return made
+
+
+def _check_size(made: Plan) -> None:
+    """Refuse what a model is too large for, where its size is known without building it."""
+    count = made.num_parameters
+    if count is not None:
+        for part, size in zip(made.strategy.transforms, made.strategy.payload_sizes(count), strict=False):
+            part.init(size)
 
 
 def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:

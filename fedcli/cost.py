@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fedcli import proving
 from fedcli.assembly import assemble
 from fedcli.build import Plan, plan
 from fedcli.config import Config
@@ -112,6 +113,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
     if made.encryption is not None:
         facts["encryption"] = described(made.encryption)
+    facts |= proving.facts(made.strategy, parameters)
     if made.warnings:
         facts["warnings"] = made.warnings
     return facts

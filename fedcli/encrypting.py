@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
 from typing import Any
 
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.encryption import Encryption, Sums
 from fedcli.core.errors import ConfigError
-from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -19,7 +20,8 @@ from fedcli.core.privacy import (
 )
 from fedcli.core.types import Cohort, Strategy
 from fedcli.crypto.encryption.plans import gaussian_tail
-from fedcli.grid import on_grid
+from fedcli.crypto.proofs.limbs import LIMB_BITS
+from fedcli.grid import grid_of, on_grid
 from fedcli.making import make
 from fedcli.pipeline import privacy_event
 from fedcli.transforms import encrypt
@@ -85,7 +87,7 @@ def planned_encryption(
     sums = Sums(
         num_clients=num_clients,
         most_summands=sampling.largest,
-        bits=grid.bits,
+        bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
         noise_tail=_noise_tail(event, sampling, experiment.rounds),
         root=experiment.seed,
     )
@@ -108,14 +110,19 @@ def encrypted(strategy: Strategy, encryption: Encryption | None) -> Strategy:
     grid = grid_of(strategy)
     if encryption is None or grid is None:
         return strategy
-    plain_bytes = strategy.transforms[-1].coded_bytes or (lambda size: 4 * size)
-    part = encrypt(encryption, grid=grid, plain_bytes=plain_bytes)
+    part = encrypt(encryption, grid=grid, plain_bytes=_plain_bytes(strategy))
     return strategy._replace(transforms=(*strategy.transforms, part))
 
 
-def grid_of(strategy: Strategy) -> IntegerGrid | None:
-    """The integers that a strategy's updates are made of, where they are."""
-    return next((part.grid for part in strategy.transforms if part.grid is not None), None)
+def _plain_bytes(strategy: Strategy) -> Callable[[int], int]:
+    """Size of the last payload -> bytes of it as it would be sent in the clear."""
+    coded, adds = next(
+        (part.coded_bytes, part.adds)
+        for part in reversed(strategy.transforms)
+        if part.coded_bytes is not None
+    )
+    # How bytes are coded is told by the size before the transform's own addition, which grows with it.
+    return lambda size: coded(bisect_left(range(size + 1), size, lo=1, key=lambda taken: taken + adds(taken)))
 
 
 def described(encryption: Encryption) -> dict[str, Any]:

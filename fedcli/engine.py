@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from fedcli.core.types import (
     Rejection,
     RoundContext,
     RoundState,
+    Transform,
     Tree,
 )
 from fedcli.core.vectors import digest
@@ -132,6 +133,7 @@ def run_round(
         **_simulated(present, after),
         **_epsilon(parts, after),
         **(context.exchange.figures() if context.exchange else {}),
+        **context.meter.figures(),
         **({} if note is None else {"note": note}),
         **clock.seconds(),
     }
@@ -145,10 +147,11 @@ def context_of(parts: Parts, state: RoundState, present: Turnout) -> RoundContex
         parts.seed,
         round,
         parts.reproducible_noise,
-        parts.planned_weight or 1.0,
+        parts.planned_weight,
         parts.layout.trainable.sizes,
         parts.run,
         digest(state.weights) if parts.leaves_evidence else b"",
+        num_clients=parts.num_clients,
     )
     if parts.keys is None:
         return context
@@ -187,10 +190,11 @@ def train_cohort(
     """
     models = {turn.model: turn for turn in present.turns if turn.absence is None}
     starts = {model: broadcast_to(parts, state, context, turn) for model, turn in models.items()}
-    side = ClientSide(partial(_train, parts, state, starts), partial(_encode, parts, state, context))
+    transforms = parts.strategy.transforms
+    side = ClientSide(partial(_train, parts, state, starts), partial(_encode, state, context), transforms)
     if parts.adversary is not None:
         return attacked(parts.adversary, parts.executor, present.turns, side, context)
-    return parts.executor.map(lambda turn: side.encode(side.train(turn)), present.turns)
+    return parts.executor.map(lambda turn: side.encode(transforms, side.train(turn)), present.turns)
 
 
 def broadcast_to(parts: Parts, state: RoundState, context: RoundContext, turn: Turn) -> Any:
@@ -218,15 +222,17 @@ def _train(parts: Parts, state: RoundState, starts: Mapping[int, Any], turn: Tur
     return replace(update, state={**assignment.state, **update.state})
 
 
-def _encode(parts: Parts, state: RoundState, context: RoundContext, outcome: Outcome) -> Outcome:
+def _encode(
+    state: RoundState, context: RoundContext, transforms: Sequence[Transform], outcome: Outcome
+) -> Outcome:
     if not isinstance(outcome, ClientUpdate):
         return outcome
     try:
-        for transform in parts.strategy.transforms:
+        for transform in transforms:
             outcome = transform.encode(outcome, state.transforms[transform.name], context)
     except InvalidUpdateError as error:
         return Rejection(outcome.client, str(error))
-    return outcome
+    return replace(outcome, private={})
 
 
 def release(

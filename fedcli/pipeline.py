@@ -8,7 +8,7 @@ import numpy as np
 
 from fedcli import attendance
 from fedcli.config import Experiment
-from fedcli.core.attacks import Adversary
+from fedcli.core.attacks import Adversary, Attack
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import Event, is_noised_by_clients
 from fedcli.core.types import Array, Cohort, Strategy
@@ -139,19 +139,15 @@ def check_attack(
     """
     if adversary is None:
         return
-    attack, planned = adversary.attack, round(cohort.expected_size(num_clients))
-    malicious = round(planned * len(adversary.clients) / num_clients)
-    objection = attack.objection(planned, malicious) if attack.objection else None
-    if objection is not None:
+    _check_cheat(adversary.attack, strategy)
+    _check_strength(adversary, round(cohort.expected_size(num_clients)), num_clients)
+    attack = adversary.attack
+    if attack.looks_at_others and privacy_event(strategy) is not None:
         raise ConfigError(
-            f"{objection}.", key="attack", hint="Give the attack's own strength, such as z: 1.5."
-        )
-    if attack.collude is not None and privacy_event(strategy) is not None:
-        raise ConfigError(
-            f"{attack.name} crafts its updates from those of all honest clients, so that one client would move the "
+            f"{attack.name} crafts what it sends from what honest clients send, so that one client would move the "
             "sum by more than its own clipped update, and epsilon would be false.",
             key="attack",
-            hint="Use an attack that looks at one client at a time: sign-flip, gaussian, label-flip or backdoor.",
+            hint="Use an attack that looks at one client at a time: sign-flip, gaussian, boost or backdoor.",
         )
     if attack.trigger is None or "accuracy" in metrics:
         return
@@ -161,6 +157,30 @@ def check_attack(
         key="task.metrics",
         hint="Leave task.metrics out, or add accuracy to it.",
     )
+
+
+def _check_strength(adversary: Adversary, planned: int, num_clients: int) -> None:
+    malicious = round(planned * len(adversary.clients) / num_clients)
+    objection = adversary.attack.objection
+    reason = objection(planned, malicious) if objection else None
+    if reason is not None:
+        raise ConfigError(f"{reason}.", key="attack", hint="Give the attack's own strength, such as z: 1.5.")
+
+
+def _check_cheat(attack: Attack, strategy: Strategy) -> None:
+    """Refuse an attack on proofs where there are none, and one that finds no transform to bend."""
+    if attack.on_proofs and not any(transform.name == "prove" for transform in strategy.transforms):
+        raise ConfigError(
+            f"{attack.name} attacks what proves that updates keep their bound, and this run has no proofs.",
+            key="attack",
+            hint="Add proofs: norm-bound and a fixed_point, or use another attack, such as boost.",
+        )
+    if attack.cheat is None:
+        return
+    try:
+        attack.cheat(strategy.transforms)
+    except ConfigError as error:
+        raise error.under("attack") from error
 
 
 def _check_compression(strategy: Strategy, experiment: Experiment) -> None:

@@ -12,6 +12,7 @@ from fedcli.encrypting import check_encryptable, encrypted
 from fedcli.grid import on_grid
 from fedcli.making import make, placed
 from fedcli.privacy import calibrate
+from fedcli.proving import with_commitments, with_proofs
 from fedcli.transforms import arrival
 
 
@@ -32,7 +33,9 @@ def strategy_of(
     check_encryptable(made, experiment)
     made = _compressed(made, experiment)
     made = on_grid(made, experiment)
+    made, proofs = with_commitments(made, experiment)
     made = encrypted(made, encryption)
+    made = with_proofs(made, proofs)
     return _checked_on_arrival(made)
 
 

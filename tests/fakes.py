@@ -205,9 +205,9 @@ def literal_encryption(min_clients=2):
         coded_bytes=lambda size: 8 * size,
         min_clients=min_clients,
         sees=(),
+        assumes="",
         keeps_keys=False,
         opened_by="server",
-        assumes="nothing",
         start=lambda _kept: LiteralKeys(),
     )
 

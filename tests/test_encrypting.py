@@ -120,7 +120,7 @@ def test_central_noise_comes_too_late_for_a_client_that_opens_the_sum():
     assert "dp-distributed" in report
     made = tiny.plan(*private, THRESHOLD)
     names = [transform.name for transform in made.strategy.transforms]
-    assert names == ["clip", "gaussian_noise", "fixed_point", "encrypt", "arrival"]
+    assert names == ["clip", "fixed_point", "gaussian_noise", "encrypt", "arrival"]
     assert tiny.plan(SHARES, "cohort=full", "encryption=shared-key").encryption.opened_by == "clients"
 
 

@@ -37,6 +37,7 @@ _TABLE = {
     DEFAULT_COHORTS: ("fedcli.strategies", "DEFAULT_COHORTS"),
     "compression": ("fedcli.transforms", "COMPRESSIONS"),
     "encryption": ("fedcli.encryption", "ENCRYPTIONS"),
+    "proofs": ("fedcli.transforms", "PROOFS"),
     "attack": ("fedcli.attacks", "ATTACKS"),
     "executor": ("fedcli.executors", "EXECUTORS"),
 }

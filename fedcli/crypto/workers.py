@@ -11,9 +11,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from fedcli.core.errors import RunError
@@ -34,10 +35,35 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
     Raises:
         RunError: if the other process was ended, for instance for want of memory.
     """
+    with _working() as pool:
+        return pool.submit(work, *args, **kwargs).result()
+
+
+def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> list[Result]:
+    """`work` on pieces of `items`, in order, at the same time in as many processes as there are cores.
+
+    Raises:
+        RunError: as `elsewhere`.
+    """
+    length = max(1, -(-len(items) // _num_cores()))
+    with _working() as pool:
+        pieces = range(0, len(items), length)
+        futures = [pool.submit(work, items[start : start + length]) for start in pieces]
+        return [future.result() for future in futures]
+
+
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`work` of every item, several at a time, for work that spends its time `elsewhere`; results in their order."""
+    with ThreadPoolExecutor(_num_cores()) as threads:
+        return list(threads.map(work, items))
+
+
+@contextmanager
+def _working() -> Iterator[ProcessPoolExecutor]:
     with _MADE_ONCE:
         pool = _pool()
     try:
-        return pool.submit(work, *args, **kwargs).result()
+        yield pool
     except BrokenProcessPool as error:
         _pool.cache_clear()
         raise RunError(
@@ -47,19 +73,13 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
         ) from error
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`work` of every item, several at a time, for work that spends its time `elsewhere`; results in their order."""
-    with ThreadPoolExecutor(_cores()) as threads:
-        return list(threads.map(work, items))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @functools.cache
 def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(_cores(), multiprocessing.get_context("spawn"), initializer=_begin)
+    return ProcessPoolExecutor(_num_cores(), multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _begin() -> None:

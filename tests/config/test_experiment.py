@@ -62,6 +62,7 @@ def test_every_default_is_filled_in():
         "compression": None,
         "fixed_point": None,
         "encryption": None,
+        "proofs": None,
         "attack": None,
         "privacy": {"reproducible_noise": False, "publish": "all"},
         "average": None,
@@ -210,6 +211,7 @@ strategy: {name: weighted}
 compression: null
 fixed_point: null
 encryption: null
+proofs: null
 attack: null
 privacy: {reproducible_noise: false, publish: all}
 average: null

@@ -22,6 +22,14 @@ def test_work_side_by_side_keeps_its_order_and_raises_what_fails():
         workers.side_by_side(lambda item: workers.elsewhere(plan_shared_key, item, bits=20), [1, 0])
 
 
+def test_work_is_spread_in_pieces_whose_results_are_in_order():
+    pieces = workers.spread(sorted, [5, 4, 3, 2, 1])
+    assert [sorted(piece, reverse=True) for piece in pieces] == [
+        *map(list, _cut([5, 4, 3, 2, 1], len(pieces)))
+    ]
+    assert workers.spread(sorted, []) == []
+
+
 def test_an_error_comes_back_as_it_was_raised():
     with pytest.raises(ConfigError, match="summands"):
         workers.elsewhere(plan_shared_key, 0, bits=20)
@@ -37,6 +45,11 @@ def test_a_worker_that_is_ended_is_an_error_and_the_next_call_has_a_new_one():
     with pytest.raises(RunError, match="was ended from outside"):
         workers.elsewhere(os._exit, 1)
     assert workers.elsewhere(abs, -3) == 3
+
+
+def _cut(items, pieces):
+    length = -(-len(items) // pieces)
+    return [items[start : start + length] for start in range(0, len(items), length)]
 
 
 def _is_loaded(module):

@@ -13,7 +13,8 @@ from fedcli.crypto.encryption.errors import DecryptionError
 from fedcli.crypto.encryption.plans import plan_threshold
 from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 from fedcli.encryption.committee import Presence, make_key
-from fedcli.encryption.threshold import CommitteeKeys, draw_committee
+from fedcli.encryption.committee_rounds import CommitteeKeys
+from fedcli.encryption.threshold import draw_committee
 
 PLAN = plan_threshold(5, members=5, threshold=2, bits=BITS)
 ANSWER = ENVELOPE_BYTES + 8 * len(PLAN.ring.data_primes) * PLAN.degree
