@@ -34,7 +34,7 @@ _OF_SINGLE_UPDATES = (
 )
 _OF_ENCRYPTION = (
     "whether a round had enough updates to be opened: one with fewer is void, and seen to be",
-    "who reads the memory of this simulation, in which all roles of the encryption run, and every key is",
+    "who can read the memory of this computer: all roles of the encryption, and every key, are in one simulation",
 )
 _OF_EXAMPLES = (
     "how many examples a client has, and its training metrics, which the server sees",
