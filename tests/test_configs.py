@@ -1,7 +1,6 @@
 """Every ready config is valid, states its cost, and runs for two rounds."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
