@@ -77,14 +77,13 @@ class Plan:
     @property
     def warnings(self) -> list[str]:
         """What a person should know before the run, though it is allowed."""
-        own = encrypting.warnings(self.encryption)
-        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
         unreviewed = [NOT_REVIEWED] if self.experiment.proofs else []
+        own = [*encrypting.warnings(self.encryption), *unreviewed]
+        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
         if event is None or target is None:
-            return [*own, *unreviewed]
+            return own
         sampling = self.cohort.sampling(self.federation.num_clients)
-        ours = warnings(event, sampling, target.delta, encryption=self.encryption)
-        return [*own, *ours, *unreviewed]
+        return [*own, *warnings(event, sampling, target.delta, encryption=self.encryption)]
 
     @property
     def is_uneven(self) -> bool:

@@ -205,6 +205,7 @@ def literal_encryption(min_clients=2):
         coded_bytes=lambda size: 8 * size,
         min_clients=min_clients,
         sees=(),
+        assumes="",
         keeps_keys=False,
         opened_by="server",
         start=lambda _kept: LiteralKeys(),

@@ -47,8 +47,8 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
         coded_bytes=lambda size: ENVELOPE_BYTES + size * largest.modulus_bits // 8,
         min_clients=LEAST_PARTIES,
         sees=_sees(largest),
-        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours are in league with "
-        "the server, and everybody follows the protocol",
+        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours are in league "
+        "with the server, and everybody follows the protocol",
         keeps_keys=False,
         opened_by="server",
         start=lambda _kept: FreshKeys(plan_of),

@@ -10,6 +10,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.shelf import StoredTree
 from fedcli.verification.chain import WHAT, checked_chain
 from fedcli.verification.clients import checked_clients
+from fedcli.verification.evidence import checked_evidence
 from fedcli.verification.files import checked_files, checked_names
 from fedcli.verification.lines import checked_logs
 from fedcli.verification.links import Pair, covering, read_pairs
@@ -55,6 +56,7 @@ def _findings(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
         intact += [pair.link] if all(finding.holds for finding in found) else []
     for pair in pairs:
         yield from checked_chain(folder, pair)
+    yield from checked_evidence(folder, pairs)
     yield from checked_logs(folder, pairs)
     seen: set[StoredTree] = set()
     for link in intact:

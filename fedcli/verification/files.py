@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from fedcli import checkpoints, store
@@ -37,8 +37,13 @@ def checked_files(
 def checked_names(run: Path) -> Iterator[Finding]:
     """What stands among the checkpoints and is none."""
     known = {store.checkpoint_folder(run, round).name for round in store.finished_rounds(run)}
-    folder = run / store.CHECKPOINTS
+    return strangers(run, store.CHECKPOINTS, known, what=WHAT)
+
+
+def strangers(run: Path, place: str, known: Collection[str], *, what: str) -> Iterator[Finding]:
+    """What stands in a folder of the run and is neither `known` nor a draft."""
+    folder = run / place
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name not in known and not _DRAFT.fullmatch(path.name):
-            file = f"{store.CHECKPOINTS}/{path.name}"
-            yield Finding(WHAT, None, file, holds=False, sentence=f"{file} is not of the run.")
+            file = f"{place}/{path.name}"
+            yield Finding(what, None, file, holds=False, sentence=f"{file} is not of the run.")
