@@ -31,6 +31,7 @@ from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for, calibrate
 from fedcli.privacy.words import warnings
+from fedcli.proving import NOT_REVIEWED, with_commitments
 from fedcli.transforms import arrival
 
 
@@ -73,11 +74,15 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know before a private run, though it is allowed."""
+        """What a person should know before a run, though it is allowed."""
         event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
+        unreviewed = [NOT_REVIEWED] if self.experiment.proofs else []
         if event is None or target is None:
-            return []
-        return warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta)
+            return unreviewed
+        return [
+            *warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta),
+            *unreviewed,
+        ]
 
     @property
     def is_uneven(self) -> bool:
@@ -138,15 +143,24 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
     _check_early_stop(made)
+    _check_size(made)
     if made.architecture.num_parameters is not None:
         with placed("model"):
             made.architecture.num_parameters(federation.input_shape, made.model_outputs)
     return made
 
 
+def _check_size(made: Plan) -> None:
+    """Refuse what a model is too large for, where its size is known without building it."""
+    count = made.num_parameters
+    if count is not None:
+        for part, size in zip(made.strategy.transforms, made.strategy.payload_sizes(count), strict=False):
+            part.init(size)
+
+
 def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
     """The strategy with what surrounds it in a run: the integer grid or compression
-    behind its transforms, and the check on arrival.
+    behind its transforms, commitments and proofs, and the check on arrival.
 
     Args:
         experiment: what the config says.
@@ -160,7 +174,10 @@ def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Str
     smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
     if experiment.fixed_point is not None:
         bare = on_grid(bare, experiment)
+    bare, proofs = with_commitments(bare, experiment)
     transforms = (*bare.transforms, *smaller)
+    if proofs is not None:
+        transforms = (*transforms, proofs.prove(transforms[-1].gives))
     return bare._replace(transforms=(*transforms, arrival(transforms[-1].gives if transforms else "vector")))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fedcli import proving
 from fedcli.assembly import assemble
 from fedcli.build import Plan, plan
 from fedcli.config import Config
@@ -109,6 +110,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
         facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+    facts |= proving.facts(made.strategy, parameters)
     if made.warnings:
         facts["warnings"] = made.warnings
     return facts

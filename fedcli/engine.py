@@ -132,6 +132,7 @@ def run_round(
         **_simulated(present, after),
         **_epsilon(parts, after),
         **(context.exchange.figures() if context.exchange else {}),
+        **context.meter.figures(),
         **({} if note is None else {"note": note}),
         **clock.seconds(),
     }
@@ -145,10 +146,11 @@ def context_of(parts: Parts, state: RoundState, present: Turnout) -> RoundContex
         parts.seed,
         round,
         parts.reproducible_noise,
-        parts.planned_weight or 1.0,
+        parts.planned_weight,
         parts.layout.trainable.sizes,
         parts.run,
         digest(state.weights) if parts.leaves_evidence else b"",
+        num_clients=parts.num_clients,
     )
     if parts.keys is None:
         return context
@@ -224,7 +226,7 @@ def _encode(parts: Parts, state: RoundState, context: RoundContext, outcome: Out
             outcome = transform.encode(outcome, state.transforms[transform.name], context)
     except InvalidUpdateError as error:
         return Rejection(outcome.client, str(error))
-    return outcome
+    return replace(outcome, private={})
 
 
 def release(

@@ -34,7 +34,10 @@ def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
             max_examples=section.max_examples,
             extra_clip_norms=_extra_clip_norms(strategy, section),
         )
-    return strategy._replace(transforms=(*strategy.transforms, part))
+    # Noise on the sum is added to the integers, before they are turned back.
+    floats = [transform for transform in strategy.transforms if transform.on_grid is None]
+    noises = [each.on_grid(part.grid) for each in strategy.transforms if each.on_grid and part.grid]
+    return strategy._replace(transforms=(*floats, part, *noises))
 
 
 def check_sum(section: FixedPoint | None, *, num_clients: int) -> None:

@@ -70,7 +70,7 @@ def test_any_order_of_arrival_gives_the_same_weights_to_the_bit():
 def test_a_private_run_supplies_its_clip_and_is_refused_another():
     made = tiny.plan(*tiny.PRIVATE, "fixed_point={bits: 16}")
     names = [transform.name for transform in made.strategy.transforms]
-    assert names == ["clip", "gaussian_noise", "fixed_point", "arrival"]
+    assert names == ["clip", "fixed_point", "gaussian_noise", "arrival"]
     tiny.plan(*tiny.PRIVATE, "fixed_point={clip_norm: 0.5}")
     report = refusal(*tiny.PRIVATE, "fixed_point={clip_norm: 0.25}")
     assert "fixed_point.clip_norm" in report

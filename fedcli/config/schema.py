@@ -239,6 +239,8 @@ class Experiment(Section):
     """How updates are made smaller on their way to the server; null for not at all."""
     fixed_point: FixedPoint | None = None
     """Updates as vectors of integers, for exact sums; null for float32."""
+    proofs: Annotated[Part | None, Slot("proofs")] = None
+    """What clients prove of the integers that they send, without showing them; null for nothing."""
     attack: Attack | None = None
     """Malicious clients, to test defences with; null for none."""
     privacy: Privacy

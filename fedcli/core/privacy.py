@@ -24,12 +24,15 @@ class GaussianEvent:
         clip_norm: that bound; the first one, where it adapts; the root of the sum of squares over layers.
         clipping: how the bound is made.
         count_deviation: noise deviation on the count of unclipped clients (adaptive only).
+        excess_probability: probability that a round's noise was not used, because its norm passed the bound that
+            is proved of it. It is charged to delta.
     """
 
     noise_multiplier: float
     clip_norm: float
     clipping: Literal["fixed", "per-layer", "adaptive"] = "fixed"
     count_deviation: float = 0.0
+    excess_probability: float = 0.0
 
     def __post_init__(self) -> None:
         require_noise_multiplier(self.noise_multiplier)
@@ -47,8 +50,8 @@ class DistributedGaussianEvent:
         dimension: coordinates of an update.
         sensitivity: bound on one client's L2 norm on the grid, rounding included, in steps.
         colluders: contributors who may tell the coordinator their noise.
-        redraw_probability: probability that any share of a round's was drawn again, because its norm passed
-            the bound that its proof can hold. It is charged to delta.
+        excess_probability: probability that one of a round's guaranteed shares was not used, because its norm
+            passed the bound that is proved of it. It is charged to delta.
         clip_norm: the clip before the grid, which the ledger states.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387.
@@ -59,7 +62,7 @@ class DistributedGaussianEvent:
     dimension: int
     sensitivity: float
     colluders: int = 0
-    redraw_probability: float = 0.0
+    excess_probability: float = 0.0
     clip_norm: float = math.inf
 
     def __post_init__(self) -> None:
@@ -77,10 +80,10 @@ class DistributedGaussianEvent:
                 key="share_deviation",
                 hint="Use more bits in fixed_point, more noise, or fewer contributors.",
             )
-        if not 0 <= self.redraw_probability < 1:
+        if not 0 <= self.excess_probability < 1:
             raise ConfigError(
-                f"a probability of drawing again lies in [0, 1); received {self.redraw_probability}.",
-                key="redraw_probability",
+                f"a probability lies in [0, 1); received {self.excess_probability}.",
+                key="excess_probability",
             )
 
     @property

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fedcli.core.encryption import Exchange
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.meter import Meter
 from fedcli.core.privacy import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.vectors import Layout
 
@@ -134,21 +135,25 @@ class RoundContext:
         root: the experiment's seed.
         round: the round, counted from 1.
         reproducible_noise: draw noise from the seed and not from the operating system.
-        planned_weight: the constant by which a private run divides its sums.
+        planned_weight: the constant by which a private run divides its sums; None in other runs.
         layers: sizes of the model's arrays, in the order of the payload.
         run: names the run; random, and the same when it is resumed.
         model: SHA-256 of the global weights before the round (`vectors.digest`), in rounds that leave evidence.
         exchange: the round's encrypted sum, in runs that encrypt.
+        num_clients: size of the population.
+        meter: of figures for metrics.jsonl.
     """
 
     root: int
     round: int
     reproducible_noise: bool
-    planned_weight: float = 1.0
+    planned_weight: float | None = None
     layers: tuple[int, ...] = ()
     run: str = ""
     model: bytes = b""
     exchange: Exchange | None = None
+    num_clients: int = 0
+    meter: Meter = field(default_factory=Meter, compare=False)
 
 
 def _stateless(_size: int) -> Tree:
@@ -193,6 +198,7 @@ class Transform(NamedTuple):
         hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
             transforms before it are then left out; its own stands for them.
         grid: the integers that it gives, where it makes them.
+        on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
         leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
     """
 
@@ -211,6 +217,7 @@ class Transform(NamedTuple):
     min_clients: int = 0
     admit_all: Callable[[Sequence[ClientUpdate], Tree, RoundContext], Sequence[str | None]] | None = None
     grid: IntegerGrid | None = None
+    on_grid: Callable[[IntegerGrid], Transform] | None = None
     leaves_evidence: bool = False
 
     @property

@@ -26,6 +26,7 @@ from fedcli.privacy.central import central
 from fedcli.privacy.composition import Composition
 from fedcli.privacy.correlated import banded, tree
 from fedcli.privacy.distributed import distributed
+from fedcli.privacy.excess import charged
 from fedcli.privacy.on_clients import example_level, local, privatised_data
 
 Epsilon = Callable[[int, float], float]
@@ -117,9 +118,14 @@ _AGAINST = {
 
 
 def _of(composition: Composition, name: AccountantName, event: Event) -> Accountant:
+    unused = event.excess_probability if isinstance(event, GaussianEvent) else 0.0
+
     @functools.cache
     def epsilon(releases: int, delta: float) -> float:
-        return composition.epsilon(releases, delta, name)
+        def at(allowed: float) -> float:
+            return composition.epsilon(releases, allowed, name)
+
+        return charged(at, delta, releases * unused)
 
     made = Accountant(name, composition.relation, epsilon, lambda releases: composition.event(releases, name))
     unit: UnitName = "example" if isinstance(event, ExampleEvent | PrivatisedDataEvent) else "client"

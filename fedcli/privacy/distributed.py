@@ -12,6 +12,7 @@ from scipy.special import gammaln, logsumexp
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import DistributedGaussianEvent, Sampling
+from fedcli.privacy.excess import charged
 
 # Whole orders, because the bound on sampling without replacement is for whole orders.
 ORDERS = np.array([*range(2, 65), 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024], dtype=np.float64)
@@ -127,12 +128,12 @@ def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> tuple[Ep
     if sampling.scheme == "fixed" and sampling.size < sampling.population:
         seen_by_readers = without_replacement(seen_by_readers, sampling.size / sampling.population)
     return (
-        _composed(seen_by_coordinator, event.redraw_probability),
-        _composed(seen_by_readers, event.redraw_probability),
+        _composed(seen_by_coordinator, event.excess_probability),
+        _composed(seen_by_readers, event.excess_probability),
     )
 
 
-def _composed(curve: Curve, redraw_probability: float) -> Epsilon:
+def _composed(curve: Curve, excess_probability: float) -> Epsilon:
     def epsilon(releases: int, delta: float) -> float:
         from dp_accounting.rdp import compute_epsilon
 
@@ -140,18 +141,10 @@ def _composed(curve: Curve, redraw_probability: float) -> Epsilon:
             return 0.0
         total = curve * releases
 
-        def at(reduced: float) -> float:
-            return float(compute_epsilon(ORDERS, total, reduced)[0]) if reduced > 0 else math.inf
+        def at(allowed: float) -> float:
+            return float(compute_epsilon(ORDERS, total, allowed)[0])
 
-        # Redrawing moves a law by at most eta in total variation, on both sides: delta grows by
-        # (1 + e^epsilon) eta. The claim is raised until it pays for that.
-        eta, claim = releases * redraw_probability, at(delta)
-        while math.isfinite(claim):
-            needed = at(delta - (1 + math.exp(min(claim, 700.0))) * eta)
-            if needed <= claim:
-                return claim
-            claim = needed * (1 + 1e-6)
-        return claim
+        return charged(at, delta, releases * excess_probability)
 
     return epsilon
 

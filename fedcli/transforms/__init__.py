@@ -11,13 +11,17 @@ from fedcli.transforms.fixed_point import fixed_point
 from fedcli.transforms.gaussian_noise import gaussian_noise
 from fedcli.transforms.layer_clip import layer_clip
 from fedcli.transforms.local_noise import local_noise
+from fedcli.transforms.norm_bound import norm_bound
 from fedcli.transforms.quantise import quantise
 from fedcli.transforms.sparsify import random_k, top_k
 
 COMPRESSIONS: Registry = {"quantise": quantise, "top-k": top_k, "random-k": random_k}
 
+PROOFS: Registry = {"norm-bound": norm_bound}
+
 __all__ = [
     "COMPRESSIONS",
+    "PROOFS",
     "adaptive_clip",
     "arrival",
     "banded_noise",
@@ -28,6 +32,7 @@ __all__ = [
     "gaussian_noise",
     "layer_clip",
     "local_noise",
+    "norm_bound",
     "quantise",
     "random_k",
     "top_k",

@@ -84,7 +84,7 @@ def adaptive_clip(
             noise[:-1] *= on_updates * bound
             noise[-1] *= on_count
             value = value + noise
-        share = value[-1] / context.planned_weight + _HALF
+        share = value[-1] / (context.planned_weight or 1.0) + _HALF
         moved = bound * math.exp(-learning_rate * (share - target_quantile))
         return aggregate._replace(value=value[:-1]), {"clip_norm": np.float64(moved)}
 

@@ -78,7 +78,8 @@ def distributed_noise(
             return replace(update, bytes_up=sent)
         key = _key(update.client, context)
         noise = discrete_gaussian(size, variance=grid_variance(deviation), key=key)
-        return replace(update, payload=update.payload + noise, bytes_up=sent)
+        told = {**update.private, "noise": noise}
+        return replace(update, payload=update.payload + noise, bytes_up=sent, private=told)
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         if update.payload.dtype != np.int64:

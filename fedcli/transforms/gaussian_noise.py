@@ -6,6 +6,9 @@ import math
 import secrets
 from typing import Literal
 
+import numpy as np
+
+from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy import GaussianEvent, noise_deviation
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree
@@ -44,7 +47,29 @@ def gaussian_noise(
         return aggregate._replace(value=aggregate.value + deviation * noise), state
 
     event = GaussianEvent(noise_multiplier, clip_norm, clipping)
-    return Transform("gaussian_noise", admit=admit, decode=decode, privacy=event)
+    return Transform(
+        "gaussian_noise",
+        admit=admit,
+        decode=decode,
+        privacy=event,
+        on_grid=lambda grid: _rounded_noise(event, grid),
+    )
+
+
+def _rounded_noise(event: GaussianEvent, grid: IntegerGrid) -> Transform:
+    """Sum of the integers + round(N(0, (z B)^2)), with B = 2^bits steps for one clip norm.
+
+    For integers u, round(u + noise) = u + round(noise): rounding the sum with its noise is post-processing, so that
+    the event is the same.
+    """
+    deviation = event.noise_multiplier * grid.largest
+
+    def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
+        noise = np.rint(deviation * gaussian(aggregate.value.size, key=noise_key(context)))
+        # A round without updates has a sum of zeros, which are not integers yet.
+        return aggregate._replace(value=aggregate.value.astype(np.int64) + noise.astype(np.int64)), state
+
+    return Transform("gaussian_noise", decode=decode, takes="integers", gives="integers", privacy=event)
 
 
 def noise_key(context: RoundContext) -> bytes:

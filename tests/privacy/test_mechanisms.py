@@ -149,7 +149,7 @@ class TestDistributed:
             ({"colluders": 40}, "colluders"),
             ({"share_deviation": 0.4}, "share_deviation"),
             ({"sensitivity": 0.0}, "sensitivity"),
-            ({"redraw_probability": 1.0}, "redraw_probability"),
+            ({"excess_probability": 1.0}, "excess_probability"),
         ],
     )
     def test_an_event_without_meaning_is_refused(self, settings, key):

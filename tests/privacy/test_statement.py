@@ -181,6 +181,6 @@ def test_distributed_noise_states_both_epsilons_and_calls_itself_exact():
         "dimension": 50,
         "sensitivity": 100.0,
         "colluders": 2,
-        "redraw_probability": 0.0,
+        "excess_probability": 0.0,
         "clip_norm": None,
     }

@@ -1,0 +1,53 @@
+"""What a proof is made for, as bytes: a proof that is shown for anything else does not hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal, NamedTuple, TypeAlias
+
+PROTOCOL = 1
+
+About: TypeAlias = Literal["update", "noise", "central noise"]
+
+
+class ProofContext(NamedTuple):
+    """What all proofs of a round are bound to.
+
+    Args:
+        run: names the run.
+        round: counted from 1.
+        model: SHA-256 of the global weights before the round.
+        clip_norm: of the integer grid, in the units of the weights.
+        bits: of the integer grid.
+    """
+
+    run: str
+    round: int
+    model: bytes
+    clip_norm: float
+    bits: int
+
+    def encode(
+        self, about: About, digest: bytes, *, client: int | None = None, weight: float | None = None
+    ) -> bytes:
+        """The context of one proof: JSON with sorted keys and without spaces, hashes in hexadecimal.
+
+        Args:
+            about: which committed vector the proof is about.
+            digest: SHA-256 of what was sent: a client's payload; for the server's noise, the published sum.
+            client: its number; None for the server.
+            weight: the client's weight; None for the server.
+        """
+        said = {
+            "about": about,
+            "bits": self.bits,
+            "client": client,
+            "clip_norm": float(self.clip_norm),
+            "digest": digest.hex(),
+            "model": self.model.hex(),
+            "protocol": PROTOCOL,
+            "round": self.round,
+            "run": self.run,
+            "weight": None if weight is None else float(weight),
+        }
+        return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,116 @@
+"""An experiment with proofs: what they can be combined with, and what is proved in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fedcli.config import Experiment
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
+from fedcli.core.types import Strategy, Transform
+from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
+from fedcli.crypto.proofs.norm_statement import PROJECTIONS
+from fedcli.making import make, placed
+from fedcli.transforms.norm_bound import Proofs
+from fedcli.transforms.norm_bounds import NormBounds
+
+NOT_REVIEWED = "no cryptographer has reviewed how the proofs of this run are composed (docs/proofs.md)."
+
+
+def with_commitments(strategy: Strategy, experiment: Experiment) -> tuple[Strategy, Proofs | None]:
+    """The strategy with its integers under commitments, and the proofs that are to follow the payload as it is sent.
+
+    Raises:
+        ConfigError: where proofs have no meaning, with the way out.
+    """
+    if experiment.proofs is None:
+        return strategy, None
+    with placed("proofs"):
+        _check_combination(strategy, experiment)
+    grid = next(part.grid for part in strategy.transforms if part.grid is not None)
+    noise = next((part for part in strategy.transforms if _is_central(part)), None)
+    parts = [_charged(part) for part in strategy.transforms if part is not noise]
+    bounds = NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
+    sent = next(part.coded_bytes for part in reversed(parts) if part.coded_bytes is not None)
+    made: Proofs = make("proofs", experiment.proofs, bounds, sent, noise and _charged(noise), kind=Proofs)
+    return strategy._replace(transforms=(*parts, made.commit)), made
+
+
+def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:
+    """What `fedcli check` says of a run's proofs; empty for a run without."""
+    sizes = (
+        [None] * len(strategy.transforms)
+        if num_parameters is None
+        else strategy.payload_sizes(num_parameters)
+    )
+    by_name = {part.name: (part, size) for part, size in zip(strategy.transforms, sizes, strict=False)}
+    if "commit" not in by_name or "prove" not in by_name:
+        return {}
+    (commit, before), (prove, behind) = by_name["commit"], by_name["prove"]
+    grid = next(part.grid for part in strategy.transforms if part.grid is not None)
+    return {
+        "proofs": f"norm of each update at most 2^{grid.bits} steps, {PROJECTIONS} projections",
+        "commitment_bytes_per_client": None if before is None else commit.attached_bytes(before),
+        "proof_bytes_per_client": None if behind is None else prove.attached_bytes(behind),
+    }
+
+
+def _is_central(part: Transform) -> bool:
+    return part.takes == "integers" and isinstance(part.privacy, GaussianEvent)
+
+
+def _charged(part: Transform) -> Transform:
+    """The transform with an event that pays for noise which is not used, because it is too long to be proved of."""
+    event = part.privacy
+    if isinstance(event, DistributedGaussianEvent):
+        return part._replace(
+            privacy=replace(event, excess_probability=event.contributors * EXCESS_PROBABILITY)
+        )
+    if isinstance(event, GaussianEvent):
+        return part._replace(privacy=replace(event, excess_probability=EXCESS_PROBABILITY))
+    return part
+
+
+def _share_deviation(strategy: Strategy) -> float:
+    events = [part.privacy for part in strategy.transforms]
+    return next((each.share_deviation for each in events if isinstance(each, DistributedGaussianEvent)), 0.0)
+
+
+def _central_deviation(noise: Transform | None, largest: int) -> float | None:
+    event = noise.privacy if noise else None
+    return event.noise_multiplier * largest if isinstance(event, GaussianEvent) else None
+
+
+def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
+    if strategy.buffer is not None:
+        raise ConfigError(
+            f"{strategy.name} scales updates by their staleness, which the bound that a client proves does not know.",
+            hint="Use a strategy with rounds, such as mean, or leave proofs out.",
+        )
+    if strategy.trainer.sends:
+        sent = ", ".join(extra.name for extra in strategy.trainer.sends)
+        raise ConfigError(
+            f"{strategy.name} sends its {sent} in one vector with the update, and one norm would be proved of both.",
+            hint="Use a strategy that sends its update alone, such as mean or fedprox, or leave proofs out.",
+        )
+    if all(part.grid is None for part in strategy.transforms):
+        raise ConfigError(
+            f"proofs are about vectors of integers; {strategy.name} sends float32.",
+            hint="Add for example fixed_point: {clip_norm: 10.0}, for a strategy that takes the mean.",
+        )
+    if experiment.privacy.publish == "noised-only":
+        raise ConfigError(
+            "the commitments of a round name who took part; privacy.publish is noised-only.",
+            hint="Use privacy.publish: all, or leave proofs out.",
+        )
+    floats = [
+        part
+        for part in strategy.transforms
+        if part.takes == "vector" and part.acts_on_server and not part.grid
+    ]
+    if floats:
+        raise ConfigError(
+            f"{floats[0].name} changes the sum in floating point, which then opens no commitment.",
+            hint="Use dp-clipped for noise of the server, or dp-distributed for noise of the clients.",
+        )
