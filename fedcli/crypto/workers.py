@@ -11,15 +11,17 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from fedcli.core.errors import RunError
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 _MADE_ONCE = threading.Lock()
 
@@ -33,10 +35,29 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
     Raises:
         RunError: if the other process was ended, for instance for want of memory.
     """
+    with _working() as pool:
+        return pool.submit(work, *args, **kwargs).result()
+
+
+def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> list[Result]:
+    """`work` on pieces of `items`, in order, at the same time in as many processes as there are cores.
+
+    Raises:
+        RunError: as `elsewhere`.
+    """
+    length = max(1, -(-len(items) // _num_cores()))
+    with _working() as pool:
+        pieces = range(0, len(items), length)
+        futures = [pool.submit(work, items[start : start + length]) for start in pieces]
+        return [future.result() for future in futures]
+
+
+@contextmanager
+def _working() -> Iterator[ProcessPoolExecutor]:
     with _MADE_ONCE:
         pool = _pool()
     try:
-        return pool.submit(work, *args, **kwargs).result()
+        yield pool
     except BrokenProcessPool as error:
         _pool.cache_clear()
         raise RunError(
@@ -48,8 +69,11 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
 
 @functools.cache
 def _pool() -> ProcessPoolExecutor:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), initializer=_begin)
+    return ProcessPoolExecutor(_num_cores(), multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _begin() -> None:

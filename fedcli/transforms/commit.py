@@ -22,10 +22,10 @@ from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, 
 from fedcli.core.vectors import Integers, exact_squared_norm
 from fedcli.crypto.proofs.commitments import Opening
 from fedcli.crypto.proofs.curve import ORDER
-from fedcli.crypto.proofs.jobs import commit_to, open_each, opens, prove_all, timed
+from fedcli.crypto.proofs.jobs import commit_to, open_each, opens, prove_all
 from fedcli.crypto.proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
-from fedcli.crypto.workers import elsewhere
 from fedcli.transforms.norm_bounds import NormBounds
+from fedcli.transforms.proof_work import proving, verifying, verifying_each
 
 
 def commit(
@@ -60,8 +60,7 @@ def commit(
         if added is not None and exact_squared_norm(added) > bounds.of_share(sent.size).squared:
             raise InvalidUpdateError("the noise is longer than the bound that is proved of it")
         vectors = [sent] if added is None else [sent - added, added]
-        made, seconds = elsewhere(timed, commit_to, vectors)
-        context.meter.add("proofs/prove_seconds", seconds)
+        made = proving(context, commit_to, vectors)
         commitments = dict(zip(_names(bounds), (each.commitment for each in made), strict=True))
         limbs = to_limbs(_total(each.opening.blindings for each in made))
         return replace(
@@ -80,9 +79,7 @@ def commit(
             for update, reason in zip(updates, reasons, strict=True)
             if reason is None
         ]
-        answers, seconds = elsewhere(timed, open_each, asked)
-        context.meter.add("proofs/verify_seconds", seconds)
-        left = iter(answers)
+        left = iter(verifying_each(context, open_each, asked))
         return [next(left) if reason is None else reason for reason in reasons]
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
@@ -146,9 +143,7 @@ def _require_open(aggregate: Aggregate, names: Sequence[str], total: Opening, co
     commitments = [each.attachments[name] for each in aggregate.accepted for name in names]
     if not commitments:
         return
-    objection, seconds = elsewhere(timed, opens, commitments, total)
-    context.meter.add("proofs/verify_seconds", seconds)
-    if objection is not None:
+    if verifying(context, opens, commitments, total) is not None:
         raise VoidRoundError(
             "the sum of the updates does not open the sum of their commitments: one of them at least is not what "
             "its client committed to, and a sum does not show which"
@@ -163,10 +158,9 @@ def _noised(
     drawn, bound = vector - total.vector, bounds.of_central_noise(vector.size)
     if exact_squared_norm(drawn) > bound.squared:
         raise VoidRoundError("the noise is longer than the bound that is proved of it")
-    (made,), committing = elsewhere(timed, commit_to, [drawn])
+    (made,) = proving(context, commit_to, [drawn])
     about = said.encode("central noise", hashlib.sha256(aggregate_bytes(vector)).digest())
-    (proof,), proving = elsewhere(timed, prove_all, [(bound, made, about)])
-    context.meter.add("proofs/prove_seconds", committing + proving)
+    (proof,) = proving(context, prove_all, [(bound, made, about)])
     blindings = _total([total.blindings, made.opening.blindings])
     return Opened(vector, blindings), ServerNoise(made.commitment, proof)
 

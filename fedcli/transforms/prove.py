@@ -13,11 +13,11 @@ import numpy as np
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.core.types import ClientUpdate, Payload, RoundContext, Transform, Tree
-from fedcli.crypto.proofs.jobs import Committed, Statement, prove_all, refusals, timed
+from fedcli.crypto.proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.proofs.limbs import size_before
 from fedcli.crypto.proofs.norm_statement import NormBound
-from fedcli.crypto.workers import elsewhere
 from fedcli.transforms.norm_bounds import NormBounds
+from fedcli.transforms.proof_work import proving, verifying_each
 
 _DIGEST_BYTES = 32
 
@@ -49,10 +49,9 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         digest = digest_of(update)
         claims = _claims(update, digest, bounds, made[0].opening.vector.size, context)
         jobs = [(claim.bound, each, claim.context) for claim, each in zip(claims, made, strict=True)]
-        proofs, seconds = elsewhere(timed, prove_all, jobs)
+        proofs = proving(context, prove_all, jobs)
         named = {claim.proof: proof for claim, proof in zip(claims, proofs, strict=True)}
         attachments = {**update.attachments, DIGEST: digest, **named}
-        context.meter.add("proofs/prove_seconds", seconds)
         context.meter.add("proofs/bytes", sum(map(len, attachments.values())))
         grown = len(digest) + sum(map(len, proofs))
         return replace(update, bytes_up=update.bytes_up + grown, attachments=attachments)
@@ -65,9 +64,8 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
             for update, reason in zip(updates, reasons, strict=True)
             if reason is None
         ]
-        answers, seconds = elsewhere(timed, refusals, [each for one in shown for each in one])
-        context.meter.add("proofs/verify_seconds", seconds)
-        left, each = iter(answers), len(_names(bounds))
+        left = iter(verifying_each(context, refusals, [each for one in shown for each in one]))
+        each = len(_names(bounds))
         return [
             _first([next(left) for _ in range(each)], update, context) if reason is None else reason
             for update, reason in zip(updates, reasons, strict=True)

@@ -15,6 +15,14 @@ def test_work_is_done_in_another_process_with_the_same_result():
     assert workers.elsewhere(gaussian_tail, 3.0, num_values=100) == gaussian_tail(3.0, 100)
 
 
+def test_work_is_spread_in_pieces_whose_results_are_in_order():
+    pieces = workers.spread(sorted, [5, 4, 3, 2, 1])
+    assert [sorted(piece, reverse=True) for piece in pieces] == [
+        *map(list, _cut([5, 4, 3, 2, 1], len(pieces)))
+    ]
+    assert workers.spread(sorted, []) == []
+
+
 def test_an_error_comes_back_as_it_was_raised():
     with pytest.raises(ConfigError, match="summands"):
         workers.elsewhere(plan_shared_key, 0, bits=20)
@@ -30,6 +38,11 @@ def test_a_worker_that_is_ended_is_an_error_and_the_next_call_has_a_new_one():
     with pytest.raises(RunError, match="was ended from outside"):
         workers.elsewhere(os._exit, 1)
     assert workers.elsewhere(abs, -3) == 3
+
+
+def _cut(items, pieces):
+    length = -(-len(items) // pieces)
+    return [items[start : start + length] for start in range(0, len(items), length)]
 
 
 def _is_loaded(module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fedcli.crypto.proofs.commitments import (
     Integers,
@@ -19,7 +19,6 @@ from fedcli.crypto.proofs.norm_prover import prove
 from fedcli.crypto.proofs.norm_statement import NormBound, read_proof
 from fedcli.crypto.proofs.norm_verifier import Claim, all_hold, check
 
-Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
@@ -39,10 +38,10 @@ class Statement(NamedTuple):
     context: bytes
 
 
-def timed(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> tuple[Result, float]:
+def timed(work: Callable[..., Result], *args: Any) -> tuple[Result, float]:
     """What `work` returns, and its seconds here, without those that it waited for a process."""
     begun = time.perf_counter()
-    result = work(*args, **kwargs)
+    result = work(*args)
     return result, time.perf_counter() - begun
 
 
