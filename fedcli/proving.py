@@ -28,13 +28,19 @@ def with_commitments(strategy: Strategy, experiment: Experiment) -> tuple[Strate
         return strategy, None
     with placed("proofs"):
         _check_combination(strategy, experiment)
-    grid = next(part.grid for part in strategy.transforms if part.grid is not None)
     noise = next((part for part in strategy.transforms if _is_central(part)), None)
     parts = [_charged(part) for part in strategy.transforms if part is not noise]
-    bounds = NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
+    bounds = bounds_of(strategy)
     sent = next(part.coded_bytes for part in reversed(parts) if part.coded_bytes is not None)
     made: Proofs = make("proofs", experiment.proofs, bounds, sent, noise and _charged(noise), kind=Proofs)
     return strategy._replace(transforms=(*parts, made.commit)), made
+
+
+def bounds_of(strategy: Strategy) -> NormBounds:
+    """What is proved of the vectors of a strategy that sends integers."""
+    grid = next(part.grid for part in strategy.transforms if part.grid is not None)
+    noise = next((part for part in strategy.transforms if _is_central(part)), None)
+    return NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
 
 
 def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:

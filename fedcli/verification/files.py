@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from fedcli import checkpoints, store
+from fedcli import checkpoints
 from fedcli.core import manifests
 from fedcli.verification.links import Link
 from fedcli.verification.report import Finding
 
 WHAT = "files of checkpoints"
-# A draft is what a process that was killed leaves of a checkpoint; the next process removes it.
+# A draft is what a process that was killed leaves of a folder; the next process removes it.
 _DRAFT = re.compile(r"\.round-[0-9]{5,}\.tmp")
 REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
 
@@ -34,11 +34,10 @@ def checked_files(
         yield Finding(what, link.round, file, fault is None, f"{file} {fault}." if fault else "")
 
 
-def checked_names(run: Path) -> Iterator[Finding]:
-    """What stands among the checkpoints and is none."""
-    known = {store.checkpoint_folder(run, round).name for round in store.finished_rounds(run)}
-    folder = run / store.CHECKPOINTS
+def checked_names(run: Path, place: str, known: Collection[str], *, what: str = WHAT) -> Iterator[Finding]:
+    """What stands in the folder `place` of a run and is none of the `known` folders."""
+    folder = run / place
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name not in known and not _DRAFT.fullmatch(path.name):
-            file = f"{store.CHECKPOINTS}/{path.name}"
-            yield Finding(WHAT, None, file, holds=False, sentence=f"{file} is not of the run.")
+            file = f"{place}/{path.name}"
+            yield Finding(what, None, file, holds=False, sentence=f"{file} is not of the run.")
