@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, final
 
 import numpy as np
@@ -18,6 +19,7 @@ from fedcli.core.types import (
     FederationLike,
     Outcome,
     RoundContext,
+    Transform,
     Vector,
 )
 from fedcli.participation import Turn
@@ -74,10 +76,17 @@ def trained_on(federation: FederationLike, adversary: Adversary | None, root: in
 
 
 class ClientSide(NamedTuple):
-    """The two halves of a client's work, each giving a rejection where it cannot be done."""
+    """A client's work: the two halves, each giving a rejection where it cannot be done, and what is done in the second.
+
+    Args:
+        train: its local training.
+        encode: the client halves of the transforms, on what it found.
+        transforms: the run's, which honest clients run.
+    """
 
     train: Callable[[Turn], Outcome]
-    encode: Callable[[Outcome], Outcome]
+    encode: Callable[[Sequence[Transform], Outcome], Outcome]
+    transforms: Sequence[Transform]
 
 
 def attacked(
@@ -87,18 +96,32 @@ def attacked(
     side: ClientSide,
     context: RoundContext,
 ) -> Iterator[Outcome]:
-    """Every client's outcome, with those of malicious clients crafted before they are encoded.
+    """Every client's outcome, with those of malicious clients crafted on their way.
 
-    Where the attack colludes, honest clients come first, and their updates before any transform are kept
-    until they are done (4 P bytes each); the others follow, both in cohort order.
+    Where the attack looks at others, honest clients come first, and what it looks at is kept until they are done:
+    their updates before any transform (4 P bytes each), or their messages. The others follow, both in cohort order.
     """
-    if adversary.attack.collude is not None:
-        return _colluding(adversary, executor, turns, side, context)
+    encode = _encoder(adversary, side)
+    if adversary.attack.looks_at_others:
+        return _colluding(adversary, executor, turns, side._replace(encode=encode), context)
 
     def client_side(turn: Turn) -> Outcome:
-        return side.encode(_forged(adversary, side.train(turn), context))
+        return encode(side.transforms, _forged(adversary, side.train(turn), context))
 
     return executor.map(client_side, turns)
+
+
+def _encoder(adversary: Adversary, side: ClientSide) -> Callable[[Sequence[Transform], Outcome], Outcome]:
+    """`side.encode`, with what the attack makes of the transforms for malicious clients."""
+    cheat = adversary.attack.cheat
+    if cheat is None:
+        return side.encode
+    bent = cheat(side.transforms)
+
+    def encode(transforms: Sequence[Transform], outcome: Outcome) -> Outcome:
+        return side.encode(bent if outcome.client in adversary.clients else transforms, outcome)
+
+    return encode
 
 
 def _colluding(
@@ -108,21 +131,29 @@ def _colluding(
     side: ClientSide,
     context: RoundContext,
 ) -> Iterator[Outcome]:
+    encode = partial(side.encode, side.transforms)
+
     def client_side(turn: Turn) -> tuple[Outcome, Outcome | None]:
         trained = _forged(adversary, side.train(turn), context)
-        return trained, None if turn.client in adversary.clients else side.encode(trained)
+        return trained, None if turn.client in adversary.clients else encode(trained)
 
     honest_first = sorted(turns, key=lambda turn: turn.client in adversary.clients)
+    attack = adversary.attack
     own: list[Outcome] = []
-    seen: list[Vector] = []
+    updates: list[Vector] = []
+    messages: list[ClientUpdate] = []
     for trained, sent in executor.map(client_side, honest_first):
         if sent is None:
             own.append(trained)
             continue
-        if isinstance(trained, ClientUpdate) and np.isfinite(trained.payload).all():
-            seen.append(trained.payload)
+        if attack.collude and isinstance(trained, ClientUpdate) and np.isfinite(trained.payload).all():
+            updates.append(trained.payload)
+        if attack.intercept and isinstance(sent, ClientUpdate):
+            # What is on its way can be seen, and what its sender keeps cannot.
+            messages.append(replace(sent, state={}, private={}))
         yield sent
-    yield from executor.map(side.encode, _colluded(adversary, own, seen, context))
+    encoded = executor.map(encode, _colluded(adversary, own, updates, context))
+    yield from _intercepted(adversary, list(encoded), messages, context) if attack.intercept else encoded
 
 
 def _forged(adversary: Adversary, outcome: Outcome, context: RoundContext) -> Outcome:
@@ -150,3 +181,16 @@ def _colluded(
         replace(outcome, payload=next(crafted)) if isinstance(outcome, ClientUpdate) else outcome
         for outcome in own
     ]
+
+
+def _intercepted(
+    adversary: Adversary, own: Sequence[Outcome], honest: Sequence[ClientUpdate], context: RoundContext
+) -> list[Outcome]:
+    """What malicious clients send in the place of their own messages."""
+    messages = [outcome for outcome in own if isinstance(outcome, ClientUpdate)]
+    intercept = adversary.attack.intercept
+    if intercept is None or not messages:
+        return list(own)
+    rng = generator(context.root, context.round, SERVER, "intercept")
+    sent = iter(intercept(messages, honest or messages, rng))
+    return [next(sent) if isinstance(outcome, ClientUpdate) else outcome for outcome in own]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from fedcli.clients.optimizers import clipped
 from fedcli.clients.task import higher_is_better
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy
+from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy, Tree
 from fedcli.core.vectors import gather
 from fedcli.grid import check_size
 from fedcli.making import make, placed
@@ -37,6 +38,17 @@ def assemble(plan: Plan) -> tuple[Parts, RoundState]:
     except BaseException:
         executor.close()
         raise
+
+
+def with_keys(parts: Parts, plan: Plan, kept: Tree | None = None) -> Parts:
+    """The parts with the keys of their encryption, where they have one: what a run of theirs needs.
+
+    Args:
+        parts: as they were assembled.
+        plan: of which.
+        kept: the keys of a run that kept them; None makes new ones.
+    """
+    return parts if plan.encryption is None else replace(parts, keys=plan.encryption.start(kept))
 
 
 def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:

@@ -88,7 +88,8 @@ def audit_experiment(
     arXiv:2302.07956.
     """
     with located(source):
-        plan = build.plan(source.experiment)
+        # It changes no bit of a sum, and was planned for the clients that there are, not for so many canaries.
+        plan = build.plan(source.experiment.model_copy(update={"encryption": None}))
         accountant = _auditable(plan)
         parts, state = assembly.assemble(plan)
     try:

@@ -10,29 +10,30 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from fedcli import pipeline
+from fedcli import encrypting, pipeline
 from fedcli.adversary import malicious_clients
 from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.clients.task import Task, task_for
 from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
+from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import Event, PrivacyTarget, Sampling
 from fedcli.core.seeds import SERVER, generator, seed
-from fedcli.core.types import Cohort, Strategy, TrainerSpec, Transform
+from fedcli.core.types import Cohort, Strategy, TrainerSpec
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.data.federation import NoiseKey
 from fedcli.data.preprocessing import Protection
 from fedcli.devices import Devices
-from fedcli.grid import check_sum, on_grid
+from fedcli.encrypting import planned_encryption
+from fedcli.grid import check_sum
 from fedcli.making import call, make, placed
 from fedcli.models.architecture import Architecture
-from fedcli.privacy import Accountant, accountant_for, calibrate
+from fedcli.privacy import Accountant, accountant_for
 from fedcli.privacy.words import warnings
-from fedcli.proving import NOT_REVIEWED, with_commitments
-from fedcli.transforms import arrival
+from fedcli.protection import calibrated, strategy_of
+from fedcli.proving import NOT_REVIEWED
 
 
 class DataNoise(NamedTuple):
@@ -66,6 +67,7 @@ class Plan:
     devices: Devices | None
     adversary: Adversary | None
     data_noise: DataNoise | None
+    encryption: Encryption | None
 
     @property
     def model_outputs(self) -> int:
@@ -74,15 +76,14 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know before a run, though it is allowed."""
-        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
+        """What a person should know before the run, though it is allowed."""
         unreviewed = [NOT_REVIEWED] if self.experiment.proofs else []
+        own = [*encrypting.warnings(self.encryption), *unreviewed]
+        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
         if event is None or target is None:
-            return unreviewed
-        return [
-            *warnings(event, self.cohort.sampling(self.federation.num_clients), target.delta),
-            *unreviewed,
-        ]
+            return own
+        sampling = self.cohort.sampling(self.federation.num_clients)
+        return [*own, *warnings(event, sampling, target.delta, encryption=self.encryption)]
 
     @property
     def is_uneven(self) -> bool:
@@ -121,8 +122,11 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     pipeline.check(strategy, cohort, experiment, num_clients=federation.num_clients)
     check_sum(experiment.fixed_point, num_clients=federation.num_clients)
     if given is None and strategy.privacy is not None and not strategy.privacy.is_calibrated:
-        experiment = _calibrated(experiment, sampling, strategy.privacy)
+        experiment = calibrated(experiment, sampling, strategy.privacy)
         strategy = strategy_of(experiment)
+    encryption = planned_encryption(strategy, experiment, cohort=cohort, num_clients=federation.num_clients)
+    if encryption is not None:
+        strategy = strategy_of(experiment, given, encryption=encryption)
     event = pipeline.privacy_event(strategy)
     client, task = experiment.client, _task(experiment, federation)
     made = Plan(
@@ -138,6 +142,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
         _adversary(experiment, federation),
         data_noise,
+        encryption,
     )
     pipeline.check_everybody_trains(strategy, federation.num_train)
     pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
@@ -156,52 +161,6 @@ def _check_size(made: Plan) -> None:
     if count is not None:
         for part, size in zip(made.strategy.transforms, made.strategy.payload_sizes(count), strict=False):
             part.init(size)
-
-
-def strategy_of(experiment: Experiment, strategy: Strategy | None = None) -> Strategy:
-    """The strategy with what surrounds it in a run: the integer grid or compression
-    behind its transforms, commitments and proofs, and the check on arrival.
-
-    Args:
-        experiment: what the config says.
-        strategy: takes the place of the one that the config names.
-
-    Raises:
-        ConfigError: with the key of the value that cannot be used.
-    """
-    bare: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
-    compression = experiment.compression
-    smaller = [] if compression is None else [make("compression", compression, kind=Transform)]
-    if experiment.fixed_point is not None:
-        bare = on_grid(bare, experiment)
-    bare, proofs = with_commitments(bare, experiment)
-    transforms = (*bare.transforms, *smaller)
-    if proofs is not None:
-        transforms = (*transforms, proofs.prove(transforms[-1].gives))
-    return bare._replace(transforms=(*transforms, arrival(transforms[-1].gives if transforms else "vector")))
-
-
-def _calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:
-    """The experiment with the least noise multiplier that keeps all its rounds within the budget."""
-
-    def with_noise(noise_multiplier: float) -> Experiment:
-        part = experiment.strategy
-        written = Part(part.name, {**part.parameters, "noise_multiplier": noise_multiplier})
-        return experiment.model_copy(update={"strategy": written})
-
-    def event_of(noise_multiplier: float) -> Event:
-        event = pipeline.privacy_event(strategy_of(with_noise(noise_multiplier)))
-        if event is None or event.noise_multiplier == 0:
-            raise ConfigError(
-                "the noise of this strategy does not follow its noise_multiplier.",
-                key="strategy.noise_multiplier",
-                hint="Give the strategy a noise_multiplier instead of null.",
-            )
-        return event
-
-    with placed("strategy"):
-        found = calibrate(event_of, sampling, target, experiment.rounds)
-    return with_noise(found)
 
 
 def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:

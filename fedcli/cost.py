@@ -13,6 +13,7 @@ from fedcli.assembly import assemble
 from fedcli.build import Plan, plan
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
+from fedcli.encrypting import described
 from fedcli.making import located
 from fedcli.pipeline import privacy_event
 from fedcli.privacy import account
@@ -110,6 +111,8 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
         facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+    if made.encryption is not None:
+        facts["encryption"] = described(made.encryption)
     facts |= proving.facts(made.strategy, parameters)
     if made.warnings:
         facts["warnings"] = made.warnings

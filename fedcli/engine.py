@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from fedcli.core.types import (
     Rejection,
     RoundContext,
     RoundState,
+    Transform,
     Tree,
 )
 from fedcli.core.vectors import digest
@@ -155,7 +156,9 @@ def context_of(parts: Parts, state: RoundState, present: Turnout) -> RoundContex
     if parts.keys is None:
         return context
     cohort = [turn.client for turn in present.turns]
-    return replace(context, exchange=parts.keys.begin(round, cohort, f"{parts.run}:{round}".encode()))
+    named = f"{parts.run}:{round}".encode()
+    exchange = parts.keys.begin(round, cohort, context=named, size=parts.payload_size)
+    return replace(context, exchange=exchange)
 
 
 def attend(parts: Parts, state: RoundState, round: int) -> Turnout:
@@ -187,10 +190,11 @@ def train_cohort(
     """
     models = {turn.model: turn for turn in present.turns if turn.absence is None}
     starts = {model: broadcast_to(parts, state, context, turn) for model, turn in models.items()}
-    side = ClientSide(partial(_train, parts, state, starts), partial(_encode, parts, state, context))
+    transforms = parts.strategy.transforms
+    side = ClientSide(partial(_train, parts, state, starts), partial(_encode, state, context), transforms)
     if parts.adversary is not None:
         return attacked(parts.adversary, parts.executor, present.turns, side, context)
-    return parts.executor.map(lambda turn: side.encode(side.train(turn)), present.turns)
+    return parts.executor.map(lambda turn: side.encode(transforms, side.train(turn)), present.turns)
 
 
 def broadcast_to(parts: Parts, state: RoundState, context: RoundContext, turn: Turn) -> Any:
@@ -218,11 +222,13 @@ def _train(parts: Parts, state: RoundState, starts: Mapping[int, Any], turn: Tur
     return replace(update, state={**assignment.state, **update.state})
 
 
-def _encode(parts: Parts, state: RoundState, context: RoundContext, outcome: Outcome) -> Outcome:
+def _encode(
+    state: RoundState, context: RoundContext, transforms: Sequence[Transform], outcome: Outcome
+) -> Outcome:
     if not isinstance(outcome, ClientUpdate):
         return outcome
     try:
-        for transform in parts.strategy.transforms:
+        for transform in transforms:
             outcome = transform.encode(outcome, state.transforms[transform.name], context)
     except InvalidUpdateError as error:
         return Rejection(outcome.client, str(error))

@@ -31,9 +31,16 @@ def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
 
 def drop_after(folder: Path, round: int) -> None:
     """Remove what was kept of the rounds after `round`, which will be done again."""
-    for path in folder.glob("round-*"):
-        if int(path.name.removeprefix("round-")) > round:
-            shutil.rmtree(path)
+    for kept in rounds(folder):
+        if kept > round:
+            shutil.rmtree(round_folder(folder, kept))
+
+
+def rounds(folder: Path) -> list[int]:
+    """The rounds of which something is kept, ascending."""
+    numbers = (path.name.removeprefix("round-") for path in folder.glob("round-*"))
+    found = sorted(int(number) for number in numbers if number.isdecimal())
+    return [round for round in found if round_folder(folder, round).is_dir()]
 
 
 def head(folder: Path, round: int) -> str | None:

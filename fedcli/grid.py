@@ -6,6 +6,7 @@ import math
 
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.errors import ConfigError
+from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
 from fedcli.core.types import Strategy
 from fedcli.making import placed
@@ -38,6 +39,11 @@ def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
     floats = [transform for transform in strategy.transforms if transform.on_grid is None]
     noises = [each.on_grid(part.grid) for each in strategy.transforms if each.on_grid and part.grid]
     return strategy._replace(transforms=(*floats, part, *noises))
+
+
+def grid_of(strategy: Strategy) -> IntegerGrid | None:
+    """The integers that a strategy's updates are made of, where they are."""
+    return next((part.grid for part in strategy.transforms if part.grid is not None), None)
 
 
 def check_sum(section: FixedPoint | None, *, num_clients: int) -> None:

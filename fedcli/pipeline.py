@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fedcli import attendance
 from fedcli.config import Experiment
-from fedcli.core.attacks import Adversary
+from fedcli.core.attacks import Adversary, Attack
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import Event, is_noised_by_clients
-from fedcli.core.types import Array, Buffer, Cohort, Strategy
+from fedcli.core.types import Array, Cohort, Strategy
 
 
 def privacy_event(strategy: Strategy) -> Event | None:
@@ -34,7 +35,9 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_robust_cohort(strategy, cohort.expected_size(num_clients))
     _check_compression(strategy, experiment)
     _check_counted_examples(strategy, experiment)
-    _check_participation(strategy, cohort, experiment, num_clients)
+    attendance.check(
+        strategy, experiment, cohort=cohort, event=privacy_event(strategy), num_clients=num_clients
+    )
     _check_accounting(strategy)
     _check_publication(strategy, experiment)
     if privacy_event(strategy) is None:
@@ -88,7 +91,9 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
         )
     if not num_statistics or experiment.model.non_trainable != "federated":
         return
-    if privacy_event(strategy) is not None:
+    if experiment.encryption is not None:
+        trouble = "sent in the clear beside encrypted updates"
+    elif privacy_event(strategy) is not None:
         trouble = "averaged and published without noise under differential privacy"
     elif not strategy.aggregator.is_sum:
         trouble = f"averaged without {strategy.aggregator.name}, so that one client could move them anywhere"
@@ -134,19 +139,15 @@ def check_attack(
     """
     if adversary is None:
         return
-    attack, planned = adversary.attack, round(cohort.expected_size(num_clients))
-    malicious = round(planned * len(adversary.clients) / num_clients)
-    objection = attack.objection(planned, malicious) if attack.objection else None
-    if objection is not None:
+    _check_cheat(adversary.attack, strategy)
+    _check_strength(adversary, round(cohort.expected_size(num_clients)), num_clients)
+    attack = adversary.attack
+    if attack.looks_at_others and privacy_event(strategy) is not None:
         raise ConfigError(
-            f"{objection}.", key="attack", hint="Give the attack's own strength, such as z: 1.5."
-        )
-    if attack.collude is not None and privacy_event(strategy) is not None:
-        raise ConfigError(
-            f"{attack.name} crafts its updates from those of all honest clients, so that one client would move the "
+            f"{attack.name} crafts what it sends from what honest clients send, so that one client would move the "
             "sum by more than its own clipped update, and epsilon would be false.",
             key="attack",
-            hint="Use an attack that looks at one client at a time: sign-flip, gaussian, label-flip or backdoor.",
+            hint="Use an attack that looks at one client at a time: sign-flip, gaussian, boost or backdoor.",
         )
     if attack.trigger is None or "accuracy" in metrics:
         return
@@ -156,6 +157,30 @@ def check_attack(
         key="task.metrics",
         hint="Leave task.metrics out, or add accuracy to it.",
     )
+
+
+def _check_strength(adversary: Adversary, planned: int, num_clients: int) -> None:
+    malicious = round(planned * len(adversary.clients) / num_clients)
+    objection = adversary.attack.objection
+    reason = objection(planned, malicious) if objection else None
+    if reason is not None:
+        raise ConfigError(f"{reason}.", key="attack", hint="Give the attack's own strength, such as z: 1.5.")
+
+
+def _check_cheat(attack: Attack, strategy: Strategy) -> None:
+    """Refuse an attack on proofs where there are none, and one that finds no transform to bend."""
+    if attack.on_proofs and not any(transform.name == "prove" for transform in strategy.transforms):
+        raise ConfigError(
+            f"{attack.name} attacks what proves that updates keep their bound, and this run has no proofs.",
+            key="attack",
+            hint="Add proofs: norm-bound and a fixed_point, or use another attack, such as boost.",
+        )
+    if attack.cheat is None:
+        return
+    try:
+        attack.cheat(strategy.transforms)
+    except ConfigError as error:
+        raise error.under("attack") from error
 
 
 def _check_compression(strategy: Strategy, experiment: Experiment) -> None:
@@ -221,84 +246,6 @@ def _check_robust_cohort(strategy: Strategy, planned: float) -> None:
         key="cohort",
         hint=f"Use a cohort of at least {needed}, better a few more: below it one lost client voids the round.",
     )
-
-
-def _check_participation(
-    strategy: Strategy, cohort: Cohort, experiment: Experiment, num_clients: int
-) -> None:
-    settings, planned = experiment.participation, cohort.expected_size(num_clients)
-    timed = [name for name in ("deadline", "wait_for") if getattr(settings, name) is not None]
-    if experiment.devices is None and (timed or strategy.buffer):
-        what = f"participation.{timed[0]}" if timed else f"the strategy {strategy.name}"
-        raise ConfigError(
-            f"{what} needs a simulated clock, which says how long each client takes.",
-            key="devices",
-            hint="Add for example devices: {name: lognormal}.",
-        )
-    if settings.wait_for is not None and settings.wait_for > planned:
-        raise ConfigError(
-            f"the server would wait for {settings.wait_for} updates of a cohort of {planned:g}.",
-            key="participation.wait_for",
-            hint="Over-selection draws a larger cohort than it waits for.",
-        )
-    if settings.stragglers and privacy_event(strategy) is not None:
-        raise ConfigError(
-            "an exact share of a cohort straggles, so that one client more changes what others contribute, which "
-            "the clip does not bound.",
-            key="participation.stragglers",
-            hint="Use participation.dropout or a deadline, which look at each client by itself.",
-        )
-    if settings.deadline is not None and is_noised_by_clients(privacy_event(strategy)):
-        raise ConfigError(
-            "a client's examples decide whether it is late, and who is late sends no noise: its absence would tell "
-            "what the noise hides.",
-            key="participation.deadline",
-            hint="Leave the deadline out; participation.dropout, whose coins know no data, may stay.",
-        )
-    if settings.wait_for is not None and privacy_event(strategy) is not None:
-        raise ConfigError(
-            "the first updates of a cohort are not a random sample of the clients, which the accounting relies on.",
-            key="participation.wait_for",
-            hint="Leave wait_for out; a deadline, which looks at each client by itself, may stay.",
-        )
-    if strategy.buffer is not None:
-        _check_buffer(strategy, strategy.buffer, cohort, experiment, planned)
-
-
-def _check_buffer(
-    strategy: Strategy, buffer: Buffer, cohort: Cohort, experiment: Experiment, planned: float
-) -> None:
-    settings = experiment.participation
-    if privacy_event(strategy) is not None or strategy.trainer.receives:
-        what = (
-            "whose updates come first is not a random sample of the clients, which the accounting relies on"
-            if privacy_event(strategy) is not None
-            else f"{strategy.trainer.name} would meet what the server sends along now with a model of before"
-        )
-        raise ConfigError(
-            f"{strategy.name} has asynchronous rounds: {what}.",
-            key="strategy",
-            hint="Leave the buffer out of this strategy.",
-        )
-    if cohort.name not in ("uniform", "full"):
-        raise ConfigError(
-            f"{strategy.name} keeps a fixed number of clients at work; the cohort {cohort.name} has no fixed size.",
-            key="cohort",
-            hint="Use cohort: {name: uniform, size: ...}.",
-        )
-    if buffer.size > planned:
-        raise ConfigError(
-            f"a buffer of {buffer.size} updates needs at least as many clients at work; the cohort has {planned:g}.",
-            key="strategy.buffer_size",
-            hint=f"Use a buffer_size of at most {planned:g}, or a larger cohort.",
-        )
-    for name in ("stragglers", "deadline", "wait_for"):
-        if getattr(settings, name):
-            raise ConfigError(
-                f"{strategy.name} waits for its buffer and for nothing else, and lets everyone finish.",
-                key=f"participation.{name}",
-                hint=f"Leave participation.{name} out.",
-            )
 
 
 def _check_payloads(strategy: Strategy) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
+from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
 from fedcli.core.types import Strategy, Transform
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.proofs.norm_statement import PROJECTIONS
+from fedcli.grid import grid_of
 from fedcli.making import make, placed
 from fedcli.transforms.norm_bound import Proofs
 from fedcli.transforms.norm_bounds import NormBounds
@@ -28,17 +30,28 @@ def with_commitments(strategy: Strategy, experiment: Experiment) -> tuple[Strate
         return strategy, None
     with placed("proofs"):
         _check_combination(strategy, experiment)
+        bounds = bounds_of(strategy)
     noise = next((part for part in strategy.transforms if _is_central(part)), None)
     parts = [_charged(part) for part in strategy.transforms if part is not noise]
-    bounds = bounds_of(strategy)
     sent = next(part.coded_bytes for part in reversed(parts) if part.coded_bytes is not None)
     made: Proofs = make("proofs", experiment.proofs, bounds, sent, noise and _charged(noise), kind=Proofs)
     return strategy._replace(transforms=(*parts, made.commit)), made
 
 
+def with_proofs(strategy: Strategy, proofs: Proofs | None) -> Strategy:
+    """The strategy with proofs behind its payload as it is sent."""
+    if proofs is None:
+        return strategy
+    return strategy._replace(transforms=(*strategy.transforms, proofs.prove(strategy.transforms[-1].gives)))
+
+
 def bounds_of(strategy: Strategy) -> NormBounds:
-    """What is proved of the vectors of a strategy that sends integers."""
-    grid = next(part.grid for part in strategy.transforms if part.grid is not None)
+    """What is proved of the vectors of a strategy.
+
+    Raises:
+        ConfigError: if it sends no integers.
+    """
+    grid = _grid(strategy)
     noise = next((part for part in strategy.transforms if _is_central(part)), None)
     return NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
 
@@ -54,12 +67,22 @@ def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:
     if "commit" not in by_name or "prove" not in by_name:
         return {}
     (commit, before), (prove, behind) = by_name["commit"], by_name["prove"]
-    grid = next(part.grid for part in strategy.transforms if part.grid is not None)
+    grid = _grid(strategy)
     return {
         "proofs": f"norm of each update at most 2^{grid.bits} steps, {PROJECTIONS} projections",
         "commitment_bytes_per_client": None if before is None else commit.attached_bytes(before),
         "proof_bytes_per_client": None if behind is None else prove.attached_bytes(behind),
     }
+
+
+def _grid(strategy: Strategy) -> IntegerGrid:
+    grid = grid_of(strategy)
+    if grid is None:
+        raise ConfigError(
+            f"proofs are about vectors of integers; {strategy.name} sends float32.",
+            hint="Add for example fixed_point: {clip_norm: 10.0}, for a strategy that takes the mean.",
+        )
+    return grid
 
 
 def _is_central(part: Transform) -> bool:
@@ -99,11 +122,6 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
         raise ConfigError(
             f"{strategy.name} sends its {sent} in one vector with the update, and one norm would be proved of both.",
             hint="Use a strategy that sends its update alone, such as mean or fedprox, or leave proofs out.",
-        )
-    if all(part.grid is None for part in strategy.transforms):
-        raise ConfigError(
-            f"proofs are about vectors of integers; {strategy.name} sends float32.",
-            hint="Add for example fixed_point: {clip_norm: 10.0}, for a strategy that takes the mean.",
         )
     if experiment.privacy.publish == "noised-only":
         raise ConfigError(

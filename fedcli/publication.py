@@ -7,6 +7,7 @@ from fedcli.core.privacy import Sampling
 
 _FIGURES = ("round", "epsilon", "note")
 _OF_THE_MODEL = ("test/", "average/test/", "attack/")
+_VOID = "void: nothing was released; the round is charged"
 
 
 def noised_only(record: Row, sampling: Sampling) -> Row:
@@ -14,8 +15,9 @@ def noised_only(record: Row, sampling: Sampling) -> Row:
 
     The test set belongs to no client, so that figures of a noised model on it reveal no more than the model. The
     planned number of clients stays where it is a constant. Everything else goes: training and validation metrics,
-    counts, bytes and times.
+    counts, bytes and times; of a void round the reason, which may say how many updates arrived.
     """
     constants = ("clients/planned",) if sampling.scheme in ("fixed", "full") else ()
     kept = (*_FIGURES, *constants)
-    return {name: value for name, value in record.items() if name in kept or name.startswith(_OF_THE_MODEL)}
+    left = {name: value for name, value in record.items() if name in kept or name.startswith(_OF_THE_MODEL)}
+    return left | {"note": _VOID} if str(left.get("note", "")).startswith("void: ") else left

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import assembly, build, config, engine, evaluation, making, pipeline, secret, store
+from fedcli import assembly, build, config, encrypting, engine, evaluation, making, pipeline, secret, store
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy import Sampling
-from fedcli.core.types import RoundState
+from fedcli.core.types import RoundState, Tree
 from fedcli.environment import describe_environment
 from fedcli.journal import Observer
 from fedcli.parts import Parts
@@ -80,11 +80,15 @@ def start_run(
     with making.located(source):
         plan = build.plan(experiment)
         parts, state = assembly.assemble(plan)
-    parts = replace(parts, run=secrets.token_hex(16))
     with _closing(parts):
-        environment = describe_environment(parts)
+        parts = assembly.with_keys(replace(parts, run=secrets.token_hex(16)), plan)
         store.create_run(
-            folder, config=config.dump(plan.experiment), environment=environment, data_key=_data_key(plan)
+            folder,
+            config=config.dump(plan.experiment),
+            environment=describe_environment(parts),
+            encryption=encrypting.described(plan.encryption) if plan.encryption else None,
+            data_key=_data_key(plan),
+            keys=_kept_keys(plan, parts),
         )
         return _go_on(folder, plan, parts, state, progress or silent())
 
@@ -98,6 +102,8 @@ def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
     """
     plan, parts, state = _rebuild(folder)
     with _closing(parts):
+        # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
+        parts = assembly.with_keys(parts, plan, secret.read_keys(folder))
         return _go_on(folder, plan, parts, state, progress or silent())
 
 
@@ -179,6 +185,11 @@ def _data_key(plan: build.Plan) -> bytes | None:
     return plan.data_noise.key if plan.data_noise else None
 
 
+def _kept_keys(plan: build.Plan, parts: Parts) -> Tree | None:
+    keeps = plan.encryption is not None and plan.encryption.keeps_keys
+    return parts.keys.kept() if keeps and parts.keys is not None else None
+
+
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
     """A run that began from other weights has them all in its own checkpoints; the others may have changed."""
     if experiment.model.initial_weights is None or not store.finished_rounds(folder):
@@ -222,6 +233,7 @@ def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row
             reproducible_noise=plan.experiment.privacy.reproducible_noise,
             records=records,
             noised_only=plan.experiment.privacy.publish == "noised-only",
+            encryption=plan.encryption,
         ),
         **more,
     }

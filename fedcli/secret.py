@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fedcli.core import durable, npz, trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET, Tree
 
-FOLDER, DATA_KEY = "secret", "data-noise.key"
+FOLDER, DATA_KEY, KEYS = "secret", "data-noise.key", "keys.npz"
 
 
 def put_data_key(run: Path, key: bytes) -> None:
@@ -24,6 +25,21 @@ def read_data_key(run: Path) -> bytes | None:
     """The key of the noise on the clients' data, if the run directory holds one."""
     path = run / FOLDER / DATA_KEY
     return path.read_bytes() if path.is_file() else None
+
+
+def put_keys(run: Path, keys: Tree) -> None:
+    """Keep the keys of a simulated run's encryption."""
+    durable.write(_folder(run) / KEYS, npz.to_bytes(trees.to_table(keys)), mode=0o600)
+
+
+def read_keys(run: Path) -> dict[str, Any] | None:
+    """The keys of the run's encryption, if the run directory holds them.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    path = run / FOLDER / KEYS
+    return trees.from_table(npz.read_arrays(path)) if path.is_file() else None
 
 
 def public(transforms: Tree) -> dict[str, Tree]:

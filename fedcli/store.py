@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Any, final
 import numpy.typing as npt
 
 from fedcli import checkpoints, evidence, secret, shelf
-from fedcli.core import durable, logs, manifests, npz
+from fedcli.core import durable, locks, logs, manifests, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.logs import Log, Mark
 from fedcli.core.metrics import jsonable
 from fedcli.core.types import ModelLayout, RoundState, Tree
 
 Row = dict[str, Any]
-CONFIG, ENVIRONMENT, PRIVACY = "config.yaml", "environment.json", "privacy.json"
+CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
 # A checkpoint needs the lines of clients before those of their round.
 LOGS = (CLIENTS, METRICS)
@@ -41,7 +41,13 @@ def refuse_existing(folder: Path) -> None:
 
 
 def create_run(
-    folder: Path, *, config: str, environment: Mapping[str, Any], data_key: bytes | None = None
+    folder: Path,
+    *,
+    config: str,
+    environment: Mapping[str, Any],
+    encryption: Mapping[str, Any] | None = None,
+    data_key: bytes | None = None,
+    keys: Tree | None = None,
 ) -> None:
     """Make a run directory, complete or not at all.
 
@@ -49,7 +55,9 @@ def create_run(
         folder: where.
         config: the resolved config.
         environment: what bits depend on.
+        encryption: how updates are encrypted, and who sees what of them.
         data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
+        keys: those of the encryption, where the run keeps them; they go there too.
 
     Raises:
         ConfigError: if `folder` exists, or cannot be made where it is wanted.
@@ -64,11 +72,15 @@ def create_run(
         ) from None
     (draft / CONFIG).write_text(config)
     (draft / ENVIRONMENT).write_text(json.dumps(environment, indent=1) + "\n")
+    if encryption is not None:
+        (draft / ENCRYPTION).write_text(json.dumps(jsonable(encryption), indent=1) + "\n")
     (draft / METRICS).touch()
     (draft / CLIENTS).touch()
     (draft / CHECKPOINTS).mkdir()
     if data_key is not None:
         secret.put_data_key(draft, data_key)
+    if keys is not None:
+        secret.put_keys(draft, keys)
     durable.publish(draft, folder)
 
 
@@ -157,7 +169,8 @@ class RunStore:
 
     The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
     written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
-    digest of the manifest before it, and the first has those of the config and the environment.
+    digests of the manifest before it and of the last round's evidence, and the first has those of the config and
+    the environment.
 
     Args:
         folder: a directory made by `create_run`.
@@ -169,7 +182,7 @@ class RunStore:
     def __init__(self, folder: Path, layout: ModelLayout, *, every: int, privacy: Any = None) -> None:
         self.folder = folder
         self._layout, self._every, self._privacy = layout, every, privacy
-        self._lock = _lock(folder)
+        self._lock = locks.hold(folder)
         self._durable_round = -1
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
@@ -268,7 +281,7 @@ class RunStore:
         """Close the files and let others in."""
         for log in self._logs.values():
             log.close()
-        os.close(self._lock)
+        locks.release(self._lock)
 
     def _open_logs(self, marks: Mapping[str, Mark]) -> None:
         for name in LOGS:
@@ -283,17 +296,3 @@ class RunStore:
 
 def _line(row: Row) -> str:
     return json.dumps(jsonable(row), allow_nan=False) + "\n"
-
-
-def _lock(folder: Path) -> int:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
-    except BlockingIOError:
-        os.close(handle)
-        raise RunError(f"another process is running {folder}; wait for it, or stop it.") from None
-    return handle

@@ -8,6 +8,8 @@ import numpy as np
 from fedcli.assembly import initial_state
 from fedcli.clients.batches import BatchPlan
 from fedcli.cohorts import full
+from fedcli.core.encryption import Encryption
+from fedcli.core.errors import VoidRoundError
 from fedcli.core.privacy import GaussianEvent
 from fedcli.core.types import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
@@ -147,6 +149,69 @@ class MemoryStore:
         return [record["round"] for record in self.records]
 
 
+class LiteralExchange:
+    """A sum in the clear where an encrypted one is expected.
+
+    Args:
+        refuses: client -> why the server refuses what it sends.
+        void: why the sum stays closed, or None.
+        breaks_at: the client whose update cannot be added although it was not refused.
+    """
+
+    server = None
+
+    def __init__(self, refuses=None, void=None, breaks_at=None):
+        self.refuses, self.void, self.breaks_at, self.added = refuses or {}, void, breaks_at, {}
+
+    def encrypt(self, _client, values):
+        return values.tobytes()
+
+    def check(self, client, _data):
+        return self.refuses.get(client)
+
+    def add(self, client, data):
+        if client == self.breaks_at:
+            raise VoidRoundError(f"client {client} cannot be added")
+        self.added[client] = np.frombuffer(data, np.int64)
+
+    def open(self):
+        if self.void:
+            raise VoidRoundError(self.void)
+        return np.sum(list(self.added.values()), axis=0)
+
+    def figures(self):
+        return {"encryption/attempts": 1 - bool(self.void)}
+
+
+class LiteralKeys:
+    """Literal exchanges by round; those of the other rounds are sound."""
+
+    def __init__(self, exchanges=None):
+        self.exchanges, self.begun = exchanges or {}, []
+
+    def begin(self, round, cohort, *, context, size):
+        self.begun.append((round, cohort, context, size))
+        return self.exchanges.setdefault(round, LiteralExchange())
+
+    def kept(self):
+        return {}
+
+
+def literal_encryption(min_clients=2):
+    """An encryption of 8 bytes a value that hides nothing."""
+    return Encryption(
+        "literal",
+        figures={},
+        coded_bytes=lambda size: 8 * size,
+        min_clients=min_clients,
+        sees=(),
+        assumes="",
+        keeps_keys=False,
+        opened_by="server",
+        start=lambda _kept: LiteralKeys(),
+    )
+
+
 def counting_accountant(per_release=1.0):
     """Epsilon is the number of releases times a constant."""
     return Accountant(
@@ -160,7 +225,8 @@ def counting_accountant(per_release=1.0):
 def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, **changes):
     """`Parts` of a linear regression, and the state before its first round."""
     federation = federation or LinearFederation()
-    strategy = strategy._replace(transforms=(*strategy.transforms, arrival()))
+    payload = strategy.transforms[-1].gives if strategy.transforms else "vector"
+    strategy = strategy._replace(transforms=(*strategy.transforms, arrival(payload)))
     layout = ModelLayout(
         Layout(("w",), ((SIZE,),)),
         Layout(("averages",), ((num_statistics,),)) if num_statistics else Layout((), ()),

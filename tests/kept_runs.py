@@ -27,21 +27,23 @@ def state_of(round):
     )
 
 
-def advance(run_store, state, rounds):
-    """Clients 0 and 1 take turns; each keeps the round of its last one."""
+def advance(run_store, state, rounds, proofs=False):
+    """Clients 0 and 1 take turns; each keeps the round of its last one. Each round may leave something behind."""
     for _ in range(rounds):
         after, client = state_of(state.round + 1), state.round % 2
         kept = run_store.shelve(after.round, client, {"statistics": np.full(2, after.round)})
         state = replace(after, clients={**state.clients, client: kept})
+        if proofs:
+            run_store.deposit(after.round, {"client-00000.bin": bytes(range(after.round)), "sum.bin": b"sum"})
         record = {"round": after.round, "test/loss": 1 / after.round}
         run_store.commit(state, record, [{"round": after.round, "client": client}])
     return state
 
 
-def make_run(folder, rounds=4, every=1, config="rounds: 4\n"):
+def make_run(folder, rounds=4, every=1, config="rounds: 4\n", proofs=False):
     """`rounds` rounds with a checkpoint after every so many, and after the last."""
     store.create_run(folder, config=config, environment={"cores": 2})
     run_store = store.RunStore(folder, LAYOUT, every=every)
-    run_store.checkpoint(advance(run_store, run_store.begin(state_of(0)), rounds))
+    run_store.checkpoint(advance(run_store, run_store.begin(state_of(0)), rounds, proofs))
     run_store.close()
     return folder

@@ -8,7 +8,9 @@ from fakes import LinearFederation, linear_parts
 from fedcli import engine
 from fedcli.arrivals import Arrivals
 from fedcli.core.types import ClientUpdate, RoundContext, RoundState
+from fedcli.encrypting import encrypted
 from fedcli.parts import Parts
+from fedcli.proving import with_proofs
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import fixed_point, norm_bound
 from fedcli.transforms.norm_bounds import NormBounds
@@ -22,8 +24,8 @@ def summed(*, bits=20, max_examples=6):
     return STRATEGIES["mean"]()._replace(transforms=(part,))
 
 
-def proved(strategy, *, noise=None):
-    """A strategy on the grid with proofs behind it; the server's noise is taken into them."""
+def proved(strategy, *, noise=None, encryption=None):
+    """A strategy on the grid with proofs behind it, around an encryption; the server's noise is taken into them."""
     grid = next(part.grid for part in strategy.transforms if part.grid)
     central = None if noise is None else noise.privacy.noise_multiplier * grid.largest
     share = next(
@@ -32,7 +34,8 @@ def proved(strategy, *, noise=None):
     )
     before = [part for part in strategy.transforms if part is not noise]
     made = norm_bound(NormBounds(grid, share, central), before[-1].coded_bytes, noise)
-    return strategy._replace(transforms=(*before, made.commit, made.prove("integers")))
+    committed = strategy._replace(transforms=(*before, made.commit))
+    return with_proofs(encrypted(committed, encryption), made)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ data:
   name: user_parts:blobs
   partition: {name: iid, clients: 4}
   validation_fraction: 0.0
-model: {name: mlp, hidden: [200, 20]}
+model: {name: mlp, hidden: [200, 20], dropout: 0.1}
 client: {batch_size: 5}
 cohort: {name: full}
 strategy: {name: dp-clipped, clip_norm: 0.5, noise_multiplier: 6.0, delta: 1.0e-5}

@@ -63,7 +63,7 @@ def test_a_run_without_noise_and_without_epsilon_is_refused_with_the_way_out():
 
 def test_an_epsilon_that_no_noise_reaches_is_refused_at_its_place():
     with pytest.raises(ConfigErrors, match=r"strategy\.epsilon") as caught:
-        tiny.plan(*BUDGET, "strategy.epsilon=1.0e-7")
+        tiny.plan(*BUDGET, "cohort=full", "strategy.epsilon=1.0e-7")
     assert "no noise multiplier from" in str(caught.value)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fedcli.cli.encryption import print_encryption
 from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
 
 
@@ -25,7 +26,10 @@ def check(
         if json:
             print_json(facts)
         else:
-            warnings = facts.pop("warnings", [])
+            warnings, encryption = facts.pop("warnings", []), facts.pop("encryption", None)
             print_facts(facts)
+            if encryption is not None:
+                typer.echo()
+                print_encryption(encryption)
             for warning in warnings:
                 typer.echo(f"Warning: {warning}", err=True)

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     schedules = "schedules"
     preprocessing = "preprocessing"
     compressions = "compressions"
+    encryptions = "encryptions"
     attacks = "attacks"
 
 
@@ -42,6 +43,7 @@ _SECTIONS = {
     Kind.schedules: "client.schedule",
     Kind.preprocessing: "data.preprocessing",
     Kind.compressions: "compression",
+    Kind.encryptions: "encryption",
     Kind.attacks: "attack",
 }
 

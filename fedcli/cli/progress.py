@@ -168,6 +168,8 @@ class _View:
             shown.append(f"clients {record['clients/finished']}/{record['clients/planned']}{others}")
         if "simulated/seconds" in record:
             shown.append(f"simulated {readable(record['simulated/seconds'])} s")
+        if "encryption/open_seconds" in record:
+            shown.append(_encryption(record))
         if "seconds/total" in record:
             shown.append(f"{record['seconds/total']:.1f} s")
         if "note" in record:
@@ -206,6 +208,13 @@ class _View:
         left = (time.monotonic() - self._begun) / done * (self._rounds - len(self._records))
         minutes, seconds = divmod(round(left), 60)
         return f"{minutes // 60:d}:{minutes % 60:02d}:{seconds:02d} left"
+
+
+def _encryption(record: Row) -> str:
+    """What a round's encryption took: the clients' seconds in all, and those until its sum was open."""
+    spent = f"encrypted {record['encryption/encrypt_seconds']:.1f} s, opened {record['encryption/open_seconds']:.1f} s"
+    lost = record.get("encryption/members_lost")
+    return f"{spent} ({lost} members lost)" if lost else spent
 
 
 def sparkline(values: list[float], width: int) -> str:

@@ -34,7 +34,7 @@ def show(
 
 def _explanation(source: Config) -> str:
     """The strategy's parts, paper and deviations from it, as lines of comments."""
-    from fedcli import build
+    from fedcli import protection
     from fedcli.config import installed, resolve
     from fedcli.core.factories import describe
     from fedcli.expansion import expand
@@ -42,10 +42,14 @@ def _explanation(source: Config) -> str:
 
     name = source.experiment.strategy.name
     with located(source):
-        expansion = expand(build.strategy_of(source.experiment))
+        expansion = expand(protection.strategy_of(source.experiment))
     about = describe(resolve(installed("strategy"), name))
     said = [("reference", about.reference), ("deviations", about.deviations), ("combines", about.combines)]
     lines = textwrap.wrap(f"{name}: {about.summary}" if about.summary else name, 98)
+    part = source.experiment.encryption
+    if part is not None:
+        scheme = describe(resolve(installed("encryption"), part.name))
+        said[:0] = [("encryption", f"{part.name}: {scheme.summary}"), ("", scheme.reference)]
     for label, text in [*expansion.rows, *said]:
         if text:
             indent = f"  {label:<12}"

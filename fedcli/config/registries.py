@@ -36,6 +36,7 @@ _TABLE = {
     "strategy": ("fedcli.strategies", "STRATEGIES"),
     DEFAULT_COHORTS: ("fedcli.strategies", "DEFAULT_COHORTS"),
     "compression": ("fedcli.transforms", "COMPRESSIONS"),
+    "encryption": ("fedcli.encryption", "ENCRYPTIONS"),
     "proofs": ("fedcli.transforms", "PROOFS"),
     "attack": ("fedcli.attacks", "ATTACKS"),
     "executor": ("fedcli.executors", "EXECUTORS"),

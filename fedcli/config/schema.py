@@ -238,7 +238,9 @@ class Experiment(Section):
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
     fixed_point: FixedPoint | None = None
-    """Updates as vectors of integers, for exact sums; null for float32."""
+    """Updates as vectors of integers, for exact sums, encryption and proofs; null for float32."""
+    encryption: Annotated[Part | None, Slot("encryption")] = None
+    """How the server adds what it cannot read; null for not at all."""
     proofs: Annotated[Part | None, Slot("proofs")] = None
     """What clients prove of the integers that they send, without showing them; null for nothing."""
     attack: Attack | None = None

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fedcli.core.types import Array, ClientData, Vector
+from fedcli.core.types import Array, ClientData, ClientUpdate, Transform, Vector
 
 
 class DataForm(NamedTuple):
@@ -29,7 +29,7 @@ class Attack(NamedTuple):
 
     A malicious client trains like any other, on its data after `poison`. Its own update goes through `forge`;
     at the end of the round all malicious updates go through `collude`. The result is encoded as the honest
-    updates are, for an attacker keeps to the protocol's format.
+    updates are, but for an attacker that has bent the protocol itself: by `cheat`, or at the very end by `intercept`.
 
     Args:
         name: its name.
@@ -37,6 +37,11 @@ class Attack(NamedTuple):
         forge: its own update -> the one it sends.
         collude: `(malicious updates, honest updates, rng)` -> the malicious updates that are sent, as many. There
             is at least one of each kind: in a round without honest clients the malicious ones study their own.
+        cheat: the run's transforms -> those whose client halves the malicious clients run, as many and of the
+            same names. The server's halves stay what they are.
+        intercept: `(messages of malicious clients, messages of honest ones, rng)` -> what the malicious clients
+            send in their place, as many. Messages are updates as they are sent. Both kinds are as in `collude`.
+        on_proofs: whether the attack has no meaning in a run without proofs.
         objection: `(clients, malicious ones)` of a planned round -> why the attack would be none, or None.
         trigger: test examples `(x, y)` -> those that the attack wants to have misclassified, with the labels
             that it wants to see.
@@ -48,8 +53,21 @@ class Attack(NamedTuple):
     collude: Callable[[Sequence[Vector], Sequence[Vector], np.random.Generator], Sequence[Vector]] | None = (
         None
     )
+    cheat: Callable[[Sequence[Transform]], Sequence[Transform]] | None = None
+    intercept: (
+        Callable[
+            [Sequence[ClientUpdate], Sequence[ClientUpdate], np.random.Generator], Sequence[ClientUpdate]
+        ]
+        | None
+    ) = None
+    on_proofs: bool = False
     objection: Callable[[int, int], str | None] | None = None
     trigger: Callable[[Array, Array], tuple[Array, Array]] | None = None
+
+    @property
+    def looks_at_others(self) -> bool:
+        """Whether what malicious clients send depends on what honest clients found."""
+        return self.collude is not None or self.intercept is not None
 
 
 class Adversary(NamedTuple):

@@ -6,7 +6,7 @@ The schemes are in `fedcli.encryption`; the engine and the transform `encrypt` k
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from fedcli.core.vectors import Integers
 
@@ -48,6 +48,11 @@ class Exchange(Protocol):
     The server's part is an object of its own, which holds ciphertexts and public keys; see `fedcli.encryption`.
     """
 
+    @property
+    def server(self) -> object:
+        """The server's part, which leads to no secret."""
+        ...
+
     def encrypt(self, client: int, values: Integers) -> bytes:
         """A client's integers, shape [P], as what it sends. Called from worker threads.
 
@@ -84,13 +89,14 @@ class Exchange(Protocol):
 class Keys(Protocol):
     """An encryption with its key material, for the length of a run."""
 
-    def begin(self, round: int, cohort: Sequence[int], context: bytes) -> Exchange:
+    def begin(self, round: int, cohort: Sequence[int], /, *, context: bytes, size: int) -> Exchange:
         """The exchange of a round.
 
         Args:
             round: counted from 1.
             cohort: the clients of the round, those that will not come through among them.
             context: names the run and the round; never used for another sum.
+            size: values that each client sends, P; an update of another length is refused.
         """
         ...
 
@@ -108,7 +114,9 @@ class Encryption(NamedTuple):
         coded_bytes: size of the payload -> bytes that a client sends for it.
         min_clients: updates without which no sum is opened.
         sees: who sees what of the updates.
+        assumes: what must hold for the server to learn no more of updates than their sum, as words.
         keeps_keys: whether a run writes its key material to `secret/`.
+        opened_by: who sees the exact sum first: "server", or "clients", so that noise of the server comes too late.
         start: key material that was kept, or None -> the keys; None makes new ones.
     """
 
@@ -117,5 +125,7 @@ class Encryption(NamedTuple):
     coded_bytes: Callable[[int], int]
     min_clients: int
     sees: tuple[Sight, ...]
+    assumes: str
     keeps_keys: bool
+    opened_by: Literal["server", "clients"]
     start: Callable[[Mapping[str, Any] | None], Keys]

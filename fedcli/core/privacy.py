@@ -239,6 +239,13 @@ class Sampling:
                 f"a cohort has from 1 to all {self.population} clients; received {self.size}.", key="size"
             )
 
+    @property
+    def largest(self) -> int:
+        """Clients of the largest cohort that can be drawn."""
+        if self.scheme in ("fixed", "full"):
+            return self.size
+        return self.cap if self.scheme == "capped-poisson" else -(-self.population // self.separation)
+
     def participations(self, rounds: int) -> int:
         """The most rounds of `rounds` in which one client can take part."""
         return -(-rounds // self.separation)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.privacy import words
@@ -28,7 +29,11 @@ _NOT_COVERED = (
     "hyperparameters that were chosen by looking at other runs on the same data",
 )
 _OF_SINGLE_UPDATES = (
-    "single updates, which are not encrypted yet: what the coordinator sees of one is not covered"
+    "single updates, which are not encrypted: what the coordinator sees of one is not covered"
+)
+_OF_ENCRYPTION = (
+    "whether a round had enough updates to be opened: one with fewer is void, and seen to be",
+    "who can read the memory of this computer: all roles of the encryption, and every key, are in one simulation",
 )
 _OF_EXAMPLES = (
     "how many examples a client has, and its training metrics, which the server sees",
@@ -46,6 +51,7 @@ def privacy_statement(
     reproducible_noise: bool,
     records: Sequence[Mapping[str, Any]] = (),
     noised_only: bool = False,
+    encryption: Encryption | None = None,
 ) -> dict[str, Any]:
     """Content of privacy.json after `releases` rounds.
 
@@ -57,10 +63,13 @@ def privacy_statement(
         reproducible_noise: whether the noise can be taken away by whoever knows the seed.
         records: the rounds of metrics.jsonl so far: each one's epsilon, and the names of what is published.
         noised_only: whether the run publishes nothing of its clients but what was noised.
+        encryption: of the updates, where they are encrypted.
     """
     published = {name for record in records for name in record} - _NOT_FROM_DATA
     figures = () if noised_only else _FIGURES_NOT_COVERED
-    if isinstance(event, DistributedGaussianEvent):
+    if encryption is not None:
+        figures = (*_OF_ENCRYPTION, *figures)
+    elif isinstance(event, DistributedGaussianEvent):
         figures = (_OF_SINGLE_UPDATES, *figures)
     accountant = accountant_for(event, sampling)
     if accountant.unit == "example":
@@ -85,8 +94,8 @@ def privacy_statement(
             str(record["round"]): record["epsilon"] for record in records if "epsilon" in record
         },
         "budget": target.epsilon,
-        "holds_for": f"{accountant.against}{others}",
-        "warnings": words.warnings(event, sampling, target.delta),
+        "holds_for": f"{words.holds_for(accountant.against, event, encryption)}{others}",
+        "warnings": words.warnings(event, sampling, target.delta, encryption=encryption),
         "not_covered": [*figures, *_NOT_COVERED],
         "published_without_noise": [] if noised_only else sorted(published),
         "noise": _noise(event, reproducible_noise),

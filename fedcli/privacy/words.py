@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fedcli.core.encryption import Encryption
 from fedcli.core.privacy import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -92,14 +93,24 @@ def protected(unit: UnitName, relation: RelationName) -> str:
     return f"{one}: {differs[relation]} ({relation})"
 
 
-def warnings(event: Event, sampling: Sampling, delta: float) -> list[str]:
-    """What a reader should know before the number."""
+def warnings(
+    event: Event, sampling: Sampling, delta: float, *, encryption: Encryption | None = None
+) -> list[str]:
+    """What a reader should know before the number.
+
+    Args:
+        event: what one round releases.
+        sampling: how cohorts are drawn.
+        delta: at which epsilon is stated.
+        encryption: of the updates, where they are encrypted.
+    """
     found = []
     if event.noise_multiplier == 0:
         found.append("there is no noise, so that nobody is protected.")
-    if isinstance(event, DistributedGaussianEvent):
+    if isinstance(event, DistributedGaussianEvent) and encryption is None:
         found.append(
-            "updates are not encrypted yet: whoever sees a single one sees far less noise than epsilon counts on."
+            "updates are not encrypted: whoever sees a single one sees far less noise than epsilon counts on. Add "
+            "for example encryption: {name: threshold, committee: 5, threshold: 3}."
         )
     by_clients = not isinstance(event, ExampleEvent | PrivatisedDataEvent)
     if by_clients and sampling.population > 1 and delta > 1 / sampling.population:
@@ -108,6 +119,21 @@ def warnings(event: Event, sampling: Sampling, delta: float) -> list[str]:
             "meet it. Use a delta well below that."
         )
     return found
+
+
+def holds_for(against: str, event: Event, encryption: Encryption | None) -> str:
+    """From whom epsilon protects, and under what.
+
+    Args:
+        against: from whom, as the accountant says it.
+        event: what one round releases.
+        encryption: of the updates, where they are encrypted.
+    """
+    if not isinstance(event, DistributedGaussianEvent):
+        return against
+    if encryption is None:
+        return f"{against}; updates are not encrypted in this run, so that its server sees every single one"
+    return f"{against}, as {encryption.name} encryption has it if {encryption.assumes}"
 
 
 def in_words(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

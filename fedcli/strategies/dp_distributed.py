@@ -23,8 +23,9 @@ def dp_distributed(
 
     Nobody needs to be trusted with the exact sum: only the sum of all shares has enough noise. A round with fewer
     updates than contributors is charged and releases nothing. A single share protects little, so that the updates
-    themselves must be hidden by encryption for the promise to hold against the server; without it epsilon holds
-    for readers of the models.
+    themselves must be hidden by the section encryption for the promise to hold against the server: under threshold or
+    secagg it does as far as these hold, under shared-key unless a client is in league with the server. Without
+    encryption epsilon holds for readers of the models.
 
     Args:
         clip_norm: largest L2 norm of one client's update.
@@ -41,8 +42,8 @@ def dp_distributed(
 
     Deviations: no random rotation before rounding and no modulus after it.
 
-    Combines: uniform cohorts of a fixed size and full ones; models whose non-trainable weights are local or
-    frozen. It has an integer grid of its own, in place of the section fixed_point.
+    Combines: every encryption; uniform cohorts of a fixed size and full ones; models whose non-trainable weights
+    are local or frozen. It has an integer grid of its own, in place of the section fixed_point.
 
     Example: clip_norm=1.0, contributors=2, noise_multiplier=1.0, delta=1e-5
     """

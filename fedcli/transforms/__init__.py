@@ -6,6 +6,7 @@ from fedcli.transforms.arrival import arrival
 from fedcli.transforms.clip import clip
 from fedcli.transforms.correlated_noise import banded_noise, tree_noise
 from fedcli.transforms.distributed_noise import distributed_noise
+from fedcli.transforms.encrypt import encrypt
 from fedcli.transforms.finite import finite
 from fedcli.transforms.fixed_point import fixed_point
 from fedcli.transforms.gaussian_noise import gaussian_noise
@@ -27,6 +28,7 @@ __all__ = [
     "banded_noise",
     "clip",
     "distributed_noise",
+    "encrypt",
     "finite",
     "fixed_point",
     "gaussian_noise",

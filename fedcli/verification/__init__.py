@@ -11,6 +11,7 @@ from fedcli.shelf import StoredTree
 from fedcli.verification import evidence
 from fedcli.verification.chain import WHAT, checked_chain
 from fedcli.verification.clients import checked_clients
+from fedcli.verification.evidence import checked_evidence
 from fedcli.verification.files import checked_files, checked_names
 from fedcli.verification.limits import not_covered
 from fedcli.verification.lines import checked_logs
@@ -98,6 +99,7 @@ def _checkpoints(
         intact += [link] if all(finding.holds for finding in found) else []
     for pair in pairs:
         yield from checked_chain(folder, pair)
+    yield from checked_evidence(folder, pairs)
     yield from checked_logs(folder, pairs)
     seen: set[StoredTree] = set()
     for link in intact:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from fedcli import checkpoints
+from fedcli import checkpoints, store
 from fedcli.core import manifests
 from fedcli.verification.links import Link
 from fedcli.verification.report import Finding
 
 WHAT = "files of checkpoints"
-# A draft is what a process that was killed leaves of a folder; the next process removes it.
+# A draft is what a process that was killed leaves of a checkpoint; the next process removes it.
 _DRAFT = re.compile(r"\.round-[0-9]{5,}\.tmp")
 REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
 
@@ -34,8 +34,14 @@ def checked_files(
         yield Finding(what, link.round, file, fault is None, f"{file} {fault}." if fault else "")
 
 
-def checked_names(run: Path, place: str, known: Collection[str], *, what: str = WHAT) -> Iterator[Finding]:
-    """What stands in the folder `place` of a run and is none of the `known` folders."""
+def checked_names(run: Path) -> Iterator[Finding]:
+    """What stands among the checkpoints and is none."""
+    known = {store.checkpoint_folder(run, round).name for round in store.finished_rounds(run)}
+    return strangers(run, store.CHECKPOINTS, known, what=WHAT)
+
+
+def strangers(run: Path, place: str, known: Collection[str], *, what: str) -> Iterator[Finding]:
+    """What stands in a folder of the run and is neither `known` nor a draft."""
     folder = run / place
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name not in known and not _DRAFT.fullmatch(path.name):

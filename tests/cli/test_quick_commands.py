@@ -28,6 +28,7 @@ KINDS = {
     "schedules": "client.schedule",
     "preprocessing": "data.preprocessing",
     "compressions": "compression",
+    "encryptions": "encryption",
     "attacks": "attack",
 }
 

@@ -61,6 +61,7 @@ def test_every_default_is_filled_in():
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
         "fixed_point": None,
+        "encryption": None,
         "proofs": None,
         "attack": None,
         "privacy": {"reproducible_noise": False, "publish": "all"},
@@ -209,6 +210,7 @@ participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: nul
 strategy: {name: weighted}
 compression: null
 fixed_point: null
+encryption: null
 proofs: null
 attack: null
 privacy: {reproducible_noise: false, publish: all}

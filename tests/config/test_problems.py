@@ -39,8 +39,8 @@ def test_all_problems_of_a_file_come_in_one_report():
         == """\
 c.yaml:1:1  nmae = 'x'
   there is no such key here; the keys are attack, average, callbacks, checkpoint, client, cohort, compression, \
-data, devices, early_stop, evaluation, executor, fixed_point, model, name, participation, privacy, proofs, \
-rounds, seed, strategy and task.
+data, devices, early_stop, encryption, evaluation, executor, fixed_point, model, name, participation, privacy, \
+proofs, rounds, seed, strategy and task.
   Did you mean name?
 
 c.yaml:2:1  seed = '7'

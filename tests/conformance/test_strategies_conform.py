@@ -6,7 +6,7 @@ import tiny
 from built_ins import REQUIRED
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine, runs
+from fedcli import engine
 from fedcli.arrivals import in_memory
 from fedcli.core import npz
 from fedcli.core.factories import parameters
@@ -141,13 +141,3 @@ def test_models_with_state_keep_the_laws_too(busy, executors):
         assert records == parallel
         assert np.isfinite(state.weights).all()
         assert parts.runtime.num_traces == 1
-
-
-def test_a_run_directory_can_be_made_with_it(name, tmp_path):
-    result = runs.start_run(tiny.source(*overrides(name), "rounds=1"), tmp_path / "run")
-    assert (result.state.round, result.ending) == (1, "all 1 rounds are done")
-    assert (
-        ("epsilon" in result.records[0])
-        == (result.folder / "privacy.json").exists()
-        == name.startswith("dp-")
-    )

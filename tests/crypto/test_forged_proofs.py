@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from proving import CONTEXT, accepted, claim, forged, refusals
 
+from fedcli.attacks.forged_proof import forged_proof
 from fedcli.crypto.proofs.commitments import add, commit
 from fedcli.crypto.proofs.curve import ORDER
 from fedcli.crypto.proofs.norm_prover import prove
@@ -60,6 +61,20 @@ def test_fifty_times_the_norm_wraps_around_without_projections_and_not_with_them
     # ... so that only the masked projections, which cannot be kept within their limit, tell.
     commitment, proof = forged(vector, squares, bound[309], into_limit)
     assert EQUATIONS in refusals(bound[309], commitment, proof)
+
+
+@pytest.mark.parametrize(
+    "vector", [[500, -500, 500, 500, -500, 500], [1 << 26], range(-900, 900, 40)], ids=len
+)
+def test_what_malicious_clients_forge_holds_without_projections_and_not_with_them(vector):
+    entries = np.array(vector)
+    commitment, opening = commit(entries)
+    bound = {count: NormBound(entries.size, int(entries @ entries) // 50**2, count) for count in (0, 309)}
+    proof = {count: forged_proof(bound[count], commitment.encoded, opening, CONTEXT) for count in bound}
+    accepted(bound[0], commitment.encoded, proof[0])
+    reasons = refusals(bound[309], commitment.encoded, proof[309])
+    assert EQUATIONS in reasons
+    assert "the product of a(x) and b(x)" in reasons
 
 
 def test_one_huge_entry_that_is_hidden_in_the_vector_is_refused():

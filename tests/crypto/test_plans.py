@@ -25,7 +25,27 @@ def test_ten_summands_of_twenty_bits_cost_four_bytes():
 @pytest.mark.parametrize("num_summands", [10, 100])
 def test_a_committee_costs_sixteen_bytes(num_summands):
     plan = plan_threshold(num_summands, members=20, threshold=14, bits=20)
-    assert (plan.degree, plan.prime_bits, plan.fields, plan.bytes_per_value) == (8192, (60, 60, 60), 2, 16.0)
+    assert (plan.degree, plan.prime_bits, plan.fields, plan.bytes_per_value) == (8192, (59, 60), 2, 16.0)
+
+
+def test_a_third_prime_is_taken_where_two_leave_too_little_room():
+    plan = plan_threshold(100, members=30, threshold=20, bits=20)
+    assert (plan.prime_bits, plan.bytes_per_value) == ((60, 60, 60), 16.0)
+    assert plan.ring.data_primes == plan.ring.primes[:2]
+    assert plan.ring.scale_bits == 0
+
+
+def test_two_primes_are_both_for_data_under_a_scaled_plain_modulus():
+    ring = plan_threshold(100, members=20, threshold=14, bits=20).ring
+    assert ring.data_primes == ring.primes
+    assert ring.plain_modulus << ring.scale_bits > ring.primes[0] > ring.plain_modulus
+
+
+def test_a_thousand_summands_of_twenty_bits_leave_one_field_in_a_slot():
+    # Two fields of 31 bits are beyond SEAL's limit of 60 bits for the plain modulus.
+    plan = plan_threshold(1000, members=10, threshold=7, bits=20)
+    assert plan.radix**2 > 2**seal.MOST_PLAIN_BITS > plan.radix
+    assert (plan.fields, plan.bytes_per_value) == (1, 32.0)
 
 
 @pytest.mark.parametrize("num_summands", [1, 2, 10, 100, 1000, 100_000])

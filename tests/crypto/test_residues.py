@@ -12,8 +12,11 @@ from fedcli.crypto.encryption.residues import (
     combine,
     lagrange_at_zero,
     multiply,
+    remainder,
+    scale,
     shake_stream,
     share,
+    summed,
     uniform,
 )
 from fedcli.crypto.noise import keystream
@@ -35,7 +38,21 @@ def test_sums_and_products_are_those_of_integers(prime):
     assert multiply(a, b, prime).tolist() == [
         x * y % prime for x, y in zip(a.tolist(), b.tolist(), strict=True)
     ]
-    assert multiply(a, np.uint64(prime - 1), prime).tolist() == [-x % prime for x in a.tolist()]
+
+
+@pytest.mark.parametrize("prime", PRIMES)
+def test_any_words_are_scaled_and_reduced_as_integers_are(prime):
+    words = np.array([*edges(prime), prime, 2 * prime + 1, 2**63, 2**64 - 1], np.uint64)
+    assert remainder(words, prime).tolist() == [x % prime for x in words.tolist()]
+    factors = edges(prime)
+    scaled = scale(np.broadcast_to(words, (len(factors), words.size)), factors, prime)
+    assert scaled.tolist() == [[x * factor % prime for x in words.tolist()] for factor in factors]
+
+
+@pytest.mark.parametrize("prime", PRIMES)
+def test_a_sum_of_many_is_that_of_integers(prime):
+    parts = [np.array([0, 1, prime - 1], np.uint64)] * 30
+    assert summed(parts, prime).tolist() == [0, 30 % prime, -30 % prime]
 
 
 @pytest.mark.parametrize("prime", PRIMES)

@@ -49,7 +49,7 @@ def test_the_sum_is_exact(key, size):
     assert np.array_equal(total, sum(parties))
 
 
-@pytest.mark.parametrize("num_summands", [1, 10, 100])
+@pytest.mark.parametrize("num_summands", [1, 10, 100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_the_tightest_plan_is_exact_with_most_summands_at_the_largest_values(num_summands):
     plans = [plan_shared_key(num_summands, bits=bits) for bits in range(1, 53 - num_summands.bit_length())]
     for plan in [min(plans, key=lambda plan: plan.failure_bits), plans[-1]]:

@@ -6,6 +6,7 @@ After a change that is meant to move them: `python tests/golden/golden.py`, and 
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -13,14 +14,11 @@ FILE = Path(__file__).with_name("strategies.json")
 DIGITS = 5
 
 
-def figures(parts, state):
+def figures(result):
     """What two rounds come to, rounded: enough digits to see a changed rule, few enough for another machine."""
-    from fedcli import engine
-
-    first = state.weights
-    for _ in range(2):
-        state, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
-    moved = state.weights.astype(np.float64) - first
+    first, last = (np.load(result.folder / f"checkpoints/round-{n:05d}/weights.npz") for n in (0, 2))
+    moved = np.concatenate([np.ravel(last[name].astype(np.float64) - first[name]) for name in first])
+    record = result.records[-1]
     values = {
         "moved": np.linalg.norm(moved),
         "sum": moved.sum(),
@@ -92,10 +90,12 @@ def main():
     sys.path.insert(0, str(FILE.parents[1]))
     import tiny
 
+    from fedcli import runs
+
     written = {}
     for name, overrides in experiments().items():
-        with tiny.assembled(*overrides) as (parts, state):
-            written[name] = figures(parts, state)
+        with TemporaryDirectory() as folder:
+            written[name] = figures(runs.start_run(tiny.source(*overrides), Path(folder) / "run"))
     FILE.write_text(json.dumps(written, indent=1) + "\n")
 
 

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from fedcli.core.encryption import Sums
 from fedcli.core.privacy import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -16,8 +17,10 @@ from fedcli.core.privacy import (
     Sampling,
     TreeEvent,
 )
+from fedcli.encryption import secagg, shared_key, threshold
 from fedcli.privacy import accountant_for, in_words, privacy_statement
 
+SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0)
 POISSON = Sampling("poisson", 200, rate=0.1)
 
 
@@ -165,6 +168,51 @@ def test_the_ledger_is_enough_to_account_for_it_again():
             assert dp.SelfComposedDpEvent(event_of(entry["event"]), entry["count"]) == accountant_for(
                 event, sampling
             ).event(3)
+
+
+@pytest.mark.parametrize(
+    ("encryption", "held", "said"),
+    [
+        (
+            None,
+            "sees every single one",
+            ["updates are not encrypted", "single updates, which are not encrypted"],
+        ),
+        (shared_key(SUMS), "as shared-key encryption has it if no client is in league", []),
+        (threshold(SUMS, committee=5, threshold=3), "if fewer than 3 of the committee's 5 members", []),
+        (secagg(SUMS), "neighbours are in league with the server", []),
+    ],
+    ids=["none", "shared-key", "threshold", "secagg"],
+)
+def test_distributed_noise_protects_against_the_server_as_far_as_the_encryption_does(encryption, held, said):
+    made = privacy_statement(
+        DistributedGaussianEvent(100.0, 15, 50, 100.0, 2),
+        FIXED,
+        PrivacyTarget(1e-5),
+        releases=3,
+        reproducible_noise=False,
+        encryption=encryption,
+    )
+    assert held in made["holds_for"]
+    found = [text for text in (*made["warnings"], *made["not_covered"]) if "not encrypted" in text]
+    assert [text.startswith(start) for text, start in zip(found, said, strict=True)] == [True] * len(said)
+    assert any("opened" in text for text in made["not_covered"]) == (encryption is not None)
+
+
+def test_central_noise_holds_for_the_same_readers_with_an_encryption():
+    plain, encrypted = (
+        privacy_statement(
+            GaussianEvent(2.0, 1.5),
+            POISSON,
+            PrivacyTarget(1e-5),
+            releases=3,
+            reproducible_noise=False,
+            encryption=each,
+        )
+        for each in (None, threshold(SUMS, committee=5, threshold=3))
+    )
+    assert plain["holds_for"] == encrypted["holds_for"]
+    assert set(plain["not_covered"]) < set(encrypted["not_covered"])
 
 
 def test_distributed_noise_states_both_epsilons_and_calls_itself_exact():

@@ -4,7 +4,8 @@ If a member is lost after the active set is announced, the factors are wrong and
 member would then answer twice for the same c_1, and the answers' noise would average out. So every attempt adds an
 encryption of zero that is derived from hash(context, attempt, active set) and that everybody recomputes; at most
 three attempts are made, with fresh smudging. That zero hides nothing, so it is u (b, a) with a ternary u and no noise
-of its own.
+of its own. Members add u a to c_1 in the NTT domain, where they multiply by their share; who fuses decrypts
+(c_0 + answers, u) with b in the place of a key, which adds u b.
 """
 
 from __future__ import annotations
@@ -12,14 +13,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fedcli.crypto.encryption.committee import PublicKey
 from fedcli.crypto.encryption.errors import DecryptionError
-from fedcli.crypto.encryption.seal import library
-from fedcli.crypto.encryption.streams import ciphertext, plaintext
+from fedcli.crypto.encryption.seal import Words
 from fedcli.crypto.encryption.wire import fingerprint
 
 ATTEMPTS = 3
@@ -64,21 +63,13 @@ def check(request: Request, public: PublicKey) -> None:
         )
 
 
-def zeros(public: PublicKey, request: Request, count: int, half: int) -> Iterator[Any]:
-    """One half of this attempt's encryptions of zero (u b, u a), each as SEAL's ciphertext (0, u b) or (0, u a)."""
+def factors(public: PublicKey, request: Request, count: int) -> Iterator[Words]:
+    """The u of this attempt's encryptions of zero (u b, u a), each of shape [data primes, N]."""
     ring = public.scheme.plan.ring
-    evaluator = library().Evaluator(ring.context)
-    words = public.words[half, : len(ring.data_primes)]
-    key = ciphertext(ring, np.stack([np.zeros_like(words), words]), ntt=True)
     seed = fingerprint("zero", public.scheme.fingerprint, request)
     # By the difference of two bits: -1, 0, 0, 1.
-    values = np.array([0, ring.plain_modulus - 1, 1, 0], np.uint64)
+    values = np.array([[0, prime - 1, 1, 0] for prime in ring.data_primes], np.uint64)
     for row in range(count):
         stream = hashlib.shake_256(seed + row.to_bytes(8, "little")).digest(ring.degree // 4)
         bits = np.unpackbits(np.frombuffer(stream, np.uint8)).reshape(2, ring.degree)
-        factor = plaintext(ring, values[2 * bits[0] + bits[1]])
-        evaluator.transform_to_ntt_inplace(factor, ring.context.first_parms_id())
-        zero = library().Ciphertext()
-        evaluator.multiply_plain(key, factor, zero)
-        evaluator.transform_from_ntt_inplace(zero)
-        yield zero
+        yield np.take(values, 2 * bits[0] + bits[1], axis=1)

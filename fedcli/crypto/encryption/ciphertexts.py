@@ -16,9 +16,9 @@ from fedcli.crypto.encryption.plans import Plan
 from fedcli.crypto.encryption.seal import Ring, Words, library
 from fedcli.crypto.encryption.streams import (
     SEED_BYTES,
-    ciphertext,
     ciphertext_words,
-    seeded_ciphertext,
+    ciphertexts,
+    seeded_ciphertexts,
     words_bytes,
 )
 from fedcli.crypto.encryption.wire import Content, Kind, fingerprint, open_envelope, seal_envelope
@@ -61,7 +61,7 @@ class Adder:
         """How many were added."""
         return self._num_summands
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | memoryview) -> None:
         """Add one party's ciphertexts; nothing is added where they are refused.
 
         Raises:
@@ -97,8 +97,7 @@ class Adder:
         """
         if not self._total:
             raise CiphertextError("no ciphertext was added, so that there is no sum.")
-        plan_ring = self._scheme.plan.ring
-        words = np.stack([ciphertext_words(plan_ring, total) for total in self._total])
+        words = ciphertext_words(self._scheme.plan.ring, self._total, 2 * len(self._total))
         return seal_envelope(
             Kind.SUM,
             self._scheme.fingerprint,
@@ -108,7 +107,7 @@ class Adder:
         )
 
 
-def read_fresh(data: bytes, scheme: Scheme) -> tuple[int, list[Any]]:
+def read_fresh(data: bytes | memoryview, scheme: Scheme) -> tuple[int, list[Any]]:
     """Number of values and SEAL ciphertexts of one party's bytes; seeded ones where the key is shared.
 
     Raises:
@@ -118,15 +117,13 @@ def read_fresh(data: bytes, scheme: Scheme) -> tuple[int, list[Any]]:
     if scheme.plan.members:
         content = open_envelope(data, Kind.FRESH, scheme.fingerprint)
         words = polynomials(content.body, plan_ring, _count(content, scheme.plan), 2)
-        return content.num_values, [ciphertext(plan_ring, pair) for pair in words]
+        return content.num_values, list(ciphertexts(plan_ring, words))
     content = open_envelope(data, Kind.SEEDED, scheme.fingerprint)
     count = _count(content, scheme.plan)
     at = len(content.body) - count * SEED_BYTES
     words = polynomials(content.body[: max(0, at)], plan_ring, count, 1)
-    seeds = [bytes(content.body[at + SEED_BYTES * k : at + SEED_BYTES * (k + 1)]) for k in range(count)]
-    return content.num_values, [
-        seeded_ciphertext(plan_ring, word[0], seed) for word, seed in zip(words, seeds, strict=True)
-    ]
+    seeds = (content.body[begin : begin + SEED_BYTES] for begin in range(at, len(content.body), SEED_BYTES))
+    return content.num_values, list(seeded_ciphertexts(plan_ring, words[:, 0], seeds))
 
 
 def read_sum(data: bytes, scheme: Scheme) -> tuple[Content, Words]:

@@ -15,7 +15,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class Packing(NamedTuple):
-    """How integers lie in slots.
+    """How integers lie in slots: the coefficients of plaintexts, since sums need no products of slots.
 
     A slot with the fields f_0, f_1, ... holds f_0 + radix f_1 + radix^2 f_2 + ... modulo t. The digits are balanced,
     |f| <= (radix - 1) / 2, so that a sum needs no offset and an absent summand counts as zeros.
@@ -74,9 +74,10 @@ def unpack(slots: Words, packing: Packing, num_values: int) -> Integers:
     half = packing.radix // 2
     fields = np.empty((len(slots), packing.fields, packing.slots), np.int64)
     for field in range(packing.fields):
-        digit = (rest + half) % packing.radix - half
-        fields[:, field] = digit
-        rest = (rest - digit) // packing.radix
+        # The nearest multiple of the radix: what is left is the balanced digit.
+        above = (rest + half) // packing.radix
+        fields[:, field] = rest - above * packing.radix
+        rest = above
     if rest.any():
         raise DecryptionError(
             "a sum is larger than the encryption was planned for; its neighbours are spoiled."

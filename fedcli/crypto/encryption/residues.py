@@ -1,14 +1,14 @@
 """Exact arithmetic modulo primes of up to 62 bits over arrays, and Shamir's sharing (1979) with it.
 
 SEAL has neither fields over arrays nor sharing. All is done in words of 64 bits: products by Montgomery's method
-(1985), their high halves by halves of 32 bits. No floating-point number takes part.
+(1985), with one number by Shoup's, their high halves by halves of 32 bits. No floating-point number takes part.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,26 +22,45 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-def add(a: Words, b: Words, prime: int) -> Words:
+def add(a: Words, b: Words | np.uint64, prime: int) -> Words:
     """a + b modulo the prime, elementwise."""
-    total = a + b
-    return np.where(total >= np.uint64(prime), total - np.uint64(prime), total)
+    return _below(a + b, prime)
 
 
-def multiply(a: Words, b: Words | np.uint64, prime: int) -> Words:
+def summed(parts: Iterable[Words], prime: int) -> Words:
+    """The sum of several modulo the prime, elementwise."""
+    return functools.reduce(lambda one, other: add(one, other, prime), parts)
+
+
+def remainder(words: Words, prime: int) -> Words:
+    """Any words modulo the prime; NumPy divides by one number faster than it takes the remainder."""
+    return words - words // np.uint64(prime) * np.uint64(prime)
+
+
+def multiply(a: Words, b: Words, prime: int) -> Words:
     """a b modulo an odd prime, elementwise.
 
     Args:
-        a: residues, any shape.
-        b: residues of a shape that broadcasts to that of `a`.
+        a: residues, shape [L].
+        b: residues, the same shape.
         prime: odd, below 2^62.
     """
-    inverse = np.uint64(pow(-prime, -1, 1 << 64))
-    squared_radix = np.uint64(pow(2, 128, prime))
-    factor = np.broadcast_to(b, a.shape)
-    return _reduced(
-        _reduced(a, factor, prime, inverse), np.broadcast_to(squared_radix, a.shape), prime, inverse
-    )
+    # By Montgomery's method a b / 2^64; what was divided by is in the factor that follows.
+    product: Words = scale(_reduced(a, b, prime)[None], [(1 << 64) % prime], prime)[0]
+    return product
+
+
+def scale(a: Words, factors: Sequence[int], prime: int) -> Words:
+    """Rows times a number each modulo the prime: Shoup's method (Harvey 2014, arXiv:1205.2926).
+
+    Args:
+        a: any words, shape [R, L].
+        factors: R residues.
+        prime: below 2^62.
+    """
+    times = np.array(factors, np.uint64)[:, None]
+    quotients = np.array([(factor << 64) // prime for factor in factors], np.uint64)[:, None]
+    return _below(a * times - _high(a, quotients) * np.uint64(prime), prime)
 
 
 def uniform(prime: int, count: int, draw: Draw) -> Words:
@@ -86,10 +105,10 @@ def share(
         draw: fresh secret randomness.
     """
     coefficients = [uniform(prime, secret.size, draw) for _ in range(threshold - 1)]
-    factors = np.array(points, np.uint64)[:, None]
+    descending = [*reversed(coefficients), secret]
     values = np.zeros((len(points), secret.size), np.uint64)
-    for coefficient in [*reversed(coefficients), secret]:
-        values = add(multiply(values, factors, prime), coefficient, prime)
+    for coefficient in descending:
+        values = add(scale(values, points, prime), coefficient, prime)
     return dict(zip(points, values, strict=True))
 
 
@@ -102,9 +121,8 @@ def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words
     if len(shares) < threshold:
         raise DecryptionError(f"{threshold} shares are needed; received {len(shares)}.")
     weights = lagrange_at_zero(tuple(shares), prime)
-    factors = np.array([weights[point] for point in shares], np.uint64)[:, None]
-    weighted = multiply(np.stack(list(shares.values())), factors, prime)
-    return functools.reduce(lambda total, one: add(total, one, prime), weighted)
+    factors = [weights[point] for point in shares]
+    return summed(scale(np.stack(list(shares.values())), factors, prime), prime)
 
 
 def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
@@ -120,17 +138,21 @@ def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
     return weights
 
 
-def _reduced(a: Words, b: Words, prime: int, inverse: np.uint64) -> Words:
+def _reduced(a: Words, b: Words, prime: int) -> Words:
     """a b / 2^64 modulo the prime."""
     low, high = a * b, _high(a, b)
-    multiple = low * inverse
+    multiple = low * np.uint64(pow(-prime, -1, 1 << 64))
     # The low words cancel, and carry one unless both are zero.
-    total = high + _high(multiple, np.broadcast_to(np.uint64(prime), a.shape)) + (low != 0)
-    reduced: Words = np.where(total >= np.uint64(prime), total - np.uint64(prime), total)
-    return reduced
+    return _below(high + _high(multiple, np.uint64(prime)) + (low != 0), prime)
 
 
-def _high(a: Words, b: Words) -> Words:
+def _below(words: Words, prime: int) -> Words:
+    """Words below twice the prime modulo the prime: where the difference is negative, it wraps to a large one."""
+    below: Words = np.minimum(words, words - np.uint64(prime))
+    return below
+
+
+def _high(a: Words, b: Words | np.uint64) -> Words:
     """The upper 64 of the 128 bits of a b."""
     a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
     low_high, high_low = a_low * b_high, a_high * b_low

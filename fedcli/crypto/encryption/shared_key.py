@@ -7,18 +7,24 @@ travels as its seed. Everybody who has the key reads every ciphertext: one party
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from fedcli.crypto.encryption.ciphertexts import Scheme, read_sum
 from fedcli.crypto.encryption.errors import CiphertextError
 from fedcli.crypto.encryption.packing import Integers, pack, unpack
 from fedcli.crypto.encryption.plans import Plan
-from fedcli.crypto.encryption.seal import Words, library
-from fedcli.crypto.encryption.streams import ciphertext, secret_key, secret_words, seeded_words
+from fedcli.crypto.encryption.seal import Ring, Words, library
+from fedcli.crypto.encryption.streams import (
+    ciphertexts,
+    plaintext_words,
+    plaintexts,
+    secret_key,
+    secret_words,
+    seeded_words,
+    words_bytes,
+)
 from fedcli.crypto.encryption.wire import Kind, seal_envelope
 
 
@@ -48,25 +54,19 @@ def encrypt(values: Integers, key: SharedKey) -> bytes:
         ConfigError: if a value is beyond the plan's `largest_value`.
         CiphertextError: if there is no value.
     """
-    plan = key.scheme.plan
-    seal, ring = library(), plan.ring
+    plan, ring = key.scheme.plan, key.scheme.plan.ring
     slots = pack(values, plan.packing)
     if not len(slots):
         raise CiphertextError("there is no value to encrypt.")
-    encoder, encryptor = (
-        seal.BatchEncoder(ring.context),
-        seal.Encryptor(ring.context, secret_key(ring, key.words)),
-    )
-    encoded = seal.Plaintext()
-    first, seeds = [], []
-    for slot in slots:
-        encoder.encode(slot.tolist(), encoded)
-        words, seed = seeded_words(ring, encryptor.encrypt_symmetric(encoded))
-        first.append(words)
-        seeds.append(seed)
-    body = np.stack(first).astype("<u8", copy=False).tobytes() + b"".join(seeds)
+    encryptor = library().Encryptor(ring.context, secret_key(ring, key.words))
+    encrypted = (encryptor.encrypt_symmetric(one) for one in plaintexts(ring, slots))
+    words, seeds = seeded_words(ring, encrypted, len(slots))
     return seal_envelope(
-        Kind.SEEDED, key.scheme.fingerprint, num_values=values.size, num_summands=1, body=body
+        Kind.SEEDED,
+        key.scheme.fingerprint,
+        num_values=values.size,
+        num_summands=1,
+        body=b"".join((words_bytes(words), seeds)),
     )
 
 
@@ -79,17 +79,18 @@ def decrypt(total: bytes, key: SharedKey) -> Integers:
     """
     plan = key.scheme.plan
     content, words = read_sum(total, key.scheme)
-    encrypted = (ciphertext(plan.ring, pair) for pair in words)
-    return unpack(decrypt_slots(plan, encrypted, key.words), plan.packing, content.num_values)
+    slots = decrypt_slots(plan.ring, ciphertexts(plan.ring, words), key=key.words, count=len(words))
+    return unpack(slots, plan.packing, content.num_values)
 
 
-def decrypt_slots(plan: Plan, encrypted: Iterable[Any], key: Words) -> Words:
-    """Slots, shape [ciphertexts, N], of SEAL's ciphertexts under a key of shape [primes, N]."""
-    seal, ring = library(), plan.ring
-    encoder, decryptor = seal.BatchEncoder(ring.context), seal.Decryptor(ring.context, secret_key(ring, key))
-    decrypted = seal.Plaintext()
-    slots = []
-    for one in encrypted:
-        decryptor.decrypt(one, decrypted)
-        slots.append(np.array(encoder.decode_uint64(decrypted), np.uint64))
-    return np.stack(slots)
+def decrypt_slots(ring: Ring, encrypted: Iterable[Any], *, key: Words, count: int) -> Words:
+    """Slots, shape [count, N], of SEAL's ciphertexts under a key of shape [primes, N] in the NTT domain."""
+    decryptor = library().Decryptor(ring.context, secret_key(ring, key))
+
+    def decrypted() -> Iterator[Any]:
+        plain = library().Plaintext()
+        for one in encrypted:
+            decryptor.decrypt(one, plain)
+            yield plain
+
+    return plaintext_words(ring, decrypted(), count)

@@ -11,25 +11,35 @@ Semi-honest and unaudited: a wrong answer spoils the sum and is not found.
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from fedcli.crypto.encryption.attempts import ATTEMPTS, A, B, Request, check, zeros
+from fedcli.crypto.encryption.attempts import ATTEMPTS, A, B, Request, check, factors
 from fedcli.crypto.encryption.ciphertexts import polynomials, read_sum
 from fedcli.crypto.encryption.committee import MemberKey, PublicKey
 from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
 from fedcli.crypto.encryption.packing import Integers, pack, unpack
 from fedcli.crypto.encryption.plans import Plan
-from fedcli.crypto.encryption.residues import Draw, lagrange_at_zero, multiply
+from fedcli.crypto.encryption.residues import add, lagrange_at_zero, remainder, scale, summed
 from fedcli.crypto.encryption.seal import Words, library
 from fedcli.crypto.encryption.shared_key import decrypt_slots
-from fedcli.crypto.encryption.streams import ciphertext, ciphertext_words, plaintext, words_bytes
+from fedcli.crypto.encryption.streams import (
+    ciphertext_words,
+    ciphertexts,
+    factor,
+    plaintexts,
+    words_bytes,
+)
 from fedcli.crypto.encryption.streams import public_key as seal_public_key
 from fedcli.crypto.encryption.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
 from fedcli.crypto.noise import KEY_BYTES, keystream
+
+TOGETHER = 8
+"""Polynomials that a member works on at once, as one ciphertext of SEAL; 2 to 16."""
 
 
 def encrypt(values: Integers, public: PublicKey) -> bytes:
@@ -39,25 +49,24 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
         ConfigError: if a value is beyond the plan's `largest_value`.
         CiphertextError: if there is no value.
     """
-    plan = public.scheme.plan
-    seal, ring = library(), plan.ring
+    plan, ring = public.scheme.plan, public.scheme.plan.ring
     slots = pack(values, plan.packing)
     if not len(slots):
         raise CiphertextError("there is no value to encrypt.")
-    encoder = seal.BatchEncoder(ring.context)
-    encryptor = seal.Encryptor(ring.context, seal_public_key(ring, public.words))
-    encoded, encrypted = seal.Plaintext(), seal.Ciphertext()
-    pairs = np.empty((len(slots), 2, len(ring.data_primes), ring.degree), np.uint64)
-    for row, slot in enumerate(slots):
-        encoder.encode(slot.tolist(), encoded)
-        encryptor.encrypt(encoded, encrypted)
-        pairs[row] = ciphertext_words(ring, encrypted)
+    encryptor = library().Encryptor(ring.context, seal_public_key(ring, public.words))
+
+    def encrypted() -> Iterator[Any]:
+        one = library().Ciphertext()
+        for plain in plaintexts(ring, slots):
+            encryptor.encrypt(plain, one)
+            yield one
+
     return seal_envelope(
         Kind.FRESH,
         public.scheme.fingerprint,
         num_values=values.size,
         num_summands=1,
-        body=words_bytes(pairs),
+        body=words_bytes(ciphertext_words(ring, encrypted(), 2 * len(slots))),
     )
 
 
@@ -93,7 +102,7 @@ class Member:
                 f"member {index} opens sums of at least {self._least_summands}; received one of {content.num_summands}."
             )
         self._remember(total, request)
-        answers = self._answers(words, request)
+        answers = self._answers(words[:, 1], request)
         return seal_envelope(
             Kind.PARTIAL,
             _answer(public, total, request, index),
@@ -102,31 +111,42 @@ class Member:
             body=words_bytes(answers),
         )
 
-    def _answers(self, words: Words, request: Request) -> Words:
-        """lambda c_1 sigma + smudging for each ciphertext, shape [ciphertexts, data primes, N]."""
+    def _answers(self, seconds: Words, request: Request) -> Words:
+        """lambda (c_1 + u a) sigma + smudging, shape [ciphertexts, data primes, N], from c_1 of that shape.
+
+        c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
+        """
         public, ring = self._key.public, self._key.public.scheme.plan.ring
         weighted = np.stack(
             [
-                multiply(row, np.uint64(lagrange_at_zero(request.active, prime)[self._key.index]), prime)
+                scale(row[None], [lagrange_at_zero(request.active, prime)[self._key.index]], prime)[0]
                 for row, prime in zip(self._key.words, ring.data_primes, strict=True)
             ]
         )
-        evaluator, key = library().Evaluator(ring.context), plaintext(ring, weighted, ntt=True)
-        draw = keystream(secrets.token_bytes(KEY_BYTES))
-        answers = []
-        for (_, second), zero in zip(words, zeros(public, request, len(words), A), strict=True):
-            # c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
-            encrypted = ciphertext(ring, np.stack([np.zeros_like(second), second]))
-            try:
-                evaluator.add_inplace(encrypted, zero)
-            except (RuntimeError, ValueError) as error:
-                raise CiphertextError(f"a sum cannot be opened: {error}.") from error
-            evaluator.transform_to_ntt_inplace(encrypted)
-            evaluator.multiply_plain_inplace(encrypted, key)
-            evaluator.transform_from_ntt_inplace(encrypted)
-            evaluator.add_inplace(encrypted, _smudging(public.scheme.plan, draw))
-            answers.append(ciphertext_words(ring, encrypted)[1])
-        return np.stack(answers)
+        evaluator, key = library().Evaluator(ring.context), factor(ring, weighted)
+        reference = factor(ring, public.words[A, : len(ring.data_primes)])
+
+        def answers() -> Iterator[Any]:
+            rows = (
+                seconds,
+                factors(public, request, len(seconds)),
+                _smudging(public.scheme.plan, len(seconds)),
+            )
+            for answer, zero, noise in zip(*(ciphertexts(ring, _together(one)) for one in rows), strict=True):
+                try:
+                    evaluator.transform_to_ntt_inplace(zero)
+                    evaluator.multiply_plain_inplace(zero, reference)
+                    evaluator.transform_to_ntt_inplace(answer)
+                    evaluator.add_inplace(answer, zero)
+                    evaluator.multiply_plain_inplace(answer, key)
+                    evaluator.transform_from_ntt_inplace(answer)
+                    evaluator.add_inplace(answer, noise)
+                except (RuntimeError, ValueError) as error:
+                    raise CiphertextError(f"a sum cannot be opened: {error}.") from error
+                yield answer
+
+        alone = len(seconds) % TOGETHER == 1
+        return ciphertext_words(ring, answers(), len(seconds) + alone)[: len(seconds)]
 
     def _remember(self, total: bytes, request: Request) -> None:
         """Refuse a second sum under one context, and a second answer at one attempt."""
@@ -164,36 +184,38 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
     for index in request.active:
         opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
         answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
-    fused = _fused(public, request, words[:, 0], answers)
-    # What was multiplied by the key is among the answers already: 1 is left of it, in the NTT domain all ones.
-    one = np.ones((len(ring.primes), ring.degree), np.uint64)
-    return unpack(decrypt_slots(plan, fused, one), plan.packing, content.num_values)
+    fused = ciphertexts(ring, _fused(public, request, [words[:, 0], *answers]))
+    # c_0 and the answers with u, under b in the place of a key: u b comes to them as a key's product does.
+    slots = decrypt_slots(ring, fused, key=public.words[B], count=len(words))
+    return unpack(slots, plan.packing, content.num_values)
 
 
-def _fused(public: PublicKey, request: Request, firsts: Words, answers: list[Words]) -> Iterator[Any]:
-    """SEAL's ciphertexts (sum of the answers, c_0), whose two polynomials add up to the noisy plaintext."""
-    ring = public.scheme.plan.ring
-    evaluator = library().Evaluator(ring.context)
-    for row, zero in enumerate(zeros(public, request, len(firsts), B)):
-        fused = ciphertext(ring, np.stack([answers[0][row], firsts[row]]))
-        try:
-            evaluator.add_inplace(fused, zero)
-            for answer in answers[1:]:
-                evaluator.add_inplace(
-                    fused, ciphertext(ring, np.stack([answer[row], np.zeros_like(answer[row])]))
-                )
-        except (RuntimeError, ValueError) as error:
-            raise DecryptionError(f"the answers do not add up to a decryption: {error}.") from error
-        yield fused
+def _fused(public: PublicKey, request: Request, parts: list[Words]) -> Iterator[list[Words]]:
+    """The polynomials (c_0 + sum of the answers, u), from c_0 and the answers, each [ciphertexts, data primes, N]."""
+    primes = public.scheme.plan.ring.data_primes
+    for *rows, drawn in zip(*parts, factors(public, request, len(parts[0])), strict=True):
+        fused = [summed(one, prime) for one, prime in zip(zip(*rows, strict=True), primes, strict=True)]
+        yield [np.stack(fused), drawn]
 
 
-def _smudging(plan: Plan, draw: Draw) -> Any:
-    """SEAL's ciphertext (0, e) with e uniform in [-2^smudging_bits, 2^smudging_bits)."""
-    ring = plan.ring
-    drawn = draw(ring.degree) >> np.uint64(63 - plan.smudging_bits)
-    signed = drawn.astype(np.int64) - (1 << plan.smudging_bits)
-    noise = np.stack([(signed % prime).astype(np.uint64) for prime in ring.data_primes])
-    return ciphertext(ring, np.stack([np.zeros_like(noise), noise]))
+def _together(rows: Iterable[Words]) -> Iterator[list[Words]]:
+    """Rows in groups for SEAL to work on at once; it wants two at least, so that one alone stands there twice."""
+    waiting = iter(rows)
+    while group := list(itertools.islice(waiting, TOGETHER)):
+        yield group if len(group) > 1 else group * 2
+
+
+def _smudging(plan: Plan, count: int) -> Iterator[Words]:
+    """Noise that is uniform in [-2^smudging_bits, 2^smudging_bits), each of shape [data primes, N]."""
+    draw = keystream(secrets.token_bytes(KEY_BYTES))
+    for _ in range(count):
+        drawn = draw(plan.degree) >> np.uint64(63 - plan.smudging_bits)
+        yield np.stack(
+            [
+                add(remainder(drawn, prime), np.uint64(-(1 << plan.smudging_bits) % prime), prime)
+                for prime in plan.ring.data_primes
+            ]
+        )
 
 
 def _answer(public: PublicKey, total: bytes, request: Request, index: int) -> bytes:

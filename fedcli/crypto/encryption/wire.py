@@ -65,7 +65,7 @@ def seal_envelope(
     return b"".join((head, body, digest.digest()))
 
 
-def open_envelope(data: bytes, kind: Kind, fingerprint: bytes) -> Content:
+def open_envelope(data: bytes | memoryview, kind: Kind, fingerprint: bytes) -> Content:
     """What is in an envelope.
 
     Raises:
@@ -73,7 +73,7 @@ def open_envelope(data: bytes, kind: Kind, fingerprint: bytes) -> Content:
     """
     if len(data) < ENVELOPE_BYTES or data[:4] != _MAGIC:
         raise CiphertextError(f"{len(data)} bytes were received that are no {_noun(kind)}.")
-    if hashlib.sha256(data[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
+    if hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
         raise CiphertextError(
             f"a {_noun(kind)} was truncated or altered on the way: its digest does not match."
         )

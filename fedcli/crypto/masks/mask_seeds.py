@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,9 @@ LIMBS = 5
 
 REVEALED = struct.Struct(f"<I?{LIMBS}Q")
 """A revealed share: whose, whether that party came through, the share."""
+
+_BLOCK = 1 << 14
+"""Words that are masked at once; even, since masks are drawn in words of 64 bits."""
 
 Masked = npt.NDArray[np.uint64] | npt.NDArray[np.uint32]
 
@@ -80,11 +84,31 @@ def pair_seed(own: X25519PrivateKey, public: bytes, scheme: MaskScheme, index: i
     return derived(own, public, b"mask", scheme, min(index, other), max(index, other))
 
 
-def expanded(seed: bytes, size: int, plan: MaskPlan) -> Masked:
-    """A seed's mask, shape [size], modulo 2^modulus_bits."""
+def masked(
+    values: npt.NDArray[Any], plan: MaskPlan, *, add: Iterable[bytes], take: Iterable[bytes]
+) -> Masked:
+    """Values under masks, shape [P], modulo 2^modulus_bits.
+
+    Args:
+        values: integers, shape [P].
+        plan: says which words.
+        add: seeds of the masks that are added.
+        take: seeds of those that are subtracted.
+    """
     kind = word_type(plan)
-    count = -(-size * kind.itemsize // 8)
-    return keystream(seed)(count).view(kind.newbyteorder("<"))[:size].astype(kind, copy=False)
+    total = values.astype(kind)
+    streams = [
+        (operation, keystream(seed))
+        for operation, seeds in ((np.add, add), (np.subtract, take))
+        for seed in seeds
+    ]
+    # Block by block under all masks: the masks never leave the cache.
+    for begin in range(0, total.size, _BLOCK):
+        block = total[begin : begin + _BLOCK]
+        for operation, draw in streams:
+            mask = draw(-(-block.nbytes // 8)).view(kind.newbyteorder("<"))[: block.size]
+            operation(block, mask.astype(kind, copy=False), out=block)
+    return total
 
 
 def word_type(plan: MaskPlan) -> np.dtype:

@@ -32,10 +32,9 @@ from fedcli.crypto.masks.mask_seeds import (
     Advertised,
     MaskScheme,
     derived,
-    expanded,
     limbs,
+    masked,
     pair_seed,
-    word_type,
 )
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
@@ -118,11 +117,16 @@ class Party:
             raise ConfigError(f"a value is beyond {plan.largest_value}, for which the masking was planned.")
         self._received = {other: self._opened(other, data) for other, data in received.items()}
         self._has_masked = True
-        total = values.astype(word_type(plan)) + expanded(self._seed, values.size, plan)
-        for other in self._received:
-            seed = pair_seed(self._mask, self._keys[other].mask, self._scheme, self._index, other)
-            pairwise = expanded(seed, values.size, plan)
-            total = total + pairwise if self._index < other else total - pairwise
+        seeds = {
+            other: pair_seed(self._mask, self._keys[other].mask, self._scheme, self._index, other)
+            for other in self._received
+        }
+        total = masked(
+            values,
+            plan,
+            add=[self._seed, *(seed for other, seed in seeds.items() if self._index < other)],
+            take=[seed for other, seed in seeds.items() if self._index > other],
+        )
         return seal_envelope(
             Kind.MASKED,
             fingerprint(self._scheme.fingerprint, self._index),

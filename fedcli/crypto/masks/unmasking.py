@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -16,7 +16,7 @@ from fedcli.crypto.masks.mask_seeds import (
     Advertised,
     Masked,
     MaskScheme,
-    expanded,
+    masked,
     pair_seed,
     read_revealed,
     seed_of,
@@ -91,12 +91,16 @@ class MaskedSum:
                     shares[owner][index + 1] = words
         # All of them before anything is taken off.
         seeds = {owner: self._seed(owner, shares[owner]) for owner in sorted(self._sharers)}
-        total = self._total
-        for owner, seed in seeds.items():
-            if owner in self._added:
-                total = total - expanded(seed, total.size, self._scheme.plan)
-            else:
-                total = self._without_pairs(total, owner, seed)
+        take = [seed for owner, seed in seeds.items() if owner in self._added]
+        pairs = [
+            pair for owner, seed in seeds.items() if owner in self.lost for pair in self._pairs(owner, seed)
+        ]
+        total = masked(
+            self._total,
+            self._scheme.plan,
+            add=[pair for is_added, pair in pairs if not is_added],
+            take=take + [pair for is_added, pair in pairs if is_added],
+        )
         signed = total.view(np.int32 if total.dtype == np.uint32 else np.int64)
         return signed.astype(np.int64)
 
@@ -109,12 +113,9 @@ class MaskedSum:
         first = dict(sorted(shares.items())[:threshold])
         return seed_of(combine(first, threshold, prime=FIELD))
 
-    def _without_pairs(self, total: Masked, owner: int, seed: bytes) -> Masked:
-        """The sum without the masks that the neighbours of a lost party had added for it."""
+    def _pairs(self, owner: int, seed: bytes) -> Iterator[tuple[bool, bytes]]:
+        """Seeds of the masks that a lost party's neighbours used for it: whether it was added, and the seed."""
         private = X25519PrivateKey.from_private_bytes(seed)
         for other in self._scheme.neighbours[owner]:
             if other in self._added:
-                pair = pair_seed(private, self._keys[other].mask, self._scheme, owner, other)
-                pairwise = expanded(pair, total.size, self._scheme.plan)
-                total = total - pairwise if other < owner else total + pairwise
-        return total
+                yield other < owner, pair_seed(private, self._keys[other].mask, self._scheme, owner, other)

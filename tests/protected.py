@@ -34,15 +34,22 @@ def values(rng, size, largest):
 
 
 def reached(*roots):
-    """Every object that data of these objects lead to; code and modules are no data."""
-    code = (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType, types.CodeType)
+    """Every object that data of these objects lead to, closures and bound arguments among them.
+
+    Types, modules and what a function finds by name in its module are code and no data.
+    """
     seen, waiting = {}, list(roots)
     while waiting:
         one = waiting.pop()
-        if id(one) in seen or isinstance(one, code):
+        if id(one) in seen or isinstance(one, types.ModuleType | type | types.CodeType):
             continue
         seen[id(one)] = one
+        if isinstance(one, types.FunctionType):
+            waiting += [one.__closure__, one.__defaults__, one.__kwdefaults__, one.__dict__]
+            continue
         waiting += gc.get_referents(one)
         if isinstance(one, np.ndarray) and one.base is not None:
             waiting.append(one.base)
+        if isinstance(one, memoryview):
+            waiting.append(one.obj)
     return list(seen.values())

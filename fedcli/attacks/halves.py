@@ -1,0 +1,17 @@
+"""Client halves of transforms, as malicious clients bend them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+
+ClientHalf: TypeAlias = Callable[[ClientUpdate, Tree, RoundContext], ClientUpdate]
+
+
+def bent(
+    transforms: Sequence[Transform], name: str, bend: Callable[[ClientHalf], ClientHalf]
+) -> list[Transform]:
+    """The transforms, with what `bend` makes of the client half of the one with that name."""
+    return [part._replace(encode=bend(part.encode)) if part.name == name else part for part in transforms]

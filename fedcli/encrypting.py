@@ -1,0 +1,190 @@
+"""An encrypted experiment: what `encryption` can be combined with, and the sums that it is planned for."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any
+
+from fedcli.config import Experiment, FixedPoint
+from fedcli.core.encryption import Encryption, Sums
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import (
+    BandedEvent,
+    DistributedGaussianEvent,
+    Event,
+    GaussianEvent,
+    Sampling,
+    TreeEvent,
+)
+from fedcli.core.types import Cohort, Strategy
+from fedcli.crypto.encryption.plans import gaussian_tail
+from fedcli.crypto.proofs.limbs import LIMB_BITS
+from fedcli.grid import grid_of, on_grid
+from fedcli.making import make
+from fedcli.pipeline import privacy_event
+from fedcli.transforms import encrypt
+
+_WAY_OUT = (
+    "Use a strategy that takes the mean, such as mean, weighted or dp-clipped, or leave encryption out."
+)
+
+
+def check_encryptable(strategy: Strategy, experiment: Experiment) -> None:
+    """Refuse what has no meaning over sums that nobody can look into.
+
+    Args:
+        strategy: before the grid is put behind it.
+        experiment: what the config says.
+
+    Raises:
+        ConfigError: with the way out.
+    """
+    if experiment.encryption is None:
+        return
+    if strategy.buffer is not None:
+        raise ConfigError(
+            f"an encrypted sum is agreed on by those who take part in it; {strategy.name} takes whoever comes next.",
+            key="encryption",
+            hint=_WAY_OUT,
+        )
+    if not strategy.aggregator.is_sum or "integers" not in strategy.aggregator.accepts:
+        raise ConfigError(
+            f"{strategy.name} combines updates by {strategy.aggregator.name}, which reads every single one; an "
+            "encryption lets the server read their sum only.",
+            key="encryption",
+            hint=_WAY_OUT,
+        )
+    if experiment.compression is not None:
+        raise ConfigError(
+            "integers on a grid are encrypted; compression would move them off it.",
+            key="compression",
+            hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
+        )
+    if grid_of(strategy) is None and experiment.fixed_point is None:
+        _ask_for_a_grid(strategy, experiment)
+
+
+def planned_encryption(
+    strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_clients: int
+) -> Encryption | None:
+    """The experiment's encryption, for the largest sums that its rounds can have; None without one.
+
+    Args:
+        strategy: with its grid, and with its noise calculated.
+        experiment: what the config says.
+        cohort: who takes part in a round.
+        num_clients: size of the population.
+
+    Raises:
+        ConfigError: if no parameters hold, or the rest of the experiment does not go with them.
+    """
+    part, grid = experiment.encryption, grid_of(strategy)
+    if part is None or grid is None:
+        return None
+    event, sampling = privacy_event(strategy), cohort.sampling(num_clients)
+    sums = Sums(
+        num_clients=num_clients,
+        most_summands=sampling.largest,
+        bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
+        noise_tail=_noise_tail(event, sampling, experiment.rounds),
+        root=experiment.seed,
+    )
+    encryption: Encryption = make("encryption", part, sums, kind=Encryption)
+    _check_noise(encryption, strategy, event)
+    planned = cohort.expected_size(num_clients)
+    if encryption.min_clients > planned:
+        raise ConfigError(
+            f"{encryption.name} opens no sum of fewer than {encryption.min_clients} updates; the cohort has "
+            f"{planned:g}.",
+            key="encryption",
+            hint=f"Use a cohort of at least {encryption.min_clients}, better a few more: with fewer updates a round "
+            "is void.",
+        )
+    return encryption
+
+
+def encrypted(strategy: Strategy, encryption: Encryption | None) -> Strategy:
+    """The strategy with its integers encrypted, behind all that it does to them."""
+    grid = grid_of(strategy)
+    if encryption is None or grid is None:
+        return strategy
+    part = encrypt(encryption, grid=grid, plain_bytes=_plain_bytes(strategy))
+    return strategy._replace(transforms=(*strategy.transforms, part))
+
+
+def _plain_bytes(strategy: Strategy) -> Callable[[int], int]:
+    """Size of the last payload -> bytes of it as it would be sent in the clear."""
+    coded, adds = next(
+        (part.coded_bytes, part.adds)
+        for part in reversed(strategy.transforms)
+        if part.coded_bytes is not None
+    )
+    # How bytes are coded is told by the size before the transform's own addition, which grows with it.
+    return lambda size: coded(bisect_left(range(size + 1), size, lo=1, key=lambda taken: taken + adds(taken)))
+
+
+def described(encryption: Encryption) -> dict[str, Any]:
+    """An encryption as data: what encryption.json says, and `fedcli check`."""
+    return {
+        "name": encryption.name,
+        **encryption.figures,
+        "min_clients": encryption.min_clients,
+        "keeps_keys": encryption.keeps_keys,
+        "assumes": encryption.assumes,
+        "sees": [sight._asdict() for sight in encryption.sees],
+    }
+
+
+def warnings(encryption: Encryption | None) -> list[str]:
+    """What a person should know before such a run, though it is allowed."""
+    if encryption is None or not encryption.keeps_keys:
+        return []
+    return [
+        "encryption.keep_keys writes the secret keys to secret/keys.npz: who has the run directory reads every "
+        "update. For simulations only; without it a resumed run makes new keys and comes to the same model."
+    ]
+
+
+def _ask_for_a_grid(strategy: Strategy, experiment: Experiment) -> None:
+    section = _example(strategy)
+    try:
+        on_grid(strategy, experiment.model_copy(update={"fixed_point": section}))
+    except ConfigError as error:
+        raise ConfigError(
+            f"integers on a grid are encrypted, and {error.message}", key="encryption", hint=_WAY_OUT
+        ) from error
+    written = ", ".join(f"{name}: {value}" for name, value in section if name in section.model_fields_set)
+    raise ConfigError(
+        "integers are encrypted, and this run's updates are not on a grid of integers.",
+        key="encryption",
+        hint=f"Add for example fixed_point: {{{written}}}.",
+    )
+
+
+def _example(strategy: Strategy) -> FixedPoint:
+    """A grid that fits the strategy."""
+    has_clip = isinstance(privacy_event(strategy), GaussianEvent | TreeEvent | BandedEvent)
+    clip = {} if has_clip else {"clip_norm": 10.0}
+    bound = {"max_examples": 100} if strategy.weighting == "examples" else {}
+    return FixedPoint.model_validate({**clip, "bits": 20, **bound})
+
+
+def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
+    """The largest noise in a sum that clients add, in steps; the event's bound stands for the model's size."""
+    if not isinstance(event, DistributedGaussianEvent):
+        return 0
+    deviation = event.share_deviation * math.sqrt(sampling.largest)
+    return gaussian_tail(deviation, event.dimension * rounds)
+
+
+def _check_noise(encryption: Encryption, strategy: Strategy, event: Event | None) -> None:
+    if encryption.opened_by == "clients" and isinstance(event, GaussianEvent | TreeEvent | BandedEvent):
+        raise ConfigError(
+            f"with {encryption.name} a client opens the exact sum, before the server adds the noise of "
+            f"{strategy.name}.",
+            key="encryption",
+            hint="Use encryption: {name: threshold, committee: 5, threshold: 3}, or dp-distributed, whose noise is in "
+            "the sum.",
+        )

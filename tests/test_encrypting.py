@@ -1,0 +1,137 @@
+"""An encrypted experiment before it runs: what it is planned for, what it costs, and what is refused with a way out."""
+
+import json
+
+import pytest
+import tiny
+
+from fedcli import encrypting, pipeline
+from fedcli.config import ConfigErrors, dump, load, loads
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy import Sampling
+from fedcli.cost import cost
+from fedcli.crypto.encryption.plans import gaussian_tail
+
+GRID = "fixed_point={clip_norm: 10.0}"
+EQUAL = ("strategy=mean", GRID)
+THRESHOLD = "encryption={name: threshold, committee: 4, threshold: 2}"
+SHARES = (
+    "strategy={name: dp-distributed, clip_norm: 1.0, contributors: 3, noise_multiplier: 1.0, delta: 1.0e-5}"
+)
+ALL = ("encryption=shared-key", THRESHOLD, "encryption=secagg")
+
+
+def refusal(*overrides):
+    with pytest.raises(ConfigErrors) as caught:
+        tiny.plan(*overrides)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("encryption", ALL)
+def test_updates_are_encrypted_behind_the_grid_and_before_they_are_checked(encryption):
+    made = tiny.plan(*EQUAL, encryption)
+    names = [transform.name for transform in made.strategy.transforms]
+    assert names == ["fixed_point", "encrypt", "arrival"]
+    assert made.strategy.transforms[-1].takes == "ciphertext"
+    assert made.strategy.bytes_up(5000) == made.encryption.coded_bytes(5000)
+    assert made.strategy.min_updates == made.encryption.min_clients >= 2
+
+
+def test_noise_of_the_clients_is_encrypted_too():
+    made = tiny.plan(SHARES, "cohort=full", THRESHOLD)
+    names = [transform.name for transform in made.strategy.transforms]
+    assert names == ["finite", "fixed_point", "distributed_noise", "encrypt", "arrival"]
+    deviation = 2**20 / 3**0.5 * 4**0.5
+    assert made.encryption.figures["largest_sum"] == 4 * 2**20 + gaussian_tail(deviation, 2 * 2**32)
+
+
+def test_a_plan_is_for_the_largest_cohort_that_can_be_drawn():
+    for cohort, most in [("full", 4), ("{name: uniform, size: 3}", 3), ("{name: poisson, rate: 0.5}", 4)]:
+        made = tiny.plan(*EQUAL, f"cohort={cohort}", "encryption=shared-key")
+        assert made.encryption.figures["most_summands"] == most
+    assert Sampling("capped-poisson", 100, rate=0.1, cap=20).largest == 20
+    assert Sampling("min-separation", 100, separation=8).largest == 13
+
+
+def test_without_the_section_nothing_is_encrypted():
+    made = tiny.plan(*EQUAL)
+    assert made.encryption is None
+    assert [transform.name for transform in made.strategy.transforms] == ["fixed_point", "arrival"]
+    assert "encryption" not in cost(made)
+
+
+@pytest.mark.parametrize("encryption", ALL)
+def test_what_is_planned_is_told_before_the_run_as_json(encryption):
+    told = cost(tiny.plan(*EQUAL, encryption))["encryption"]
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert {"name", "security_bits", "bytes_per_parameter", "min_clients", "assumes", "sees"} <= told.keys()
+    assert {"server", "each client", "this computer"} <= {sight["who"] for sight in told["sees"]}
+
+
+def test_keys_that_are_kept_are_warned_of():
+    assert tiny.plan(*EQUAL, "encryption=shared-key").warnings == []
+    (warning,) = tiny.plan(*EQUAL, "encryption={name: shared-key, keep_keys: true}").warnings
+    assert "secret/keys.npz" in warning
+    assert encrypting.warnings(None) == []
+
+
+def test_the_section_survives_the_file(tmp_path):
+    text = tiny.YAML + "encryption: {name: threshold, committee: 4, threshold: 2, outages: {'2': [1, 3]}}\n"
+    made = loads(text).experiment
+    assert made.encryption.parameters["outages"] == {"2": [1, 3]}
+    (tmp_path / "kept.yaml").write_text(dump(made))
+    assert load(tmp_path / "kept.yaml").experiment == made
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "said"),
+    [
+        (["strategy=mean"], "encryption", "Add for example fixed_point: {clip_norm: 10.0, bits: 20}."),
+        (["strategy=weighted"], "encryption", "fixed_point: {clip_norm: 10.0, bits: 20, max_examples: 100}."),
+        ([*tiny.PRIVATE], "encryption", "Add for example fixed_point: {bits: 20}."),
+        (["strategy=median"], "encryption", "reads every single one"),
+        (["strategy=median", GRID], "encryption", "reads every single one"),
+        (["strategy={name: fedbuff, buffer_size: 2}", GRID], "encryption", "takes whoever comes next"),
+        ([*EQUAL, "compression=top-k"], "compression", "off it"),
+        (
+            ["strategy={name: dp-adaptive, noise_multiplier: 1.0, delta: 1e-3, count_deviation: 4.0}"],
+            "encryption",
+            "moves its clip norm",
+        ),
+        (
+            ["strategy={name: dp-local, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1e-3}"],
+            "encryption",
+            "adds its noise before the grid",
+        ),
+        ([*EQUAL, "cohort={name: poisson, rate: 0.25}"], "encryption", "fewer than 2 updates"),
+        ([*EQUAL, "cohort={name: uniform, size: 1}"], "encryption", "at least 2 clients"),
+    ],
+)
+def test_what_cannot_be_encrypted_is_refused_with_its_key(overrides, key, said):
+    report = refusal(*overrides, "encryption=shared-key")
+    assert f"  {key}" in report.splitlines()[0]
+    assert said in report
+
+
+def test_central_noise_comes_too_late_for_a_client_that_opens_the_sum():
+    private = (*tiny.PRIVATE, "fixed_point={bits: 16}")
+    report = refusal(*private, "encryption=shared-key")
+    assert "a client opens the exact sum, before the server adds the noise of dp-clipped" in report
+    assert "dp-distributed" in report
+    made = tiny.plan(*private, THRESHOLD)
+    names = [transform.name for transform in made.strategy.transforms]
+    assert names == ["clip", "fixed_point", "gaussian_noise", "encrypt", "arrival"]
+    assert tiny.plan(SHARES, "cohort=full", "encryption=shared-key").encryption.opened_by == "clients"
+
+
+def test_a_committee_that_the_population_cannot_fill_is_refused_at_its_place():
+    report = refusal(*EQUAL, "encryption={name: threshold, committee: 5, threshold: 3}")
+    assert "encryption.committee = 5" in report
+
+
+def test_statistics_do_not_travel_in_the_clear_beside_encrypted_updates():
+    made = tiny.plan(*EQUAL, "encryption=shared-key")
+    pipeline.check_statistics(made.strategy, made.experiment, num_statistics=0)
+    with pytest.raises(ConfigError, match="in the clear beside encrypted updates") as caught:
+        pipeline.check_statistics(made.strategy, made.experiment, num_statistics=8)
+    assert caught.value.key == "model.non_trainable"

@@ -1,0 +1,136 @@
+"""The engine where sums are encrypted: what it hands to the exchange, and rounds that end without a release."""
+
+import numpy as np
+import pytest
+from fakes import (
+    SIZE,
+    LinearFederation,
+    LinearRuntime,
+    LiteralExchange,
+    LiteralKeys,
+    MemoryStore,
+    linear_parts,
+    literal_encryption,
+)
+
+from fedcli import engine
+from fedcli.core.types import Transform
+from fedcli.journal import Observer
+from fedcli.parts import Participation
+from fedcli.strategies import STRATEGIES
+from fedcli.transforms import fixed_point
+from fedcli.transforms.encrypt import encrypt
+from fedcli.transforms.fixed_point import packed_bytes
+
+
+def counting():
+    """A transform that counts the rounds that it decodes."""
+    return Transform(
+        "counting",
+        init=lambda _size: {"rounds": 0},
+        decode=lambda aggregate, state, _context: (aggregate, {"rounds": state["rounds"] + 1}),
+        takes="integers",
+        gives="integers",
+    )
+
+
+def encrypted(exchanges=None, *, private=False, payloads=None, min_clients=2, **changes):
+    """Parts of a run of three rounds over five clients, and the state before it."""
+    name, given = "mean", {}
+    if private:
+        name = "dp-distributed"
+        given = {"clip_norm": 2.0, "contributors": 2, "delta": 1e-5, "noise_multiplier": 0.5}
+    strategy = STRATEGIES[name](**given)
+    transforms = strategy.transforms if private else (*strategy.transforms, fixed_point(clip_norm=2.0))
+    grid = next(part.grid for part in transforms if part.grid)
+    part = encrypt(
+        literal_encryption(min_clients),
+        grid=grid,
+        plain_bytes=lambda size: packed_bytes(size, grid.largest),
+    )
+    federation = LinearFederation()
+    return linear_parts(
+        strategy._replace(transforms=(*transforms, counting(), part)),
+        federation=federation,
+        runtime=LinearRuntime(
+            federation, payloads=payloads, state=lambda round, _client, _old: {"round": round}
+        ),
+        keys=LiteralKeys(exchanges),
+        run="a run",
+        **changes,
+    )
+
+
+def run(parts, state):
+    store = MemoryStore()
+    state, _ = engine.run_experiment(parts, state, store, Observer())
+    return state, store
+
+
+def test_the_exchange_is_told_the_cohort_a_context_of_its_own_and_the_size():
+    parts, state = encrypted(participation=Participation(dropout=0.3))
+    run(parts, state)
+    everybody = [0, 1, 2, 3, 4]
+    assert parts.keys.begun == [(round, everybody, f"a run:{round}".encode(), SIZE) for round in (1, 2, 3)]
+
+
+def test_a_sound_exchange_gives_the_mean_and_its_figures_are_recorded():
+    parts, state = encrypted(payloads={client: float(client) / 8 for client in range(5)}, rounds=1)
+    state, store = run(parts, state)
+    assert state.weights.tolist() == [0.25] * SIZE
+    assert store.records[0]["encryption/attempts"] == 1
+    assert "note" not in store.records[0]
+
+
+CLOSED = {
+    "its sum stays closed": ({"void": "2 of 5 members are left"}, "2 of 5 members are left"),
+    "a sum breaks while it is made": ({"breaks_at": 1}, "client 1 cannot be added"),
+    "too few are accepted": (
+        {"refuses": dict.fromkeys(range(4), "its digest does not match")},
+        "1 updates arrived; a sum of at least 2 is released",
+    ),
+}
+
+
+@pytest.mark.parametrize("behaviour", CLOSED)
+def test_a_void_round_says_why_leaves_the_model_and_the_run_goes_on(behaviour):
+    given, reason = CLOSED[behaviour]
+    parts, state = encrypted({2: LiteralExchange(**given)})
+    _, store = run(parts, state)
+    assert [record.get("note") for record in store.records] == [None, f"void: {reason}", None]
+    first, second, third = (each.weights for each in store.durable)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(second, third)
+    # Nothing was decoded, so that no transform's state moved either.
+    assert [each.transforms["counting"]["rounds"] for each in store.durable] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("behaviour", CLOSED)
+def test_everybody_is_on_record_in_a_void_round_and_keeps_what_it_kept(behaviour):
+    parts, state = encrypted({2: LiteralExchange(**CLOSED[behaviour][0])})
+    _, store = run(parts, state)
+    rows = [row for row in store.clients if row["round"] == 2]
+    assert [row["client"] for row in rows] == [0, 1, 2, 3, 4]
+    accepted = {row["client"] for row in rows if "reason" not in row}
+    kept = store.durable[1].clients
+    assert {client for client in kept if kept[client]["round"] == 2} == accepted
+    assert store.records[1]["clients/finished"] == len(accepted)
+
+
+def test_a_void_round_of_a_private_run_is_charged_before_anything_is_sent():
+    parts, state = encrypted({2: LiteralExchange(void="nobody is left")}, private=True)
+    after, store = run(parts, state)
+    assert store.charges == [1, 2, 3]
+    assert after.releases == 3
+    assert store.records[1]["note"] == "void: nobody is left; the round is charged"
+    assert store.records[1]["epsilon"] == 2
+
+
+def test_a_refused_update_is_not_in_the_sum():
+    payloads = {client: float(client) / 8 for client in range(5)}
+    exchange = LiteralExchange(refuses={4: "its digest does not match"})
+    parts, state = encrypted({1: exchange}, payloads=payloads, rounds=1)
+    state, store = run(parts, state)
+    assert sorted(exchange.added) == [0, 1, 2, 3]
+    assert state.weights.tolist() == [6 / 32] * SIZE
+    assert [row["reason"] for row in store.clients if "reason" in row] == ["its digest does not match"]
