@@ -36,7 +36,9 @@ def checked_behind(run: Path, last: int) -> Iterator[Finding]:
         yield from checked_files(run, read_round_link(run, round), what=WHAT, required=())
     if later:
         which = f"round {later[0]}" if len(later) == 1 else f"rounds {later[0]} to {later[-1]}"
-        sentence = f"{evidence.FOLDER} has {which} behind the last checkpoint: only the files of it were checked."
+        sentence = (
+            f"{evidence.FOLDER} has {which} behind the last checkpoint: only the files of it were checked."
+        )
         yield Finding(WHAT, None, evidence.FOLDER, sentence=sentence)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fedcli.verification.recipe import Recipe
+from fedcli.verification.report import Finding
 
 _ALWAYS = (
     "that no checkpoint was removed at the end: compare the head with the one that was published",
@@ -24,15 +25,13 @@ _STATISTICS = (
 _FOREIGN = "that each model follows from the published sum: the strategy is a part of the user's own"
 
 
-def not_covered(recipe: Recipe | None, *, has_evidence: bool) -> tuple[str, ...]:
-    """What a verification of such a run leaves open, each the end of "it is not shown ..."."""
-    if not has_evidence:
+def not_covered(recipe: Recipe | Finding, *, has_proofs: bool) -> tuple[str, ...]:
+    """What a verification of such a run leaves open, each the end of "it does not show ..."."""
+    if not has_proofs:
         return (*_ALWAYS, *_WITHOUT_PROOFS)
     found = [*_ALWAYS, *_WITH_PROOFS]
-    if recipe is not None and recipe.moves_statistics:
-        found.append(_STATISTICS)
-    if recipe is not None and recipe.server is None:
-        found.append(_FOREIGN)
-    if recipe is not None and recipe.server is not None and recipe.server.has_noise:
-        found.append(_NOISE)
+    if isinstance(recipe, Recipe):
+        found += [_STATISTICS] if recipe.moves_statistics else []
+        found += [_FOREIGN] if recipe.server is None else []
+        found += [_NOISE] if recipe.server is not None and recipe.server.has_noise else []
     return tuple(found)

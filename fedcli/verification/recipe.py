@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedcli import build, config, proving, store
-from fedcli.core.errors import RunError
+from fedcli import config, proving, store
+from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.core.types import Cohort, ServerOptimizer
 from fedcli.making import make
+from fedcli.protection import strategy_of
 from fedcli.transforms.norm_bounds import NormBounds
+from fedcli.verification.report import Finding
+
+WHAT = "plan of the run"
+_LEFT_OUT = {
+    "strategy": "the step from each sum to the next model was left out",
+    "cohort": "the divisor and the share of a private round were taken as the round says them",
+    "proofs": "only the files of proofs were checked",
+}
 
 
 class Server(NamedTuple):
@@ -66,7 +77,7 @@ def read_recipe(run: Path) -> Recipe:
     Raises:
         FedcliError: if config.yaml or environment.json cannot be used.
     """
-    planned = config.load(store.read_config(run), imports=False).experiment
+    planned = _experiment(_text(store.read_config(run)))
     parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
     foreign = tuple(name for name, part in parts.items() if part is not None and ":" in part.name)
     num_clients = _num_clients(run)
@@ -84,9 +95,48 @@ def read_recipe(run: Path) -> Recipe:
     )
 
 
+def planned(run: Path) -> Recipe | Finding:
+    """The run as its config plans it, or the finding that it cannot be read."""
+    try:
+        return read_recipe(run)
+    except FedcliError as error:
+        said = error.message if type(error) is ConfigError else str(error)
+        sentence = (
+            f"{store.CONFIG} cannot be used by this version of fedcli, so that no round was replayed: {said}"
+        )
+        return Finding(WHAT, None, store.CONFIG, holds=False, sentence=sentence)
+
+
+def checked_plan(recipe: Recipe) -> Iterator[Finding]:
+    """Whether there are as many clients as the config deals out, and what is left out for parts of the user's own."""
+    if recipe.clients_dealt not in (None, recipe.num_clients):
+        sentence = (
+            f"{store.ENVIRONMENT} says that there are {recipe.num_clients} clients; {store.CONFIG} deals data out "
+            f"to {recipe.clients_dealt}."
+        )
+        yield Finding(WHAT, None, store.ENVIRONMENT, holds=False, sentence=sentence)
+    for name in recipe.foreign:
+        sentence = (
+            f"{store.CONFIG} names a {name} of the user's own, which is not imported: {_LEFT_OUT[name]}."
+        )
+        yield Finding(WHAT, None, store.CONFIG, sentence=sentence)
+
+
+@lru_cache(maxsize=4)
+def _experiment(text: str) -> config.Experiment:
+    return config.loads(text, store.CONFIG, imports=False).experiment
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise RunError(f"{path.name} is not a text file.") from None
+
+
 def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -> Server | None:
     # What encodes and proves has no share in how the model moves from the opened sum.
-    bare = build.strategy_of(planned.model_copy(update={"proofs": None, "compression": None}))
+    bare = strategy_of(planned.model_copy(update={"proofs": None}))
     if all(part.grid is None for part in bare.transforms):
         return None
     is_private, size = bare.privacy is not None, None

@@ -15,6 +15,13 @@ from fedcli.verification.recipe import Recipe, Server
 from fedcli.verification.report import Finding
 
 WHAT = "statements of rounds"
+_FILES = (
+    round_evidence.PARAMETERS,
+    round_evidence.COMMITMENTS,
+    round_evidence.PROOFS,
+    round_evidence.AGGREGATE,
+    round_evidence.BLINDINGS,
+)
 
 
 class Round(NamedTuple):
@@ -32,15 +39,27 @@ class Round(NamedTuple):
         return self.path(name).relative_to(run).as_posix()
 
 
-def read_round(link: Link) -> Round:
-    """A round whose manifest is sound.
+def read_round(run: Path, link: Link, rounds: dict[int, Round]) -> Iterator[Finding]:
+    """Add a round to `rounds`, or say why it is none: each has a folder, with all files or, if void, with none."""
+    listed = link.manifest.files if link.manifest is not None else {}
+    if link.manifest is None:
+        yield _broken(link.round, link.file, link.fault)
+    elif listed and listed.keys() != set(_FILES):
+        yield _broken(
+            link.round, link.file, f"does not list {', '.join(_FILES)}, which a round leaves behind"
+        )
+    elif not listed:
+        rounds[link.round] = Round(link, None)
+    else:
+        path = link.folder / round_evidence.PARAMETERS
+        try:
+            rounds[link.round] = Round(link, read_parameters(path.read_bytes()))
+        except ValueError as error:
+            yield _broken(link.round, path.relative_to(run).as_posix(), str(error))
 
-    Raises:
-        ValueError: if its parameters are not written as a run writes them; the end of a sentence.
-    """
-    if link.manifest is None or not link.manifest.files:
-        return Round(link, None)
-    return Round(link, read_parameters((link.folder / round_evidence.PARAMETERS).read_bytes()))
+
+def _broken(round: int, file: str, reason: str) -> Finding:
+    return Finding(WHAT, round, file, holds=False, sentence=f"{file} {reason}.")
 
 
 def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Finding]:
@@ -52,7 +71,7 @@ def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Findi
     if recipe.server is not None:
         objections += [*_of_server(round.said, recipe.server), *_of_divisor(round.said, recipe)]
     for objection in objections:
-        yield Finding(WHAT, round.link.round, file, holds=False, sentence=f"{file} {objection}.")
+        yield _broken(round.link.round, file, objection)
     if not objections:
         yield Finding(WHAT, round.link.round, file)
 

@@ -1,4 +1,4 @@
-"""Evidence as files: no byte of it changes unseen, no folder is added, lost or moved; and what is left out says so."""
+"""What is verified of a run with proofs where files are damaged, missing or added, and what is left out and said so."""
 
 import json
 import os
@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from audited import CLIENTS, VOID, edit, make_audited, place, rehash
 
+from fedcli.core import round_evidence
 from fedcli.core.errors import ConfigError
 from fedcli.verification import evidence, verify_run
+from fedcli.verification.links import read_pairs
 
-FILES = [place(1, name) for name in ("manifest.json", *evidence.NAMES)]
+NAMES = [name for key, name in vars(round_evidence).items() if key in ("PARAMETERS", "COMMITMENTS", "PROOFS")]
+FILES = [place(1, name) for name in ("manifest.json", "aggregate.bin", "blindings.bin", *NAMES)]
+ANEW = "files of proofs"
 
 
 @pytest.fixture
@@ -38,8 +42,7 @@ def test_a_run_as_it_was_written_holds(audited_run):
     report = verify_run(audited_run, watch=seen.append)
     assert report.failures == report.notes == []
     checked = {tally.what: tally.checked for tally in report.tallies()}
-    assert checked["files of evidence"] == 6 + 1 + 6
-    assert checked["chain of evidence"] == 3 + 4
+    assert checked["files of proofs"] == 6 + 1 + 6
     assert checked["statements of rounds"] == checked["sums of commitments"] == 2
     assert checked["proofs of bounded norms"] == 2 * CLIENTS
     assert checked["starting models"] == 2
@@ -52,15 +55,16 @@ def test_hundreds_of_flipped_bits_are_each_named_with_file_and_round(run):
     """The stage that looks at files, in the same process; what comes of it for the whole is tested below."""
     rng = np.random.Generator(np.random.Philox(11))
     paths = sorted(path for path in (run / "proofs").rglob("*") if path.is_file())
+    pairs = {pair.link.round: pair for pair in read_pairs(run)}
     assert len(paths) == 13
     for path in paths:
         whole, round = path.read_bytes(), int(path.parent.name[-5:])
-        for spot, bit in zip(rng.integers(len(whole), size=25), rng.integers(8, size=25), strict=True):
+        for spot, bit in zip(rng.integers(len(whole), size=30), rng.integers(8, size=30), strict=True):
             flip(path, spot, bit)
-            (pair,) = evidence.read_rounds(run, [round])
-            faults = [finding for finding in evidence.checked_round(run, pair) if not finding.holds]
-            assert path.relative_to(run).as_posix() in {finding.file for finding in faults}
-            assert {finding.round for finding in faults} == {round}
+            faults = [fault for fault in evidence.checked_evidence(run, [pairs[round]]) if not fault.holds]
+            assert [(fault.round, fault.file) for fault in faults] == [
+                (round, path.relative_to(run).as_posix())
+            ]
             path.write_bytes(whole)
 
 
@@ -86,7 +90,7 @@ def test_a_step_from_or_to_a_checkpoint_that_was_changed_is_not_verified(run, na
 @pytest.mark.parametrize("round", [1, VOID, 3])
 def test_a_missing_folder_is_named(run, round):
     shutil.rmtree(run / f"proofs/round-{round:05d}")
-    assert ("files of evidence", round, place(round, "manifest.json")) in failed(run, round=round)
+    assert (ANEW, round, place(round, "manifest.json")) in failed(run, round=round)
 
 
 def test_a_run_whose_evidence_was_removed_does_not_hold(run):
@@ -96,55 +100,33 @@ def test_a_run_whose_evidence_was_removed_does_not_hold(run):
     assert {round for _, round, file in failed(run) if file.startswith("proofs/")} == {1, 2, 3}
 
 
-def test_a_file_that_was_added_is_named_also_where_the_manifest_lists_it(run):
+def test_a_round_with_other_files_than_a_round_leaves_is_named_though_the_manifest_lists_them(run):
     (run / place(3, "more.bin")).write_bytes(b"more")
-    assert failed(run, round=3)[0] == ("files of evidence", 3, place(3, "more.bin"))
     rehash(run)
-    assert failed(run, round=3) == [("files of evidence", 3, place(3, "more.bin"))]
+    assert ("statements of rounds", 3, place(3, "manifest.json")) in failed(run, round=3)
     os.remove(run / place(3, "more.bin"))
     os.remove(run / place(3, "proofs.bin"))
     rehash(run)
-    assert failed(run, round=3) == [("files of evidence", 3, place(3, "proofs.bin"))]
+    assert failed(run, round=3) == [("statements of rounds", 3, place(3, "manifest.json"))]
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "round-1", "round-00001 (copy)", "round-x"])
-def test_what_stands_among_the_folders_and_is_none_is_named(run, name):
-    (run / "proofs" / name).mkdir()
-    assert failed(run, round=VOID) == [("files of evidence", None, f"proofs/{name}")]
-
-
-def test_what_a_killed_process_left_of_a_folder_does_no_harm(run):
-    (run / "proofs/.round-00004.tmp").mkdir()
-    assert failed(run, round=VOID) == []
-
-
-def test_folders_that_changed_places_are_named(run):
-    one, two, between = (run / f"proofs/{name}" for name in ("round-00001", "round-00003", "x"))
-    one.rename(between)
-    two.rename(one)
-    between.rename(two)
-    chained = {round for what, round, _ in failed(run) if what == "chain of evidence"}
-    assert {1, 3} <= chained
-
-
-def test_a_chain_of_evidence_that_was_written_anew_is_not_the_one_that_the_checkpoints_bind(run):
+def test_a_chain_that_was_written_anew_is_not_the_one_that_the_checkpoints_bind(run):
     edit(run, 1, divisor=2.0)
     kept = {path: path.read_bytes() for path in (run / "checkpoints").rglob("*") if path.is_file()}
     rehash(run)
     for path, content in kept.items():
         path.write_bytes(content)
-    bound = [entry for entry in failed(run) if entry[0] == "chain of evidence"]
-    assert bound == [("chain of evidence", r, f"checkpoints/round-{r:05d}/manifest.json") for r in (1, 2, 3)]
+    assert failed(run) == [(ANEW, round, place(round, "manifest.json")) for round in (1, 2, 3)]
 
 
 def test_evidence_behind_the_last_checkpoint_is_a_note_and_its_files_are_checked(tmp_path):
     run = make_audited(tmp_path / "run", every=2, runs_on=3)
     report = verify_run(run)
     assert report.failures == []
-    assert ("chain of evidence", 3, "proofs") in [(note.what, note.round, note.file) for note in report.notes]
+    assert (ANEW, None, "proofs") in [(note.what, note.round, note.file) for note in report.notes]
     assert report.last == 2
     flip(run / place(3), 40)
-    assert failed(run) == [("files of evidence", 3, place(3))]
+    assert failed(run) == [(ANEW, 3, place(3))]
 
 
 def test_parts_of_the_users_own_are_never_imported_and_what_that_leaves_out_is_said(
