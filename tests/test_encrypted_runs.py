@@ -24,7 +24,7 @@ OVERRIDES = {
     ),
 }
 THRESHOLD = "{name: threshold, committee: 4, threshold: 2, outages: {'1': %s}}"
-ENCRYPTIONS = {"shared-key": "shared-key", "threshold": THRESHOLD % "[1, 4]"}
+ENCRYPTIONS = {"shared-key": "shared-key", "threshold": THRESHOLD % "[1, 4]", "secagg": "secagg"}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ THRESHOLD = "encryption={name: threshold, committee: 4, threshold: 2}"
 SHARES = (
     "strategy={name: dp-distributed, clip_norm: 1.0, contributors: 3, noise_multiplier: 1.0, delta: 1.0e-5}"
 )
-ALL = ("encryption=shared-key", THRESHOLD)
+ALL = ("encryption=shared-key", THRESHOLD, "encryption=secagg")
 
 
 def refusal(*overrides):

@@ -10,7 +10,8 @@ from fedcli.cli.output import readable
 _IN_WORDS = {
     "security_bits": ("security", "{} bits"),
     "failure_bits": ("a value opens wrongly", "with probability below 2^-{}"),
-    "bytes_per_parameter": ("bytes per parameter", "{} up, in full ciphertexts"),
+    "statistical_bits": ("the masks fail", "with probability below 2^-{}"),
+    "bytes_per_parameter": ("bytes per parameter", "{} up"),
     "most_summands": ("planned for", "sums of {} updates"),
     "min_clients": ("needs", "{} updates in a round; with fewer it is void"),
     "members": ("members", "clients {}"),
@@ -42,8 +43,12 @@ def print_encryption(plan: Mapping[str, Any]) -> None:
     for label, text in rows:
         grid.add_row(label, Text(text))
     console.print(grid, "", Text("who sees what", style="bold"), sep="\n")
+    before = ""
     for who, what in _sights(plan):
-        console.print(Padding(Text(who), (0, 0, 0, 2)), Padding(Text(what, style="dim"), (0, 0, 0, 4)))
+        if who != before:
+            console.print(Padding(Text(who), (0, 0, 0, 2)))
+        console.print(Padding(Text(what, style="dim"), (0, 0, 0, 4)))
+        before = who
 
 
 def _rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -52,7 +57,11 @@ def _rows(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name in ("name", "sees", *_IN_RING) or value is None:
             continue
         label, text = _IN_WORDS.get(name, (name.replace("_", " "), "{}"))
-        yield f"  {label}", _ring(plan) if name == "ring" else text.format(_value(name, value))
+        told = _ring(plan) if name == "ring" else text.format(_value(name, value))
+        yield (
+            f"  {label}",
+            f"{told}, in full ciphertexts" if name == "bytes_per_parameter" and "ring" in plan else told,
+        )
 
 
 def _ring(plan: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -50,6 +50,12 @@ def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> l
         pieces = range(0, len(items), length)
         futures = [pool.submit(work, items[start : start + length]) for start in pieces]
         return [future.result() for future in futures]
+
+
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`work` of every item, several at a time, for work that spends its time `elsewhere`; results in their order."""
+    with ThreadPoolExecutor(_num_cores()) as threads:
+        return list(threads.map(work, items))
 
 
 @contextmanager

@@ -31,7 +31,12 @@ class AddingServer:
         self._scheme, self._context, self._size = scheme, context, size
         self._adder = Adder(scheme)
         self._cohort = frozenset(cohort)
-        self.came_through: list[int] = []
+        self._added: dict[int, None] = {}
+
+    @property
+    def came_through(self) -> tuple[int, ...]:
+        """The clients whose ciphertexts are in the sum, in the order in which they were added."""
+        return tuple(self._added)
 
     def check(self, client: int, data: bytes) -> str | None:
         """Why these bytes are no ciphertexts of this client, round and key; nothing is added."""
@@ -51,7 +56,7 @@ class AddingServer:
             self._adder.add(self._unlabelled(client, data))
         except CiphertextError as error:
             raise VoidRoundError(f"what client {client} sent cannot be added: {middle(error)}") from error
-        self.came_through.append(client)
+        self._added[client] = None
 
     def total(self) -> bytes:
         """The encrypted sum.
@@ -64,12 +69,12 @@ class AddingServer:
         except CiphertextError as error:
             raise VoidRoundError(middle(error)) from error
 
-    def _unlabelled(self, client: int, data: bytes) -> bytes:
-        if client not in self._cohort or client in self.came_through:
+    def _unlabelled(self, client: int, data: bytes) -> memoryview:
+        if client not in self._cohort or client in self._added:
             raise CiphertextError(f"an update of client {client} is not expected (again).")
         if data[:LABEL_BYTES] != label(self._scheme, self._context, client):
             raise CiphertextError("a ciphertext was made for another round, client or key, or altered.")
-        return data[LABEL_BYTES:]
+        return memoryview(data)[LABEL_BYTES:]
 
 
 def label(scheme: Scheme, context: bytes, client: int) -> bytes:
@@ -84,7 +89,7 @@ def sent_bytes(plan: Plan, size: int) -> int:
     return LABEL_BYTES + ENVELOPE_BYTES + plan.packing.num_ciphertexts(size) * one
 
 
-def _require_form(data: bytes, scheme: Scheme, size: int) -> None:
+def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
     """Refuse what `Adder.add` would refuse, and ciphertexts that are none, without a ciphertext of SEAL's.
 
     Raises:

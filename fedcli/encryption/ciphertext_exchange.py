@@ -9,7 +9,7 @@ from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.vectors import Integers
 from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
 from fedcli.encryption.adding import AddingServer
-from fedcli.encryption.meter import Meter
+from fedcli.encryption.costs import Costs
 from fedcli.encryption.sentences import middle
 
 
@@ -36,7 +36,7 @@ class CiphertextExchange:
         adding: where it adds.
         sender: the clients' part.
         opening: opens what the server has added.
-        meter: of the round.
+        costs: of the round.
     """
 
     def __init__(
@@ -46,34 +46,34 @@ class CiphertextExchange:
         adding: AddingServer,
         sender: Sender,
         opening: Callable[[], Integers],
-        meter: Meter,
+        costs: Costs,
     ) -> None:
         self.server = server
         self._adding, self._sender = adding, sender
-        self._opening, self._meter = opening, meter
+        self._opening, self._costs = opening, costs
 
     def encrypt(self, client: int, values: Integers) -> bytes:
         """See `core.encryption.Exchange`."""
         sender = self._sender
         try:
-            sent = self._meter.elsewhere("encrypt_seconds", sender.encrypt, values, sender.key)
+            sent = self._costs.elsewhere("encrypt_seconds", sender.encrypt, values, sender.key)
         except (CiphertextError, ConfigError) as error:
             raise InvalidUpdateError(middle(error)) from error
         return sender.label(client) + sent
 
     def check(self, client: int, data: bytes) -> str | None:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("add_seconds"):
+        with self._costs.span("add_seconds"):
             return self._adding.check(client, data)
 
     def add(self, client: int, data: bytes) -> None:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("add_seconds"):
+        with self._costs.span("add_seconds"):
             self._adding.add(client, data)
 
     def open(self) -> Integers:
         """See `core.encryption.Exchange`."""
-        with self._meter.span("open_seconds"):
+        with self._costs.span("open_seconds"):
             try:
                 return self._opening()
             except (CiphertextError, DecryptionError) as error:
@@ -81,4 +81,4 @@ class CiphertextExchange:
 
     def figures(self) -> Mapping[str, float]:
         """See `core.encryption.Exchange`."""
-        return self._meter.figures()
+        return self._costs.figures()

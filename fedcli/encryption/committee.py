@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -20,7 +18,7 @@ from fedcli.crypto.encryption.committee import MemberKey, PublicKey, deal, membe
 from fedcli.crypto.encryption.plans import Plan
 from fedcli.crypto.encryption.threshold import Member
 from fedcli.crypto.encryption.wire import fingerprint
-from fedcli.crypto.workers import elsewhere
+from fedcli.crypto.workers import elsewhere, side_by_side
 
 
 @dataclass(frozen=True)
@@ -96,11 +94,9 @@ class Committee:
             CiphertextError: if the bytes are not a sum under the committee's key.
             DecryptionError: if a member refuses.
         """
-        if not members:
-            return {}
-        with ThreadPoolExecutor(min(len(members), os.cpu_count() or 1)) as threads:
-            asked = {m: threads.submit(self._holders[m].answer, total, request) for m in sorted(members)}
-        return {member: waiting.result() for member, waiting in asked.items()}
+        asked = sorted(members)
+        answers = side_by_side(lambda member: self._holders[member].answer(total, request), asked)
+        return dict(zip(asked, answers, strict=True))
 
     def kept(self) -> dict[str, Any]:
         """Keys and shares as a tree of arrays; secret."""
@@ -112,7 +108,8 @@ def make_key(plan: Plan) -> Committee:
     """Commit, then open: the members make a key that none of them has; they exchange bytes."""
     seed = secrets.token_bytes(32)
     members = range(1, plan.members + 1)
-    dealings = {member: deal(plan, member, seed) for member in members}
+    dealt = side_by_side(lambda member: elsewhere(deal, plan, member, seed), members)
+    dealings = dict(zip(members, dealt, strict=True))
     commitments = {member: dealing.commitment for member, dealing in dealings.items()}
     # Opened when every commitment is there.
     openings = {member: dealing.opening for member, dealing in dealings.items()}

@@ -11,7 +11,8 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 from fedcli.crypto.masks.mask_graph import MaskPlan, plan_masking
 from fedcli.encryption import sights
-from fedcli.encryption.masked_exchange import LEAST_PARTIES, ClosedExchange, masked_exchange
+from fedcli.encryption.masked_exchange import ClosedExchange, masked_exchange
+from fedcli.encryption.masking_server import LEAST_PARTIES
 from fedcli.encryption.planning import SECURITY_BITS, planned, require_summands
 from fedcli.encryption.sentences import middle
 

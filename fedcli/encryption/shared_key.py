@@ -19,7 +19,7 @@ from fedcli.crypto.encryption.wire import Kind, open_envelope
 from fedcli.encryption import sights
 from fedcli.encryption.adding import AddingServer, label, sent_bytes
 from fedcli.encryption.ciphertext_exchange import CiphertextExchange, Sender
-from fedcli.encryption.meter import Meter
+from fedcli.encryption.costs import Costs
 from fedcli.encryption.planning import figures, planned, require_summands
 
 LEAST_SUMMANDS = 2
@@ -70,7 +70,11 @@ _SEES = (
     Sight(
         "one client in league with the server", "every update of every round: they have key and ciphertexts"
     ),
-    Sight("clients in league with each other", "no other client's update: they have no ciphertexts"),
+    Sight(
+        "a client that listens to what others send",
+        "their updates: it has the key, so that the way to the server must be closed to clients",
+    ),
+    Sight("other clients", "no other client's update: they have the key and no ciphertexts"),
     sights.DIFFERENCE,
     sights.DISHONEST,
     sights.SIMULATED,
@@ -117,13 +121,13 @@ class SharedKeys:
     def begin(self, _round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
         """See `core.encryption.Keys`."""
         scheme = Scheme(self._key.scheme.plan, self._key.scheme.key_name)
-        server, meter = AddingServer(scheme, cohort=cohort, context=context, size=size), Meter()
+        server, costs = AddingServer(scheme, cohort=cohort, context=context, size=size), Costs()
         return CiphertextExchange(
             server,
             adding=server,
             sender=Sender(encrypt, self._key, partial(label, scheme, context)),
-            opening=partial(_opened, server, KeyHolder(self._key), meter, size),
-            meter=meter,
+            opening=partial(_opened, server, KeyHolder(self._key), costs, size),
+            costs=costs,
         )
 
     def kept(self) -> Mapping[str, Any]:
@@ -131,12 +135,12 @@ class SharedKeys:
         return {"name": np.frombuffer(self._key.scheme.key_name, np.uint8), "words": self._key.words}
 
 
-def _opened(server: AddingServer, holder: KeyHolder, meter: Meter, size: int) -> Integers:
+def _opened(server: AddingServer, holder: KeyHolder, costs: Costs, size: int) -> Integers:
     """The designated client opens what the server sends it, and sends back the sum."""
     total = server.total()
-    meter.count("attempts", 1)
+    costs.add("attempts", 1)
     answer = holder.open(total)
-    meter.count("bytes_opening", len(answer))
+    costs.add("bytes_opening", len(answer))
     if len(answer) != 8 * size:
         raise VoidRoundError(
             f"client {server.came_through[0]} handed over a sum of {len(answer) // 8} values; {size} are expected"

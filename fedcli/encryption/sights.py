@@ -7,7 +7,7 @@ from fedcli.core.encryption import Sight
 IN_THE_CLEAR = Sight(
     "server",
     "in the clear, of each client: that it takes part and whether it comes through, number of examples, weight, "
-    "loss and other training figures, BatchNorm statistics where they are federated, bytes and times",
+    "loss and other training figures, bytes and times",
 )
 CLIENT = Sight("each client", "its own update; every global model that it is sent")
 DIFFERENCE = Sight(

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, final
-
-import numpy as np
+from typing import Any
 
 from fedcli.core.encryption import Encryption, Keys, Sight, Sums
-from fedcli.core.errors import ConfigError, VoidRoundError, require_share
+from fedcli.core.errors import ConfigError, require_share
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.vectors import Integers
-from fedcli.crypto.encryption.attempts import ATTEMPTS, Request
-from fedcli.crypto.encryption.committee import PublicKey
 from fedcli.crypto.encryption.plans import MOST_MEMBERS, Plan, plan_threshold
-from fedcli.crypto.encryption.threshold import encrypt, fuse
 from fedcli.encryption import sights
-from fedcli.encryption.adding import AddingServer, label, sent_bytes
-from fedcli.encryption.ciphertext_exchange import CiphertextExchange, Sender
-from fedcli.encryption.committee import Committee, Presence, make_key, restore
-from fedcli.encryption.meter import Meter
+from fedcli.encryption.adding import sent_bytes
+from fedcli.encryption.committee import Presence, make_key, restore
+from fedcli.encryption.committee_rounds import CommitteeKeys
 from fedcli.encryption.planning import figures, planned, require_summands
 
 LEAST_SUMMANDS = 2
@@ -49,7 +42,8 @@ def threshold(
             attempt and member.
         outages: members that are away in a round and known to be, such as `{"3": [1, 2]}` for round 3.
         keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones,
-            and its model is the same to the bit.
+            and its model is the same to the bit. Members do not keep what they opened: a round that was cut off
+            can be opened again.
 
     Raises:
         ConfigError: if no parameters hold such sums, the committee is larger than the population, or the package
@@ -161,99 +155,6 @@ def _sees(committee: int, threshold: int) -> tuple[Sight, ...]:
         sights.DIFFERENCE,
         sights.DISHONEST,
         sights.SIMULATED,
-    )
-
-
-@final
-class ThresholdServer:
-    """The server's part: it adds, announces active sets, and fuses what members answer.
-
-    Args:
-        public: the committee's public key.
-        adding: where ciphertexts are added.
-        context: names the run and the round.
-    """
-
-    def __init__(self, public: PublicKey, adding: AddingServer, context: bytes) -> None:
-        self.adding = adding
-        self._public, self._context = public, context
-
-    def announce(self, attempt: int, there: Sequence[int], *, rng: np.random.Generator) -> Request:
-        """An active set of exactly the threshold, drawn from the members that are thought to be there.
-
-        Raises:
-            VoidRoundError: if there are fewer.
-        """
-        plan = self._public.scheme.plan
-        if len(there) < plan.threshold:
-            raise VoidRoundError(
-                f"{len(there)} of the committee's {plan.members} members are left and {plan.threshold} open a sum: "
-                "it is not decryptable"
-            )
-        active = sorted(rng.choice(list(there), plan.threshold, replace=False).tolist())
-        return Request(self._context, attempt, tuple(active))
-
-    def fuse(self, total: bytes, request: Request, answers: Mapping[int, bytes]) -> Integers:
-        """The sum from the answers of a whole active set."""
-        return fuse(total, self._public, request, answers)
-
-
-@final
-class CommitteeKeys:
-    """The committee's keys of a run.
-
-    Args:
-        committee: its members.
-        presence: which of them are there.
-    """
-
-    def __init__(self, committee: Committee, presence: Presence) -> None:
-        self._committee, self._presence = committee, presence
-
-    def begin(self, round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
-        """See `core.encryption.Keys`."""
-        public, meter = self._committee.public, Meter("members_lost")
-        adding = AddingServer(public.scheme, cohort=cohort, context=context, size=size)
-        server = ThresholdServer(public, adding, context)
-        return CiphertextExchange(
-            server,
-            adding=adding,
-            sender=Sender(encrypt, public, partial(label, public.scheme, context)),
-            opening=partial(_opened, server, self._committee, self._presence, round, meter),
-            meter=meter,
-        )
-
-    def kept(self) -> Mapping[str, Any]:
-        """See `core.encryption.Keys`."""
-        return self._committee.kept()
-
-
-def _opened(
-    server: ThresholdServer, committee: Committee, presence: Presence, round: int, meter: Meter
-) -> Integers:
-    """Active sets are announced until one answers in full.
-
-    Raises:
-        VoidRoundError: if none does within three attempts, or too few members are left.
-    """
-    total, away = server.adding.total(), presence.away(round)
-    meter.count("members_lost", len(away))
-    members = range(1, committee.public.scheme.plan.members + 1)
-    for attempt in range(ATTEMPTS):
-        there = [member for member in members if member not in away]
-        rng = generator(presence.root, round, SERVER, f"active set:{attempt}")
-        request = server.announce(attempt, there, rng=rng)
-        meter.count("attempts", 1)
-        silent = {m for m in request.active if not presence.answers(round, attempt, m)}
-        answers = committee.answers(total, request, set(request.active) - silent)
-        meter.count("bytes_opening", sum(map(len, answers.values())))
-        if not silent:
-            return server.fuse(total, request, answers)
-        meter.count("members_lost", len(silent))
-        away |= silent
-    raise VoidRoundError(
-        f"{ATTEMPTS} active sets were asked, and in each a member did not answer; {len(away)} of the "
-        f"committee's {len(members)} members are lost: the sum is not decryptable"
     )
 
 

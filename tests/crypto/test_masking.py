@@ -8,9 +8,10 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masks.mask_graph import neighbours, plan_masking
-from fedcli.crypto.masks.mask_seeds import MaskScheme, limbs, seed_of
+from fedcli.crypto.masks.mask_seeds import MaskScheme, limbs, masked, seed_of
 from fedcli.crypto.masks.masking import Party
 from fedcli.crypto.masks.unmasking import MaskedSum
+from fedcli.crypto.noise import keystream
 
 SIZE = 40
 
@@ -91,6 +92,18 @@ def test_the_largest_sum_of_most_parties_is_exact():
             adder.add(index, party.mask(np.full(3, sign * 2**27), received))
         revealed = {index: party.reveal(adder.came_through, ()) for index, party in parties.items()}
         assert adder.unmask(revealed).tolist() == [sign * 15 * 2**27] * 3
+
+
+@pytest.mark.parametrize(("bits", "word"), [(20, "<u4"), (40, "<u8")])
+@pytest.mark.parametrize("size", [1, 2**14, 2**14 + 1, 2**15 + 3])
+def test_masks_are_the_streams_of_their_seeds_in_however_many_blocks(bits, word, size):
+    plan = plan_masking(3, bits=bits, dropped=0, corrupt=0)
+    first, second = bytes(32), bytes([1]) * 32
+    streams = [keystream(seed)(size).view(word)[:size] for seed in (first, second)]
+    plain = np.arange(size)
+    total = masked(plain, plan, add=[first], take=[second])
+    assert np.array_equal(total, plain.astype(word) + streams[0] - streams[1])
+    assert np.array_equal(masked(total, plan, add=[second], take=[first]), plain)
 
 
 def test_a_masked_value_looks_like_noise():

@@ -15,6 +15,13 @@ def test_work_is_done_in_another_process_with_the_same_result():
     assert workers.elsewhere(gaussian_tail, 3.0, num_values=100) == gaussian_tail(3.0, 100)
 
 
+def test_work_side_by_side_keeps_its_order_and_raises_what_fails():
+    assert workers.side_by_side(lambda item: workers.elsewhere(abs, item), [-3, 2, -1]) == [3, 2, 1]
+    assert workers.side_by_side(abs, []) == []
+    with pytest.raises(ConfigError, match="summands"):
+        workers.side_by_side(lambda item: workers.elsewhere(plan_shared_key, item, bits=20), [1, 0])
+
+
 def test_work_is_spread_in_pieces_whose_results_are_in_order():
     pieces = workers.spread(sorted, [5, 4, 3, 2, 1])
     assert [sorted(piece, reverse=True) for piece in pieces] == [

@@ -13,9 +13,11 @@ from fedcli.crypto.encryption.errors import DecryptionError
 from fedcli.crypto.encryption.plans import plan_threshold
 from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
 from fedcli.encryption.committee import Presence, make_key
-from fedcli.encryption.threshold import CommitteeKeys, draw_committee
+from fedcli.encryption.committee_rounds import CommitteeKeys
+from fedcli.encryption.threshold import draw_committee
 
-ANSWER = ENVELOPE_BYTES + 8 * 2 * 8192
+PLAN = plan_threshold(5, members=5, threshold=2, bits=BITS)
+ANSWER = ENVELOPE_BYTES + 8 * len(PLAN.ring.data_primes) * PLAN.degree
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Told:
 @pytest.fixture(scope="module")
 def committee():
     """Two of five open."""
-    return make_key(plan_threshold(5, members=5, threshold=2, bits=BITS))
+    return make_key(PLAN)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from fedcli.core.vectors import digest
 from fedcli.crypto.encryption.plans import gaussian_tail
 from fedcli.parts import Participation
 from fedcli.strategies import STRATEGIES
+from fedcli.transforms import fixed_point
 
 FEW = {"2": [1, 2, 3, 4]}
 """In round 2 one of five members is left, of whom two open a sum."""
@@ -92,6 +93,26 @@ def test_a_void_round_of_a_private_run_is_charged():
     assert after.releases == 3
     assert store.records[1]["note"].endswith("it is not decryptable; the round is charged")
     assert store.records[1]["epsilon"] == 2
+
+
+def centrally_noised():
+    strategy = STRATEGIES["dp-clipped"](clip_norm=2.0, noise_multiplier=0.5, delta=1e-5)
+    return strategy._replace(transforms=(*strategy.transforms, fixed_point(clip_norm=2.0, bits=BITS)))
+
+
+@pytest.mark.parametrize("name", ["threshold", "secagg"])
+def test_the_servers_noise_comes_on_top_of_the_opened_sum(name, encryptions):
+    plain = final(centrally_noised(), reproducible_noise=True)
+    assert final(centrally_noised(), encryptions[name], reproducible_noise=True) == plain
+
+
+def test_a_void_round_under_the_servers_noise_is_charged_and_leaves_the_model():
+    parts, state = parts_of(centrally_noised(), encryption_of("threshold", outages=FEW))
+    after, store = run(parts, state)
+    assert (store.charges, after.releases) == ([1, 2, 3], 3)
+    assert store.records[1]["note"].endswith("the round is charged")
+    first, second, _ = (digest(state.weights) for state in store.durable)
+    assert first == second
 
 
 def kept_and_read(kept):

@@ -17,7 +17,7 @@ from fedcli.core.privacy import (
     Sampling,
     TreeEvent,
 )
-from fedcli.encryption import shared_key, threshold
+from fedcli.encryption import secagg, shared_key, threshold
 from fedcli.privacy import accountant_for, in_words, privacy_statement
 
 SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0)
@@ -180,8 +180,9 @@ def test_the_ledger_is_enough_to_account_for_it_again():
         ),
         (shared_key(SUMS), "as shared-key encryption has it if no client is in league", []),
         (threshold(SUMS, committee=5, threshold=3), "if fewer than 3 of the committee's 5 members", []),
+        (secagg(SUMS), "neighbours are in league with the server", []),
     ],
-    ids=["none", "shared-key", "threshold"],
+    ids=["none", "shared-key", "threshold", "secagg"],
 )
 def test_distributed_noise_protects_against_the_server_as_far_as_the_encryption_does(encryption, held, said):
     made = privacy_statement(

@@ -61,7 +61,7 @@ class Adder:
         """How many were added."""
         return self._num_summands
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | memoryview) -> None:
         """Add one party's ciphertexts; nothing is added where they are refused.
 
         Raises:
@@ -107,7 +107,7 @@ class Adder:
         )
 
 
-def read_fresh(data: bytes, scheme: Scheme) -> tuple[int, list[Any]]:
+def read_fresh(data: bytes | memoryview, scheme: Scheme) -> tuple[int, list[Any]]:
     """Number of values and SEAL ciphertexts of one party's bytes; seeded ones where the key is shared.
 
     Raises:

@@ -65,7 +65,7 @@ def seal_envelope(
     return b"".join((head, body, digest.digest()))
 
 
-def open_envelope(data: bytes, kind: Kind, fingerprint: bytes) -> Content:
+def open_envelope(data: bytes | memoryview, kind: Kind, fingerprint: bytes) -> Content:
     """What is in an envelope.
 
     Raises:

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeVar, final
 
+from fedcli.core.meter import Meter
 from fedcli.crypto.workers import elsewhere
 
 Result = TypeVar("Result")
 Column = Literal[
     "encrypt_seconds", "add_seconds", "open_seconds", "bytes_opening", "attempts", "members_lost"
 ]
+_ALWAYS: tuple[Column, ...] = (
+    "encrypt_seconds",
+    "add_seconds",
+    "open_seconds",
+    "bytes_opening",
+    "attempts",
+)
 
 
 @final
-class Meter:
-    """Sums up seconds, bytes and counts of one round; clients report from their own threads.
+class Costs:
+    """Seconds, bytes and counts of one round; clients report from their own threads.
 
     Args:
-        columns: those of the scheme besides the seconds and bytes that all have.
+        columns: those of the scheme besides the ones that all have.
     """
 
     def __init__(self, *columns: Column) -> None:
-        self._lock = threading.Lock()
-        self._seconds: dict[str, float] = dict.fromkeys(
-            ("encrypt_seconds", "add_seconds", "open_seconds"), 0.0
-        )
-        self._counts: dict[str, int] = dict.fromkeys(("bytes_opening", "attempts", *columns), 0)
+        self._meter = Meter()
+        for column in (*_ALWAYS, *columns):
+            self.add(column, 0)
 
-    def spend(self, column: Column, seconds: float) -> None:
-        """Add seconds."""
-        with self._lock:
-            self._seconds[column] += seconds
-
-    def count(self, column: Column, number: int) -> None:
-        """Add bytes or events."""
-        with self._lock:
-            self._counts[column] += number
+    def add(self, column: Column, number: float) -> None:
+        """Add seconds, bytes or events."""
+        self._meter.add(f"encryption/{column}", number)
 
     @contextmanager
     def span(self, column: Column) -> Iterator[None]:
@@ -48,19 +47,17 @@ class Meter:
         try:
             yield
         finally:
-            self.spend(column, time.perf_counter() - begun)
+            self.add(column, time.perf_counter() - begun)
 
     def elsewhere(self, column: Column, work: Callable[..., Result], *args: object) -> Result:
         """`work(*args)` in another process, with the seconds that it took there."""
         result, seconds = elsewhere(_timed, work, args)
-        self.spend(column, seconds)
+        self.add(column, seconds)
         return result
 
     def figures(self) -> dict[str, float]:
         """The columns so far."""
-        with self._lock:
-            spent = {name: round(seconds, 6) for name, seconds in self._seconds.items()}
-            return {f"encryption/{name}": value for name, value in (spent | self._counts).items()}
+        return self._meter.figures()
 
 
 def _timed(work: Callable[..., Result], args: tuple[object, ...]) -> tuple[Result, float]:
