@@ -128,6 +128,8 @@ def test_the_payload_ends_in_the_blindings_and_is_not_told_apart_by_its_digest(h
         (lambda payload: payload + np.eye(19, dtype=np.int64)[18], "do not open"),
         (lambda payload: np.where(np.arange(19) == 3, 2**16, payload), "limbs of 16 bits"),
         (lambda payload: np.where(np.arange(19) == 3, -1, payload), "limbs of 16 bits"),
+        (lambda payload: np.where(np.arange(19) == 0, 2**62, payload), "below 2^62"),
+        (lambda payload: np.where(np.arange(19) == 0, -(2**63), payload), "below 2^62"),
         (lambda payload: payload[:-1], "of shape [18]; integers of shape [19]"),
         (lambda payload: payload.astype(np.float64), "a vector of float64"),
     ],
