@@ -56,7 +56,14 @@ def write_checkpoint(
     files[STATE] = trees.to_table({**parts, "clients": shelf.to_index(state.clients)})
     for name, arrays in files.items():
         npz.write_arrays(folder / name, arrays)
-    about = {"format": FORMAT, "round": state.round, "releases": state.releases, "seconds": state.seconds}
+    about = {
+        "format": FORMAT,
+        "round": state.round,
+        "releases": state.releases,
+        "seconds": state.seconds,
+        # Without the model: which arrays stand in which of the state's vectors, and in which order.
+        "arrays": {group: list(part.names) for group, part in layout._asdict().items()},
+    }
     return manifests.write(folder, files, facts={**about, **facts}, previous=previous)
 
 

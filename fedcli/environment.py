@@ -18,6 +18,7 @@ def describe_environment(parts: Parts) -> dict[str, Any]:
     """Content of environment.json."""
     return {
         "run": parts.run,
+        "num_clients": parts.num_clients,
         "fedcli": fedcli.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in _PACKAGES},

@@ -30,10 +30,9 @@ def with_commitments(strategy: Strategy, experiment: Experiment) -> tuple[Strate
         return strategy, None
     with placed("proofs"):
         _check_combination(strategy, experiment)
-        grid = _grid(strategy)
+        bounds = bounds_of(strategy)
     noise = next((part for part in strategy.transforms if _is_central(part)), None)
     parts = [_charged(part) for part in strategy.transforms if part is not noise]
-    bounds = NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
     sent = next(part.coded_bytes for part in reversed(parts) if part.coded_bytes is not None)
     made: Proofs = make("proofs", experiment.proofs, bounds, sent, noise and _charged(noise), kind=Proofs)
     return strategy._replace(transforms=(*parts, made.commit)), made
@@ -44,6 +43,17 @@ def with_proofs(strategy: Strategy, proofs: Proofs | None) -> Strategy:
     if proofs is None:
         return strategy
     return strategy._replace(transforms=(*strategy.transforms, proofs.prove(strategy.transforms[-1].gives)))
+
+
+def bounds_of(strategy: Strategy) -> NormBounds:
+    """What is proved of the vectors of a strategy.
+
+    Raises:
+        ConfigError: if it sends no integers.
+    """
+    grid = _grid(strategy)
+    noise = next((part for part in strategy.transforms if _is_central(part)), None)
+    return NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
 
 
 def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:

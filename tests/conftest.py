@@ -27,3 +27,11 @@ def executors():
     yield made
     for executor in made.values():
         executor.close()
+
+
+@pytest.fixture(scope="session")
+def audited_run(tmp_path_factory):
+    """A finished run directory with proofs, for all tests that look at one; those that change it copy it."""
+    from audited import make_audited
+
+    return make_audited(tmp_path_factory.mktemp("audited") / "run")

@@ -40,9 +40,12 @@ def advance(run_store, state, rounds, proofs=False):
     return state
 
 
-def make_run(folder, rounds=4, every=1, config="rounds: 4\n", proofs=False):
+CONFIG = "rounds: 4\ndata: {name: digits, partition: {name: iid, clients: 2}}\nmodel: mlp\n"
+
+
+def make_run(folder, rounds=4, every=1, config=CONFIG, proofs=False):
     """`rounds` rounds with a checkpoint after every so many, and after the last."""
-    store.create_run(folder, config=config, environment={"cores": 2})
+    store.create_run(folder, config=config, environment={"run": "kept", "num_clients": 2})
     run_store = store.RunStore(folder, LAYOUT, every=every)
     run_store.checkpoint(advance(run_store, run_store.begin(state_of(0)), rounds, proofs))
     run_store.close()

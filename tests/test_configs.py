@@ -29,7 +29,9 @@ def small(path: Path) -> list[str]:
     `test_its_cost_is_told_without_training`.
     """
     experiment = config.load(path).experiment
-    smaller = {"uniform": ["cohort.size=2"], "poisson": ["cohort.rate=0.003"]}
+    # Masks need three clients, since of two each would learn the other's update.
+    size = 2 if experiment.encryption is None else 3
+    smaller = {"uniform": [f"cohort.size={size}"], "poisson": ["cohort.rate=0.003"]}
     overrides = ["rounds=2", "evaluation.every=2", *smaller.get(experiment.cohort.name, [])]
     if experiment.participation.wait_for is not None:
         overrides.append("participation.wait_for=1")
@@ -38,6 +40,10 @@ def small(path: Path) -> list[str]:
     partition = experiment.data.partition
     if partition is not None and "clients" in partition.parameters:
         overrides.append(f"data.partition={{name: iid, clients: {partition.parameters['clients']}}}")
+    if experiment.proofs is not None and experiment.cohort.name == "full":
+        # A proof takes a tenth of a second, however small the model is.
+        overrides += ["data.partition.clients=4", "strategy.contributors=3"]
+        overrides.append("encryption={name: threshold, committee: 3, threshold: 2}")
     return [*overrides, "strategy.buffer_size=2"] if experiment.strategy.name == "fedbuff" else overrides
 
 

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     preprocessing = "preprocessing"
     compressions = "compressions"
     encryptions = "encryptions"
+    proofs = "proofs"
     attacks = "attacks"
 
 
@@ -44,6 +45,7 @@ _SECTIONS = {
     Kind.preprocessing: "data.preprocessing",
     Kind.compressions: "compression",
     Kind.encryptions: "encryption",
+    Kind.proofs: "proofs",
     Kind.attacks: "attack",
 }
 

@@ -170,6 +170,8 @@ class _View:
             shown.append(f"simulated {readable(record['simulated/seconds'])} s")
         if "encryption/open_seconds" in record:
             shown.append(_encryption(record))
+        if "proofs/prove_seconds" in record:
+            shown.append(_proofs(record))
         if "seconds/total" in record:
             shown.append(f"{record['seconds/total']:.1f} s")
         if "note" in record:
@@ -215,6 +217,12 @@ def _encryption(record: Row) -> str:
     spent = f"encrypted {record['encryption/encrypt_seconds']:.1f} s, opened {record['encryption/open_seconds']:.1f} s"
     lost = record.get("encryption/members_lost")
     return f"{spent} ({lost} members lost)" if lost else spent
+
+
+def _proofs(record: Row) -> str:
+    """What a round's proofs took, all clients and processes together."""
+    verified = record.get("proofs/verify_seconds", 0.0)
+    return f"proved {record['proofs/prove_seconds']:.1f} s, verified {verified:.1f} s"
 
 
 def sparkline(values: list[float], width: int) -> str:

@@ -46,10 +46,11 @@ def _explanation(source: Config) -> str:
     about = describe(resolve(installed("strategy"), name))
     said = [("reference", about.reference), ("deviations", about.deviations), ("combines", about.combines)]
     lines = textwrap.wrap(f"{name}: {about.summary}" if about.summary else name, 98)
-    part = source.experiment.encryption
-    if part is not None:
-        scheme = describe(resolve(installed("encryption"), part.name))
-        said[:0] = [("encryption", f"{part.name}: {scheme.summary}"), ("", scheme.reference)]
+    for section in ("proofs", "encryption"):
+        part = getattr(source.experiment, section)
+        if part is not None:
+            scheme = describe(resolve(installed(section), part.name))
+            said[:0] = [(section, f"{part.name}: {scheme.summary}"), ("", scheme.reference)]
     for label, text in [*expansion.rows, *said]:
         if text:
             indent = f"  {label:<12}"

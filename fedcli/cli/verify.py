@@ -20,7 +20,9 @@ def verify(
     run: Annotated[Path, typer.Argument(help="A run directory.", show_default=False)],
     round: Annotated[
         int | None,
-        typer.Option(help="Check only the checkpoint that covers this round.", show_default=False),
+        typer.Option(
+            help="Check only this round: its proofs, and the checkpoint that covers it.", show_default=False
+        ),
     ] = None,
     independent: Annotated[
         bool, typer.Option("--independent", help="Verify proofs a second time, by another library.")
@@ -28,6 +30,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check a run directory: its files, the chain of its checkpoints, its logs. Needs nothing but the directory.
+
+    Of a run with proofs: every proof, that each sum opens the commitments, and that each model follows from it.
 
     Exits with 1 if anything does not hold. Compare the head of the chain with the one that was published when
     the run ended: whoever rewrites the whole chain cannot keep its head.
@@ -37,8 +41,13 @@ def verify(
 
         from fedcli.verification import verify_run
 
-        with Console(stderr=True).status("Verifying ..."):
-            report = verify_run(run, round=round, independent=independent)
+        with Console(stderr=True).status("Verifying ...") as status:
+            report = verify_run(
+                run,
+                round=round,
+                independent=independent,
+                watch=lambda what: status.update(f"Verifying {what} ..."),
+            )
         if json:
             print_json(_facts(run, report))
         else:
@@ -56,6 +65,7 @@ def _facts(run: Path, report: Report) -> dict[str, Any]:
         "checks": [tally._asdict() for tally in report.tallies()],
         "failures": [_fact(finding) for finding in report.failures],
         "notes": [_fact(finding) for finding in report.notes],
+        "not_covered": report.not_covered,
     }
 
 
@@ -76,6 +86,9 @@ def _print(report: Report) -> None:
         typer.echo(f"FAILS  and {len(report.failures) - _SHOWN:,} more; --json names all.")
     for finding in report.notes:
         typer.echo(f"note   {_where(finding)}{finding.sentence}")
+    typer.echo("What this does not show:")
+    for limit in report.not_covered:
+        typer.echo(f"  {limit}")
     if report.head is not None:
         typer.echo(f"head   {report.head} (checkpoint of round {report.last})")
     typer.echo("All of it holds." if report.holds else "The run directory is not what its run wrote.")
@@ -93,7 +106,7 @@ def _print_table(tallies: list[Tally]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         for tally in tallies:
-            typer.echo(f"{tally.what:<22}  {tally.checked:>8,} checked  {_verdict(tally)}")
+            typer.echo(f"{tally.what:<23}  {tally.checked:>8,} checked  {_verdict(tally)}")
         return
     table = Table("what", box=None, header_style="dim", padding=(0, 2))
     table.add_column("checked", justify="right")

@@ -19,14 +19,16 @@ from fedcli.config.source import Keys, Node, plain
 from fedcli.config.writing import flat
 
 
-def assemble(root: Node, problems: list[Problem], registries: Registries) -> Experiment:
-    """The experiment that a tree describes.
+def assemble(
+    root: Node, problems: list[Problem], registries: Registries, *, imports: bool = True
+) -> Experiment:
+    """The experiment that a tree describes; without `imports`, the user's own parts are taken as they are written.
 
     Raises:
         ConfigErrors: with `problems` and all that are found here.
     """
     report = Report(root, problems)
-    values = _section(Experiment, plain(root), (), PartReader(registries, report))
+    values = _section(Experiment, plain(root), (), PartReader(registries, report, imports))
     experiment = _validated(values, report)
     for found in cross_checks(flat(values)):
         report.add_error(found)

@@ -37,22 +37,34 @@ class Config:
         return ConfigErrors([placed(self.root, keys, error.message, error.hint, received)])
 
 
-def load(path: str | Path, overrides: Iterable[str] = (), registries: Registries = installed) -> Config:
+def load(
+    path: str | Path,
+    overrides: Iterable[str] = (),
+    registries: Registries = installed,
+    *,
+    imports: bool = True,
+) -> Config:
     """The experiment of a YAML file.
 
     Args:
         path: the file.
         overrides: `key.sub=value` each, which go before what the file says.
         registries: which names each section knows.
+        imports: import parts of the user's own, to check their parameters; otherwise none of the user's code runs.
 
     Raises:
         ConfigErrors: with every problem of the file and of the overrides.
     """
-    return loads(read(path), str(path), overrides, registries)
+    return loads(read(path), str(path), overrides, registries, imports=imports)
 
 
 def loads(
-    text: str, file: str = "<text>", overrides: Iterable[str] = (), registries: Registries = installed
+    text: str,
+    file: str = "<text>",
+    overrides: Iterable[str] = (),
+    registries: Registries = installed,
+    *,
+    imports: bool = True,
 ) -> Config:
     """The experiment of a YAML text, which errors call `file`; see `load`."""
     parsed = parse(text, partial(Place, file))
@@ -60,7 +72,7 @@ def loads(
         expected, hint = "an experiment is expected.", "`fedcli init` writes one to start from."
         raise ConfigErrors([Problem(Place(file), "", "is empty", expected, hint)])
     root, problems = override(parsed.node, overrides)
-    return Config(assemble(root, parsed.problems + problems, registries), root)
+    return Config(assemble(root, parsed.problems + problems, registries, imports=imports), root)
 
 
 def _received(value: Any, keys: Keys) -> str | None:

@@ -39,6 +39,8 @@ class PartReader(NamedTuple):
 
     registries: Registries
     report: Report
+    imports: bool = True
+    """Whether factories of the user's own are imported, to check their parameters."""
 
     def part(self, raw: Any, keys: Keys, section: str, fixed: Collection[str] = ()) -> Part:
         """The part written at `keys`; problems go to the report, and what is returned then is never used.
@@ -72,6 +74,8 @@ class PartReader(NamedTuple):
         return name if isinstance(name, str) else ""
 
     def _factory(self, name: str, keys: Keys, section: str) -> Factory | None:
+        if is_reference(name) and not self.imports:
+            return None
         try:
             return resolve(self.registries(section), name, key=dotted(keys)) if name else None
         except ConfigError as error:

@@ -18,7 +18,8 @@ from fedcli.privacy.accountant import accountant_for
 
 _FIGURES_NOT_COVERED = (
     "training, validation and test metrics in metrics.jsonl and clients.jsonl, which are published without noise",
-    "which clients took part in a round, their number, example counts and bytes (clients.jsonl, metrics.jsonl)",
+    "which clients took part in a round, their number, example counts and bytes (clients.jsonl, metrics.jsonl, and "
+    "proofs/ of a run with proofs)",
 )
 _NOT_COVERED = (
     "clients' own states in clients/ and their SHA-256 in checkpoints/*/state.npz, "
@@ -74,7 +75,7 @@ def privacy_statement(
     accountant = accountant_for(event, sampling)
     if accountant.unit == "example":
         figures = (*_OF_EXAMPLES, *figures)
-    others = "" if noised_only else "; not readers of metrics.jsonl or clients.jsonl"
+    others = "" if noised_only else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
     composed = accountant.event(releases)
     weaker = {who: _finite(law(releases, target.delta)) for who, law in accountant.weaker.items()}
     return {

@@ -27,6 +27,8 @@ from fedcli.crypto.proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_l
 from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.transforms.proof_work import proving, verifying, verifying_each
 
+_FURTHEST = 1 << 62
+
 
 def commit(
     bounds: NormBounds, *, coded_bytes: Callable[[int], int], noise: Transform | None = None
@@ -132,7 +134,9 @@ def _malformed(update: ClientUpdate, size: int, names: Sequence[str]) -> str | N
     if update.payload.dtype != np.int64 or update.payload.shape != expected:
         found = f"{update.payload.dtype} of shape {list(update.payload.shape)}"
         return f"the update is a vector of {found}; integers of shape {list(expected)} are expected"
-    limbs = update.payload[size:]
+    vector, limbs = update.payload[:size], update.payload[size:]
+    if int(vector.max()) >= _FURTHEST or int(vector.min()) <= -_FURTHEST:
+        return f"a coordinate of the update is beyond {_FURTHEST} steps, which no commitment opens to"
     if limbs.min() < 0 or limbs.max() > LARGEST_LIMB:
         return "the blindings behind the update are not written in limbs of 16 bits"
     missing = [name for name in names if name not in update.attachments]

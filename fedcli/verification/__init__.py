@@ -8,40 +8,86 @@ from pathlib import Path
 from fedcli import store
 from fedcli.core.errors import ConfigError
 from fedcli.shelf import StoredTree
+from fedcli.verification import evidence
 from fedcli.verification.chain import WHAT, checked_chain
 from fedcli.verification.clients import checked_clients
-from fedcli.verification.evidence import checked_evidence
 from fedcli.verification.files import checked_files, checked_names
+from fedcli.verification.limits import not_covered
 from fedcli.verification.lines import checked_logs
-from fedcli.verification.links import Pair, covering, read_pairs
+from fedcli.verification.links import Link, Pair, covering, read_pairs
+from fedcli.verification.recipe import Recipe, planned
 from fedcli.verification.report import Finding, Report, Tally
+from fedcli.verification.rounds import Wanted, Watch, checked_rounds
 
-__all__ = ["Finding", "Report", "Tally", "verify_run"]
+__all__ = ["Finding", "Report", "Tally", "Watch", "verify_run"]
 
 
-def verify_run(folder: Path, *, round: int | None = None, independent: bool = False) -> Report:
+def verify_run(
+    folder: Path,
+    *,
+    round: int | None = None,
+    independent: bool = False,
+    watch: Watch = lambda _what: None,
+) -> Report:
     """Check every file of a run's checkpoints, the chain that they form, the logs, and the clients' states.
+
+    Of a run with proofs also that they hold, that sums open the commitments, and that each model follows.
 
     Args:
         folder: the run directory.
-        round: check only the first checkpoint that covers this round; all of them if it is not given.
+        round: check only this round and the first checkpoint that covers it; all of them if it is not given.
         independent: verify proofs a second time, by another library.
+        watch: told what is being checked.
 
     Raises:
-        ConfigError: if `folder` is no run directory, no checkpoint covers `round`, or there are no proofs.
+        ConfigError: if `folder` is no run directory, no checkpoint covers `round`, there are no proofs to verify a
+            second time, or a library that verifies proofs is not installed.
     """
     store.read_config(folder)
-    if independent:
+    pairs = read_pairs(folder)
+    recipe = planned(folder)
+    has_proofs = evidence.is_kept(folder, pairs) or (isinstance(recipe, Recipe) and recipe.has_proofs)
+    if independent and not has_proofs:
         raise ConfigError(
             f"{folder} keeps no proofs to verify a second time.", hint="Leave out --independent."
         )
-    pairs = read_pairs(folder)
     chosen = pairs if round is None else covering(pairs, round)
+    watch("the files")
+    # A step from one checkpoint to the next needs both.
+    first = [pair.before for pair in chosen[:1] if pair.before and has_proofs]
+    findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
+    if round is None:
+        findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
+    if has_proofs:
+        damaged = {
+            finding.round for finding in findings if finding.what == evidence.WHAT and not finding.holds
+        }
+        wanted = Wanted(chosen, intact, damaged, round, independent)
+        findings += checked_rounds(folder, wanted, recipe, watch)
     last = pairs[-1].link if pairs else None
-    return Report(tuple(_findings(folder, chosen)), last and last.digest, last and last.round)
+    limits = not_covered(recipe, has_proofs=has_proofs)
+    return Report(tuple(findings), last and last.digest, last and last.round, limits)
 
 
-def _findings(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
+def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Finding], list[Link]]:
+    """The findings on files, chain and logs, and the checkpoints whose files are as they were written."""
+    findings = [*_checkpoints(folder, pairs)]
+    intact = []
+    for link in links:
+        found = [*checked_files(folder, link)]
+        findings += found
+        intact += [link] if all(finding.holds for finding in found) else []
+    for pair in pairs:
+        findings += checked_chain(folder, pair)
+    findings += evidence.checked_evidence(folder, pairs)
+    findings += checked_logs(folder, pairs)
+    seen: set[StoredTree] = set()
+    for link in intact:
+        findings += checked_clients(folder, link, seen)
+    return findings, intact
+
+
+def _checkpoints(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
     if not pairs:
         place = store.CHECKPOINTS
         sentence = (
@@ -49,15 +95,3 @@ def _findings(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
         )
         yield Finding(WHAT, None, place, holds=False, sentence=sentence)
     yield from checked_names(folder)
-    intact = []
-    for pair in pairs:
-        found = [*checked_files(folder, pair.link)]
-        yield from found
-        intact += [pair.link] if all(finding.holds for finding in found) else []
-    for pair in pairs:
-        yield from checked_chain(folder, pair)
-    yield from checked_evidence(folder, pairs)
-    yield from checked_logs(folder, pairs)
-    seen: set[StoredTree] = set()
-    for link in intact:
-        yield from checked_clients(folder, link, seen)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from fedcli import evidence
 from fedcli.verification.files import checked_files, strangers
-from fedcli.verification.links import Link, Pair, read_link
+from fedcli.verification.links import Link, Pair, read_link, trusted
 from fedcli.verification.report import Finding
 
 WHAT = "files of proofs"
 
 
-def checked_evidence(run: Path, pairs: list[Pair]) -> Iterator[Finding]:
+def is_kept(run: Path, pairs: Sequence[Pair]) -> bool:
+    """Whether rounds of the run left something behind, as its folder or a checkpoint says."""
+    bound = any(manifest.facts.get("evidence") is not None for _, manifest in trusted(pairs))
+    return bound or (run / evidence.FOLDER).exists()
+
+
+def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
     """The folder of every round that the checkpoints bind, and those that none binds though it should."""
     kept = {evidence.round_folder(run, round).name: round for round in evidence.rounds(run / evidence.FOLDER)}
     yield from strangers(run, evidence.FOLDER, kept, what=WHAT)
@@ -23,13 +29,32 @@ def checked_evidence(run: Path, pairs: list[Pair]) -> Iterator[Finding]:
             yield from _checked(run, pair, pair.link.manifest.facts.get("evidence"), kept.values())
 
 
+def checked_behind(run: Path, last: int) -> Iterator[Finding]:
+    """What stands behind the last checkpoint, as a run leaves it that was stopped: the files, and a note."""
+    later = [round for round in evidence.rounds(run / evidence.FOLDER) if round > last]
+    for round in later:
+        yield from checked_files(run, read_round_link(run, round), what=WHAT, required=())
+    if later:
+        which = f"round {later[0]}" if len(later) == 1 else f"rounds {later[0]} to {later[-1]}"
+        sentence = (
+            f"{evidence.FOLDER} has {which} behind the last checkpoint: only the files of it were checked."
+        )
+        yield Finding(WHAT, None, evidence.FOLDER, sentence=sentence)
+
+
+def read_round_link(run: Path, round: int) -> Link:
+    """The folder of a round, be it there or not."""
+    folder = evidence.round_folder(run / evidence.FOLDER, round)
+    return read_link(run, folder, round=round, format=evidence.FORMAT)
+
+
 def _checked(run: Path, pair: Pair, bound: Any, kept: Iterable[int]) -> Iterator[Finding]:
     """The rounds from the checkpoint before to this one."""
     first = pair.before.round + 1 if pair.before else 1
     reached, bound = yield from _followed(run, pair.link.round, first, bound)
     for round in kept:
         if first <= round < reached:
-            link = _read(run, round)
+            link = read_round_link(run, round)
             yield from checked_files(run, link, what=WHAT, required=())
             if bound is None:
                 yield _broken(
@@ -48,20 +73,17 @@ def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding
     for round in range(last, first - 1, -1):
         if bound is None:
             return round + 1, None
-        link = _read(run, round)
+        link = read_round_link(run, round)
         yield from checked_files(run, link, what=WHAT, required=())
         if link.manifest is None:
             return round, bound
         if link.digest != bound:
             yield _broken(link.file, round, f"is not the manifest that round {round} left behind")
             return round, bound
+        if link.manifest.facts.get("round") != round:
+            yield _broken(link.file, round, "is of another round")
         bound = link.manifest.previous
     return first, bound
-
-
-def _read(run: Path, round: int) -> Link:
-    folder = evidence.round_folder(run / evidence.FOLDER, round)
-    return read_link(run, folder, round=round, format=evidence.FORMAT)
 
 
 def _broken(file: str, round: int, reason: str) -> Finding:

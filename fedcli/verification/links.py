@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +75,6 @@ def covering(pairs: list[Pair], round: int) -> list[Pair]:
     return found[:1]
 
 
-def trusted(pairs: list[Pair]) -> Iterator[tuple[Link, Manifest]]:
+def trusted(pairs: Sequence[Pair]) -> Iterator[tuple[Link, Manifest]]:
     """The checkpoints whose manifests are as they were written."""
     return ((pair.link, pair.link.manifest) for pair in pairs if pair.link.manifest is not None)

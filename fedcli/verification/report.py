@@ -41,11 +41,13 @@ class Report(NamedTuple):
         findings: everything that was checked, in this order.
         head: digest of the last checkpoint's manifest, which stands for all of the chain; None without a checkpoint.
         last: the round of that checkpoint.
+        not_covered: what no verification of this run directory can tell, a sentence each.
     """
 
     findings: tuple[Finding, ...]
     head: str | None
     last: int | None
+    not_covered: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:

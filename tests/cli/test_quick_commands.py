@@ -29,6 +29,7 @@ KINDS = {
     "preprocessing": "data.preprocessing",
     "compressions": "compression",
     "encryptions": "encryption",
+    "proofs": "proofs",
     "attacks": "attack",
 }
 

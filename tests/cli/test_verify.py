@@ -32,6 +32,8 @@ def test_a_run_that_holds_is_0_with_a_line_of_each_check_and_the_head(fedcli, or
         "config and environment 2 checked holds",
         "lines of the logs 10 checked holds",
         "states of clients 4 checked holds",
+        "What this does not show:",
+        *verify_run(original).not_covered,
         f"head {verify_run(original).head} (checkpoint of round 4)",
         "All of it holds.",
     ]
@@ -55,6 +57,7 @@ def test_json_has_the_counts_and_everything_that_fails(fedcli, original, damaged
     facts = json.loads(good.stdout)
     assert (facts["holds"], facts["head"], facts["last_checkpoint"]) == (True, verify_run(original).head, 4)
     assert facts["failures"] == facts["notes"] == []
+    assert facts["not_covered"] == list(verify_run(original).not_covered)
     assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 0}
     facts = json.loads(bad.stdout)
     assert facts["holds"] is False

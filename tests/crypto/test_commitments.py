@@ -141,6 +141,17 @@ def test_a_tampered_blinding_is_refused(place):
     both_refuse(commitments, total._replace(blindings=total.blindings[::-1]))
 
 
+@pytest.mark.parametrize("off", [ORDER, -ORDER])
+def test_a_blinding_that_is_not_reduced_is_refused(off):
+    _, commitments, openings = three()
+    total = add_openings(openings)
+    written = total._replace(blindings=(total.blindings[0] + off, *total.blindings[1:]))
+    with pytest.raises(ProofError, match="blinding 0 is not below the order of the group"):
+        check_opening(add(commitments), written)
+    with pytest.raises(ProofError, match="a blinding is not below the order of the group"):
+        independent.check_sum([c.encoded for c in commitments], written.vector.tolist(), written.blindings)
+
+
 @pytest.mark.parametrize("claimed", [[3, 1, 3], [2, 1, 2], [1, 2, 3], None])
 def test_tampered_weights_are_refused(claimed):
     _, commitments, openings = three()
@@ -204,6 +215,13 @@ def test_a_sum_that_might_overflow_is_refused():
 def test_vectors_that_cannot_be_committed_to_are_refused(vector, sentence):
     with pytest.raises(ConfigError, match=sentence):
         commit(vector)
+
+
+@pytest.mark.parametrize("entry", [1 << 62, -(1 << 63)])
+def test_a_vector_that_nobody_can_have_committed_to_does_not_open_anything(entry):
+    commitment, opening = commit(np.array([1]))
+    with pytest.raises(ProofError, match="below 2\\^62"):
+        check_opening(commitment, opening._replace(vector=np.array([entry])))
 
 
 @pytest.mark.parametrize("size", [0, 47, 49, 96, 144])

@@ -1,0 +1,37 @@
+"""What a verification does not tell, and nobody should read into it."""
+
+from __future__ import annotations
+
+from fedcli.verification.recipe import Recipe
+from fedcli.verification.report import Finding
+
+_ALWAYS = (
+    "that no checkpoint was removed at the end: compare the head with the one that was published",
+    "that the figures in metrics.jsonl and clients.jsonl are true: only that the run wrote them",
+)
+_WITHOUT_PROOFS = ("that the models follow from what clients sent: this run keeps no proofs",)
+_WITH_PROOFS = (
+    "that clients trained honestly, on real data, or do no harm within the bound on their norms",
+    "that the numbers of examples, by which clients are weighted, are true",
+    "that each client is a party of its own: proofs are not signed",
+    "that the server left no valid client out, and ended no round as void without need",
+    "that the model which the run began with is a good one",
+    "that the proofs are composed soundly: no cryptographer has reviewed it (docs/proofs.md)",
+)
+_NOISE = "that noise was drawn from a Gaussian, and afresh: only that its norm keeps a bound"
+_STATISTICS = (
+    "that weights which training does not touch, such as BatchNorm's averages, are what clients sent"
+)
+_FOREIGN = "that each model follows from the published sum: the strategy is a part of the user's own"
+
+
+def not_covered(recipe: Recipe | Finding, *, has_proofs: bool) -> tuple[str, ...]:
+    """What a verification of such a run leaves open, each the end of "it does not show ..."."""
+    if not has_proofs:
+        return (*_ALWAYS, *_WITHOUT_PROOFS)
+    found = [*_ALWAYS, *_WITH_PROOFS]
+    if isinstance(recipe, Recipe):
+        found += [_STATISTICS] if recipe.moves_statistics else []
+        found += [_FOREIGN] if recipe.server is None else []
+        found += [_NOISE] if recipe.server is not None and recipe.server.has_noise else []
+    return tuple(found)

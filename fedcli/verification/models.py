@@ -1,0 +1,106 @@
+"""A checkpoint as vectors, read without the model's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli import checkpoints
+from fedcli.core import npz, trees
+from fedcli.core.errors import RunError
+from fedcli.core.types import ModelLayout, Tree, Vector
+from fedcli.core.vectors import Layout, gather, unflatten
+from fedcli.verification.links import Link
+
+
+class Model(NamedTuple):
+    """What of a checkpoint follows from the rounds.
+
+    Args:
+        name: the checkpoint, as sentences call it.
+        layout: which arrays stand in which vector.
+        vectors: by the layout's groups, "trainable" among them.
+        server: the server optimizer's state.
+        average: the moving average's state; empty where the run keeps none.
+        averaged: what stands in average.npz; empty where there is none.
+    """
+
+    name: str
+    layout: ModelLayout
+    vectors: Mapping[str, Vector]
+    server: Tree
+    average: Tree
+    averaged: Mapping[str, npt.NDArray[Any]]
+
+    @property
+    def weights(self) -> Vector:
+        """The trainable weights."""
+        return self.vectors["trainable"]
+
+
+class Unreadable(Exception):
+    """A file of a checkpoint that is not written as a run writes it: its name, and the end of a sentence."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(reason)
+        self.file, self.reason = file, reason
+
+
+def read_model(link: Link) -> Model:
+    """The model of a checkpoint whose files are as they were written.
+
+    Raises:
+        Unreadable: if its content is not what a checkpoint has.
+    """
+    weights = _arrays(link, checkpoints.WEIGHTS)
+    layout = _layout(link, weights)
+    tree = trees.from_table(_arrays(link, checkpoints.STATE))
+    server, average = tree.get("server"), tree.get("average", {})
+    if not isinstance(server, Mapping) or not isinstance(average, Mapping):
+        raise Unreadable(checkpoints.STATE, "has no state of the server's optimizer")
+    averaged = _arrays(link, checkpoints.AVERAGE) if (link.folder / checkpoints.AVERAGE).exists() else {}
+    vectors = {group: gather(weights, part) for group, part in layout._asdict().items()}
+    return Model(f"the checkpoint of round {link.round}", layout, vectors, server, average, averaged)
+
+
+def with_weights(model: Model, weights: Vector) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a model by name, with other trainable weights."""
+    vectors = {**model.vectors, "trainable": weights}
+    arrays = [unflatten(vectors[group], part) for group, part in model.layout._asdict().items()]
+    return {name: array for group in arrays for name, array in group.items()}
+
+
+def is_same(one: Tree, other: Tree) -> bool:
+    """Whether two states have the same arrays under the same names, byte for byte."""
+    left, right = trees.to_table(one), trees.to_table(other)
+    return left.keys() == right.keys() and all(_is_equal(left[name], right[name]) for name in left)
+
+
+def _is_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+
+
+def _arrays(link: Link, name: str) -> dict[str, npt.NDArray[Any]]:
+    try:
+        return npz.read_arrays(link.folder / name)
+    except RunError:
+        raise Unreadable(name, "cannot be read as an .npz of plain arrays") from None
+
+
+def _layout(link: Link, weights: Mapping[str, npt.NDArray[Any]]) -> ModelLayout:
+    said = link.manifest.facts.get("arrays") if link.manifest is not None else None
+    if not isinstance(said, dict) or said.keys() != set(ModelLayout._fields):
+        raise Unreadable("manifest.json", "does not say which arrays the model has")
+    names = [name for group in said.values() if isinstance(group, list) for name in group]
+    if not all(isinstance(name, str) for name in names) or sorted(names) != sorted(weights):
+        raise Unreadable(checkpoints.WEIGHTS, "does not have the arrays that the manifest names")
+    if any(array.dtype != np.float32 for array in weights.values()):
+        raise Unreadable(checkpoints.WEIGHTS, "has arrays that are not of float32")
+    return ModelLayout(**{group: _of(said[group], weights) for group in ModelLayout._fields})
+
+
+def _of(names: list[str], weights: Mapping[str, npt.NDArray[Any]]) -> Layout:
+    return Layout(tuple(names), tuple(weights[name].shape for name in names))

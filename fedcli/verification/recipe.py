@@ -1,0 +1,155 @@
+"""What the config of a run says of how its server moves the model; parts of the user's own are never imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fedcli import config, proving, store
+from fedcli.core.errors import ConfigError, FedcliError, RunError
+from fedcli.core.types import Cohort, ServerOptimizer
+from fedcli.making import make
+from fedcli.protection import strategy_of
+from fedcli.transforms.norm_bounds import NormBounds
+from fedcli.verification.report import Finding
+
+WHAT = "plan of the run"
+_LEFT_OUT = {
+    "strategy": "the step from each sum to the next model was left out",
+    "cohort": "the divisor and the share of a private round were taken as the round says them",
+    "proofs": "only the files of proofs were checked",
+}
+
+
+class Server(NamedTuple):
+    """What moves the model.
+
+    Args:
+        bounds: the grid of the updates, and what is proved of noise.
+        optimizer: moves the weights along the mean.
+        is_private: whether the sum is divided by the planned cohort.
+        planned: the planned cohort; None where it is the user's own, or the run is not private.
+    """
+
+    bounds: NormBounds
+    optimizer: ServerOptimizer
+    is_private: bool
+    planned: float | None
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether clients or the server add noise to the sum."""
+        return self.bounds.has_shares or self.bounds.central_deviation is not None
+
+
+class Recipe(NamedTuple):
+    """A run as it was planned.
+
+    Args:
+        run: its name.
+        rounds: at most so many.
+        num_clients: size of the population.
+        clients_dealt: clients that the config deals data out to, where it says so.
+        has_proofs: whether updates come with proofs in the format that is known here.
+        moves_statistics: whether clients send non-trainable weights, of which nothing is proved.
+        average_decay: of a run that keeps an average of its model.
+        server: None where the strategy is a part of the user's own.
+        foreign: the parts that are not imported though they matter here.
+    """
+
+    run: str
+    rounds: int
+    num_clients: int
+    clients_dealt: int | None
+    has_proofs: bool
+    moves_statistics: bool
+    average_decay: float | None
+    server: Server | None
+    foreign: tuple[str, ...]
+
+
+def read_recipe(run: Path) -> Recipe:
+    """The recipe of a run directory.
+
+    Raises:
+        FedcliError: if config.yaml or environment.json cannot be used.
+    """
+    planned = _experiment(_text(store.read_config(run)))
+    parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
+    foreign = tuple(name for name, part in parts.items() if part is not None and ":" in part.name)
+    num_clients = _num_clients(run)
+    dealt = planned.data.partition.parameters.get("clients") if planned.data.partition else None
+    return Recipe(
+        store.read_run(run),
+        planned.rounds,
+        num_clients,
+        dealt if type(dealt) is int else None,
+        planned.proofs is not None and "proofs" not in foreign,
+        planned.model.non_trainable == "federated",
+        planned.average.decay if planned.average else None,
+        None if "strategy" in foreign else _server(planned, num_clients, own_cohort="cohort" in foreign),
+        foreign,
+    )
+
+
+def planned(run: Path) -> Recipe | Finding:
+    """The run as its config plans it, or the finding that it cannot be read."""
+    try:
+        return read_recipe(run)
+    except FedcliError as error:
+        said = error.message if type(error) is ConfigError else str(error)
+        sentence = (
+            f"{store.CONFIG} cannot be used by this version of fedcli, so that no round was replayed: {said}"
+        )
+        return Finding(WHAT, None, store.CONFIG, holds=False, sentence=sentence)
+
+
+def checked_plan(recipe: Recipe) -> Iterator[Finding]:
+    """Whether there are as many clients as the config deals out, and what is left out for parts of the user's own."""
+    if recipe.clients_dealt not in (None, recipe.num_clients):
+        sentence = (
+            f"{store.ENVIRONMENT} says that there are {recipe.num_clients} clients; {store.CONFIG} deals data out "
+            f"to {recipe.clients_dealt}."
+        )
+        yield Finding(WHAT, None, store.ENVIRONMENT, holds=False, sentence=sentence)
+    for name in recipe.foreign:
+        sentence = (
+            f"{store.CONFIG} names a {name} of the user's own, which is not imported: {_LEFT_OUT[name]}."
+        )
+        yield Finding(WHAT, None, store.CONFIG, sentence=sentence)
+
+
+@lru_cache(maxsize=4)
+def _experiment(text: str) -> config.Experiment:
+    return config.loads(text, store.CONFIG, imports=False).experiment
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise RunError(f"{path.name} is not a text file.") from None
+
+
+def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -> Server | None:
+    # What encodes and proves has no share in how the model moves from the opened sum.
+    bare = strategy_of(planned.model_copy(update={"proofs": None}))
+    if all(part.grid is None for part in bare.transforms):
+        return None
+    is_private, size = bare.privacy is not None, None
+    if is_private and not own_cohort:
+        size = make("cohort", planned.cohort, kind=Cohort).expected_size(num_clients)
+    return Server(proving.bounds_of(bare), bare.server, is_private, size)
+
+
+def _num_clients(run: Path) -> int:
+    try:
+        said: Any = json.loads((run / store.ENVIRONMENT).read_bytes())["num_clients"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        said = None
+    if type(said) is not int or said < 1:
+        raise RunError(f"{store.ENVIRONMENT} does not say how many clients there are.")
+    return said

@@ -1,0 +1,167 @@
+"""The server's part of every round, done again: the next model from the published sum, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fedcli import checkpoints
+from fedcli.core import averages, round_evidence
+from fedcli.core.round_parameters import Parameters
+from fedcli.core.types import ServerOptimizer, Tree, Vector
+from fedcli.core.vectors import digest
+from fedcli.verification.links import Link, Pair
+from fedcli.verification.models import Model, Unreadable, is_same, read_model, with_weights
+from fedcli.verification.proofs import read_sum
+from fedcli.verification.recipe import Recipe, Server
+from fedcli.verification.report import Finding
+from fedcli.verification.statements import Round, divisor_of, share_of
+
+STARTS = "starting models"
+NEXT = "next models"
+_KEPT = {"statistics": "non-trainable", "frozen": "frozen", "personal": "personal"}
+# What an optimizer may raise at a state that is none of its own.
+_NO_STATE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+
+
+class Position(NamedTuple):
+    """Where a replay has come to."""
+
+    weights: Vector
+    server: Tree
+    average: Tree
+
+
+def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:
+    """A checkpoint from the one before it; the first, from what the server's optimizer begins with.
+
+    Args:
+        run: the run directory.
+        pair: two checkpoints whose files are as they were written.
+        rounds: the rounds whose evidence is as it was written; behind one that is missing nothing can be told.
+        recipe: the run as it was planned.
+    """
+    before, link = pair
+    if recipe.server is None:
+        return
+    after = _read(run, link)
+    if isinstance(after, Finding):
+        yield after
+        return
+    if before is None:
+        yield from _begun(run, link, after, recipe.server.optimizer)
+        return
+    start = _read(run, before)
+    if isinstance(start, Finding):
+        return  # said where that checkpoint was checked
+    position = Position(start.weights, start.server, start.average)
+    for number in range(before.round + 1, link.round + 1):
+        if number not in rounds:
+            return
+        said = rounds[number].said
+        if said is None:
+            continue
+        found, position = _moved(run, rounds[number], said, position, recipe)
+        yield from found
+        if not all(finding.holds for finding in found if finding.what == NEXT):
+            return
+    yield from _compared(run, link, (start, after), position, recipe)
+
+
+def _read(run: Path, link: Link) -> Model | Finding:
+    try:
+        return read_model(link)
+    except Unreadable as error:
+        return _broken(run, link, error.file, error.reason)
+
+
+def _begun(run: Path, link: Link, model: Model, optimizer: ServerOptimizer) -> Iterator[Finding]:
+    """The first checkpoint; its weights are where the run began, and everything else follows from them."""
+    if link.round:
+        return  # the chain says which checkpoint is missing
+    begins = is_same(model.server, optimizer.init(model.weights)) and not model.average
+    reason = "" if begins else "does not have the state that the server's optimizer begins with"
+    yield _broken(run, link, checkpoints.STATE, reason) if reason else _holds(run, link, checkpoints.STATE)
+
+
+def _moved(
+    run: Path, round: Round, said: Parameters, position: Position, recipe: Recipe
+) -> tuple[list[Finding], Position]:
+    """The server's step of a round, and the finding that the round's proofs were made for the model before it."""
+    file = round.file(run, round_evidence.PARAMETERS)
+    is_start = said.model == digest(position.weights)
+    sentence = f"{file} is about proofs for another model than the one that this round began with."
+    found = [Finding(STARTS, round.link.round, file, is_start, "" if is_start else sentence)]
+    if said.size != position.weights.size:
+        sentence = f"{file} is about {said.size} weights; the model has {position.weights.size}."
+        return [*found, Finding(NEXT, round.link.round, file, holds=False, sentence=sentence)], position
+    try:
+        return found, _stepped(round, said, position, recipe)
+    except _NO_STATE:
+        file = round.file(run, round_evidence.AGGREGATE)
+        sentence = (
+            f"{file} cannot be applied: the server's state before this round does not fit its optimizer."
+        )
+        return [*found, Finding(NEXT, round.link.round, file, holds=False, sentence=sentence)], position
+
+
+def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe) -> Position:
+    server, divisor = recipe.server, divisor_of(said, recipe)
+    if server is None or not divisor:
+        return position
+    total = read_sum(round, said.size) * _grid_step(server)
+    with np.errstate(all="ignore"):  # whatever stands there is compared, and not judged
+        weights, state = server.optimizer.apply(
+            position.weights, total / divisor, position.server, share_of(said, recipe)
+        )
+        decay = recipe.average_decay
+        average = position.average if decay is None else averages.add_model(position.average, weights, decay)
+    return Position(weights, state, average)
+
+
+def _grid_step(server: Server) -> float:
+    return server.bounds.grid.step
+
+
+def _compared(
+    run: Path, link: Link, models: tuple[Model, Model], position: Position, recipe: Recipe
+) -> Iterator[Finding]:
+    """What a checkpoint has beside what was calculated from the one before it."""
+    start, after = models
+    since = f"what follows from {start.name} and the rounds behind it"
+    if start.layout != after.layout or after.weights.tobytes() != position.weights.tobytes():
+        yield _broken(run, link, checkpoints.WEIGHTS, f"does not have the weights that are {since}")
+    else:
+        yield _holds(run, link, checkpoints.WEIGHTS)
+    for group, name in _KEPT.items():
+        moves = group == "statistics" and recipe.moves_statistics
+        if not moves and start.vectors[group].tobytes() != after.vectors[group].tobytes():
+            reason = f"has other {name} weights than {start.name}, which no round changes"
+            yield _broken(run, link, checkpoints.WEIGHTS, reason)
+    if not is_same(after.server, position.server):
+        yield _broken(run, link, checkpoints.STATE, f"does not have the server's state that is {since}")
+    elif not is_same(after.average, position.average):
+        yield _broken(
+            run, link, checkpoints.STATE, f"does not have the average of the models that is {since}"
+        )
+    else:
+        yield _holds(run, link, checkpoints.STATE)
+    if not is_same(after.averaged, _averaged(after, position)):
+        yield _broken(run, link, checkpoints.AVERAGE, "is not the average of the models")
+
+
+def _averaged(after: Model, position: Position) -> Tree:
+    """average.npz as it should be."""
+    return with_weights(after, averages.mean_model(position.average)) if position.average else {}
+
+
+def _holds(run: Path, link: Link, name: str) -> Finding:
+    return Finding(NEXT, link.round, (link.folder / name).relative_to(run).as_posix())
+
+
+def _broken(run: Path, link: Link, name: str, reason: str) -> Finding:
+    file = (link.folder / name).relative_to(run).as_posix()
+    return Finding(NEXT, link.round, file, holds=False, sentence=f"{file} {reason}.")

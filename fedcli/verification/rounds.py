@@ -1,0 +1,68 @@
+"""The rounds of a run with proofs: what each says of itself, its proofs and its sum, and the models that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fedcli.verification.evidence import read_round_link
+from fedcli.verification.links import Link, Pair
+from fedcli.verification.proofs import checked_proofs
+from fedcli.verification.recipe import Recipe, checked_plan
+from fedcli.verification.replay import checked_step
+from fedcli.verification.report import Finding
+from fedcli.verification.statements import Round, checked_statement, read_round
+
+Watch = Callable[[str], None]
+"""Told what is being checked, in a few words."""
+
+
+class Wanted(NamedTuple):
+    """What of a run's rounds is to be checked.
+
+    Args:
+        pairs: the checkpoints, each with the one before it.
+        intact: those whose files are as they were written.
+        damaged: rounds of which something is not as it was left behind; nothing more is asked of them.
+        only: the one round whose proofs are verified; None for all.
+        independently: verify proofs a second time, by another library.
+    """
+
+    pairs: Sequence[Pair]
+    intact: Collection[Link]
+    damaged: Collection[int | None]
+    only: int | None
+    independently: bool
+
+
+def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: Watch) -> Iterator[Finding]:
+    """Everything that rounds with proofs can be held to, as far as files are as they were written."""
+    if isinstance(recipe, Finding):
+        yield recipe
+        return
+    yield from checked_plan(recipe)
+    if not recipe.has_proofs:
+        return
+    rounds: dict[int, Round] = {}
+    numbers = _numbers(wanted.pairs)
+    for number in numbers:
+        if number not in wanted.damaged:
+            yield from read_round(run, read_round_link(run, number), rounds)
+    for number, round in rounds.items():
+        if wanted.only in (None, number):
+            watch(f"the proofs of round {number} of {numbers[-1]}")
+            yield from checked_statement(run, round, recipe)
+            yield from checked_proofs(run, round, independently=wanted.independently)
+    watch("that the models follow")
+    for before, link in wanted.pairs:
+        if link in wanted.intact and (before is None or before in wanted.intact):
+            yield from checked_step(run, Pair(before, link), rounds, recipe)
+
+
+def _numbers(pairs: Sequence[Pair]) -> range:
+    """The rounds that lead to the checkpoints."""
+    if not pairs:
+        return range(0)
+    before = pairs[0].before
+    return range(before.round + 1 if before else 1, pairs[-1].link.round + 1)

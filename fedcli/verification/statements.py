@@ -1,0 +1,129 @@
+"""Whether what a round says of itself is what the run was planned to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from fedcli.core import round_evidence
+from fedcli.core.round_parameters import Parameters, read_parameters
+from fedcli.verification.links import Link
+from fedcli.verification.recipe import Recipe, Server
+from fedcli.verification.report import Finding
+
+WHAT = "statements of rounds"
+_FILES = (
+    round_evidence.PARAMETERS,
+    round_evidence.COMMITMENTS,
+    round_evidence.PROOFS,
+    round_evidence.AGGREGATE,
+    round_evidence.BLINDINGS,
+)
+
+
+class Round(NamedTuple):
+    """The evidence of a round whose files are as they were written; `said` is None of a void round."""
+
+    link: Link
+    said: Parameters | None
+
+    def path(self, name: str) -> Path:
+        """Where one of its files stands."""
+        return self.link.folder / name
+
+    def file(self, run: Path, name: str) -> str:
+        """The same below the run directory."""
+        return self.path(name).relative_to(run).as_posix()
+
+
+def read_round(run: Path, link: Link, rounds: dict[int, Round]) -> Iterator[Finding]:
+    """Add a round to `rounds`, or say why it is none: each has a folder, with all files or, if void, with none."""
+    listed = link.manifest.files if link.manifest is not None else {}
+    if link.manifest is None:
+        yield _broken(link.round, link.file, link.fault)
+    elif listed and listed.keys() != set(_FILES):
+        yield _broken(
+            link.round, link.file, f"does not list {', '.join(_FILES)}, which a round leaves behind"
+        )
+    elif not listed:
+        rounds[link.round] = Round(link, None)
+    else:
+        path = link.folder / round_evidence.PARAMETERS
+        try:
+            rounds[link.round] = Round(link, read_parameters(path.read_bytes()))
+        except ValueError as error:
+            yield _broken(link.round, path.relative_to(run).as_posix(), str(error))
+
+
+def _broken(round: int, file: str, reason: str) -> Finding:
+    return Finding(WHAT, round, file, holds=False, sentence=f"{file} {reason}.")
+
+
+def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Finding]:
+    """Everything in a round's parameters that does not agree with the run's config, or that it does."""
+    if round.said is None:
+        return
+    file = round.file(run, round_evidence.PARAMETERS)
+    objections = [*_of_run(round.said, round.link.round, recipe), *_of_clients(round.said, recipe)]
+    if recipe.server is not None:
+        objections += [*_of_server(round.said, recipe.server), *_of_divisor(round.said, recipe)]
+    for objection in objections:
+        yield _broken(round.link.round, file, objection)
+    if not objections:
+        yield Finding(WHAT, round.link.round, file)
+
+
+def divisor_of(said: Parameters, recipe: Recipe) -> float:
+    """What the sum is to be divided by: the clients' weights, or under privacy the planned cohort."""
+    if recipe.server is None or (recipe.server.is_private and recipe.server.planned is None):
+        return said.divisor
+    return recipe.server.planned or math.fsum(each.weight for each in said.clients)
+
+
+def share_of(said: Parameters, recipe: Recipe) -> float:
+    """The share of the population that the server optimizer is to be given."""
+    if recipe.server is None or (recipe.server.is_private and recipe.server.planned is None):
+        return said.share
+    return (recipe.server.planned or len(said.clients)) / recipe.num_clients
+
+
+def _of_run(said: Parameters, round: int, recipe: Recipe) -> Iterator[str]:
+    if said.run != recipe.run:
+        yield f"is of the run {said.run[:40]!r}; this one is {recipe.run!r}"
+    if said.round != round:
+        yield f"is of round {said.round} and stands in the folder of round {round}"
+    if round > recipe.rounds:
+        yield f"is of round {round}; the config plans {recipe.rounds}"
+
+
+def _of_clients(said: Parameters, recipe: Recipe) -> Iterator[str]:
+    numbers = [each.client for each in said.clients]
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
+        yield "does not name each client once, in ascending order"
+    for number in numbers:
+        if number >= recipe.num_clients:
+            yield f"names client {number}; there are {recipe.num_clients}, counted from 0"
+    for each in said.clients:
+        objection = said.grid.objection(each.weight, each.num_examples)
+        if objection is not None:
+            yield f"has client {each.client} with a wrong weight: {objection}"
+
+
+def _of_server(said: Parameters, server: Server) -> Iterator[str]:
+    planned = {**server.bounds.grid._asdict(), **server.bounds.squared(said.size)}
+    for name, expected in planned.items():
+        found = getattr(said, name)
+        if found != expected:
+            yield f"has {name} {found}; by the config it is {expected}"
+
+
+def _of_divisor(said: Parameters, recipe: Recipe) -> Iterator[str]:
+    for name, found, expected in (
+        ("divisor", said.divisor, divisor_of(said, recipe)),
+        ("share", said.share, share_of(said, recipe)),
+    ):
+        if found != expected:
+            yield f"has the {name} {found!r}; clients and config make it {expected!r}"

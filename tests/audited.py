@@ -1,0 +1,141 @@
+"""A run directory with proofs, as small as one gets: the real store, two clients of a linear model, three rounds.
+
+The second round is void. What an adversary can do who knows the format is below: change a file, and write the manifests
+of everything behind it anew, so that only the cryptography and the replay are left to tell.
+"""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+from fakes import LinearFederation, LinearRuntime, linear_parts
+
+from fedcli import assembly, build, config, engine, making, store
+from fedcli.core import durable, manifests, npz
+from fedcli.core.errors import InvalidUpdateError
+from fedcli.journal import Observer
+
+CONFIG = """
+name: audited
+rounds: 3
+data: {name: digits, partition: {name: iid, clients: 2}}
+model: {name: logistic}
+strategy: {name: fedavgm, beta: 0.5}
+fixed_point: {clip_norm: 10.0, bits: 16, max_examples: 8}
+proofs: {name: norm-bound}
+average: {decay: 0.5}
+"""
+VOID, CLIENTS = 2, 2
+
+
+class _Silent(LinearRuntime):
+    """Nobody sends anything in the void round."""
+
+    def train(self, start, assignment):
+        if start.round == VOID:
+            raise InvalidUpdateError("nothing to send")
+        return super().train(start, assignment)
+
+
+def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
+    """A finished run of `CONFIG`; `runs_on` rounds more than there are checkpoints for, if wanted."""
+    experiment = config.loads(CONFIG, "audited.yaml", overrides).experiment
+    strategy = build.strategy_of(experiment)
+    federation = LinearFederation(CLIENTS)
+    parts, state = linear_parts(
+        strategy,
+        federation=federation,
+        runtime=_Silent(federation, by_examples=strategy.weighting == "examples"),
+        run="an audited run",
+        average_decay=experiment.average.decay if experiment.average else None,
+        rounds=rounds,
+    )
+    cohort = making.make("cohort", experiment.cohort)
+    parts = replace(parts, strategy=strategy, cohort=cohort)
+    state = assembly.initial_state(strategy, _vectors(state))
+    store.create_run(
+        folder, config=config.dump(experiment), environment={"run": parts.run, "num_clients": CLIENTS}
+    )
+    run_store = store.RunStore(folder, parts.layout, every=every)
+    try:
+        state = run_store.begin(state)
+        if runs_on is None:
+            engine.run_experiment(parts, state, run_store, Observer())
+        else:
+            for _ in range(runs_on):
+                state, record, clients = engine.next_round(parts, state, run_store, lambda *_: None)
+                run_store.commit(state, record, clients)
+    finally:
+        run_store.close()
+    return folder
+
+
+def _vectors(state):
+    from fedcli.models.network import Vectors
+
+    return Vectors(state.weights, state.statistics, state.frozen, state.personal)
+
+
+def place(round, file="parameters.json"):
+    """A file of evidence, below the run directory."""
+    return f"proofs/round-{round:05d}/{file}"
+
+
+def rehash(run):
+    """Write every manifest of evidence and checkpoints anew, each following the one before: all of it is consistent."""
+    previous, heads = None, {}
+    for folder in sorted((run / "proofs").glob("round-*")):
+        round = int(folder.name[-5:])
+        previous = manifests.write(
+            folder, files_of(folder), facts={"format": 1, "round": round}, previous=previous
+        )
+        heads[round] = previous
+    previous = None
+    for folder in sorted((run / "checkpoints").glob("round-*")):
+        facts = json.loads((folder / "manifest.json").read_text())
+        for name in ("sha256", "previous", "self"):
+            del facts[name]
+        facts["evidence"] = heads.get(facts["round"])
+        if "run" in facts:
+            facts["run"] = {name: durable.sha256(run / name) for name in store.BOUND}
+        previous = manifests.write(folder, files_of(folder), facts=facts, previous=previous)
+
+
+def follow(run):
+    """Write the checkpoints anew as they follow from the first and the published sums: w += v, v <- v / 2 + mean."""
+    first = run / "checkpoints/round-00000"
+    weights = npz.read_arrays(first / "weights.npz")["w"]
+    velocity = npz.read_arrays(first / "state.npz")["server/velocity"]
+    total, share = np.zeros(weights.size), 0.0
+    for folder in sorted((run / "checkpoints").glob("round-*"))[1:]:
+        round = int(folder.name[-5:])
+        if (run / place(round)).exists():
+            exact = 0.5 * velocity.astype(np.float64) + published_mean(run, round)
+            weights, velocity = (weights + exact).astype(np.float32), exact.astype(np.float32)
+            total, share = 0.5 * total + 0.5 * weights.astype(np.float64), 0.5 * share + 0.5
+        state = {**npz.read_arrays(folder / "state.npz"), "server/velocity": velocity}
+        state |= {"average/sum": total, "average/weight": np.float64(share)}
+        npz.write_arrays(folder / "weights.npz", {"w": weights})
+        npz.write_arrays(folder / "average.npz", {"w": (total / share).astype(np.float32)})
+        npz.write_arrays(folder / "state.npz", {name: np.asarray(array) for name, array in state.items()})
+
+
+def published_mean(run, round):
+    said = json.loads((run / place(round)).read_text())
+    total = np.frombuffer((run / place(round, "aggregate.bin")).read_bytes(), "<i8")
+    step = said["clip_norm"] / 2 ** said["bits"]
+    return total * step / math.fsum(each["weight"] for each in said["clients"])
+
+
+def files_of(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+
+
+def edit(run, round, /, **changes):
+    """Change entries of a round's parameters; a function is applied to what is there."""
+    path = run / place(round)
+    said = json.loads(path.read_text())
+    for name, change in changes.items():
+        said[name] = change(said[name]) if callable(change) else change
+    path.write_text(json.dumps(said, indent=2) + "\n")
