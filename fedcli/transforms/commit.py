@@ -87,9 +87,7 @@ def commit(
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         total = _opening(aggregate.value.astype(np.int64), int(state["size"]))
         _require_open(aggregate, _names(bounds), total, context)
-        said = ProofContext(
-            context.run, context.round, context.model, bounds.grid.clip_norm, bounds.grid.bits
-        )
+        said = bounds.made_for(context)
         published, added = Opened(*total), None
         if noise is not None:
             published, added = _noised(noise, bounds, total, said, context)

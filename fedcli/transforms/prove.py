@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.core.types import ClientUpdate, Payload, RoundContext, Transform, Tree
 from fedcli.crypto.proofs.curve import ProofError
@@ -104,7 +103,7 @@ def _names(bounds: NormBounds) -> list[tuple[str, str]]:
 def _claims(
     update: ClientUpdate, digest: bytes, bounds: NormBounds, size: int, context: RoundContext
 ) -> list[_Claim]:
-    said = ProofContext(context.run, context.round, context.model, bounds.grid.clip_norm, bounds.grid.bits)
+    said = bounds.made_for(context)
     about = partial(said.encode, digest=digest, client=update.client, weight=update.weight)
     of_update = _Claim(COMMITMENT, PROOF, bounds.of_update(size, update.weight), about("update"))
     if not bounds.has_shares:
