@@ -158,8 +158,11 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
 def _check_size(made: Plan) -> None:
     """Refuse what a model is too large for, where its size is known without building it."""
     count = made.num_parameters
-    if count is not None:
-        for part, size in zip(made.strategy.transforms, made.strategy.payload_sizes(count), strict=False):
+    if count is None:
+        return
+    for part, size in zip(made.strategy.transforms, made.strategy.payload_sizes(count), strict=False):
+        # What works on integers has limits, and no state as large as the model.
+        if part.takes == "integers":
             part.init(size)
 
 

@@ -12,6 +12,7 @@ from fedcli.core.encryption import Sums
 from fedcli.crypto.proofs.commitments import Opening, add, check_opening, read_commitment
 from fedcli.encryption import ENCRYPTIONS
 from fedcli.strategies import STRATEGIES
+from fedcli.transforms import gaussian_noise
 from fedcli.transforms.prove import digest_of
 
 CLIENTS = 3
@@ -26,6 +27,13 @@ def encryption_of(name, bits, noise_tail=0):
 def shares():
     made = STRATEGIES["dp-distributed"]
     return made(clip_norm=2.0, contributors=CLIENTS, noise_multiplier=0.5, delta=1e-3, bits=12)
+
+
+def private():
+    """Central noise on integers, as `fixed_point` puts it behind the clip."""
+    grid = summed(max_examples=None)
+    noise = gaussian_noise(noise_multiplier=1.0, clip_norm=10.0).on_grid(grid.transforms[0].grid)
+    return grid._replace(transforms=(*grid.transforms, noise)), noise
 
 
 def finished(strategy, encryption=None):
@@ -50,10 +58,11 @@ def sealed():
     ("strategy", "encryption"),
     [
         (summed, encryption_of("shared-key", 20)),
+        (summed, encryption_of("secagg", 20)),
         # The limbs of blindings have more bits than the grid.
         (shares, encryption_of("threshold", 16, noise_tail=2**20)),
     ],
-    ids=["shared-key", "noise, threshold"],
+    ids=["shared-key", "secagg", "noise, threshold"],
 )
 def test_a_round_of_everything_moves_the_model_by_the_same_bits(strategy, encryption):
     plain, _, _ = finished(strategy())
@@ -65,6 +74,15 @@ def test_a_round_of_everything_moves_the_model_by_the_same_bits(strategy, encryp
     assert len(commitments) == CLIENTS * (2 if parameters(files)["noise_squared"] else 1)
     vector = np.frombuffer(files["aggregate.bin"], "<i8").astype(np.int64)
     check_opening(add(commitments), Opening(vector, (int.from_bytes(files["blindings.bin"], "big"),)))
+
+
+def test_noise_of_the_server_is_added_to_the_opened_sum_and_the_bits_are_the_same():
+    strategy, noise = private()
+    encryption = encryption_of("threshold", 20)
+    plain, _, _ = finished(strategy)
+    found, _, files = finished(proved(strategy, noise=noise, encryption=encryption), encryption)
+    assert found.weights.tobytes() == plain.weights.tobytes()
+    assert parameters(files)["central_noise_squared"] > 2**40
 
 
 def test_what_is_sent_beside_a_ciphertext_is_what_is_sent_beside_integers(sealed):

@@ -27,6 +27,8 @@ from fedcli.crypto.proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_l
 from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.transforms.proof_work import proving, verifying, verifying_each
 
+_FURTHEST = 1 << 62
+
 
 def commit(
     bounds: NormBounds, *, coded_bytes: Callable[[int], int], noise: Transform | None = None
@@ -85,9 +87,7 @@ def commit(
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         total = _opening(aggregate.value.astype(np.int64), int(state["size"]))
         _require_open(aggregate, _names(bounds), total, context)
-        said = ProofContext(
-            context.run, context.round, context.model, bounds.grid.clip_norm, bounds.grid.bits
-        )
+        said = bounds.made_for(context)
         published, added = Opened(*total), None
         if noise is not None:
             published, added = _noised(noise, bounds, total, said, context)
@@ -132,7 +132,9 @@ def _malformed(update: ClientUpdate, size: int, names: Sequence[str]) -> str | N
     if update.payload.dtype != np.int64 or update.payload.shape != expected:
         found = f"{update.payload.dtype} of shape {list(update.payload.shape)}"
         return f"the update is a vector of {found}; integers of shape {list(expected)} are expected"
-    limbs = update.payload[size:]
+    vector, limbs = update.payload[:size], update.payload[size:]
+    if int(vector.max()) >= _FURTHEST or int(vector.min()) <= -_FURTHEST:
+        return f"a coordinate of the update is beyond {_FURTHEST} steps, which no commitment opens to"
     if limbs.min() < 0 or limbs.max() > LARGEST_LIMB:
         return "the blindings behind the update are not written in limbs of 16 bits"
     missing = [name for name in names if name not in update.attachments]

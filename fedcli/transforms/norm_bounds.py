@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.proof_context import ProofContext
+from fedcli.core.types import RoundContext
 from fedcli.crypto.discrete_gaussian import grid_variance
 from fedcli.crypto.noise_norms import squared_norm_bound
 from fedcli.crypto.proofs.generators import layout
@@ -54,6 +56,10 @@ class NormBounds(NamedTuple):
     def commitment_bytes(self, size: int) -> int:
         """Bytes of a client's commitments."""
         return layout(size).encoded_bytes * (2 if self.has_shares else 1)
+
+    def made_for(self, context: RoundContext) -> ProofContext:
+        """What all proofs of a round are bound to."""
+        return ProofContext(context.run, context.round, context.model, self.grid.clip_norm, self.grid.bits)
 
     def squared(self, size: int) -> dict[str, int | None]:
         """The squared bounds on noise, as parameters.json has them."""

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.core.proof_context import ProofContext
+from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.core.types import ClientUpdate, Payload, RoundContext, Transform, Tree
+from fedcli.crypto.proofs.curve import ProofError
 from fedcli.crypto.proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.proofs.limbs import size_before
 from fedcli.crypto.proofs.norm_statement import NormBound
@@ -41,6 +42,9 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         bounds: the statements.
         payload: what the transform before it gives; it hands on the same.
 
+    Raises:
+        InvalidUpdateError: from `encode`, for a vector that does not keep its bound.
+
     Reference: docs/proofs.md, which says what is proved, how, and what was not reviewed.
     """
 
@@ -49,7 +53,10 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         digest = digest_of(update)
         claims = _claims(update, digest, bounds, made[0].opening.vector.size, context)
         jobs = [(claim.bound, each, claim.context) for claim, each in zip(claims, made, strict=True)]
-        proofs = proving(context, prove_all, jobs)
+        try:
+            proofs = proving(context, prove_all, jobs)
+        except ProofError as error:
+            raise InvalidUpdateError(f"no proof can be made: {error}") from error
         named = {claim.proof: proof for claim, proof in zip(claims, proofs, strict=True)}
         attachments = {**update.attachments, DIGEST: digest, **named}
         context.meter.add("proofs/bytes", sum(map(len, attachments.values())))
@@ -96,7 +103,7 @@ def _names(bounds: NormBounds) -> list[tuple[str, str]]:
 def _claims(
     update: ClientUpdate, digest: bytes, bounds: NormBounds, size: int, context: RoundContext
 ) -> list[_Claim]:
-    said = ProofContext(context.run, context.round, context.model, bounds.grid.clip_norm, bounds.grid.bits)
+    said = bounds.made_for(context)
     about = partial(said.encode, digest=digest, client=update.client, weight=update.weight)
     of_update = _Claim(COMMITMENT, PROOF, bounds.of_update(size, update.weight), about("update"))
     if not bounds.has_shares:

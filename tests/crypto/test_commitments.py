@@ -141,6 +141,17 @@ def test_a_tampered_blinding_is_refused(place):
     both_refuse(commitments, total._replace(blindings=total.blindings[::-1]))
 
 
+@pytest.mark.parametrize("off", [ORDER, -ORDER])
+def test_a_blinding_that_is_not_reduced_is_refused(off):
+    _, commitments, openings = three()
+    total = add_openings(openings)
+    written = total._replace(blindings=(total.blindings[0] + off, *total.blindings[1:]))
+    with pytest.raises(ProofError, match="blinding 0 is not below the order of the group"):
+        check_opening(add(commitments), written)
+    with pytest.raises(ProofError, match="a blinding is not below the order of the group"):
+        independent.check_sum([c.encoded for c in commitments], written.vector.tolist(), written.blindings)
+
+
 @pytest.mark.parametrize("claimed", [[3, 1, 3], [2, 1, 2], [1, 2, 3], None])
 def test_tampered_weights_are_refused(claimed):
     _, commitments, openings = three()

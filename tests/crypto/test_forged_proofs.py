@@ -7,13 +7,18 @@ import pytest
 from proving import CONTEXT, accepted, claim, forged, refusals
 
 from fedcli.attacks.forged_proof import forged_proof
+from fedcli.core.proof_context import ProofContext
 from fedcli.crypto.proofs.commitments import add, commit
 from fedcli.crypto.proofs.curve import ORDER
 from fedcli.crypto.proofs.norm_prover import prove
 from fedcli.crypto.proofs.norm_statement import NormBound
 
 EQUATIONS = "the proof does not hold for this commitment, bound and context"
+OPENS_A, OPENS_B = "a(x) does not open its commitment", "b(x) does not open its commitment"
+PRODUCT = "the product of a(x) and b(x) is not the claimed one"
 FIELD = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
+SAID = {"run": "run", "round": 2, "model": bytes(32), "clip_norm": 1.0, "bits": 20}
+OF_CLIENT = {"about": "update", "digest": bytes(32), "client": 3, "weight": 1.0}
 
 
 def two_squares(target):
@@ -24,6 +29,21 @@ def two_squares(target):
     assert i * i % ORDER == ORDER - 1
     half = pow(2, -1, ORDER)
     return (1 + target) * half % ORDER, (1 - target) * half * pow(i, -1, ORDER) % ORDER
+
+
+def context_of(said, of_client):
+    return ProofContext(**said).encode(**of_client)
+
+
+def negated(data, at):
+    """The sign of the point that begins there, turned over."""
+    return data[:at] + bytes([data[at] ^ 0x20]) + data[at + 1 :]
+
+
+def fails(reason, *shown):
+    """Whether all bytes are well-formed and both verifiers refuse, the plain one because of this equation."""
+    first, second = refusals(*shown).splitlines()
+    return (first, second) == (f"{EQUATIONS}.", f"{reason}.")
 
 
 def into_limit(z, limit):
@@ -41,13 +61,13 @@ def test_the_forger_can_also_be_honest():
 def test_one_unit_over_the_bound_is_refused_when_forced():
     bound = NormBound(3, 49)
     for squares in ([0, 0, 0, 0], [1, 0, 0, 0]):
-        assert EQUATIONS in refusals(bound, *forged([3, -4, 5], squares, bound))
+        assert fails(PRODUCT, bound, *forged([3, -4, 5], squares, bound))
 
 
 @pytest.mark.parametrize("shift", [1, -1])
 def test_squares_that_are_one_off_are_refused(shift):
     bound = NormBound(3, 50 + 9 + shift)
-    assert "the product of a(x) and b(x)" in refusals(bound, *forged([3, -4, 5], [3, 0, 0, 0], bound))
+    assert fails(PRODUCT, bound, *forged([3, -4, 5], [3, 0, 0, 0], bound))
 
 
 def test_fifty_times_the_norm_wraps_around_without_projections_and_not_with_them():
@@ -60,7 +80,7 @@ def test_fifty_times_the_norm_wraps_around_without_projections_and_not_with_them
     accepted(bound[0], *forged(vector, squares, bound[0]))
     # ... so that only the masked projections, which cannot be kept within their limit, tell.
     commitment, proof = forged(vector, squares, bound[309], into_limit)
-    assert EQUATIONS in refusals(bound[309], commitment, proof)
+    assert fails(PRODUCT, bound[309], commitment, proof)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +92,7 @@ def test_what_malicious_clients_forge_holds_without_projections_and_not_with_the
     bound = {count: NormBound(entries.size, int(entries @ entries) // 50**2, count) for count in (0, 309)}
     proof = {count: forged_proof(bound[count], commitment.encoded, opening, CONTEXT) for count in bound}
     accepted(bound[0], commitment.encoded, proof[0])
-    reasons = refusals(bound[309], commitment.encoded, proof[309])
-    assert EQUATIONS in reasons
-    assert "the product of a(x) and b(x)" in reasons
+    assert fails(PRODUCT, bound[309], commitment.encoded, proof[309])
 
 
 def test_one_huge_entry_that_is_hidden_in_the_vector_is_refused():
@@ -82,7 +100,7 @@ def test_one_huge_entry_that_is_hidden_in_the_vector_is_refused():
     bound = {count: NormBound(4, 10, count) for count in (0, 309)}
     vector = [*two_squares(9), 0, 1]
     accepted(bound[0], *forged(vector, [0, 0, 0, 0], bound[0]))
-    assert EQUATIONS in refusals(bound[309], *forged(vector, [0, 0, 0, 0], bound[309], into_limit))
+    assert fails(PRODUCT, bound[309], *forged(vector, [0, 0, 0, 0], bound[309], into_limit))
 
 
 def test_a_masked_projection_beyond_its_limit_is_refused():
@@ -98,7 +116,7 @@ def test_a_masked_projection_beyond_its_limit_is_refused():
 def test_a_projection_that_is_not_the_vectors_is_refused():
     bound = NormBound(5, 60)
     shifted = forged([3, -4, 1, 2, 5], [2, 1, 0, 0], bound, lambda z, limit: z + 1)
-    assert "the product of a(x) and b(x)" in refusals(bound, *shifted)
+    assert fails(PRODUCT, bound, *shifted)
 
 
 @pytest.mark.parametrize("place", [21, 22, 23, 24, 29])
@@ -107,8 +125,7 @@ def test_padding_that_is_not_zero_is_refused(place):
     vector, squares = [1] * 21, [0, 1, 0, 0]
     bound = NormBound(21, 23)
     accepted(bound, *forged(vector, [1, 1, 0, 0], bound))
-    reasons = refusals(bound, *forged(vector, squares, bound, padding={place: 1}))
-    assert "the product of a(x) and b(x)" in reasons
+    assert fails(PRODUCT, bound, *forged(vector, squares, bound, padding={place: 1}))
 
 
 # Another commitment than the one that was proved.
@@ -120,26 +137,33 @@ def test_a_swapped_commitment_is_refused():
     other = prove(bound, second, opening, CONTEXT)
     accepted(bound, first.encoded, proof)
     accepted(bound, second.encoded, other)
-    assert EQUATIONS in refusals(bound, second.encoded, proof)
-    assert EQUATIONS in refusals(bound, first.encoded, other)
+    assert fails(OPENS_A, bound, second.encoded, proof)
+    assert fails(OPENS_A, bound, first.encoded, other)
 
 
 def test_reordered_rows_of_a_commitment_are_refused():
     bound, commitment, _, proof = claim(range(9), slack=1)
     rows = [commitment.encoded[at : at + 48] for at in (0, 48, 96)]
-    assert "a(x) does not open" in refusals(bound, b"".join([rows[1], rows[0], rows[2]]), proof)
+    assert fails(OPENS_A, bound, b"".join([rows[1], rows[0], rows[2]]), proof)
+
+
+def test_a_row_of_another_commitment_is_refused():
+    bound, commitment, _, proof = claim(range(9), slack=1)
+    other, _ = commit(np.arange(9))
+    mixed = commitment.encoded[:48] + other.encoded[48:96] + commitment.encoded[96:]
+    assert fails(OPENS_A, bound, mixed, proof)
 
 
 def test_a_reblinded_commitment_is_refused():
     bound, commitment, _, proof = claim([1, 2, 3], slack=1)
     zero, _ = commit(np.zeros(3, np.int64))
-    assert EQUATIONS in refusals(bound, add([commitment, zero]).encoded, proof)
+    assert fails(OPENS_A, bound, add([commitment, zero]).encoded, proof)
 
 
 def test_a_multiple_of_a_commitment_is_refused():
     bound, commitment, _, proof = claim([1, 2, 3], slack=1)
-    assert EQUATIONS in refusals(bound, add([commitment], [50]).encoded, proof)
-    assert EQUATIONS in refusals(bound, add([commitment], [-1]).encoded, proof)
+    assert fails(OPENS_A, bound, add([commitment], [50]).encoded, proof)
+    assert fails(OPENS_A, bound, add([commitment], [-1]).encoded, proof)
 
 
 # Another statement than the one that was proved.
@@ -150,7 +174,30 @@ def test_a_multiple_of_a_commitment_is_refused():
 )
 def test_a_replay_under_another_context_is_refused(context):
     bound, commitment, _, proof = claim([1, 2, 3], slack=1)
-    assert EQUATIONS in refusals(bound, commitment.encoded, proof, context)
+    assert fails(OPENS_A, bound, commitment.encoded, proof, context)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("run", "nur"), ("round", 3), ("model", b"1" + bytes(31)), ("clip_norm", 2.0), ("bits", 21)],
+        *[("about", "noise"), ("digest", b"1" + bytes(31)), ("client", 4), ("weight", 0.5)],
+    ],
+)
+def test_a_replay_for_anything_else_of_a_run_is_refused(run_claim, name, value):
+    bound, commitment, proof = run_claim
+    accepted(bound, commitment, proof, context_of(SAID, OF_CLIENT))
+    said = {**SAID, **({name: value} if name in SAID else {})}
+    of_client = {**OF_CLIENT, **({name: value} if name in OF_CLIENT else {})}
+    assert fails(OPENS_A, bound, commitment, proof, context_of(said, of_client))
+
+
+@pytest.fixture(scope="module")
+def run_claim():
+    bound, commitment, _, proof = claim(
+        [1, -2, 3], slack=3, projections=5, context=context_of(SAID, OF_CLIENT)
+    )
+    return bound, commitment.encoded, proof
 
 
 @pytest.mark.parametrize("squared", [18, 20])
@@ -158,10 +205,10 @@ def test_another_bound_is_refused(squared):
     bound, commitment, _, proof = claim([1, 2, 3], slack=5)
     other = NormBound(3, squared)
     assert (bound.squared, other.mask_limit) == (19, bound.mask_limit)
-    assert EQUATIONS in refusals(other, commitment.encoded, proof)
+    assert fails(OPENS_A, other, commitment.encoded, proof)
 
 
-@pytest.mark.parametrize(("size", "reason"), [(4, EQUATIONS), (1, "is beyond 158329674399735")])
+@pytest.mark.parametrize(("size", "reason"), [(4, OPENS_A), (1, "is beyond 158329674399735")])
 def test_another_size_is_refused(size, reason):
     bound, commitment, _, proof = claim([1, 2, 3], slack=1)
     other = NormBound(size, bound.squared)
@@ -241,6 +288,28 @@ def test_exchanged_parts_are_refused(short):
             refusals(bound, commitment, b"".join(swapped))
 
 
+def test_every_point_is_refused_when_it_is_negated(short):
+    bound, commitment, proof = short
+    points = 1 + bound.mask_rows
+    responses = bound.projections * bound.response_bytes
+    starts = [48 * index for index in range(points)]
+    starts += [48 * (points + index) + responses for index in range(2 + 2 * bound.terms)]
+    for at in starts:
+        assert fails(OPENS_A, bound, commitment, negated(proof, at))
+    for at in range(0, len(commitment), 48):
+        assert fails(OPENS_A, bound, negated(commitment, at), proof)
+
+
+def test_every_scalar_that_is_one_off_fails_its_own_equation(short):
+    bound, commitment, proof = short
+    n = bound.columns
+    reasons = [*[OPENS_A] * n, *[OPENS_B] * n, OPENS_A, OPENS_B, PRODUCT]
+    for index, reason in enumerate(reasons):
+        at = len(proof) - 32 * (len(reasons) - index)
+        value = (int.from_bytes(proof[at : at + 32], "big") + 1) % ORDER
+        assert fails(reason, bound, commitment, proof[:at] + value.to_bytes(32, "big") + proof[at + 32 :])
+
+
 @pytest.mark.parametrize(
     ("point", "sentence"),
     [
@@ -275,7 +344,7 @@ def test_encodings_that_are_not_a_points_are_refused(short, point, sentence):
 
 def test_the_neutral_point_is_well_formed_and_proves_nothing(short):
     bound, commitment, proof = short
-    assert EQUATIONS in refusals(bound, commitment, b"\xc0" + bytes(47) + proof[48:])
+    assert fails(OPENS_A, bound, commitment, b"\xc0" + bytes(47) + proof[48:])
 
 
 def test_a_scalar_that_is_not_reduced_is_refused(short):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proving import CONTEXT, accepted, claim, fixed_draws, refusals
 
+from fedcli.attacks.forged_proof import forged_proof
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.proofs import norm_prover
 from fedcli.crypto.proofs.commitments import commit, read_commitment
@@ -83,7 +84,9 @@ def test_the_plain_prover_sends_the_same_bytes(vector, slack):
 def test_fixed_randomness_keeps_its_proof():
     draw = fixed_draws(b"golden")
     commitment, opening = commit(np.array([3, -1, 4, -1, 5, -9, 2, -6, 5, -3]), draw)
-    proof = prove(NormBound(10, 300), commitment, opening, b"golden", draw)
+    bound = NormBound(10, 300)
+    proof = prove(bound, commitment, opening, b"golden", draw)
+    accepted(bound, commitment.encoded, proof, b"golden")
     digests = [hashlib.sha256(data).hexdigest() for data in (commitment.encoded, proof)]
     assert digests == [
         "71ffa03b58a09fcc0cc50e34eb775fdf0035a2cdc1a849131ec4df522660aefb",
@@ -205,6 +208,16 @@ def test_a_batch_says_yes_or_no_and_single_checks_say_who():
         check(claims[2])
     for honest in (0, 1, 3):
         check(claims[honest])
+
+
+def test_a_forged_proof_is_found_among_honest_ones_in_a_batch():
+    honest = claims_of([1, 2, 3, 4, 5], [5, 4, 3, 2, 1])
+    vector = np.array([500, -500, 500, 500, -500])
+    commitment, opening = commit(vector)
+    bound = NormBound(5, int(vector @ vector) // 50**2)
+    proof = read_proof(bound, forged_proof(bound, commitment.encoded, opening, CONTEXT))
+    assert all_hold(honest)
+    assert not all_hold([honest[0], Claim(bound, commitment, proof, CONTEXT), honest[1]])
 
 
 def test_two_false_proofs_cannot_make_up_for_each_other_in_a_batch():

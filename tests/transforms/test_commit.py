@@ -14,6 +14,7 @@ from fedcli.core.proof_context import ProofContext
 from fedcli.core.types import Aggregate
 from fedcli.core.vectors import digest
 from fedcli.crypto.proofs.commitments import Opening, add, check_opening, read_commitment
+from fedcli.crypto.proofs.norm_statement import NormBound
 from fedcli.crypto.proofs.norm_verifier import verify
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import gaussian_noise
@@ -113,6 +114,32 @@ def test_the_files_say_what_the_round_was(honest):
     assert files["proofs.bin"] == b"".join(update.attachments["proof"] for update in honest.updates)
 
 
+def test_the_files_alone_show_that_every_update_kept_its_bound(honest):
+    files = decoded(honest).evidence
+    said = parameters(files)
+    made_for = ProofContext(
+        said["run"], said["round"], bytes.fromhex(said["model"]), said["clip_norm"], said["bits"]
+    )
+    proofs = files["proofs.bin"]
+    for entry, commitment in zip(said["clients"], read(files, 3, said["size"]), strict=True):
+        bound = NormBound(said["size"], int(entry["weight"] * 2 ** said["bits"]) ** 2)
+        proof, proofs = proofs[: bound.proof_bytes], proofs[bound.proof_bytes :]
+        digest_sent = bytes.fromhex(entry["digest"])
+        about = made_for.encode("update", digest_sent, client=entry["client"], weight=entry["weight"])
+        verify(bound, commitment, proof, about)
+    assert proofs == b""
+
+
+def test_the_files_alone_give_the_next_model():
+    parts, first = linear_parts(proved(summed()), federation=LinearFederation(2), run=RUN)
+    store = MemoryStore()
+    state, _, _ = engine.next_round(parts, first, store, lambda _done, _planned: None)
+    said, total = parameters(store.evidence[1]), opened(store.evidence[1]).vector
+    mean = total * (said["clip_norm"] / 2 ** said["bits"]) / said["divisor"]
+    expected, _ = parts.strategy.server.apply(first.weights, mean, first.server, said["share"])
+    assert state.weights.tobytes() == expected.tobytes() != first.weights.tobytes()
+
+
 def test_the_payload_ends_in_the_blindings_and_is_not_told_apart_by_its_digest(honest):
     again = round_of(honest.parts.strategy)
     for one, other in zip(honest.updates, again.updates, strict=True):
@@ -128,6 +155,7 @@ def test_the_payload_ends_in_the_blindings_and_is_not_told_apart_by_its_digest(h
         (lambda payload: payload + np.eye(19, dtype=np.int64)[18], "do not open"),
         (lambda payload: np.where(np.arange(19) == 3, 2**16, payload), "limbs of 16 bits"),
         (lambda payload: np.where(np.arange(19) == 3, -1, payload), "limbs of 16 bits"),
+        (lambda payload: np.where(np.arange(19) == 0, -(2**63), payload), "no commitment opens to"),
         (lambda payload: payload[:-1], "of shape [18]; integers of shape [19]"),
         (lambda payload: payload.astype(np.float64), "a vector of float64"),
     ],

@@ -86,6 +86,20 @@ def test_an_update_of_another_round_run_or_model_is_refused(honest, elsewhere_in
         assert all("does not hold" in reason for reason in moved.reasons(*honest.updates))
 
 
+def test_a_client_whose_update_is_beyond_its_bound_has_nothing_to_send():
+    strategy = proved(summed())
+    grid, *others = strategy.transforms
+
+    def too_long(update, state, context):
+        made = grid.encode(update, state, context)
+        return replace(made, payload=made.payload + 2**20) if update.client == 1 else made
+
+    cheated = strategy._replace(transforms=(grid._replace(encode=too_long), *others))
+    kept, refused = round_of(cheated, clients=2).updates
+    assert kept.attachments["proof"]
+    assert refused.reason.startswith("no proof can be made: the squared norm is")
+
+
 def test_a_weight_that_is_not_that_of_the_examples_is_refused(honest):
     assert "weight" in honest.refused(honest.updates[0], weight=1.0)
     # Both claimed: the bound and the context are then those of another weight.

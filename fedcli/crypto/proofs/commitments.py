@@ -142,7 +142,7 @@ def check_opening(commitment: Commitment, opening: Opening) -> None:
     Rows are checked together with secret random factors: a false opening passes with probability 2^-128.
 
     Raises:
-        ProofError: if it does not hold, or lengths differ.
+        ProofError: if it does not hold, lengths differ, or a blinding is not in [0, order).
         ConfigError: if the vector is not one of int64.
     """
     _require_integers(opening.vector)
@@ -152,10 +152,13 @@ def check_opening(commitment: Commitment, opening: Opening) -> None:
             f"{shape.size} integers have {shape.rows} rows; received {len(commitment.points)} committed rows and "
             f"{len(opening.blindings)} blindings."
         )
+    for index, blinding in enumerate(opening.blindings):
+        if not 0 <= blinding < ORDER:
+            raise ProofError(f"blinding {index} is not below the order of the group.")
     points = generators(shape.columns)
     factors = [1 + secrets.randbits(_CHECK_BITS) for _ in range(shape.rows)]
     (columns,) = times(in_rows(opening.vector).T, [factors])
-    blinding = sum(factor * rho for factor, rho in zip(factors, opening.blindings, strict=True))
+    total = sum(factor * rho for factor, rho in zip(factors, opening.blindings, strict=True))
     bases = [*commitment.points, *points.columns, points.blinding]
-    if combination(bases, [*factors, *(-c for c in columns), -blinding]) != identity():
+    if combination(bases, [*factors, *(-c for c in columns), -total]) != identity():
         raise ProofError("the vector and its blindings do not open the commitment.")

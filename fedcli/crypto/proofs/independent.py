@@ -91,7 +91,7 @@ def check_sum(
     """Refuse a vector that is not the (weighted) sum of what was committed to.
 
     Raises:
-        ProofError: if it is not, or lengths differ.
+        ProofError: if it is not, lengths differ, or a blinding is not in [0, order).
         ConfigError: if pymcl or py_ecc is missing.
     """
     factors = [1] * len(commitments) if weights is None else list(weights)
@@ -102,6 +102,7 @@ def check_sum(
         )
     if any(len(commitment) != 48 * m for commitment in commitments):
         raise ProofError(f"commitments to {size} integers have {48 * m} bytes.")
+    _require(all(0 <= rho < ORDER for rho in blindings), "a blinding is not below the order of the group.")
     columns, blinding, _, _ = generators(n)
     drawn = [1 + secrets.randbits(128) for _ in range(m)]
     rows = [decode_points(commitment) for commitment in commitments]
