@@ -15,6 +15,7 @@ from fedcli.verification.files import checked_files, checked_names
 from fedcli.verification.limits import not_covered
 from fedcli.verification.lines import checked_logs
 from fedcli.verification.links import Link, Pair, covering, read_pairs
+from fedcli.verification.models import has_statistics
 from fedcli.verification.recipe import Recipe, planned
 from fedcli.verification.report import Finding, Report, Tally
 from fedcli.verification.rounds import Wanted, Watch, checked_rounds
@@ -65,7 +66,7 @@ def verify_run(
         wanted = Wanted(chosen, intact, damaged, round, independent)
         findings += checked_rounds(folder, wanted, recipe, watch)
     last = pairs[-1].link if pairs else None
-    limits = not_covered(recipe, has_proofs=has_proofs)
+    limits = not_covered(recipe, has_proofs=has_proofs, has_statistics=has_statistics(pairs))
     return Report(tuple(findings), last and last.digest, last and last.round, limits)
 
 

@@ -200,7 +200,7 @@ def test_an_average_that_is_none_of_these_models_is_named(run):
 def test_a_state_that_the_optimizer_does_not_begin_with_or_cannot_go_on_from_is_named(run):
     path = checkpoint(run, 0, "state.npz")
     changed(path, "server/velocity", lambda velocity: velocity + 1)
-    assert "begins with" in failed(run, round=0)[NEXT]
+    assert "begins with" in failed(run, round=0)[STARTS]
     npz.write_arrays(path, {"server/mass": np.zeros(3), "clients/": np.zeros(0)})
     assert "cannot be applied" in failed(run, round=1)[NEXT]
 
