@@ -47,7 +47,8 @@ def verify_run(
     store.read_config(folder)
     pairs = read_pairs(folder)
     recipe = planned(folder)
-    has_proofs = evidence.is_kept(folder, pairs) or (isinstance(recipe, Recipe) and recipe.has_proofs)
+    kept = evidence.is_kept(folder, pairs)
+    has_proofs = recipe.has_proofs if isinstance(recipe, Recipe) else kept
     if independent and not has_proofs:
         raise ConfigError(
             f"{folder} keeps no proofs to verify a second time.", hint="Leave out --independent."
@@ -59,7 +60,7 @@ def verify_run(
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
-    if has_proofs:
+    if kept or has_proofs:
         damaged = {
             finding.round for finding in findings if finding.what == evidence.WHAT and not finding.holds
         }
