@@ -49,6 +49,11 @@ def test_poisson_cohorts_are_audited_as_they_are_accounted():
     assert finding.is_disproved is False
 
 
+def test_a_run_that_encrypts_and_proves_is_audited_without_either():
+    protected = ("encryption={name: threshold, committee: 3, threshold: 2}", "proofs={name: norm-bound}")
+    assert found("fixed_point={bits: 16}", *protected).is_disproved is False
+
+
 def test_too_few_canaries_give_no_verdict():
     finding = found("strategy.noise_multiplier=3.0", canaries=20)
     assert finding.audit.largest < finding.claim

@@ -41,6 +41,9 @@ class IntegerGrid(NamedTuple):
 
     def objection(self, weight: float, num_examples: int) -> str | None:
         """Why an update cannot have this weight, or None where it is the one of its examples."""
+        if num_examples < 0:
+            # Its weight would be negative, and the square of its bound as large as it likes.
+            return f"the update says that it is of {num_examples} examples"
         expected = self.weight_of(num_examples)
         if weight == expected:
             return None

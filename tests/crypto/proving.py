@@ -42,6 +42,12 @@ def accepted(bound, commitment, proof, context=CONTEXT):
     independent.verify(bound, commitment, proof, context)
 
 
+def plainly_holds(bound, commitment, proof, context=CONTEXT):
+    """What the plain verifier of the tests says of well-formed bytes."""
+    statement = reference.Statement(bound.size, bound.squared, bound.projections)
+    return reference.holds(statement, commitment, proof, context)
+
+
 def refusals(bound, commitment, proof, context=CONTEXT):
     """The two verifiers' reasons for refusing, as one text; fails where one of them accepts."""
     with pytest.raises(ProofError) as first:

@@ -217,6 +217,13 @@ def test_vectors_that_cannot_be_committed_to_are_refused(vector, sentence):
         commit(vector)
 
 
+@pytest.mark.parametrize("entry", [1 << 62, -(1 << 63)])
+def test_a_vector_that_nobody_can_have_committed_to_does_not_open_anything(entry):
+    commitment, opening = commit(np.array([1]))
+    with pytest.raises(ProofError, match="below 2\\^62"):
+        check_opening(commitment, opening._replace(vector=np.array([entry])))
+
+
 @pytest.mark.parametrize("size", [0, 47, 49, 96, 144])
 def test_a_commitment_of_another_length_is_not_read(size):
     with pytest.raises(ProofError, match=f"has 48 bytes; received {size}"):

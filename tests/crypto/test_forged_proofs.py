@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from proving import CONTEXT, accepted, claim, forged, refusals
+from proving import CONTEXT, accepted, claim, forged, plainly_holds, refusals
 
 from fedcli.attacks.forged_proof import forged_proof
 from fedcli.core.proof_context import ProofContext
@@ -41,9 +41,9 @@ def negated(data, at):
 
 
 def fails(reason, *shown):
-    """Whether all bytes are well-formed and both verifiers refuse, the plain one because of this equation."""
+    """Whether all bytes are well-formed and all three verifiers refuse, the independent one for this equation."""
     first, second = refusals(*shown).splitlines()
-    return (first, second) == (f"{EQUATIONS}.", f"{reason}.")
+    return (first, second, plainly_holds(*shown)) == (f"{EQUATIONS}.", f"{reason}.", False)
 
 
 def into_limit(z, limit):

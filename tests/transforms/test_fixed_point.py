@@ -132,6 +132,7 @@ def test_zeros_stay_zeros():
         ({"payload": np.array([2**62, 2**62])}, "exceeds its bound"),
         ({"payload": np.array([0.5, 0.0], np.float32)}, "integers are expected"),
         ({"weight": 2.0}, "has weight 2"),
+        ({"num_examples": -1}, "-1 examples"),
     ],
 )
 def test_the_server_checks_again_what_arrives(changes, reason):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from proved import attached, proved, round_of, summed
 
@@ -104,6 +105,16 @@ def test_a_weight_that_is_not_that_of_the_examples_is_refused(honest):
     assert "weight" in honest.refused(honest.updates[0], weight=1.0)
     # Both claimed: the bound and the context are then those of another weight.
     assert "does not hold" in honest.refused(honest.updates[0], weight=1.0, num_examples=6)
+
+
+def test_a_negative_number_of_examples_is_no_way_around_the_bound(honest):
+    # The bound is squared: a client that weighs -50 would prove one 50 times as large.
+    grid = next(part.grid for part in honest.parts.strategy.transforms if part.grid)
+    sent = replace(honest.updates[0], payload=np.array([50 * grid.largest, 0, 0]), weight=-50.0)
+    sent = replace(sent, num_examples=-50 * grid.max_examples, attachments={})
+    for part in honest.parts.strategy.transforms[1:]:
+        sent = part.encode(sent, honest.state.transforms[part.name], honest.context)
+    assert "-300 examples" in honest.refused(sent)
 
 
 def test_a_digest_of_another_payload_is_refused(honest):

@@ -142,10 +142,14 @@ def check_opening(commitment: Commitment, opening: Opening) -> None:
     Rows are checked together with secret random factors: a false opening passes with probability 2^-128.
 
     Raises:
-        ProofError: if it does not hold, lengths differ, or a blinding is not in [0, order).
-        ConfigError: if the vector is not one of int64.
+        ProofError: if it does not hold, lengths differ, a blinding is not in [0, order), or the vector is not one that
+            can be committed to.
     """
-    _require_integers(opening.vector)
+    try:
+        _require_integers(opening.vector)
+    except ConfigError as error:
+        # Who opens is not who has configured anything.
+        raise ProofError(error.message) from error
     shape = layout(opening.vector.size)
     if not len(commitment.points) == len(opening.blindings) == shape.rows:
         raise ProofError(
