@@ -19,7 +19,7 @@ SUMS = "sums of commitments"
 INDEPENDENT = "second verifier"
 _OF_PROOFS = (round_evidence.PARAMETERS, round_evidence.COMMITMENTS, round_evidence.PROOFS)
 # Below so many bytes of proofs, starting other processes takes longer than it saves.
-_SPREAD_BYTES = 4_000_000
+_SPREAD_BYTES = 500_000
 
 
 def checked_proofs(run: Path, round: Round, *, independently: bool) -> Iterator[Finding]:
