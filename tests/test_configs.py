@@ -40,7 +40,7 @@ def small(path: Path) -> list[str]:
     partition = experiment.data.partition
     if partition is not None and "clients" in partition.parameters:
         overrides.append(f"data.partition={{name: iid, clients: {partition.parameters['clients']}}}")
-    if experiment.proofs is not None and experiment.cohort.name == "full":
+    if experiment.proofs is not None and experiment.strategy.name == "dp-distributed":
         # A proof takes a tenth of a second, however small the model is.
         overrides += ["data.partition.clients=4", "strategy.contributors=3"]
         overrides.append("encryption={name: threshold, committee: 3, threshold: 2}")

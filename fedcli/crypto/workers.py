@@ -86,6 +86,9 @@ def _begin() -> None:
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # A core has one process, so that more threads in matrix products would double their time. NumPy reads this when
+    # it is imported, which the first work does.
+    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 
 
 def _end_with_parent() -> None:

@@ -81,7 +81,10 @@ def commit(
             for update, reason in zip(updates, reasons, strict=True)
             if reason is None
         ]
-        left = iter(verifying_each(context, open_each, asked))
+        answers = verifying_each(context, open_each, asked)
+        left = iter(
+            [None if why is None else f"the update is not what it was committed to: {why}" for why in answers]
+        )
         return [next(left) if reason is None else reason for reason in reasons]
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:

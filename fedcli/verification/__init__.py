@@ -15,6 +15,7 @@ from fedcli.verification.files import checked_files, checked_names
 from fedcli.verification.limits import not_covered
 from fedcli.verification.lines import checked_logs
 from fedcli.verification.links import Link, Pair, covering, read_pairs
+from fedcli.verification.models import has_statistics
 from fedcli.verification.recipe import Recipe, planned
 from fedcli.verification.report import Finding, Report, Tally
 from fedcli.verification.rounds import Wanted, Watch, checked_rounds
@@ -46,7 +47,8 @@ def verify_run(
     store.read_config(folder)
     pairs = read_pairs(folder)
     recipe = planned(folder)
-    has_proofs = evidence.is_kept(folder, pairs) or (isinstance(recipe, Recipe) and recipe.has_proofs)
+    kept = evidence.is_kept(folder, pairs)
+    has_proofs = recipe.has_proofs if isinstance(recipe, Recipe) else kept
     if independent and not has_proofs:
         raise ConfigError(
             f"{folder} keeps no proofs to verify a second time.", hint="Leave out --independent."
@@ -58,14 +60,14 @@ def verify_run(
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
-    if has_proofs:
+    if kept or has_proofs:
         damaged = {
             finding.round for finding in findings if finding.what == evidence.WHAT and not finding.holds
         }
         wanted = Wanted(chosen, intact, damaged, round, independent)
         findings += checked_rounds(folder, wanted, recipe, watch)
     last = pairs[-1].link if pairs else None
-    limits = not_covered(recipe, has_proofs=has_proofs)
+    limits = not_covered(recipe, has_proofs=has_proofs, has_statistics=has_statistics(pairs))
     return Report(tuple(findings), last and last.digest, last and last.round, limits)
 
 

@@ -19,19 +19,21 @@ _WITH_PROOFS = (
     "that the proofs are composed soundly: no cryptographer has reviewed it (docs/proofs.md)",
 )
 _NOISE = "that noise was drawn from a Gaussian, and afresh: only that its norm keeps a bound"
+_PRIVACY = "that privacy.json is right: it follows from config.yaml and the number of rounds"
 _STATISTICS = (
     "that weights which training does not touch, such as BatchNorm's averages, are what clients sent"
 )
 _FOREIGN = "that each model follows from the published sum: the strategy is a part of the user's own"
 
 
-def not_covered(recipe: Recipe | Finding, *, has_proofs: bool) -> tuple[str, ...]:
+def not_covered(recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool) -> tuple[str, ...]:
     """What a verification of such a run leaves open, each the end of "it does not show ..."."""
     if not has_proofs:
         return (*_ALWAYS, *_WITHOUT_PROOFS)
     found = [*_ALWAYS, *_WITH_PROOFS]
     if isinstance(recipe, Recipe):
-        found += [_STATISTICS] if recipe.moves_statistics else []
+        found += [_STATISTICS] if recipe.moves_statistics and has_statistics else []
         found += [_FOREIGN] if recipe.server is None else []
         found += [_NOISE] if recipe.server is not None and recipe.server.has_noise else []
+        found += [_PRIVACY] if recipe.server is not None and recipe.server.is_private else []
     return tuple(found)

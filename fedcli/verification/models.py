@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from fedcli.core import npz, trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import ModelLayout, Tree, Vector
 from fedcli.core.vectors import Layout, gather, unflatten
-from fedcli.verification.links import Link
+from fedcli.verification.links import Link, Pair, trusted
 
 
 class Model(NamedTuple):
@@ -64,6 +64,12 @@ def read_model(link: Link) -> Model:
     averaged = _arrays(link, checkpoints.AVERAGE) if (link.folder / checkpoints.AVERAGE).exists() else {}
     vectors = {group: gather(weights, part) for group, part in layout._asdict().items()}
     return Model(f"the checkpoint of round {link.round}", layout, vectors, server, average, averaged)
+
+
+def has_statistics(pairs: Sequence[Pair]) -> bool:
+    """Whether the model has non-trainable weights that clients may send, as far as a checkpoint says."""
+    said = [manifest.facts.get("arrays") for _, manifest in trusted(pairs)]
+    return any(isinstance(arrays, dict) and bool(arrays.get("statistics")) for arrays in said)
 
 
 def with_weights(model: Model, weights: Vector) -> dict[str, npt.NDArray[Any]]:

@@ -117,6 +117,9 @@ def checked_plan(recipe: Recipe) -> Iterator[Finding]:
             f"to {recipe.clients_dealt}."
         )
         yield Finding(WHAT, None, store.ENVIRONMENT, holds=False, sentence=sentence)
+    if not recipe.has_proofs and "proofs" not in recipe.foreign:
+        sentence = f"{store.CONFIG} plans no proofs, so that {_LEFT_OUT['proofs']}."
+        yield Finding(WHAT, None, store.CONFIG, sentence=sentence)
     for name in recipe.foreign:
         sentence = (
             f"{store.CONFIG} names a {name} of the user's own, which is not imported: {_LEFT_OUT[name]}."

@@ -13,10 +13,10 @@ from fedcli.core import averages, round_evidence
 from fedcli.core.round_parameters import Parameters
 from fedcli.core.types import ServerOptimizer, Tree, Vector
 from fedcli.core.vectors import digest
+from fedcli.verification.binaries import read_sum
 from fedcli.verification.links import Link, Pair
 from fedcli.verification.models import Model, Unreadable, is_same, read_model, with_weights
-from fedcli.verification.proofs import read_sum
-from fedcli.verification.recipe import Recipe, Server
+from fedcli.verification.recipe import Recipe
 from fedcli.verification.report import Finding
 from fedcli.verification.statements import Round, divisor_of, share_of
 
@@ -83,8 +83,9 @@ def _begun(run: Path, link: Link, model: Model, optimizer: ServerOptimizer) -> I
     if link.round:
         return  # the chain says which checkpoint is missing
     begins = is_same(model.server, optimizer.init(model.weights)) and not model.average
-    reason = "" if begins else "does not have the state that the server's optimizer begins with"
-    yield _broken(run, link, checkpoints.STATE, reason) if reason else _holds(run, link, checkpoints.STATE)
+    file = (link.folder / checkpoints.STATE).relative_to(run).as_posix()
+    sentence = f"{file} does not have the state that the server's optimizer begins with."
+    yield Finding(STARTS, link.round, file, begins, "" if begins else sentence)
 
 
 def _moved(
@@ -112,7 +113,7 @@ def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe)
     server, divisor = recipe.server, divisor_of(said, recipe)
     if server is None or not divisor:
         return position
-    total = read_sum(round, said.size) * _grid_step(server)
+    total = read_sum(round, said.size) * server.bounds.grid.step
     with np.errstate(all="ignore"):  # whatever stands there is compared, and not judged
         weights, state = server.optimizer.apply(
             position.weights, total / divisor, position.server, share_of(said, recipe)
@@ -120,10 +121,6 @@ def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe)
         decay = recipe.average_decay
         average = position.average if decay is None else averages.add_model(position.average, weights, decay)
     return Position(weights, state, average)
-
-
-def _grid_step(server: Server) -> float:
-    return server.bounds.grid.step
 
 
 def _compared(

@@ -16,7 +16,9 @@ from fedcli.core.errors import ConfigError
 from fedcli.encryption import shared_key
 
 CHEAT, CLIENTS = 1, 3
-NOT_COMMITTED_TO = "the vector and its blindings do not open the commitment"
+NOT_COMMITTED_TO = (
+    "the update is not what it was committed to: the vector and its blindings do not open the commitment"
+)
 NO_PROOF = "no valid proof for client 1 in round {} of this run, from this model: the proof does not hold"
 CASES = {
     "boost after": ("boost", {"when": "after"}, [NOT_COMMITTED_TO]),

@@ -88,6 +88,21 @@ def test_a_terminal_sees_a_table(fedcli, damaged, monkeypatch):
     assert "\x1b[" in shown
 
 
+def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, tmp_path):
+    lines = fedcli("verify", audited_run, "--round", 3, "--independent").stdout.splitlines()
+    shown = [" ".join(line.split()) for line in lines]
+    assert "proofs of bounded norms 2 checked holds" in shown
+    assert "second verifier 3 checked holds" in shown
+    assert shown.index("What this does not show:") < shown.index("All of it holds.")
+    assert any("trained honestly" in line for line in lines)
+    folder = tmp_path / "run"
+    shutil.copytree(audited_run, folder)
+    (folder / "proofs/round-00003/proofs.bin").write_bytes(b"other")
+    result = fedcli("verify", folder, "--round", 3)
+    assert result.exit_code == 1
+    assert "FAILS  round 3: proofs/round-00003/proofs.bin is not the file that the run wrote" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -259,6 +259,15 @@ def test_factories_of_one_s_own(plugin):
     assert experiment(dump(read)) == read
 
 
+def test_a_config_can_be_read_without_importing_what_is_the_users_own(plugin):
+    text = minimal(f"callbacks: [{{name: '{PART}_exits:f', every: 2}}]", data=f"'{PART}:dealt'")
+    read = loads(text, registries=REGISTRIES.__getitem__, imports=False).experiment
+    assert read.callbacks == (Part(f"{PART}_exits:f", {"every": 2}),)
+    # Not even the default of its parameter is known.
+    assert read.data.part == Part(f"{PART}:dealt", {})
+    assert PART not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -41,6 +41,10 @@ def test_a_worker_loads_no_tensorflow():
     assert not workers.elsewhere(_is_loaded, "tensorflow")
 
 
+def test_a_worker_multiplies_matrices_on_one_thread():
+    assert workers.elsewhere(os.getenv, "OPENBLAS_NUM_THREADS") == "1"
+
+
 def test_a_worker_that_is_ended_is_an_error_and_the_next_call_has_a_new_one():
     with pytest.raises(RunError, match="was ended from outside"):
         workers.elsewhere(os._exit, 1)

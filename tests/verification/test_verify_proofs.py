@@ -9,7 +9,7 @@ import pytest
 from audited import edit, follow, make_audited, place, rehash
 
 from fedcli.core import npz
-from fedcli.verification import verify_run
+from fedcli.verification import proofs, verify_run
 
 PROOFS, SUMS, SECOND = "proofs of bounded norms", "sums of commitments", "second verifier"
 SAYS, STARTS, NEXT, PLAN = "statements of rounds", "starting models", "next models", "plan of the run"
@@ -107,9 +107,18 @@ def test_commitments_that_changed_places_have_no_valid_proofs_though_the_sum_is_
 
 
 def test_proofs_that_changed_places_do_not_hold(run):
-    proofs = pieces(run, 3, "proofs.bin")
-    put(run, 3, "proofs.bin", reversed(proofs))
+    put(run, 3, "proofs.bin", reversed(pieces(run, 3, "proofs.bin")))
     assert failed(run, round=3).keys() == {PROOFS}
+
+
+def test_many_proofs_are_verified_in_other_processes_with_the_same_answers(run, monkeypatch):
+    monkeypatch.setattr(proofs, "_SPREAD_BYTES", 0)
+    assert failed(run, round=3) == {}
+    whole = pieces(run, 3, "proofs.bin")
+    put(run, 3, "proofs.bin", [whole[0], whole[0]])
+    found = failed(run, round=3)
+    assert found.keys() == {PROOFS}
+    assert "client 1" in found[PROOFS]
 
 
 def test_what_a_client_sent_in_another_round_does_not_hold_in_this_one(run):
@@ -200,7 +209,7 @@ def test_an_average_that_is_none_of_these_models_is_named(run):
 def test_a_state_that_the_optimizer_does_not_begin_with_or_cannot_go_on_from_is_named(run):
     path = checkpoint(run, 0, "state.npz")
     changed(path, "server/velocity", lambda velocity: velocity + 1)
-    assert "begins with" in failed(run, round=0)[NEXT]
+    assert "begins with" in failed(run, round=0)[STARTS]
     npz.write_arrays(path, {"server/mass": np.zeros(3), "clients/": np.zeros(0)})
     assert "cannot be applied" in failed(run, round=1)[NEXT]
 

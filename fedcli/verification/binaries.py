@@ -1,0 +1,126 @@
+"""The binary files of a round with proofs, taken apart."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from fedcli.core import round_evidence
+from fedcli.core.errors import ConfigError
+from fedcli.core.proof_context import About
+from fedcli.core.round_parameters import Parameters
+from fedcli.core.vectors import Integers
+from fedcli.crypto.proofs.commitments import Opening
+from fedcli.crypto.proofs.curve import SCALAR_BYTES, ProofError, decode_scalars
+from fedcli.crypto.proofs.generators import layout
+from fedcli.crypto.proofs.jobs import Statement
+from fedcli.crypto.proofs.norm_statement import NormBound
+from fedcli.verification.statements import Round
+
+_LARGEST = 1 << 62
+
+
+class Shown(NamedTuple):
+    """One proof of a round: of what, by whom, and where the statement is said."""
+
+    whose: str
+    statement: Statement
+
+
+class Evidence(NamedTuple):
+    """All proofs of a round with what they are about, and what opens the sum."""
+
+    shown: list[Shown]
+    opening: Opening
+
+
+class Malformed(Exception):
+    """A file that cannot be taken apart: its name, and the end of a sentence."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(reason)
+        self.file, self.reason = file, reason
+
+
+def read_evidence(round: Round, said: Parameters) -> Evidence:
+    """The commitments, proofs and sum of a round.
+
+    Raises:
+        Malformed: if a file has not what the round's parameters name.
+    """
+    try:
+        vector = read_sum(round, said.size)
+    except ValueError as error:
+        raise Malformed(round_evidence.AGGREGATE, str(error)) from None
+    return Evidence(_shown(round, said), Opening(vector, _blindings(round, said.size)))
+
+
+def read_sum(round: Round, size: int) -> Integers:
+    """The published sum.
+
+    Raises:
+        ValueError: if it is not one of so many integers.
+    """
+    data = round.path(round_evidence.AGGREGATE).read_bytes()
+    if len(data) != 8 * size:
+        raise ValueError(f"has {len(data)} bytes; {size} integers have {8 * size}")
+    vector = np.frombuffer(data, "<i8").astype(np.int64)
+    if int(vector.max()) >= _LARGEST or int(vector.min()) <= -_LARGEST:
+        raise ValueError("has integers that no sum of updates has")
+    return vector
+
+
+def _blindings(round: Round, size: int) -> tuple[int, ...]:
+    data, rows = round.path(round_evidence.BLINDINGS).read_bytes(), layout(size).rows
+    if len(data) != SCALAR_BYTES * rows:
+        reason = f"has {len(data)} bytes; {rows} blindings have {SCALAR_BYTES * rows}"
+        raise Malformed(round_evidence.BLINDINGS, reason)
+    try:
+        return decode_scalars(data, name="blindings")
+    except ProofError as error:
+        raise Malformed(round_evidence.BLINDINGS, f"is refused: {str(error).removesuffix('.')}") from None
+
+
+def _shown(round: Round, said: Parameters) -> list[Shown]:
+    try:
+        claims = _claims(round, said)
+    except ConfigError as error:
+        # A bound that nothing can be proved of.
+        raise Malformed(round_evidence.PARAMETERS, f"is refused: {error.message}".rstrip(".")) from None
+    each = layout(said.size).encoded_bytes
+    commitments = _pieces(round, round_evidence.COMMITMENTS, [each] * len(claims))
+    proofs = _pieces(round, round_evidence.PROOFS, [bound.proof_bytes for _, bound, _ in claims])
+    return [
+        Shown(whose, Statement(bound, commitment, proof, context))
+        for (whose, bound, context), commitment, proof in zip(claims, commitments, proofs, strict=True)
+    ]
+
+
+def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]]:
+    """Whose, what bound and what context, in the order of the files."""
+    claims = []
+    for each in said.clients:
+        of: list[tuple[About, int]] = [("update", said.grid.bound_of(each.weight) ** 2)]
+        if said.noise_squared is not None:
+            of.append(("noise", said.noise_squared))
+        for about, squared in of:
+            context = said.context.encode(about, each.digest, client=each.client, weight=each.weight)
+            claims.append((f"the {about} of client {each.client}", NormBound(said.size, squared), context))
+    if said.central_noise_squared is not None:
+        published = hashlib.sha256(round.path(round_evidence.AGGREGATE).read_bytes()).digest()
+        context = said.context.encode("central noise", published)
+        claims.append(("the server's noise", NormBound(said.size, said.central_noise_squared), context))
+    return claims
+
+
+def _pieces(round: Round, name: str, lengths: list[int]) -> list[bytes]:
+    data, pieces, start = round.path(name).read_bytes(), [], 0
+    if len(data) != sum(lengths):
+        reason = f"has {len(data)} bytes; what {round_evidence.PARAMETERS} names has {sum(lengths)}"
+        raise Malformed(name, reason)
+    for length in lengths:
+        pieces.append(data[start : start + length])
+        start += length
+    return pieces
