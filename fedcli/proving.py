@@ -128,6 +128,14 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
             "the commitments of a round name who took part; privacy.publish is noised-only.",
             hint="Use privacy.publish: all, or leave proofs out.",
         )
+    central = [part for part in strategy.transforms if _is_central(part)]
+    changed = [part for part in strategy.transforms if part.takes == "integers" and part.acts_on_server]
+    if changed != central[:1]:
+        # The sum before it would be published, which opens the commitments.
+        raise ConfigError(
+            f"{changed[-1].name} changes the sum of integers on the server; proofs would publish the sum before.",
+            hint="Use dp-clipped for noise of the server, or leave proofs out.",
+        )
     floats = [
         part
         for part in strategy.transforms

@@ -4,9 +4,12 @@ import pytest
 import tiny
 
 from fedcli.config import ConfigErrors
+from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
+from fedcli.core.types import Transform
 from fedcli.cost import cost
 from fedcli.pipeline import privacy_event
+from fedcli.proving import with_commitments
 
 PROOFS = "proofs={name: norm-bound}"
 GRID = "fixed_point={clip_norm: 10.0, max_examples: 9}"
@@ -32,6 +35,17 @@ def test_commitments_stand_behind_the_grid_and_proofs_behind_everything_that_is_
     assert names(*NOISED_BY_CLIENTS, PROOFS) == [
         *("finite", "fixed_point", "distributed_noise", "commit", "prove", "arrival")
     ]
+
+
+def test_a_sum_that_the_server_changes_in_a_way_of_the_users_own_is_not_published_before_that():
+    def noised(aggregate, state, _context):
+        return aggregate._replace(value=aggregate.value + 1), state
+
+    strategy = tiny.plan(GRID).strategy
+    own = Transform("own noise", decode=noised, takes="integers", gives="integers")
+    experiment = tiny.plan(GRID, PROOFS).experiment
+    with pytest.raises(ConfigError, match="own noise changes the sum of integers on the server"):
+        with_commitments(strategy._replace(transforms=(*strategy.transforms[:1], own)), experiment)
 
 
 def test_the_server_draws_its_noise_where_it_commits_to_it_and_is_charged_once():

@@ -32,12 +32,14 @@ class Server(NamedTuple):
         optimizer: moves the weights along the mean.
         is_private: whether the sum is divided by the planned cohort.
         planned: the planned cohort; None where it is the user's own, or the run is not private.
+        min_clients: clients without whose shares of noise nothing is to be released.
     """
 
     bounds: NormBounds
     optimizer: ServerOptimizer
     is_private: bool
     planned: float | None
+    min_clients: int
 
     @property
     def has_noise(self) -> bool:
@@ -145,7 +147,7 @@ def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -
     is_private, size = bare.privacy is not None, None
     if is_private and not own_cohort:
         size = make("cohort", planned.cohort, kind=Cohort).expected_size(num_clients)
-    return Server(proving.bounds_of(bare), bare.server, is_private, size)
+    return Server(proving.bounds_of(bare), bare.server, is_private, size, bare.min_updates)
 
 
 def _num_clients(run: Path) -> int:

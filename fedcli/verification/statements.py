@@ -118,6 +118,10 @@ def _of_server(said: Parameters, server: Server) -> Iterator[str]:
         found = getattr(said, name)
         if found != expected:
             yield f"has {name} {found}; by the config it is {expected}"
+    if len(said.clients) < server.min_clients:
+        yield (
+            f"has a sum of {len(said.clients)} clients; no sum of fewer than {server.min_clients} has enough noise"
+        )
 
 
 def _of_divisor(said: Parameters, recipe: Recipe) -> Iterator[str]:

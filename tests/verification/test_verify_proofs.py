@@ -297,6 +297,14 @@ def test_noise_of_clients_is_proved_of_each_and_divided_by_the_plan(tmp_path):
     assert report.failures == []
     assert {tally.what: tally.checked for tally in report.tallies()}[PROOFS] == 4
     assert any("Gaussian" in limit for limit in report.not_covered)
+    config = run / "config.yaml"
+    text = config.read_text()
+    # One contributor more, whose share does not count: the shares are as large as they were.
+    config.write_text(
+        text.replace("contributors: 2", "contributors: 3").replace("colluders: 0", "colluders: 1")
+    )
+    assert "a sum of 2 clients; no sum of fewer than 3 has enough noise" in failed(run)[SAYS]
+    config.write_text(text)
     edit(run, 1, noise_squared=lambda squared: squared + 1)
     found = failed(run)
     assert {SAYS, PROOFS} == found.keys()
