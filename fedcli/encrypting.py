@@ -102,6 +102,8 @@ def planned_encryption(
             hint=f"Use a cohort of at least {encryption.min_clients}, better a few more: with fewer updates a round "
             "is void.",
         )
+    if experiment.participation.wait_for is not None:
+        _check_waiting(encryption, sampling, experiment.participation.wait_for)
     return encryption
 
 
@@ -177,6 +179,22 @@ def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
         return 0
     deviation = event.share_deviation * math.sqrt(sampling.largest)
     return gaussian_tail(deviation, event.dimension * rounds)
+
+
+def _check_waiting(encryption: Encryption, sampling: Sampling, waits: int) -> None:
+    reason, size = None, sampling.largest
+    if waits < encryption.min_clients:
+        reason = f"of fewer than {encryption.min_clients} updates"
+    elif encryption.most_lost and sampling.scheme in ("fixed", "full"):
+        most = encryption.most_lost(size)
+        reason = f"when more than {most} of {size} clients are lost" if size - waits > most else None
+    if reason is not None:
+        raise ConfigError(
+            f"{encryption.name} opens no sum {reason}; the server waits for {waits}.",
+            key="participation.wait_for",
+            hint="Wait for more of the cohort"
+            + (", or plan with a larger encryption.dropped." if encryption.most_lost else "."),
+        )
 
 
 def _check_noise(encryption: Encryption, strategy: Strategy, event: Event | None) -> None:

@@ -119,7 +119,6 @@ def run_round(
         after = replace(
             moved,
             round=context.round,
-            clients={**state.clients, **arrivals.states},
             releases=state.releases + (parts.strategy.privacy is not None),
             seconds=state.seconds + (present.seconds or 0.0),
             underway=present.underway,
@@ -265,7 +264,9 @@ def release(
     aggregate = aggregate._replace(accepted=tuple(arrivals.with_attachments))
     aggregate, transforms = decode(parts, state, context, aggregate)
     moved = move_model(parts, state, aggregate, arrivals)
-    return replace(moved, aggregator=aggregator, transforms=transforms), aggregate.evidence
+    # What clients keep moves with the sum alone: a control variate is one half, the server's the other.
+    kept = {**state.clients, **arrivals.states}
+    return replace(moved, aggregator=aggregator, transforms=transforms, clients=kept), aggregate.evidence
 
 
 def _aggregation(parts: Parts, context: RoundContext) -> Aggregation:

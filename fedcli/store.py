@@ -209,7 +209,7 @@ class RunStore:
         """
         state = read_state(self.folder, self._layout)
         before = [-1, *finished_rounds(self.folder)][-2]
-        shelf.prune(self.folder / SHELF, before + 1, state.round - 1, state.clients)
+        shelf.prune(self.folder / SHELF, before + 1, state.round, state.clients)
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
         if manifest.facts["has_secret"]:
             noise = secret.read_noise(self.folder, state.round, state.transforms)
@@ -273,7 +273,7 @@ class RunStore:
         head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
         durable.publish(draft, target)
         # Rounds since the checkpoint before are referred to by this one or by none.
-        shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round - 1, state.clients)
+        shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round, state.clients)
         secret.drop_other_noise(self.folder, state.round)
         self._durable_round, self._head = state.round, head
 

@@ -50,6 +50,8 @@ def reached(*roots):
         waiting += gc.get_referents(one)
         if isinstance(one, np.ndarray) and one.base is not None:
             waiting.append(one.base)
+        if isinstance(one, np.ndarray) and one.dtype.hasobject:
+            waiting += one.ravel().tolist()
         if isinstance(one, memoryview):
             waiting.append(one.obj)
     return list(seen.values())

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ import tiny
 from fakes import MemoryStore
 
 from fedcli import assembly, engine, runs, store
+from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
+from fedcli.crypto.encryption import seal
 from fedcli.journal import Observer
 from fedcli.models.network import Vectors
 
@@ -102,3 +105,13 @@ def test_a_run_that_was_stopped_comes_to_the_same_model(assembled, tmp_path, kee
         assert keys.read_bytes() == before
     else:
         assert not (folder / "secret").exists()
+
+
+def test_a_finished_run_is_evaluated_without_the_library_that_encrypted_it(tmp_path, monkeypatch):
+    overrides = (*OVERRIDES["mean"], "encryption=shared-key", "rounds=1")
+    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    monkeypatch.setitem(sys.modules, "_sealapi_cpp", None)
+    seal.ring.cache_clear()
+    assert runs.evaluate_run(result.folder)["loss"] == result.records[-1]["test/loss"]
+    with pytest.raises(ConfigErrors, match="tenseal, which is not installed"):
+        runs.resume_run(result.folder)

@@ -18,6 +18,7 @@ THRESHOLD = "encryption={name: threshold, committee: 4, threshold: 2}"
 SHARES = (
     "strategy={name: dp-distributed, clip_norm: 1.0, contributors: 3, noise_multiplier: 1.0, delta: 1.0e-5}"
 )
+MASKS = "encryption={name: secagg, dropped: 0.4, corrupt: 0.0}"
 ALL = ("encryption=shared-key", THRESHOLD, "encryption=secagg")
 
 
@@ -135,3 +136,21 @@ def test_statistics_do_not_travel_in_the_clear_beside_encrypted_updates():
     with pytest.raises(ConfigError, match="in the clear beside encrypted updates") as caught:
         pipeline.check_statistics(made.strategy, made.experiment, num_statistics=8)
     assert caught.value.key == "model.non_trainable"
+
+
+@pytest.mark.parametrize(
+    ("encryption", "waits", "reason"),
+    [
+        (THRESHOLD, 1, "threshold opens no sum of fewer than 2 updates; the server waits for 1"),
+        (MASKS, 2, "secagg opens no sum of fewer than 3 updates; the server waits for 2"),
+        (
+            "encryption={name: secagg, dropped: 0.0}",
+            3,
+            "secagg opens no sum when more than 0 of 4 clients are lost; the server waits for 3",
+        ),
+    ],
+)
+def test_a_server_that_waits_for_too_few_would_open_nothing(encryption, waits, reason):
+    waiting = ("devices={name: half-normal}", f"participation.wait_for={waits}")
+    assert reason in refusal(*EQUAL, encryption, *waiting)
+    tiny.plan(*EQUAL, encryption, waiting[0], f"participation.wait_for={waits + 1}")

@@ -588,6 +588,17 @@ def test_only_files_that_some_checkpoint_refers_to_stay(folder):
     assert files_on_shelf(folder) == [*kept, "round-00008/client-00000.npz"]
 
 
+@pytest.mark.parametrize("every", [1, 2])
+def test_what_was_put_away_in_a_round_without_a_release_is_removed(folder, every):
+    run_store = opened(folder, every)
+    state = advance(run_store, run_store.begin(state_of(0)), 1)
+    run_store.shelve(2, 2, {"a": np.arange(3.0)})
+    state = replace(state_of(2), clients=state.clients)
+    run_store.commit(state, record_of(2), rows_of(2))
+    run_store.close()
+    assert files_on_shelf(folder) == ["round-00001/client-00000.npz"]
+
+
 def test_what_a_process_killed_before_removing_left_is_removed_on_resume(folder, monkeypatch):
     run_store = opened(folder, every=4)
     state = run_store.begin(state_of(0))

@@ -118,6 +118,7 @@ class Encryption(NamedTuple):
         keeps_keys: whether a run writes its key material to `secret/`.
         opened_by: who sees the exact sum first: "server", or "clients", so that noise of the server comes too late.
         start: key material that was kept, or None -> the keys; None makes new ones.
+        most_lost: size of a cohort -> the most of its clients that may be lost; None where any may.
     """
 
     name: str
@@ -129,3 +130,4 @@ class Encryption(NamedTuple):
     keeps_keys: bool
     opened_by: Literal["server", "clients"]
     start: Callable[[Mapping[str, Any] | None], Keys]
+    most_lost: Callable[[int], int] | None = None

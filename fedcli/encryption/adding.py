@@ -32,6 +32,7 @@ class AddingServer:
         self._adder = Adder(scheme)
         self._cohort = frozenset(cohort)
         self._added: dict[int, None] = {}
+        self._is_closed = False
 
     @property
     def came_through(self) -> tuple[int, ...]:
@@ -59,17 +60,20 @@ class AddingServer:
         self._added[client] = None
 
     def total(self) -> bytes:
-        """The encrypted sum.
+        """The encrypted sum, to which nothing is added from here on.
 
         Raises:
             VoidRoundError: if nothing was added.
         """
+        self._is_closed = True
         try:
             return self._adder.total()
         except CiphertextError as error:
             raise VoidRoundError(middle(error)) from error
 
     def _unlabelled(self, client: int, data: bytes) -> memoryview:
+        if self._is_closed:
+            raise CiphertextError(f"an update of client {client} came after the sum was opened.")
         if client not in self._cohort or client in self._added:
             raise CiphertextError(f"an update of client {client} is not expected (again).")
         if data[:LABEL_BYTES] != label(self._scheme, self._context, client):

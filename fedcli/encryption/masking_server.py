@@ -40,6 +40,7 @@ class MaskingServer:
         self._scheme, self._shares, self._size = scheme, shares, size
         self._party = {client: party for party, client in enumerate(cohort)}
         self._sum = MaskedSum(scheme, keys, frozenset(shares))
+        self._is_closed = False
 
     @property
     def came_through(self) -> frozenset[int]:
@@ -58,6 +59,8 @@ class MaskingServer:
     def check(self, client: int, data: bytes) -> str | None:
         """Why these bytes are no masked values of this client and round; nothing is added."""
         party = self._party.get(client)
+        if self._is_closed:
+            return f"an update of client {client} came after the sum was opened"
         if party is None or party in self.came_through:
             return f"an update of client {client} is not expected (again)"
         try:
@@ -80,6 +83,10 @@ class MaskingServer:
         Raises:
             VoidRoundError: if it cannot be added.
         """
+        if self._is_closed:
+            raise VoidRoundError(
+                f"what client {client} sent cannot be added: the sum was opened before it came"
+            )
         try:
             self._sum.add(self._party[client], data)
         except (CiphertextError, KeyError) as error:
@@ -88,9 +95,12 @@ class MaskingServer:
     def require_enough(self) -> None:
         """Refuse to open where more parties were lost than planned for, or one of two could tell the other's.
 
+        Who came through and who is lost is settled here: the second are told to be lost, and may not come back.
+
         Raises:
             VoidRoundError: with the numbers.
         """
+        self._is_closed = True
         plan = self._scheme.plan
         if len(self.lost) > plan.most_dropped:
             raise VoidRoundError(

@@ -53,6 +53,7 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
         keeps_keys=False,
         opened_by="server",
         start=lambda _kept: FreshKeys(plan_of),
+        most_lost=lambda num_parties: plan_of(num_parties).most_dropped,
     )
 
 

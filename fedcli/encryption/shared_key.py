@@ -83,7 +83,7 @@ _SEES = (
 
 @final
 class KeyHolder:
-    """A client's part: the key that all clients share.
+    """A client's part in one round: the key that all clients share, and that it opened a sum.
 
     Args:
         key: the shared key; secret.
@@ -91,19 +91,23 @@ class KeyHolder:
 
     def __init__(self, key: SharedKey) -> None:
         self._key = key
+        self._has_opened = False
 
     def open(self, total: bytes) -> bytes:
         """The sum as it is handed to the server: 8 bytes a value, little-endian.
 
         Raises:
             CiphertextError: if the bytes are not a sum under this key.
-            DecryptionError: if it is a sum of one, or larger than planned.
+            DecryptionError: if it is a sum of one, a second one, or larger than planned.
         """
+        if self._has_opened:
+            raise DecryptionError("a sum of this round was opened already; only one ever is.")
         content = open_envelope(total, Kind.SUM, self._key.scheme.fingerprint)
         if content.num_summands < LEAST_SUMMANDS:
             raise DecryptionError(
                 f"a client opens sums of at least {LEAST_SUMMANDS}; received one of {content.num_summands}."
             )
+        self._has_opened = True
         return decrypt(total, self._key).astype("<i8", copy=False).tobytes()
 
 

@@ -7,7 +7,7 @@ from fedcli.core.encryption import Sight
 IN_THE_CLEAR = Sight(
     "server",
     "in the clear, of each client: that it takes part and whether it comes through, number of examples, weight, "
-    "loss and other training figures, bytes and times",
+    "loss and other figures of training and evaluation, bytes and times",
 )
 CLIENT = Sight("each client", "its own update; every global model that it is sent")
 DIFFERENCE = Sight(
@@ -21,7 +21,8 @@ DISHONEST = Sight(
 )
 SIMULATED = Sight(
     "this computer",
-    "everything: all roles run in one simulation, as separate objects; who can read its memory has every key",
+    "everything: all roles run in one simulation, as separate objects; who can read its memory has every key, and what "
+    "clients keep for themselves, such as control variates, lies in clients/ of the run directory",
 )
 
 

@@ -119,6 +119,16 @@ def test_a_sum_of_nobody_is_void(started):
         exchange.open()
 
 
+def test_what_comes_after_the_sum_was_opened_is_refused_and_no_second_one_is_opened(started):
+    exchange, _, sent = started
+    added(exchange, {client: sent[client] for client in (0, 1, 2, 3)}).open()
+    assert exchange.check(4, sent[4]) == "an update of client 4 came after the sum was opened"
+    with pytest.raises(VoidRoundError, match="client 4 sent cannot be added"):
+        exchange.add(4, sent[4])
+    with pytest.raises(VoidRoundError):
+        exchange.open()
+
+
 def test_a_sum_of_one_stays_closed(started):
     exchange, _, sent = started
     exchange.add(0, sent[0])

@@ -1,5 +1,9 @@
 """The server's part of a round leads to no secret, however one follows what it holds."""
 
+import functools
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -59,6 +63,16 @@ def test_the_server_has_no_path_to_a_secret(name, opens, keys, rounds):
 
 
 @pytest.mark.parametrize("name", SCHEMES)
+def test_no_module_remembers_a_secret_for_the_server_to_find(name, keys, rounds):
+    exchange, _, sent = begun(keys[name], next(rounds))
+    added(exchange, sent).open()
+    ours = [module for path, module in sys.modules.items() if path.startswith("fedcli.")]
+    led_to = reached(*(one for module in ours for one in vars(module).values()))
+    assert len(led_to) > 1000
+    assert not [one for one in led_to if isinstance(one, OF_CLIENTS)]
+
+
+@pytest.mark.parametrize("name", SCHEMES)
 def test_the_walk_finds_the_clients_side_where_it_begins_there(name, keys, rounds):
     exchange, _, sent = begun(keys[name], next(rounds))
     added(exchange, sent)
@@ -71,10 +85,17 @@ def test_the_walk_finds_the_clients_side_where_it_begins_there(name, keys, round
     assert kinds >= expected[name]
 
 
-def test_the_walk_goes_through_closures_and_bound_arguments():
-    from functools import partial
-
+def test_the_walk_goes_through_closures_slots_methods_caches_and_arrays_of_objects():
     secret = SharedKey(None, np.zeros(3, np.uint64))
+
+    class Slotted:
+        __slots__ = ("held",)
+
+        def __init__(self):
+            self.held = secret
+
+        def method(self):
+            return self.held
 
     def closed_over():
         return secret
@@ -82,5 +103,8 @@ def test_the_walk_goes_through_closures_and_bound_arguments():
     def by_default(key=secret):
         return key
 
-    for root in (closed_over, by_default, partial(print, secret), {"deep": [(closed_over,)]}):
+    remembered = functools.cache(lambda: secret)
+    remembered()
+    held = [partial(print, secret), Slotted(), Slotted().method, np.array([secret], object)]
+    for root in (closed_over, by_default, remembered, *held, {"deep": [(closed_over,)]}):
         assert any(one is secret for one in reached(root))
