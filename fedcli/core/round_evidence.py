@@ -49,7 +49,7 @@ def evidence(
 
     Args:
         said: what the round's proofs are bound to.
-        numbers: more entries of parameters.json.
+        numbers: more entries of parameters.json, `noise_squared` among them.
         accepted: the clients in the sum, in cohort order.
         opened: the published sum.
         noise: of a server that added some.
@@ -63,8 +63,10 @@ def evidence(
         "clients": [_entry(each) for each in accepted],
     }
     sent = [each.attachments for each in accepted]
-    commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)]
-    proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)]
+    # A client may have attached more than it was asked for.
+    kinds = 1 if numbers["noise_squared"] is None else 2
+    commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
+    proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
     return {
         PARAMETERS: json.dumps(parameters, indent=2).encode() + b"\n",
         COMMITMENTS: b"".join([*commitments, noise.commitment if noise else b""]),

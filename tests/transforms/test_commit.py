@@ -140,6 +140,14 @@ def test_the_files_alone_give_the_next_model():
     assert state.weights.tobytes() == expected.tobytes() != first.weights.tobytes()
 
 
+def test_what_a_client_attaches_unasked_is_in_no_file(honest):
+    # Else nobody could read the commitments and proofs behind it.
+    more = attached(attached(honest.updates[0], "noise_commitment", bytes(48)), "noise_proof", bytes(3))
+    files = decoded(honest, honest.arrive(more)).evidence
+    assert len(files["commitments.bin"]) == 3 * 48
+    assert files["proofs.bin"] == b"".join(update.attachments["proof"] for update in honest.updates)
+
+
 def test_the_payload_ends_in_the_blindings_and_is_not_told_apart_by_its_digest(honest):
     again = round_of(honest.parts.strategy)
     for one, other in zip(honest.updates, again.updates, strict=True):
