@@ -18,12 +18,12 @@ def aggregate(updates, size=2):
 
 
 def test_equal_weights_by_hand():
-    value, weight = aggregate([update(0, [1, 2]), update(1, [3, 6])])
+    value, weight, *_ = aggregate([update(0, [1, 2]), update(1, [3, 6])])
     assert (value / weight).tolist() == [2, 4]
 
 
 def test_weights_by_example_counts_by_hand():
-    value, weight = aggregate([update(0, [1, 2], 30.0), update(1, [3, 6], 10.0)])
+    value, weight, *_ = aggregate([update(0, [1, 2], 30.0), update(1, [3, 6], 10.0)])
     assert (value.tolist(), weight) == ([60, 120], 40)
 
 
@@ -36,12 +36,12 @@ def test_equal_weights_are_no_weights_to_the_bit():
 
 def test_one_client_is_its_own_mean_to_the_bit():
     vector = np.array([0.1, -3e-30], np.float32)
-    value, weight = aggregate([update(0, vector)])
+    value, weight, *_ = aggregate([update(0, vector)])
     assert (value / weight).astype(np.float32).tobytes() == vector.tobytes()
 
 
 def test_an_empty_cohort_has_weight_zero():
-    value, weight = aggregate([])
+    value, weight, *_ = aggregate([])
     assert (value.tolist(), weight) == ([0, 0], 0)
 
 
@@ -54,7 +54,7 @@ def test_integers_are_summed_exactly_in_any_order_and_not_weighted_again():
         ClientUpdate(i, vector, weight, 1, np.zeros(0, np.float32), {}, {}, 0, 0.0)
         for i, (vector, weight) in enumerate(zip(vectors, weights, strict=True))
     ]
-    value, weight = aggregate(updates, 5)
+    value, weight, *_ = aggregate(updates, 5)
     assert value.dtype == np.int64
     assert value.tolist() == [sum(column) for column in vectors.T.tolist()]
     for _ in range(20):
