@@ -65,8 +65,8 @@ def evidence(
     sent = [each.attachments for each in accepted]
     # A client may have attached more than it was asked for.
     kinds = 1 if numbers["noise_squared"] is None else 2
-    commitments = [each[name] for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
-    proofs = [each[name] for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
+    commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
+    proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
     return {
         PARAMETERS: json.dumps(parameters, indent=2).encode() + b"\n",
         COMMITMENTS: b"".join([*commitments, noise.commitment if noise else b""]),
