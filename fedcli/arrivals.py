@@ -122,13 +122,22 @@ class Arrivals:
 
     def _refusals(self, outcomes: Sequence[Outcome]) -> list[str | None]:
         """For each outcome the first reason not to accept it, or None."""
-        reasons = [None if isinstance(outcome, ClientUpdate) else outcome.reason for outcome in outcomes]
+        reasons = [
+            self._misshapen(outcome) if isinstance(outcome, ClientUpdate) else outcome.reason
+            for outcome in outcomes
+        ]
         for check in self._checks:
             left = {i: outcome for i, outcome in enumerate(outcomes) if reasons[i] is None}
             updates = [outcome for outcome in left.values() if isinstance(outcome, ClientUpdate)]
             for i, reason in zip(left, self._answers(check, updates), strict=True):
                 reasons[i] = reason
         return reasons
+
+    def _misshapen(self, update: ClientUpdate) -> str | None:
+        expected, found = self._state.statistics.shape, update.statistics.shape
+        if found in ((0,), expected):
+            return None
+        return f"the non-trainable weights have shape {list(found)}; the model has {list(expected)}"
 
     def _answers(self, check: Transform, updates: Sequence[ClientUpdate]) -> Sequence[str | None]:
         state = self._state.transforms[check.name]

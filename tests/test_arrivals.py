@@ -1,5 +1,7 @@
 """The server's desk: who is let in, and what is written down."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
@@ -80,6 +82,15 @@ def test_statistics_are_the_weighted_mean_of_the_accepted():
     )
     list(arrivals.accepted(outcomes))
     assert arrivals.statistics() == pytest.approx([(0 * 4 + 2 * 6) / 10, 1.0])
+
+
+def test_statistics_of_another_shape_are_refused():
+    arrivals, outcomes = desk(
+        lambda updates: [updates[0], replace(updates[1], statistics=np.ones(3, np.float32)), updates[2]],
+        statistics=lambda _start, client: np.array([client, 1], np.float32),
+    )
+    assert [update.client for update in arrivals.accepted(outcomes)] == [0, 2]
+    assert arrivals.rows[1]["reason"] == "the non-trainable weights have shape [3]; the model has [2]"
 
 
 def test_nobody_sends_statistics_and_there_is_no_mean():
