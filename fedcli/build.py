@@ -78,7 +78,14 @@ class Plan:
     def warnings(self) -> list[str]:
         """What a person should know before the run, though it is allowed."""
         unreviewed = [NOT_REVIEWED] if self.experiment.proofs else []
-        own = [*encrypting.warnings(self.encryption), *unreviewed]
+        own = [
+            *encrypting.warnings(
+                self.encryption,
+                dropout=self.experiment.participation.dropout,
+                cohort=self.cohort.expected_size(self.federation.num_clients),
+            ),
+            *unreviewed,
+        ]
         event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
         if event is None or target is None:
             return own

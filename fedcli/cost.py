@@ -112,7 +112,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
         facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
     if made.encryption is not None:
-        facts["encryption"] = described(made.encryption)
+        facts["encryption"] = described(made.encryption, made.strategy)
     facts |= proving.facts(made.strategy, parameters)
     if made.warnings:
         facts["warnings"] = made.warnings

@@ -127,21 +127,45 @@ def _plain_bytes(strategy: Strategy) -> Callable[[int], int]:
     return lambda size: coded(bisect_left(range(size + 1), size, lo=1, key=lambda taken: taken + adds(taken)))
 
 
-def described(encryption: Encryption) -> dict[str, Any]:
-    """An encryption as data: what encryption.json says, and `fedcli check`."""
+def described(encryption: Encryption, strategy: Strategy) -> dict[str, Any]:
+    """The encryption of a strategy as data: what encryption.json says, and `fedcli check`."""
     return {
         "name": encryption.name,
         **encryption.figures,
-        "min_clients": encryption.min_clients,
+        "min_clients": strategy.min_updates,
         "keeps_keys": encryption.keeps_keys,
         "assumes": encryption.assumes,
         "sees": [sight._asdict() for sight in encryption.sees],
     }
 
 
-def warnings(encryption: Encryption | None) -> list[str]:
-    """What a person should know before such a run, though it is allowed."""
-    if encryption is None or not encryption.keeps_keys:
+def warnings(encryption: Encryption | None, *, dropout: float, cohort: float) -> list[str]:
+    """What a person should know before such a run, though it is allowed.
+
+    Args:
+        encryption: as it was planned.
+        dropout: probability that a client of a cohort sends nothing.
+        cohort: planned size of a cohort.
+    """
+    if encryption is None:
+        return []
+    return [*_of_kept_keys(encryption), *_of_lost_clients(encryption, dropout, round(cohort))]
+
+
+def _of_lost_clients(encryption: Encryption, dropout: float, cohort: int) -> list[str]:
+    if encryption.most_lost is None or not dropout or cohort < encryption.min_clients:
+        return []
+    most = encryption.most_lost(cohort)
+    if most and dropout * cohort <= most:
+        return []
+    return [
+        f"{encryption.name} is planned for at most {most} lost clients of a cohort of {cohort}, and a dropout of "
+        f"{dropout:g} often loses more: such rounds are void. A larger encryption.dropped plans for more."
+    ]
+
+
+def _of_kept_keys(encryption: Encryption) -> list[str]:
+    if not encryption.keeps_keys:
         return []
     return [
         "encryption.keep_keys writes the secret keys to secret/keys.npz: who has the run directory reads every "

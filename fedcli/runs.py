@@ -86,7 +86,7 @@ def start_run(
             folder,
             config=config.dump(plan.experiment),
             environment=describe_environment(parts),
-            encryption=encrypting.described(plan.encryption) if plan.encryption else None,
+            encryption=encrypting.described(plan.encryption, plan.strategy) if plan.encryption else None,
             data_key=_data_key(plan),
             keys=_kept_keys(plan, parts),
         )

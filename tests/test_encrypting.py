@@ -73,7 +73,7 @@ def test_keys_that_are_kept_are_warned_of():
     assert tiny.plan(*EQUAL, "encryption=shared-key").warnings == []
     (warning,) = tiny.plan(*EQUAL, "encryption={name: shared-key, keep_keys: true}").warnings
     assert "secret/keys.npz" in warning
-    assert encrypting.warnings(None) == []
+    assert encrypting.warnings(None, dropout=0.5, cohort=10) == []
 
 
 def test_the_section_survives_the_file(tmp_path):
@@ -154,3 +154,11 @@ def test_a_server_that_waits_for_too_few_would_open_nothing(encryption, waits, r
     waiting = ("devices={name: half-normal}", f"participation.wait_for={waits}")
     assert reason in refusal(*EQUAL, encryption, *waiting)
     tiny.plan(*EQUAL, encryption, waiting[0], f"participation.wait_for={waits + 1}")
+
+
+def test_a_plan_for_fewer_lost_clients_than_drop_out_is_warned_about():
+    masks = ("strategy=mean", "fixed_point={clip_norm: 10.0}", "participation.dropout=0.1")
+    (warning,) = tiny.plan(*masks, "encryption=secagg").warnings
+    assert "planned for at most 0 lost clients of a cohort of 4" in warning
+    assert not tiny.plan(*masks, "encryption={name: secagg, dropped: 0.3, corrupt: 0.0}").warnings
+    assert not tiny.plan(*masks, "encryption=shared-key").warnings

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+_MOST_EXAMPLES = 1 << 62
+
 
 class IntegerGrid(NamedTuple):
     """Vectors of integers u with ||u|| <= floor(w 2^bits), one step being clip_norm / 2^bits.
@@ -41,8 +43,8 @@ class IntegerGrid(NamedTuple):
 
     def objection(self, weight: float, num_examples: int) -> str | None:
         """Why an update cannot have this weight, or None where it is the one of its examples."""
-        if num_examples < 0:
-            # Its weight would be negative, and the square of its bound as large as it likes.
+        if not 0 <= num_examples < _MOST_EXAMPLES:
+            # A negative weight would have a bound whose square is as large as it likes.
             return f"the update says that it is of {num_examples} examples"
         expected = self.weight_of(num_examples)
         if weight == expected:
