@@ -25,7 +25,7 @@ import numpy as np
 
 from fedcli import assembly, build, config, engine
 from fedcli.cli.output import quiet_imports
-from fedcli.core.types import RoundState
+from fedcli.core.rounds import RoundState
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
 from fedcli.parts import Parts
 

@@ -11,17 +11,11 @@ import numpy as np
 
 from fedcli.core.attacks import Adversary
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Transform
+from fedcli.core.roles import Executor, FederationLike
+from fedcli.core.rounds import ClientData, ClientUpdate, Outcome, RoundContext
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import (
-    ClientData,
-    ClientUpdate,
-    Executor,
-    FederationLike,
-    Outcome,
-    RoundContext,
-    Transform,
-    Vector,
-)
+from fedcli.core.types import Vector
 from fedcli.participation import Turn
 
 

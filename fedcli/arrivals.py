@@ -10,17 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.metrics import prefixed, weighted_mean
+from fedcli.core.parts import Transform, checks_on_arrival
+from fedcli.core.rounds import Accepted, ClientUpdate, Outcome, RoundContext, RoundState
 from fedcli.core.sums import BLOCK, BlockSum
-from fedcli.core.types import (
-    Accepted,
-    ClientUpdate,
-    Outcome,
-    RoundContext,
-    RoundState,
-    Transform,
-    Tree,
-    checks_on_arrival,
-)
+from fedcli.core.types import Tree
 from fedcli.participation import Turn, Turnout
 from fedcli.parts import Parts
 

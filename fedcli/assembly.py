@@ -16,7 +16,10 @@ from fedcli.clients.optimizers import clipped
 from fedcli.clients.task import higher_is_better
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Executor, ModelLayout, RoundState, Strategy, Tree
+from fedcli.core.parts import Strategy
+from fedcli.core.roles import Executor
+from fedcli.core.rounds import ModelLayout, RoundState
+from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.grid import check_size
 from fedcli.making import make, placed

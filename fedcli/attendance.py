@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Buffer, Cohort, Strategy
 from fedcli.core.privacy import Event, is_noised_by_clients
-from fedcli.core.types import Buffer, Cohort, Strategy
 
 
 def check(

@@ -19,17 +19,9 @@ from fedcli import assembly, build, engine
 from fedcli.arrivals import Row, in_memory
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import (
-    Array,
-    Assignment,
-    Broadcast,
-    ClientData,
-    ClientRuntime,
-    ClientUpdate,
-    RoundState,
-    Tree,
-    Vector,
-)
+from fedcli.core.roles import ClientRuntime
+from fedcli.core.rounds import Assignment, Broadcast, ClientData, ClientUpdate, RoundState
+from fedcli.core.types import Array, Tree, Vector
 from fedcli.data import Federation
 from fedcli.journal import Observer
 from fedcli.making import located

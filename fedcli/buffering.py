@@ -13,8 +13,9 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import RoundState, Tree, Vector
+from fedcli.core.types import Tree, Vector
 from fedcli.participation import Turn, Turnout, is_dropped, seconds_needed
 from fedcli.parts import Parts
 

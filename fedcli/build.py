@@ -19,8 +19,8 @@ from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Cohort, Strategy, TrainerSpec
 from fedcli.core.seeds import SERVER, generator, seed
-from fedcli.core.types import Cohort, Strategy, TrainerSpec
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.data.federation import NoiseKey

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from fedcli.core.types import RoundState
+from fedcli.core.rounds import RoundState
 
 Record = Mapping[str, Any]
 """One line of metrics.jsonl."""

@@ -15,7 +15,7 @@ from fedcli.core import manifests, npz, trees
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.manifests import Manifest
-from fedcli.core.types import ModelLayout, RoundState
+from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
 
 FORMAT = 3

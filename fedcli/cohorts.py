@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
+from fedcli.core.parts import Cohort
 from fedcli.core.privacy import Sampling
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import Cohort
 
 Clients = npt.NDArray[np.int64]
 

@@ -10,6 +10,7 @@ from typing import Any
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.encryption import Encryption, Sums
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Cohort, Strategy
 from fedcli.core.privacy import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -18,7 +19,6 @@ from fedcli.core.privacy import (
     Sampling,
     TreeEvent,
 )
-from fedcli.core.types import Cohort, Strategy
 from fedcli.crypto.encryption.plans import gaussian_tail
 from fedcli.crypto.proofs.limbs import LIMB_BITS
 from fedcli.grid import grid_of, on_grid

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
-from fedcli.core.types import Array, Broadcast, RoundState, Tree
+from fedcli.core.rounds import Broadcast, RoundState
+from fedcli.core.types import Array, Tree
 from fedcli.parts import Parts
 
 Metrics = Mapping[str, float]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fedcli.core.parts import Aggregator, Strategy, TrainerSpec, Transform
 from fedcli.core.privacy import UnitName
-from fedcli.core.types import Aggregator, Payload, Strategy, TrainerSpec, Transform, Weighting
+from fedcli.core.types import Payload, Weighting
 from fedcli.pipeline import privacy_event
 
 _COUNTED: dict[Weighting, str] = {

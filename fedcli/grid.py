@@ -7,8 +7,8 @@ import math
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.parts import Strategy
 from fedcli.core.privacy import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
-from fedcli.core.types import Strategy
 from fedcli.making import placed
 from fedcli.pipeline import privacy_event
 from fedcli.transforms import fixed_point

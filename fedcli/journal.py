@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from fedcli.arrivals import Row, Watch
-from fedcli.core.types import RoundState, Tree
+from fedcli.core.rounds import RoundState
+from fedcli.core.types import Tree
 
 Deposit = Callable[[int, Mapping[str, bytes]], None]
 """`(round, files)`: keeps what the round can be checked by; no files for a round that released nothing."""

@@ -11,8 +11,10 @@ from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.core.attacks import Adversary
 from fedcli.core.encryption import Keys
+from fedcli.core.parts import Cohort, Strategy
 from fedcli.core.privacy import is_noised_by_clients
-from fedcli.core.types import ClientRuntime, Cohort, Executor, ModelLayout, Strategy
+from fedcli.core.roles import ClientRuntime, Executor
+from fedcli.core.rounds import ModelLayout
 from fedcli.data import Federation
 from fedcli.devices import Devices
 from fedcli.privacy import Accountant

@@ -10,8 +10,9 @@ from fedcli import attendance
 from fedcli.config import Experiment
 from fedcli.core.attacks import Adversary, Attack
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Cohort, Strategy
 from fedcli.core.privacy import Event, is_noised_by_clients
-from fedcli.core.types import Array, Cohort, Strategy
+from fedcli.core.types import Array
 
 
 def privacy_event(strategy: Strategy) -> Event | None:

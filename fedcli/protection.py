@@ -6,8 +6,8 @@ from fedcli import pipeline
 from fedcli.config import Experiment, Part
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Strategy, Transform
 from fedcli.core.privacy import Event, PrivacyTarget, Sampling
-from fedcli.core.types import Strategy, Transform
 from fedcli.encrypting import check_encryptable, encrypted
 from fedcli.grid import on_grid
 from fedcli.making import make, placed

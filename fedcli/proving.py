@@ -8,8 +8,8 @@ from typing import Any
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.parts import Strategy, Transform
 from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
-from fedcli.core.types import Strategy, Transform
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.proofs.norm_statement import PROJECTIONS
 from fedcli.grid import grid_of

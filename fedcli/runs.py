@@ -14,7 +14,8 @@ from fedcli import assembly, build, config, encrypting, engine, evaluation, maki
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy import Sampling
-from fedcli.core.types import RoundState, Tree
+from fedcli.core.rounds import RoundState
+from fedcli.core.types import Tree
 from fedcli.environment import describe_environment
 from fedcli.journal import Observer
 from fedcli.parts import Parts

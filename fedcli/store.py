@@ -15,7 +15,8 @@ from fedcli.core import durable, locks, logs, manifests, npz
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.logs import Log, Mark
 from fedcli.core.metrics import jsonable
-from fedcli.core.types import ModelLayout, RoundState, Tree
+from fedcli.core.rounds import ModelLayout, RoundState
+from fedcli.core.types import Tree
 
 Row = dict[str, Any]
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"

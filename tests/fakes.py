@@ -11,7 +11,7 @@ from fedcli.cohorts import full
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.privacy import GaussianEvent
-from fedcli.core.types import ClientData, ClientUpdate, ModelLayout
+from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
 from fedcli.devices import lognormal
 from fedcli.models.network import Vectors

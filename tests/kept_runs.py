@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli import store
-from fedcli.core.types import ModelLayout, RoundState
+from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
 
 LAYOUT = ModelLayout(

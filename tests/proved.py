@@ -7,7 +7,7 @@ from fakes import LinearFederation, linear_parts
 
 from fedcli import engine
 from fedcli.arrivals import Arrivals
-from fedcli.core.types import ClientUpdate, RoundContext, RoundState
+from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
 from fedcli.encrypting import encrypted
 from fedcli.parts import Parts
 from fedcli.proving import with_proofs

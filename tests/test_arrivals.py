@@ -8,7 +8,7 @@ from fakes import LinearFederation, LinearRuntime, linear_parts
 
 from fedcli.arrivals import Arrivals
 from fedcli.core.errors import RunInterrupted
-from fedcli.core.types import Assignment, Broadcast, Rejection, RoundContext
+from fedcli.core.rounds import Assignment, Broadcast, Rejection, RoundContext
 from fedcli.participation import Turn, Turnout
 from fedcli.strategies import STRATEGIES
 

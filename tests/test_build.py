@@ -322,7 +322,7 @@ def test_a_warm_start_fills_frozen_weights_where_the_program_reads_them(tmp_path
 
 
 def _broadcast(state):
-    from fedcli.core.types import Broadcast
+    from fedcli.core.rounds import Broadcast
 
     return Broadcast(state.round, state.weights, state.statistics, 1.0)
 

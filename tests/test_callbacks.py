@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fedcli.callbacks import Callback, early_stop
-from fedcli.core.types import RoundState
+from fedcli.core.rounds import RoundState
 
 EMPTY = np.zeros(0, np.float32)
 STATE = RoundState(1, EMPTY, EMPTY, EMPTY)

@@ -11,7 +11,7 @@ from fedcli.attacks.halves import bent
 from fedcli.cohorts import full, uniform
 from fedcli.core.attacks import Adversary, Attack
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.types import Transform
+from fedcli.core.parts import Transform
 from fedcli.strategies import STRATEGIES
 
 CLIENTS = 4

@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as arrays
 from fedcli import checkpoints, shelf
 from fedcli.core.averages import add_model
 from fedcli.core.errors import RunError
+from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.trees import from_table, to_table
-from fedcli.core.types import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
 
 LAYOUT = ModelLayout(

@@ -9,13 +9,14 @@ from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, counting_a
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcli import engine, evaluation
+from fedcli import engine, evaluation, training
 from fedcli.arrivals import Arrivals
 from fedcli.callbacks import Callback
 from fedcli.cohorts import poisson, uniform
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
-from fedcli.core.types import RoundContext, Transform
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import RoundContext
 from fedcli.journal import Observer
 from fedcli.parts import EvaluationSettings
 from fedcli.strategies import STRATEGIES
@@ -325,18 +326,18 @@ def test_rounds_that_leave_the_model_as_it_was_leave_the_average_too():
 
 def test_a_cohort_is_a_function_of_the_seed_and_the_round():
     parts, _ = plain(num_clients=50, cohort=uniform(size=5))
-    cohorts = [engine.sample_cohort(parts, round) for round in (1, 2, 1)]
+    cohorts = [training.sample_cohort(parts, round) for round in (1, 2, 1)]
     assert cohorts[0] == cohorts[2] == sorted(cohorts[0])
     assert cohorts[0] != cohorts[1]
-    assert engine.sample_cohort(replace(parts, seed=8), 1) != cohorts[0]
+    assert training.sample_cohort(replace(parts, seed=8), 1) != cohorts[0]
 
 
 def test_a_private_cohort_is_not_derivable_from_the_seed():
     parts, _ = private(federation=LinearFederation(400), cohort=uniform(size=200))
-    first, second = (engine.sample_cohort(parts, 1) for _ in range(2))
+    first, second = (training.sample_cohort(parts, 1) for _ in range(2))
     assert first != second  # equal with probability 1 in 400 choose 200
     open_parts = replace(parts, reproducible_noise=True)
-    assert engine.sample_cohort(open_parts, 1) == engine.sample_cohort(open_parts, 1)
+    assert training.sample_cohort(open_parts, 1) == training.sample_cohort(open_parts, 1)
 
 
 def test_only_the_clients_of_the_cohort_are_asked_for():

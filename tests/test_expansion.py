@@ -6,7 +6,7 @@ import pytest
 from built_ins import REQUIRED
 
 from fedcli.core.factories import describe
-from fedcli.core.types import Transform
+from fedcli.core.parts import Transform
 from fedcli.expansion import LocalAlgorithm, Mechanism, Protection, expand
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import arrival, clip, gaussian_noise, top_k

@@ -11,7 +11,7 @@ from fakes import LinearFederation, LinearRuntime, linear_parts
 from fedcli import engine
 from fedcli.clients.batches import BatchPlan
 from fedcli.config import ConfigErrors
-from fedcli.core.types import Assignment, Broadcast
+from fedcli.core.rounds import Assignment, Broadcast
 from fedcli.devices import Device, Devices
 from fedcli.participation import seconds_needed, turnout
 from fedcli.parts import Participation

@@ -8,8 +8,8 @@ from fedcli.aggregators import mean
 from fedcli.cohorts import full, poisson, uniform
 from fedcli.config import loads
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Cohort, Strategy, Transform
 from fedcli.core.privacy import ExampleEvent, GaussianEvent
-from fedcli.core.types import Cohort, Strategy, Transform
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import arrival
 

@@ -5,8 +5,8 @@ import tiny
 
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Transform
 from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
-from fedcli.core.types import Transform
 from fedcli.cost import cost
 from fedcli.pipeline import privacy_event
 from fedcli.proving import with_commitments

@@ -13,7 +13,7 @@ from fedcli import store
 from fedcli.core import durable, manifests
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.logs import marks_at
-from fedcli.core.types import ModelLayout, RoundState
+from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
 from fedcli.verification import verify_run
 

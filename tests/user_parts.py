@@ -3,8 +3,9 @@
 import numpy as np
 
 from fedcli.callbacks import Callback
+from fedcli.core.parts import Buffer
+from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import Buffer, ClientData
 from fedcli.data import Dataset
 from fedcli.strategies import STRATEGIES
 from fedcli.strategies.dp_clipped import dp_clipped

@@ -11,7 +11,8 @@ from fedcli.aggregators.krum import krum_scores
 from fedcli.aggregators.matrix import Float64s, Rows, by_coordinate, collecting
 from fedcli.core.distances import squared_distances
 from fedcli.core.limits import require_count
-from fedcli.core.types import Aggregator, Array, Tree
+from fedcli.core.parts import Aggregator
+from fedcli.core.types import Array, Tree
 
 
 def bulyan(*, num_byzantine: int) -> Aggregator:

@@ -10,8 +10,10 @@ import numpy as np
 from fedcli.aggregators.matrix import Float64s, collect, nothing
 from fedcli.core.errors import require_positive
 from fedcli.core.limits import require_count
+from fedcli.core.parts import Aggregator
+from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
-from fedcli.core.types import Aggregate, Aggregator, ClientUpdate, Tree, Vector
+from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import squared_norm
 
 

@@ -11,7 +11,8 @@ from fedcli.aggregators.coordinates import count_from_zero, counted, sample, str
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
 from fedcli.core.distances import gram
 from fedcli.core.limits import require_count, require_positive_finite
-from fedcli.core.types import Aggregator, Array, Tree
+from fedcli.core.parts import Aggregator
+from fedcli.core.types import Array, Tree
 
 _SQUARINGS = 40
 

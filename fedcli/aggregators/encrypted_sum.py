@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from fedcli.core.encryption import Exchange
-from fedcli.core.types import Aggregate, ClientUpdate, Tree
+from fedcli.core.rounds import Aggregate, ClientUpdate
+from fedcli.core.types import Tree
 
 Aggregation = Callable[[Iterable[ClientUpdate], int, Tree], tuple[Aggregate, Tree]]
 

@@ -10,8 +10,9 @@ from fedcli.aggregators.matrix import Float64s, Rows, collecting
 from fedcli.aggregators.median import coordinate_median
 from fedcli.core.distances import distance
 from fedcli.core.limits import require_count, require_positive_finite
+from fedcli.core.parts import Aggregator
 from fedcli.core.sums import BlockSum
-from fedcli.core.types import Aggregator, Array, Tree
+from fedcli.core.types import Array, Tree
 
 
 def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Aggregator:

@@ -7,7 +7,8 @@ import numpy as np
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
 from fedcli.core.distances import squared_distances
 from fedcli.core.limits import require_count
-from fedcli.core.types import Aggregator, Array, Tree
+from fedcli.core.parts import Aggregator
+from fedcli.core.types import Array, Tree
 
 
 def krum(*, num_byzantine: int) -> Aggregator:

@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.distances import COLUMNS
+from fedcli.core.parts import Aggregator
+from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
-from fedcli.core.types import Aggregate, Aggregator, Array, ClientUpdate, Tree, Vector
+from fedcli.core.types import Array, Tree, Vector
 
 Float64s: TypeAlias = npt.NDArray[np.float64]
 

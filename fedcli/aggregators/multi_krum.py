@@ -8,7 +8,8 @@ from fedcli.aggregators.krum import krum_scores
 from fedcli.aggregators.matrix import Rows, collecting, mean_of
 from fedcli.core.distances import squared_distances
 from fedcli.core.limits import require_count
-from fedcli.core.types import Aggregator, Array, Tree
+from fedcli.core.parts import Aggregator
+from fedcli.core.types import Array, Tree
 
 
 def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggregator:

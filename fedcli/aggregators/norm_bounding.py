@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from fedcli.aggregators.matrix import no_state, nothing
 from fedcli.core.errors import require_positive
+from fedcli.core.parts import Aggregator
+from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
-from fedcli.core.types import Aggregate, Aggregator, ClientUpdate, Tree
+from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 
 

@@ -10,7 +10,8 @@ from fedcli.aggregators.coordinates import count_from_zero, counted, sample, str
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
 from fedcli.aggregators.mean_shift import bandwidth_of, largest_cluster
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Aggregator, Array, Tree, Vector
+from fedcli.core.parts import Aggregator
+from fedcli.core.types import Array, Tree, Vector
 from fedcli.core.vectors import squared_norm
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from fedcli.aggregators.matrix import Float64s, Rows, by_coordinate, collecting
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Aggregator, Array, Tree
+from fedcli.core.parts import Aggregator
+from fedcli.core.types import Array, Tree
 
 # For products like 0.29 * 100, which float arithmetic puts below 29.
 _MARGIN = 1e-9

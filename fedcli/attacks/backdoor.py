@@ -8,7 +8,8 @@ from fedcli.attacks.labels import classes_of, require_class, require_classificat
 from fedcli.core.attacks import Attack, DataForm
 from fedcli.core.errors import ConfigError
 from fedcli.core.limits import require_count, require_positive_finite
-from fedcli.core.types import Array, ClientData, Vector
+from fedcli.core.rounds import ClientData
+from fedcli.core.types import Array, Vector
 
 
 def backdoor(

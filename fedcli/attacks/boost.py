@@ -12,7 +12,9 @@ from fedcli.attacks.halves import ClientHalf, bent
 from fedcli.core.attacks import Attack
 from fedcli.core.errors import ConfigError
 from fedcli.core.limits import require_positive_finite
-from fedcli.core.types import Array, ClientUpdate, RoundContext, Transform, Tree, Vector
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Array, Tree, Vector
 
 
 def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -> Attack:

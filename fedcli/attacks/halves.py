@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Tree
 
 ClientHalf: TypeAlias = Callable[[ClientUpdate, Tree, RoundContext], ClientUpdate]
 

@@ -7,7 +7,7 @@ import numpy as np
 from fedcli.attacks.labels import classes_of, require_class, require_classification, with_classes
 from fedcli.core.attacks import Attack, DataForm
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import ClientData
+from fedcli.core.rounds import ClientData
 
 
 def label_flip(form: DataForm, *, source: int | None = None, target: int | None = None) -> Attack:

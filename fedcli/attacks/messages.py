@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.round_evidence import DIGEST
-from fedcli.core.types import ClientUpdate
+from fedcli.core.rounds import ClientUpdate
 
 What: TypeAlias = Literal["proof", "message"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from fedcli.attacks.halves import ClientHalf, bent
 from fedcli.attacks.messages import What, passed_off, require_what
 from fedcli.core.attacks import Attack
-from fedcli.core.types import ClientUpdate, RoundContext, Tree
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Tree
 
 
 def replay(*, what: What = "proof") -> Attack:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedcli.attacks.messages import What, passed_off, require_what
 from fedcli.core.attacks import Attack
-from fedcli.core.types import ClientUpdate
+from fedcli.core.rounds import ClientUpdate
 
 
 def swap(*, what: What = "proof") -> Attack:

@@ -14,9 +14,11 @@ from fedcli.attacks.halves import ClientHalf, bent
 from fedcli.core.attacks import Attack
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.parts import Transform
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import DIGEST, PROOF
-from fedcli.core.types import Array, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Array, Tree
 from fedcli.core.vectors import exact_squared_norm
 from fedcli.crypto.proofs.jobs import Committed, commit_to
 from fedcli.crypto.proofs.norm_statement import NormBound

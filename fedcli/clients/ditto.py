@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensors
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Extra, TrainerSpec
+from fedcli.core.parts import Extra, TrainerSpec
 
 OWN = Extra("own_model", start="global")
 

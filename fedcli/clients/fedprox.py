@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.clients.sgd import descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Start, Tensors
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import TrainerSpec
+from fedcli.core.parts import TrainerSpec
 
 
 def fedprox(*, mu: float) -> TrainerSpec:

@@ -7,7 +7,7 @@ from typing import Any
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start
 from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.types import Extra, TrainerSpec
+from fedcli.core.parts import Extra, TrainerSpec
 
 PREVIOUS = Extra("previous", start="global")
 

@@ -7,7 +7,7 @@ from typing import Any
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Start
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import TrainerSpec
+from fedcli.core.parts import TrainerSpec
 
 
 def together(*, personal: str) -> TrainerSpec:

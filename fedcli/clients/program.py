@@ -11,7 +11,8 @@ import numpy as np
 from fedcli.clients.keras_learner import KerasFunctions, NetworkLike
 from fedcli.clients.trainer import Batch, ClientTrainer, Start
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Array, TrainerSpec
+from fedcli.core.parts import TrainerSpec
+from fedcli.core.types import Array
 from fedcli.core.vectors import Layout
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Result, Start
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Extra, TrainerSpec
+from fedcli.core.parts import Extra, TrainerSpec
 
 CURVATURE = Extra("curvature", size="scalar")
 

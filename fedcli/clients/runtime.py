@@ -15,18 +15,11 @@ from cachetools import LRUCache
 from fedcli.clients.batches import PADDING, BatchPlan, draw_batches, padded_length
 from fedcli.clients.program import ClientInputs, ClientOutputs, Programs, to_device
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.parts import Extra
+from fedcli.core.roles import FederationLike
+from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate
 from fedcli.core.seeds import generator, seed
-from fedcli.core.types import (
-    Array,
-    Assignment,
-    Broadcast,
-    ClientUpdate,
-    Extra,
-    FederationLike,
-    Tree,
-    Vector,
-    Weighting,
-)
+from fedcli.core.types import Array, Tree, Vector, Weighting
 
 STATISTICS, PERSONAL = "statistics", "personal"
 """Names under which a client keeps its own non-trainable weights (`non_trainable: local`) and its personal ones."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fedcli.core.proof_context import PROTOCOL, ProofContext
-from fedcli.core.types import Accepted
+from fedcli.core.rounds import Accepted
 from fedcli.core.vectors import Integers
 
 PARAMETERS = "parameters.json"

@@ -5,7 +5,7 @@ NumPy only: TensorFlow and scikit-learn are imported by the datasets that need t
 
 from __future__ import annotations
 
-from fedcli.core.types import ClientData
+from fedcli.core.rounds import ClientData
 from fedcli.data.checked import CheckedFederation
 from fedcli.data.dataset import Dataset, hold_out
 from fedcli.data.datasets import DATASETS, DEFAULT_PREPROCESSING

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fedcli.core.errors import DataError
-from fedcli.core.types import ClientData
+from fedcli.core.rounds import ClientData
 from fedcli.data.dataset import Array, Rows, Task
 from fedcli.data.federation import Federation
 

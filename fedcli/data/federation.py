@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from fedcli.core.errors import ConfigError, DataError
+from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import generator
-from fedcli.core.types import ClientData
 from fedcli.data.dataset import Array, Dataset, Rows, Task
 from fedcli.data.partitions.partition import Partition
 from fedcli.data.preprocessing import Preprocessor, apply_all, apply_labels, fit_all, fit_pooled

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import final
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Executor, Item, Outcome_co
+from fedcli.core.roles import Executor
+from fedcli.core.types import Item, Outcome_co
 
 # Results that a worker may be ahead of the one that is waited for, so that a slow client stalls nobody.
 _WINDOW_PER_WORKER = 4

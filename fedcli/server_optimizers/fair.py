@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.core.types import Array, ServerOptimizer, Tree, Vector
+from fedcli.core.parts import ServerOptimizer
+from fedcli.core.types import Array, Tree, Vector
 
 
 def fair() -> ServerOptimizer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.core.errors import require_positive
-from fedcli.core.types import Array, ServerOptimizer, Tree, Vector
+from fedcli.core.parts import ServerOptimizer
+from fedcli.core.types import Array, Tree, Vector
 
 
 def sgd(*, learning_rate: float = 1.0) -> ServerOptimizer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.core.errors import require_positive
-from fedcli.core.types import ServerOptimizer, Strategy
+from fedcli.core.parts import ServerOptimizer, Strategy
 from fedcli.server_optimizers import adagrad, adam, yogi
 from fedcli.strategies.fedavg import weighted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.aggregators import mean as mean_aggregator
 from fedcli.clients.sgd import sgd as local_sgd
 from fedcli.core.errors import require_positive
-from fedcli.core.types import Strategy
+from fedcli.core.parts import Strategy
 from fedcli.server_optimizers import sgd
 
 

@@ -7,7 +7,7 @@ import math
 from fedcli.aggregators import discounted_mean
 from fedcli.clients.sgd import sgd as local_sgd
 from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.types import Buffer, Strategy
+from fedcli.core.parts import Buffer, Strategy
 from fedcli.server_optimizers import sgd
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.rounds import ClientUpdate
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.trees import from_table, to_table
-from fedcli.core.types import Array, ClientUpdate, Tree
+from fedcli.core.types import Array, Tree
 
 
 def law(holds: object, said: str) -> None:

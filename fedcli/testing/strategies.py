@@ -15,16 +15,11 @@ from fedcli import engine, secret, shelf
 from fedcli.arrivals import Row
 from fedcli.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.core.errors import RunError
+from fedcli.core.parts import Strategy
 from fedcli.core.privacy import is_noised_by_clients
-from fedcli.core.types import (
-    Assignment,
-    Broadcast,
-    ClientRuntime,
-    ClientUpdate,
-    RoundState,
-    Strategy,
-    Tree,
-)
+from fedcli.core.roles import ClientRuntime
+from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
+from fedcli.core.types import Tree
 from fedcli.executors import EXECUTORS
 from fedcli.parts import Parts
 from fedcli.testing.laws import law, same_bits, same_state

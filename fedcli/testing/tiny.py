@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from fedcli import assembly, build, config
+from fedcli.core.parts import Strategy
+from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import generator
-from fedcli.core.types import RoundState, Strategy
 from fedcli.data import Dataset
 from fedcli.making import located
 from fedcli.parts import Parts

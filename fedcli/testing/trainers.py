@@ -9,20 +9,10 @@ from typing import Any
 import numpy as np
 
 from fedcli.aggregators import mean
+from fedcli.core.parts import Extra, ServerOptimizer, Strategy, TrainerSpec
 from fedcli.core.privacy import PrivacyTarget
-from fedcli.core.types import (
-    Array,
-    Assignment,
-    Broadcast,
-    ClientUpdate,
-    Extra,
-    RoundState,
-    ServerOptimizer,
-    Strategy,
-    TrainerSpec,
-    Tree,
-    Vector,
-)
+from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
+from fedcli.core.types import Array, Tree, Vector
 from fedcli.parts import Parts
 from fedcli.testing.laws import described, is_vector, law, same_bits, same_state, written_and_read
 from fedcli.testing.tiny import assembled

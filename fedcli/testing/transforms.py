@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.types import Aggregate, Array, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import Array, Tree
 from fedcli.testing.laws import (
     described,
     is_vector,

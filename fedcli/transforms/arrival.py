@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.core.types import Array, ClientUpdate, Payload, RoundContext, Transform, Tree
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Array, Payload, Tree
 
 
 def arrival(payload: Payload = "vector") -> Transform:

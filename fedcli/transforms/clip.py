@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError, require_positive
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree, Vector
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import squared_norm
 
 # The products are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.

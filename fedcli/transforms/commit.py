@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError, VoidRoundError
+from fedcli.core.parts import Transform
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import (
     COMMITMENT,
@@ -18,7 +19,8 @@ from fedcli.core.round_evidence import (
     aggregate_bytes,
     evidence,
 )
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import Tree
 from fedcli.core.vectors import Integers, exact_squared_norm
 from fedcli.crypto.proofs.commitments import Opening
 from fedcli.crypto.proofs.curve import ORDER

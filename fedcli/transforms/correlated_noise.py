@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Transform
 from fedcli.core.privacy import BandedEvent, TreeEvent, noise_deviation
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import SECRET, Aggregate, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.types import SECRET, Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Transform
 from fedcli.core.privacy import DistributedGaussianEvent, require_noise_multiplier
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.types import Tree
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.transforms.fixed_point import packed_bytes

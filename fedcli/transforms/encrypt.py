@@ -10,7 +10,9 @@ import numpy as np
 from fedcli.core.encryption import Encryption, Exchange
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import Tree
 
 
 def encrypt(encryption: Encryption, *, grid: IntegerGrid, plain_bytes: Callable[[int], int]) -> Transform:

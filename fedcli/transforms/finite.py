@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Tree
 
 
 def finite() -> Transform:

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree, Vector
+from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Integers, exact_squared_norm, squared_norm
 
 Rounding = Literal["nearest", "stochastic"]

@@ -9,9 +9,11 @@ from typing import Literal
 import numpy as np
 
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.parts import Transform
 from fedcli.core.privacy import GaussianEvent, noise_deviation
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 

@@ -9,9 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.parts import Transform
 from fedcli.core.privacy import LocalGaussianEvent, noise_deviation
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree
+from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fedcli.core.types import Payload, Transform
+from fedcli.core.parts import Transform
+from fedcli.core.types import Payload
 from fedcli.crypto.proofs.curve import library
 from fedcli.transforms.commit import commit
 from fedcli.transforms.norm_bounds import NormBounds

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.proof_context import ProofContext
-from fedcli.core.types import RoundContext
+from fedcli.core.rounds import RoundContext
 from fedcli.crypto.discrete_gaussian import grid_variance
 from fedcli.crypto.noise_norms import squared_norm_bound
 from fedcli.crypto.proofs.generators import layout

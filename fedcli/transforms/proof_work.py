@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from fedcli.core.types import RoundContext
+from fedcli.core.rounds import RoundContext
 from fedcli.crypto.proofs.jobs import timed
 from fedcli.crypto.workers import elsewhere, spread
 

@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.parts import Transform
 from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
-from fedcli.core.types import ClientUpdate, Payload, RoundContext, Transform, Tree
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Payload, Tree
 from fedcli.crypto.proofs.curve import ProofError
 from fedcli.crypto.proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.proofs.limbs import size_before

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.errors import ConfigError
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree, Vector
+from fedcli.core.types import Tree, Vector
 
 _SCALE_BYTES = 4
 

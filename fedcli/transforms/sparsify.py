@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
-from fedcli.core.types import ClientUpdate, RoundContext, Transform, Tree, Vector
+from fedcli.core.types import Tree, Vector
 
 _VALUE_BYTES, _INDEX_BYTES, _SEED_BYTES = 4, 4, 8
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from fedcli import checkpoints
 from fedcli.core import npz, trees
 from fedcli.core.errors import RunError
-from fedcli.core.types import ModelLayout, Tree, Vector
+from fedcli.core.rounds import ModelLayout
+from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Layout, gather, unflatten
 from fedcli.verification.links import Link, Pair, trusted
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fedcli import config, proving, store
 from fedcli.core.errors import ConfigError, FedcliError, RunError
-from fedcli.core.types import Cohort, ServerOptimizer
+from fedcli.core.parts import Cohort, ServerOptimizer
 from fedcli.making import make
 from fedcli.protection import strategy_of
 from fedcli.transforms.norm_bounds import NormBounds

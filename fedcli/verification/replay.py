@@ -10,8 +10,9 @@ import numpy as np
 
 from fedcli import checkpoints
 from fedcli.core import averages, round_evidence
+from fedcli.core.parts import ServerOptimizer
 from fedcli.core.round_parameters import Parameters
-from fedcli.core.types import ServerOptimizer, Tree, Vector
+from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import digest
 from fedcli.verification.binaries import read_sum
 from fedcli.verification.links import Link, Pair

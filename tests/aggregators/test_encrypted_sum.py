@@ -6,7 +6,7 @@ from fakes import LiteralExchange
 
 from fedcli.aggregators.encrypted_sum import encrypted_sum
 from fedcli.core.errors import VoidRoundError
-from fedcli.core.types import ClientUpdate
+from fedcli.core.rounds import ClientUpdate
 
 
 def update(client, values, weight):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedcli.aggregators import AGGREGATORS, mean
-from fedcli.core.types import ClientUpdate
+from fedcli.core.rounds import ClientUpdate
 
 
 def update(client, values, weight=1.0):

@@ -7,7 +7,8 @@ import pytest
 
 from fedcli.attacks import boost
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import ClientUpdate, RoundContext, Transform
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.transforms import arrival, clip, fixed_point
 
 CONTEXT = RoundContext(7, 1, reproducible_noise=True)

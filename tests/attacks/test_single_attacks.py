@@ -6,7 +6,7 @@ import pytest
 from fedcli.attacks import ATTACKS, backdoor, gaussian, label_flip, sign_flip
 from fedcli.core.attacks import DataForm
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import ClientData
+from fedcli.core.rounds import ClientData
 
 IMAGES = DataForm("classification", 4, (3, 3, 1))
 

@@ -11,8 +11,8 @@ from fedcli.clients.program import Example, compile_programs
 from fedcli.clients.runtime import KerasRuntime, LocalSettings
 from fedcli.clients.sgd import sgd
 from fedcli.clients.task import task_for
+from fedcli.core.rounds import Assignment, Broadcast, ClientData
 from fedcli.core.seeds import generator, seed
-from fedcli.core.types import Assignment, Broadcast, ClientData
 from fedcli.models.network import build_network
 
 ROOT = 7

@@ -16,7 +16,7 @@ from fedcli.clients.full_gradient import full_gradient
 from fedcli.clients.keras_learner import check_output, keras_functions
 from fedcli.clients.task import Task
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.types import Assignment
+from fedcli.core.rounds import Assignment
 from fedcli.models import MODELS
 from fedcli.models.network import build_network
 

@@ -17,7 +17,7 @@ from fedcli.clients.qfedavg import qfedavg
 from fedcli.clients.scaffold import scaffold
 from fedcli.clients.sgd import sgd
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Assignment, Broadcast
+from fedcli.core.rounds import Assignment, Broadcast
 
 RATE = 0.1
 CLIENTS = locally.classes(10, 7)

@@ -8,7 +8,7 @@ import pytest
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import Opened, evidence
 from fedcli.core.round_parameters import Sender, read_parameters
-from fedcli.core.types import Accepted
+from fedcli.core.rounds import Accepted
 
 SAID = ProofContext("a run", 3, bytes(range(32)), 10.0, 16)
 NUMBERS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedcli.core.errors import DataError
-from fedcli.core.types import ClientData
+from fedcli.core.rounds import ClientData
 from fedcli.data import CheckedFederation
 
 

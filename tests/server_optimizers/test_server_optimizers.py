@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Extra
+from fedcli.core.parts import Extra
 from fedcli.server_optimizers import (
     SERVER_OPTIMIZERS,
     adagrad,

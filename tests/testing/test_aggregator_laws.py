@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fedcli.core.types import Aggregate, Aggregator
+from fedcli.core.parts import Aggregator
+from fedcli.core.rounds import Aggregate
 from fedcli.testing import check_aggregator
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from fedcli.clients.sgd import sgd
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Aggregate, Extra, ServerOptimizer, Transform
+from fedcli.core.parts import Extra, ServerOptimizer, Transform
+from fedcli.core.rounds import Aggregate
 from fedcli.strategies.fedavg import mean
 from fedcli.testing import check_strategy, check_trainer
 

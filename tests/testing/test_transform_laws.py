@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fedcli.core.types import Aggregate, Transform
+from fedcli.core.parts import Transform
+from fedcli.core.rounds import Aggregate
 from fedcli.testing import check_transform
 from fedcli.transforms import (
     adaptive_clip,

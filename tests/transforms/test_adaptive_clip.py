@@ -9,7 +9,7 @@ from scipy import stats
 from fedcli.aggregators import mean
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.core.privacy import GaussianEvent, update_noise_multiplier
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.transforms import adaptive_clip
 
 CONTEXT = RoundContext(7, 1, reproducible_noise=True, planned_weight=4.0)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fedcli.core.types import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.transforms import arrival
 
 CONTEXT = RoundContext(root=7, round=1, reproducible_noise=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.types import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.vectors import squared_norm
 from fedcli.transforms import clip
 

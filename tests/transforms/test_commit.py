@@ -11,7 +11,7 @@ from proved import RUN, attached, parameters, proved, round_of, summed
 from fedcli import engine
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.proof_context import ProofContext
-from fedcli.core.types import Aggregate
+from fedcli.core.rounds import Aggregate
 from fedcli.core.vectors import digest
 from fedcli.crypto.proofs.commitments import Opening, add, check_opening, read_commitment
 from fedcli.crypto.proofs.norm_statement import NormBound

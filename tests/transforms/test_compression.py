@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.types import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.transforms import quantise, random_k, top_k
 
 CONTEXT = RoundContext(root=7, round=1, reproducible_noise=False)

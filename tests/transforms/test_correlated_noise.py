@@ -8,7 +8,8 @@ from scipy import stats
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import BandedEvent, Sampling, TreeEvent
-from fedcli.core.types import SECRET, Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import SECRET
 from fedcli.privacy import accountant_for
 from fedcli.privacy.correlated import tree_sensitivity_squared
 from fedcli.transforms import banded_noise, tree_noise

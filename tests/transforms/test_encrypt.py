@@ -8,7 +8,7 @@ from fakes import LiteralExchange, literal_encryption
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.transforms.encrypt import encrypt
 
 GRID = IntegerGrid(clip_norm=2.0, bits=8, max_examples=10)

@@ -7,7 +7,7 @@ from fakes import LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import engine
 from fedcli.config import ConfigErrors
-from fedcli.core.types import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import finite
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fedcli.aggregators import mean
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.vectors import exact_squared_norm
 from fedcli.transforms import fixed_point
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import GaussianEvent
-from fedcli.core.types import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.transforms import gaussian_noise
 
 SECRET = RoundContext(root=7, round=1, reproducible_noise=False)

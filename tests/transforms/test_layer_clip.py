@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.types import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.vectors import squared_norm
 from fedcli.transforms import layer_clip
 

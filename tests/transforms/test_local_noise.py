@@ -8,7 +8,7 @@ from scipy import stats
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.core.privacy import LocalGaussianEvent
-from fedcli.core.types import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.transforms import local_noise
 
 SECRET, SEEDED = (RoundContext(7, 1, reproducible_noise=drawn) for drawn in (False, True))

@@ -1,0 +1,272 @@
+"""The parts of an experiment, as tuples of pure functions: state goes in and comes out, as a `Tree`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.privacy import Event, ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.rounds import (
+    Aggregate,
+    ClientUpdate,
+    RoundContext,
+)
+from fedcli.core.types import Array, Payload, Tree, Vector, Weighting
+
+
+def _stateless(_size: int) -> Tree:
+    return {}
+
+
+def _adds_nothing(_size: int) -> int:
+    return 0
+
+
+def _send_as_is(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
+    return update
+
+
+def _accept(_update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
+    return None
+
+
+def _decode_as_is(aggregate: Aggregate, state: Tree, _context: RoundContext) -> tuple[Aggregate, Tree]:
+    return aggregate, state
+
+
+class Transform(NamedTuple):
+    """One mechanism between client and server, both ends of it.
+
+    Args:
+        name: its name, under which its state is kept.
+        init: size of the payload that it takes -> its server state. What is in its entry `SECRET` is kept apart.
+        encode: client half; raises `InvalidUpdateError` for an update that must not be sent.
+        admit: arrival check on the server; a reason to reject, or None.
+        admit_all: the same for several updates at once, where that is cheaper; one answer for each.
+        decode: server half, on the aggregate.
+        takes: the payload it expects from the transform before it.
+        gives: the payload it hands on.
+        privacy: the event that the accountant charges for each round, if it protects anyone.
+        coded_bytes: size of the payload that it takes -> bytes of what it gives as they are sent, where they are
+            not four a coordinate.
+        attached_bytes: size of the payload that it takes -> bytes of its attachments.
+        adds: size of the payload that it takes -> coordinates that its client half puts behind it, and its
+            server half takes off again.
+        min_clients: updates without which nothing may be decoded; with fewer the round is void.
+        hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
+            transforms before it are then left out; its own stands for them.
+        grid: the integers that it gives, where it makes them.
+        on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
+        leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
+    """
+
+    name: str
+    init: Callable[[int], Tree] = _stateless
+    encode: Callable[[ClientUpdate, Tree, RoundContext], ClientUpdate] = _send_as_is
+    admit: Callable[[ClientUpdate, Tree, RoundContext], str | None] = _accept
+    decode: Callable[[Aggregate, Tree, RoundContext], tuple[Aggregate, Tree]] = _decode_as_is
+    takes: Payload = "vector"
+    gives: Payload = "vector"
+    privacy: Event | None = None
+    coded_bytes: Callable[[int], int] | None = None
+    attached_bytes: Callable[[int], int] = _adds_nothing
+    adds: Callable[[int], int] = _adds_nothing
+    hides: bool = False
+    min_clients: int = 0
+    admit_all: Callable[[Sequence[ClientUpdate], Tree, RoundContext], Sequence[str | None]] | None = None
+    grid: IntegerGrid | None = None
+    on_grid: Callable[[IntegerGrid], Transform] | None = None
+    leaves_evidence: bool = False
+
+    @property
+    def acts_on_clients(self) -> bool:
+        """Whether it has a client half."""
+        return self.encode is not _send_as_is
+
+    @property
+    def acts_on_arrival(self) -> bool:
+        """Whether it can refuse an update."""
+        return self.admit is not _accept or self.admit_all is not None
+
+    @property
+    def acts_on_server(self) -> bool:
+        """Whether it has a server half."""
+        return self.decode is not _decode_as_is
+
+
+def checks_on_arrival(transforms: Sequence[Transform]) -> Sequence[Transform]:
+    """The transforms whose arrival checks can read what was sent: the last one that hides, and those behind it."""
+    return transforms[max((i for i, transform in enumerate(transforms) if transform.hides), default=0) :]
+
+
+class Aggregator(NamedTuple):
+    """A rule that makes one aggregate of a stream of updates.
+
+    Args:
+        init: number of parameters -> state.
+        aggregate: `(updates, num_parameters, state)` -> `(aggregate, state)`; an empty stream has weight 0.
+        accepts: the payloads it has a meaning for.
+        is_sum: whether its value is a plain sum, so that encryption and central noise can follow it.
+        min_clients: updates below which the rule has no meaning; with fewer the model stays as it was.
+    """
+
+    name: str
+    init: Callable[[int], Tree]
+    aggregate: Callable[[Iterable[ClientUpdate], int, Tree], tuple[Aggregate, Tree]]
+    accepts: tuple[Payload, ...]
+    is_sum: bool
+    min_clients: int = 1
+
+
+def _nothing(_state: Tree) -> Tree:
+    return {}
+
+
+class ServerOptimizer(NamedTuple):
+    """How the server moves the global weights along the mean update.
+
+    Args:
+        init: weights [P] -> state.
+        apply: `(weights, mean, state, share)` -> `(weights, state)`; weights are [P] and float32. The mean
+            is float64: the mean delta [P], then what else the trainer sends. The share is the part of the
+            population whose updates were accepted.
+        broadcast: state -> vectors [P] that every client receives, by name.
+    """
+
+    name: str
+    init: Callable[[Vector], Tree]
+    apply: Callable[[Vector, Array, Tree, float], tuple[Vector, Tree]]
+    broadcast: Callable[[Tree], Tree] = _nothing
+
+
+class Extra(NamedTuple):
+    """Something of a local algorithm's own beside the model.
+
+    Args:
+        name: its name.
+        size: a vector as long as the model, or one number.
+        start: what it is before a client's first participation: zero, or the global weights.
+    """
+
+    name: str
+    size: Literal["model", "scalar"] = "model"
+    start: Literal["zeros", "global"] = "zeros"
+
+
+class TrainerSpec(NamedTuple):
+    """Which local algorithm the clients run, before there is a model.
+
+    Args:
+        name: its name.
+        build: `clients.trainer.Learner` -> `clients.trainer.ClientTrainer`. It imports TensorFlow when it
+            is called, so that a recipe can be listed without.
+        sends: what stands behind the delta in the payload, in this order.
+        keeps: what a client keeps from one participation to the next.
+        receives: names of the server optimizer's vectors that it needs.
+        personal: glob pattern of weights that stay with the clients (`"dense_1/*"`; `"BatchNormalization/*"`
+            by the kind of layer), or None.
+        personalise: `(global weights [P], kept state)` -> the client's own weights [P], where they differ.
+        one_pass: trains exactly one pass over the data, whatever the config's epochs or steps.
+        plain_sgd: needs clients that step along their gradient: SGD without momentum.
+        linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
+        privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
+            and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
+    """
+
+    name: str
+    build: Callable[[Any], Any]
+    sends: tuple[Extra, ...] = ()
+    keeps: tuple[Extra, ...] = ()
+    receives: tuple[str, ...] = ()
+    personal: str | None = None
+    personalise: Callable[[Vector, Tree], Vector] | None = None
+    one_pass: bool = False
+    plain_sgd: bool = False
+    linear_steps: bool = False
+    privacy: ExampleEvent | None = None
+
+    def payload_size(self, num_parameters: int) -> int:
+        """Length of a payload for a model of P parameters."""
+        return num_parameters + sum(num_parameters if x.size == "model" else 1 for x in self.sends)
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether every client ends up with a model of its own."""
+        return self.personal is not None or self.personalise is not None
+
+
+class Buffer(NamedTuple):
+    """Asynchronous rounds: the server moves whenever `size` updates have come in.
+
+    Args:
+        size: updates of one round.
+        discount: staleness (moves of the model since the client began) -> factor on its update.
+    """
+
+    size: int
+    discount: Callable[[int], float]
+
+
+class Strategy(NamedTuple):
+    """A recipe of parts: how clients train, what happens to their updates, how the server moves.
+
+    Args:
+        keeps_partial_work: whether the update of a client that could not finish its work is used.
+        buffer: for strategies whose rounds are asynchronous.
+    """
+
+    name: str
+    trainer: TrainerSpec
+    aggregator: Aggregator
+    server: ServerOptimizer
+    transforms: Sequence[Transform] = ()
+    weighting: Weighting = "uniform"
+    privacy: PrivacyTarget | None = None
+    keeps_partial_work: bool = False
+    buffer: Buffer | None = None
+
+    def payload_sizes(self, num_parameters: int) -> list[int]:
+        """Length of the payload that each transform takes, and of the last one's, for a model of P parameters."""
+        sizes = [self.trainer.payload_size(num_parameters)]
+        for part in self.transforms:
+            sizes.append(sizes[-1] + part.adds(sizes[-1]))
+        return sizes
+
+    def payload_size(self, num_parameters: int) -> int:
+        """Length of a payload on its way, for a model of P parameters."""
+        return self.payload_sizes(num_parameters)[-1]
+
+    def bytes_up(self, num_parameters: int) -> int:
+        """Bytes of a payload and its attachments as a client sends them."""
+        sizes = self.payload_sizes(num_parameters)
+        coded, attached = 4 * sizes[-1], 0
+        for part, size in zip(self.transforms, sizes, strict=False):
+            coded = part.coded_bytes(size) if part.coded_bytes else coded
+            attached += part.attached_bytes(size)
+        return coded + attached
+
+    @property
+    def min_updates(self) -> int:
+        """Updates without which the transforms release nothing."""
+        return max((part.min_clients for part in self.transforms), default=0)
+
+
+class Cohort(NamedTuple):
+    """Which clients take part in a round.
+
+    Args:
+        sample: `(rng, num_clients)` -> sorted client numbers.
+        expected_size: number of clients -> the planned size, a constant of the config.
+        sampling: number of clients -> the scheme as the privacy accountant knows it.
+        separation: groups of clients that take turns; `sample` then draws from those whose turn it is.
+    """
+
+    name: str
+    sample: Callable[[np.random.Generator, int], npt.NDArray[np.int64]]
+    expected_size: Callable[[int], float]
+    sampling: Callable[[int], Sampling]
+    separation: int = 1

@@ -1,0 +1,64 @@
+"""What the engine asks of those who train clients and of those who run them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from fedcli.core.rounds import (
+    Assignment,
+    Broadcast,
+    ClientData,
+    ClientUpdate,
+)
+from fedcli.core.types import Array, Item, Outcome_co, Tree
+
+
+class FederationLike(Protocol):
+    """What the clients' side uses of a federation: one client's data, made when it is asked for."""
+
+    def client(self, client: int) -> ClientData:
+        """The data of one client."""
+        ...
+
+
+class ClientRuntime(Protocol):
+    """One client's work, for executors to call from any thread."""
+
+    @property
+    def compiler(self) -> str:
+        """What compiles the client program; it changes bits, so it is recorded with the run."""
+        ...
+
+    def prepare(self, broadcast: Broadcast) -> Any:
+        """Bring a round's broadcast to the device, once for all clients."""
+        ...
+
+    def personal(self, broadcast: Broadcast, state: Tree) -> Any:
+        """Bring one client's own model to the device: the broadcast, with what the client keeps to itself."""
+        ...
+
+    def train(self, start: Any, assignment: Assignment) -> ClientUpdate:
+        """Train one client; its update before any transform. `InvalidUpdateError` if it has none to give."""
+        ...
+
+    def measure(self, start: Any, x: Array, y: Array) -> Mapping[str, float]:
+        """Sums of the loss and the metrics over the examples, at the weights of `start`."""
+        ...
+
+
+class Executor(Protocol):
+    """Where work on clients runs. It holds workers, so it is closed at the end."""
+
+    @property
+    def num_workers(self) -> int:
+        """Clients that are trained at the same time."""
+        ...
+
+    def map(self, work: Callable[[Item], Outcome_co], items: Iterable[Item]) -> Iterator[Outcome_co]:
+        """Yield `work(item)` lazily, in the order of `items`, holding a window of results at most."""
+        ...
+
+    def close(self) -> None:
+        """Stop the workers."""
+        ...

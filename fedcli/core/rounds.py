@@ -1,0 +1,207 @@
+"""The nouns of a round, as frozen values: what goes from one stage to the next. Nobody mutates an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from fedcli.core.encryption import Exchange
+from fedcli.core.meter import Meter
+from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import Layout
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """What the server sends to every client of a round.
+
+    Args:
+        round: the round, counted from 1.
+        weights: the global trainable weights, shape [P].
+        statistics: the global non-trainable weights (BatchNorm's moving averages), shape [Q].
+        learning_rate_scale: the schedule's factor on the clients' learning rate in this round.
+        extras: vectors of shape [P] that the server optimizer sends along, by name.
+    """
+
+    round: int
+    weights: Vector
+    statistics: Vector
+    learning_rate_scale: float
+    extras: Tree = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClientUpdate:
+    """What one client sends back.
+
+    Args:
+        client: its number.
+        payload: its update after the transforms; before them the float32 delta, shape [P].
+        weight: its weight in the aggregate: 1, or its number of training examples.
+        num_examples: its number of training examples.
+        statistics: its non-trainable weights after training, shape [Q] ([0] unless they are federated).
+        state: its own state for its next participation, by the name of the part that keeps it.
+        metrics: means over the examples it trained on.
+        bytes_up: size of what it sends.
+        seconds: its training time.
+        attachments: what it sends beside its payload, by name, such as a proof.
+        private: what its transforms tell each other on the client, by name; never sent.
+    """
+
+    client: int
+    payload: Array
+    weight: float
+    num_examples: int
+    statistics: Vector
+    state: Tree
+    metrics: Mapping[str, float]
+    bytes_up: int
+    seconds: float
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A client whose update did not enter the aggregate, and why."""
+
+    client: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A client of which nothing arrived in the simulated world, and why."""
+
+    client: int
+    reason: str
+
+
+Outcome: TypeAlias = ClientUpdate | Rejection | Absence
+
+
+class Accepted(NamedTuple):
+    """What stays of an update that is in the aggregate, where it came with attachments."""
+
+    client: int
+    weight: float
+    num_examples: int
+    attachments: Mapping[str, bytes]
+
+
+class Aggregate(NamedTuple):
+    """What an aggregator made of a cohort: the next delta is `value / weight`.
+
+    Args:
+        value: the sum, or what the rule made.
+        weight: what it is divided by, but for private runs.
+        accepted: the updates in it that came with attachments, in cohort order.
+        evidence: files by which the round can be checked afterwards, by name.
+    """
+
+    value: Array
+    weight: float
+    accepted: tuple[Accepted, ...] = ()
+    evidence: Mapping[str, bytes] = {}
+
+
+@dataclass(frozen=True)
+class RoundContext:
+    """What a transform may know of the round besides its own state.
+
+    Args:
+        root: the experiment's seed.
+        round: the round, counted from 1.
+        reproducible_noise: draw noise from the seed and not from the operating system.
+        planned_weight: the constant by which a private run divides its sums; None in other runs.
+        layers: sizes of the model's arrays, in the order of the payload.
+        run: names the run; random, and the same when it is resumed.
+        model: SHA-256 of the global weights before the round (`vectors.digest`), in rounds that leave evidence.
+        exchange: the round's encrypted sum, in runs that encrypt.
+        num_clients: size of the population.
+        meter: of figures for metrics.jsonl.
+    """
+
+    root: int
+    round: int
+    reproducible_noise: bool
+    planned_weight: float | None = None
+    layers: tuple[int, ...] = ()
+    run: str = ""
+    model: bytes = b""
+    exchange: Exchange | None = None
+    num_clients: int = 0
+    meter: Meter = field(default_factory=Meter, compare=False)
+
+
+class ModelLayout(NamedTuple):
+    """How a model's variables stand in the vectors of a `RoundState`."""
+
+    trainable: Layout
+    statistics: Layout
+    frozen: Layout
+    personal: Layout = Layout((), ())
+
+
+@dataclass(frozen=True)
+class RoundState:
+    """Everything that the next round depends on. It is the checkpoint.
+
+    Args:
+        round: the last finished round; 0 before the first.
+        weights: global trainable weights, shape [P].
+        statistics: global non-trainable weights that training moves, shape [Q].
+        frozen: weights that no client trains or sends, shape [F].
+        personal: where every client's personal weights start, shape [R].
+        server: the server optimizer's state.
+        aggregator: the aggregator's state.
+        transforms: each transform's server state, by name.
+        clients: each client's own state, by its number, for clients that have any. A run directory's are
+            read from their files when they are used (`shelf.StoredTree`).
+        releases: how many rounds the privacy ledger has been charged for.
+        seconds: simulated seconds since the start of the run, where there is a simulated clock.
+        underway: clients still at work between asynchronous rounds, and the models they began from.
+        average: the moving average of the global trainable weights (`averages.add_model`), if the run keeps one.
+            A round that leaves the model as it was, such as a void one, leaves the average too.
+    """
+
+    round: int
+    weights: Vector
+    statistics: Vector
+    frozen: Vector
+    personal: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
+    server: Tree = field(default_factory=dict)
+    aggregator: Tree = field(default_factory=dict)
+    transforms: Tree = field(default_factory=dict)
+    clients: Mapping[int, Tree] = field(default_factory=dict)
+    releases: int = 0
+    seconds: float = 0.0
+    underway: Tree = field(default_factory=dict)
+    average: Tree = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One client's work in a round.
+
+    Args:
+        client: its number.
+        state: what it kept from its last participation.
+        steps: batches after which it stops; None for all that are planned.
+    """
+
+    client: int
+    state: Tree
+    steps: int | None = None
+
+
+class ClientData(NamedTuple):
+    """One client's own examples after its own preprocessing: float32 `x` [n, ...], `y` [n] or [n, T]."""
+
+    x_train: Array
+    y_train: Array
+    x_validation: Array
+    y_validation: Array
