@@ -89,11 +89,11 @@ def run_round(
     """
     clock = Clock()
     present = attend(parts, state, state.round + 1)
-    context = context_of(parts, state, present)
-    if parts.is_noised_by_clients:
-        charge(context.round)
-    arrivals = Arrivals(parts, state, context, present, watch, shelve)
     with clock.span("total"):
+        context = context_of(parts, state, present)
+        if parts.is_noised_by_clients:
+            charge(context.round)
+        arrivals = Arrivals(parts, state, context, present, watch, shelve)
         with clock.span("aggregate"):
             outcomes = clock.waiting(
                 "train", train_cohort(parts, state, context, present), inside="aggregate"

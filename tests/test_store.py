@@ -8,20 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kept_runs import LAYOUT
 
 from fedcli import store
 from fedcli.core import durable, manifests
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.logs import marks_at
-from fedcli.core.rounds import ModelLayout, RoundState
-from fedcli.core.vectors import Layout
+from fedcli.core.rounds import RoundState
 from fedcli.verification import verify_run
-
-LAYOUT = ModelLayout(
-    Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),
-    Layout(("norm/mean",), ((2,),)),
-    Layout(("frozen",), ((1,),)),
-)
 
 
 def state_of(round):

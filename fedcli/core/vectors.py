@@ -57,9 +57,9 @@ def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArra
     return flatten([arrays[name] for name in layout.names])
 
 
-def digest(vector: npt.NDArray[np.float32]) -> bytes:
-    """SHA-256 of a vector's values as little-endian float32, 32 bytes."""
-    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").data).digest()
+def digest(vector: npt.NDArray[Any]) -> bytes:
+    """SHA-256 of a vector's values in their own type, little-endian, 32 bytes."""
+    return hashlib.sha256(np.ascontiguousarray(vector, vector.dtype.newbyteorder("<")).data).digest()
 
 
 def exact_squared_norm(vector: Integers) -> int:

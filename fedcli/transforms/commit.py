@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -16,12 +15,11 @@ from fedcli.core.round_evidence import (
     NOISE_COMMITMENT,
     Opened,
     ServerNoise,
-    aggregate_bytes,
     evidence,
 )
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
-from fedcli.core.vectors import Integers, exact_squared_norm
+from fedcli.core.vectors import Integers, digest, exact_squared_norm
 from fedcli.crypto.proofs.commitments import Opening
 from fedcli.crypto.proofs.curve import ORDER
 from fedcli.crypto.proofs.jobs import commit_to, open_each, opens, prove_all
@@ -166,7 +164,7 @@ def _noised(
     if exact_squared_norm(drawn) > bound.squared:
         raise VoidRoundError("the noise is longer than the bound that is proved of it")
     (made,) = proving(context, commit_to, [drawn])
-    about = said.encode("central noise", hashlib.sha256(aggregate_bytes(vector)).digest())
+    about = said.encode("central noise", digest(vector))
     (proof,) = proving(context, prove_all, [(bound, made, about)])
     blindings = _total([total.blindings, made.opening.blindings])
     return Opened(vector, blindings), ServerNoise(made.commitment, proof)

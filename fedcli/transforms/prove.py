@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +14,7 @@ from fedcli.core.parts import Transform
 from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Payload, Tree
+from fedcli.core.vectors import digest
 from fedcli.crypto.proofs.curve import ProofError
 from fedcli.crypto.proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.proofs.limbs import size_before
@@ -52,17 +52,17 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         made: list[Committed] = update.private["committed"]
-        digest = digest_of(update)
-        claims = _claims(update, digest, bounds, made[0].opening.vector.size, context)
+        sent = digest_of(update)
+        claims = _claims(update, sent, bounds, made[0].opening.vector.size, context)
         jobs = [(claim.bound, each, claim.context) for claim, each in zip(claims, made, strict=True)]
         try:
             proofs = proving(context, prove_all, jobs)
         except ProofError as error:
             raise InvalidUpdateError(f"no proof can be made: {error}") from error
         named = {claim.proof: proof for claim, proof in zip(claims, proofs, strict=True)}
-        attachments = {**update.attachments, DIGEST: digest, **named}
+        attachments = {**update.attachments, DIGEST: sent, **named}
         context.meter.add("proofs/bytes", sum(map(len, attachments.values())))
-        grown = len(digest) + sum(map(len, proofs))
+        grown = len(sent) + sum(map(len, proofs))
         return replace(update, bytes_up=update.bytes_up + grown, attachments=attachments)
 
     def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
@@ -93,9 +93,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
 
 def digest_of(update: ClientUpdate) -> bytes:
     """SHA-256 of a payload as it is sent: the ciphertext, or the integers in 64 bits each, little-endian."""
-    payload = update.payload
-    little = np.ascontiguousarray(payload, payload.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.tobytes()).digest()
+    return digest(update.payload)
 
 
 def _names(bounds: NormBounds) -> list[tuple[str, str]]:
