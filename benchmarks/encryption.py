@@ -24,14 +24,14 @@ from typing import Any
 import numpy as np
 
 from fedcli.core.errors import FedcliError
-from fedcli.crypto.encryption import committee, shared_key, threshold
-from fedcli.crypto.encryption.attempts import Request
-from fedcli.crypto.encryption.ciphertexts import Adder
-from fedcli.crypto.encryption.plans import Plan, plan_shared_key, plan_threshold
-from fedcli.crypto.masks.mask_graph import neighbours, plan_masking
-from fedcli.crypto.masks.mask_seeds import MaskScheme
-from fedcli.crypto.masks.masking import Party
-from fedcli.crypto.masks.unmasking import MaskedSum
+from fedcli.crypto.bfv import committee, shared_key, threshold
+from fedcli.crypto.bfv.attempts import Request
+from fedcli.crypto.bfv.ciphertexts import Adder
+from fedcli.crypto.bfv.plans import Plan, plan_shared_key, plan_threshold
+from fedcli.crypto.masking.graph import neighbours, plan_masking
+from fedcli.crypto.masking.masking import Party
+from fedcli.crypto.masking.seeds import MaskScheme
+from fedcli.crypto.masking.unmasking import MaskedSum
 
 Row = dict[str, Any]
 BITS = 20

@@ -46,8 +46,10 @@ def measure(size: int, runs: int) -> Row:
 
     import numpy as np
 
-    from fedcli.crypto.proofs import commitments, norm_prover, norm_verifier
-    from fedcli.crypto.proofs.norm_statement import NormBound, read_proof
+    from fedcli.crypto.norm_proofs import commitments
+    from fedcli.crypto.norm_proofs import prover as norm_prover
+    from fedcli.crypto.norm_proofs import verifier as norm_verifier
+    from fedcli.crypto.norm_proofs.statement import NormBound, read_proof
 
     bound = NormBound(size, NORM**2)
     setup, _ = timed(lambda: commitments.column_sums(bound.columns))

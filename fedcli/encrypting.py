@@ -19,8 +19,8 @@ from fedcli.core.privacy import (
     Sampling,
     TreeEvent,
 )
-from fedcli.crypto.encryption.plans import gaussian_tail
-from fedcli.crypto.proofs.limbs import LIMB_BITS
+from fedcli.crypto.bfv.plans import gaussian_tail
+from fedcli.crypto.norm_proofs.limbs import LIMB_BITS
 from fedcli.grid import grid_of, on_grid
 from fedcli.making import make
 from fedcli.pipeline import privacy_event

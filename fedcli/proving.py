@@ -11,7 +11,7 @@ from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.parts import Strategy, Transform
 from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
-from fedcli.crypto.proofs.norm_statement import PROJECTIONS
+from fedcli.crypto.norm_proofs.statement import PROJECTIONS
 from fedcli.grid import grid_of
 from fedcli.making import make, placed
 from fedcli.transforms.norm_bound import Proofs

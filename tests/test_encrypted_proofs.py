@@ -9,7 +9,7 @@ from proved import RUN, attached, parameters, proved, round_of, summed
 
 from fedcli import engine
 from fedcli.core.encryption import Sums
-from fedcli.crypto.proofs.commitments import Opening, add, check_opening, read_commitment
+from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
 from fedcli.encryption import ENCRYPTIONS
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import gaussian_noise

@@ -14,7 +14,7 @@ from fakes import MemoryStore
 from fedcli import assembly, engine, runs, store
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
-from fedcli.crypto.encryption import seal
+from fedcli.crypto.bfv import seal
 from fedcli.journal import Observer
 from fedcli.models.network import Vectors
 

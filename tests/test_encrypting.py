@@ -10,7 +10,7 @@ from fedcli.config import ConfigErrors, dump, load, loads
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy import Sampling
 from fedcli.cost import cost
-from fedcli.crypto.encryption.plans import gaussian_tail
+from fedcli.crypto.bfv.plans import gaussian_tail
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)

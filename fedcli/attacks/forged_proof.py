@@ -9,11 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.vectors import exact_squared_norm
-from fedcli.crypto.proofs.commitments import Opening, in_rows, read_commitment
-from fedcli.crypto.proofs.curve import ORDER, Draw, Points, combination, encode_points
-from fedcli.crypto.proofs.exact_products import dot, powers
-from fedcli.crypto.proofs.generators import Generators, generators
-from fedcli.crypto.proofs.norm_challenges import (
+from fedcli.crypto.norm_proofs.challenges import (
     Batching,
     Projections,
     absorb_coefficients,
@@ -24,7 +20,11 @@ from fedcli.crypto.proofs.norm_challenges import (
     plain_rows,
     projections,
 )
-from fedcli.crypto.proofs.norm_statement import NormBound, Proof
+from fedcli.crypto.norm_proofs.commitments import Opening, in_rows, read_commitment
+from fedcli.crypto.norm_proofs.curve import ORDER, Draw, Points, combination, encode_points
+from fedcli.crypto.norm_proofs.exact_products import dot, powers
+from fedcli.crypto.norm_proofs.generators import Generators, generators
+from fedcli.crypto.norm_proofs.statement import NormBound, Proof
 
 Scalars = npt.NDArray[Any]  # of Python's integers
 

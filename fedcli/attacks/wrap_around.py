@@ -20,8 +20,8 @@ from fedcli.core.round_evidence import DIGEST, PROOF
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Array, Tree
 from fedcli.core.vectors import exact_squared_norm
-from fedcli.crypto.proofs.jobs import Committed, commit_to
-from fedcli.crypto.proofs.norm_statement import NormBound
+from fedcli.crypto.norm_proofs.jobs import Committed, commit_to
+from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.crypto.workers import elsewhere
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import final
 
 from fedcli.core.errors import VoidRoundError
-from fedcli.crypto.encryption.ciphertexts import Adder, Scheme, polynomials
-from fedcli.crypto.encryption.errors import CiphertextError
-from fedcli.crypto.encryption.plans import Plan
-from fedcli.crypto.encryption.streams import SEED_BYTES
-from fedcli.crypto.encryption.wire import ENVELOPE_BYTES, Kind, fingerprint, open_envelope
+from fedcli.crypto.bfv.ciphertexts import Adder, Scheme, polynomials
+from fedcli.crypto.bfv.errors import CiphertextError
+from fedcli.crypto.bfv.plans import Plan
+from fedcli.crypto.bfv.streams import SEED_BYTES
+from fedcli.crypto.bfv.wire import ENVELOPE_BYTES, Kind, fingerprint, open_envelope
 from fedcli.encryption.sentences import middle
 
 LABEL_BYTES = 32

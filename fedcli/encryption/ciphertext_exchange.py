@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, final
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.vectors import Integers
-from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
+from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.encryption.adding import AddingServer
 from fedcli.encryption.costs import Costs
 from fedcli.encryption.sentences import middle

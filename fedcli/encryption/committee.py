@@ -12,12 +12,12 @@ import numpy as np
 
 from fedcli.core.errors import RunError
 from fedcli.core.seeds import SERVER, generator
-from fedcli.crypto.encryption.attempts import Request
-from fedcli.crypto.encryption.ciphertexts import Scheme
-from fedcli.crypto.encryption.committee import MemberKey, PublicKey, deal, member_key, public_key
-from fedcli.crypto.encryption.plans import Plan
-from fedcli.crypto.encryption.threshold import Member
-from fedcli.crypto.encryption.wire import fingerprint
+from fedcli.crypto.bfv.attempts import Request
+from fedcli.crypto.bfv.ciphertexts import Scheme
+from fedcli.crypto.bfv.committee import MemberKey, PublicKey, deal, member_key, public_key
+from fedcli.crypto.bfv.plans import Plan
+from fedcli.crypto.bfv.threshold import Member
+from fedcli.crypto.bfv.wire import fingerprint
 from fedcli.crypto.workers import elsewhere, side_by_side
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.vectors import Integers
-from fedcli.crypto.encryption.attempts import ATTEMPTS, Request
-from fedcli.crypto.encryption.committee import PublicKey
-from fedcli.crypto.encryption.threshold import encrypt, fuse
+from fedcli.crypto.bfv.attempts import ATTEMPTS, Request
+from fedcli.crypto.bfv.committee import PublicKey
+from fedcli.crypto.bfv.threshold import encrypt, fuse
 from fedcli.encryption.adding import AddingServer, label
 from fedcli.encryption.ciphertext_exchange import CiphertextExchange, Sender
 from fedcli.encryption.committee import Committee, Presence

@@ -8,10 +8,10 @@ from typing import NoReturn, final
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.vectors import Integers
-from fedcli.crypto.encryption.errors import CiphertextError, DecryptionError
-from fedcli.crypto.masks.mask_graph import MaskPlan, neighbours
-from fedcli.crypto.masks.mask_seeds import MaskScheme
-from fedcli.crypto.masks.masking import Party
+from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
+from fedcli.crypto.masking.graph import MaskPlan, neighbours
+from fedcli.crypto.masking.masking import Party
+from fedcli.crypto.masking.seeds import MaskScheme
 from fedcli.encryption.costs import Costs
 from fedcli.encryption.masking_server import MaskingServer
 from fedcli.encryption.sentences import middle

@@ -7,10 +7,10 @@ from typing import final
 
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.vectors import Integers
-from fedcli.crypto.encryption.errors import CiphertextError
-from fedcli.crypto.encryption.wire import Kind, fingerprint, open_envelope
-from fedcli.crypto.masks.mask_seeds import Advertised, MaskScheme, word_type
-from fedcli.crypto.masks.unmasking import MaskedSum
+from fedcli.crypto.bfv.errors import CiphertextError
+from fedcli.crypto.bfv.wire import Kind, fingerprint, open_envelope
+from fedcli.crypto.masking.seeds import Advertised, MaskScheme, word_type
+from fedcli.crypto.masking.unmasking import MaskedSum
 from fedcli.encryption.sentences import middle
 
 LEAST_PARTIES = 3

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fedcli.core.encryption import Sums
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.encryption.plans import Plan
+from fedcli.crypto.bfv.plans import Plan
 
 Planned = TypeVar("Planned")
 

@@ -8,8 +8,8 @@ from typing import Any, final
 
 from fedcli.core.encryption import Encryption, Exchange, Sight, Sums
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
-from fedcli.crypto.masks.mask_graph import MaskPlan, plan_masking
+from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
+from fedcli.crypto.masking.graph import MaskPlan, plan_masking
 from fedcli.encryption import sights
 from fedcli.encryption.masked_exchange import ClosedExchange, masked_exchange
 from fedcli.encryption.masking_server import LEAST_PARTIES

@@ -11,11 +11,11 @@ import numpy as np
 from fedcli.core.encryption import Encryption, Keys, Sight, Sums
 from fedcli.core.errors import RunError, VoidRoundError
 from fedcli.core.vectors import Integers
-from fedcli.crypto.encryption.ciphertexts import Scheme
-from fedcli.crypto.encryption.errors import DecryptionError
-from fedcli.crypto.encryption.plans import Plan, plan_shared_key
-from fedcli.crypto.encryption.shared_key import SharedKey, decrypt, encrypt, generate_key
-from fedcli.crypto.encryption.wire import Kind, open_envelope
+from fedcli.crypto.bfv.ciphertexts import Scheme
+from fedcli.crypto.bfv.errors import DecryptionError
+from fedcli.crypto.bfv.plans import Plan, plan_shared_key
+from fedcli.crypto.bfv.shared_key import SharedKey, decrypt, encrypt, generate_key
+from fedcli.crypto.bfv.wire import Kind, open_envelope
 from fedcli.encryption import sights
 from fedcli.encryption.adding import AddingServer, label, sent_bytes
 from fedcli.encryption.ciphertext_exchange import CiphertextExchange, Sender

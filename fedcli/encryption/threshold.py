@@ -9,7 +9,7 @@ from typing import Any
 from fedcli.core.encryption import Encryption, Keys, Sight, Sums
 from fedcli.core.errors import ConfigError, require_share
 from fedcli.core.seeds import SERVER, generator
-from fedcli.crypto.encryption.plans import MOST_MEMBERS, Plan, plan_threshold
+from fedcli.crypto.bfv.plans import MOST_MEMBERS, Plan, plan_threshold
 from fedcli.encryption import sights
 from fedcli.encryption.adding import sent_bytes
 from fedcli.encryption.committee import Presence, make_key, restore

@@ -20,10 +20,10 @@ from fedcli.core.round_evidence import (
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 from fedcli.core.vectors import Integers, digest, exact_squared_norm
-from fedcli.crypto.proofs.commitments import Opening
-from fedcli.crypto.proofs.curve import ORDER
-from fedcli.crypto.proofs.jobs import commit_to, open_each, opens, prove_all
-from fedcli.crypto.proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
+from fedcli.crypto.norm_proofs.commitments import Opening
+from fedcli.crypto.norm_proofs.curve import ORDER
+from fedcli.crypto.norm_proofs.jobs import commit_to, open_each, opens, prove_all
+from fedcli.crypto.norm_proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
 from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.transforms.proof_work import proving, verifying, verifying_each
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fedcli.core.parts import Transform
 from fedcli.core.types import Payload
-from fedcli.crypto.proofs.curve import library
+from fedcli.crypto.norm_proofs.curve import library
 from fedcli.transforms.commit import commit
 from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.transforms.prove import prove

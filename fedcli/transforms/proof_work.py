@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from fedcli.core.rounds import RoundContext
-from fedcli.crypto.proofs.jobs import timed
+from fedcli.crypto.norm_proofs.jobs import timed
 from fedcli.crypto.workers import elsewhere, spread
 
 Item = TypeVar("Item")

@@ -15,10 +15,10 @@ from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOI
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Payload, Tree
 from fedcli.core.vectors import digest
-from fedcli.crypto.proofs.curve import ProofError
-from fedcli.crypto.proofs.jobs import Committed, Statement, prove_all, refusals
-from fedcli.crypto.proofs.limbs import size_before
-from fedcli.crypto.proofs.norm_statement import NormBound
+from fedcli.crypto.norm_proofs.curve import ProofError
+from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
+from fedcli.crypto.norm_proofs.limbs import size_before
+from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.transforms.proof_work import proving, verifying_each
 

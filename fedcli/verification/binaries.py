@@ -12,11 +12,11 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.proof_context import About
 from fedcli.core.round_parameters import Parameters
 from fedcli.core.vectors import Integers
-from fedcli.crypto.proofs.commitments import Opening
-from fedcli.crypto.proofs.curve import SCALAR_BYTES, ProofError, decode_scalars
-from fedcli.crypto.proofs.generators import layout
-from fedcli.crypto.proofs.jobs import Statement
-from fedcli.crypto.proofs.norm_statement import NormBound
+from fedcli.crypto.norm_proofs.commitments import Opening
+from fedcli.crypto.norm_proofs.curve import SCALAR_BYTES, ProofError, decode_scalars
+from fedcli.crypto.norm_proofs.generators import layout
+from fedcli.crypto.norm_proofs.jobs import Statement
+from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.verification.statements import Round
 
 _LARGEST = 1 << 62

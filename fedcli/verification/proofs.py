@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedcli.core import round_evidence
-from fedcli.crypto.proofs import independent
-from fedcli.crypto.proofs.curve import ProofError
-from fedcli.crypto.proofs.jobs import opens, refusals
+from fedcli.crypto.norm_proofs import second_verifier as independent
+from fedcli.crypto.norm_proofs.curve import ProofError
+from fedcli.crypto.norm_proofs.jobs import opens, refusals
 from fedcli.crypto.workers import spread
 from fedcli.verification.binaries import Evidence, Malformed, read_evidence
 from fedcli.verification.report import Finding

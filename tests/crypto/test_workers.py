@@ -7,7 +7,7 @@ import pytest
 
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.crypto import workers
-from fedcli.crypto.encryption.plans import gaussian_tail, plan_shared_key
+from fedcli.crypto.bfv.plans import gaussian_tail, plan_shared_key
 
 
 def test_work_is_done_in_another_process_with_the_same_result():
@@ -37,7 +37,7 @@ def test_an_error_comes_back_as_it_was_raised():
 
 def test_a_worker_loads_no_tensorflow():
     workers.elsewhere(plan_shared_key, 10, bits=20)
-    assert workers.elsewhere(_is_loaded, "fedcli.crypto.encryption.plans")
+    assert workers.elsewhere(_is_loaded, "fedcli.crypto.bfv.plans")
     assert not workers.elsewhere(_is_loaded, "tensorflow")
 
 

@@ -8,10 +8,10 @@ from encrypted_runs import BITS, SUMS, added, begun
 
 from fedcli.core.encryption import Sums
 from fedcli.core.errors import VoidRoundError
-from fedcli.crypto.encryption.attempts import Request
-from fedcli.crypto.encryption.errors import DecryptionError
-from fedcli.crypto.encryption.plans import plan_threshold
-from fedcli.crypto.encryption.wire import ENVELOPE_BYTES
+from fedcli.crypto.bfv.attempts import Request
+from fedcli.crypto.bfv.errors import DecryptionError
+from fedcli.crypto.bfv.plans import plan_threshold
+from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 from fedcli.encryption.committee import Presence, make_key
 from fedcli.encryption.committee_rounds import CommitteeKeys
 from fedcli.encryption.threshold import draw_committee

@@ -11,7 +11,7 @@ from fedcli.cohorts import uniform
 from fedcli.core import npz, trees
 from fedcli.core.parts import Transform
 from fedcli.core.vectors import digest
-from fedcli.crypto.encryption.plans import gaussian_tail
+from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.parts import Participation
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import fixed_point

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from encrypted_runs import SCHEMES, added, begun
 from protected import reached
 
-from fedcli.crypto.encryption.committee import Dealing, MemberKey
-from fedcli.crypto.encryption.seal import library
-from fedcli.crypto.encryption.shared_key import SharedKey
-from fedcli.crypto.encryption.threshold import Member
-from fedcli.crypto.masks.masking import Party
+from fedcli.crypto.bfv.committee import Dealing, MemberKey
+from fedcli.crypto.bfv.seal import library
+from fedcli.crypto.bfv.shared_key import SharedKey
+from fedcli.crypto.bfv.threshold import Member
+from fedcli.crypto.masking.masking import Party
 from fedcli.encryption.ciphertext_exchange import Sender
 from fedcli.encryption.committee import Committee, Holder
 from fedcli.encryption.shared_key import KeyHolder

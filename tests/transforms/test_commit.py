@@ -13,9 +13,9 @@ from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.rounds import Aggregate
 from fedcli.core.vectors import digest
-from fedcli.crypto.proofs.commitments import Opening, add, check_opening, read_commitment
-from fedcli.crypto.proofs.norm_statement import NormBound
-from fedcli.crypto.proofs.norm_verifier import verify
+from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
+from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.verifier import verify
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import gaussian_noise
 from fedcli.transforms.norm_bounds import NormBounds

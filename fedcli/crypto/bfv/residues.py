@@ -1,0 +1,161 @@
+"""Exact arithmetic modulo primes of up to 62 bits over arrays, and Shamir's sharing (1979) with it.
+
+SEAL has neither fields over arrays nor sharing. All is done in words of 64 bits: products by Montgomery's method
+(1985), with one number by Shoup's, their high halves by halves of 32 bits. No floating-point number takes part.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.crypto.bfv.errors import DecryptionError
+
+Words = npt.NDArray[np.uint64]
+Draw = Callable[[int], Words]
+
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+
+
+def add(a: Words, b: Words | np.uint64, prime: int) -> Words:
+    """a + b modulo the prime, elementwise."""
+    return _below(a + b, prime)
+
+
+def summed(parts: Iterable[Words], prime: int) -> Words:
+    """The sum of several modulo the prime, elementwise."""
+    return functools.reduce(lambda one, other: add(one, other, prime), parts)
+
+
+def remainder(words: Words, prime: int) -> Words:
+    """Any words modulo the prime; NumPy divides by one number faster than it takes the remainder."""
+    return words - words // np.uint64(prime) * np.uint64(prime)
+
+
+def multiply(a: Words, b: Words, prime: int) -> Words:
+    """a b modulo an odd prime, elementwise.
+
+    Args:
+        a: residues, shape [L].
+        b: residues, the same shape.
+        prime: odd, below 2^62.
+    """
+    # By Montgomery's method a b / 2^64; what was divided by is in the factor that follows.
+    product: Words = scale(_reduced(a, b, prime)[None], [(1 << 64) % prime], prime)[0]
+    return product
+
+
+def scale(a: Words, factors: Sequence[int], prime: int) -> Words:
+    """Rows times a number each modulo the prime: Shoup's method (Harvey 2014, arXiv:1205.2926).
+
+    Args:
+        a: any words, shape [R, L].
+        factors: R residues.
+        prime: below 2^62.
+    """
+    times = np.array(factors, np.uint64)[:, None]
+    quotients = np.array([(factor << 64) // prime for factor in factors], np.uint64)[:, None]
+    return _below(a * times - _high(a, quotients) * np.uint64(prime), prime)
+
+
+def uniform(prime: int, count: int, draw: Draw) -> Words:
+    """Uniform residues, shape [count], by rejection.
+
+    Args:
+        prime: below 2^63.
+        count: how many.
+        draw: `count` -> uniform words of 64 bits; see `noise.keystream`.
+    """
+    shift = np.uint64(64 - prime.bit_length())
+    kept = np.zeros(0, np.uint64)
+    while kept.size < count:
+        words = draw(count - kept.size) >> shift
+        kept = np.concatenate([kept, words[words < np.uint64(prime)]])
+    return kept
+
+
+def shake_stream(seed: bytes) -> Draw:
+    """Public words of 64 bits from SHAKE-256 of a seed: `count` -> the next words, the same for everybody."""
+    state = hashlib.shake_256(seed)
+    read = 0
+
+    def draw(count: int) -> Words:
+        nonlocal read
+        begin, read = read, read + 8 * count
+        return np.frombuffer(state.digest(read)[begin:], "<u8").astype(np.uint64, copy=False)
+
+    return draw
+
+
+def share(
+    secret: Words, points: Sequence[int], threshold: int, *, prime: int, draw: Draw
+) -> dict[int, Words]:
+    """Shamir's shares of every residue: values at `points` of random polynomials of degree threshold - 1.
+
+    Args:
+        secret: residues, shape [L].
+        points: different numbers in [1, prime).
+        threshold: shares that give the secret back; one less is independent of it.
+        prime: the field.
+        draw: fresh secret randomness.
+    """
+    coefficients = [uniform(prime, secret.size, draw) for _ in range(threshold - 1)]
+    descending = [*reversed(coefficients), secret]
+    values = np.zeros((len(points), secret.size), np.uint64)
+    for coefficient in descending:
+        values = add(scale(values, points, prime), coefficient, prime)
+    return dict(zip(points, values, strict=True))
+
+
+def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words:
+    """The secret from at least `threshold` shares; all of them are used.
+
+    Raises:
+        DecryptionError: if there are fewer.
+    """
+    if len(shares) < threshold:
+        raise DecryptionError(f"{threshold} shares are needed; received {len(shares)}.")
+    weights = lagrange_at_zero(tuple(shares), prime)
+    factors = [weights[point] for point in shares]
+    return summed(scale(np.stack(list(shares.values())), factors, prime), prime)
+
+
+def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
+    """The weights that take a polynomial's values at the points to its value at 0."""
+    weights = {}
+    for point in points:
+        above, below = 1, 1
+        for other in points:
+            if other != point:
+                above = above * other % prime
+                below = below * (other - point) % prime
+        weights[point] = above * pow(below, -1, prime) % prime
+    return weights
+
+
+def _reduced(a: Words, b: Words, prime: int) -> Words:
+    """a b / 2^64 modulo the prime."""
+    low, high = a * b, _high(a, b)
+    multiple = low * np.uint64(pow(-prime, -1, 1 << 64))
+    # The low words cancel, and carry one unless both are zero.
+    return _below(high + _high(multiple, np.uint64(prime)) + (low != 0), prime)
+
+
+def _below(words: Words, prime: int) -> Words:
+    """Words below twice the prime modulo the prime: where the difference is negative, it wraps to a large one."""
+    below: Words = np.minimum(words, words - np.uint64(prime))
+    return below
+
+
+def _high(a: Words, b: Words | np.uint64) -> Words:
+    """The upper 64 of the 128 bits of a b."""
+    a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
+    low_high, high_low = a_low * b_high, a_high * b_low
+    carry = ((a_low * b_low) >> _HALF) + (low_high & _LOW) + (high_low & _LOW)
+    upper: Words = a_high * b_high + (low_high >> _HALF) + (high_low >> _HALF) + (carry >> _HALF)
+    return upper

@@ -1,0 +1,96 @@
+"""Encryption with one key that the parties share: who adds does not have it.
+
+BFV (Fan and Vercauteren 2012, ePrint 2012/144) with symmetric encryption, whose second polynomial is random and
+travels as its seed. Everybody who has the key reads every ciphertext: one party in league with who adds opens all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedcli.crypto.bfv.ciphertexts import Scheme, read_sum
+from fedcli.crypto.bfv.errors import CiphertextError
+from fedcli.crypto.bfv.packing import Integers, pack, unpack
+from fedcli.crypto.bfv.plans import Plan
+from fedcli.crypto.bfv.seal import Ring, Words, library
+from fedcli.crypto.bfv.streams import (
+    ciphertexts,
+    plaintext_words,
+    plaintexts,
+    secret_key,
+    secret_words,
+    seeded_words,
+    words_bytes,
+)
+from fedcli.crypto.bfv.wire import Kind, seal_envelope
+
+
+@dataclass(frozen=True, eq=False)
+class SharedKey:
+    """The secret key, with the scheme that it belongs to.
+
+    Args:
+        scheme: what everybody may know; hand this on to who adds.
+        words: the key's polynomial, shape [primes, N]; secret.
+    """
+
+    scheme: Scheme
+    words: Words = field(repr=False)
+
+
+def generate_key(plan: Plan) -> SharedKey:
+    """A new key from the operating system's randomness, under a random name."""
+    key = library().KeyGenerator(plan.ring.context).secret_key()
+    return SharedKey(Scheme(plan, secrets.token_bytes(16)), secret_words(plan.ring, key))
+
+
+def encrypt(values: Integers, key: SharedKey) -> bytes:
+    """Integers, shape [P], as seeded ciphertexts.
+
+    Raises:
+        ConfigError: if a value is beyond the plan's `largest_value`.
+        CiphertextError: if there is no value.
+    """
+    plan, ring = key.scheme.plan, key.scheme.plan.ring
+    slots = pack(values, plan.packing)
+    if not len(slots):
+        raise CiphertextError("there is no value to encrypt.")
+    encryptor = library().Encryptor(ring.context, secret_key(ring, key.words))
+    encrypted = (encryptor.encrypt_symmetric(one) for one in plaintexts(ring, slots))
+    words, seeds = seeded_words(ring, encrypted, len(slots))
+    return seal_envelope(
+        Kind.SEEDED,
+        key.scheme.fingerprint,
+        num_values=values.size,
+        num_summands=1,
+        body=b"".join((words_bytes(words), seeds)),
+    )
+
+
+def decrypt(total: bytes, key: SharedKey) -> Integers:
+    """The sum in what `Adder.total` gave, shape [P].
+
+    Raises:
+        CiphertextError: if the bytes are not a sum under this key.
+        DecryptionError: if the sum is larger than planned.
+    """
+    plan = key.scheme.plan
+    content, words = read_sum(total, key.scheme)
+    slots = decrypt_slots(plan.ring, ciphertexts(plan.ring, words), key=key.words, count=len(words))
+    return unpack(slots, plan.packing, content.num_values)
+
+
+def decrypt_slots(ring: Ring, encrypted: Iterable[Any], *, key: Words, count: int) -> Words:
+    """Slots, shape [count, N], of SEAL's ciphertexts under a key of shape [primes, N] in the NTT domain."""
+    decryptor = library().Decryptor(ring.context, secret_key(ring, key))
+
+    def decrypted() -> Iterator[Any]:
+        plain = library().Plaintext()
+        for one in encrypted:
+            decryptor.decrypt(one, plain)
+            yield plain
+
+    return plaintext_words(ring, decrypted(), count)

@@ -1,0 +1,216 @@
+"""Encryption to a committee, of which a threshold of members decrypts a sum together.
+
+A member of the announced active set answers with lambda_j c_1 sigma_j + smudging, lambda_j being its Lagrange factor,
+taken before the noise so that it does not amplify it. The sum of c_0 and the answers, times t / q, is
+next to the plaintext.
+
+A member lost in between takes another attempt (`attempts.py`).
+
+Semi-honest and unaudited: a wrong answer spoils the sum and is not found.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from fedcli.crypto.bfv.attempts import ATTEMPTS, A, B, Request, check, factors
+from fedcli.crypto.bfv.ciphertexts import polynomials, read_sum
+from fedcli.crypto.bfv.committee import MemberKey, PublicKey
+from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
+from fedcli.crypto.bfv.packing import Integers, pack, unpack
+from fedcli.crypto.bfv.plans import Plan
+from fedcli.crypto.bfv.residues import add, lagrange_at_zero, remainder, scale, summed
+from fedcli.crypto.bfv.seal import Words, library
+from fedcli.crypto.bfv.shared_key import decrypt_slots
+from fedcli.crypto.bfv.streams import ciphertext_words, ciphertexts, factor, plaintexts, words_bytes
+from fedcli.crypto.bfv.streams import public_key as seal_public_key
+from fedcli.crypto.bfv.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
+from fedcli.crypto.noise import KEY_BYTES, keystream
+
+TOGETHER = 8
+"""Polynomials that a member works on at once, as one ciphertext of SEAL; 2 to 16."""
+
+
+def encrypt(values: Integers, public: PublicKey) -> bytes:
+    """Integers, shape [P], as ciphertexts under the committee's key.
+
+    Raises:
+        ConfigError: if a value is beyond the plan's `largest_value`.
+        CiphertextError: if there is no value.
+    """
+    plan, ring = public.scheme.plan, public.scheme.plan.ring
+    slots = pack(values, plan.packing)
+    if not len(slots):
+        raise CiphertextError("there is no value to encrypt.")
+    encryptor = library().Encryptor(ring.context, seal_public_key(ring, public.words))
+
+    def encrypted() -> Iterator[Any]:
+        one = library().Ciphertext()
+        for plain in plaintexts(ring, slots):
+            encryptor.encrypt(plain, one)
+            yield one
+
+    return seal_envelope(
+        Kind.FRESH,
+        public.scheme.fingerprint,
+        num_values=values.size,
+        num_summands=1,
+        body=words_bytes(ciphertext_words(ring, encrypted(), 2 * len(slots))),
+    )
+
+
+class Member:
+    """A member of the committee, who opens one sum a context and remembers which.
+
+    Args:
+        key: its share of the key.
+        least_summands: sums of fewer are refused.
+    """
+
+    def __init__(self, key: MemberKey, *, least_summands: int = 2) -> None:
+        self._key = key
+        self._least_summands = least_summands
+        self._opened: dict[bytes, bytes] = {}
+        self._answered: set[tuple[bytes, int]] = set()
+
+    def partial(self, total: bytes, request: Request) -> bytes:
+        """This member's answer: its part of the decryption, under smudging noise.
+
+        Raises:
+            CiphertextError: if the bytes are not a sum under the committee's key.
+            DecryptionError: if the request is not one to be answered: not for this member, not exactly the threshold,
+                another sum under the same context, an attempt that was answered, or one too many.
+        """
+        public, index = self._key.public, self._key.index
+        check(request, public)
+        if index not in request.active:
+            raise DecryptionError(f"member {index} is not in the active set {list(request.active)}.")
+        content, words = read_sum(total, public.scheme)
+        if content.num_summands < self._least_summands:
+            raise DecryptionError(
+                f"member {index} opens sums of at least {self._least_summands}; received one of {content.num_summands}."
+            )
+        self._remember(total, request)
+        answers = self._answers(words[:, 1], request)
+        return seal_envelope(
+            Kind.PARTIAL,
+            _answer(public, total, request, index),
+            num_values=content.num_values,
+            num_summands=content.num_summands,
+            body=words_bytes(answers),
+        )
+
+    def _answers(self, seconds: Words, request: Request) -> Words:
+        """lambda (c_1 + u a) sigma + smudging, shape [ciphertexts, data primes, N], from c_1 of that shape.
+
+        c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
+        """
+        public, ring = self._key.public, self._key.public.scheme.plan.ring
+        weighted = np.stack(
+            [
+                scale(row[None], [lagrange_at_zero(request.active, prime)[self._key.index]], prime)[0]
+                for row, prime in zip(self._key.words, ring.data_primes, strict=True)
+            ]
+        )
+        evaluator, key = library().Evaluator(ring.context), factor(ring, weighted)
+        reference = factor(ring, public.words[A, : len(ring.data_primes)])
+
+        def answers() -> Iterator[Any]:
+            rows = (
+                seconds,
+                factors(public, request, len(seconds)),
+                _smudging(public.scheme.plan, len(seconds)),
+            )
+            for answer, zero, noise in zip(*(ciphertexts(ring, _together(one)) for one in rows), strict=True):
+                try:
+                    evaluator.transform_to_ntt_inplace(zero)
+                    evaluator.multiply_plain_inplace(zero, reference)
+                    evaluator.transform_to_ntt_inplace(answer)
+                    evaluator.add_inplace(answer, zero)
+                    evaluator.multiply_plain_inplace(answer, key)
+                    evaluator.transform_from_ntt_inplace(answer)
+                    evaluator.add_inplace(answer, noise)
+                except (RuntimeError, ValueError) as error:
+                    raise CiphertextError(f"a sum cannot be opened: {error}.") from error
+                yield answer
+
+        alone = len(seconds) % TOGETHER == 1
+        return ciphertext_words(ring, answers(), len(seconds) + alone)[: len(seconds)]
+
+    def _remember(self, total: bytes, request: Request) -> None:
+        """Refuse a second sum under one context, and a second answer at one attempt."""
+        digest = digest_of(total)
+        if self._opened.setdefault(request.context, digest) != digest:
+            raise DecryptionError("another sum was opened in this context already; only one ever is.")
+        if (request.context, request.attempt) in self._answered:
+            raise DecryptionError(f"attempt {request.attempt} was answered already.")
+        self._answered.add((request.context, request.attempt))
+
+
+def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[int, bytes]) -> Integers:
+    """The sum, shape [P], from the answers of the whole active set.
+
+    Args:
+        total: what `Adder.total` gave.
+        public: the committee's key.
+        request: what the members answered.
+        partials: their answers by number.
+
+    Raises:
+        CiphertextError: if the sum or an answer is truncated, mutated or foreign.
+        DecryptionError: if a member of the active set did not answer, or the sum is larger than planned.
+    """
+    plan, ring = public.scheme.plan, public.scheme.plan.ring
+    check(request, public)
+    missing = sorted(set(request.active) - set(partials))
+    if missing:
+        raise DecryptionError(
+            f"the sum opens with all {plan.threshold} answers of the active set; those of {missing} are missing. "
+            f"Announce another active set, at most {ATTEMPTS} in all."
+        )
+    content, words = read_sum(total, public.scheme)
+    answers = []
+    for index in request.active:
+        opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
+        answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
+    fused = ciphertexts(ring, _fused(public, request, [words[:, 0], *answers]))
+    # c_0 and the answers with u, under b in the place of a key: u b comes to them as a key's product does.
+    slots = decrypt_slots(ring, fused, key=public.words[B], count=len(words))
+    return unpack(slots, plan.packing, content.num_values)
+
+
+def _fused(public: PublicKey, request: Request, parts: list[Words]) -> Iterator[list[Words]]:
+    """The polynomials (c_0 + sum of the answers, u), from c_0 and the answers, each [ciphertexts, data primes, N]."""
+    primes = public.scheme.plan.ring.data_primes
+    for *rows, drawn in zip(*parts, factors(public, request, len(parts[0])), strict=True):
+        fused = [summed(one, prime) for one, prime in zip(zip(*rows, strict=True), primes, strict=True)]
+        yield [np.stack(fused), drawn]
+
+
+def _together(rows: Iterable[Words]) -> Iterator[list[Words]]:
+    """Rows in groups for SEAL to work on at once; it wants two at least, so that one alone stands there twice."""
+    waiting = iter(rows)
+    while group := list(itertools.islice(waiting, TOGETHER)):
+        yield group if len(group) > 1 else group * 2
+
+
+def _smudging(plan: Plan, count: int) -> Iterator[Words]:
+    """Noise that is uniform in [-2^smudging_bits, 2^smudging_bits), each of shape [data primes, N]."""
+    draw = keystream(secrets.token_bytes(KEY_BYTES))
+    for _ in range(count):
+        drawn = draw(plan.degree) >> np.uint64(63 - plan.smudging_bits)
+        yield np.stack(
+            [
+                add(remainder(drawn, prime), np.uint64(-(1 << plan.smudging_bits) % prime), prime)
+                for prime in plan.ring.data_primes
+            ]
+        )
+
+
+def _answer(public: PublicKey, total: bytes, request: Request, index: int) -> bytes:
+    return fingerprint("partial", public.scheme.fingerprint, digest_of(total), request, index)

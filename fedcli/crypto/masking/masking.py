@@ -1,0 +1,185 @@
+"""Sums under pairwise masks that cancel: a party's side.
+
+SecAgg+ (Bell et al. 2020, ePrint 2020/704), semi-honest, after Bonawitz et al. 2017 (ePrint 2017/281): X25519 gives
+each pair of neighbours a seed, HKDF and ChaCha20 make a mask of it, which one adds and the other subtracts. A mask of
+its own covers a party whose neighbours' masks are taken off. Both seeds are Shamir-shared among the neighbours, who
+reveal of each party one of the two and never both: its own mask's where it came through, its pairwise key where
+it was lost. Unaudited.
+
+Steps: `advertise` -> `share` -> `mask` -> `reveal`; who adds is in `unmasking.py`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from fedcli.core.errors import ConfigError
+from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
+from fedcli.crypto.bfv.packing import Integers
+from fedcli.crypto.bfv.residues import Words, share
+from fedcli.crypto.bfv.wire import Kind, fingerprint, seal_envelope
+from fedcli.crypto.masking.seeds import (
+    FIELD,
+    LIMBS,
+    REVEALED,
+    Advertised,
+    MaskScheme,
+    derived,
+    limbs,
+    masked,
+    pair_seed,
+)
+from fedcli.crypto.noise import KEY_BYTES, keystream
+
+_SHARES = struct.Struct(f"<{2 * LIMBS}Q")
+
+
+class Party:
+    """One party of one sum; its keys and seeds are fresh and used once.
+
+    Args:
+        scheme: of this sum.
+        index: of the party, from 0.
+    """
+
+    def __init__(self, scheme: MaskScheme, index: int) -> None:
+        self._scheme = scheme
+        self._index = index
+        self._channel = X25519PrivateKey.generate()
+        self._mask = X25519PrivateKey.generate()
+        self._seed = secrets.token_bytes(KEY_BYTES)
+        self._keys: dict[int, Advertised] = {}
+        self._received: dict[int, tuple[Words, Words]] = {}
+        self._has_masked = False
+        self._has_revealed = False
+
+    def advertise(self) -> Advertised:
+        """The public keys."""
+        return Advertised(
+            self._channel.public_key().public_bytes_raw(), self._mask.public_key().public_bytes_raw()
+        )
+
+    def share(self, keys: Mapping[int, Advertised]) -> dict[int, bytes]:
+        """Shares of both seeds, encrypted to each neighbour that advertised keys.
+
+        Raises:
+            DecryptionError: if fewer neighbours are left than open a share.
+        """
+        plan = self._scheme.plan
+        self._keys = {other: keys[other] for other in self._scheme.neighbours[self._index] if other in keys}
+        if len(self._keys) < plan.threshold:
+            raise DecryptionError(
+                f"party {self._index} has {len(self._keys)} neighbours left; its shares need {plan.threshold}."
+            )
+        draw = keystream(secrets.token_bytes(KEY_BYTES))
+        points = [other + 1 for other in self._keys]
+        both = [
+            share(limbs(seed), points, plan.threshold, prime=FIELD, draw=draw)
+            for seed in (self._seed, self._mask.private_bytes_raw())
+        ]
+        return {
+            other: self._sealed(
+                other, _SHARES.pack(*both[0][other + 1].tolist(), *both[1][other + 1].tolist())
+            )
+            for other in self._keys
+        }
+
+    def mask(self, values: Integers, received: Mapping[int, bytes]) -> bytes:
+        """The values under this party's own mask and one for each neighbour whose shares it has.
+
+        Args:
+            values: shape [P].
+            received: from each neighbour that goes on, its encrypted shares for this party.
+
+        Raises:
+            ConfigError: if the values are no integers or beyond the plan's `largest_value`.
+            CiphertextError: if shares are truncated, mutated or foreign.
+            DecryptionError: if values were masked already, or too few neighbours go on.
+        """
+        plan = self._scheme.plan
+        if self._has_masked:
+            raise DecryptionError("a party masks once a sum; a second value would show the difference.")
+        if len(received) < plan.threshold or not set(received) <= set(self._keys):
+            raise DecryptionError(
+                f"party {self._index} masks with at least {plan.threshold} of its neighbours; "
+                f"received {sorted(received)}."
+            )
+        if values.dtype != np.int64 or values.ndim != 1 or not values.size:
+            raise ConfigError(f"integers of shape [P] are masked; received {values.dtype} of {values.shape}.")
+        if max(int(values.max()), -int(values.min())) > plan.largest_value:
+            raise ConfigError(f"a value is beyond {plan.largest_value}, for which the masking was planned.")
+        self._received = {other: self._opened(other, data) for other, data in received.items()}
+        self._has_masked = True
+        seeds = {
+            other: pair_seed(self._mask, self._keys[other].mask, self._scheme, self._index, other)
+            for other in self._received
+        }
+        total = masked(
+            values,
+            plan,
+            add=[self._seed, *(seed for other, seed in seeds.items() if self._index < other)],
+            take=[seed for other, seed in seeds.items() if self._index > other],
+        )
+        return seal_envelope(
+            Kind.MASKED,
+            fingerprint(self._scheme.fingerprint, self._index),
+            num_values=values.size,
+            num_summands=1,
+            body=total.astype(total.dtype.newbyteorder("<"), copy=False).tobytes(),
+        )
+
+    def reveal(self, came_through: Collection[int], lost: Collection[int]) -> bytes:
+        """Of each neighbour one share: of its own mask's seed where it came through, of its pairwise key where not.
+
+        Raises:
+            DecryptionError: if a party is in both, too few came through, or shares were revealed already.
+        """
+        plan = self._scheme.plan
+        if self._has_revealed:
+            raise DecryptionError(
+                "a party reveals shares once a sum; both kinds of a neighbour's would open its value."
+            )
+        if set(came_through) & set(lost):
+            raise DecryptionError("a party came through or was lost, and not both.")
+        if len(came_through) < max(2, plan.num_parties - plan.most_dropped):
+            raise DecryptionError(
+                f"{len(came_through)} parties came through; the plan wants at least "
+                f"{max(2, plan.num_parties - plan.most_dropped)} in a sum."
+            )
+        self._has_revealed = True
+        revealed = [
+            REVEALED.pack(other, other in came_through, *self._received[other][other in lost].tolist())
+            for other in sorted(self._received)
+            if other in came_through or other in lost
+        ]
+        return seal_envelope(
+            Kind.MASK_SHARE,
+            fingerprint(self._scheme.fingerprint, self._index),
+            num_values=len(revealed),
+            num_summands=1,
+            body=b"".join(revealed),
+        )
+
+    def _sealed(self, other: int, message: bytes) -> bytes:
+        return ChaCha20Poly1305(self._channel_key(self._index, other)).encrypt(bytes(12), message, None)
+
+    def _opened(self, other: int, data: bytes) -> tuple[Words, Words]:
+        try:
+            message = ChaCha20Poly1305(self._channel_key(other, self._index)).decrypt(bytes(12), data, None)
+            words = np.array(_SHARES.unpack(message), np.uint64)
+        except (InvalidTag, ValueError, struct.error):
+            raise CiphertextError(
+                f"the shares of party {other} were truncated, altered or meant for another."
+            ) from None
+        return words[:LIMBS], words[LIMBS:]
+
+    def _channel_key(self, sender: int, receiver: int) -> bytes:
+        other = receiver if sender == self._index else sender
+        return derived(self._channel, self._keys[other].channel, b"channel", self._scheme, sender, receiver)

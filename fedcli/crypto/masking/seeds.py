@@ -1,0 +1,149 @@
+"""What the two sides of masking have in common: the scheme of a sum, seeds, and the masks that grow from them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from fedcli.crypto.bfv.errors import CiphertextError
+from fedcli.crypto.bfv.residues import Words
+from fedcli.crypto.bfv.wire import Kind, fingerprint, open_envelope
+from fedcli.crypto.masking.graph import MaskPlan
+from fedcli.crypto.noise import KEY_BYTES, keystream
+
+FIELD = (1 << 61) - 1
+"""The prime field of the shares."""
+
+LIMBS = 5
+"""Residues that hold a seed of 32 bytes, 7 bytes each."""
+
+REVEALED = struct.Struct(f"<I?{LIMBS}Q")
+"""A revealed share: whose, whether that party came through, the share."""
+
+_BLOCK = 1 << 14
+"""Words that are masked at once; even, since masks are drawn in words of 64 bits."""
+
+Masked = npt.NDArray[np.uint64] | npt.NDArray[np.uint32]
+
+
+class Advertised(NamedTuple):
+    """A party's public keys, 32 bytes each: for the channel to its neighbours, and for the masks."""
+
+    channel: bytes
+    mask: bytes
+
+
+@dataclass(frozen=True)
+class MaskScheme:
+    """What everybody knows of one sum.
+
+    Args:
+        plan: its parameters.
+        context: names the sum; never used for another one.
+        neighbours: of each party; see `mask_graph.neighbours`.
+    """
+
+    plan: MaskPlan
+    context: bytes
+    neighbours: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """32 bytes that all messages of this sum carry."""
+        return fingerprint("masking", self.plan, self.context, self.neighbours)
+
+
+def read_revealed(data: bytes, scheme: MaskScheme, index: int) -> list[tuple[int, bool, Words]]:
+    """What a party revealed: (whose, whether it came through, its share).
+
+    Raises:
+        CiphertextError: if the bytes are no such message of this party.
+    """
+    body = open_envelope(data, Kind.MASK_SHARE, fingerprint(scheme.fingerprint, index)).body
+    if len(body) % REVEALED.size:
+        raise CiphertextError("a message of shares has a part of a share at its end.")
+    revealed = []
+    for owner, came_through, *words in REVEALED.iter_unpack(body):
+        if owner >= len(scheme.neighbours) or owner not in scheme.neighbours[index] or max(words) >= FIELD:
+            raise CiphertextError(f"party {index} revealed a share that it cannot have.")
+        revealed.append((owner, came_through, np.array(words, np.uint64)))
+    return revealed
+
+
+def pair_seed(own: X25519PrivateKey, public: bytes, scheme: MaskScheme, index: int, other: int) -> bytes:
+    """The seed of the mask between two parties, the same from either side."""
+    return derived(own, public, b"mask", scheme, min(index, other), max(index, other))
+
+
+def masked(
+    values: npt.NDArray[Any], plan: MaskPlan, *, add: Iterable[bytes], take: Iterable[bytes]
+) -> Masked:
+    """Values under masks, shape [P], modulo 2^modulus_bits.
+
+    Args:
+        values: integers, shape [P].
+        plan: says which words.
+        add: seeds of the masks that are added.
+        take: seeds of those that are subtracted.
+    """
+    kind = word_type(plan)
+    total = values.astype(kind)
+    streams = [
+        (operation, keystream(seed))
+        for operation, seeds in ((np.add, add), (np.subtract, take))
+        for seed in seeds
+    ]
+    # Block by block under all masks: the masks never leave the cache.
+    for begin in range(0, total.size, _BLOCK):
+        block = total[begin : begin + _BLOCK]
+        for operation, draw in streams:
+            mask = draw(-(-block.nbytes // 8)).view(kind.newbyteorder("<"))[: block.size]
+            operation(block, mask.astype(kind, copy=False), out=block)
+    return total
+
+
+def word_type(plan: MaskPlan) -> np.dtype:
+    """Unsigned words whose arithmetic is that of the modulus."""
+    return np.dtype(np.uint32 if plan.modulus_bits == 32 else np.uint64)
+
+
+def limbs(seed: bytes) -> Words:
+    """A seed of 32 bytes as residues, shape [5]."""
+    return np.array([int.from_bytes(seed[7 * k : 7 * k + 7], "little") for k in range(LIMBS)], np.uint64)
+
+
+def seed_of(words: Words) -> bytes:
+    """The inverse of `limbs`.
+
+    Raises:
+        CiphertextError: if these are not the limbs of a seed.
+    """
+    numbers = [int(word) for word in words]
+    if max(numbers[:-1]) >= 1 << 56 or numbers[-1] >= 1 << 32:
+        raise CiphertextError("shares were revealed that do not belong together.")
+    return b"".join(number.to_bytes(7, "little") for number in numbers)[:KEY_BYTES]
+
+
+def derived(
+    own: X25519PrivateKey, public: bytes, purpose: bytes, scheme: MaskScheme, first: int, second: int
+) -> bytes:
+    """A key that two parties derive alike, for one purpose and direction of one sum.
+
+    Raises:
+        CiphertextError: if the public key is none.
+    """
+    info = purpose + scheme.fingerprint + struct.pack("<II", first, second)
+    try:
+        secret = own.exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError as error:
+        raise CiphertextError(f"a public key is none: {error}.") from None
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=info).derive(secret)

@@ -1,0 +1,93 @@
+"""The coefficients of a norm proof's product of polynomials, from the rows that only the prover knows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.crypto.norm_proofs.challenges import Batching, Projections, plain_rows
+from fedcli.crypto.norm_proofs.curve import ORDER
+from fedcli.crypto.norm_proofs.exact_products import dot, times
+from fedcli.crypto.norm_proofs.statement import NormBound
+
+Integers = npt.NDArray[np.int64]
+
+
+class Secret(NamedTuple):
+    """All rows that a prover knows, and what blinds them."""
+
+    rows: Integers  # [m + 1, n]: the vector and its four squares
+    blindings: list[int]  # of `rows`
+    masks: list[list[int]]  # rows of masks as scalars, padded with zeros
+    mask_blindings: list[int]
+    a: list[int]  # a's blind, of X^0
+    a_blinding: int
+    b: list[int]  # b's blind, of X^-(M+1)
+    b_blinding: int
+
+
+def coefficients_of(
+    bound: NormBound, secret: Secret, chosen: Projections, weights: Batching
+) -> dict[int, int]:
+    """Coefficients of <a(X), b(X)> by the power of X, modulo the order.
+
+    a(X) = sum_i X^i a_i with a_0 its blind; b(X) = sum_j X^-j b_j with b_(M+1) its blind. Rows 1 to m + 1 of a are
+    those of the vector and the four squares, the others those of the masks.
+    """
+    total = dict.fromkeys(range(-bound.terms - 1, bound.terms), 0)
+    _add_small_products(total, bound, secret.rows, chosen, weights)
+    _add_large_products(total, bound, secret, chosen, weights)
+    return {power: value % ORDER for power, value in total.items()}
+
+
+def _add_small_products(
+    total: dict[int, int], bound: NormBound, rows: Integers, chosen: Projections, weights: Batching
+) -> None:
+    """Rows of the vector against themselves and against the projections.
+
+    By Cauchy and Schwarz no sum over a diagonal of the Gram matrix, whole or partial, exceeds B^2 < 2^52; those of
+    projected rows stay below V < 2^53.
+    """
+    count = len(rows)
+    exact = rows.astype(np.float64)
+    gram = exact @ exact.T
+    for power in range(count):
+        value = int(np.trace(gram, power))
+        total[power] += value
+        if power:
+            total[-power] += value
+    by_row = exact @ chosen.columns.T.astype(np.float64)
+    shifted = np.empty((2 * count - 1, bound.projections), np.int64)
+    for k in range(bound.projections):
+        shifted[:, k] = np.correlate(by_row[:, k], chosen.rows[k].astype(np.float64), "full")
+    (sums,) = times(shifted, [weights.gammas])
+    for power, value in zip(range(1 - count, count), sums, strict=True):
+        total[power] += weights.alpha * value
+
+
+def _add_large_products(
+    total: dict[int, int], bound: NormBound, secret: Secret, chosen: Projections, weights: Batching
+) -> None:
+    """All products in which one side is a blind, a row of masks or a row of weights."""
+    first_mask = bound.rows + 2
+    right = {**plain_rows(bound, weights), bound.terms + 1: secret.b}
+    left = {0: secret.a, **dict(enumerate(secret.masks, first_mask))}
+    products = times(secret.rows, [*right.values(), *left.values()])
+    for j, values in zip(right, products[: len(right)], strict=True):
+        for i, value in enumerate(values, 1):
+            total[i - j] += value
+    for i, values in zip(left, products[len(right) :], strict=True):
+        for j, value in enumerate(values, 1):
+            total[i - j] += value
+    for i, row in left.items():
+        for j, other in right.items():
+            total[i - j] += dot(row, other)
+    projected = [
+        [weights.alpha * gamma * value % ORDER for gamma, value in zip(weights.gammas, values, strict=True)]
+        for values in times(chosen.columns, list(left.values()))
+    ]
+    for i, values in zip(left, times(chosen.rows.T, projected), strict=True):
+        for j, value in enumerate(values, 1):
+            total[i - j] += value

@@ -1,0 +1,193 @@
+"""What a norm proof says, and how it is written down. docs/proofs.md has the reasons for every number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Final, NamedTuple
+
+from fedcli.core.errors import ConfigError
+from fedcli.crypto.norm_proofs.curve import (
+    ORDER,
+    POINT_BYTES,
+    SCALAR_BYTES,
+    Points,
+    ProofError,
+    decode_points,
+    decode_scalars,
+    encode_scalars,
+)
+from fedcli.crypto.norm_proofs.exact_products import EXACT
+from fedcli.crypto.norm_proofs.generators import layout
+
+PROJECTIONS: Final = 309  # (3/4)^309 < 2^-128
+_MASK_BITS: Final = 44
+_SQUARED_LIMIT: Final = EXACT // 2
+
+
+@dataclass(frozen=True)
+class NormBound:
+    """The statement "the sum of the squares of `size` committed integers is at most `squared`".
+
+    Args:
+        size: number of integers, d.
+        squared: the bound B^2 on the sum of their squares, from 0 and below 2^52.
+        projections: K. Fewer than 309 prove nothing to a verifier; the tests show what then passes.
+
+    Raises:
+        ConfigError: if a value is out of range, or they are too large together for the group's order.
+    """
+
+    size: int
+    squared: int
+    projections: int = PROJECTIONS
+
+    def __post_init__(self) -> None:
+        layout(self.size)
+        if not 0 <= self.squared < _SQUARED_LIMIT:
+            raise ConfigError(
+                f"a squared bound lies between 0 and 2^52; received {self.squared}.",
+                key="squared",
+                hint="Use fewer bits, so that the bound is below 2^26 steps.",
+            )
+        if self.projections < 0:
+            raise ConfigError(
+                f"projections are counted from 0; received {self.projections}.", key="projections"
+            )
+        # Entries that pass the projections are so small that their squares cannot sum up to the order.
+        if (self.size + 4) * (
+            4 * (self.response_limit + 1)
+        ) ** 2 >= ORDER or self.largest_projection >= EXACT:
+            raise ConfigError(
+                f"{self.size} integers of norm {self.squared}^(1/2) are too much for the group."
+            )
+
+    @property
+    def columns(self) -> int:
+        """n: entries of a row."""
+        return layout(self.size).columns
+
+    @property
+    def rows(self) -> int:
+        """m: rows of the committed vector."""
+        return layout(self.size).rows
+
+    @property
+    def mask_rows(self) -> int:
+        """Rows that hold the masks of the projections."""
+        return -(-self.projections // self.columns)
+
+    @property
+    def terms(self) -> int:
+        """M: rows of the argument, those of the vector, the one of four squares, and those of masks."""
+        return self.rows + 1 + self.mask_rows
+
+    @property
+    def largest_projection(self) -> int:
+        """V, above the sum of the magnitudes of an honest vector and its four squares."""
+        return math.isqrt((self.size + 4) * self.squared) + 1
+
+    @property
+    def mask_limit(self) -> int:
+        """Masks are uniform in [-Zm, Zm]: one attempt in 2^35 fails."""
+        return self.largest_projection << _MASK_BITS
+
+    @property
+    def response_limit(self) -> int:
+        """A masked projection is published if its magnitude is at most Zm - V, which hides the projection."""
+        return self.mask_limit - self.largest_projection
+
+    @property
+    def response_bytes(self) -> int:
+        """Size of one masked projection, signed."""
+        return (self.mask_limit.bit_length() + 8) // 8
+
+    @property
+    def exponents(self) -> list[int]:
+        """Powers of x whose coefficients are committed: -(M + 1) to M - 1, without 0."""
+        return [power for power in range(-self.terms - 1, self.terms) if power]
+
+    @property
+    def proof_bytes(self) -> int:
+        """Size of a proof."""
+        points = 1 + self.mask_rows + 2 + 2 * self.terms
+        scalars = 2 * self.columns + 3
+        return points * POINT_BYTES + self.projections * self.response_bytes + scalars * SCALAR_BYTES
+
+
+class Proof(NamedTuple):
+    """What a prover sends, in this order."""
+
+    squares: Points  # the row of the four squares
+    masks: Points  # rows of masks y_k
+    responses: tuple[int, ...]  # z_k
+    blinds: Points  # of a(X), at X^0, and of b(X), at X^-(M+1)
+    coefficients: Points  # of <a(X), b(X)>, at the bound's `exponents`
+    a: tuple[int, ...]  # a(x)
+    b: tuple[int, ...]  # the secret part of b(x)
+    blindings: tuple[int, int, int]  # of a(x), b(x) and <a(x), b(x)>
+
+    def encode(self, bound: NormBound) -> bytes:
+        """The only encoding of this proof."""
+        return b"".join(
+            [
+                self.squares.encoded,
+                self.masks.encoded,
+                encode_responses(bound, self.responses),
+                self.blinds.encoded,
+                self.coefficients.encoded,
+                encode_scalars([*self.a, *self.b, *self.blindings]),
+            ]
+        )
+
+
+def encode_responses(bound: NormBound, responses: Sequence[int]) -> bytes:
+    """Big-endian, two's complement."""
+    size = bound.response_bytes
+    return b"".join(response.to_bytes(size, "big", signed=True) for response in responses)
+
+
+def read_proof(bound: NormBound, data: bytes) -> Proof:
+    """A proof from its bytes.
+
+    Raises:
+        ProofError: if the length is wrong, a point or scalar is not one or not canonical, or a masked projection
+            is beyond its limit.
+    """
+    if len(data) != bound.proof_bytes:
+        raise ProofError(
+            f"a proof for {bound.size} integers has {bound.proof_bytes} bytes; received {len(data)}."
+        )
+    sizes = [
+        POINT_BYTES,
+        bound.mask_rows * POINT_BYTES,
+        bound.projections * bound.response_bytes,
+        2 * POINT_BYTES,
+        2 * bound.terms * POINT_BYTES,
+    ]
+    ends = list(accumulate(sizes, initial=0))
+    squares, masks, responses, blinds, coefficients = (data[start:end] for start, end in pairwise(ends))
+    scalars = decode_scalars(data[ends[-1] :], name="proof.opening")
+    return Proof(
+        decode_points(squares, name="proof.squares"),
+        decode_points(masks, name="proof.masks"),
+        _read_responses(bound, responses),
+        decode_points(blinds, name="proof.blinds"),
+        decode_points(coefficients, name="proof.coefficients"),
+        scalars[: bound.columns],
+        scalars[bound.columns : 2 * bound.columns],
+        (scalars[-3], scalars[-2], scalars[-1]),
+    )
+
+
+def _read_responses(bound: NormBound, data: bytes) -> tuple[int, ...]:
+    step, limit = bound.response_bytes, bound.response_limit
+    responses = tuple(
+        int.from_bytes(data[start : start + step], "big", signed=True) for start in range(0, len(data), step)
+    )
+    for index, response in enumerate(responses):
+        if abs(response) > limit:
+            raise ProofError(f"masked projection {index} is {response}, beyond {limit}.")
+    return responses
