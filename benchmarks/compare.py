@@ -25,11 +25,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from fedcli import config, store
+from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.cli.progress import interruptible
 from fedcli.clients.task import higher_is_better
 from fedcli.core.errors import ConfigError, FedcliError, RunInterrupted
+from fedcli.store import directory as store
 
 Row = dict[str, Any]
 Values = Sequence[float]

@@ -171,7 +171,7 @@ def _warm_start(experiment: Experiment, layout: ModelLayout) -> Vectors | None:
     """The vectors of `model.initial_weights`, or None where the model starts from its seed."""
     if experiment.model.initial_weights is None:
         return None
-    from fedcli.store import read_weights
+    from fedcli.store.directory import read_weights
 
     with placed("model.initial_weights"):
         arrays = read_weights(experiment.model.initial_weights)

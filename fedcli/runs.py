@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import assembly, build, config, encrypting, engine, evaluation, making, pipeline, secret, store
+from fedcli import assembly, build, config, encrypting, engine, evaluation, making, pipeline
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy import Sampling
@@ -20,6 +20,8 @@ from fedcli.environment import describe_environment
 from fedcli.journal import Observer
 from fedcli.parts import Parts
 from fedcli.privacy import privacy_statement
+from fedcli.store import directory as store
+from fedcli.store import secrets as secret
 
 Row = dict[str, Any]
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 import numpy as np
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import assembly, build, config, engine, making, store
-from fedcli.core import durable, manifests, npz
+from fedcli import assembly, build, config, engine, making
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.journal import Observer
+from fedcli.store import directory as store
+from fedcli.store.files import durable, manifests, npz
 
 CONFIG = """
 name: audited

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli import store
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
+from fedcli.store import directory as store
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),

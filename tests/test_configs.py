@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fedcli import assembly, build, config, engine, store
+from fedcli import assembly, build, config, engine
 from fedcli.cost import cost
 from fedcli.journal import Observer
+from fedcli.store import directory as store
 from fedcli.strategies import STRATEGIES
 from fedcli.templates import templates
 

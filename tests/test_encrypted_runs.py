@@ -11,12 +11,13 @@ import pytest
 import tiny
 from fakes import MemoryStore
 
-from fedcli import assembly, engine, runs, store
+from fedcli import assembly, engine, runs
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
 from fedcli.journal import Observer
 from fedcli.models.network import Vectors
+from fedcli.store import directory as store
 
 OVERRIDES = {
     "mean": ("strategy=mean", "fixed_point={clip_norm: 10.0}"),

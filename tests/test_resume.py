@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli import runs, store
+from fedcli import runs
 from fedcli.core.errors import RunInterrupted
 from fedcli.engine import run_experiment
 from fedcli.journal import Observer
+from fedcli.store import directory as store
 
 ROUNDS = 6
 EXPERIMENT = (

@@ -9,9 +9,10 @@ import pytest
 import tiny
 import user_parts
 
-from fedcli import assembly, build, config, runs, store
+from fedcli import assembly, build, config, runs
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError, RunError, RunInterrupted
+from fedcli.store import directory as store
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fedcli import engine, secret, shelf
+from fedcli import engine
 from fedcli.arrivals import Row
-from fedcli.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.core.errors import RunError
 from fedcli.core.parts import Strategy
 from fedcli.core.privacy import is_noised_by_clients
@@ -22,6 +21,9 @@ from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Tree
 from fedcli.executors import EXECUTORS
 from fedcli.parts import Parts
+from fedcli.store import client_states as shelf
+from fedcli.store import secrets as secret
+from fedcli.store.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.testing.laws import law, same_bits, same_state
 from fedcli.testing.tiny import assembled
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcli import store
 from fedcli.core.errors import ConfigError
-from fedcli.shelf import StoredTree
+from fedcli.store import directory as store
+from fedcli.store.client_states import StoredTree
 from fedcli.verification import evidence
 from fedcli.verification.chain import WHAT, checked_chain
 from fedcli.verification.clients import checked_clients

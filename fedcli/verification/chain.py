@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fedcli import store
-from fedcli.core import durable
-from fedcli.core.manifests import Manifest
+from fedcli.store import directory as store
+from fedcli.store.files import durable
+from fedcli.store.files.manifests import Manifest
 from fedcli.verification.links import Link, Pair
 from fedcli.verification.report import Finding
 

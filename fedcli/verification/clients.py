@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcli import checkpoints, shelf, store
-from fedcli.core import durable, npz, trees
+from fedcli.core import trees
 from fedcli.core.errors import RunError
-from fedcli.shelf import StoredTree
+from fedcli.store import checkpoints
+from fedcli.store import client_states as shelf
+from fedcli.store import directory as store
+from fedcli.store.client_states import StoredTree
+from fedcli.store.files import durable, npz
 from fedcli.verification.links import Link
 from fedcli.verification.report import Finding
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fedcli import evidence
+from fedcli.store import proof_files as evidence
 from fedcli.verification.files import checked_files, strangers
 from fedcli.verification.links import Link, Pair, read_link, trusted
 from fedcli.verification.report import Finding

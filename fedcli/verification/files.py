@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from fedcli import checkpoints, store
-from fedcli.core import manifests
+from fedcli.store import checkpoints
+from fedcli.store import directory as store
+from fedcli.store.files import manifests
 from fedcli.verification.links import Link
 from fedcli.verification.report import Finding
 

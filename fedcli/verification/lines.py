@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcli import store
-from fedcli.core import durable
-from fedcli.core.logs import Mark, marks_at, to_mark
-from fedcli.core.manifests import Manifest
+from fedcli.store import directory as store
+from fedcli.store.files import durable
+from fedcli.store.files.logs import Mark, marks_at, to_mark
+from fedcli.store.files.manifests import Manifest
 from fedcli.verification.links import Pair, trusted
 from fedcli.verification.report import Finding
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fedcli import checkpoints, store
-from fedcli.core import manifests
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.manifests import Manifest
+from fedcli.store import checkpoints
+from fedcli.store import directory as store
+from fedcli.store.files import manifests
+from fedcli.store.files.manifests import Manifest
 
 
 class Link(NamedTuple):

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fedcli import checkpoints
-from fedcli.core import npz, trees
+from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Layout, gather, unflatten
+from fedcli.store import checkpoints
+from fedcli.store.files import npz
 from fedcli.verification.links import Link, Pair, trusted
 
 

@@ -8,11 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedcli import config, proving, store
+from fedcli import config, proving
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.core.parts import Cohort, ServerOptimizer
 from fedcli.making import make
 from fedcli.protection import strategy_of
+from fedcli.store import directory as store
 from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.verification.report import Finding
 

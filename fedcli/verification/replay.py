@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli import checkpoints
 from fedcli.core import averages, round_evidence
 from fedcli.core.parts import ServerOptimizer
 from fedcli.core.round_parameters import Parameters
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import digest
+from fedcli.store import checkpoints
 from fedcli.verification.binaries import read_sum
 from fedcli.verification.links import Link, Pair
 from fedcli.verification.models import Model, Unreadable, is_same, read_model, with_weights

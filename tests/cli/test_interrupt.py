@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fedcli.core.durable import sha256
+from fedcli.store.files.durable import sha256
 
 pytestmark = pytest.mark.slow
 

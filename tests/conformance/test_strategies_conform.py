@@ -8,10 +8,10 @@ from fakes import LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import engine
 from fedcli.arrivals import in_memory
-from fedcli.core import npz
 from fedcli.core.factories import parameters
 from fedcli.core.trees import to_table
 from fedcli.executors import EXECUTORS
+from fedcli.store.files import npz
 from fedcli.strategies import STRATEGIES
 from fedcli.testing import check_strategy, check_trainer
 

@@ -8,11 +8,12 @@ from encrypted_runs import BITS, SCHEMES, SUMS, encryption_of, on_grid, parts_of
 from fakes import SIZE, MemoryStore
 
 from fedcli.cohorts import uniform
-from fedcli.core import npz, trees
+from fedcli.core import trees
 from fedcli.core.parts import Transform
 from fedcli.core.vectors import digest
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.parts import Participation
+from fedcli.store.files import npz
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import fixed_point
 

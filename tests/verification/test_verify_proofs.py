@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from audited import edit, follow, make_audited, place, rehash
 
-from fedcli.core import npz
+from fedcli.store.files import npz
 from fedcli.verification import proofs, verify_run
 
 PROOFS, SUMS, SECOND = "proofs of bounded norms", "sums of commitments", "second verifier"

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from fedcli.core import manifests
 from fedcli.core.errors import RunError
+from fedcli.store.files import manifests
 
 FILES = {"a.bin": b"\x00\x01\x02", "empty": b"", "b.txt": b"text"}
 

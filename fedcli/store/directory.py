@@ -10,13 +10,16 @@ from typing import Any, final
 
 import numpy.typing as npt
 
-from fedcli import checkpoints, evidence, secret, shelf
-from fedcli.core import durable, locks, logs, manifests, npz
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.logs import Log, Mark
 from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
+from fedcli.store import checkpoints
+from fedcli.store import client_states as shelf
+from fedcli.store import proof_files as evidence
+from fedcli.store import secrets as secret
+from fedcli.store.files import durable, locks, logs, manifests, npz
+from fedcli.store.files.logs import Log, Mark
 
 Row = dict[str, Any]
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"

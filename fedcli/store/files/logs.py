@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from fedcli.core import durable
 from fedcli.core.errors import RunError
+from fedcli.store.files import durable
 
 _CHUNK = 1 << 20
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from kept_runs import LAYOUT
 
-from fedcli import store
-from fedcli.core import durable, manifests
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.logs import marks_at
 from fedcli.core.rounds import RoundState
+from fedcli.store import directory as store
+from fedcli.store.files import durable, manifests
+from fedcli.store.files.logs import marks_at
 from fedcli.verification import verify_run
 
 

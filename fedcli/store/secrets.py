@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedcli.core import durable, npz, trees
+from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET, Tree
+from fedcli.store.files import durable, npz
 
 FOLDER, DATA_KEY, KEYS = "secret", "data-noise.key", "keys.npz"
 

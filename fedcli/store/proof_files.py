@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from fedcli.core import durable, manifests
+from fedcli.store.files import durable, manifests
 
 FORMAT = 1
 FOLDER = "proofs"

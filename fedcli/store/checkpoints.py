@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedcli import secret, shelf
-from fedcli.core import manifests, npz, trees
+from fedcli.core import trees
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
-from fedcli.core.manifests import Manifest
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
+from fedcli.store import client_states as shelf
+from fedcli.store import secrets as secret
+from fedcli.store.files import manifests, npz
+from fedcli.store.files.manifests import Manifest
 
 FORMAT = 3
 WEIGHTS, AVERAGE, STATE = "weights.npz", "average.npz", "state.npz"

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, MemoryStore, linear_parts
 
-from fedcli import shelf, store
 from fedcli.cohorts import full, uniform
-from fedcli.core import npz
 from fedcli.core.errors import RunError
 from fedcli.engine import run_experiment
 from fedcli.journal import Observer
 from fedcli.parts import EvaluationSettings
-from fedcli.shelf import StoredTree
+from fedcli.store import client_states as shelf
+from fedcli.store import directory as store
+from fedcli.store.client_states import StoredTree
+from fedcli.store.files import npz
 from fedcli.strategies import STRATEGIES
 
 TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7), "empty": {}}}

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli import runs, secret, store
-from fedcli.core import npz
+from fedcli import runs
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET
+from fedcli.store import directory as store
+from fedcli.store import secrets as secret
+from fedcli.store.files import npz
 
 BANDED = (
     "cohort={name: min-separation, separation: 2}",

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedcli.core import durable
 from fedcli.core.errors import RunError
+from fedcli.store.files import durable
 
 NAME = "manifest.json"
 _FILES, _PREVIOUS, _SELF = "sha256", "previous", "self"

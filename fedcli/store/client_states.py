@@ -16,9 +16,10 @@ from typing import Any, final
 
 import numpy as np
 
-from fedcli.core import durable, npz, trees
+from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import Array, Tree
+from fedcli.store.files import durable, npz
 
 
 @final

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from fedcli.core import durable
+from fedcli.store.files import durable
 
 
 def names(folder):

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from fedcli.core.errors import RunError
-from fedcli.core.logs import START, Log, Mark, marks_at, to_mark
+from fedcli.store.files.logs import START, Log, Mark, marks_at, to_mark
 
 
 def mark_of(content):

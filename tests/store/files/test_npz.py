@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fedcli.core import npz
 from fedcli.core.errors import RunError
+from fedcli.store.files import npz
 
 ARRAYS = {"w": np.array([1.5, -0.0, 3e-45], np.float32), "file": np.int64(7), "deep/er": np.zeros((0, 2))}
 

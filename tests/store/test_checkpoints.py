@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fedcli import checkpoints, shelf
 from fedcli.core.averages import add_model
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.trees import from_table, to_table
 from fedcli.core.vectors import Layout
+from fedcli.store import checkpoints
+from fedcli.store import client_states as shelf
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 1), (1,))), Layout((), ()), Layout(("file",), ((1,),))
