@@ -5,9 +5,9 @@ The only code that knows YAML. From here outwards an experiment is plain typed v
 `Config.locate` finds the place of an error they raise.
 """
 
-from fedcli.config.loading import Config, load, loads
+from fedcli.config.load import Config, load, loads
 from fedcli.config.problems import ConfigErrors, Place, Problem
-from fedcli.config.registries import Registries, installed, resolve
+from fedcli.config.registry import Registries, installed, resolve
 from fedcli.config.schema import (
     Attack,
     Average,
@@ -25,7 +25,7 @@ from fedcli.config.schema import (
     Slot,
     Task,
 )
-from fedcli.config.writing import dump, flat
+from fedcli.config.write import dump, flat
 
 __all__ = [
     "Attack", "Average", "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fedcli.config.composer import MAX_DEPTH
-from fedcli.config.fields import default_part
+from fedcli.config.problem_list import split
 from fedcli.config.problems import ConfigErrors, Place, Problem, kind
-from fedcli.config.reporting import split
-from fedcli.config.source import Keys, Node, child, dotted, parse
+from fedcli.config.schema_keys import default_part
+from fedcli.config.yaml.strict import MAX_DEPTH
+from fedcli.config.yaml.tree import Keys, Node, child, dotted, parse
 from fedcli.core.errors import ConfigError
 
 MAX_SHOWN = 80

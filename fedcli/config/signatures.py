@@ -12,8 +12,8 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
-from fedcli.config.sentences import NO_DEFAULT, Known
-from fedcli.config.source import Keys
+from fedcli.config.explain import NO_DEFAULT, Known
+from fedcli.config.yaml.tree import Keys
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Factory, Parameter, parameters
 

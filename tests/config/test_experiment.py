@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 from fedcli.config import Client, Evaluation, Experiment, Part, Section, dump, installed, loads, resolve
-from fedcli.config.fields import field_at
+from fedcli.config.schema_keys import field_at
 from fedcli.core.errors import ConfigError
 
 from .fakes import MINIMAL, REGISTRIES, Order, config, minimal, report

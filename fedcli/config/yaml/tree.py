@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from fedcli.config import scalars
-from fedcli.config.composer import MAX_DEPTH, MAX_NODES, At, at_mark, compose, stop
-from fedcli.config.files import check_size
 from fedcli.config.problems import Place, Problem, show
+from fedcli.config.yaml import scalars
+from fedcli.config.yaml.read import check_size
+from fedcli.config.yaml.strict import MAX_DEPTH, MAX_NODES, At, at_mark, compose, stop
 
 Keys = tuple[str | int, ...]
 """The way to a value: keys of mappings and indices of lists."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fedcli.config.problems import Problem, show
-from fedcli.config.source import Keys, Node, dotted, find, plain
+from fedcli.config.yaml.tree import Keys, Node, dotted, find, plain
 from fedcli.core.errors import ConfigError
 
 

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fedcli.config.assembling import assemble
-from fedcli.config.files import read
 from fedcli.config.overrides import override
+from fedcli.config.problem_list import placed, split
 from fedcli.config.problems import ConfigErrors, Place, Problem, show
-from fedcli.config.registries import Registries, installed
-from fedcli.config.reporting import placed, split
+from fedcli.config.registry import Registries, installed
+from fedcli.config.resolve import assemble
 from fedcli.config.schema import Experiment
-from fedcli.config.source import Keys, Node, find, parse
-from fedcli.config.writing import flat
+from fedcli.config.write import flat
+from fedcli.config.yaml.read import read
+from fedcli.config.yaml.tree import Keys, Node, find, parse
 from fedcli.core.errors import ConfigError
 
 

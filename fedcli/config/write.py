@@ -8,8 +8,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from fedcli.config import scalars
 from fedcli.config.schema import Experiment, Part
+from fedcli.config.yaml import scalars
 
 WIDTH = 100
 

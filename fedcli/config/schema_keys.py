@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
+from fedcli.config.explain import NO_DEFAULT, Known
 from fedcli.config.schema import Experiment, Section, Slot
-from fedcli.config.sentences import NO_DEFAULT, Known
-from fedcli.config.source import Keys
+from fedcli.config.yaml.tree import Keys
 
 
 def slot_of(field: FieldInfo) -> Slot | None:

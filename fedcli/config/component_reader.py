@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
+from fedcli.config.problem_list import Report
 from fedcli.config.problems import MAX_SHOWN, kind
-from fedcli.config.registries import Registries, is_reference, resolve
-from fedcli.config.reporting import Report
+from fedcli.config.registry import Registries, is_reference, resolve
 from fedcli.config.schema import Part
-from fedcli.config.sentences import Known, add_errors, missing_key, unknown_key
 from fedcli.config.signatures import Signature, needs_more, signature
-from fedcli.config.source import Keys, dotted
+from fedcli.config.yaml.tree import Keys, dotted
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Factory, parameters
 

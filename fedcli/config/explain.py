@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from fedcli.config.problem_list import Report
 from fedcli.config.problems import MAX_SHOWN, kind, listed, nearest, show
-from fedcli.config.reporting import Report
-from fedcli.config.source import Keys, child, dotted, find
+from fedcli.config.yaml.tree import Keys, child, dotted, find
 
 NO_DEFAULT: Any = object()
 

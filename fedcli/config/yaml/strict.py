@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from fedcli.config import scalars
 from fedcli.config.problems import ConfigErrors, Place, Problem
+from fedcli.config.yaml import scalars
 
 MAX_DEPTH = 32
 MAX_ALIASES = 100

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fedcli.config import ConfigErrors, Place
-from fedcli.config.source import Node, find, parse, plain
+from fedcli.config.yaml.tree import Node, find, parse, plain
 
 
 def at(line, column):

@@ -8,15 +8,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from fedcli.config.checks import cross_checks
-from fedcli.config.fields import known, section_of, slot_of
-from fedcli.config.parts import PartReader
+from fedcli.config.component_reader import PartReader
+from fedcli.config.explain import add_errors, missing_key
+from fedcli.config.problem_list import Report
 from fedcli.config.problems import ConfigErrors, Problem, kind
-from fedcli.config.registries import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
-from fedcli.config.reporting import Report
+from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
 from fedcli.config.schema import Experiment, Part, Section, Slot
-from fedcli.config.sentences import add_errors, missing_key
-from fedcli.config.source import Keys, Node, plain
-from fedcli.config.writing import flat
+from fedcli.config.schema_keys import known, section_of, slot_of
+from fedcli.config.write import flat
+from fedcli.config.yaml.tree import Keys, Node, plain
 
 
 def assemble(
