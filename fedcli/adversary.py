@@ -10,8 +10,8 @@ from typing import NamedTuple, final
 import numpy as np
 
 from fedcli.core.attacks import Adversary
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Transform
 from fedcli.core.roles import Executor, FederationLike
 from fedcli.core.rounds import ClientData, ClientUpdate, Outcome, RoundContext
 from fedcli.core.seeds import SERVER, generator

@@ -9,8 +9,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.contracts import Transform, checks_on_arrival
 from fedcli.core.metrics import prefixed, weighted_mean
-from fedcli.core.parts import Transform, checks_on_arrival
 from fedcli.core.rounds import Accepted, ClientUpdate, Outcome, RoundContext, RoundState
 from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.types import Tree

@@ -15,8 +15,8 @@ from fedcli.callbacks import Callback, early_stop
 from fedcli.clients.optimizers import clipped
 from fedcli.clients.task import higher_is_better
 from fedcli.config import Experiment
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Strategy
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree

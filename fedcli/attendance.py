@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fedcli.config import Experiment
+from fedcli.core.contracts import Buffer, Cohort, Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Buffer, Cohort, Strategy
-from fedcli.core.privacy import Event, is_noised_by_clients
+from fedcli.core.privacy_events import Event, is_noised_by_clients
 
 
 def check(

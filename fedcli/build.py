@@ -17,9 +17,9 @@ from fedcli.clients.schedules import Schedule
 from fedcli.clients.task import Task, task_for
 from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.attacks import Adversary, Attack, DataForm
+from fedcli.core.contracts import Cohort, Strategy, TrainerSpec
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Cohort, Strategy, TrainerSpec
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.data import CheckedFederation, Dataset, Federation, federate

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.contracts import Cohort
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
-from fedcli.core.parts import Cohort
-from fedcli.core.privacy import Sampling
+from fedcli.core.privacy_events import Sampling
 from fedcli.core.seeds import SERVER, generator
 
 Clients = npt.NDArray[np.int64]

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fedcli.config import Experiment, FixedPoint
+from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.encryption import Encryption, Sums
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Cohort, Strategy
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
     Event,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fedcli.core.parts import Aggregator, Strategy, TrainerSpec, Transform
-from fedcli.core.privacy import UnitName
+from fedcli.core.contracts import Aggregator, Strategy, TrainerSpec, Transform
+from fedcli.core.privacy_events import UnitName
 from fedcli.core.types import Payload, Weighting
 from fedcli.pipeline import privacy_event
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from fedcli.config import Experiment, FixedPoint
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.parts import Strategy
-from fedcli.core.privacy import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
 from fedcli.making import placed
 from fedcli.pipeline import privacy_event
 from fedcli.transforms import fixed_point

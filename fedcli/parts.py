@@ -10,9 +10,9 @@ from fedcli.callbacks import Callback
 from fedcli.clients.batches import BatchPlan
 from fedcli.clients.schedules import Schedule
 from fedcli.core.attacks import Adversary
+from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.encryption import Keys
-from fedcli.core.parts import Cohort, Strategy
-from fedcli.core.privacy import is_noised_by_clients
+from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime, Executor
 from fedcli.core.rounds import ModelLayout
 from fedcli.data import Federation

@@ -9,9 +9,9 @@ import numpy as np
 from fedcli import attendance
 from fedcli.config import Experiment
 from fedcli.core.attacks import Adversary, Attack
+from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Cohort, Strategy
-from fedcli.core.privacy import Event, is_noised_by_clients
+from fedcli.core.privacy_events import Event, is_noised_by_clients
 from fedcli.core.types import Array
 
 

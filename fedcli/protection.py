@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fedcli import pipeline
 from fedcli.config import Experiment, Part
+from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Strategy, Transform
-from fedcli.core.privacy import Event, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
 from fedcli.encrypting import check_encryptable, encrypted
 from fedcli.grid import on_grid
 from fedcli.making import make, placed

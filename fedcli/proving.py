@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from fedcli.config import Experiment
+from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.parts import Strategy, Transform
-from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
+from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.norm_proofs.statement import PROJECTIONS
 from fedcli.grid import grid_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.arrivals import Row
-from fedcli.core.privacy import Sampling
+from fedcli.core.privacy_events import Sampling
 
 _FIGURES = ("round", "epsilon", "note")
 _OF_THE_MODEL = ("test/", "average/test/", "attack/")

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from fedcli import assembly, build, config, encrypting, engine, evaluation, making, pipeline
 from fedcli.arrivals import Watch
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.privacy import Sampling
+from fedcli.core.privacy_events import Sampling
 from fedcli.core.rounds import RoundState
 from fedcli.core.types import Tree
 from fedcli.environment import describe_environment

@@ -10,7 +10,7 @@ from fedcli.clients.batches import BatchPlan
 from fedcli.cohorts import full
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import VoidRoundError
-from fedcli.core.privacy import GaussianEvent
+from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
 from fedcli.devices import lognormal

@@ -12,8 +12,8 @@ from fedcli.aggregators import median
 from fedcli.attacks import ipm, sign_flip
 from fedcli.cohorts import uniform
 from fedcli.core.attacks import Adversary, Attack
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.parts import Transform
 from fedcli.parts import EvaluationSettings
 from fedcli.strategies import STRATEGIES
 

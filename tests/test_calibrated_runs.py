@@ -5,7 +5,7 @@ import tiny
 
 from fedcli import build, config, runs
 from fedcli.config import ConfigErrors
-from fedcli.core.privacy import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
 from fedcli.cost import cost
 from fedcli.expansion import expand
 from fedcli.pipeline import privacy_event

@@ -10,8 +10,8 @@ from fedcli import engine, pipeline
 from fedcli.attacks.halves import bent
 from fedcli.cohorts import full, uniform
 from fedcli.core.attacks import Adversary, Attack
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.parts import Transform
 from fedcli.strategies import STRATEGIES
 
 CLIENTS = 4

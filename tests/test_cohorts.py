@@ -10,7 +10,7 @@ from scipy import stats
 
 from fedcli.cohorts import COHORTS, capped_poisson, full, min_separation, poisson, uniform, whose_turn
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import Sampling
+from fedcli.core.privacy_events import Sampling
 from fedcli.core.seeds import SERVER, generator
 
 

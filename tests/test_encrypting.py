@@ -8,7 +8,7 @@ import tiny
 from fedcli import encrypting, pipeline
 from fedcli.config import ConfigErrors, dump, load, loads
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import Sampling
+from fedcli.core.privacy_events import Sampling
 from fedcli.cost import cost
 from fedcli.crypto.bfv.plans import gaussian_tail
 

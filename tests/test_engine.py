@@ -14,8 +14,8 @@ from fedcli.arrivals import Arrivals
 from fedcli.callbacks import Callback
 from fedcli.cohorts import poisson, uniform
 from fedcli.core.averages import mean_model
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import RoundContext
 from fedcli.journal import Observer
 from fedcli.parts import EvaluationSettings

@@ -5,8 +5,8 @@ import json
 import pytest
 from built_ins import REQUIRED
 
+from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
-from fedcli.core.parts import Transform
 from fedcli.expansion import LocalAlgorithm, Mechanism, Protection, expand
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import arrival, clip, gaussian_noise, top_k

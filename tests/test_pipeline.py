@@ -7,9 +7,9 @@ from fedcli import pipeline
 from fedcli.aggregators import mean
 from fedcli.cohorts import full, poisson, uniform
 from fedcli.config import loads
+from fedcli.core.contracts import Cohort, Strategy, Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Cohort, Strategy, Transform
-from fedcli.core.privacy import ExampleEvent, GaussianEvent
+from fedcli.core.privacy_events import ExampleEvent, GaussianEvent
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import arrival
 

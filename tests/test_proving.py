@@ -4,9 +4,9 @@ import pytest
 import tiny
 
 from fedcli.config import ConfigErrors
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Transform
-from fedcli.core.privacy import DistributedGaussianEvent, GaussianEvent
+from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
 from fedcli.cost import cost
 from fedcli.pipeline import privacy_event
 from fedcli.proving import with_commitments

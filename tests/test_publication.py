@@ -7,7 +7,7 @@ import tiny
 
 from fedcli import runs
 from fedcli.config import ConfigErrors
-from fedcli.core.privacy import Sampling
+from fedcli.core.privacy_events import Sampling
 from fedcli.publication import noised_only
 
 QUIET = "privacy.publish=noised-only"

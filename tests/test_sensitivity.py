@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fedcli import engine
 from fedcli.arrivals import Arrivals
-from fedcli.core.privacy import GaussianEvent, LocalGaussianEvent
+from fedcli.core.privacy_events import GaussianEvent, LocalGaussianEvent
 from fedcli.core.rounds import RoundContext
 from fedcli.core.vectors import Layout
 from fedcli.strategies import STRATEGIES

@@ -14,7 +14,7 @@ from fakes import (
 )
 
 from fedcli import engine
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.journal import Observer
 from fedcli.parts import Participation
 from fedcli.strategies import STRATEGIES

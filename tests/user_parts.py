@@ -3,7 +3,7 @@
 import numpy as np
 
 from fedcli.callbacks import Callback
-from fedcli.core.parts import Buffer
+from fedcli.core.contracts import Buffer
 from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import SERVER, generator
 from fedcli.data import Dataset
@@ -142,7 +142,7 @@ def unaccounted():
 
 def unprotected():
     """A privacy target without any noise."""
-    from fedcli.core.privacy import PrivacyTarget
+    from fedcli.core.privacy_events import PrivacyTarget
 
     return weighted()._replace(weighting="uniform", privacy=PrivacyTarget(1e-5))
 

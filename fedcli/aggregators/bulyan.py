@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from fedcli.aggregators.krum import krum_scores
 from fedcli.aggregators.matrix import Float64s, Rows, by_coordinate, collecting
+from fedcli.core.contracts import Aggregator
 from fedcli.core.distances import squared_distances
-from fedcli.core.limits import require_count
-from fedcli.core.parts import Aggregator
+from fedcli.core.ranges import require_count
 from fedcli.core.types import Array, Tree
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from fedcli.aggregators.matrix import Float64s, collect, nothing
+from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import require_positive
-from fedcli.core.limits import require_count
-from fedcli.core.parts import Aggregator
+from fedcli.core.ranges import require_count
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Tree, Vector

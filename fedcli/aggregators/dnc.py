@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from fedcli.aggregators.coordinates import count_from_zero, counted, sample, stream
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
+from fedcli.core.contracts import Aggregator
 from fedcli.core.distances import gram
-from fedcli.core.limits import require_count, require_positive_finite
-from fedcli.core.parts import Aggregator
+from fedcli.core.ranges import require_count, require_positive_finite
 from fedcli.core.types import Array, Tree
 
 _SQUARINGS = 40

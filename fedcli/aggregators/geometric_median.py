@@ -8,9 +8,9 @@ import numpy as np
 
 from fedcli.aggregators.matrix import Float64s, Rows, collecting
 from fedcli.aggregators.median import coordinate_median
+from fedcli.core.contracts import Aggregator
 from fedcli.core.distances import distance
-from fedcli.core.limits import require_count, require_positive_finite
-from fedcli.core.parts import Aggregator
+from fedcli.core.ranges import require_count, require_positive_finite
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Array, Tree
 

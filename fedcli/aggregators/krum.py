@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
+from fedcli.core.contracts import Aggregator
 from fedcli.core.distances import squared_distances
-from fedcli.core.limits import require_count
-from fedcli.core.parts import Aggregator
+from fedcli.core.ranges import require_count
 from fedcli.core.types import Array, Tree
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.contracts import Aggregator
 from fedcli.core.distances import COLUMNS
-from fedcli.core.parts import Aggregator
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Array, Tree, Vector

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fedcli.core.parts import Aggregator
+from fedcli.core.contracts import Aggregator
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum, IntegerSum
 from fedcli.core.types import Array, Tree

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.aggregators.matrix import Float64s, Rows, by_coordinate, collecting
-from fedcli.core.parts import Aggregator
+from fedcli.core.contracts import Aggregator
 from fedcli.core.types import Array, Tree
 
 

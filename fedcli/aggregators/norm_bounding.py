@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from fedcli.aggregators.matrix import no_state, nothing
+from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import Aggregator
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Tree

@@ -9,8 +9,8 @@ import numpy as np
 from fedcli.aggregators.coordinates import count_from_zero, counted, sample, stream
 from fedcli.aggregators.matrix import Float64s, Rows, collecting, mean_of
 from fedcli.aggregators.mean_shift import bandwidth_of, largest_cluster
+from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Aggregator
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.core.vectors import squared_norm
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.aggregators.matrix import Float64s, Rows, by_coordinate, collecting
+from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Aggregator
 from fedcli.core.types import Array, Tree
 
 # For products like 0.29 * 100, which float arithmetic puts below 29.

@@ -9,7 +9,7 @@ import numpy as np
 
 from fedcli.attacks.moments import mean_and_std
 from fedcli.core.attacks import Attack
-from fedcli.core.limits import require_positive_finite
+from fedcli.core.ranges import require_positive_finite
 from fedcli.core.types import Vector
 
 

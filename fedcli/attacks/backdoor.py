@@ -7,7 +7,7 @@ import numpy as np
 from fedcli.attacks.labels import classes_of, require_class, require_classification, with_classes
 from fedcli.core.attacks import Attack, DataForm
 from fedcli.core.errors import ConfigError
-from fedcli.core.limits import require_count, require_positive_finite
+from fedcli.core.ranges import require_count, require_positive_finite
 from fedcli.core.rounds import ClientData
 from fedcli.core.types import Array, Vector
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from fedcli.attacks.halves import ClientHalf, bent
 from fedcli.core.attacks import Attack
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.limits import require_positive_finite
-from fedcli.core.parts import Transform
+from fedcli.core.ranges import require_positive_finite
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Array, Tree, Vector
 

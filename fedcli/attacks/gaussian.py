@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.core.attacks import Attack
-from fedcli.core.limits import require_positive_finite
+from fedcli.core.ranges import require_positive_finite
 from fedcli.core.types import Vector
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 

@@ -12,9 +12,9 @@ from fedcli.attacks.boost import followed_by, room_of, times
 from fedcli.attacks.forged_proof import forged_proof
 from fedcli.attacks.halves import ClientHalf, bent
 from fedcli.core.attacks import Attack
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.parts import Transform
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import DIGEST, PROOF
 from fedcli.core.rounds import ClientUpdate, RoundContext

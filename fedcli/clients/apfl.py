@@ -7,8 +7,8 @@ from typing import NamedTuple
 from fedcli.clients.ditto import OWN
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensor, Tensors
+from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Extra, TrainerSpec
 from fedcli.core.types import Tree, Vector
 
 # The mixture starts at `alpha`; what is kept is how far it has moved from there, which starts at zero.

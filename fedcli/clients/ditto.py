@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensors
+from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Extra, TrainerSpec
 
 OWN = Extra("own_model", start="global")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensors
+from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import TrainerSpec
-from fedcli.core.privacy import ExampleEvent, noise_deviation
+from fedcli.core.privacy_events import ExampleEvent, noise_deviation
 
 # Factor and product are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.
 _MARGIN = 1 - 2.0**-22

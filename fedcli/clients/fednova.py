@@ -6,7 +6,7 @@ from typing import Any
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Result, Start
-from fedcli.core.parts import Extra, TrainerSpec
+from fedcli.core.contracts import Extra, TrainerSpec
 
 LENGTH = Extra("length", size="scalar")
 

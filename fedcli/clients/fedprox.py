@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fedcli.clients.sgd import descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Start, Tensors
+from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import TrainerSpec
 
 
 def fedprox(*, mu: float) -> TrainerSpec:

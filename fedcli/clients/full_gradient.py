@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.clients.sgd import Carry
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start
-from fedcli.core.parts import TrainerSpec
+from fedcli.core.contracts import TrainerSpec
 
 
 def full_gradient() -> TrainerSpec:

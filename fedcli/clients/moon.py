@@ -6,8 +6,8 @@ from typing import Any
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start
+from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.parts import Extra, TrainerSpec
 
 PREVIOUS = Extra("previous", start="global")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Start
+from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import TrainerSpec
 
 
 def together(*, personal: str) -> TrainerSpec:

@@ -10,8 +10,8 @@ import numpy as np
 
 from fedcli.clients.keras_learner import KerasFunctions, NetworkLike
 from fedcli.clients.trainer import Batch, ClientTrainer, Start
+from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import TrainerSpec
 from fedcli.core.types import Array
 from fedcli.core.vectors import Layout
 

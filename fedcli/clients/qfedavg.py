@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Result, Start
+from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Extra, TrainerSpec
 
 CURVATURE = Extra("curvature", size="scalar")
 

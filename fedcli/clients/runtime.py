@@ -14,8 +14,8 @@ from cachetools import LRUCache
 
 from fedcli.clients.batches import PADDING, BatchPlan, draw_batches, padded_length
 from fedcli.clients.program import ClientInputs, ClientOutputs, Programs, to_device
+from fedcli.core.contracts import Extra
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.parts import Extra
 from fedcli.core.roles import FederationLike
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate
 from fedcli.core.seeds import generator, seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.clients.sgd import Carry, descend
 from fedcli.clients.trainer import ClientTrainer, Learner, Result, Start, Tensors
-from fedcli.core.parts import Extra, TrainerSpec
+from fedcli.core.contracts import Extra, TrainerSpec
 
 CONTROL = Extra("control")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fedcli.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensor, Tensors
-from fedcli.core.parts import TrainerSpec
+from fedcli.core.contracts import TrainerSpec
 
 BendGradient = Callable[[Tensors, Tensors, Start], Tensors]
 """`(gradients, weights, start)` -> gradients."""

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientData, ClientUpdate
 from fedcli.core.types import Array, Vector
 

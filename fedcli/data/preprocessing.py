@@ -15,7 +15,7 @@ import numpy as np
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
-from fedcli.core.privacy import PrivacyTarget, PrivatisedDataEvent, noise_deviation
+from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent, noise_deviation
 from fedcli.crypto.noise import gaussian
 from fedcli.data.dataset import Array
 

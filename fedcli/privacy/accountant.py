@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     AccountantName,
     BandedEvent,
     DistributedGaussianEvent,

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     AccountantName,
     BandedEvent,
     DistributedGaussianEvent,

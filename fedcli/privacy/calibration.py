@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import Event, GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event, GaussianEvent, PrivacyTarget, Sampling
 from fedcli.privacy.accountant import Accountant, accountant_for
 
 # Epsilon of the answer lies within this share below the target. The search aims at the middle.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fedcli.core.privacy import GaussianEvent, Sampling
+from fedcli.core.privacy_events import GaussianEvent, Sampling
 from fedcli.privacy.composition import Composition, gaussian, poisson
 
 

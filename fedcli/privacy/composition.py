@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from fedcli.core.privacy import AccountantName, RelationName
+from fedcli.core.privacy_events import AccountantName, RelationName
 
 
 class Composition(NamedTuple):

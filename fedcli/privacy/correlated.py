@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import BandedEvent, Sampling, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, Sampling, TreeEvent
 from fedcli.privacy.composition import Composition, gaussian, poisson
 
 

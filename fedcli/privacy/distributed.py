@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import gammaln, logsumexp
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import DistributedGaussianEvent, Sampling
+from fedcli.core.privacy_events import DistributedGaussianEvent, Sampling
 from fedcli.privacy.excess import charged
 
 # Whole orders, because the bound on sampling without replacement is for whole orders.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     AccountantName,
     ExampleEvent,
     LocalGaussianEvent,

@@ -12,7 +12,7 @@ from typing import Any
 
 from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.privacy import words
 from fedcli.privacy.accountant import accountant_for
 

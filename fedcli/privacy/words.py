@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fedcli.core.encryption import Encryption
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
     Event,

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive, require_share
-from fedcli.core.parts import ServerOptimizer
 from fedcli.core.types import Array, Tree, Vector
 
 SecondMoment: TypeAlias = Callable[[Array, Array], Array]

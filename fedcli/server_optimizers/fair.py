@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.core.parts import ServerOptimizer
+from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.types import Array, Tree, Vector
 
 

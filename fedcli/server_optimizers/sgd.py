@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import ServerOptimizer
 from fedcli.core.types import Array, Tree, Vector
 
 

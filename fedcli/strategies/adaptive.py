@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fedcli.core.contracts import ServerOptimizer, Strategy
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import ServerOptimizer, Strategy
 from fedcli.server_optimizers import adagrad, adam, yogi
 from fedcli.strategies.fedavg import weighted
 

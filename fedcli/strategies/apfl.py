@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.clients.apfl import apfl as local_apfl
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.strategies.fedavg import mean
 
 

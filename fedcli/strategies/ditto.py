@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.clients.ditto import ditto as local_ditto
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.strategies.fedavg import weighted
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fedcli.core.parts import Strategy
-from fedcli.core.privacy import PrivacyTarget
+from fedcli.core.contracts import Strategy
+from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.strategies.fedavg import mean
 from fedcli.transforms import distributed_noise, finite, fixed_point
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fedcli.core.parts import Strategy, Transform
-from fedcli.core.privacy import PrivacyTarget
+from fedcli.core.contracts import Strategy, Transform
+from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.strategies.fedavg import mean
 from fedcli.transforms import banded_noise, clip, tree_noise
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fedcli.clients.dp_sgd import dp_sgd as local_dp_sgd
-from fedcli.core.parts import Strategy
-from fedcli.core.privacy import PrivacyTarget
+from fedcli.core.contracts import Strategy
+from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.strategies.fedavg import mean
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fedcli.aggregators import mean as mean_aggregator
 from fedcli.clients.sgd import sgd as local_sgd
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import Strategy
 from fedcli.server_optimizers import sgd
 
 

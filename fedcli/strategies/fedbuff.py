@@ -6,8 +6,8 @@ import math
 
 from fedcli.aggregators import discounted_mean
 from fedcli.clients.sgd import sgd as local_sgd
+from fedcli.core.contracts import Buffer, Strategy
 from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.parts import Buffer, Strategy
 from fedcli.server_optimizers import sgd
 
 

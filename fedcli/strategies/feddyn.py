@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.clients.feddyn import feddyn as local_feddyn
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.server_optimizers import dynamic
 from fedcli.strategies.fedavg import mean
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fedcli.clients.fednova import fednova as local_fednova
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import Strategy
 from fedcli.server_optimizers import normalized
 from fedcli.strategies.fedavg import weighted
 

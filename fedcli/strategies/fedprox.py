@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.clients.fedprox import fedprox as local_fedprox
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.strategies.fedavg import weighted
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.clients.personal_layers import in_turn, together
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.strategies.fedavg import weighted
 
 _BATCH_NORM = "BatchNormalization/*"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.clients.qfedavg import qfedavg as local_qfedavg
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.server_optimizers import fair
 from fedcli.strategies.fedavg import mean
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from fedcli import aggregators
-from fedcli.core.parts import Aggregator, Strategy
+from fedcli.core.contracts import Aggregator, Strategy
 from fedcli.strategies.fedavg import mean, weighted
 
 P = ParamSpec("P")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fedcli.clients.scaffold import scaffold as local_scaffold
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import Strategy
 from fedcli.server_optimizers import control_variates
 from fedcli.strategies.fedavg import mean
 

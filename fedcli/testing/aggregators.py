@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.parts import Aggregator
+from fedcli.core.contracts import Aggregator
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Array, Tree
 from fedcli.testing.laws import described, law, noise, same_bits, same_state, updates_of, written_and_read

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.parts import Extra, ServerOptimizer
+from fedcli.core.contracts import Extra, ServerOptimizer
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.testing.laws import described, is_vector, law, noise, same_bits, same_state, written_and_read
 

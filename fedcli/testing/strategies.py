@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from fedcli import engine
 from fedcli.arrivals import Row
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import RunError
-from fedcli.core.parts import Strategy
-from fedcli.core.privacy import is_noised_by_clients
+from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Tree

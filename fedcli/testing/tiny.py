@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from fedcli import assembly, build, config
-from fedcli.core.parts import Strategy
+from fedcli.core.contracts import Strategy
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import generator
 from fedcli.data import Dataset

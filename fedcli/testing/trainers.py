@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fedcli.aggregators import mean
-from fedcli.core.parts import Extra, ServerOptimizer, Strategy, TrainerSpec
-from fedcli.core.privacy import PrivacyTarget
+from fedcli.core.contracts import Extra, ServerOptimizer, Strategy, TrainerSpec
+from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.parts import Parts

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, require_positive
-from fedcli.core.parts import Transform
-from fedcli.core.privacy import GaussianEvent, require_noise_multiplier, update_noise_multiplier
+from fedcli.core.privacy_events import GaussianEvent, require_noise_multiplier, update_noise_multiplier
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm

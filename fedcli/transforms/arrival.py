@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Array, Payload, Tree
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, VoidRoundError
-from fedcli.core.parts import Transform
 from fedcli.core.proof_context import ProofContext
 from fedcli.core.round_evidence import (
     COMMITMENT,

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Transform
-from fedcli.core.privacy import BandedEvent, TreeEvent, noise_deviation
+from fedcli.core.privacy_events import BandedEvent, TreeEvent, noise_deviation
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import SECRET, Tree

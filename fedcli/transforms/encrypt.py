@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.encryption import Encryption, Exchange
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree, Vector

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import require_positive
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm

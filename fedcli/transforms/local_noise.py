@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.parts import Transform
-from fedcli.core.privacy import LocalGaussianEvent, noise_deviation
+from fedcli.core.privacy_events import LocalGaussianEvent, noise_deviation
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.types import Payload
 from fedcli.crypto.norm_proofs.curve import library
 from fedcli.transforms.commit import commit

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.core.parts import Transform
 from fedcli.core.round_evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Payload, Tree

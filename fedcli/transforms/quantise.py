@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree, Vector

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree, Vector

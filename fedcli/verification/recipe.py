@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedcli import config, proving
+from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
-from fedcli.core.parts import Cohort, ServerOptimizer
 from fedcli.making import make
 from fedcli.protection import strategy_of
 from fedcli.store import directory as store

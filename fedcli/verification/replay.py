@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli.core import averages, round_evidence
-from fedcli.core.parts import ServerOptimizer
+from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.round_parameters import Parameters
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import digest

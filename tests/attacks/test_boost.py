@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fedcli.attacks import boost
+from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.transforms import arrival, clip, fixed_point
 

@@ -13,7 +13,7 @@ from fedcli.clients.batches import BatchPlan, draw_batches
 from fedcli.clients.dp_sgd import clipped_sum, dp_sgd
 from fedcli.clients.trainer import Batch, Learner, Pass
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.seeds import generator
 from fedcli.privacy import accountant_for
 from fedcli.strategies import STRATEGIES

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fedcli.core.errors import ConfigError, DataError
-from fedcli.core.privacy import PrivacyTarget, PrivatisedDataEvent
+from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
 from fedcli.data import PARTITIONS, PREPROCESSORS, Dataset, federate
 from fedcli.data.preprocessing import flatten, privatise, scale, standardise
 

@@ -9,7 +9,7 @@ from fakes import SIZE, MemoryStore
 
 from fedcli.cohorts import uniform
 from fedcli.core import trees
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.vectors import digest
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.parts import Participation

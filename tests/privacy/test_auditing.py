@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
 from fedcli.privacy import calibrate
 from fedcli.privacy.auditing import audit, lower_bound, p_value
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
     ExampleEvent,

@@ -10,7 +10,7 @@ from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
     ExampleEvent,

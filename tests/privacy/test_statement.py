@@ -6,7 +6,7 @@ import math
 import pytest
 
 from fedcli.core.encryption import Sums
-from fedcli.core.privacy import (
+from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
     ExampleEvent,

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from fedcli.core.contracts import Extra
 from fedcli.core.errors import ConfigError
-from fedcli.core.parts import Extra
 from fedcli.server_optimizers import (
     SERVER_OPTIMIZERS,
     adagrad,

@@ -10,7 +10,7 @@ from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 from fedcli import engine
 from fedcli.cohorts import min_separation
 from fedcli.config import ConfigErrors
-from fedcli.core.privacy import BandedEvent, PrivacyTarget, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, PrivacyTarget, TreeEvent
 from fedcli.strategies import STRATEGIES
 from fedcli.testing import check_transform
 from fedcli.transforms import banded_noise, tree_noise

@@ -11,7 +11,7 @@ from fedcli.clients.sgd import Carry
 from fedcli.clients.trainer import Learner, Pass, Start
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import describe
-from fedcli.core.privacy import GaussianEvent, PrivacyTarget
+from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget
 from fedcli.strategies import STRATEGIES
 
 ALL = pytest.mark.parametrize("name", STRATEGIES)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fedcli.core.parts import Aggregator
+from fedcli.core.contracts import Aggregator
 from fedcli.core.rounds import Aggregate
 from fedcli.testing import check_aggregator
 

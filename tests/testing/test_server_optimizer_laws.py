@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fedcli.core.parts import Extra, ServerOptimizer
+from fedcli.core.contracts import Extra, ServerOptimizer
 from fedcli.testing import check_server_optimizer
 
 

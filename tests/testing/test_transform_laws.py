@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fedcli.core.parts import Transform
+from fedcli.core.contracts import Transform
 from fedcli.core.rounds import Aggregate
 from fedcli.testing import check_transform
 from fedcli.transforms import (

@@ -8,7 +8,7 @@ from scipy import stats
 
 from fedcli.aggregators import mean
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.privacy import GaussianEvent, update_noise_multiplier
+from fedcli.core.privacy_events import GaussianEvent, update_noise_multiplier
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.transforms import adaptive_clip
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import BandedEvent, Sampling, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, Sampling, TreeEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import SECRET
 from fedcli.privacy import accountant_for

@@ -7,7 +7,7 @@ from scipy import stats
 
 from fedcli import engine
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import DistributedGaussianEvent
+from fedcli.core.privacy_events import DistributedGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.strategies import STRATEGIES
 from fedcli.transforms import distributed_noise

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy import GaussianEvent
+from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.transforms import gaussian_noise
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.privacy import LocalGaussianEvent
+from fedcli.core.privacy_events import LocalGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.transforms import local_noise
 

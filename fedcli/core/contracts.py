@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.privacy import Event, ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
