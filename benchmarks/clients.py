@@ -27,7 +27,7 @@ import numpy as np
 
 from fedcli import assembly, build, config, engine
 from fedcli.cli.output import quiet_imports
-from fedcli.clients.batches import BatchPlan, draw_batches
+from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
 from fedcli.core.rounds import Assignment, Broadcast, RoundState
 from fedcli.core.seeds import generator
 from fedcli.parts import Parts

@@ -28,7 +28,7 @@ import numpy as np
 from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.cli.progress import interruptible
-from fedcli.clients.task import higher_is_better
+from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.core.errors import ConfigError, FedcliError, RunInterrupted
 from fedcli.store import directory as store
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from fedcli.core.attacks import Adversary
+from fedcli.components.attacks.attack import Adversary
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor, FederationLike

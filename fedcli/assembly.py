@@ -11,9 +11,10 @@ import numpy as np
 from fedcli import pipeline
 from fedcli.adversary import trained_on
 from fedcli.build import Plan
-from fedcli.callbacks import Callback, early_stop
-from fedcli.clients.optimizers import clipped
-from fedcli.clients.task import higher_is_better
+from fedcli.components.callbacks.callback import Callback, early_stop
+from fedcli.components.clients.optimizers import clipped
+from fedcli.components.clients.runtime.task import higher_is_better
+from fedcli.components.models.network import Vectors, build_model, personal_weights, split
 from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
@@ -23,7 +24,6 @@ from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.grid import check_size
 from fedcli.making import make, placed
-from fedcli.models.network import Vectors, build_model, personal_weights, split
 from fedcli.parts import EvaluationSettings, Participation, Parts
 
 
@@ -55,9 +55,9 @@ def with_keys(parts: Parts, plan: Plan, kept: Tree | None = None) -> Parts:
 
 
 def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
-    from fedcli.clients.keras_learner import check_output, keras_functions
-    from fedcli.clients.program import Example, compile_programs
-    from fedcli.clients.runtime import KerasRuntime, LocalSettings
+    from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
+    from fedcli.components.clients.runtime.keras_runtime import KerasRuntime, LocalSettings
+    from fedcli.components.clients.runtime.program import Example, compile_programs
 
     experiment, federation, spec = plan.experiment, plan.federation, plan.strategy.trainer
     build = partial(plan.architecture.build, federation.input_shape, plan.model_outputs)

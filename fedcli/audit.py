@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from fedcli import assembly, build, engine
 from fedcli.arrivals import Row, in_memory
+from fedcli.components.data import Federation
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientData, ClientUpdate, RoundState
 from fedcli.core.types import Array, Tree, Vector
-from fedcli.data import Federation
 from fedcli.journal import Observer
 from fedcli.making import located
 from fedcli.parts import Parts

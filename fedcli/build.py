@@ -12,24 +12,24 @@ from typing import Any, NamedTuple, cast
 
 from fedcli import encrypting, pipeline
 from fedcli.adversary import malicious_clients
-from fedcli.clients.batches import BatchPlan
-from fedcli.clients.schedules import Schedule
-from fedcli.clients.task import Task, task_for
+from fedcli.components.attacks.attack import Adversary, Attack, DataForm
+from fedcli.components.clients.runtime.batches import BatchPlan
+from fedcli.components.clients.runtime.task import Task, task_for
+from fedcli.components.clients.schedules import Schedule
+from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
+from fedcli.components.data.federation import NoiseKey
+from fedcli.components.data.preprocessing import Protection
+from fedcli.components.devices import Devices
+from fedcli.components.encryption.scheme import Encryption
+from fedcli.components.models.architecture import Architecture
 from fedcli.config import Client, Experiment, Part, installed, resolve
-from fedcli.core.attacks import Adversary, Attack, DataForm
 from fedcli.core.contracts import Cohort, Strategy, TrainerSpec
-from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
-from fedcli.data import CheckedFederation, Dataset, Federation, federate
-from fedcli.data.federation import NoiseKey
-from fedcli.data.preprocessing import Protection
-from fedcli.devices import Devices
 from fedcli.encrypting import planned_encryption
 from fedcli.grid import check_sum
 from fedcli.making import call, make, placed
-from fedcli.models.architecture import Architecture
 from fedcli.privacy import Accountant, accountant_for
 from fedcli.privacy.words import warnings
 from fedcli.protection import calibrated, strategy_of
@@ -224,7 +224,7 @@ def _seeded_keys(root: int) -> NoiseKey:
 def _own_federation(made: Any, partition: Part | None) -> Federation:
     if not all(hasattr(made, name) for name in vars(Federation) if not name.startswith("_")):
         raise ConfigError(
-            f"the factory returned a {type(made).__name__}; a fedcli.data.Dataset or Federation is expected.",
+            f"the factory returned a {type(made).__name__}; a fedcli.components.data.Dataset or Federation is expected.",
             key="data.name",
         )
     if partition is not None:

@@ -7,9 +7,10 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
+from fedcli.components.encryption import encrypt
+from fedcli.components.encryption.scheme import Encryption, Sums
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Cohort, Strategy
-from fedcli.core.encryption import Encryption, Sums
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import (
     BandedEvent,
@@ -24,7 +25,6 @@ from fedcli.crypto.norm_proofs.limbs import LIMB_BITS
 from fedcli.grid import grid_of, on_grid
 from fedcli.making import make
 from fedcli.pipeline import privacy_event
-from fedcli.transforms import encrypt
 
 _WAY_OUT = (
     "Use a strategy that takes the mean, such as mean, weighted or dp-clipped, or leave encryption out."

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli import evaluation
-from fedcli.aggregators.encrypted_sum import Aggregation, encrypted_sum
 from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
+from fedcli.components.encryption.encrypted_sum import Aggregation, encrypted_sum
 from fedcli.core import averages
 from fedcli.core.clock import Clock
 from fedcli.core.errors import RunInterrupted, VoidRoundError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from fedcli.components.transforms import fixed_point
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
@@ -11,7 +12,6 @@ from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
 from fedcli.making import placed
 from fedcli.pipeline import privacy_event
-from fedcli.transforms import fixed_point
 
 _LARGEST_SUM = 2**62
 

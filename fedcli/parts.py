@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fedcli.callbacks import Callback
-from fedcli.clients.batches import BatchPlan
-from fedcli.clients.schedules import Schedule
-from fedcli.core.attacks import Adversary
+from fedcli.components.attacks.attack import Adversary
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.clients.runtime.batches import BatchPlan
+from fedcli.components.clients.schedules import Schedule
+from fedcli.components.data import Federation
+from fedcli.components.devices import Devices
+from fedcli.components.encryption.scheme import Keys
 from fedcli.core.contracts import Cohort, Strategy
-from fedcli.core.encryption import Keys
 from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime, Executor
 from fedcli.core.rounds import ModelLayout
-from fedcli.data import Federation
-from fedcli.devices import Devices
 from fedcli.privacy import Accountant
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedcli import attendance
+from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.config import Experiment
-from fedcli.core.attacks import Adversary, Attack
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, is_noised_by_clients

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fedcli import pipeline
+from fedcli.components.encryption.scheme import Encryption
+from fedcli.components.transforms import arrival
 from fedcli.config import Experiment, Part
 from fedcli.core.contracts import Strategy, Transform
-from fedcli.core.encryption import Encryption
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
 from fedcli.encrypting import check_encryptable, encrypted
@@ -13,7 +14,6 @@ from fedcli.grid import on_grid
 from fedcli.making import make, placed
 from fedcli.privacy import calibrate
 from fedcli.proving import with_commitments, with_proofs
-from fedcli.transforms import arrival
 
 
 def strategy_of(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fedcli.components.proofs.norm_bound import Proofs
+from fedcli.components.proofs.statements import NormBounds
 from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
@@ -14,8 +16,6 @@ from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.norm_proofs.statement import PROJECTIONS
 from fedcli.grid import grid_of
 from fedcli.making import make, placed
-from fedcli.transforms.norm_bound import Proofs
-from fedcli.transforms.norm_bounds import NormBounds
 
 NOT_REVIEWED = "no cryptographer has reviewed how the proofs of this run are composed (docs/proofs.md)."
 

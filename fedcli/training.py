@@ -12,7 +12,7 @@ import numpy as np
 
 from fedcli import buffering
 from fedcli.adversary import ClientSide, attacked
-from fedcli.cohorts import whose_turn
+from fedcli.components.cohorts import whose_turn
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.rounds import (

@@ -73,7 +73,7 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
 
 
 def _vectors(state):
-    from fedcli.models.network import Vectors
+    from fedcli.components.models.network import Vectors
 
     return Vectors(state.weights, state.statistics, state.frozen, state.personal)
 

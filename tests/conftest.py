@@ -13,7 +13,7 @@ def pytest_collection_finish(session):
     # Thread counts can be set before the first operation only; test modules that import TensorFlow may use it
     # before any executor does.
     if "tensorflow" in sys.modules:
-        from fedcli.executors.threads import ThreadsExecutor
+        from fedcli.components.executors.threads import ThreadsExecutor
 
         ThreadsExecutor(2).close()
 
@@ -21,7 +21,7 @@ def pytest_collection_finish(session):
 @pytest.fixture(scope="session")
 def executors():
     """Real thread executors by their number of workers, shared by the session."""
-    from fedcli.executors.threads import ThreadsExecutor
+    from fedcli.components.executors.threads import ThreadsExecutor
 
     made = {workers: ThreadsExecutor(workers) for workers in (1, 2, 3)}
     yield made

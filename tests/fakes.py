@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.assembly import initial_state
-from fedcli.clients.batches import BatchPlan
-from fedcli.cohorts import full
-from fedcli.core.encryption import Encryption
+from fedcli.components.clients.runtime.batches import BatchPlan
+from fedcli.components.cohorts import full
+from fedcli.components.devices import lognormal
+from fedcli.components.encryption.scheme import Encryption
+from fedcli.components.models.network import Vectors
+from fedcli.components.transforms import arrival
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
-from fedcli.devices import lognormal
-from fedcli.models.network import Vectors
 from fedcli.parts import EvaluationSettings, Participation, Parts
 from fedcli.privacy import Accountant
-from fedcli.transforms import arrival
 
 SIZE = 3
 """Weights of the linear model."""

@@ -7,13 +7,14 @@ from fakes import LinearFederation, linear_parts
 
 from fedcli import engine
 from fedcli.arrivals import Arrivals
+from fedcli.components.proofs import norm_bound
+from fedcli.components.proofs.statements import NormBounds
+from fedcli.components.strategies import STRATEGIES
+from fedcli.components.transforms import fixed_point
 from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
 from fedcli.encrypting import encrypted
 from fedcli.parts import Parts
 from fedcli.proving import with_proofs
-from fedcli.strategies import STRATEGIES
-from fedcli.transforms import fixed_point, norm_bound
-from fedcli.transforms.norm_bounds import NormBounds
 
 RUN = "a run of three"
 

@@ -8,14 +8,14 @@ from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import engine, evaluation
 from fedcli.adversary import malicious_clients, trained_on
-from fedcli.aggregators import median
-from fedcli.attacks import ipm, sign_flip
-from fedcli.cohorts import uniform
-from fedcli.core.attacks import Adversary, Attack
+from fedcli.components.aggregators import median
+from fedcli.components.attacks import ipm, sign_flip
+from fedcli.components.attacks.attack import Adversary, Attack
+from fedcli.components.cohorts import uniform
+from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.parts import EvaluationSettings
-from fedcli.strategies import STRATEGIES
 
 NAN = [np.nan, 0.0, 0.0]
 

@@ -6,7 +6,7 @@ import tiny
 import user_parts
 
 from fedcli import assembly, build, engine, making
-from fedcli.clients.batches import BatchPlan
+from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.config import ConfigErrors
 from fedcli.core.vectors import unflatten
 

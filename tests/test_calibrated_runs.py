@@ -4,13 +4,13 @@ import pytest
 import tiny
 
 from fedcli import build, config, runs
+from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
 from fedcli.cost import cost
 from fedcli.expansion import expand
 from fedcli.pipeline import privacy_event
 from fedcli.privacy import calibrate
-from fedcli.strategies import STRATEGIES
 
 BUDGET = (
     "cohort={name: poisson, rate: 0.5}",

@@ -7,12 +7,12 @@ import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import engine, pipeline
-from fedcli.attacks.halves import bent
-from fedcli.cohorts import full, uniform
-from fedcli.core.attacks import Adversary, Attack
+from fedcli.components.attacks.attack import Adversary, Attack
+from fedcli.components.attacks.client_halves import bent
+from fedcli.components.cohorts import full, uniform
+from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.strategies import STRATEGIES
 
 CLIENTS = 4
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from fedcli import assembly, build, config, engine
+from fedcli.components.strategies import STRATEGIES
 from fedcli.cost import cost
 from fedcli.journal import Observer
 from fedcli.store import directory as store
-from fedcli.strategies import STRATEGIES
 from fedcli.templates import templates
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))

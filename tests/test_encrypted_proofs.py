@@ -8,12 +8,12 @@ from fakes import LinearFederation, MemoryStore, linear_parts
 from proved import RUN, attached, parameters, proved, round_of, summed
 
 from fedcli import engine
-from fedcli.core.encryption import Sums
+from fedcli.components.encryption import ENCRYPTIONS
+from fedcli.components.encryption.scheme import Sums
+from fedcli.components.proofs.prove import digest_of
+from fedcli.components.strategies import STRATEGIES
+from fedcli.components.transforms import gaussian_noise
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
-from fedcli.encryption import ENCRYPTIONS
-from fedcli.strategies import STRATEGIES
-from fedcli.transforms import gaussian_noise
-from fedcli.transforms.prove import digest_of
 
 CLIENTS = 3
 

@@ -12,11 +12,11 @@ import tiny
 from fakes import MemoryStore
 
 from fedcli import assembly, engine, runs
+from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
 from fedcli.journal import Observer
-from fedcli.models.network import Vectors
 from fedcli.store import directory as store
 
 OVERRIDES = {

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from fedcli import engine, evaluation, training
 from fedcli.arrivals import Arrivals
-from fedcli.callbacks import Callback
-from fedcli.cohorts import poisson, uniform
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.cohorts import poisson, uniform
+from fedcli.components.strategies import STRATEGIES
+from fedcli.components.transforms import clip
 from fedcli.core.averages import mean_model
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.rounds import RoundContext
 from fedcli.journal import Observer
 from fedcli.parts import EvaluationSettings
-from fedcli.strategies import STRATEGIES
-from fedcli.transforms import clip
 
 QUIET = Observer()
 NAN = [np.nan, 0.0, 0.0]

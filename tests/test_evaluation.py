@@ -5,8 +5,8 @@ import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import evaluation
+from fedcli.components.strategies import STRATEGIES
 from fedcli.parts import EvaluationSettings
-from fedcli.strategies import STRATEGIES
 
 
 def parts_of(federation=None, *, runtime=None, batch_size=3, clients=True, num_statistics=0):

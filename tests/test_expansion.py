@@ -5,11 +5,11 @@ import json
 import pytest
 from built_ins import REQUIRED
 
+from fedcli.components.strategies import STRATEGIES
+from fedcli.components.transforms import arrival, clip, gaussian_noise, top_k
 from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
 from fedcli.expansion import LocalAlgorithm, Mechanism, Protection, expand
-from fedcli.strategies import STRATEGIES
-from fedcli.transforms import arrival, clip, gaussian_noise, top_k
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 

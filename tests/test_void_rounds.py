@@ -14,13 +14,13 @@ from fakes import (
 )
 
 from fedcli import engine
+from fedcli.components.encryption.encrypt import encrypt
+from fedcli.components.strategies import STRATEGIES
+from fedcli.components.transforms import fixed_point
+from fedcli.components.transforms.fixed_point import packed_bytes
 from fedcli.core.contracts import Transform
 from fedcli.journal import Observer
 from fedcli.parts import Participation
-from fedcli.strategies import STRATEGIES
-from fedcli.transforms import fixed_point
-from fedcli.transforms.encrypt import encrypt
-from fedcli.transforms.fixed_point import packed_bytes
 
 
 def counting():

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from fedcli.callbacks import Callback
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.data import Dataset
+from fedcli.components.strategies import STRATEGIES
+from fedcli.components.strategies.dp_clipped import dp_clipped
+from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.transforms import gaussian_noise
 from fedcli.core.contracts import Buffer
 from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import SERVER, generator
-from fedcli.data import Dataset
-from fedcli.strategies import STRATEGIES
-from fedcli.strategies.dp_clipped import dp_clipped
-from fedcli.strategies.fedavg import weighted
-from fedcli.transforms import gaussian_noise
 
 FEATURES = 4
 
@@ -134,7 +134,7 @@ def not_a_part(*_supplied):
 
 def unaccounted():
     """Noise without the target that has it accounted for."""
-    from fedcli.transforms import clip, gaussian_noise
+    from fedcli.components.transforms import clip, gaussian_noise
 
     noise = gaussian_noise(noise_multiplier=1.0, clip_norm=1.0)
     return weighted()._replace(weighting="uniform", transforms=(clip(clip_norm=1.0), noise))
@@ -149,14 +149,14 @@ def unprotected():
 
 def twice_clipped():
     """Two transforms that would share one state."""
-    from fedcli.transforms import clip
+    from fedcli.components.transforms import clip
 
     return weighted()._replace(transforms=(clip(clip_norm=2.0), clip(clip_norm=1.0)))
 
 
 def unweighted_noise():
     """Noise over example-count weights, whose sensitivity no config bounds."""
-    from fedcli.strategies import STRATEGIES
+    from fedcli.components.strategies import STRATEGIES
 
     private = STRATEGIES["dp-clipped"](clip_norm=1.0, noise_multiplier=1.0, delta=1e-5)
     return private._replace(weighting="examples")

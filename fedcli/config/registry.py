@@ -24,22 +24,22 @@ DEFAULT_COHORTS = "strategy.default_cohorts"
 """Not names -> factories but names of strategies -> their cohort, as the YAML would write it."""
 
 _TABLE = {
-    "data": ("fedcli.data", "DATASETS"),
-    "data.partition": ("fedcli.data", "PARTITIONS"),
-    "data.preprocessing": ("fedcli.data", "PREPROCESSORS"),
-    DEFAULT_PREPROCESSING: ("fedcli.data", "DEFAULT_PREPROCESSING"),
-    "model": ("fedcli.models", "MODELS"),
-    "client.optimizer": ("fedcli.clients", "OPTIMIZERS"),
-    "client.schedule": ("fedcli.clients", "SCHEDULES"),
-    "cohort": ("fedcli.cohorts", "COHORTS"),
-    "devices": ("fedcli.devices", "DEVICES"),
-    "strategy": ("fedcli.strategies", "STRATEGIES"),
-    DEFAULT_COHORTS: ("fedcli.strategies", "DEFAULT_COHORTS"),
-    "compression": ("fedcli.transforms", "COMPRESSIONS"),
-    "encryption": ("fedcli.encryption", "ENCRYPTIONS"),
-    "proofs": ("fedcli.transforms", "PROOFS"),
-    "attack": ("fedcli.attacks", "ATTACKS"),
-    "executor": ("fedcli.executors", "EXECUTORS"),
+    "data": ("fedcli.components.data", "DATASETS"),
+    "data.partition": ("fedcli.components.data", "PARTITIONS"),
+    "data.preprocessing": ("fedcli.components.data", "PREPROCESSORS"),
+    DEFAULT_PREPROCESSING: ("fedcli.components.data", "DEFAULT_PREPROCESSING"),
+    "model": ("fedcli.components.models", "MODELS"),
+    "client.optimizer": ("fedcli.components.clients", "OPTIMIZERS"),
+    "client.schedule": ("fedcli.components.clients", "SCHEDULES"),
+    "cohort": ("fedcli.components.cohorts", "COHORTS"),
+    "devices": ("fedcli.components.devices", "DEVICES"),
+    "strategy": ("fedcli.components.strategies", "STRATEGIES"),
+    DEFAULT_COHORTS: ("fedcli.components.strategies", "DEFAULT_COHORTS"),
+    "compression": ("fedcli.components.transforms", "COMPRESSIONS"),
+    "encryption": ("fedcli.components.encryption", "ENCRYPTIONS"),
+    "proofs": ("fedcli.components.transforms", "PROOFS"),
+    "attack": ("fedcli.components.attacks", "ATTACKS"),
+    "executor": ("fedcli.components.executors", "EXECUTORS"),
 }
 
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fedcli.core.encryption import Encryption
+from fedcli.components.encryption.scheme import Encryption
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.privacy import words

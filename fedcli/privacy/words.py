@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fedcli.core.encryption import Encryption
+from fedcli.components.encryption.scheme import Encryption
 from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,

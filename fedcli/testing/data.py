@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fedcli.components.data import Dataset, Partition, federate
 from fedcli.core.seeds import generator
-from fedcli.data import Dataset, Partition, federate
 from fedcli.testing.laws import law, same_bits
 
 
@@ -16,7 +16,7 @@ def check_dataset(factory: Callable[..., Any], **parameters: Any) -> None:
     """Hold a dataset's factory to the laws of fedcli's own.
 
     Args:
-        factory: `(seed, **parameters)` -> a `fedcli.data.Dataset`, which checks shapes and labels itself.
+        factory: `(seed, **parameters)` -> a `fedcli.components.data.Dataset`, which checks shapes and labels itself.
         parameters: what the YAML would give it.
 
     Raises:
@@ -26,7 +26,7 @@ def check_dataset(factory: Callable[..., Any], **parameters: Any) -> None:
     first, again = factory(7, **parameters), factory(7, **parameters)
     law(
         isinstance(first, Dataset),
-        f"{name}: it returns a fedcli.data.Dataset; it returned a {type(first).__name__}.",
+        f"{name}: it returns a fedcli.components.data.Dataset; it returned a {type(first).__name__}.",
     )
     for field in ("x", "y", "x_test", "y_test"):
         law(
@@ -45,7 +45,7 @@ def check_partition(factory: Callable[..., Any], dataset: Dataset | None = None,
     """Hold a partition's factory to the laws of fedcli's own.
 
     Args:
-        factory: `(dataset, rng, **parameters)` -> a `fedcli.data.Partition`, which sees to it itself that every
+        factory: `(dataset, rng, **parameters)` -> a `fedcli.components.data.Partition`, which sees to it itself that every
             example goes to exactly one client and none is left without.
         dataset: what is dealt out; by default 120 examples of three classes.
         parameters: what the YAML would give it.
@@ -59,7 +59,7 @@ def check_partition(factory: Callable[..., Any], dataset: Dataset | None = None,
     first, again = (factory(dealt, generator(7, 0, 0, "partition"), **parameters) for _ in range(2))
     law(
         isinstance(first, Partition),
-        f"{name}: it returns a fedcli.data.Partition; it returned a {type(first).__name__}.",
+        f"{name}: it returns a fedcli.components.data.Partition; it returned a {type(first).__name__}.",
     )
     law(
         np.array_equal(first.order, again.order) and np.array_equal(first.offsets, again.offsets),

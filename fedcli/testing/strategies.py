@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from fedcli import engine
 from fedcli.arrivals import Row
+from fedcli.components.executors import EXECUTORS
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import RunError
 from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Tree
-from fedcli.executors import EXECUTORS
 from fedcli.parts import Parts
 from fedcli.store import client_states as shelf
 from fedcli.store import secrets as secret

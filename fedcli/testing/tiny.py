@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from fedcli import assembly, build, config
+from fedcli.components.data import Dataset
 from fedcli.core.contracts import Strategy
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import generator
-from fedcli.data import Dataset
 from fedcli.making import located
 from fedcli.parts import Parts
 

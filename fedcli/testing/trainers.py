@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.aggregators import mean
+from fedcli.components.aggregators import mean
 from fedcli.core.contracts import Extra, ServerOptimizer, Strategy, TrainerSpec
 from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.core import round_evidence
+from fedcli.components.proofs import evidence as round_evidence
+from fedcli.components.proofs.context import About
+from fedcli.components.proofs.parameters import Parameters
 from fedcli.core.errors import ConfigError
-from fedcli.core.proof_context import About
-from fedcli.core.round_parameters import Parameters
 from fedcli.core.vectors import Integers
 from fedcli.crypto.norm_proofs.commitments import Opening
 from fedcli.crypto.norm_proofs.curve import SCALAR_BYTES, ProofError, decode_scalars

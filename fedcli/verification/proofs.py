@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcli.core import round_evidence
+from fedcli.components.proofs import evidence as round_evidence
 from fedcli.crypto.norm_proofs import second_verifier as independent
 from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import opens, refusals

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedcli import config, proving
+from fedcli.components.proofs.statements import NormBounds
 from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.making import make
 from fedcli.protection import strategy_of
 from fedcli.store import directory as store
-from fedcli.transforms.norm_bounds import NormBounds
 from fedcli.verification.report import Finding
 
 WHAT = "plan of the run"

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.core import averages, round_evidence
+from fedcli.components.proofs import evidence as round_evidence
+from fedcli.components.proofs.parameters import Parameters
+from fedcli.core import averages
 from fedcli.core.contracts import ServerOptimizer
-from fedcli.core.round_parameters import Parameters
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import digest
 from fedcli.store import checkpoints

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from fedcli.core import round_evidence
-from fedcli.core.round_parameters import Parameters, read_parameters
+from fedcli.components.proofs import evidence as round_evidence
+from fedcli.components.proofs.parameters import Parameters, read_parameters
 from fedcli.verification.links import Link
 from fedcli.verification.recipe import Recipe, Server
 from fedcli.verification.report import Finding

@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from fedcli import runs
-from fedcli.strategies import STRATEGIES
+from fedcli.components.strategies import STRATEGIES
 
 KEPT = json.loads(golden.FILE.read_text())
 

@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from fedcli.core.encryption import Sums
+from fedcli.components.encryption import secagg, shared_key, threshold
+from fedcli.components.encryption.scheme import Sums
 from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -17,7 +18,6 @@ from fedcli.core.privacy_events import (
     Sampling,
     TreeEvent,
 )
-from fedcli.encryption import secagg, shared_key, threshold
 from fedcli.privacy import accountant_for, in_words, privacy_statement
 
 SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0)

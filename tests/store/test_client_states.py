@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, MemoryStore, linear_parts
 
-from fedcli.cohorts import full, uniform
+from fedcli.components.cohorts import full, uniform
+from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import RunError
 from fedcli.engine import run_experiment
 from fedcli.journal import Observer
@@ -17,7 +18,6 @@ from fedcli.store import client_states as shelf
 from fedcli.store import directory as store
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import npz
-from fedcli.strategies import STRATEGIES
 
 TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7), "empty": {}}}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import user_parts
 
-from fedcli.data import DATASETS, PARTITIONS, Dataset, Partition
+from fedcli.components.data import DATASETS, PARTITIONS, Dataset, Partition
 from fedcli.testing import check_dataset, check_partition
 
 GENERATED = {
@@ -30,7 +30,9 @@ def test_a_built_in_partition_keeps_the_laws(name):
 
 
 def test_a_dataset_is_one():
-    with pytest.raises(AssertionError, match=r"returns a fedcli.data.Dataset; it returned a NoneType"):
+    with pytest.raises(
+        AssertionError, match=r"returns a fedcli.components.data.Dataset; it returned a NoneType"
+    ):
         check_dataset(user_parts.not_a_part)
 
 
@@ -46,7 +48,9 @@ def test_a_dataset_depends_on_its_seed_only():
 
 
 def test_a_partition_is_one():
-    with pytest.raises(AssertionError, match=r"returns a fedcli.data.Partition; it returned a NoneType"):
+    with pytest.raises(
+        AssertionError, match=r"returns a fedcli.components.data.Partition; it returned a NoneType"
+    ):
         check_partition(user_parts.not_a_part)
 
 

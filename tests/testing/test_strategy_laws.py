@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from fedcli.clients.sgd import sgd
+from fedcli.components.clients.sgd import sgd
+from fedcli.components.strategies.fedavg import mean
 from fedcli.core.contracts import Extra, ServerOptimizer, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.rounds import Aggregate
-from fedcli.strategies.fedavg import mean
 from fedcli.testing import check_strategy, check_trainer
 
 

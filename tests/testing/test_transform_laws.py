@@ -6,10 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fedcli.core.contracts import Transform
-from fedcli.core.rounds import Aggregate
-from fedcli.testing import check_transform
-from fedcli.transforms import (
+from fedcli.components.transforms import (
     adaptive_clip,
     arrival,
     clip,
@@ -21,6 +18,9 @@ from fedcli.transforms import (
     random_k,
     top_k,
 )
+from fedcli.core.contracts import Transform
+from fedcli.core.rounds import Aggregate
+from fedcli.testing import check_transform
 
 BUILT_IN = [
     arrival(),

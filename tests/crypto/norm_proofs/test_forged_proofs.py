@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from proving import CONTEXT, accepted, claim, forged, plainly_holds, refusals
 
-from fedcli.attacks.forged_proof import forged_proof
-from fedcli.core.proof_context import ProofContext
+from fedcli.components.attacks.forged_proof import forged_proof
+from fedcli.components.proofs.context import ProofContext
 from fedcli.crypto.norm_proofs.commitments import add, commit
 from fedcli.crypto.norm_proofs.curve import ORDER
 from fedcli.crypto.norm_proofs.prover import prove

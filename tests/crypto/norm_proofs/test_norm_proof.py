@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proving import CONTEXT, accepted, claim, fixed_draws, plainly_holds, refusals
 
-from fedcli.attacks.forged_proof import forged_proof
+from fedcli.components.attacks.forged_proof import forged_proof
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.norm_proofs import prover as norm_prover
 from fedcli.crypto.norm_proofs.commitments import commit, read_commitment

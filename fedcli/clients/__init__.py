@@ -1,6 +1,0 @@
-"""How one client trains. TensorFlow is imported inside the builders, so that recipes can be listed without it."""
-
-from fedcli.clients.optimizers import OPTIMIZERS
-from fedcli.clients.schedules import SCHEDULES
-
-__all__ = ["OPTIMIZERS", "SCHEDULES"]

@@ -1,0 +1,77 @@
+"""How far the honest mean can be moved in a bad direction before it is further out than honest updates are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from fedcli.components.aggregators.distances import COLUMNS, Float64s, gram, row_blocks
+from fedcli.components.attacks.attack import Attack
+from fedcli.components.attacks.moments import mean_and_std
+from fedcli.core.types import Vector
+
+Direction = Literal["unit", "std", "sign"]
+
+
+class Geometry(NamedTuple):
+    """Honest updates x_1 ... x_n around their mean, and a direction p.
+
+    Args:
+        offsets: ||mean - x_i||^2, shape [n].
+        slopes: <p, mean - x_i>, shape [n].
+        length: ||p||^2.
+        distances: ||x_i - x_j||^2, shape [n, n].
+
+    The squared distance of mean + gamma p from x_i is offsets_i + 2 gamma slopes_i + gamma^2 length.
+    """
+
+    offsets: Float64s
+    slopes: Float64s
+    length: float
+    distances: Float64s
+
+
+def stretching(name: str, direction: Direction, largest: Callable[[Geometry], float]) -> Attack:
+    """The attack whose clients all send mean + gamma p, with the largest gamma that a bound allows.
+
+    Args:
+        name: its name.
+        direction: p, which is -mean / ||mean|| (`unit`), -std (`std`) or -sign(mean) (`sign`).
+        largest: the bound: gamma of a geometry, at least 0.
+    """
+
+    def collude(
+        own: Sequence[Vector], honest: Sequence[Vector], _rng: np.random.Generator
+    ) -> Sequence[Vector]:
+        mean, std = mean_and_std(honest)
+        bad = _bad_direction(direction, mean, std)
+        gamma = largest(geometry(honest, mean, bad))
+        return [(mean + gamma * bad).astype(np.float32)] * len(own)
+
+    return Attack(name, collude=collude)
+
+
+def geometry(honest: Sequence[Vector], mean: Float64s, bad: Float64s) -> Geometry:
+    """All that a bound needs, from one Gram matrix of the centred updates and the direction."""
+    products = gram(_centred_blocks(honest, mean, bad), len(honest) + 1)
+    offsets = np.diag(products)[:-1]
+    distances = offsets[:, None] + offsets[None, :] - 2 * products[:-1, :-1]
+    # A row of the matrix is x_i - mean, so its product with the direction has the other sign.
+    return Geometry(offsets, -products[:-1, -1], float(products[-1, -1]), np.maximum(distances, 0.0))
+
+
+def _centred_blocks(honest: Sequence[Vector], mean: Float64s, bad: Float64s) -> Iterator[Float64s]:
+    for number, block in enumerate(row_blocks(honest)):
+        columns = slice(number * COLUMNS, (number + 1) * COLUMNS)
+        yield np.concatenate([block - mean[columns], bad[None, columns]])
+
+
+def _bad_direction(direction: Direction, mean: Float64s, std: Float64s) -> Float64s:
+    if direction == "std":
+        return -std
+    if direction == "sign":
+        return np.asarray(-np.sign(mean))
+    norm = float(np.sqrt(np.square(mean).sum()))
+    return -mean / norm if norm else -mean

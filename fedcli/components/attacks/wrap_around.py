@@ -1,0 +1,86 @@
+"""Updates far beyond their bound, with a forged proof that they keep it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fedcli.components.attacks.attack import Attack
+from fedcli.components.attacks.boost import followed_by, room_of, times
+from fedcli.components.attacks.client_halves import ClientHalf, bent
+from fedcli.components.attacks.forged_proof import forged_proof
+from fedcli.components.proofs.context import ProofContext
+from fedcli.components.proofs.evidence import DIGEST, PROOF
+from fedcli.core.contracts import Transform
+from fedcli.core.errors import ConfigError
+from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Array, Tree
+from fedcli.core.vectors import exact_squared_norm
+from fedcli.crypto.norm_proofs.jobs import Committed, commit_to
+from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.workers import elsewhere
+
+
+def wrap_around(*, scale: float = 50.0) -> Attack:
+    """Commit to integers `scale` times as long as their bound, and forge a proof that they keep it.
+
+    The proof holds modulo the order of the group, where the sum of squares wraps around to the bound; only the masked
+    projections tell, and the forger passes all 309 of them with probability below 2^-128. It is refused with the
+    client's name, under encryption as well. An update of zeros has no direction and stays what it is.
+
+    Args:
+        scale: length of the integers over the bound, above 1.
+
+    Raises:
+        ConfigError: if the scale is outside its range.
+
+    Reference: Bell et al. 2023 (ACORN), ePrint 2022/1461, for the attack and projections against it.
+
+    Deviations: under encryption integers are cut off at the largest of their grid, beyond which there is no room.
+
+    Combines: runs with proofs.
+    """
+    if not 1 < scale < math.inf:
+        raise ConfigError(f"scale is a finite number above 1; received {scale}.", key="scale")
+
+    def cheat(transforms: Sequence[Transform]) -> Sequence[Transform]:
+        name, grid = next((part.name, part.grid) for part in transforms if part.grid)
+        room = room_of(transforms)
+
+        def stretched(vector: Array, weight: float) -> Array:
+            length = math.sqrt(exact_squared_norm(vector))
+            return times(vector, scale * grid.bound_of(weight) / length, room) if length else vector
+
+        return bent(bent(transforms, name, followed_by(stretched)), "prove", _forging(grid))
+
+    return Attack("wrap-around", cheat=cheat, on_proofs=True)
+
+
+def _forging(grid: IntegerGrid) -> Callable[[ClientHalf], ClientHalf]:
+    def bend(honest: ClientHalf) -> ClientHalf:
+        def encode(update: ClientUpdate, state: Tree, context: RoundContext) -> ClientUpdate:
+            made: list[Committed] = update.private["committed"]
+            vector = made[0].opening.vector
+            bound = NormBound(vector.size, grid.bound_of(update.weight) ** 2)
+            if exact_squared_norm(vector) <= bound.squared:
+                return honest(update, state, context)
+            # All else that an honest client sends, it sends too: the proof alone is exchanged.
+            harmless = elsewhere(commit_to, [np.zeros_like(vector)])
+            private = {**update.private, "committed": [*harmless, *made[1:]]}
+            sent = honest(replace(update, private=private), state, context)
+            about = _about(sent, grid, context)
+            proof = elsewhere(forged_proof, bound, *made[0], about)
+            return replace(sent, attachments={**sent.attachments, PROOF: proof})
+
+        return encode
+
+    return bend
+
+
+def _about(sent: ClientUpdate, grid: IntegerGrid, context: RoundContext) -> bytes:
+    said = ProofContext(context.run, context.round, context.model, grid.clip_norm, grid.bits)
+    return said.encode("update", sent.attachments[DIGEST], client=sent.client, weight=sent.weight)

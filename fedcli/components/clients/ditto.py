@@ -1,0 +1,54 @@
+"""Local training of the global model, and beside it of a model of the client's own that is held near it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fedcli.components.clients.sgd import Carry, descend
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensors
+from fedcli.core.contracts import Extra, TrainerSpec
+from fedcli.core.errors import ConfigError
+
+OWN = Extra("own_model", start="global")
+
+
+class Pair(NamedTuple):
+    """The carries of the global and of the client's own model."""
+
+    shared: Carry
+    own: Carry
+
+
+def ditto(*, regularization: float) -> TrainerSpec:
+    """v_k <- v_k - lr * (gradient at v_k + regularization * (v_k - w_global)), beside plain local training of w.
+
+    Both see the same batches. Only the update of the global model is sent.
+
+    Args:
+        regularization: strength of the pull towards the global model, at least 0.
+
+    Reference: Li et al. 2021, arXiv:2012.04221, Algorithm 1; as many own steps as shared ones.
+    """
+    if not regularization >= 0:
+        raise ConfigError(f"regularization is at least 0; received {regularization}.", key="regularization")
+
+    def pull(gradients: Tensors, weights: Tensors, start: Start) -> Tensors:
+        return [
+            g + regularization * (v - w0) for g, v, w0 in zip(gradients, weights, start.weights, strict=True)
+        ]
+
+    def build(learner: Learner) -> ClientTrainer:
+        shared, own = descend(learner), descend(learner, pull)
+
+        def init(start: Start) -> Pair:
+            return Pair(shared.init(start), own.init(start._replace(weights=start.state[OWN.name])))
+
+        def step(start: Start, carry: Pair, batch: Batch) -> Pair:
+            return Pair(shared.step(start, carry.shared, batch), own.step(start, carry.own, batch))
+
+        def final(start: Start, carry: Pair) -> Result:
+            return shared.final(start, carry.shared)._replace(keeps={OWN.name: list(carry.own.weights)})
+
+        return ClientTrainer(init, step, final)
+
+    return TrainerSpec("ditto", build, keeps=(OWN,), personalise=lambda _weights, state: state[OWN.name])

@@ -1,0 +1,35 @@
+"""Local training whose update is normalised by how far the client went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedcli.components.clients.sgd import Carry, descend
+from fedcli.components.clients.trainer import ClientTrainer, Learner, Result, Start
+from fedcli.core.contracts import Extra, TrainerSpec
+
+LENGTH = Extra("length", size="scalar")
+
+
+def fednova() -> TrainerSpec:
+    """Sends d_k = delta_k / a_k and a_k, the sum of the weights that its gradients had in its update.
+
+    For SGD a_k is the number of steps tau_k; with momentum rho it is
+    (tau_k - rho (1 - rho^tau_k) / (1 - rho)) / (1 - rho).
+
+    Reference: Wang et al. 2020, arXiv:2007.07481, Section 4.
+    """
+    return TrainerSpec("fednova", _build, sends=(LENGTH,), linear_steps=True)
+
+
+def _build(learner: Learner) -> ClientTrainer:
+    trainer = descend(learner)
+    # Every SGD without weight decay has it, and pipeline.py refuses other optimizers before there is a model.
+    accumulated: Any = learner.optimizer.accumulated
+
+    def final(start: Start, carry: Carry) -> Result:
+        result = trainer.final(start, carry)
+        length = accumulated(carry.steps)
+        return result._replace(delta=[d / length for d in result.delta], sends={LENGTH.name: length})
+
+    return trainer._replace(final=final)

@@ -1,0 +1,249 @@
+"""One client's work as the executors call it: arrays in, a `ClientUpdate` out."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from cachetools import LRUCache
+
+from fedcli.components.clients.runtime.batches import PADDING, BatchPlan, draw_batches, padded_length
+from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs, to_device
+from fedcli.core.contracts import Extra
+from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.roles import FederationLike
+from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate
+from fedcli.core.seeds import generator, seed
+from fedcli.core.types import Array, Tree, Vector, Weighting
+
+STATISTICS, PERSONAL = "statistics", "personal"
+"""Names under which a client keeps its own non-trainable weights (`non_trainable: local`) and its personal ones."""
+
+
+_NONE: Vector = np.zeros(0, np.float32)
+
+
+class LocalSettings(NamedTuple):
+    """How every client of a run trains.
+
+    Args:
+        root: the experiment's seed.
+        plan: batch size and length of local training.
+        weighting: what a client counts in the aggregate.
+        non_trainable: `federated` (sent and averaged), `local` (each client keeps its own) or `frozen`.
+        metric_names: names of the M figures of the compiled programs.
+        num_seeds: random states of layers such as Dropout.
+        fixed_shapes: pad to powers of two, because the compiled program knows only fixed shapes.
+        keeps: what the trainer keeps of a client from one participation to the next.
+        personal: where every client's personal weights start, shape [R].
+        personalise: `(global weights, kept state)` -> the client's own weights, for trainers that keep a model.
+        draws_noise: whether the trainer adds noise of its own, and draws its batches by coins.
+        reproducible_noise: draw both from the seed and not from the operating system.
+        cache_bytes: device memory for the clients' data; the least recently used goes first.
+    """
+
+    root: int
+    plan: BatchPlan
+    weighting: Weighting
+    non_trainable: str
+    metric_names: tuple[str, ...]
+    num_seeds: int
+    fixed_shapes: bool
+    keeps: tuple[Extra, ...] = ()
+    personal: Vector = _NONE
+    personalise: Callable[[Vector, Tree], Vector] | None = None
+    draws_noise: bool = False
+    reproducible_noise: bool = False
+    cache_bytes: int = 2**31
+
+
+class DeviceBroadcast(NamedTuple):
+    """A broadcast whose tensors all clients of the round share."""
+
+    source: Broadcast
+    weights: Any
+    personal: Any
+    statistics: Any
+    scale: Any
+    extras: dict[str, Any]
+
+
+class _ClientTensors(NamedTuple):
+    x: Any
+    y: Any
+    num_examples: int
+    num_bytes: int
+
+
+@final
+class KerasRuntime:
+    """Trains and evaluates single clients; holds the compiled programs and the clients' data on the device.
+
+    Every method may be called from several threads at once.
+    """
+
+    def __init__(self, programs: Programs, federation: FederationLike, settings: LocalSettings) -> None:
+        self._programs = programs
+        self._federation = federation
+        self._settings = settings
+        self._cache: LRUCache[int, _ClientTensors] = LRUCache(
+            settings.cache_bytes, getsizeof=lambda tensors: min(tensors.num_bytes, settings.cache_bytes)
+        )
+        self._lock = threading.Lock()
+        self._no_seeds = to_device(np.zeros((0, 2), np.int64))
+
+    @property
+    def compiler(self) -> str:
+        """What compiles the client program; it changes bits, so it is recorded with the run."""
+        return "XLA" if self._settings.fixed_shapes else "TensorFlow graph"
+
+    @property
+    def num_traces(self) -> int:
+        """How often the client program was traced; 1 in a healthy run."""
+        return self._programs.traces()
+
+    def prepare(self, broadcast: Broadcast) -> DeviceBroadcast:
+        """Bring a round's broadcast to the device, once for all clients."""
+        return DeviceBroadcast(
+            broadcast,
+            to_device(broadcast.weights),
+            to_device(self._settings.personal),
+            to_device(broadcast.statistics),
+            to_device(np.float32(broadcast.learning_rate_scale)),
+            {name: to_device(np.asarray(v, np.float32)) for name, v in broadcast.extras.items()},
+        )
+
+    def personal(self, broadcast: Broadcast, state: Tree) -> DeviceBroadcast:
+        """Bring one client's own model to the device: the broadcast, with what the client keeps to itself."""
+        personalise = self._settings.personalise
+        weights = personalise(broadcast.weights, state) if personalise and state else broadcast.weights
+        start = self.prepare(replace(broadcast, weights=weights, extras={}))
+        own = {name: to_device(state[name]) for name in (STATISTICS, PERSONAL) if name in state}
+        return start._replace(**own)
+
+    def train(self, start: DeviceBroadcast, assignment: Assignment) -> ClientUpdate:
+        """Train one client from the broadcast; its update before any transform.
+
+        Raises:
+            InvalidUpdateError: if the client has nothing to train on.
+        """
+        begun = time.perf_counter()
+        client = assignment.client
+        tensors = self._tensors(client)
+        if not tensors.num_examples:
+            raise InvalidUpdateError("the client has no training examples")
+        rows = self._rows(start.source.round, client, tensors.num_examples)[: assignment.steps]
+        outputs = self._programs.train(self._inputs(start, assignment, tensors, rows))
+        return self._update(client, tensors.num_examples, outputs, begun)
+
+    def measure(self, start: DeviceBroadcast, x: Array, y: Array) -> Mapping[str, float]:
+        """Sums of the loss and the metrics over the examples, at the weights of `start`."""
+        sums = self._programs.measure(
+            start.weights, start.personal, start.statistics, to_device(x), to_device(y)
+        ).numpy()
+        return dict(zip(self._settings.metric_names, sums.tolist(), strict=True))
+
+    def _tensors(self, client: int) -> _ClientTensors:
+        with self._lock:
+            cached = self._cache.get(client)
+        if cached is not None:
+            return cached
+        data = self._federation.client(client)
+        count = len(data.x_train)
+        length = padded_length(count) if self._settings.fixed_shapes else count
+        x, y = (_pad(array, length, 0) for array in (data.x_train, data.y_train))
+        tensors = _ClientTensors(to_device(x), to_device(y), count, x.nbytes + y.nbytes)
+        with self._lock:
+            self._cache[client] = tensors
+        return tensors
+
+    def _rows(self, round: int, client: int, num_examples: int) -> Array:
+        return draw_batches(num_examples, self._settings.plan, self._generator(round, client, "batches"))
+
+    def _generator(self, round: int, client: int, purpose: str) -> np.random.Generator:
+        # What protects people must not follow from the published seed: the coins of the batches neither.
+        if self._settings.draws_noise and not self._settings.reproducible_noise:
+            return np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
+        return generator(self._settings.root, round, client, purpose)
+
+    def _noise_keys(self, round: int, client: int, num_steps: int) -> Any:
+        if not self._settings.draws_noise:
+            return self._no_seeds
+        size = 16 * num_steps
+        if self._settings.reproducible_noise:
+            drawn = generator(self._settings.root, round, client, "gradient noise").bytes(size)
+        else:
+            drawn = secrets.token_bytes(size)
+        return to_device(np.frombuffer(drawn, "<i8").reshape(num_steps, 2))
+
+    def _inputs(
+        self, start: DeviceBroadcast, assignment: Assignment, tensors: _ClientTensors, rows: Array
+    ) -> ClientInputs:
+        num_steps = np.int32(len(rows))
+        if self._settings.fixed_shapes:
+            rows = _pad(rows, padded_length(len(rows)), PADDING)
+        own = assignment.state
+        return ClientInputs(
+            weights=start.weights,
+            personal=to_device(own[PERSONAL]) if PERSONAL in own else start.personal,
+            statistics=to_device(own[STATISTICS]) if STATISTICS in own else start.statistics,
+            seeds=self._seeds(start.source.round, assignment.client),
+            learning_rate_scale=start.scale,
+            extras=start.extras,
+            state={extra.name: self._kept(start, own, extra) for extra in self._settings.keeps},
+            x=tensors.x,
+            y=tensors.y,
+            rows=to_device(rows),
+            num_steps=to_device(num_steps),
+            noise_keys=self._noise_keys(start.source.round, assignment.client, len(rows)),
+        )
+
+    def _kept(self, start: DeviceBroadcast, own: Tree, extra: Extra) -> Any:
+        if extra.name in own:
+            return to_device(np.asarray(own[extra.name], np.float32))
+        if extra.start == "global":
+            return start.weights
+        shape = start.source.weights.shape if extra.size == "model" else ()
+        return to_device(np.zeros(shape, np.float32))
+
+    def _update(self, client: int, num_examples: int, outputs: ClientOutputs, begun: float) -> ClientUpdate:
+        settings = self._settings
+        moved = _NONE if outputs.statistics is None else outputs.statistics.numpy()
+        payload = outputs.payload.numpy()
+        federated = moved if settings.non_trainable == "federated" else moved[:0]
+        state = {name: value.numpy() for name, value in outputs.keeps.items()}
+        if settings.non_trainable == "local" and moved.size:
+            state[STATISTICS] = moved
+        if outputs.personal is not None:
+            state[PERSONAL] = outputs.personal.numpy()
+        return ClientUpdate(
+            client=client,
+            payload=payload,
+            weight=float(num_examples) if settings.weighting == "examples" else 1.0,
+            num_examples=num_examples,
+            statistics=federated,
+            state=state,
+            metrics=dict(zip(settings.metric_names, outputs.means.numpy().tolist(), strict=True)),
+            bytes_up=payload.nbytes + federated.nbytes,
+            seconds=time.perf_counter() - begun,
+        )
+
+    def _seeds(self, round: int, client: int) -> Any:
+        if not self._settings.num_seeds:
+            return self._no_seeds
+        root = seed(self._settings.root, round, client, "dropout")
+        # Keras takes the first number as the seed and counts draws in the second.
+        states = [[(root + layer) % 2**31, 0] for layer in range(self._settings.num_seeds)]
+        return to_device(np.asarray(states, np.int64).reshape(-1, 2))
+
+
+def _pad(array: Array, length: int, value: int) -> Array:
+    if len(array) == length:
+        return array
+    padding = np.full((length - len(array), *array.shape[1:]), value, array.dtype)
+    return np.concatenate([array, padding])

@@ -1,0 +1,297 @@
+"""A client's whole training as one compiled program, traced once for all clients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Start
+from fedcli.core.contracts import TrainerSpec
+from fedcli.core.errors import ConfigError
+from fedcli.core.types import Array
+from fedcli.core.vectors import Layout
+
+
+class ClientInputs(NamedTuple):
+    """What the program takes of one client in one round, as tensors.
+
+    Args:
+        weights: the global weights, shape [P].
+        personal: the client's personal weights, shape [R].
+        statistics: the non-trainable weights, shape [Q].
+        seeds: random states of layers such as Dropout, shape [D, 2].
+        learning_rate_scale: the schedule's factor.
+        extras: vectors [P] that the server sends along.
+        state: what the client kept, vectors [P] and scalars.
+        x: the client's examples.
+        y: their targets.
+        rows: the rows of each batch, shape [S, B].
+        num_steps: how many of the batches are to be done.
+        noise_keys: a key for the noise of each batch, shape [S, 2]; [0, 2] for trainers that draw none.
+    """
+
+    weights: Any
+    personal: Any
+    statistics: Any
+    seeds: Any
+    learning_rate_scale: Any
+    extras: Mapping[str, Any]
+    state: Mapping[str, Any]
+    x: Any
+    y: Any
+    rows: Any
+    num_steps: Any
+    noise_keys: Any
+
+
+class ClientOutputs(NamedTuple):
+    """What the program returns.
+
+    Args:
+        payload: the delta [P] and behind it what else the trainer sends.
+        personal: the personal weights, shape [R]; None where there are none.
+        statistics: the non-trainable weights, shape [Q]; None where there are none. An empty output would
+            make XLA move the loop to TensorFlow's pool of one thread, and clients would wait for each other.
+        means: loss and metrics over the examples trained on, shape [M].
+        keeps: what the client keeps, vectors [P] and scalars.
+    """
+
+    payload: Any
+    personal: Any
+    statistics: Any
+    means: Any
+    keeps: Mapping[str, Any]
+
+
+class Programs(NamedTuple):
+    """The compiled functions of a run.
+
+    Args:
+        train: `ClientInputs` -> `ClientOutputs`.
+        measure: `(weights [P], personal [R], statistics [Q], x, y)` -> sums [M].
+        traces: how often `train` was traced, which is once.
+    """
+
+    train: Callable[..., ClientOutputs]
+    measure: Callable[..., Any]
+    traces: Callable[[], int]
+
+
+class Example(NamedTuple):
+    """Shape and type of one example, as TensorFlow sees a client's data."""
+
+    x_shape: tuple[int, ...]
+    y_shape: tuple[int, ...]
+    y_type: str
+
+
+def compile_programs(
+    network: NetworkLike,
+    functions: KerasFunctions,
+    spec: TrainerSpec,
+    *,
+    example: Example,
+    batch_size: int | None,
+) -> Programs:
+    """Trace the training and the evaluation of one client.
+
+    Both take any number of examples. XLA compiles the training where the network is made of dense layers
+    only: there it halves the time, while it makes convolutions on the CPU many times slower.
+
+    Args:
+        network: the model.
+        functions: its functions.
+        spec: the local algorithm.
+        example: what one example looks like.
+        batch_size: rows of every batch; None where they differ from client to client.
+
+    Raises:
+        ConfigError: if the loss or a metric cannot take the targets and the model's output.
+    """
+    import tensorflow as tf
+
+    trainer: ClientTrainer = spec.build(functions.learner)
+    batch = _batches(network)
+    traces = 0
+
+    def train(inputs: ClientInputs) -> ClientOutputs:
+        nonlocal traces
+        traces += 1
+        begun = _start(network, inputs, functions.learner.num_metrics)
+
+        def loop(step: Callable[[Any, Batch], Any], carry: Any) -> Any:
+            def body(index: Any, carry: Any) -> Any:
+                return index + 1, step(carry, batch(inputs.x, inputs.y, inputs.rows[index]))
+
+            start = (tf.constant(0), carry)
+            return tf.while_loop(lambda i, _: i < inputs.num_steps, body, start, parallel_iterations=1)[1]
+
+        if trainer.survey:
+            begun = begun._replace(survey=loop(_survey(functions, begun), begun.survey))
+        carry = loop(lambda carry, batch: trainer.step(begun, carry, batch), trainer.init(begun))
+        result = trainer.final(begun, carry)
+        shared, own = _divided(result.delta, network.is_personal)
+        statistics = result.moving[: len(network.statistics.names)]
+        return ClientOutputs(
+            payload=_join([*shared, *(t for x in spec.sends for t in _listed(result.sends[x.name]))]),
+            personal=inputs.personal + _join(own) if own else None,
+            statistics=_join(statistics) if statistics else None,
+            means=result.means,
+            keeps={x.name: _kept(result.keeps[x.name]) for x in spec.keeps},
+        )
+
+    def measure(weights: Any, personal: Any, statistics: Any, x: Any, y: Any) -> Any:
+        seeds = tf.zeros([len(network.seed_slots), 2], tf.int64)
+        moving = _moving(network, statistics, seeds)
+        return functions.measure(_assembled(network, weights, personal), moving, x, y)
+
+    specs = _input_specs(network, spec, example, batch_size)
+    try:
+        traced = _traced(train, specs, with_xla=network.is_dense)
+    except (AttributeError, TypeError, ValueError) as error:
+        # Keras says so of a loss or a metric whose targets have another form, only when it meets them.
+        raise ConfigError(
+            f"the loss or a metric does not fit the targets or the model: {_last_line(error)}",
+            key="loss",
+            hint="Labels are whole numbers unless data.preprocessing makes them one_hot; targets are floats.",
+        ) from error
+    measured = tf.function(measure).get_concrete_function(*specs[:3], specs.x, specs.y)
+    return Programs(traced, measured, lambda: traces)
+
+
+def _traced(
+    train: Callable[[ClientInputs], ClientOutputs], specs: ClientInputs, *, with_xla: bool
+) -> Callable[[ClientInputs], ClientOutputs]:
+    """Trace `train` as a function of plain tensors: TensorFlow takes a nest apart at each call, slowly."""
+    import tensorflow as tf
+
+    def train_flat(*tensors: Any) -> ClientOutputs:
+        return train(tf.nest.pack_sequence_as(specs, tensors))
+
+    program = tf.function(train_flat, jit_compile=with_xla).get_concrete_function(*_flat(specs))
+    return lambda inputs: program(*_flat(inputs))
+
+
+def _flat(inputs: ClientInputs) -> list[Any]:
+    """The tensors of `inputs` in the order of `tf.nest`, which sorts mappings by name."""
+    extras, state = ([nest[name] for name in sorted(nest)] for nest in (inputs.extras, inputs.state))
+    return [*inputs[:5], *extras, *state, *inputs[7:]]
+
+
+def to_device(array: Array | np.generic) -> Any:
+    """The array as a tensor."""
+    import tensorflow as tf
+
+    return tf.constant(array)
+
+
+def _batches(network: NetworkLike) -> Callable[[Any, Any, Any], Batch]:
+    import tensorflow as tf
+
+    def batch(x: Any, y: Any, rows: Any) -> Batch:
+        mask = rows >= 0
+        if network.statistics.names:
+            # BatchNorm would count the padding, so it is dropped. Elsewhere fixed shapes are faster.
+            rows = tf.boolean_mask(rows, mask)
+            return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.ones(tf.shape(rows), tf.float32))
+        rows = tf.maximum(rows, 0)
+        return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.cast(mask, tf.float32))
+
+    return batch
+
+
+def _survey(functions: KerasFunctions, begun: Start) -> Callable[[Any, Batch], Any]:
+    def step(total: Any, batch: Batch) -> Any:
+        seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
+        return total[0] + seen.sums, total[1] + seen.count
+
+    return step
+
+
+def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Start:
+    import tensorflow as tf
+
+    def listed(value: Any) -> Any:
+        return _split(value, network.trainable) if value.shape.rank == 1 else value
+
+    return Start(
+        weights=_assembled(network, inputs.weights, inputs.personal),
+        moving=_moving(network, inputs.statistics, inputs.seeds),
+        learning_rate_scale=inputs.learning_rate_scale,
+        num_steps=inputs.num_steps,
+        extras={name: listed(value) for name, value in inputs.extras.items()},
+        state={name: listed(value) for name, value in inputs.state.items()},
+        survey=(tf.zeros([num_metrics]), tf.zeros([])),
+        noise_keys=inputs.noise_keys,
+    )
+
+
+def _assembled(network: NetworkLike, weights: Any, personal: Any) -> list[Any]:
+    """All trainable weights in the model's order, from what is shared and what stays with the client."""
+    shared, own = iter(_split(weights, network.trainable)), iter(_split(personal, network.personal))
+    return [next(own) if is_personal else next(shared) for is_personal in network.is_personal]
+
+
+def _moving(network: NetworkLike, statistics: Any, seeds: Any) -> list[Any]:
+    import tensorflow as tf
+
+    kinds = [network.model.non_trainable_variables[slot].dtype for slot in network.seed_slots]
+    return _split(statistics, network.statistics) + [tf.cast(seeds[i], kind) for i, kind in enumerate(kinds)]
+
+
+def _input_specs(
+    network: NetworkLike, spec: TrainerSpec, example: Example, batch_size: int | None
+) -> ClientInputs:
+    import tensorflow as tf
+
+    vector, scalar = tf.TensorSpec([network.trainable.size]), tf.TensorSpec([])
+    return ClientInputs(
+        weights=vector,
+        personal=tf.TensorSpec([network.personal.size]),
+        statistics=tf.TensorSpec([network.statistics.size]),
+        seeds=tf.TensorSpec([len(network.seed_slots), 2], tf.int64),
+        learning_rate_scale=scalar,
+        extras=dict.fromkeys(spec.receives, vector),
+        state={x.name: vector if x.size == "model" else scalar for x in spec.keeps},
+        x=tf.TensorSpec([None, *example.x_shape]),
+        y=tf.TensorSpec([None, *example.y_shape], example.y_type),
+        rows=tf.TensorSpec([None, batch_size], tf.int32),
+        num_steps=tf.TensorSpec([], tf.int32),
+        noise_keys=tf.TensorSpec([None, 2], tf.int64),
+    )
+
+
+def _divided(tensors: Sequence[Any], flags: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+    pairs = list(zip(tensors, flags, strict=True))
+    return [t for t, personal in pairs if not personal], [t for t, personal in pairs if personal]
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _kept(value: Any) -> Any:
+    return _join(value) if isinstance(value, list | tuple) else value
+
+
+def _split(vector: Any, layout: Layout) -> list[Any]:
+    import tensorflow as tf
+
+    if not layout.names:
+        return []
+    pieces = tf.split(vector, [math.prod(shape) for shape in layout.shapes])
+    return [tf.reshape(piece, shape) for piece, shape in zip(pieces, layout.shapes, strict=True)]
+
+
+def _join(tensors: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors] or [tf.zeros([0])], 0)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()

@@ -1,0 +1,40 @@
+"""Local training corrected by control variates."""
+
+from __future__ import annotations
+
+from fedcli.components.clients.sgd import Carry, descend
+from fedcli.components.clients.trainer import ClientTrainer, Learner, Result, Start, Tensors
+from fedcli.core.contracts import Extra, TrainerSpec
+
+CONTROL = Extra("control")
+
+
+def scaffold() -> TrainerSpec:
+    """Steps along g - c_k + c; afterwards c_k <- c_k - c + (x - y_k) / (K * learning_rate), option II.
+
+    The client keeps its control variate c_k and sends its change behind the delta, so that both share a
+    clip norm where there is one. c comes from the server.
+
+    Reference: Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1.
+    """
+    return TrainerSpec(
+        "scaffold", _build, sends=(CONTROL,), keeps=(CONTROL,), receives=(CONTROL.name,), plain_sgd=True
+    )
+
+
+def _build(learner: Learner) -> ClientTrainer:
+    def bend(gradients: Tensors, _weights: Tensors, start: Start) -> Tensors:
+        own, shared = start.state[CONTROL.name], start.extras[CONTROL.name]
+        return [g - c_k + c for g, c_k, c in zip(gradients, own, shared, strict=True)]
+
+    trainer = descend(learner, bend)
+
+    def final(start: Start, carry: Carry) -> Result:
+        result = trainer.final(start, carry)
+        own, shared = start.state[CONTROL.name], start.extras[CONTROL.name]
+        length = carry.steps * learner.optimizer.learning_rate * start.learning_rate_scale
+        change = [-c - d / length for c, d in zip(shared, result.delta, strict=True)]
+        kept = [c_k + moved for c_k, moved in zip(own, change, strict=True)]
+        return result._replace(sends={CONTROL.name: change}, keeps={CONTROL.name: kept})
+
+    return trainer._replace(final=final)

@@ -1,0 +1,30 @@
+"""Datasets, ways to divide them over clients, and each client's own split and preprocessing.
+
+NumPy only: TensorFlow and scikit-learn are imported by the datasets that need them, when they are made.
+"""
+
+from __future__ import annotations
+
+from fedcli.components.data.checked_federation import CheckedFederation
+from fedcli.components.data.dataset import Dataset, hold_out
+from fedcli.components.data.datasets import DATASETS, DEFAULT_PREPROCESSING
+from fedcli.components.data.federation import Federation, PartitionedFederation, federate
+from fedcli.components.data.partitions import PARTITIONS, Partition
+from fedcli.components.data.preprocessing import PREPROCESSORS, Preprocessor
+from fedcli.core.rounds import ClientData
+
+__all__ = [
+    "DATASETS",
+    "DEFAULT_PREPROCESSING",
+    "PARTITIONS",
+    "PREPROCESSORS",
+    "CheckedFederation",
+    "ClientData",
+    "Dataset",
+    "Federation",
+    "Partition",
+    "PartitionedFederation",
+    "Preprocessor",
+    "federate",
+    "hold_out",
+]

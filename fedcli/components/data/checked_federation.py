@@ -1,0 +1,107 @@
+"""A user's own federation: what it makes is checked, and brought to the types that training takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedcli.components.data.dataset import Array, Rows, Task
+from fedcli.components.data.federation import Federation
+from fedcli.core.errors import DataError
+from fedcli.core.rounds import ClientData
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedFederation:
+    """A federation whose clients' data are checked when they are asked for.
+
+    Features become float32; labels [n] become int64, targets and one-hot labels float32.
+
+    Args:
+        source: the user's federation.
+    """
+
+    source: Federation
+
+    @property
+    def num_clients(self) -> int:
+        """Clients in the population, K."""
+        return self.source.num_clients
+
+    @property
+    def task(self) -> Task:
+        """What the labels are."""
+        return self.source.task
+
+    @property
+    def num_outputs(self) -> int:
+        """Classes, or targets of one example."""
+        return self.source.num_outputs
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example after preprocessing."""
+        return tuple(self.source.input_shape)
+
+    @property
+    def num_train(self) -> Rows:
+        """Training examples of each client, shape [K]."""
+        return self.source.num_train
+
+    @property
+    def num_validation(self) -> Rows:
+        """Validation examples of each client, shape [K]."""
+        return self.source.num_validation
+
+    def client(self, client: int) -> ClientData:
+        """The examples of one client.
+
+        Raises:
+            DataError: if they are no numbers, or not as many or not of the shape that the federation says.
+        """
+        data = self.source.client(client)
+        train = self._arrays(data.x_train, data.y_train, f"the training part of client {client}")
+        validation = self._arrays(
+            data.x_validation, data.y_validation, f"the validation part of client {client}"
+        )
+        promised = int(self.num_train[client]), int(self.num_validation[client])
+        if (len(train[0]), len(validation[0])) != promised:
+            raise _wrong(
+                f"client {client} has {len(train[0])} training and {len(validation[0])} validation examples; "
+                f"num_train and num_validation say {promised[0]} and {promised[1]}."
+            )
+        return ClientData(*train, *validation)
+
+    @property
+    def test(self) -> tuple[Array, Array]:
+        """The central test set.
+
+        Raises:
+            DataError: as for a client.
+        """
+        x, y = self.source.test
+        return self._arrays(x, y, "the test set")
+
+    def _arrays(self, x: Any, y: Any, what: str) -> tuple[Array, Array]:
+        x, y = np.asarray(x), np.asarray(y)
+        for name, array in (("x", x), ("y", y)):
+            if array.dtype.kind not in "buif":
+                raise _wrong(f"{name} of {what} holds {array.dtype}; numbers are expected.")
+        if x.shape[1:] != self.input_shape:
+            raise _wrong(
+                f"an example in {what} has the shape {list(x.shape[1:])}; "
+                f"input_shape is {list(self.input_shape)}."
+            )
+        if len(x) != len(y):
+            raise _wrong(f"{what} has {len(x)} examples and {len(y)} labels.")
+        if self.task == "regression" or y.ndim > 1:
+            return x.astype(np.float32, copy=False), y.astype(np.float32, copy=False)
+        if y.dtype.kind == "f":
+            raise _wrong(f"y of {what} holds {y.dtype}; whole numbers, the classes, are expected.")
+        return x.astype(np.float32, copy=False), y.astype(np.int64, copy=False)
+
+
+def _wrong(said: str) -> DataError:
+    return DataError(said, key="data.name", hint="Correct the federation that the factory returns.")

@@ -1,0 +1,43 @@
+"""A regression problem of the size of the seed article's: 100 inputs, one output."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fedcli.components.data.dataset import Dataset, hold_out
+from fedcli.core.errors import ConfigError
+from fedcli.core.seeds import SERVER, generator
+
+
+def synthetic_regression(
+    seed: int, *, examples: int = 10_000, features: int = 100, noise: float = 0.1, test_fraction: float = 0.2
+) -> Dataset:
+    """A smooth function of many normal inputs: y = a + sin(b) / 2 + noise, a = x u and b = x v.
+
+    x ~ N(0, 1)^features; u and v are random directions of length 1, so a and b are N(0, 1) too.
+
+    Args:
+        seed: decides the data.
+        examples: training and test examples together.
+        features: inputs of one example.
+        noise: standard deviation of what no model can learn.
+        test_fraction: share of the examples that is held out, in (0, 1).
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+    for name, value, least in (("examples", examples, 2), ("features", features, 1), ("noise", noise, 0)):
+        if not (math.isfinite(value) and value >= least):
+            raise ConfigError(f"{name} is {value}; expected at least {least}.", key=name)
+    rng = generator(seed, 0, SERVER, "data/synthetic_regression")
+    directions = rng.normal(size=(features, 2))
+    directions /= np.linalg.norm(directions, axis=0)
+    x = rng.normal(size=(examples, features))
+    # einsum and not @: the bits of a BLAS product can depend on the number of threads.
+    a, b = np.einsum("nf,fo->on", x, directions)
+    y = (a + np.sin(b) / 2 + rng.normal(0, noise, examples)).astype(np.float32)
+    x = x.astype(np.float32)
+    train, test = hold_out(examples, test_fraction, rng=rng)
+    return Dataset(x[train], y[train], x[test], y[test], task="regression", num_outputs=1)

@@ -1,0 +1,247 @@
+"""Who holds which examples: every client its own data, its own split and its own preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from fedcli.components.data.dataset import Array, Dataset, Rows, Task
+from fedcli.components.data.partitions.partition import Partition
+from fedcli.components.data.preprocessing import Preprocessor, apply_all, apply_labels, fit_all, fit_pooled
+from fedcli.core.errors import ConfigError, DataError
+from fedcli.core.rounds import ClientData
+from fedcli.core.seeds import generator
+
+NoiseKey = Callable[[int, str], bytes]
+"""`(client, part)` -> 32 bytes, always the same ones; the part is `train` or `validation`."""
+
+
+def _no_key(client: int, part: str) -> bytes:
+    raise DataError(f"There is no key for the noise on the {part} examples of client {client}.")
+
+
+class Federation(Protocol):
+    """What the engine needs of the data. A user's factory may return its own, generating clients lazily."""
+
+    @property
+    def num_clients(self) -> int:
+        """Clients in the population, K."""
+
+    @property
+    def task(self) -> Task:
+        """What the labels are."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Classes, or targets of one example."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example after preprocessing."""
+
+    @property
+    def num_train(self) -> Rows:
+        """Training examples of each client, after the validation split, shape [K]."""
+
+    @property
+    def num_validation(self) -> Rows:
+        """Validation examples of each client, shape [K]."""
+
+    def client(self, client: int) -> ClientData:
+        """The examples of client 0..K-1, made when asked for and not kept."""
+
+    @property
+    def test(self) -> tuple[Array, Array]:
+        """The central test set, preprocessed."""
+
+
+class PartitionedFederation:
+    """A dataset in memory divided by a partition; a client's rows are gathered when it is asked for.
+
+    Made by `federate`, which checks the arguments.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        partition: Partition,
+        *,
+        preprocessing: Sequence[Preprocessor],
+        validation_fraction: float,
+        root_seed: int,
+        noise_key: NoiseKey,
+    ) -> None:
+        self._dataset = dataset
+        self._partition = partition
+        self._protected, self._preprocessing = _divided(preprocessing)
+        self._labels = tuple(preprocessing)
+        self._root_seed = root_seed
+        self._noise_key = noise_key
+        self.num_clients = partition.num_clients
+        self.task: Task = dataset.task
+        self.num_outputs = dataset.num_outputs
+        # The small number undoes products such as 0.29 * 100 = 28.999999999999996.
+        planned = np.floor(validation_fraction * partition.sizes + 1e-9).astype(np.int64)
+        self.num_validation: Rows = np.minimum(planned, partition.sizes - 1)
+        self.num_train: Rows = partition.sizes - self.num_validation
+
+    @property
+    def client_names(self) -> tuple[str, ...] | None:
+        """Names of the clients, where the partition is the dataset's natural one and it names them."""
+        natural = self._dataset.client_ids
+        if natural is None or not np.array_equal(natural, self._partition.owners()):
+            return None
+        return self._dataset.client_names
+
+    @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example after preprocessing, found on the first training example."""
+        first = self._central(self._dataset.x[:1])
+        return apply_all(self._preprocessing, fit_all(self._preprocessing, first), first).shape[1:]
+
+    def client(self, client: int) -> ClientData:
+        """The examples of one client, preprocessed with statistics of its own training part.
+
+        Args:
+            client: its number, 0..K-1.
+
+        Raises:
+            IndexError: if there is no such client.
+        """
+        train, validation = self._split(client)
+        steps, y = self._preprocessing, self._dataset.y
+        x_train = self._own(client, "train", train)
+        fitted = fit_all(steps, x_train)
+        return ClientData(
+            apply_all(steps, fitted, x_train),
+            apply_labels(self._labels, y[train]),
+            apply_all(steps, fitted, self._own(client, "validation", validation)),
+            apply_labels(self._labels, y[validation]),
+        )
+
+    @cached_property
+    def test(self) -> tuple[Array, Array]:
+        """The central test set, preprocessed with the pooled statistics of all clients' training parts.
+
+        These are what a federation gets by adding its clients' counts and sums and taking the least and
+        greatest of their ranges; no client's validation example enters. Computed at first use.
+        """
+        steps = self._preprocessing
+        fitted = fit_pooled(steps, self._training_parts)
+        x_test, y_test = self._central(self._dataset.x_test), self._dataset.y_test
+        return apply_all(steps, fitted, x_test), apply_labels(self._labels, y_test)
+
+    def _own(self, client: int, part: str, rows: Rows) -> Array:
+        """A client's features after the steps that protect them: the same noise at every call."""
+        x = self._central(self._dataset.x[rows])
+        for step in self._protected:
+            if step.protection is not None:
+                x = step.protection.noise(x, self._noise_key(client, part))
+        return x
+
+    def _central(self, x: Array) -> Array:
+        for step in self._protected:
+            x = step.apply(x, {})
+        return x
+
+    def _split(self, client: int) -> tuple[Rows, Rows]:
+        rows = self._partition.client(client)
+        shuffled = rows[generator(self._root_seed, 0, client, "split").permutation(len(rows))]
+        cut = self.num_validation[client]
+        return shuffled[cut:], shuffled[:cut]
+
+    def _training_parts(self) -> Iterator[Array]:
+        return (self._own(k, "train", self._split(k)[0]) for k in range(self.num_clients))
+
+
+def federate(
+    dataset: Dataset,
+    partition: Partition,
+    *,
+    preprocessing: Sequence[Preprocessor] = (),
+    validation_fraction: float = 0.0,
+    root_seed: int,
+    noise_key: NoiseKey = _no_key,
+) -> PartitionedFederation:
+    """Divide a dataset over clients, each with its own validation split and preprocessing.
+
+    Args:
+        dataset: the examples.
+        partition: who holds which of them.
+        preprocessing: steps fitted by every client on its own training part, in this order.
+        validation_fraction: share of each client's examples that it validates on, rounded down, in [0, 1);
+            at least one example stays for training.
+        root_seed: the experiment's seed; client k is split by `generator(root_seed, 0, k, "split")`.
+        noise_key: the key of the noise on a client's own examples, where a step protects them.
+
+    Raises:
+        ConfigError: if the fraction or a step does not suit the dataset.
+        DataError: if the partition was made for another dataset.
+    """
+    if not 0 <= validation_fraction < 1:
+        raise ConfigError(
+            f"validation_fraction is {validation_fraction}; expected at least 0 and less than 1.",
+            key="validation_fraction",
+        )
+    if len(partition.order) != len(dataset.y):
+        raise DataError(
+            f"The partition divides {len(partition.order):,} examples; the dataset has {len(dataset.y):,}."
+        )
+    _check_labels(dataset, preprocessing)
+    _check_protection(preprocessing)
+    return PartitionedFederation(
+        dataset,
+        partition,
+        preprocessing=preprocessing,
+        validation_fraction=validation_fraction,
+        root_seed=root_seed,
+        noise_key=noise_key,
+    )
+
+
+def _divided(
+    steps: Sequence[Preprocessor],
+) -> tuple[tuple[Preprocessor, ...], tuple[Preprocessor, ...]]:
+    """The steps up to the one that protects, and those behind it."""
+    ends = [index + 1 for index, step in enumerate(steps) if step.protection is not None]
+    end = ends[-1] if ends else 0
+    return tuple(steps[:end]), tuple(steps[end:])
+
+
+def _check_protection(steps: Sequence[Preprocessor]) -> None:
+    # What is learnt from several examples carries each of them into the others, before the clip that bounds one.
+    protected, _ = _divided(steps)
+    for index, step in enumerate(protected):
+        key = f"preprocessing.{index}"
+        if step.pool:
+            raise ConfigError(
+                "this step learns from all examples of a client, so that the noise behind it would not cover one.",
+                key=key,
+                hint="Put it behind privatise, or use scale with a constant factor.",
+            )
+        if step.protection is not None and index < len(protected) - 1:
+            raise ConfigError(
+                "the examples are noised twice; the accounting is of one noise.",
+                key=key,
+                hint="Use one privatise step with more noise.",
+            )
+
+
+def _check_labels(dataset: Dataset, preprocessing: Sequence[Preprocessor]) -> None:
+    # Every class there is, so that a step which cannot take one is refused now and not in some round.
+    is_classification = dataset.task == "classification"
+    targets = np.arange(dataset.num_outputs) if is_classification else dataset.y[:1]
+    for index, step in enumerate(preprocessing):
+        try:
+            targets = step.labels(targets)
+        except ConfigError as error:
+            raise error.under(f"preprocessing.{index}") from error
+        if is_classification and targets.ndim == 2 and targets.shape[1] != dataset.num_outputs:
+            raise ConfigError(
+                f"The targets have {targets.shape[1]} classes; the dataset has {dataset.num_outputs}.",
+                key=f"preprocessing.{index}.num_classes",
+                hint=f"Use num_classes: {dataset.num_outputs}.",
+            )

@@ -1,0 +1,25 @@
+"""Equal, unskewed parts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedcli.components.data.dataset import Dataset
+from fedcli.components.data.partitions.partition import Partition, check_clients
+
+
+def iid(dataset: Dataset, rng: np.random.Generator, *, clients: int) -> Partition:
+    """Equal parts (to within one example) of the shuffled examples.
+
+    Args:
+        dataset: what is divided.
+        rng: decides who gets what.
+        clients: number of clients.
+
+    Raises:
+        ConfigError: if there are more clients than examples.
+    """
+    check_clients(dataset, clients)
+    num_examples = len(dataset.y)
+    offsets = np.arange(clients + 1, dtype=np.int64) * num_examples // clients
+    return Partition(rng.permutation(num_examples), offsets)

@@ -1,0 +1,176 @@
+"""What a partition is, and the arithmetic that its makers share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.components.data.dataset import Dataset, Rows
+from fedcli.core.errors import ConfigError, DataError
+
+LARGEST_ALPHA = 1e12
+"""Beyond it the shares are equal to float64's last bit, and NumPy's draw can overflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Which rows of a dataset each client holds: every row once, every client at least one.
+
+    Args:
+        order: row numbers client after client, a permutation of 0..N-1, int64 [N].
+        offsets: client k holds order[offsets[k]:offsets[k + 1]], int64 [K + 1].
+
+    Raises:
+        DataError: if a row is lost or given twice, or a client holds none.
+    """
+
+    order: Rows
+    offsets: Rows
+
+    def __post_init__(self) -> None:
+        num_rows = len(self.order)
+        if num_rows and not (self.order.min() >= 0 and self.order.max() < num_rows):
+            raise DataError(f"A partition of {num_rows:,} rows names a row that is not among them.")
+        if not (np.bincount(self.order, minlength=num_rows) == 1).all():
+            raise DataError("A partition loses a row or gives one twice; expected every row exactly once.")
+        if len(self.offsets) < 2 or self.offsets[0] != 0 or self.offsets[-1] != num_rows:
+            raise DataError(f"A partition's offsets must begin with 0 and end with {num_rows:,}.")
+        if not (self.sizes > 0).all():
+            raise DataError(f"Client {np.argmin(self.sizes)} holds no example; expected at least one each.")
+
+    @classmethod
+    def from_owners(cls, owners: Rows, num_clients: int) -> Partition:
+        """The partition in which row i belongs to client `owners[i]`, int64 [N]; rows stay ascending."""
+        sizes = np.bincount(owners, minlength=num_clients)
+        return cls(np.argsort(owners, kind="stable"), offsets_of(sizes))
+
+    @property
+    def num_clients(self) -> int:
+        """Clients, K."""
+        return len(self.offsets) - 1
+
+    @property
+    def sizes(self) -> Rows:
+        """Examples of each client, int64 [K]."""
+        return np.diff(self.offsets)
+
+    def client(self, client: int) -> Rows:
+        """Row numbers of one client, 0..K-1."""
+        if not 0 <= client < self.num_clients:
+            raise IndexError(f"There is no client {client}; the partition has {self.num_clients:,}, from 0.")
+        return self.order[self.offsets[client] : self.offsets[client + 1]]
+
+    def owners(self) -> Rows:
+        """The client of each row, int64 [N]."""
+        owners = np.empty(len(self.order), np.int64)
+        owners[self.order] = np.repeat(np.arange(self.num_clients), self.sizes)
+        return owners
+
+
+def offsets_of(sizes: Rows) -> Rows:
+    """Where each of consecutive pieces begins, and the end: int64 [K] -> [K + 1]."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+
+
+def apportion(total: int, shares: npt.NDArray[np.float64], *, phase: float = 0.5) -> Rows:
+    """Divide `total` things by shares that add to 1, each to within one of its due.
+
+    Args:
+        total: things to divide.
+        shares: each receiver's part, [K].
+        phase: where the rounding starts, in [0, 1).
+    """
+    ends = np.floor(np.cumsum(shares) * total + phase).astype(np.int64)
+    ends = np.minimum(ends, total)
+    ends[-1] = total  # the shares' rounded sum may fall short of 1
+    return np.diff(ends, prepend=0)
+
+
+def draw_shares(alpha: float, num_clients: int, *, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """One draw of Dirichlet(alpha, ..., alpha), shape [K].
+
+    Raises:
+        ConfigError: if `alpha` is not a positive number.
+    """
+    check_positive("alpha", alpha)
+    return rng.dirichlet(np.full(num_clients, min(alpha, LARGEST_ALPHA)))
+
+
+def top_up(owners: Rows, num_clients: int, min_size: int, *, rng: np.random.Generator) -> Rows:
+    """Give every client at least `min_size` rows, moving as few as will do.
+
+    The rows come from the clients that have more, in proportion to what they have more, drawn at random
+    among each one's. One pass, so it ends whatever the partition: no retry.
+
+    Args:
+        owners: client of each row, [N].
+        num_clients: clients, K, with K * min_size <= N.
+        min_size: the least number of rows.
+        rng: decides which rows move.
+    """
+    sizes = np.bincount(owners, minlength=num_clients)
+    missing = np.maximum(min_size - sizes, 0)
+    if not missing.any():
+        return owners
+    spare = np.cumsum(np.maximum(sizes - min_size, 0))
+    # Whole-number cumulative shares: they add up exactly and take from no one more than is spare.
+    given = np.diff(spare * missing.sum() // spare[-1], prepend=0)
+    shuffled = rng.permutation(len(owners))
+    order = shuffled[np.argsort(owners[shuffled], kind="stable")]
+    rank = np.arange(len(owners)) - np.repeat(offsets_of(sizes)[:-1], sizes)
+    moved = order[rank < np.repeat(given, sizes)]
+    result = owners.copy()
+    result[rng.permutation(moved)] = np.repeat(np.arange(num_clients), missing)
+    return result
+
+
+def check_clients(dataset: Dataset, clients: int, *, min_size: int = 1) -> None:
+    """Refuse a number of clients that the examples cannot serve.
+
+    Raises:
+        ConfigError: if `clients` or `min_size` is less than 1, or their product is more than the examples.
+    """
+    num_examples = len(dataset.y)
+    if clients < 1:
+        raise ConfigError(f"clients is {clients}; expected at least 1.", key="clients")
+    if min_size < 1:
+        raise ConfigError(f"min_size is {min_size}; expected at least 1.", key="min_size")
+    if clients > num_examples:
+        raise ConfigError(
+            f"clients is {clients:,}; the dataset has {num_examples:,} training examples, and each client needs one.",
+            key="clients",
+            hint=f"Use at most {num_examples:,} clients.",
+        )
+    if clients * min_size > num_examples:
+        raise ConfigError(
+            f"min_size is {min_size:,} for {clients:,} clients; that needs {clients * min_size:,} training "
+            f"examples and the dataset has {num_examples:,}.",
+            key="min_size",
+            hint=f"Use min_size: {num_examples // clients:,} or less, or at most {num_examples // min_size:,} clients.",
+        )
+
+
+def check_classes(dataset: Dataset, name: str) -> None:
+    """Refuse to skew the labels of a dataset that has none.
+
+    Raises:
+        ConfigError: if the task is not classification.
+    """
+    if dataset.task != "classification":
+        raise ConfigError(
+            f"The partition {name} divides by class; the dataset's task is {dataset.task}.",
+            hint="Use iid, quantity-dirichlet, quantity-power-law or natural.",
+        )
+
+
+def check_positive(name: str, value: float) -> None:
+    """Refuse what is not a positive finite number.
+
+    Raises:
+        ConfigError: with `name` as its key.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigError(f"{name} is {value}; expected a positive number.", key=name)

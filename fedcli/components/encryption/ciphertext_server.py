@@ -1,0 +1,116 @@
+"""The server's part where updates are ciphertexts: what arrives is checked, and added unread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from fedcli.components.encryption.reasons import middle
+from fedcli.core.errors import VoidRoundError
+from fedcli.crypto.bfv.ciphertexts import Adder, Scheme, polynomials
+from fedcli.crypto.bfv.errors import CiphertextError
+from fedcli.crypto.bfv.plans import Plan
+from fedcli.crypto.bfv.streams import SEED_BYTES
+from fedcli.crypto.bfv.wire import ENVELOPE_BYTES, Kind, fingerprint, open_envelope
+
+LABEL_BYTES = 32
+
+
+@final
+class AddingServer:
+    """One round's encrypted sum. It is given bytes and what is public.
+
+    Args:
+        scheme: plan and name of the key.
+        cohort: the clients of the round.
+        context: names the run and the round.
+        size: values of an update, P.
+    """
+
+    def __init__(self, scheme: Scheme, *, cohort: Sequence[int], context: bytes, size: int) -> None:
+        self._scheme, self._context, self._size = scheme, context, size
+        self._adder = Adder(scheme)
+        self._cohort = frozenset(cohort)
+        self._added: dict[int, None] = {}
+        self._is_closed = False
+
+    @property
+    def came_through(self) -> tuple[int, ...]:
+        """The clients whose ciphertexts are in the sum, in the order in which they were added."""
+        return tuple(self._added)
+
+    def check(self, client: int, data: bytes) -> str | None:
+        """Why these bytes are no ciphertexts of this client, round and key; nothing is added."""
+        try:
+            _require_form(self._unlabelled(client, data), self._scheme, self._size)
+        except CiphertextError as error:
+            return middle(error)
+        return None
+
+    def add(self, client: int, data: bytes) -> None:
+        """Add what was checked.
+
+        Raises:
+            VoidRoundError: if it cannot be added.
+        """
+        try:
+            self._adder.add(self._unlabelled(client, data))
+        except CiphertextError as error:
+            raise VoidRoundError(f"what client {client} sent cannot be added: {middle(error)}") from error
+        self._added[client] = None
+
+    def total(self) -> bytes:
+        """The encrypted sum, to which nothing is added from here on.
+
+        Raises:
+            VoidRoundError: if nothing was added.
+        """
+        self._is_closed = True
+        try:
+            return self._adder.total()
+        except CiphertextError as error:
+            raise VoidRoundError(middle(error)) from error
+
+    def _unlabelled(self, client: int, data: bytes) -> memoryview:
+        if self._is_closed:
+            raise CiphertextError(f"an update of client {client} came after the sum was opened.")
+        if client not in self._cohort or client in self._added:
+            raise CiphertextError(f"an update of client {client} is not expected (again).")
+        if data[:LABEL_BYTES] != label(self._scheme, self._context, client):
+            raise CiphertextError("a ciphertext was made for another round, client or key, or altered.")
+        return memoryview(data)[LABEL_BYTES:]
+
+
+def label(scheme: Scheme, context: bytes, client: int) -> bytes:
+    """32 bytes before a client's ciphertexts that name the key, the round and the client."""
+    return fingerprint("sent", scheme.fingerprint, context, client)
+
+
+def sent_bytes(plan: Plan, size: int) -> int:
+    """Bytes that a client sends for `size` values."""
+    polynomial = 8 * plan.degree * len(plan.ring.data_primes)
+    one = 2 * polynomial if plan.members else polynomial + SEED_BYTES
+    return LABEL_BYTES + ENVELOPE_BYTES + plan.packing.num_ciphertexts(size) * one
+
+
+def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
+    """Refuse what `Adder.add` would refuse, and ciphertexts that are none, without a ciphertext of SEAL's.
+
+    Raises:
+        CiphertextError: with the reason.
+    """
+    plan = scheme.plan
+    content = open_envelope(data, Kind.FRESH if plan.members else Kind.SEEDED, scheme.fingerprint)
+    if (content.num_values, content.num_summands) != (size, 1):
+        raise CiphertextError(
+            f"{content.num_values} encrypted values of {content.num_summands} were received, "
+            f"{size} of one client are expected."
+        )
+    count = plan.packing.num_ciphertexts(size)
+    if not plan.members:
+        at = len(content.body) - count * SEED_BYTES
+        polynomials(content.body[: max(0, at)], plan.ring, count, 1)
+        return
+    pairs = polynomials(content.body, plan.ring, count, 2)
+    if not pairs[:, 1].any(axis=(1, 2)).all():
+        raise CiphertextError("a ciphertext can be read without a key.")

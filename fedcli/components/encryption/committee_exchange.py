@@ -1,0 +1,113 @@
+"""Rounds whose sum a committee opens: active sets are announced until one answers in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+
+from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, Sender
+from fedcli.components.encryption.ciphertext_server import AddingServer, label
+from fedcli.components.encryption.committee import Committee, Presence
+from fedcli.components.encryption.costs import Costs
+from fedcli.core.errors import VoidRoundError
+from fedcli.core.seeds import SERVER, generator
+from fedcli.core.vectors import Integers
+from fedcli.crypto.bfv.attempts import ATTEMPTS, Request
+from fedcli.crypto.bfv.committee import PublicKey
+from fedcli.crypto.bfv.threshold import encrypt, fuse
+
+
+@final
+class ThresholdServer:
+    """The server's part: it adds, announces active sets, and fuses what members answer.
+
+    Args:
+        public: the committee's public key.
+        adding: where ciphertexts are added.
+        context: names the run and the round.
+    """
+
+    def __init__(self, public: PublicKey, adding: AddingServer, context: bytes) -> None:
+        self.adding = adding
+        self._public, self._context = public, context
+
+    def announce(self, attempt: int, there: Sequence[int], *, rng: np.random.Generator) -> Request:
+        """An active set of exactly the threshold, drawn from the members that are thought to be there.
+
+        Raises:
+            VoidRoundError: if there are fewer.
+        """
+        plan = self._public.scheme.plan
+        if len(there) < plan.threshold:
+            raise VoidRoundError(
+                f"{len(there)} of the committee's {plan.members} members are left and {plan.threshold} open a sum: "
+                "it is not decryptable"
+            )
+        active = sorted(rng.choice(list(there), plan.threshold, replace=False).tolist())
+        return Request(self._context, attempt, tuple(active))
+
+    def fuse(self, total: bytes, request: Request, answers: Mapping[int, bytes]) -> Integers:
+        """The sum from the answers of a whole active set."""
+        return fuse(total, self._public, request, answers)
+
+
+@final
+class CommitteeKeys:
+    """The committee's keys of a run.
+
+    Args:
+        committee: its members.
+        presence: which of them are there.
+    """
+
+    def __init__(self, committee: Committee, presence: Presence) -> None:
+        self._committee, self._presence = committee, presence
+
+    def begin(self, round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
+        """See `core.encryption.Keys`."""
+        public, costs = self._committee.public, Costs("members_lost")
+        adding = AddingServer(public.scheme, cohort=cohort, context=context, size=size)
+        server = ThresholdServer(public, adding, context)
+        return CiphertextExchange(
+            server,
+            adding=adding,
+            sender=Sender(encrypt, public, partial(label, public.scheme, context)),
+            opening=partial(_opened, server, self._committee, self._presence, round, costs),
+            costs=costs,
+        )
+
+    def kept(self) -> Mapping[str, Any]:
+        """See `core.encryption.Keys`."""
+        return self._committee.kept()
+
+
+def _opened(
+    server: ThresholdServer, committee: Committee, presence: Presence, round: int, costs: Costs
+) -> Integers:
+    """Active sets are announced until one answers in full.
+
+    Raises:
+        VoidRoundError: if none does within three attempts, or too few members are left.
+    """
+    total, away = server.adding.total(), presence.away(round)
+    costs.add("members_lost", len(away))
+    members = range(1, committee.public.scheme.plan.members + 1)
+    for attempt in range(ATTEMPTS):
+        there = [member for member in members if member not in away]
+        rng = generator(presence.root, round, SERVER, f"active set:{attempt}")
+        request = server.announce(attempt, there, rng=rng)
+        costs.add("attempts", 1)
+        silent = {m for m in request.active if not presence.answers(round, attempt, m)}
+        answers = committee.answers(total, request, set(request.active) - silent)
+        costs.add("bytes_opening", sum(map(len, answers.values())))
+        if not silent:
+            return server.fuse(total, request, answers)
+        costs.add("members_lost", len(silent))
+        away |= silent
+    raise VoidRoundError(
+        f"{ATTEMPTS} active sets were asked, and in each a member did not answer; {len(away)} of the "
+        f"committee's {len(members)} members are lost: the sum is not decryptable"
+    )

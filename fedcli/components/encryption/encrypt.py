@@ -1,0 +1,70 @@
+"""Updates that only their sum is read of: integers become ciphertexts, and a sum of ciphertexts integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from fedcli.components.encryption.scheme import Encryption, Exchange
+from fedcli.core.contracts import Transform
+from fedcli.core.errors import ConfigError
+from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import Tree
+
+
+def encrypt(encryption: Encryption, *, grid: IntegerGrid, plain_bytes: Callable[[int], int]) -> Transform:
+    """Enc(u_k) on the client; on the server sum_k Enc(u_k), opened to sum_k u_k, the same integers to the bit.
+
+    What a ciphertext holds cannot be checked on arrival: a client can send any integers that fit. Its form can be
+    checked, and its weight against its number of examples.
+
+    Args:
+        encryption: as it was planned for the run.
+        grid: of the integers.
+        plain_bytes: size of the payload -> bytes of the integers, had they been sent as they are.
+
+    Raises:
+        InvalidUpdateError: from `encode`, for integers beyond what the encryption was planned for.
+        VoidRoundError: from `decode`, where the sum stays closed.
+    """
+
+    def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
+        sent = exchange_of(context).encrypt(update.client, update.payload)
+        size = update.bytes_up - plain_bytes(update.payload.size) + len(sent)
+        return replace(update, payload=np.frombuffer(sent, np.uint8), bytes_up=size)
+
+    def admit(update: ClientUpdate, _state: Tree, context: RoundContext) -> str | None:
+        objection = grid.objection(update.weight, update.num_examples)
+        return objection or exchange_of(context).check(update.client, update.payload.tobytes())
+
+    def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
+        return aggregate._replace(value=exchange_of(context).open()), state
+
+    return Transform(
+        "encrypt",
+        encode=encode,
+        admit=admit,
+        decode=decode,
+        takes="integers",
+        gives="ciphertext",
+        coded_bytes=encryption.coded_bytes,
+        hides=True,
+        min_clients=encryption.min_clients,
+    )
+
+
+def exchange_of(context: RoundContext) -> Exchange:
+    """The round's exchange.
+
+    Raises:
+        ConfigError: if the round has none, because the run was not given its keys.
+    """
+    if context.exchange is None:
+        raise ConfigError(
+            "updates are to be encrypted, and the round has no keys.",
+            hint="Start the run's encryption and hand its keys to the parts.",
+        )
+    return context.exchange

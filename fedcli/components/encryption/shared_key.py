@@ -1,0 +1,163 @@
+"""Sums under one key that all clients share and the server does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+
+from fedcli.components.encryption import disclosure as sights
+from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, Sender
+from fedcli.components.encryption.ciphertext_server import AddingServer, label, sent_bytes
+from fedcli.components.encryption.costs import Costs
+from fedcli.components.encryption.planning import figures, planned, require_summands
+from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
+from fedcli.core.errors import RunError, VoidRoundError
+from fedcli.core.vectors import Integers
+from fedcli.crypto.bfv.ciphertexts import Scheme
+from fedcli.crypto.bfv.errors import DecryptionError
+from fedcli.crypto.bfv.plans import Plan, plan_shared_key
+from fedcli.crypto.bfv.shared_key import SharedKey, decrypt, encrypt, generate_key
+from fedcli.crypto.bfv.wire import Kind, open_envelope
+
+LEAST_SUMMANDS = 2
+
+
+def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
+    """One key for all clients: the cheapest, and open to any client in league with the server.
+
+    The server adds ciphertexts. The first client of the cohort that came through decrypts the sum and hands it to
+    the server.
+
+    Args:
+        sums: what is to be encrypted.
+        keep_keys: write the key to `secret/` of the run directory; otherwise a resumed run makes a new one, and
+            its model is the same to the bit.
+
+    Raises:
+        ConfigError: if no parameters hold such sums, or the package tenseal is absent.
+
+    Reference: Fan and Vercauteren 2012, ePrint 2012/144 (BFV, exact integers).
+
+    Deviations: semi-honest and unaudited; all roles run in one simulation.
+    """
+    require_summands(sums, LEAST_SUMMANDS, "A sum of one client would be its update.")
+    plan = planned(lambda: plan_shared_key(sums.most_summands, bits=sums.bits, noise_tail=sums.noise_tail))
+    return Encryption(
+        "shared-key",
+        figures=figures(plan),
+        coded_bytes=partial(sent_bytes, plan),
+        min_clients=LEAST_SUMMANDS,
+        sees=(*_SEES, *sights.kept_keys(keep_keys)),
+        assumes="no client is in league with the server, and everybody follows the protocol",
+        keeps_keys=keep_keys,
+        opened_by="clients",
+        start=partial(_start, plan),
+    )
+
+
+_SEES = (
+    Sight("server", "a ciphertext of each client; the sum, which a client hands to it"),
+    sights.IN_THE_CLEAR,
+    sights.CLIENT,
+    Sight(
+        "the client that opens",
+        "the exact sum of each round that it opens, and how many clients are in it; the first of a cohort that "
+        "came through",
+    ),
+    Sight(
+        "one client in league with the server", "every update of every round: they have key and ciphertexts"
+    ),
+    Sight(
+        "a client that listens to what others send",
+        "their updates: it has the key, so that the way to the server must be closed to clients",
+    ),
+    Sight("other clients", "no other client's update: they have the key and no ciphertexts"),
+    sights.DIFFERENCE,
+    sights.DISHONEST,
+    sights.SIMULATED,
+)
+
+
+@final
+class KeyHolder:
+    """A client's part in one round: the key that all clients share, and that it opened a sum.
+
+    Args:
+        key: the shared key; secret.
+    """
+
+    def __init__(self, key: SharedKey) -> None:
+        self._key = key
+        self._has_opened = False
+
+    def open(self, total: bytes) -> bytes:
+        """The sum as it is handed to the server: 8 bytes a value, little-endian.
+
+        Raises:
+            CiphertextError: if the bytes are not a sum under this key.
+            DecryptionError: if it is a sum of one, a second one, or larger than planned.
+        """
+        if self._has_opened:
+            raise DecryptionError("a sum of this round was opened already; only one ever is.")
+        content = open_envelope(total, Kind.SUM, self._key.scheme.fingerprint)
+        if content.num_summands < LEAST_SUMMANDS:
+            raise DecryptionError(
+                f"a client opens sums of at least {LEAST_SUMMANDS}; received one of {content.num_summands}."
+            )
+        self._has_opened = True
+        return decrypt(total, self._key).astype("<i8", copy=False).tobytes()
+
+
+@final
+class SharedKeys:
+    """The shared key of a run.
+
+    Args:
+        key: what clients encrypt and open with.
+    """
+
+    def __init__(self, key: SharedKey) -> None:
+        self._key = key
+
+    def begin(self, _round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
+        """See `core.encryption.Keys`."""
+        scheme = Scheme(self._key.scheme.plan, self._key.scheme.key_name)
+        server, costs = AddingServer(scheme, cohort=cohort, context=context, size=size), Costs()
+        return CiphertextExchange(
+            server,
+            adding=server,
+            sender=Sender(encrypt, self._key, partial(label, scheme, context)),
+            opening=partial(_opened, server, KeyHolder(self._key), costs, size),
+            costs=costs,
+        )
+
+    def kept(self) -> Mapping[str, Any]:
+        """See `core.encryption.Keys`."""
+        return {"name": np.frombuffer(self._key.scheme.key_name, np.uint8), "words": self._key.words}
+
+
+def _opened(server: AddingServer, holder: KeyHolder, costs: Costs, size: int) -> Integers:
+    """The designated client opens what the server sends it, and sends back the sum."""
+    total = server.total()
+    costs.add("attempts", 1)
+    answer = holder.open(total)
+    costs.add("bytes_opening", len(answer))
+    if len(answer) != 8 * size:
+        raise VoidRoundError(
+            f"client {server.came_through[0]} handed over a sum of {len(answer) // 8} values; {size} are expected"
+        )
+    return np.frombuffer(answer, "<i8").astype(np.int64)
+
+
+def _start(plan: Plan, kept: Mapping[str, Any] | None) -> Keys:
+    if kept is None:
+        return SharedKeys(generate_key(plan))
+    words = np.asarray(kept["words"])
+    if words.shape != (len(plan.ring.primes), plan.degree) or words.dtype != np.uint64:
+        raise RunError(
+            "the key that was kept is not one of this run's encryption; restore secret/ of the run."
+        )
+    return SharedKeys(SharedKey(Scheme(plan, np.asarray(kept["name"], np.uint8).tobytes()), words))

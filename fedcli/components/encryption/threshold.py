@@ -1,0 +1,162 @@
+"""Sums under the key of a committee, of which a threshold opens them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from fedcli.components.encryption import disclosure as sights
+from fedcli.components.encryption.ciphertext_server import sent_bytes
+from fedcli.components.encryption.committee import Presence, make_key, restore
+from fedcli.components.encryption.committee_exchange import CommitteeKeys
+from fedcli.components.encryption.planning import figures, planned, require_summands
+from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
+from fedcli.core.errors import ConfigError, require_share
+from fedcli.core.seeds import SERVER, generator
+from fedcli.crypto.bfv.plans import MOST_MEMBERS, Plan, plan_threshold
+
+LEAST_SUMMANDS = 2
+
+
+def threshold(
+    sums: Sums,
+    *,
+    committee: int,
+    threshold: int,
+    dropout: float = 0.0,
+    outages: Mapping[str, Sequence[int]] | None = None,
+    keep_keys: bool = False,
+) -> Encryption:
+    """A committee of clients holds the key in shares; any `threshold` of them open a sum, fewer learn nothing.
+
+    The committee is drawn from the population by the seed. The server adds ciphertexts and announces an active set
+    of exactly `threshold` members. Where one does not answer it announces another, at most three a round; then, or
+    with fewer members left, the round is void.
+
+    Args:
+        sums: what is to be encrypted.
+        committee: clients that hold a share, 2 to 30, numbered from 1 in the order of their client numbers.
+        threshold: members that open a sum.
+        dropout: probability that a member that is asked does not answer, by a coin of the seed for every round,
+            attempt and member.
+        outages: members that are away in a round and known to be, such as `{"3": [1, 2]}` for round 3.
+        keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones,
+            and its model is the same to the bit. Members do not keep what they opened: a round that was cut off
+            can be opened again.
+
+    Raises:
+        ConfigError: if no parameters hold such sums, the committee is larger than the population, or the package
+            tenseal is absent.
+
+    Reference: Mouchet et al. 2021, ePrint 2020/304; Fan and Vercauteren 2012, ePrint 2012/144.
+
+    Deviations: Shamir's sharing of the key among a committee; semi-honest and unaudited; all roles run in one
+    simulation.
+
+    Example: committee=3, threshold=2
+    """
+    require_summands(sums, LEAST_SUMMANDS, "A sum of one client would be its update.")
+    _check_committee(sums, committee, threshold)
+    require_share("dropout", dropout)
+    presence = Presence(sums.root, _by_round(outages or {}, committee), dropout)
+    plan = planned(
+        lambda: plan_threshold(
+            sums.most_summands,
+            members=committee,
+            threshold=threshold,
+            bits=sums.bits,
+            noise_tail=sums.noise_tail,
+        )
+    )
+    clients = draw_committee(sums, committee)
+    return Encryption(
+        "threshold",
+        figures={
+            **figures(plan),
+            "committee": committee,
+            "threshold": threshold,
+            "members": list(clients),
+            "smudging_bits": plan.smudging_bits,
+        },
+        coded_bytes=partial(sent_bytes, plan),
+        min_clients=LEAST_SUMMANDS,
+        sees=(*_sees(committee, threshold), *sights.kept_keys(keep_keys)),
+        assumes=f"fewer than {threshold} of the committee's {committee} members are in league with the server, and "
+        "everybody follows the protocol",
+        keeps_keys=keep_keys,
+        opened_by="server",
+        start=partial(_start, plan, presence),
+    )
+
+
+def draw_committee(sums: Sums, committee: int) -> tuple[int, ...]:
+    """The clients on the committee, ascending; member j is the j-th."""
+    rng = generator(sums.root, 0, SERVER, "committee")
+    return tuple(sorted(rng.choice(sums.num_clients, committee, replace=False).tolist()))
+
+
+def _check_committee(sums: Sums, committee: int, threshold: int) -> None:
+    if not 2 <= committee <= MOST_MEMBERS:
+        raise ConfigError(
+            f"a committee has 2 to {MOST_MEMBERS} members; received {committee}.", key="committee"
+        )
+    if committee > sums.num_clients:
+        raise ConfigError(
+            f"a committee of {committee} cannot be drawn from {sums.num_clients} clients.",
+            key="committee",
+            hint=f"Use a committee of at most {sums.num_clients}.",
+        )
+    if not 2 <= threshold <= committee:
+        raise ConfigError(
+            f"threshold lies between 2 and the committee's {committee} members; received {threshold}.",
+            key="threshold",
+            hint="With a threshold of 1 every member could open single updates alone.",
+        )
+
+
+def _by_round(outages: Mapping[str, Sequence[int]], committee: int) -> dict[int, frozenset[int]]:
+    rounds = {}
+    for round, members in outages.items():
+        if not str(round).isdecimal() or int(round) < 1:
+            raise ConfigError(
+                f"outages are members by round, counted from 1; received the round {round}.",
+                key="outages",
+                hint='Write them as {"3": [1, 2]}: in round 3 members 1 and 2 are away.',
+            )
+        strangers = sorted(set(members) - set(range(1, committee + 1)))
+        if strangers:
+            raise ConfigError(
+                f"members are numbered from 1 to {committee}; round {round} has an outage of {strangers}.",
+                key="outages",
+            )
+        rounds[int(round)] = frozenset(members)
+    return rounds
+
+
+def _sees(committee: int, threshold: int) -> tuple[Sight, ...]:
+    return (
+        Sight("server", f"a ciphertext of each client; answers of {threshold} members; the exact sum"),
+        sights.IN_THE_CLEAR,
+        sights.CLIENT,
+        Sight(
+            "each committee member",
+            "its share of the key; the encrypted sum of each round that it helps to open, and how many clients are "
+            "in it",
+        ),
+        Sight(
+            f"up to {threshold - 1} of the {committee} committee members together",
+            "no update and no sum, also in league with the server beyond the sum that it sees",
+        ),
+        Sight(
+            f"{threshold} or more of the {committee} committee members in league with the server",
+            "every update of every round: they have key and ciphertexts",
+        ),
+        sights.DIFFERENCE,
+        sights.DISHONEST,
+        sights.SIMULATED,
+    )
+
+
+def _start(plan: Plan, presence: Presence, kept: Mapping[str, Any] | None) -> Keys:
+    return CommitteeKeys(make_key(plan) if kept is None else restore(plan, kept), presence)

@@ -1,0 +1,42 @@
+"""LeNet-5 with ReLU and max pooling: 44,426 weights on 28x28 images of 10 classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedcli.components.models.architecture import Architecture, Shape, dense_parameters
+from fedcli.components.models.images import require_image
+
+
+def lenet() -> Architecture:
+    """LeNet-5: two 5x5 convolutions (6, 16) with pooling, then dense layers of 120 and 84; returns logits.
+
+    Reference: LeCun et al. 1998, Proceedings of the IEEE 86(11). ReLU and max pooling as is usual today.
+    """
+    return Architecture(_build, _num_parameters)
+
+
+def _build(input_shape: Shape, num_outputs: int) -> Any:
+    from keras import Input, Sequential, layers
+
+    require_image("lenet", input_shape, minimum=16)
+    return Sequential(
+        [
+            Input(input_shape),
+            layers.Conv2D(6, 5, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(16, 5, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(120, activation="relu"),
+            layers.Dense(84, activation="relu"),
+            layers.Dense(num_outputs),
+        ]
+    )
+
+
+def _num_parameters(input_shape: Shape, num_outputs: int) -> int:
+    height, width, channels = require_image("lenet", input_shape, minimum=16)
+    rows, columns = (((size - 4) // 2 - 4) // 2 for size in (height, width))
+    convolutions = (25 * channels + 1) * 6 + (25 * 6 + 1) * 16
+    return convolutions + dense_parameters([rows * columns * 16, 120, 84, num_outputs])

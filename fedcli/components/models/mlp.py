@@ -1,0 +1,45 @@
+"""Dense layers with ReLU; McMahan's 2NN by default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
+from fedcli.core.errors import ConfigError
+
+
+def mlp(
+    *, hidden: tuple[int, ...] = (200, 200), dropout: float = 0.0, batch_norm: bool = False
+) -> Architecture:
+    """Multi-layer perceptron that returns logits; the default is the 2NN of the FedAvg paper.
+
+    Args:
+        hidden: units of each hidden layer.
+        dropout: share of units dropped after each hidden layer, in [0, 1).
+        batch_norm: normalise each hidden layer before its ReLU.
+
+    Reference: McMahan et al. 2017, arXiv:1602.05629.
+    """
+    if any(units < 1 for units in hidden):
+        raise ConfigError(f"every hidden layer has at least 1 unit; received {list(hidden)}.", key="hidden")
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"dropout is a share in [0, 1); received {dropout}.", key="dropout")
+
+    def build(input_shape: Shape, num_outputs: int) -> Any:
+        from keras import Input, Sequential, layers
+
+        stack = [Input(input_shape), layers.Flatten()]
+        for units in hidden:
+            if batch_norm:
+                stack += [layers.Dense(units), layers.BatchNormalization(), layers.ReLU()]
+            else:
+                stack.append(layers.Dense(units, activation="relu"))
+            if dropout:
+                stack.append(layers.Dropout(dropout))
+        return Sequential([*stack, layers.Dense(num_outputs)])
+
+    def num_parameters(shape: Shape, num_outputs: int) -> int:
+        scales_and_shifts = 2 * sum(hidden) if batch_norm else 0
+        return dense_parameters([flat_size(shape), *hidden, num_outputs]) + scales_and_shifts
+
+    return Architecture(build, num_parameters)

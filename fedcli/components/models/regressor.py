@@ -1,0 +1,32 @@
+"""The regression network of the seed article."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
+from fedcli.core.errors import ConfigError
+
+
+def regressor(*, hidden: int = 10) -> Architecture:
+    """One hidden ReLU layer and a linear output, for squared error.
+
+    Args:
+        hidden: units of the hidden layer.
+    """
+    if hidden < 1:
+        raise ConfigError(f"the hidden layer has at least 1 unit; received {hidden}.", key="hidden")
+
+    def build(input_shape: Shape, num_outputs: int) -> Any:
+        from keras import Input, Sequential, layers
+
+        return Sequential(
+            [
+                Input(input_shape),
+                layers.Flatten(),
+                layers.Dense(hidden, activation="relu"),
+                layers.Dense(num_outputs),
+            ]
+        )
+
+    return Architecture(build, lambda shape, outputs: dense_parameters([flat_size(shape), hidden, outputs]))

@@ -1,0 +1,177 @@
+"""Updates under commitments: each client is bound to its integers, and their sum opens the sum of commitments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fedcli.components.proofs.context import ProofContext
+from fedcli.components.proofs.evidence import COMMITMENT, NOISE_COMMITMENT, Opened, ServerNoise, evidence
+from fedcli.components.proofs.statements import NormBounds
+from fedcli.components.proofs.timed_jobs import proving, verifying, verifying_each
+from fedcli.core.contracts import Transform
+from fedcli.core.errors import InvalidUpdateError, VoidRoundError
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import Tree
+from fedcli.core.vectors import Integers, digest, exact_squared_norm
+from fedcli.crypto.norm_proofs.commitments import Opening
+from fedcli.crypto.norm_proofs.curve import ORDER
+from fedcli.crypto.norm_proofs.jobs import commit_to, open_each, opens, prove_all
+from fedcli.crypto.norm_proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
+
+_FURTHEST = 1 << 62
+
+
+def commit(
+    bounds: NormBounds, *, coded_bytes: Callable[[int], int], noise: Transform | None = None
+) -> Transform:
+    """C_k = commitment to u_k; behind u_k in the payload the blindings, in limbs that add up.
+
+    The server checks that the sum with its blindings opens the sum of the commitments; where it can read updates,
+    each of them too. A client's own noise e_k has a commitment of its own, and u_k + e_k opens the sum of both.
+
+    Where the server adds noise, it commits to it and proves its bound, and only the sum with it is published.
+
+    Args:
+        bounds: of the integers, and of noise.
+        coded_bytes: number of integers -> bytes of them as they are sent without this.
+        noise: the server's noise on integers, without a state of its own. Its event becomes this transform's.
+
+    Raises:
+        InvalidUpdateError: from `encode`, for noise longer than its bound, which is charged to delta.
+        VoidRoundError: from `decode`, where the sum does not open the commitments, or the server's noise is longer
+            than its bound.
+
+    Reference: Pedersen 1991; Lycklama et al. 2023, arXiv:2107.03311, for sums with their blindings.
+    """
+
+    def init(size: int) -> Tree:
+        bounds.require_provable(size)
+        return {"size": np.int64(size)}
+
+    def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
+        sent, added = update.payload, update.private.get("noise")
+        if added is not None and exact_squared_norm(added) > bounds.of_share(sent.size).squared:
+            raise InvalidUpdateError("the noise is longer than the bound that is proved of it")
+        vectors = [sent] if added is None else [sent - added, added]
+        made = proving(context, commit_to, vectors)
+        commitments = dict(zip(_names(bounds), (each.commitment for each in made), strict=True))
+        limbs = to_limbs(_total(each.opening.blindings for each in made))
+        return replace(
+            update,
+            payload=np.concatenate([sent, limbs]),
+            bytes_up=update.bytes_up + 2 * limbs.size + sum(map(len, commitments.values())),
+            attachments={**update.attachments, **commitments},
+            private={**update.private, "committed": made},
+        )
+
+    def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
+        size = int(state["size"])
+        reasons = [_malformed(update, size, _names(bounds)) for update in updates]
+        asked = [
+            ([update.attachments[name] for name in _names(bounds)], _opening(update.payload, size))
+            for update, reason in zip(updates, reasons, strict=True)
+            if reason is None
+        ]
+        answers = verifying_each(context, open_each, asked)
+        left = iter(
+            [None if why is None else f"the update is not what it was committed to: {why}" for why in answers]
+        )
+        return [next(left) if reason is None else reason for reason in reasons]
+
+    def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
+        total = _opening(aggregate.value.astype(np.int64), int(state["size"]))
+        _require_open(aggregate, _names(bounds), total, context)
+        said = bounds.made_for(context)
+        published, added = Opened(*total), None
+        if noise is not None:
+            published, added = _noised(noise, bounds, total, said, context)
+        elif not aggregate.accepted:
+            return aggregate._replace(value=total.vector), state
+        numbers = {**_numbers(aggregate, bounds, context), **bounds.squared(total.vector.size)}
+        files = evidence(said, numbers, aggregate.accepted, published, added)
+        return aggregate._replace(value=published.vector, evidence=files), state
+
+    return Transform(
+        "commit",
+        init=init,
+        encode=encode,
+        admit_all=admit_all,
+        decode=decode,
+        takes="integers",
+        gives="integers",
+        privacy=noise.privacy if noise else None,
+        coded_bytes=lambda size: coded_bytes(size) + 2 * num_limbs(size),
+        attached_bytes=bounds.commitment_bytes,
+        adds=num_limbs,
+        hides=True,
+        leaves_evidence=True,
+    )
+
+
+def _names(bounds: NormBounds) -> tuple[str, ...]:
+    return (COMMITMENT, NOISE_COMMITMENT) if bounds.has_shares else (COMMITMENT,)
+
+
+def _total(blindings: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    return tuple(sum(row) % ORDER for row in zip(*blindings, strict=True))
+
+
+def _opening(payload: Integers, size: int) -> Opening:
+    return Opening(payload[:size], from_limbs(payload[size:]))
+
+
+def _malformed(update: ClientUpdate, size: int, names: Sequence[str]) -> str | None:
+    """Why an update cannot be opened at all, or None."""
+    expected = (size + num_limbs(size),)
+    if update.payload.dtype != np.int64 or update.payload.shape != expected:
+        found = f"{update.payload.dtype} of shape {list(update.payload.shape)}"
+        return f"the update is a vector of {found}; integers of shape {list(expected)} are expected"
+    vector, limbs = update.payload[:size], update.payload[size:]
+    if int(vector.max()) >= _FURTHEST or int(vector.min()) <= -_FURTHEST:
+        return f"a coordinate of the update is beyond {_FURTHEST} steps, which no commitment opens to"
+    if limbs.min() < 0 or limbs.max() > LARGEST_LIMB:
+        return "the blindings behind the update are not written in limbs of 16 bits"
+    missing = [name for name in names if name not in update.attachments]
+    return f"the update came without its {missing[0]}" if missing else None
+
+
+def _require_open(aggregate: Aggregate, names: Sequence[str], total: Opening, context: RoundContext) -> None:
+    commitments = [each.attachments[name] for each in aggregate.accepted for name in names]
+    if not commitments:
+        return
+    if verifying(context, opens, commitments, total) is not None:
+        raise VoidRoundError(
+            "the sum of the updates does not open the sum of their commitments: one of them at least is not what "
+            "its client committed to, and a sum does not show which"
+        )
+
+
+def _noised(
+    noise: Transform, bounds: NormBounds, total: Opening, said: ProofContext, context: RoundContext
+) -> tuple[Opened, ServerNoise]:
+    """The sum with the server's noise, and what the server shows of the noise."""
+    vector = noise.decode(Aggregate(total.vector, 0.0), {}, context)[0].value
+    drawn, bound = vector - total.vector, bounds.of_central_noise(vector.size)
+    if exact_squared_norm(drawn) > bound.squared:
+        raise VoidRoundError("the noise is longer than the bound that is proved of it")
+    (made,) = proving(context, commit_to, [drawn])
+    about = said.encode("central noise", digest(vector))
+    (proof,) = proving(context, prove_all, [(bound, made, about)])
+    blindings = _total([total.blindings, made.opening.blindings])
+    return Opened(vector, blindings), ServerNoise(made.commitment, proof)
+
+
+def _numbers(
+    aggregate: Aggregate, bounds: NormBounds, context: RoundContext
+) -> dict[str, float | int | None]:
+    # As the engine moves the model: under privacy by constants, which no rejected client can change.
+    planned = context.planned_weight
+    count = len(aggregate.accepted) if planned is None else planned
+    return {
+        "max_examples": bounds.grid.max_examples,
+        "divisor": float(aggregate.weight if planned is None else planned),
+        "share": count / context.num_clients if context.num_clients else 1.0,
+    }

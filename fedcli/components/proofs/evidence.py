@@ -1,0 +1,90 @@
+"""The files that a round with proofs leaves, by which anybody can check it afterwards. docs/proofs.md is the format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fedcli.components.proofs.context import PROTOCOL, ProofContext
+from fedcli.core.rounds import Accepted
+from fedcli.core.vectors import Integers
+
+PARAMETERS = "parameters.json"
+COMMITMENTS = "commitments.bin"
+PROOFS = "proofs.bin"
+AGGREGATE = "aggregate.bin"
+BLINDINGS = "blindings.bin"
+
+COMMITMENT, NOISE_COMMITMENT = "commitment", "noise_commitment"
+PROOF, NOISE_PROOF = "proof", "noise_proof"
+DIGEST = "digest"
+"""Names of a client's attachments."""
+
+
+class Opened(NamedTuple):
+    """The published sum, shape [size], and one blinding a row: what opens the sum of all commitments."""
+
+    vector: Integers
+    blindings: tuple[int, ...]
+
+
+class ServerNoise(NamedTuple):
+    """The server's commitment to the noise that it added, and its proof."""
+
+    commitment: bytes
+    proof: bytes
+
+
+def evidence(
+    said: ProofContext,
+    numbers: Mapping[str, Any],
+    accepted: Sequence[Accepted],
+    opened: Opened,
+    noise: ServerNoise | None = None,
+) -> dict[str, bytes]:
+    """A round's files.
+
+    Args:
+        said: what the round's proofs are bound to.
+        numbers: more entries of parameters.json, `noise_squared` among them.
+        accepted: the clients in the sum, in cohort order.
+        opened: the published sum.
+        noise: of a server that added some.
+    """
+    parameters = {
+        "protocol": PROTOCOL,
+        **said._asdict(),
+        "model": said.model.hex(),
+        "size": int(opened.vector.size),
+        **numbers,
+        "clients": [_entry(each) for each in accepted],
+    }
+    sent = [each.attachments for each in accepted]
+    # A client may have attached more than it was asked for.
+    kinds = 1 if numbers["noise_squared"] is None else 2
+    commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
+    proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
+    return {
+        PARAMETERS: json.dumps(parameters, indent=2).encode() + b"\n",
+        COMMITMENTS: b"".join([*commitments, noise.commitment if noise else b""]),
+        PROOFS: b"".join([*proofs, noise.proof if noise else b""]),
+        AGGREGATE: aggregate_bytes(opened.vector),
+        BLINDINGS: b"".join(blinding.to_bytes(32, "big") for blinding in opened.blindings),
+    }
+
+
+def aggregate_bytes(vector: Integers) -> bytes:
+    """A sum as bytes: 64 bits each, little-endian."""
+    return np.ascontiguousarray(vector, "<i8").tobytes()
+
+
+def _entry(accepted: Accepted) -> dict[str, Any]:
+    return {
+        "client": accepted.client,
+        "weight": float(accepted.weight),
+        "num_examples": accepted.num_examples,
+        "digest": accepted.attachments[DIGEST].hex(),
+    }

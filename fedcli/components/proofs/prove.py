@@ -1,0 +1,138 @@
+"""Proofs that the integers under a client's commitments keep their bounds, for this run, round, model and payload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from fedcli.components.proofs.evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
+from fedcli.components.proofs.statements import NormBounds
+from fedcli.components.proofs.timed_jobs import proving, verifying_each
+from fedcli.core.contracts import Transform
+from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.types import Payload, Tree
+from fedcli.core.vectors import digest
+from fedcli.crypto.norm_proofs.curve import ProofError
+from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
+from fedcli.crypto.norm_proofs.limbs import size_before
+from fedcli.crypto.norm_proofs.statement import NormBound
+
+_DIGEST_BYTES = 32
+
+
+class _Claim(NamedTuple):
+    """One of the statements of an update: the names of its attachments, its bound and what it is made for."""
+
+    commitment: str
+    proof: str
+    bound: NormBound
+    context: bytes
+
+
+def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
+    """Zero-knowledge proofs of ||u_k|| <= floor(w_k 2^bits), and of ||e_k|| <= E for noise of the client's own.
+
+    They stand beside what `commit` sent, and behind encryption where there is any: each is bound to the SHA-256 of the
+    payload as it is sent, and to the run, the round, the client, its weight and the model before.
+
+    Args:
+        bounds: the statements.
+        payload: what the transform before it gives; it hands on the same.
+
+    Raises:
+        InvalidUpdateError: from `encode`, for a vector that does not keep its bound.
+
+    Reference: docs/proofs.md, which says what is proved, how, and what was not reviewed.
+    """
+
+    def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
+        made: list[Committed] = update.private["committed"]
+        sent = digest_of(update)
+        claims = _claims(update, sent, bounds, made[0].opening.vector.size, context)
+        jobs = [(claim.bound, each, claim.context) for claim, each in zip(claims, made, strict=True)]
+        try:
+            proofs = proving(context, prove_all, jobs)
+        except ProofError as error:
+            raise InvalidUpdateError(f"no proof can be made: {error}") from error
+        named = {claim.proof: proof for claim, proof in zip(claims, proofs, strict=True)}
+        attachments = {**update.attachments, DIGEST: sent, **named}
+        context.meter.add("proofs/bytes", sum(map(len, attachments.values())))
+        grown = len(sent) + sum(map(len, proofs))
+        return replace(update, bytes_up=update.bytes_up + grown, attachments=attachments)
+
+    def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
+        size = int(state["size"])
+        reasons = [_objection(update, bounds) for update in updates]
+        shown = [
+            _shown(update, bounds, size, context)
+            for update, reason in zip(updates, reasons, strict=True)
+            if reason is None
+        ]
+        left = iter(verifying_each(context, refusals, [each for one in shown for each in one]))
+        each = len(_names(bounds))
+        return [
+            _first([next(left) for _ in range(each)], update, context) if reason is None else reason
+            for update, reason in zip(updates, reasons, strict=True)
+        ]
+
+    return Transform(
+        "prove",
+        init=lambda size: {"size": np.int64(size_before(size))},
+        encode=encode,
+        admit_all=admit_all,
+        takes=payload,
+        gives=payload,
+        attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
+    )
+
+
+def digest_of(update: ClientUpdate) -> bytes:
+    """SHA-256 of a payload as it is sent: the ciphertext, or the integers in 64 bits each, little-endian."""
+    return digest(update.payload)
+
+
+def _names(bounds: NormBounds) -> list[tuple[str, str]]:
+    return [(COMMITMENT, PROOF), *([(NOISE_COMMITMENT, NOISE_PROOF)] if bounds.has_shares else [])]
+
+
+def _claims(
+    update: ClientUpdate, digest: bytes, bounds: NormBounds, size: int, context: RoundContext
+) -> list[_Claim]:
+    said = bounds.made_for(context)
+    about = partial(said.encode, digest=digest, client=update.client, weight=update.weight)
+    of_update = _Claim(COMMITMENT, PROOF, bounds.of_update(size, update.weight), about("update"))
+    if not bounds.has_shares:
+        return [of_update]
+    return [of_update, _Claim(NOISE_COMMITMENT, NOISE_PROOF, bounds.of_share(size), about("noise"))]
+
+
+def _objection(update: ClientUpdate, bounds: NormBounds) -> str | None:
+    """Why an update cannot be verified at all, or None."""
+    for name in (DIGEST, *(name for pair in _names(bounds) for name in pair)):
+        if name not in update.attachments:
+            return f"the update came without its {name}"
+    if update.attachments[DIGEST] != digest_of(update):
+        return "the digest that the update's proof is made for is that of another payload"
+    return bounds.grid.objection(update.weight, update.num_examples)
+
+
+def _shown(update: ClientUpdate, bounds: NormBounds, size: int, context: RoundContext) -> list[Statement]:
+    sent = update.attachments
+    claims = _claims(update, sent[DIGEST], bounds, size, context)
+    return [
+        Statement(claim.bound, sent[claim.commitment], sent[claim.proof], claim.context) for claim in claims
+    ]
+
+
+def _first(answers: Sequence[str | None], update: ClientUpdate, context: RoundContext) -> str | None:
+    """The first refusal, with what the proof should have been for."""
+    reason = next((answer for answer in answers if answer is not None), None)
+    if reason is None:
+        return None
+    whose = f"client {update.client} in round {context.round} of this run, from this model"
+    return f"no valid proof for {whose}: {reason}"

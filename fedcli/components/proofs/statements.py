@@ -1,0 +1,101 @@
+"""What is proved of a round's vectors: bounds on the norms of updates, of clients' noise and of the server's."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from fedcli.components.proofs.context import ProofContext
+from fedcli.core.errors import ConfigError
+from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.rounds import RoundContext
+from fedcli.crypto.discrete_gaussian import grid_variance
+from fedcli.crypto.noise_norms import squared_norm_bound
+from fedcli.crypto.norm_proofs.generators import layout
+from fedcli.crypto.norm_proofs.statement import NormBound
+
+_PROVABLE = 1 << 52
+_FEWEST_BITS = 8
+
+
+class NormBounds(NamedTuple):
+    """The statements of a run.
+
+    Args:
+        grid: of the updates.
+        share_deviation: of the noise that each client adds, in steps; 0 without such noise.
+        central_deviation: of the server's noise before it is rounded, in steps; None without.
+    """
+
+    grid: IntegerGrid
+    share_deviation: float = 0.0
+    central_deviation: float | None = None
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether clients add noise, which has a commitment and a proof of its own."""
+        return self.share_deviation > 0
+
+    def of_update(self, size: int, weight: float) -> NormBound:
+        """||u_k|| <= floor(w_k 2^bits)."""
+        return NormBound(size, self.grid.bound_of(weight) ** 2)
+
+    def of_share(self, size: int) -> NormBound:
+        """||e_k|| <= E for the noise of a client."""
+        return NormBound(size, _of_share(self.share_deviation, size))
+
+    def of_central_noise(self, size: int) -> NormBound:
+        """||e|| <= E for the noise of the server."""
+        return NormBound(size, squared_norm_bound(self.central_deviation or 0.0, size, rounded=True))
+
+    def proof_bytes(self, size: int) -> int:
+        """Bytes of a client's proofs."""
+        noise = self.of_share(size).proof_bytes if self.has_shares else 0
+        return self.of_update(size, 1.0).proof_bytes + noise
+
+    def commitment_bytes(self, size: int) -> int:
+        """Bytes of a client's commitments."""
+        return layout(size).encoded_bytes * (2 if self.has_shares else 1)
+
+    def made_for(self, context: RoundContext) -> ProofContext:
+        """What all proofs of a round are bound to."""
+        return ProofContext(context.run, context.round, context.model, self.grid.clip_norm, self.grid.bits)
+
+    def squared(self, size: int) -> dict[str, int | None]:
+        """The squared bounds on noise, as parameters.json has them."""
+        central = None if self.central_deviation is None else self.of_central_noise(size).squared
+        return {
+            "noise_squared": self.of_share(size).squared if self.has_shares else None,
+            "central_noise_squared": central,
+        }
+
+    def require_provable(self, size: int) -> None:
+        """Refuse noise whose norm is beyond what can be proved.
+
+        Raises:
+            ConfigError: with the bits that would do.
+        """
+        if self._largest(size, 0) < _PROVABLE:
+            return
+        bits = self.grid.bits
+        fewer = next((less for less in range(1, bits) if self._largest(size, less) < _PROVABLE), bits)
+        fits = bits - fewer >= _FEWEST_BITS and size <= 4 ** (bits - fewer)
+        raise ConfigError(
+            f"noise on {size:,} weights may have a norm of 2^{math.log2(self._largest(size, 0)) / 2:.1f} steps; "
+            "proofs hold below 2^26.",
+            key="strategy.bits" if self.has_shares else "fixed_point.bits",
+            hint=f"Use bits of at most {bits - fewer}, which makes the steps larger."
+            if fits
+            else "Use less noise, a smaller model, or leave proofs out.",
+        )
+
+    def _largest(self, size: int, fewer_bits: int) -> int:
+        """The largest squared bound on noise, on a grid of fewer bits."""
+        share, central = self.share_deviation / 2**fewer_bits, self.central_deviation
+        of_server = 0 if central is None else squared_norm_bound(central / 2**fewer_bits, size, rounded=True)
+        return max(_of_share(share, size) if self.has_shares else 0, of_server)
+
+
+def _of_share(deviation: float, size: int) -> int:
+    # What is drawn has the least variance above deviation^2 that can be drawn exactly.
+    return squared_norm_bound(math.sqrt(grid_variance(deviation)), size)

@@ -1,0 +1,64 @@
+"""FedAvg with client-level differential privacy and a clip norm that adapts."""
+
+from __future__ import annotations
+
+from fedcli.components.strategies.fedavg import mean
+from fedcli.components.transforms import adaptive_clip
+from fedcli.core.contracts import Strategy
+from fedcli.core.privacy_events import PrivacyTarget
+
+# Noise on the count that costs the updates half a percent more of theirs.
+_COUNT_OVER_UPDATES = 5.0
+
+
+def dp_adaptive(
+    *,
+    delta: float,
+    noise_multiplier: float | None = None,
+    epsilon: float | None = None,
+    initial_clip_norm: float = 0.1,
+    target_quantile: float = 0.5,
+    clip_learning_rate: float = 0.2,
+    count_deviation: float | None = None,
+    server_learning_rate: float = 1.0,
+) -> Strategy:
+    """FedAvg with central Gaussian noise, whose clip norm follows a quantile of the clients' update norms.
+
+    It needs no clip norm that was tuned on the clients' data. The count from which the clip is learned is
+    noised, and paid for.
+
+    Args:
+        delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
+        noise_multiplier: of the updates and the count together; null for the least that keeps the planned
+            rounds within epsilon.
+        epsilon: budget; the run stops before the round that would pass it.
+        initial_clip_norm: clip norm of the first round; it moves by a factor of 1.1 a round at most.
+        target_quantile: share of clients whose updates should stay unclipped, in [0, 1].
+        clip_learning_rate: how fast the logarithm of the clip norm moves.
+        count_deviation: noise deviation on the count of unclipped clients, above half the noise multiplier; null
+            for five times the noise multiplier.
+        server_learning_rate: the server's step along the noised mean.
+
+    Reference: Andrew et al. 2021, arXiv:1905.03871, Algorithm 1.
+
+    Deviations: the share of unclipped clients is taken of the planned cohort, and the noise on the count follows
+    the noise multiplier, where the paper takes a twentieth of the cohort.
+
+    Combines: poisson (amplified), capped-poisson, uniform and full cohorts; models whose non-trainable weights
+    are local or frozen; not with fixed_point.
+
+    Example: noise_multiplier=1.0, delta=1e-5
+    """
+    multiplier = noise_multiplier or 0.0
+    part = adaptive_clip(
+        noise_multiplier=multiplier,
+        count_deviation=_COUNT_OVER_UPDATES * multiplier if count_deviation is None else count_deviation,
+        initial_clip_norm=initial_clip_norm,
+        target_quantile=target_quantile,
+        learning_rate=clip_learning_rate,
+    )
+    return mean(server_learning_rate=server_learning_rate)._replace(
+        name="dp-adaptive",
+        transforms=(part,),
+        privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
+    )

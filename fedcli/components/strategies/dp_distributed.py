@@ -1,0 +1,61 @@
+"""FedAvg with client-level differential privacy from noise that the clients add themselves."""
+
+from __future__ import annotations
+
+from fedcli.components.strategies.fedavg import mean
+from fedcli.components.transforms import distributed_noise, finite, fixed_point
+from fedcli.core.contracts import Strategy
+from fedcli.core.privacy_events import PrivacyTarget
+
+
+def dp_distributed(
+    *,
+    clip_norm: float,
+    contributors: int,
+    delta: float,
+    noise_multiplier: float | None = None,
+    epsilon: float | None = None,
+    colluders: int = 0,
+    bits: int = 20,
+    server_learning_rate: float = 1.0,
+) -> Strategy:
+    """FedAvg of integer updates, to each of which its client adds a share of discrete Gaussian noise.
+
+    Nobody needs to be trusted with the exact sum: only the sum of all shares has enough noise. A round with fewer
+    updates than contributors is charged and releases nothing. A single share protects little, so that the updates
+    themselves must be hidden by the section encryption for the promise to hold against the server: under threshold or
+    secagg it does as far as these hold, under shared-key unless a client is in league with the server. Without
+    encryption epsilon holds for readers of the models.
+
+    Args:
+        clip_norm: largest L2 norm of one client's update.
+        contributors: clients without whose shares nothing is released; at most the cohort.
+        delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
+        noise_multiplier: deviation of the guaranteed noise on the sum over clip norm; null for the least that
+            keeps the planned rounds within epsilon.
+        epsilon: budget against the coordinator; the run stops before the round that would pass it.
+        colluders: contributors whose noise does not count, because they may tell it to the coordinator.
+        bits: of the integer grid: 2^bits steps are one clip norm.
+        server_learning_rate: the server's step along the noised mean.
+
+    Reference: Kairouz et al. 2021, arXiv:2102.06387, the distributed discrete Gaussian mechanism.
+
+    Deviations: no random rotation before rounding and no modulus after it.
+
+    Combines: every encryption; uniform cohorts of a fixed size and full ones; models whose non-trainable weights
+    are local or frozen. It has an integer grid of its own, in place of the section fixed_point.
+
+    Example: clip_norm=1.0, contributors=2, noise_multiplier=1.0, delta=1e-5
+    """
+    noise = distributed_noise(
+        noise_multiplier=noise_multiplier or 0.0,
+        clip_norm=clip_norm,
+        bits=bits,
+        contributors=contributors,
+        colluders=colluders,
+    )
+    return mean(server_learning_rate=server_learning_rate)._replace(
+        name="dp-distributed",
+        transforms=(finite(), fixed_point(clip_norm=clip_norm, bits=bits), noise),
+        privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
+    )

@@ -1,0 +1,48 @@
+"""FedAvg with differential privacy towards the server as well."""
+
+from __future__ import annotations
+
+from fedcli.components.strategies.fedavg import mean
+from fedcli.components.transforms import clip, finite, local_noise
+from fedcli.core.contracts import Strategy
+from fedcli.core.privacy_events import PrivacyTarget
+
+
+def dp_local(
+    *,
+    clip_norm: float,
+    delta: float,
+    noise_multiplier: float | None = None,
+    epsilon: float | None = None,
+    server_learning_rate: float = 1.0,
+) -> Strategy:
+    """FedAvg of clipped updates to which each client has added Gaussian noise of its own.
+
+    It protects a client from the server that receives its update, and costs far more noise for it: the mean over
+    n clients has sqrt(n) times the noise that dp-clipped adds. Epsilon is that of a client that takes part in
+    every round.
+
+    Args:
+        clip_norm: largest L2 norm of one client's update before its noise.
+        delta: the delta at which epsilon is stated, in (0, 1).
+        noise_multiplier: standard deviation of one client's noise over clip norm; null for the least that keeps
+            the planned rounds within epsilon.
+        epsilon: budget; the run stops before the round that would pass it.
+        server_learning_rate: the server's step along the mean.
+
+    Reference: Dwork et al. 2006, the Gaussian mechanism; its curve by Balle and Wang 2018, arXiv:1805.06530.
+
+    Combines: every cohort, none of which amplifies; models whose non-trainable weights are local or frozen; not
+    with fixed_point.
+
+    Example: clip_norm=1.0, noise_multiplier=4.0, delta=1e-5
+    """
+    return mean(server_learning_rate=server_learning_rate)._replace(
+        name="dp-local",
+        transforms=(
+            finite(),
+            clip(clip_norm=clip_norm),
+            local_noise(noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm),
+        ),
+        privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
+    )

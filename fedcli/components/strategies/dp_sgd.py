@@ -1,0 +1,60 @@
+"""FedAvg of clients that protect their single examples."""
+
+from __future__ import annotations
+
+from fedcli.components.clients.dp_sgd import dp_sgd as local_dp_sgd
+from fedcli.components.strategies.fedavg import mean
+from fedcli.core.contracts import Strategy
+from fedcli.core.privacy_events import PrivacyTarget
+
+
+def dp_sgd(
+    *,
+    clip_norm: float,
+    noise_multiplier: float,
+    rate: float,
+    steps: int,
+    expected_batch_size: float,
+    delta: float,
+    epsilon: float | None = None,
+    server_learning_rate: float = 1.0,
+) -> Strategy:
+    """FedAvg whose clients train by DP-SGD: epsilon protects one example of a client, and not the client.
+
+    It holds against the server too, since the noise is added before an update leaves its client, but for the number of
+    the client's examples and its training metrics, which the server sees. Epsilon composes
+    over the rounds in which one client can take part: all of them, unless the cohort is min-separation. The noise
+    is floating point, from a Philox stream in TensorFlow with a key of the operating system's for each step.
+
+    Args:
+        clip_norm: largest L2 norm of one example's gradient.
+        noise_multiplier: noise standard deviation on the sum of a batch's gradients, over clip norm.
+        rate: probability that an example is in a batch, by its own coin.
+        steps: batches of one client in a round.
+        expected_batch_size: what the sum is divided by, such as rate times a typical number of examples.
+        delta: the delta at which epsilon is stated, in (0, 1); well below 1 over a client's number of examples.
+        epsilon: budget; the run stops before the round that would pass it.
+        server_learning_rate: the server's step along the mean update.
+
+    Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1, inside the clients of McMahan et al. 2017,
+    arXiv:1602.05629.
+
+    Deviations: the divisor is a constant of the config and not rate times a client's number of examples, which
+    would give that number away. Epsilon comes from privacy-loss distributions in place of the moments accountant.
+
+    Combines: any cohort; any client optimizer and schedule, which see noised gradients only; models without
+    BatchNorm. client.epochs, client.steps and client.batch_size have no effect. The gradients of all examples of
+    a batch are in memory at the same time.
+
+    Example: clip_norm=1.0, noise_multiplier=1.0, rate=0.1, steps=10, expected_batch_size=10, delta=1e-5
+    """
+    trainer = local_dp_sgd(
+        clip_norm=clip_norm,
+        noise_multiplier=noise_multiplier,
+        rate=rate,
+        steps=steps,
+        expected_batch_size=expected_batch_size,
+    )
+    return mean(server_learning_rate=server_learning_rate)._replace(
+        name="dp-sgd", trainer=trainer, privacy=PrivacyTarget(delta, epsilon)
+    )

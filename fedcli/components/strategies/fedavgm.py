@@ -1,0 +1,24 @@
+"""FedAvg with momentum on the server."""
+
+from __future__ import annotations
+
+from fedcli.components.server_optimizers import momentum
+from fedcli.components.strategies.fedavg import weighted
+from fedcli.core.contracts import Strategy
+from fedcli.core.errors import require_positive
+
+
+def fedavgm(*, server_learning_rate: float = 1.0, beta: float = 0.9) -> Strategy:
+    """FedAvg with a heavy ball on the server.
+
+    Args:
+        server_learning_rate: the server's step along its velocity.
+        beta: share of the velocity that is kept, in [0, 1).
+
+    Reference: Hsu et al. 2019, arXiv:1909.06335.
+
+    Combines: any cohort, any model.
+    """
+    require_positive("server_learning_rate", server_learning_rate)
+    server = momentum(learning_rate=server_learning_rate, beta=beta)
+    return weighted()._replace(name="fedavgm", server=server)

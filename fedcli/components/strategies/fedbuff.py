@@ -1,0 +1,49 @@
+"""Asynchronous FedAvg: the server moves whenever its buffer is full."""
+
+from __future__ import annotations
+
+import math
+
+from fedcli.components.aggregators import discounted_mean
+from fedcli.components.clients.sgd import sgd as local_sgd
+from fedcli.components.server_optimizers import sgd
+from fedcli.core.contracts import Buffer, Strategy
+from fedcli.core.errors import ConfigError, require_positive
+
+
+def fedbuff(
+    *, buffer_size: int = 10, staleness_exponent: float = 0.5, server_learning_rate: float = 1.0
+) -> Strategy:
+    """The clients of the cohort are always at work; a round is one flush of a buffer of their updates.
+
+    An update that is t moves of the model old counts (1 + t)^-staleness_exponent, and the mean is over the
+    number of updates, so that old ones also move the model less.
+
+    Args:
+        buffer_size: updates of one round, at least 1 and at most the clients at work.
+        staleness_exponent: how fast old updates lose weight, at least 0; 0 is never.
+        server_learning_rate: the server's step along the mean update.
+
+    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t).
+
+    Deviations: a client begins at most once from one model, and hands in at most one update a round (a second one
+    waits for the next), so that its state and its random draws stay apart. Where nearly all clients are at work,
+    whoever is done twice as fast as the buffer fills therefore rests until the server has moved.
+
+    Combines: a cohort of fixed size (the clients at work), and `devices`, whose clock says who is done when.
+    """
+    require_positive("server_learning_rate", server_learning_rate)
+    if buffer_size < 1:
+        raise ConfigError(f"a buffer holds at least 1 update; received {buffer_size}.", key="buffer_size")
+    if not 0 <= staleness_exponent < math.inf:
+        raise ConfigError(
+            f"staleness_exponent is a number of at least 0; received {staleness_exponent}.",
+            key="staleness_exponent",
+        )
+    return Strategy(
+        "fedbuff",
+        local_sgd(),
+        discounted_mean(),
+        sgd(learning_rate=server_learning_rate),
+        buffer=Buffer(buffer_size, lambda staleness: (1.0 + staleness) ** -staleness_exponent),
+    )

@@ -1,0 +1,26 @@
+"""FedDyn: dynamic regularisation."""
+
+from __future__ import annotations
+
+from fedcli.components.clients.feddyn import feddyn as local_feddyn
+from fedcli.components.server_optimizers import feddyn as dynamic
+from fedcli.components.strategies.fedavg import mean
+from fedcli.core.contracts import Strategy
+
+
+def feddyn(*, alpha: float = 0.1) -> Strategy:
+    """A regulariser that changes over the rounds aligns the clients' minima with the global one.
+
+    A client that does not take part keeps its dual vector.
+
+    Args:
+        alpha: strength of the regulariser, at least 0; 0 is the plain mean to the bit.
+
+    Reference: Acar et al. 2021, arXiv:2111.04263, Algorithm 1.
+
+    Deviations: the minimum of a client's regularised loss is approached by its local training, where the
+    algorithm takes it as found.
+
+    Combines: any cohort, any model.
+    """
+    return mean()._replace(name="feddyn", trainer=local_feddyn(alpha=alpha), server=dynamic(alpha=alpha))

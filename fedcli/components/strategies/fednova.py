@@ -1,0 +1,31 @@
+"""FedNova: normalised averaging."""
+
+from __future__ import annotations
+
+from fedcli.components.clients.fednova import fednova as local_fednova
+from fedcli.components.server_optimizers import fednova as normalized
+from fedcli.components.strategies.fedavg import weighted
+from fedcli.core.contracts import Strategy
+from fedcli.core.errors import require_positive
+
+
+def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
+    """Updates are divided by how far each client went, so that clients with more steps do not pull the optimum.
+
+    The unfinished work of stragglers is used.
+
+    Args:
+        server_learning_rate: the server's step.
+
+    Reference: Wang et al. 2020, arXiv:2007.07481, Equation 9.
+
+    Deviations: clients are weighted by their share of the cohort's examples, where the paper has all clients in
+    every round.
+
+    Combines: any cohort, any model; clients with sgd, with or without momentum.
+    """
+    require_positive("server_learning_rate", server_learning_rate)
+    server = normalized(learning_rate=server_learning_rate)
+    return weighted()._replace(
+        name="fednova", trainer=local_fednova(), server=server, keeps_partial_work=True
+    )

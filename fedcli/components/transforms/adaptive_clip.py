@@ -1,0 +1,101 @@
+"""A clip norm that follows a quantile of the updates' norms, learned under the same privacy event."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from fedcli.components.transforms.clip import clipped
+from fedcli.components.transforms.gaussian_noise import noise_key
+from fedcli.core.contracts import Transform
+from fedcli.core.errors import ConfigError, require_positive
+from fedcli.core.privacy_events import GaussianEvent, require_noise_multiplier, update_noise_multiplier
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.types import Tree
+from fedcli.core.vectors import squared_norm
+from fedcli.crypto.noise import gaussian
+
+_HALF = 0.5
+
+
+def adaptive_clip(
+    *,
+    noise_multiplier: float,
+    count_deviation: float,
+    initial_clip_norm: float = 0.1,
+    target_quantile: float = 0.5,
+    learning_rate: float = 0.2,
+) -> Transform:
+    """Updates clipped to C, Gaussian noise on their sum, and C <- C exp(-eta (b - gamma)) after the round.
+
+    b is the share of clients whose update was within C, from a count with noise of its own. A client sends its bit,
+    shifted by 1/2, as one more coordinate behind its update, so that it moves the count by at most 1/2. The noise
+    of a round is scaled to the C by which the updates of that round were clipped. Both releases together are worth
+    `noise_multiplier`; the updates alone get a little more noise, z_delta C.
+
+    The clip norm is the transform's state. It is as private as the model, since it follows from noised counts.
+
+    Args:
+        noise_multiplier: z of the joint release, at least 0; at 0 nothing is noised.
+        count_deviation: noise standard deviation on the count, above z / 2.
+        initial_clip_norm: C of the first round.
+        target_quantile: gamma, the share of clients that should be within C, in [0, 1].
+        learning_rate: eta, the speed at which log C moves.
+
+    Reference: Andrew et al. 2021, arXiv:1905.03871, Algorithm 1.
+
+    Deviations: the count's mean is taken over the planned cohort and not over the realised one, which is not
+    noised.
+    """
+    require_noise_multiplier(noise_multiplier)
+    require_positive("initial_clip_norm", initial_clip_norm)
+    if not math.isfinite(initial_clip_norm):
+        raise ConfigError(
+            f"a clip norm that moves is finite; received {initial_clip_norm}.", key="initial_clip_norm"
+        )
+    if not 0 <= target_quantile <= 1:
+        raise ConfigError(
+            f"target_quantile is a share of the clients, in [0, 1]; received {target_quantile}.",
+            key="target_quantile",
+        )
+    if not 0 <= learning_rate < math.inf:
+        raise ConfigError(f"learning_rate is at least 0; received {learning_rate}.", key="learning_rate")
+    on_updates = update_noise_multiplier(noise_multiplier, count_deviation)
+    on_count = count_deviation if noise_multiplier else 0.0
+
+    def encode(update: ClientUpdate, state: Tree, _context: RoundContext) -> ClientUpdate:
+        bound = float(state["clip_norm"])
+        vector = clipped(update.payload, bound)
+        # What the clip leaves alone comes back as it is.
+        bit = _HALF if vector is update.payload else -_HALF
+        payload = np.append(vector, np.float32(bit))
+        return replace(update, payload=payload, bytes_up=update.bytes_up + payload.itemsize)
+
+    def admit(update: ClientUpdate, state: Tree, _context: RoundContext) -> str | None:
+        bound, norm = float(state["clip_norm"]), math.sqrt(squared_norm(update.payload[:-1]))
+        if not norm <= bound:
+            return f"the update's norm {norm:.6g} exceeds the clip norm {bound:g}"
+        return None if abs(update.payload[-1]) == _HALF else "the last coordinate is no bit shifted by 1/2"
+
+    def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
+        bound, value = float(state["clip_norm"]), np.asarray(aggregate.value, np.float64)
+        if noise_multiplier:
+            noise = gaussian(value.size, key=noise_key(context))
+            noise[:-1] *= on_updates * bound
+            noise[-1] *= on_count
+            value = value + noise
+        share = value[-1] / (context.planned_weight or 1.0) + _HALF
+        moved = bound * math.exp(-learning_rate * (share - target_quantile))
+        return aggregate._replace(value=value[:-1]), {"clip_norm": np.float64(moved)}
+
+    return Transform(
+        "adaptive_clip",
+        init=lambda _size: {"clip_norm": np.float64(initial_clip_norm)},
+        encode=encode,
+        admit=admit,
+        decode=decode,
+        adds=lambda _size: 1,
+        privacy=GaussianEvent(noise_multiplier, initial_clip_norm, "adaptive", on_count),
+    )

@@ -1,0 +1,143 @@
+"""Laws that every built-in strategy keeps, on every executor, from the YAML to the weights."""
+
+import numpy as np
+import pytest
+import tiny
+from built_ins import REQUIRED
+from fakes import LinearFederation, LinearRuntime, linear_parts
+
+from fedcli import engine
+from fedcli.arrivals import in_memory
+from fedcli.components.executors import EXECUTORS
+from fedcli.components.strategies import STRATEGIES
+from fedcli.core.factories import parameters
+from fedcli.core.trees import to_table
+from fedcli.store.files import npz
+from fedcli.testing import check_strategy, check_trainer
+
+NEEDED = {
+    **{name: ["cohort=full"] for name in ("dp-clipped", "dp-adaptive", "dp-per-layer")},
+    "fedbn": ["model.batchnorm=true", "model.non_trainable=local"],
+    "fedbuff": ["devices=lognormal"],
+    "dp-banded": ["cohort={name: min-separation, separation: 2}"],
+}
+"""What else a strategy needs of the experiment."""
+
+TRAINERS = (
+    *("mean", "fedsgd", "fedprox", "scaffold", "fednova", "feddyn", "moon"),
+    *("fedper", "fedrep", "ditto", "apfl", "qfedavg", "dp-sgd"),
+)
+"""A strategy for each local algorithm."""
+
+
+def overrides(name, **changes):
+    """The tiny experiment with the strategy, its noise drawn from the seed so that runs can be compared."""
+    fields = {"name": name, **REQUIRED.get(name, {}), **changes}
+    written = ", ".join(f"{key}: {value}" for key, value in fields.items())
+    return [
+        f"strategy={{{written}}}",
+        "privacy.reproducible_noise=true",
+        "model.dropout=0.0",
+        *NEEDED.get(name, []),
+    ]
+
+
+def run(parts, state, rounds=2, shelve=in_memory):
+    """The state and the records after some rounds, times left out."""
+    records = []
+    for _ in range(rounds):
+        state, record, rows = engine.run_round(
+            parts, state, lambda _round: None, lambda _done, _planned: None, shelve
+        )
+        records.append([tiny.untimed(record), *map(tiny.untimed, rows)])
+    return state, records
+
+
+def same_bits(one, other):
+    vectors = ("weights", "statistics", "frozen")
+    return (
+        all(np.array_equal(getattr(one, name), getattr(other, name)) for name in vectors)
+        and all(np.array_equal(one.server[name], other.server[name]) for name in one.server)
+        and kept(one) == kept(other)
+    )
+
+
+def kept(state):
+    return {client: npz.to_bytes(to_table(tree)) for client, tree in state.clients.items()}
+
+
+@pytest.fixture(scope="module", params=sorted(STRATEGIES))
+def name(request):
+    return request.param
+
+
+def test_a_strategy_is_tried_with_every_parameter_it_requires(name):
+    required = {parameter.name for parameter in parameters(STRATEGIES[name]) if parameter.required}
+    assert required <= set(REQUIRED.get(name, {}))
+    assert STRATEGIES[name](**REQUIRED.get(name, {})).name == name
+
+
+def test_a_strategy_keeps_the_public_laws(name):
+    model = "model={name: 'user_parts:stack'}"
+    check_strategy(STRATEGIES[name](**REQUIRED.get(name, {})), settings=[model, *NEEDED.get(name, [])])
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_a_local_algorithm_keeps_the_public_laws(name):
+    model = "model={name: 'user_parts:stack'}"
+    check_trainer(STRATEGIES[name](**REQUIRED.get(name, {})).trainer, settings=[model, *NEEDED.get(name, [])])
+
+
+def test_every_local_algorithm_is_tried():
+    def trainer(name):
+        return STRATEGIES[name](**REQUIRED.get(name, {})).trainer.name
+
+    assert {trainer(name) for name in STRATEGIES} == {trainer(name) for name in TRAINERS}
+
+
+def test_every_executor_is_tried():
+    assert set(EXECUTORS) == {"threads"}
+
+
+class Permuted(LinearFederation):
+    """The clients of a linear federation under other numbers."""
+
+    def __init__(self, order):
+        super().__init__(len(order))
+        self._order, self._plain = order, LinearFederation(len(order))
+        self.num_train = self._plain.num_train[order]
+
+    def client(self, client):
+        return self._plain.client(self._order[client])
+
+
+def test_who_bears_which_number_plays_no_part(name):
+    """Permutation law, to the rounding of a sum in float64; without noise, which no order changes."""
+    if STRATEGIES[name](**REQUIRED.get(name, {})).trainer.sends:
+        pytest.skip("the NumPy clients send a delta and nothing else")
+    if STRATEGIES[name](**REQUIRED.get(name, {})).buffer:
+        pytest.skip("whose update comes when depends on the client's device")
+    free = {key: value for key, value in REQUIRED.get(name, {}).items() if key != "noise_multiplier"}
+    quiet = {"noise_multiplier": 0.0} if "noise_multiplier" in REQUIRED.get(name, {}) else {}
+    weights = []
+    for order in ([0, 1, 2, 3, 4], [3, 1, 4, 0, 2]):
+        federation = Permuted(np.array(order))
+        strategy = STRATEGIES[name](**free, **quiet)
+        runtime = LinearRuntime(federation, by_examples=strategy.weighting == "examples")
+        state, _ = run(*linear_parts(strategy, federation=federation, runtime=runtime))
+        weights.append(state.weights)
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-5, atol=1e-7)
+
+
+BUSY = ["model.batchnorm=true", "model.dropout=0.2", "client.optimizer={name: adam, learning_rate: 0.01}"]
+
+
+@pytest.mark.parametrize("busy", ["weighted", "fedprox", "dp-clipped", "dp-adaptive"])
+def test_models_with_state_keep_the_laws_too(busy, executors):
+    more = [*BUSY, "model.non_trainable=local"] if busy.startswith("dp-") else BUSY
+    with tiny.assembled(*overrides(busy), *more) as (parts, first):
+        (state, records), (other, parallel) = (run(tiny.on(executors[n], parts), first) for n in (1, 2))
+        assert same_bits(state, other)
+        assert records == parallel
+        assert np.isfinite(state.weights).all()
+        assert parts.runtime.num_traces == 1
