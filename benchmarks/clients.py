@@ -25,11 +25,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import bare_loop
 import numpy as np
 
-from fedcli import assembly, build, config, engine
+from fedcli import config, engine
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
 from fedcli.core.rounds import Assignment, Broadcast, RoundState
 from fedcli.core.seeds import generator
+from fedcli.experiment import assemble as assembly
+from fedcli.experiment import plan as build
 from fedcli.parts import Parts
 
 POPULATION = 100

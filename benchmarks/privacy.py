@@ -23,10 +23,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from fedcli import assembly, build, config, engine
+from fedcli import config, engine
 from fedcli.cli.output import quiet_imports
 from fedcli.core.rounds import RoundState
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
+from fedcli.experiment import assemble as assembly
+from fedcli.experiment import plan as build
 from fedcli.parts import Parts
 
 EXPERIMENT = """

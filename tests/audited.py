@@ -11,8 +11,11 @@ from dataclasses import replace
 import numpy as np
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import assembly, build, config, engine, making
+from fedcli import config, engine
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.experiment import assemble as assembly
+from fedcli.experiment import make as making
+from fedcli.experiment import plan as build
 from fedcli.journal import Observer
 from fedcli.store import directory as store
 from fedcli.store.files import durable, manifests, npz

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.assembly import initial_state
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.cohorts import full
 from fedcli.components.devices import lognormal
@@ -16,6 +15,7 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
+from fedcli.experiment.assemble import initial_state
 from fedcli.parts import EvaluationSettings, Participation, Parts
 from fedcli.privacy import Accountant
 

@@ -12,9 +12,9 @@ from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
-from fedcli.encrypting import encrypted
+from fedcli.experiment.protection.encryption import encrypted
+from fedcli.experiment.protection.proofs import with_proofs
 from fedcli.parts import Parts
-from fedcli.proving import with_proofs
 
 RUN = "a run of three"
 

@@ -3,13 +3,14 @@
 import pytest
 import tiny
 
-from fedcli import build, config, runs
+from fedcli import config, runs
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
-from fedcli.cost import cost
-from fedcli.expansion import expand
-from fedcli.pipeline import privacy_event
+from fedcli.experiment import plan as build
+from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.cost import cost
+from fedcli.experiment.describe import expand
 from fedcli.privacy import calibrate
 
 BUDGET = (

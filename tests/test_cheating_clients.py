@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine, pipeline
+from fedcli import engine
 from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.attacks.client_halves import bent
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.experiment.compatibility import pipeline
 
 CLIENTS = 4
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fedcli import assembly, build, config, engine
+from fedcli import config, engine
 from fedcli.components.strategies import STRATEGIES
-from fedcli.cost import cost
+from fedcli.experiment import assemble as assembly
+from fedcli.experiment import plan as build
+from fedcli.experiment.cost import cost
 from fedcli.journal import Observer
 from fedcli.store import directory as store
 from fedcli.templates import templates

@@ -11,11 +11,12 @@ import pytest
 import tiny
 from fakes import MemoryStore
 
-from fedcli import assembly, engine, runs
+from fedcli import engine, runs
 from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
+from fedcli.experiment import assemble as assembly
 from fedcli.journal import Observer
 from fedcli.store import directory as store
 

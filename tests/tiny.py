@@ -3,8 +3,11 @@
 from contextlib import contextmanager
 from dataclasses import replace
 
-from fedcli import assembly, build, config, making
+from fedcli import config
 from fedcli.config import Config
+from fedcli.experiment import assemble as assembly
+from fedcli.experiment import make as making
+from fedcli.experiment import plan as build
 
 YAML = """
 name: tiny

@@ -19,7 +19,7 @@ def check(
     """Validate a config, build every part, and print what a round will cost. Trains and writes nothing."""
     with reported():
         from fedcli import config as configs
-        from fedcli.cost import checked_cost
+        from fedcli.experiment.cost import checked_cost
 
         source = configs.load(str(config), overrides or [])
         facts = checked_cost(source, before_tensorflow=quiet_imports)

@@ -90,7 +90,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _expansion(factory: Factory, example: dict[str, Any]) -> dict[str, Any]:
     """The parts of a strategy with its defaults and, where it has none, with the values of its example."""
-    from fedcli.expansion import expand
+    from fedcli.experiment.describe import expand
 
     expansion = expand(factory(**example))
     return {"line": expansion.line, **expansion.as_dict()}

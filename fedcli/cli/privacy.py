@@ -122,7 +122,7 @@ def privacy(
                 _tell_run(where, json=json, plot=plot)
                 return
             from fedcli import config as configs
-            from fedcli.cost import planned_privacy
+            from fedcli.experiment.cost import planned_privacy
 
             facts = planned_privacy(configs.load(str(where), overrides or []), course=plot)
         else:

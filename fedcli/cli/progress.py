@@ -21,7 +21,7 @@ from fedcli.cli.output import quiet_imports, readable
 from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
-    from fedcli.build import Plan
+    from fedcli.experiment.plan import Plan
     from fedcli.runs import Progress
 
 Row = dict[str, Any]

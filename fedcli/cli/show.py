@@ -34,11 +34,11 @@ def show(
 
 def _explanation(source: Config) -> str:
     """The strategy's parts, paper and deviations from it, as lines of comments."""
-    from fedcli import protection
     from fedcli.config import installed, resolve
     from fedcli.core.factories import describe
-    from fedcli.expansion import expand
-    from fedcli.making import located
+    from fedcli.experiment.describe import expand
+    from fedcli.experiment.make import located
+    from fedcli.experiment.protection import order as protection
 
     name = source.experiment.strategy.name
     with located(source):

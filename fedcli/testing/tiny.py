@@ -7,12 +7,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from fedcli import assembly, build, config
+from fedcli import config
 from fedcli.components.data import Dataset
 from fedcli.core.contracts import Strategy
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import generator
-from fedcli.making import located
+from fedcli.experiment import assemble as assembly
+from fedcli.experiment import plan as build
+from fedcli.experiment.make import located
 from fedcli.parts import Parts
 
 YAML = """

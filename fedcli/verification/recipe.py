@@ -8,12 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedcli import config, proving
+from fedcli import config
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
-from fedcli.making import make
-from fedcli.protection import strategy_of
+from fedcli.experiment.make import make
+from fedcli.experiment.protection import proofs as proving
+from fedcli.experiment.protection.order import strategy_of
 from fedcli.store import directory as store
 from fedcli.verification.report import Finding
 

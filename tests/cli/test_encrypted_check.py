@@ -6,10 +6,10 @@ import re
 import pytest
 import yaml
 
-from fedcli import build
 from fedcli.cli.progress import Screen
 from fedcli.config import load
-from fedcli.cost import cost
+from fedcli.experiment import plan as build
+from fedcli.experiment.cost import cost
 
 GRID = ("--set", "strategy=mean", "--set", "fixed_point={clip_norm: 10.0}")
 THRESHOLD = "encryption={name: threshold, committee: 3, threshold: 2}"

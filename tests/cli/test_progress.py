@@ -6,10 +6,11 @@ import signal
 
 import pytest
 
-from fedcli import build, config
+from fedcli import config
 from fedcli.cli.output import readable
 from fedcli.cli.progress import Screen, interruptible, sparkline
 from fedcli.core.errors import RunInterrupted
+from fedcli.experiment import plan as build
 
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-7]|38;|9[0-7])[\d;]*m")
 RECORDS = [

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from fedcli import build, config
+from fedcli import config
+from fedcli.experiment import plan as build
 from fedcli.testing import check_aggregator
 from fedcli.testing.tiny import YAML
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fedcli import proving
-from fedcli.assembly import assemble
-from fedcli.build import Plan, plan
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
-from fedcli.encrypting import described
-from fedcli.making import located
-from fedcli.pipeline import privacy_event
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.make import located
+from fedcli.experiment.plan import Plan, plan
+from fedcli.experiment.protection import proofs as proving
+from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import account
 
 _BYTES = 4  # a float32

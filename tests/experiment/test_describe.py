@@ -9,7 +9,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import arrival, clip, gaussian_noise, top_k
 from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
-from fedcli.expansion import LocalAlgorithm, Mechanism, Protection, expand
+from fedcli.experiment.describe import LocalAlgorithm, Mechanism, Protection, expand
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 

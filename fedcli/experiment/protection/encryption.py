@@ -22,9 +22,9 @@ from fedcli.core.privacy_events import (
 )
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.crypto.norm_proofs.limbs import LIMB_BITS
-from fedcli.grid import grid_of, on_grid
-from fedcli.making import make
-from fedcli.pipeline import privacy_event
+from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.make import make
+from fedcli.experiment.protection.fixed_point import grid_of, on_grid
 
 _WAY_OUT = (
     "Use a strategy that takes the mean, such as mean, weighted or dp-clipped, or leave encryption out."

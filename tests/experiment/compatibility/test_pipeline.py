@@ -3,7 +3,6 @@
 import pytest
 from built_ins import REQUIRED
 
-from fedcli import pipeline
 from fedcli.components.aggregators import mean
 from fedcli.components.cohorts import full, poisson, uniform
 from fedcli.components.strategies import STRATEGIES
@@ -12,6 +11,7 @@ from fedcli.config import loads
 from fedcli.core.contracts import Cohort, Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import ExampleEvent, GaussianEvent
+from fedcli.experiment.compatibility import pipeline
 
 PLAIN = STRATEGIES["mean"]()
 PRIVATE = STRATEGIES["dp-clipped"](clip_norm=1.0, noise_multiplier=1.0, delta=1e-5)

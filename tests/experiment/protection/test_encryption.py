@@ -5,12 +5,13 @@ import json
 import pytest
 import tiny
 
-from fedcli import encrypting, pipeline
 from fedcli.config import ConfigErrors, dump, load, loads
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Sampling
-from fedcli.cost import cost
 from fedcli.crypto.bfv.plans import gaussian_tail
+from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.cost import cost
+from fedcli.experiment.protection import encryption as encrypting
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)

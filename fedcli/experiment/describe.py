@@ -9,7 +9,7 @@ from typing import Any
 from fedcli.core.contracts import Aggregator, Strategy, TrainerSpec, Transform
 from fedcli.core.privacy_events import UnitName
 from fedcli.core.types import Payload, Weighting
-from fedcli.pipeline import privacy_event
+from fedcli.experiment.compatibility.pipeline import privacy_event
 
 _COUNTED: dict[Weighting, str] = {
     "uniform": "every client counts the same",

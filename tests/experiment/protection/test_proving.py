@@ -7,9 +7,9 @@ from fedcli.config import ConfigErrors
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
-from fedcli.cost import cost
-from fedcli.pipeline import privacy_event
-from fedcli.proving import with_commitments
+from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.cost import cost
+from fedcli.experiment.protection.proofs import with_commitments
 
 PROOFS = "proofs={name: norm-bound}"
 GRID = "fixed_point={clip_norm: 10.0, max_examples: 9}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli.cost import checked_cost, cost
+from fedcli.experiment.cost import checked_cost, cost
 
 WEIGHTS = 4 * 5 + 5 + 5 * 3 + 3  # mlp with 5 hidden units on 4 features and 3 classes
 MLP = ("model={name: mlp, hidden: [5]}",)

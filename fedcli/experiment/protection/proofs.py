@@ -14,8 +14,8 @@ from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.norm_proofs.statement import PROJECTIONS
-from fedcli.grid import grid_of
-from fedcli.making import make, placed
+from fedcli.experiment.make import make, placed
+from fedcli.experiment.protection.fixed_point import grid_of
 
 NOT_REVIEWED = "no cryptographer has reviewed how the proofs of this run are composed (docs/proofs.md)."
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli import engine, grid
+from fedcli import engine
 from fedcli.arrivals import Arrivals
 from fedcli.config import ConfigErrors, FixedPoint
 from fedcli.core.errors import ConfigError
+from fedcli.experiment.protection import fixed_point as grid
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)

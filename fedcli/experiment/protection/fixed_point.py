@@ -10,8 +10,8 @@ from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
-from fedcli.making import placed
-from fedcli.pipeline import privacy_event
+from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.make import placed
 
 _LARGEST_SUM = 2**62
 

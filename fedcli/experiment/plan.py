@@ -10,7 +10,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from fedcli import encrypting, pipeline
 from fedcli.adversary import malicious_clients
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
@@ -27,13 +26,15 @@ from fedcli.core.contracts import Cohort, Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
-from fedcli.encrypting import planned_encryption
-from fedcli.grid import check_sum
-from fedcli.making import call, make, placed
+from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.make import call, make, placed
+from fedcli.experiment.protection import encryption as encrypting
+from fedcli.experiment.protection.encryption import planned_encryption
+from fedcli.experiment.protection.fixed_point import check_sum
+from fedcli.experiment.protection.order import calibrated, strategy_of
+from fedcli.experiment.protection.proofs import NOT_REVIEWED
 from fedcli.privacy import Accountant, accountant_for
 from fedcli.privacy.words import warnings
-from fedcli.protection import calibrated, strategy_of
-from fedcli.proving import NOT_REVIEWED
 
 
 class DataNoise(NamedTuple):

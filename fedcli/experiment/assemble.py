@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fedcli import pipeline
 from fedcli.adversary import trained_on
-from fedcli.build import Plan
 from fedcli.components.callbacks.callback import Callback, early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.clients.runtime.task import higher_is_better
@@ -22,8 +20,10 @@ from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
-from fedcli.grid import check_size
-from fedcli.making import make, placed
+from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.make import make, placed
+from fedcli.experiment.plan import Plan
+from fedcli.experiment.protection.fixed_point import check_size
 from fedcli.parts import EvaluationSettings, Participation, Parts
 
 

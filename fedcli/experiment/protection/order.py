@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from fedcli import pipeline
 from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.transforms import arrival
 from fedcli.config import Experiment, Part
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
-from fedcli.encrypting import check_encryptable, encrypted
-from fedcli.grid import on_grid
-from fedcli.making import make, placed
+from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.make import make, placed
+from fedcli.experiment.protection.encryption import check_encryptable, encrypted
+from fedcli.experiment.protection.fixed_point import on_grid
+from fedcli.experiment.protection.proofs import with_commitments, with_proofs
 from fedcli.privacy import calibrate
-from fedcli.proving import with_commitments, with_proofs
 
 
 def strategy_of(

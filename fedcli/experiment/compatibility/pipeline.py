@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fedcli import attendance
 from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.config import Experiment
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, is_noised_by_clients
 from fedcli.core.types import Array
+from fedcli.experiment.compatibility import participation as attendance
 
 
 def privacy_event(strategy: Strategy) -> Event | None:
