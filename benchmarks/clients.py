@@ -25,14 +25,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import bare_loop
 import numpy as np
 
-from fedcli import config, engine
+from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
 from fedcli.core.rounds import Assignment, Broadcast, RoundState
 from fedcli.core.seeds import generator
+from fedcli.engine import round as engine
+from fedcli.engine.setup import Parts
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
-from fedcli.parts import Parts
 
 POPULATION = 100
 ROUNDS = 1_000_000

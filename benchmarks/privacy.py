@@ -23,13 +23,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from fedcli import config, engine
+from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.core.rounds import RoundState
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
+from fedcli.engine import round as engine
+from fedcli.engine.setup import Parts
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
-from fedcli.parts import Parts
 
 EXPERIMENT = """
 seed: 1

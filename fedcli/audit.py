@@ -15,19 +15,19 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from fedcli import engine
-from fedcli.arrivals import Row, in_memory
 from fedcli.components.data import Federation
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientData, ClientUpdate, RoundState
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Row, in_memory
+from fedcli.engine.ports import Observer
+from fedcli.engine.setup import Parts
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.experiment.make import located
-from fedcli.journal import Observer
-from fedcli.parts import Parts
 from fedcli.privacy import Accountant
 from fedcli.privacy.auditing import Audit, audit
 

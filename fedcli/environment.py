@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import fedcli
-from fedcli.parts import Parts
+from fedcli.engine.setup import Parts
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dp-accounting", "cryptography")
 _FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "KERAS_BACKEND")

@@ -10,20 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from fedcli import config, engine, evaluation
-from fedcli.arrivals import Watch
+from fedcli import config
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy_events import Sampling
 from fedcli.core.rounds import RoundState
 from fedcli.core.types import Tree
+from fedcli.engine import evaluation
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Watch
+from fedcli.engine.ports import Observer
+from fedcli.engine.setup import Parts
 from fedcli.environment import describe_environment
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build
 from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.protection import encryption as encrypting
-from fedcli.journal import Observer
-from fedcli.parts import Parts
 from fedcli.privacy import privacy_statement
 from fedcli.store import directory as store
 from fedcli.store import secrets as secret

@@ -11,12 +11,13 @@ from dataclasses import replace
 import numpy as np
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import config, engine
+from fedcli import config
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.engine import round as engine
+from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build
-from fedcli.journal import Observer
 from fedcli.store import directory as store
 from fedcli.store.files import durable, manifests, npz
 

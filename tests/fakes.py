@@ -15,8 +15,8 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
+from fedcli.engine.setup import EvaluationSettings, Participation, Parts
 from fedcli.experiment.assemble import initial_state
-from fedcli.parts import EvaluationSettings, Participation, Parts
 from fedcli.privacy import Accountant
 
 SIZE = 3

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 
 from fakes import LinearFederation, linear_parts
 
-from fedcli import engine
-from fedcli.arrivals import Arrivals
 from fedcli.components.proofs import norm_bound
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Arrivals
+from fedcli.engine.setup import Parts
 from fedcli.experiment.protection.encryption import encrypted
 from fedcli.experiment.protection.proofs import with_proofs
-from fedcli.parts import Parts
 
 RUN = "a run of three"
 

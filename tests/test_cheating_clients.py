@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine
 from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.attacks.client_halves import bent
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.engine import round as engine
 from fedcli.experiment.compatibility import pipeline
 
 CLIENTS = 4

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from fedcli import config, engine
+from fedcli import config
 from fedcli.components.strategies import STRATEGIES
+from fedcli.engine import round as engine
+from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost
-from fedcli.journal import Observer
 from fedcli.store import directory as store
 from fedcli.templates import templates
 

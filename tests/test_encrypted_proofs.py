@@ -7,13 +7,13 @@ import pytest
 from fakes import LinearFederation, MemoryStore, linear_parts
 from proved import RUN, attached, parameters, proved, round_of, summed
 
-from fedcli import engine
 from fedcli.components.encryption import ENCRYPTIONS
 from fedcli.components.encryption.scheme import Sums
 from fedcli.components.proofs.prove import digest_of
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import gaussian_noise
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
+from fedcli.engine import round as engine
 
 CLIENTS = 3
 

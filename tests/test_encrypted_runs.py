@@ -11,13 +11,14 @@ import pytest
 import tiny
 from fakes import MemoryStore
 
-from fedcli import engine, runs
+from fedcli import runs
 from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
+from fedcli.engine import round as engine
+from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
-from fedcli.journal import Observer
 from fedcli.store import directory as store
 
 OVERRIDES = {

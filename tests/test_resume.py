@@ -17,8 +17,8 @@ import tiny
 
 from fedcli import runs
 from fedcli.core.errors import RunInterrupted
-from fedcli.engine import run_experiment
-from fedcli.journal import Observer
+from fedcli.engine.ports import Observer
+from fedcli.engine.round import run_experiment
 from fedcli.store import directory as store
 
 ROUNDS = 6

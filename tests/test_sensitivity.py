@@ -9,12 +9,12 @@ from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcli import engine
-from fedcli.arrivals import Arrivals
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.privacy_events import GaussianEvent, LocalGaussianEvent
 from fedcli.core.rounds import RoundContext
 from fedcli.core.vectors import Layout
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Arrivals
 
 CLIPPED = ("dp-clipped", "dp-adaptive", "dp-per-layer", "dp-local")
 """Those that clip a client's whole update, once a round."""

@@ -13,14 +13,14 @@ from fakes import (
     literal_encryption,
 )
 
-from fedcli import engine
 from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
 from fedcli.core.contracts import Transform
-from fedcli.journal import Observer
-from fedcli.parts import Participation
+from fedcli.engine import round as engine
+from fedcli.engine.ports import Observer
+from fedcli.engine.setup import Participation
 
 
 def counting():

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fedcli.adversary import trained_on
 from fedcli.components.callbacks.callback import Callback, early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.clients.runtime.task import higher_is_better
@@ -20,11 +19,12 @@ from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
+from fedcli.engine.adversary import trained_on
+from fedcli.engine.setup import EvaluationSettings, Participation, Parts
 from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.plan import Plan
 from fedcli.experiment.protection.fixed_point import check_size
-from fedcli.parts import EvaluationSettings, Participation, Parts
 
 
 def assemble(plan: Plan) -> tuple[Parts, RoundState]:

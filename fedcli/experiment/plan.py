@@ -10,7 +10,6 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from fedcli.adversary import malicious_clients
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.task import Task, task_for
@@ -26,6 +25,7 @@ from fedcli.core.contracts import Cohort, Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
+from fedcli.engine.adversary import malicious_clients
 from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.protection import encryption as encrypting

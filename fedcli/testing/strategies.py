@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fedcli import engine
-from fedcli.arrivals import Row
 from fedcli.components.executors import EXECUTORS
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import RunError
@@ -20,7 +18,9 @@ from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Tree
-from fedcli.parts import Parts
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Row
+from fedcli.engine.setup import Parts
 from fedcli.store import client_states as shelf
 from fedcli.store import secrets as secret
 from fedcli.store.checkpoints import read_checkpoint, write_checkpoint

@@ -12,10 +12,10 @@ from fedcli.components.data import Dataset
 from fedcli.core.contracts import Strategy
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import generator
+from fedcli.engine.setup import Parts
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.experiment.make import located
-from fedcli.parts import Parts
 
 YAML = """
 name: tiny

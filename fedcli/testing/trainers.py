@@ -13,7 +13,7 @@ from fedcli.core.contracts import Extra, ServerOptimizer, Strategy, TrainerSpec
 from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Array, Tree, Vector
-from fedcli.parts import Parts
+from fedcli.engine.setup import Parts
 from fedcli.testing.laws import described, is_vector, law, same_bits, same_state, written_and_read
 from fedcli.testing.tiny import assembled
 

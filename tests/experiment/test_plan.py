@@ -5,10 +5,10 @@ import pytest
 import tiny
 import user_parts
 
-from fedcli import engine
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.config import ConfigErrors
 from fedcli.core.vectors import unflatten
+from fedcli.engine import round as engine
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build

@@ -11,9 +11,9 @@ from fakes import LinearFederation, LinearRuntime, MemoryStore, linear_parts
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import RunError
-from fedcli.engine import run_experiment
-from fedcli.journal import Observer
-from fedcli.parts import EvaluationSettings
+from fedcli.engine.ports import Observer
+from fedcli.engine.round import run_experiment
+from fedcli.engine.setup import EvaluationSettings
 from fedcli.store import client_states as shelf
 from fedcli.store import directory as store
 from fedcli.store.client_states import StoredTree

@@ -7,13 +7,13 @@ import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
 from proved import proved, summed
 
-from fedcli import engine
 from fedcli.components.attacks import ATTACKS
 from fedcli.components.attacks.attack import Adversary
 from fedcli.components.cohorts import full
 from fedcli.components.encryption import shared_key
 from fedcli.components.encryption.scheme import Sums
 from fedcli.core.errors import ConfigError
+from fedcli.engine import round as engine
 from fedcli.experiment.compatibility import pipeline
 
 CHEAT, CLIENTS = 1, 3

@@ -3,14 +3,14 @@
 import numpy as np
 from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, linear_parts
 
-from fedcli import engine
 from fedcli.components.encryption import ENCRYPTIONS
 from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.encryption.scheme import Sums
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
-from fedcli.journal import Observer
+from fedcli.engine import round as engine
+from fedcli.engine.ports import Observer
 
 BITS = 12
 SUMS = Sums(num_clients=5, most_summands=5, bits=BITS, noise_tail=0, root=7)

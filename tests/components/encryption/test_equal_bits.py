@@ -14,7 +14,7 @@ from fedcli.core import trees
 from fedcli.core.contracts import Transform
 from fedcli.core.vectors import digest
 from fedcli.crypto.bfv.plans import gaussian_tail
-from fedcli.parts import Participation
+from fedcli.engine.setup import Participation
 from fedcli.store.files import npz
 
 FEW = {"2": [1, 2, 3, 4]}

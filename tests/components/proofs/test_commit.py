@@ -8,7 +8,6 @@ import pytest
 from fakes import LinearFederation, MemoryStore, linear_parts
 from proved import RUN, attached, parameters, proved, round_of, summed
 
-from fedcli import engine
 from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.prove import digest_of
 from fedcli.components.proofs.statements import NormBounds
@@ -20,6 +19,7 @@ from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
 from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.crypto.norm_proofs.verifier import verify
+from fedcli.engine import round as engine
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine
 from fedcli.components.aggregators import AGGREGATORS
 from fedcli.components.strategies import STRATEGIES, robust
 from fedcli.core.factories import describe
+from fedcli.engine import round as engine
 
 RECIPES = {
     "median": robust.median(),

@@ -6,12 +6,12 @@ import tiny
 from built_ins import REQUIRED
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine
-from fedcli.arrivals import in_memory
 from fedcli.components.executors import EXECUTORS
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.factories import parameters
 from fedcli.core.trees import to_table
+from fedcli.engine import round as engine
+from fedcli.engine.admission import in_memory
 from fedcli.store.files import npz
 from fedcli.testing import check_strategy, check_trainer
 

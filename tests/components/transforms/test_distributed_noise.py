@@ -5,12 +5,12 @@ import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 from scipy import stats
 
-from fedcli import engine
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import distributed_noise
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.engine import round as engine
 
 SECRET, SEEDED = (RoundContext(7, 1, reproducible_noise=drawn) for drawn in (False, True))
 

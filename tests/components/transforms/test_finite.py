@@ -5,11 +5,11 @@ import pytest
 import tiny
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import finite
 from fedcli.config import ConfigErrors
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.engine import round as engine
 
 CONTEXT = RoundContext(7, 1, True, 1.0, (3,))
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli import engine
-from fedcli.arrivals import Arrivals
 from fedcli.config import ConfigErrors, FixedPoint
 from fedcli.core.errors import ConfigError
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Arrivals
 from fedcli.experiment.protection import fixed_point as grid
 
 GRID = "fixed_point={clip_norm: 10.0}"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import evaluation
 from fedcli.components.strategies import STRATEGIES
-from fedcli.parts import EvaluationSettings
+from fedcli.engine import evaluation
+from fedcli.engine.setup import EvaluationSettings
 
 
 def parts_of(federation=None, *, runtime=None, batch_size=3, clients=True, num_statistics=0):

@@ -16,7 +16,7 @@ from fedcli.core.roles import Executor, FederationLike
 from fedcli.core.rounds import ClientData, ClientUpdate, Outcome, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Vector
-from fedcli.participation import Turn
+from fedcli.engine.availability import Turn
 
 
 def malicious_clients(

@@ -16,8 +16,8 @@ import numpy as np
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Tree, Vector
-from fedcli.participation import Turn, Turnout, is_dropped, seconds_needed
-from fedcli.parts import Parts
+from fedcli.engine.availability import Turn, Turnout, is_dropped, seconds_needed
+from fedcli.engine.setup import Parts
 
 
 class Flight(NamedTuple):

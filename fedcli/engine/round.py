@@ -7,11 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli import evaluation
-from fedcli.arrivals import Arrivals, Row, Shelve, Watch, in_memory
 from fedcli.components.encryption.encrypted_sum import Aggregation, encrypted_sum
 from fedcli.core import averages
-from fedcli.core.clock import Clock
 from fedcli.core.errors import RunInterrupted, VoidRoundError
 from fedcli.core.rounds import (
     Aggregate,
@@ -21,11 +18,14 @@ from fedcli.core.rounds import (
 )
 from fedcli.core.types import Tree
 from fedcli.core.vectors import digest
-from fedcli.journal import Deposit, Observer, Store, nowhere
-from fedcli.participation import Turnout
-from fedcli.parts import Parts
-from fedcli.publication import noised_only
-from fedcli.training import attend, train_cohort
+from fedcli.engine import evaluation
+from fedcli.engine.admission import Arrivals, Row, Shelve, Watch, in_memory
+from fedcli.engine.availability import Turnout
+from fedcli.engine.client_side import attend, train_cohort
+from fedcli.engine.clock import Clock
+from fedcli.engine.ports import Deposit, Observer, Store, nowhere
+from fedcli.engine.records import noised_only
+from fedcli.engine.setup import Parts
 
 
 def run_experiment(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from fedcli.arrivals import Row, Watch
 from fedcli.core.rounds import RoundState
 from fedcli.core.types import Tree
+from fedcli.engine.admission import Row, Watch
 
 Deposit = Callable[[int, Mapping[str, bytes]], None]
 """`(round, files)`: keeps what the round can be checked by; no files for a round that released nothing."""

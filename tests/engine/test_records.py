@@ -8,7 +8,7 @@ import tiny
 from fedcli import runs
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import Sampling
-from fedcli.publication import noised_only
+from fedcli.engine.records import noised_only
 
 QUIET = "privacy.publish=noised-only"
 MODEL = {"round", "epsilon", "test/loss", "test/accuracy"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedcli.core.clock import Clock
+from fedcli.engine.clock import Clock
 
 ROUNDING = 2e-6
 

@@ -14,8 +14,8 @@ from fedcli.core.metrics import prefixed, weighted_mean
 from fedcli.core.rounds import Accepted, ClientUpdate, Outcome, RoundContext, RoundState
 from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.types import Tree
-from fedcli.participation import Turn, Turnout
-from fedcli.parts import Parts
+from fedcli.engine.availability import Turn, Turnout
+from fedcli.engine.setup import Parts
 
 Row = dict[str, Any]
 """One line of metrics.jsonl or clients.jsonl."""

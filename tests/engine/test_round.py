@@ -9,8 +9,6 @@ from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, counting_a
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcli import engine, evaluation, training
-from fedcli.arrivals import Arrivals
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.cohorts import poisson, uniform
 from fedcli.components.strategies import STRATEGIES
@@ -19,8 +17,12 @@ from fedcli.core.averages import mean_model
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, RunInterrupted
 from fedcli.core.rounds import RoundContext
-from fedcli.journal import Observer
-from fedcli.parts import EvaluationSettings
+from fedcli.engine import client_side as training
+from fedcli.engine import evaluation
+from fedcli.engine import round as engine
+from fedcli.engine.admission import Arrivals
+from fedcli.engine.ports import Observer
+from fedcli.engine.setup import EvaluationSettings
 
 QUIET = Observer()
 NAN = [np.nan, 0.0, 0.0]

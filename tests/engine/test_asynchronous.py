@@ -7,15 +7,15 @@ import pytest
 import tiny
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine
-from fedcli.buffering import flush
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.cohorts import uniform
 from fedcli.components.devices import Device, Devices
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.trees import from_table, to_table
-from fedcli.parts import Participation
+from fedcli.engine import round as engine
+from fedcli.engine.asynchronous import flush
+from fedcli.engine.setup import Participation
 
 # One second an example, and bytes take no time: client k has 4 + k examples and takes 4 + k seconds.
 BY_EXAMPLES = Devices("by examples", lambda _rng: Device(1.0, 1e30, 1e30))

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fedcli import buffering
-from fedcli.adversary import ClientSide, attacked
 from fedcli.components.cohorts import whose_turn
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
@@ -26,8 +24,10 @@ from fedcli.core.rounds import (
     RoundState,
 )
 from fedcli.core.seeds import SERVER, generator
-from fedcli.participation import Turn, Turnout, turnout
-from fedcli.parts import Parts
+from fedcli.engine import asynchronous as buffering
+from fedcli.engine.adversary import ClientSide, attacked
+from fedcli.engine.availability import Turn, Turnout, turnout
+from fedcli.engine.setup import Parts
 
 
 def attend(parts: Parts, state: RoundState, round: int) -> Turnout:

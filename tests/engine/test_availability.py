@@ -8,14 +8,14 @@ import pytest
 import tiny
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.devices import Device, Devices
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.rounds import Assignment, Broadcast
-from fedcli.participation import seconds_needed, turnout
-from fedcli.parts import Participation
+from fedcli.engine import round as engine
+from fedcli.engine.availability import seconds_needed, turnout
+from fedcli.engine.setup import Participation
 
 # Four clients of 4, 5, 6 and 7 examples; three weights of 4 bytes each way.
 SLOW_TRAINING = Devices("slow", lambda _rng: Device(1.0, 12.0, 6.0))

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
-from fedcli import engine, evaluation
-from fedcli.adversary import malicious_clients, trained_on
 from fedcli.components.aggregators import median
 from fedcli.components.attacks import ipm, sign_flip
 from fedcli.components.attacks.attack import Adversary, Attack
@@ -15,7 +13,10 @@ from fedcli.components.cohorts import uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.parts import EvaluationSettings
+from fedcli.engine import evaluation
+from fedcli.engine import round as engine
+from fedcli.engine.adversary import malicious_clients, trained_on
+from fedcli.engine.setup import EvaluationSettings
 
 NAN = [np.nan, 0.0, 0.0]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Tree
-from fedcli.parts import Parts
+from fedcli.engine.setup import Parts
 
 
 @dataclass(frozen=True)

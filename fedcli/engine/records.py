@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fedcli.arrivals import Row
 from fedcli.core.privacy_events import Sampling
+from fedcli.engine.admission import Row
 
 _FIGURES = ("round", "epsilon", "note")
 _OF_THE_MODEL = ("test/", "average/test/", "attack/")

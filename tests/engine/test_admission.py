@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
-from fedcli.arrivals import Arrivals
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.rounds import Assignment, Broadcast, Rejection, RoundContext
-from fedcli.participation import Turn, Turnout
+from fedcli.engine.admission import Arrivals
+from fedcli.engine.availability import Turn, Turnout
 
 
 def desk(outcomes_of, *, name="weighted", statistics=None, watch=lambda _done, _planned: None, num_clients=3):

@@ -10,7 +10,7 @@ from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.rounds import Broadcast, RoundState
 from fedcli.core.types import Array, Tree
-from fedcli.parts import Parts
+from fedcli.engine.setup import Parts
 
 Metrics = Mapping[str, float]
 
