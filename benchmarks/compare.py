@@ -81,7 +81,7 @@ def records_of(source: config.Config, asked_to_stop: Callable[[], bool]) -> list
 def train(source: config.Config, folder: Path, asked_to_stop: Callable[[], bool]) -> list[Row]:
     """Run an experiment to its end in this process. A finished comparison is printed without TensorFlow."""
     with quiet_imports():
-        from fedcli import runs
+        from fedcli.runs import lifecycle as runs
 
     def watch(_done: int, _planned: int) -> None:
         if asked_to_stop():

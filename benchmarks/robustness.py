@@ -18,9 +18,10 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fedcli import config, runs
+from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.core.errors import FedcliError
+from fedcli.runs import lifecycle as runs
 from fedcli.store import directory as store
 
 BASE = Path(__file__).parent.parent / "configs" / "attacks" / "robustness.yaml"

@@ -11,7 +11,7 @@ import typer
 from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
 
 if TYPE_CHECKING:
-    from fedcli.audit import Finding
+    from fedcli.runs.audit import Finding
 
 
 def audit(
@@ -32,7 +32,7 @@ def audit(
         from rich.console import Console
 
         from fedcli import config as configs
-        from fedcli.audit import audit_experiment
+        from fedcli.runs.audit import audit_experiment
 
         source = configs.load(str(config), overrides or [])
         console = Console(stderr=True)

@@ -22,7 +22,7 @@ from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
     from fedcli.experiment.plan import Plan
-    from fedcli.runs import Progress
+    from fedcli.runs.lifecycle import Progress
 
 Row = dict[str, Any]
 _IN_SUMMARY = (
@@ -33,9 +33,9 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def load_quietly(screen: Screen) -> Any:
-    """The module `fedcli.runs`, with TensorFlow loaded behind a status line."""
+    """The module `fedcli.runs.lifecycle`, with TensorFlow loaded behind a status line."""
     with screen.status("Loading TensorFlow ..."), quiet_imports():
-        from fedcli import runs
+        from fedcli.runs import lifecycle as runs
     return runs
 
 
@@ -88,7 +88,7 @@ class Screen:
 
     def progress(self, asked_to_stop: Callable[[], bool]) -> Progress:
         """The hooks that feed this view."""
-        from fedcli.runs import Progress
+        from fedcli.runs.lifecycle import Progress
 
         def watch(done: int, planned: int) -> None:
             if self._view is not None:

@@ -10,7 +10,7 @@ import typer
 from fedcli.cli.output import Json, print_json, reported
 
 if TYPE_CHECKING:
-    from fedcli.verification import Finding, Report, Tally
+    from fedcli.runs.verification import Finding, Report, Tally
 
 # A directory that was taken apart has thousands; what comes after them says no more.
 _SHOWN = 20
@@ -39,7 +39,7 @@ def verify(
     with reported():
         from rich.console import Console
 
-        from fedcli.verification import verify_run
+        from fedcli.runs.verification import verify_run
 
         with Console(stderr=True).status("Verifying ...") as status:
             report = verify_run(

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from kept_runs import make_run
 
-from fedcli.verification import verify_run
+from fedcli.runs.verification import verify_run
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import json
 import pytest
 import tiny
 
-from fedcli import runs
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import Sampling
 from fedcli.engine.records import noised_only
+from fedcli.runs import lifecycle as runs
 
 QUIET = "privacy.publish=noised-only"
 MODEL = {"round", "epsilon", "test/loss", "test/accuracy"}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from kept_runs import LAYOUT, advance, make_run
 
+from fedcli.runs.verification import verify_run
 from fedcli.store import directory as store
 from fedcli.store.files import manifests
-from fedcli.verification import verify_run
 
 PLACE = "proofs/round-00002"
 

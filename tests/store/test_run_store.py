@@ -12,10 +12,10 @@ from kept_runs import LAYOUT
 
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import RoundState
+from fedcli.runs.verification import verify_run
 from fedcli.store import directory as store
 from fedcli.store.files import durable, manifests
 from fedcli.store.files.logs import marks_at
-from fedcli.verification import verify_run
 
 
 def state_of(round):

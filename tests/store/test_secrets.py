@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli import runs
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET
+from fedcli.runs import lifecycle as runs
 from fedcli.store import directory as store
 from fedcli.store import secrets as secret
 from fedcli.store.files import npz

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fedcli.verification.evidence import read_round_link
-from fedcli.verification.links import Link, Pair
-from fedcli.verification.proofs import checked_proofs
-from fedcli.verification.recipe import Recipe, checked_plan
-from fedcli.verification.replay import checked_step
-from fedcli.verification.report import Finding
-from fedcli.verification.statements import Round, checked_statement, read_round
+from fedcli.runs.verification.chain_links import Link, Pair
+from fedcli.runs.verification.evidence import read_round_link
+from fedcli.runs.verification.planned_run import Recipe, checked_plan
+from fedcli.runs.verification.proofs import checked_proofs
+from fedcli.runs.verification.replay import checked_step
+from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
 
 Watch = Callable[[str], None]
 """Told what is being checked, in a few words."""

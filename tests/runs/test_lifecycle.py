@@ -9,11 +9,12 @@ import pytest
 import tiny
 import user_parts
 
-from fedcli import config, runs
+from fedcli import config
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError, RunError, RunInterrupted
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
+from fedcli.runs import lifecycle as runs
 from fedcli.store import directory as store
 
 

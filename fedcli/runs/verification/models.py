@@ -13,9 +13,9 @@ from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Layout, gather, unflatten
+from fedcli.runs.verification.chain_links import Link, Pair, trusted
 from fedcli.store import checkpoints
 from fedcli.store.files import npz
-from fedcli.verification.links import Link, Pair, trusted
 
 
 class Model(NamedTuple):

@@ -6,8 +6,8 @@ import golden
 import pytest
 import tiny
 
-from fedcli import runs
 from fedcli.components.strategies import STRATEGIES
+from fedcli.runs import lifecycle as runs
 
 KEPT = json.loads(golden.FILE.read_text())
 

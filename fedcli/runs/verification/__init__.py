@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedcli.core.errors import ConfigError
+from fedcli.runs.verification import evidence
+from fedcli.runs.verification.chain import WHAT, checked_chain
+from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
+from fedcli.runs.verification.clients import checked_clients
+from fedcli.runs.verification.files import checked_files, checked_names
+from fedcli.runs.verification.logs import checked_logs
+from fedcli.runs.verification.models import has_statistics
+from fedcli.runs.verification.not_covered import not_covered
+from fedcli.runs.verification.planned_run import Recipe, planned
+from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
+from fedcli.runs.verification.report import Finding, Report, Tally
 from fedcli.store import directory as store
 from fedcli.store.client_states import StoredTree
-from fedcli.verification import evidence
-from fedcli.verification.chain import WHAT, checked_chain
-from fedcli.verification.clients import checked_clients
-from fedcli.verification.files import checked_files, checked_names
-from fedcli.verification.limits import not_covered
-from fedcli.verification.lines import checked_logs
-from fedcli.verification.links import Link, Pair, covering, read_pairs
-from fedcli.verification.models import has_statistics
-from fedcli.verification.recipe import Recipe, planned
-from fedcli.verification.report import Finding, Report, Tally
-from fedcli.verification.rounds import Wanted, Watch, checked_rounds
 
 __all__ = ["Finding", "Report", "Tally", "Watch", "verify_run"]
 

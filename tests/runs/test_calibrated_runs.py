@@ -3,7 +3,7 @@
 import pytest
 import tiny
 
-from fedcli import config, runs
+from fedcli import config
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
@@ -12,6 +12,7 @@ from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.cost import cost
 from fedcli.experiment.describe import expand
 from fedcli.privacy import calibrate
+from fedcli.runs import lifecycle as runs
 
 BUDGET = (
     "cohort={name: poisson, rate: 0.5}",

@@ -10,9 +10,9 @@ import pytest
 from kept_runs import LAYOUT, advance, make_run
 
 from fedcli.core.errors import ConfigError
+from fedcli.runs.verification import verify_run
 from fedcli.store import directory as store
 from fedcli.store.files import manifests
-from fedcli.verification import verify_run
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from fedcli.crypto.norm_proofs.curve import SCALAR_BYTES, ProofError, decode_sca
 from fedcli.crypto.norm_proofs.generators import layout
 from fedcli.crypto.norm_proofs.jobs import Statement
 from fedcli.crypto.norm_proofs.statement import NormBound
-from fedcli.verification.statements import Round
+from fedcli.runs.verification.round_statement import Round
 
 _LARGEST = 1 << 62
 

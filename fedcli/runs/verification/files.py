@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from fedcli.runs.verification.chain_links import Link
+from fedcli.runs.verification.report import Finding
 from fedcli.store import checkpoints
 from fedcli.store import directory as store
 from fedcli.store.files import manifests
-from fedcli.verification.links import Link
-from fedcli.verification.report import Finding
 
 WHAT = "files of checkpoints"
 # A draft is what a process that was killed leaves of a checkpoint; the next process removes it.

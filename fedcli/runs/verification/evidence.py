@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fedcli.runs.verification.chain_links import Link, Pair, read_link, trusted
+from fedcli.runs.verification.files import checked_files, strangers
+from fedcli.runs.verification.report import Finding
 from fedcli.store import proof_files as evidence
-from fedcli.verification.files import checked_files, strangers
-from fedcli.verification.links import Link, Pair, read_link, trusted
-from fedcli.verification.report import Finding
 
 WHAT = "files of proofs"
 

@@ -14,13 +14,13 @@ from fedcli.core import averages
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import digest
+from fedcli.runs.verification.chain_links import Link, Pair
+from fedcli.runs.verification.models import Model, Unreadable, is_same, read_model, with_weights
+from fedcli.runs.verification.planned_run import Recipe
+from fedcli.runs.verification.proof_files import read_sum
+from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.round_statement import Round, divisor_of, share_of
 from fedcli.store import checkpoints
-from fedcli.verification.binaries import read_sum
-from fedcli.verification.links import Link, Pair
-from fedcli.verification.models import Model, Unreadable, is_same, read_model, with_weights
-from fedcli.verification.recipe import Recipe
-from fedcli.verification.report import Finding
-from fedcli.verification.statements import Round, divisor_of, share_of
 
 STARTS = "starting models"
 NEXT = "next models"

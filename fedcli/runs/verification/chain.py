@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fedcli.runs.verification.chain_links import Link, Pair
+from fedcli.runs.verification.report import Finding
 from fedcli.store import directory as store
 from fedcli.store.files import durable
 from fedcli.store.files.manifests import Manifest
-from fedcli.verification.links import Link, Pair
-from fedcli.verification.report import Finding
 
 WHAT = "chain of checkpoints"
 BOUND = "config and environment"

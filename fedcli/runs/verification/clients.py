@@ -7,13 +7,13 @@ from pathlib import Path
 
 from fedcli.core import trees
 from fedcli.core.errors import RunError
+from fedcli.runs.verification.chain_links import Link
+from fedcli.runs.verification.report import Finding
 from fedcli.store import checkpoints
 from fedcli.store import client_states as shelf
 from fedcli.store import directory as store
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import durable, npz
-from fedcli.verification.links import Link
-from fedcli.verification.report import Finding
 
 WHAT = "states of clients"
 

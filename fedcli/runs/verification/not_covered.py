@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fedcli.verification.recipe import Recipe
-from fedcli.verification.report import Finding
+from fedcli.runs.verification.planned_run import Recipe
+from fedcli.runs.verification.report import Finding
 
 _ALWAYS = (
     "that no checkpoint was removed at the end: compare the head with the one that was published",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fedcli import config
-from fedcli.audit import audit_experiment
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError
+from fedcli.runs.audit import audit_experiment
 
 YAML = """
 name: audited

@@ -10,9 +10,9 @@ from fedcli.crypto.norm_proofs import second_verifier as independent
 from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import opens, refusals
 from fedcli.crypto.workers import spread
-from fedcli.verification.binaries import Evidence, Malformed, read_evidence
-from fedcli.verification.report import Finding
-from fedcli.verification.statements import Round
+from fedcli.runs.verification.proof_files import Evidence, Malformed, read_evidence
+from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.round_statement import Round
 
 PROOFS = "proofs of bounded norms"
 SUMS = "sums of commitments"

@@ -20,13 +20,13 @@ from fedcli.engine import round as engine
 from fedcli.engine.admission import Watch
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import Parts
-from fedcli.environment import describe_environment
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build
 from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.protection import encryption as encrypting
 from fedcli.privacy import privacy_statement
+from fedcli.runs.environment import describe_environment
 from fedcli.store import directory as store
 from fedcli.store import secrets as secret
 

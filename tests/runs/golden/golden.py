@@ -90,7 +90,7 @@ def main():
     sys.path.insert(0, str(FILE.parents[1]))
     import tiny
 
-    from fedcli import runs
+    from fedcli.runs import lifecycle as runs
 
     written = {}
     for name, overrides in experiments().items():

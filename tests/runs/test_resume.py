@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import tiny
 
-from fedcli import runs
 from fedcli.core.errors import RunInterrupted
 from fedcli.engine.ports import Observer
 from fedcli.engine.round import run_experiment
+from fedcli.runs import lifecycle as runs
 from fedcli.store import directory as store
 
 ROUNDS = 6

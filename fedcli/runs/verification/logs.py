@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from fedcli.runs.verification.chain_links import Pair, trusted
+from fedcli.runs.verification.report import Finding
 from fedcli.store import directory as store
 from fedcli.store.files import durable
 from fedcli.store.files.logs import Mark, marks_at, to_mark
 from fedcli.store.files.manifests import Manifest
-from fedcli.verification.links import Pair, trusted
-from fedcli.verification.report import Finding
 
 WHAT = "lines of the logs"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from audited import edit, follow, make_audited, place, rehash
 
+from fedcli.runs.verification import proofs, verify_run
 from fedcli.store.files import npz
-from fedcli.verification import proofs, verify_run
 
 PROOFS, SUMS, SECOND = "proofs of bounded norms", "sums of commitments", "second verifier"
 SAYS, STARTS, NEXT, PLAN = "statements of rounds", "starting models", "next models", "plan of the run"

@@ -11,7 +11,6 @@ import pytest
 import tiny
 from fakes import MemoryStore
 
-from fedcli import runs
 from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
@@ -19,6 +18,7 @@ from fedcli.crypto.bfv import seal
 from fedcli.engine import round as engine
 from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
+from fedcli.runs import lifecycle as runs
 from fedcli.store import directory as store
 
 OVERRIDES = {

@@ -15,8 +15,8 @@ from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
 from fedcli.experiment.protection import proofs as proving
 from fedcli.experiment.protection.order import strategy_of
+from fedcli.runs.verification.report import Finding
 from fedcli.store import directory as store
-from fedcli.verification.report import Finding
 
 WHAT = "plan of the run"
 _LEFT_OUT = {

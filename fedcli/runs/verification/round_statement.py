@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from fedcli.components.proofs import evidence as round_evidence
 from fedcli.components.proofs.parameters import Parameters, read_parameters
-from fedcli.verification.links import Link
-from fedcli.verification.recipe import Recipe, Server
-from fedcli.verification.report import Finding
+from fedcli.runs.verification.chain_links import Link
+from fedcli.runs.verification.planned_run import Recipe, Server
+from fedcli.runs.verification.report import Finding
 
 WHAT = "statements of rounds"
 _FILES = (

@@ -9,8 +9,8 @@ import pytest
 from audited import CLIENTS, VOID, edit, make_audited, place, rehash
 
 from fedcli.core.errors import ConfigError
-from fedcli.verification import evidence, verify_run
-from fedcli.verification.links import read_pairs
+from fedcli.runs.verification import evidence, verify_run
+from fedcli.runs.verification.chain_links import read_pairs
 
 NAMES = (
     "manifest.json",
