@@ -26,8 +26,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from fedcli import config
+from fedcli.cli.live_view import interruptible
 from fedcli.cli.output import quiet_imports
-from fedcli.cli.progress import interruptible
 from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.core.errors import ConfigError, FedcliError, RunInterrupted
 from fedcli.store import directory as store

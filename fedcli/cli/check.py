@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedcli.cli.encryption import print_encryption
+from fedcli.cli.encryption_plan import print_encryption
 from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
 
 

@@ -26,7 +26,7 @@ def evaluate(
 ) -> None:
     """Evaluate the model of a run."""
     with reported():
-        from fedcli.cli.progress import Screen, load_quietly
+        from fedcli.cli.live_view import Screen, load_quietly
 
         with Screen(to_stderr=True) as screen:
             facts = load_quietly(screen).evaluate_run(run, round=round, data=data, average=average)

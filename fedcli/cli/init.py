@@ -20,7 +20,7 @@ def init(
 ) -> None:
     """Copy a ready config to start from."""
     with reported():
-        from fedcli.templates import copy_template, templates
+        from fedcli.cli.templates import copy_template, templates
 
         if list_:
             for template in templates():

@@ -27,7 +27,7 @@ def run(
     """Run an experiment: train, evaluate, and write every round to a run directory."""
     with reported():
         _check_usage(config, overrides, run_dir, resume)
-        from fedcli.cli.progress import Screen, interruptible, load_quietly
+        from fedcli.cli.live_view import Screen, interruptible, load_quietly
 
         with Screen(to_stderr=json) as screen, interruptible() as asked_to_stop:
             runs = load_quietly(screen)

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from fedcli.cli.progress import Screen
+from fedcli.cli.live_view import Screen
 from fedcli.config import load
 from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost

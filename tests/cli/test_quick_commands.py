@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 import fedcli as package
+from fedcli.cli.templates import templates
 from fedcli.config import installed
-from fedcli.templates import templates
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-7]|38;|9[0-7])[\d;]*m")

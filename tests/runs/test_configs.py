@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fedcli import config
+from fedcli.cli.templates import templates
 from fedcli.components.strategies import STRATEGIES
 from fedcli.engine import round as engine
 from fedcli.engine.ports import Observer
@@ -13,7 +14,6 @@ from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost
 from fedcli.store import directory as store
-from fedcli.templates import templates
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))
 IMAGES = Path("/usr/share/datasets/fashion-mnist")

@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from fedcli import config
+from fedcli.cli.live_view import Screen, interruptible, sparkline
 from fedcli.cli.output import readable
-from fedcli.cli.progress import Screen, interruptible, sparkline
 from fedcli.core.errors import RunInterrupted
 from fedcli.experiment import plan as build
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fedcli.cli.templates import copy_template, templates
 from fedcli.core.errors import ConfigError
-from fedcli.templates import copy_template, templates
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
