@@ -29,7 +29,7 @@ from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.experiment.make import located
 from fedcli.privacy import Accountant
-from fedcli.privacy.auditing import Audit, audit
+from fedcli.privacy.one_run_audit import Audit, audit
 
 # Far above any clip norm; float32 holds its square.
 _HUGE = 1e12

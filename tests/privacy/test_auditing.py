@@ -9,7 +9,7 @@ from scipy.stats import binom
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
 from fedcli.privacy import calibrate
-from fedcli.privacy.auditing import audit, lower_bound, p_value
+from fedcli.privacy.one_run_audit import audit, lower_bound, p_value
 
 DELTA = 1e-5
 
