@@ -81,16 +81,16 @@ def records_of(source: config.Config, asked_to_stop: Callable[[], bool]) -> list
 def train(source: config.Config, folder: Path, asked_to_stop: Callable[[], bool]) -> list[Row]:
     """Run an experiment to its end in this process. A finished comparison is printed without TensorFlow."""
     with quiet_imports():
-        from fedcli.runs import lifecycle as runs
+        from fedcli.runs import lifecycle
 
     def watch(_done: int, _planned: int) -> None:
         if asked_to_stop():
             raise RunInterrupted("Interrupted. The same command goes on from here.")
 
-    progress = runs.silent()._replace(watch=watch)
+    progress = lifecycle.silent()._replace(watch=watch)
     if folder.exists():
-        return runs.resume_run(folder, progress=progress).records
-    return runs.start_run(source, folder, progress=progress).records
+        return lifecycle.resume_run(folder, progress=progress).records
+    return lifecycle.start_run(source, folder, progress=progress).records
 
 
 def final_value(records: Sequence[Row], metric: str, last: int) -> float:

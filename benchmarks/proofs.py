@@ -46,8 +46,7 @@ def measure(size: int, runs: int) -> Row:
 
     import numpy as np
 
-    from fedcli.crypto.norm_proofs import commitments
-    from fedcli.crypto.norm_proofs import prover as norm_prover
+    from fedcli.crypto.norm_proofs import commitments, prover
     from fedcli.crypto.norm_proofs import verifier as norm_verifier
     from fedcli.crypto.norm_proofs.statement import NormBound, read_proof
 
@@ -62,7 +61,7 @@ def measure(size: int, runs: int) -> Row:
         vector = np.rint(scale * normal).astype(np.int64)
         spent, (commitment, opening) = timed(lambda vector=vector: commitments.commit(vector))
         seconds["commit"].append(spent)
-        spent, proof = timed(lambda c=commitment, o=opening: norm_prover.prove(bound, c, o, CONTEXT))
+        spent, proof = timed(lambda c=commitment, o=opening: prover.prove(bound, c, o, CONTEXT))
         seconds["prove"].append(spent)
         made.append((commitment.encoded, proof))
 

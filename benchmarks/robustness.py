@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.core.errors import FedcliError
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 from fedcli.store import directory as store
 
 BASE = Path(__file__).parent.parent / "configs" / "attacks" / "robustness.yaml"
@@ -56,13 +56,13 @@ def cell(defence: str, attack: str, folder: Path) -> list[Row]:
     """
     source = config.load(BASE, [f"strategy={DEFENCES[defence]}", f"attack={ATTACKS[attack]}"])
     if not folder.exists():
-        return runs.start_run(source, folder).records
+        return lifecycle.start_run(source, folder).records
     if config.load(folder / "config.yaml").experiment != source.experiment:
         raise FedcliError(
             f"{folder} is a run of another config; remove it, or name another place with --runs."
         )
     if source.experiment.rounds not in store.finished_rounds(folder):
-        return runs.resume_run(folder).records
+        return lifecycle.resume_run(folder).records
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from fakes import LinearFederation, linear_parts
 
-from fedcli.components.proofs import norm_bound
+from fedcli.components.proofs.norm_bound import norm_bound
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point

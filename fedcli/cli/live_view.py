@@ -35,8 +35,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 def load_quietly(screen: Screen) -> Any:
     """The module `fedcli.runs.lifecycle`, with TensorFlow loaded behind a status line."""
     with screen.status("Loading TensorFlow ..."), quiet_imports():
-        from fedcli.runs import lifecycle as runs
-    return runs
+        from fedcli.runs import lifecycle
+    return lifecycle
 
 
 @contextmanager

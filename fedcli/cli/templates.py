@@ -46,8 +46,9 @@ def copy_template(name: str, target: Path) -> None:
 
 def _folder() -> Path:
     # An installed package holds them inside; a checkout keeps them beside the package.
-    inside = Path(__file__).parent / "configs"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
+    package = Path(__file__).parent.parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def _summary(path: Path) -> str:

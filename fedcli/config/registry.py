@@ -37,7 +37,7 @@ _TABLE = {
     DEFAULT_COHORTS: ("fedcli.components.strategies", "DEFAULT_COHORTS"),
     "compression": ("fedcli.components.transforms", "COMPRESSIONS"),
     "encryption": ("fedcli.components.encryption", "ENCRYPTIONS"),
-    "proofs": ("fedcli.components.transforms", "PROOFS"),
+    "proofs": ("fedcli.components.proofs", "PROOFS"),
     "attack": ("fedcli.components.attacks", "ATTACKS"),
     "executor": ("fedcli.components.executors", "EXECUTORS"),
 }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fedcli.components.encryption.scheme import Exchange
+from fedcli.core.exchange import Exchange
 from fedcli.core.meter import Meter
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.core.vectors import Layout

@@ -24,7 +24,7 @@ from fedcli.core.rounds import (
     RoundState,
 )
 from fedcli.core.seeds import SERVER, generator
-from fedcli.engine import asynchronous as buffering
+from fedcli.engine import asynchronous
 from fedcli.engine.adversary import ClientSide, attacked
 from fedcli.engine.availability import Turn, Turnout, turnout
 from fedcli.engine.setup import Parts
@@ -33,7 +33,7 @@ from fedcli.engine.setup import Parts
 def attend(parts: Parts, state: RoundState, round: int) -> Turnout:
     """Who takes part in a round, and what becomes of everyone on the way."""
     if parts.strategy.buffer is not None:
-        return buffering.flush(parts, state, round)
+        return asynchronous.flush(parts, state, round)
     return turnout(parts, round, sample_cohort(parts, round))
 
 
@@ -68,7 +68,7 @@ def train_cohort(
 
 def broadcast_to(parts: Parts, state: RoundState, context: RoundContext, turn: Turn) -> Any:
     """What a client trains from, brought to the device: the model that it received, and the server's extras."""
-    weights, statistics = buffering.model_of(state, turn)
+    weights, statistics = asynchronous.model_of(state, turn)
     factor = parts.schedule(turn.model + 1, parts.rounds)
     extras = parts.strategy.server.broadcast(state.server)
     # The round of the arrival seeds the training: a client arrives once a round, whichever model it began from.

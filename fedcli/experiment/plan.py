@@ -225,7 +225,7 @@ def _seeded_keys(root: int) -> NoiseKey:
 def _own_federation(made: Any, partition: Part | None) -> Federation:
     if not all(hasattr(made, name) for name in vars(Federation) if not name.startswith("_")):
         raise ConfigError(
-            f"the factory returned a {type(made).__name__}; a fedcli.components.data.Dataset or Federation is expected.",
+            f"the factory returned a {type(made).__name__}; a fedcli Dataset or Federation is expected.",
             key="data.name",
         )
     if partition is not None:

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fedcli.components.encryption.scheme import Encryption
 from fedcli.core.errors import ConfigError
+from fedcli.core.exchange import Concealment
 from fedcli.core.privacy_events import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.privacy import words
 from fedcli.privacy.accountant import accountant_for
@@ -52,7 +52,7 @@ def privacy_statement(
     reproducible_noise: bool,
     records: Sequence[Mapping[str, Any]] = (),
     noised_only: bool = False,
-    encryption: Encryption | None = None,
+    encryption: Concealment | None = None,
 ) -> dict[str, Any]:
     """Content of privacy.json after `releases` rounds.
 

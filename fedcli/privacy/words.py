@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fedcli.components.encryption.scheme import Encryption
+from fedcli.core.exchange import Concealment
 from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -94,7 +94,7 @@ def protected(unit: UnitName, relation: RelationName) -> str:
 
 
 def warnings(
-    event: Event, sampling: Sampling, delta: float, *, encryption: Encryption | None = None
+    event: Event, sampling: Sampling, delta: float, *, encryption: Concealment | None = None
 ) -> list[str]:
     """What a reader should know before the number.
 
@@ -121,7 +121,7 @@ def warnings(
     return found
 
 
-def holds_for(against: str, event: Event, encryption: Encryption | None) -> str:
+def holds_for(against: str, event: Event, encryption: Concealment | None) -> str:
     """From whom epsilon protects, and under what.
 
     Args:

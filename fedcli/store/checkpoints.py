@@ -15,7 +15,7 @@ from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
-from fedcli.store import client_states as shelf
+from fedcli.store import client_states
 from fedcli.store import secrets as secret
 from fedcli.store.files import manifests, npz
 from fedcli.store.files.manifests import Manifest
@@ -55,7 +55,7 @@ def write_checkpoint(
     if state.average:
         parts["average"] = state.average
         files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
-    files[STATE] = trees.to_table({**parts, "clients": shelf.to_index(state.clients)})
+    files[STATE] = trees.to_table({**parts, "clients": client_states.to_index(state.clients)})
     for name, arrays in files.items():
         npz.write_arrays(folder / name, arrays)
     about = {
@@ -96,7 +96,7 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
         server=tree["server"],
         aggregator=tree["aggregator"],
         transforms=tree["transforms"],
-        clients=shelf.from_index(clients, tree["clients"]),
+        clients=client_states.from_index(clients, tree["clients"]),
         releases=facts["releases"],
         seconds=facts["seconds"],
         underway=tree["underway"],

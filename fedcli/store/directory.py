@@ -14,9 +14,7 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
-from fedcli.store import checkpoints
-from fedcli.store import client_states as shelf
-from fedcli.store import proof_files as evidence
+from fedcli.store import checkpoints, client_states, proof_files
 from fedcli.store import secrets as secret
 from fedcli.store.files import durable, locks, logs, manifests, npz
 from fedcli.store.files.logs import Log, Mark
@@ -200,8 +198,8 @@ class RunStore:
     def begin(self, state: RoundState) -> RoundState:
         """Write the state before the first round, and return it."""
         self._open_logs(dict.fromkeys(LOGS, logs.START))
-        shelf.drop_after(self.folder / SHELF, state.round)
-        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
+        client_states.drop_after(self.folder / SHELF, state.round)
+        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round)
         self.checkpoint(state)
         return state
 
@@ -213,14 +211,14 @@ class RunStore:
         """
         state = read_state(self.folder, self._layout)
         before = [-1, *finished_rounds(self.folder)][-2]
-        shelf.prune(self.folder / SHELF, before + 1, state.round, state.clients)
+        client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients)
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
         if manifest.facts["has_secret"]:
             noise = secret.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
         self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
-        shelf.drop_after(self.folder / SHELF, state.round)
-        evidence.drop_after(self.folder / evidence.FOLDER, state.round)
+        client_states.drop_after(self.folder / SHELF, state.round)
+        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
         return state
@@ -245,11 +243,11 @@ class RunStore:
 
         The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
         """
-        return shelf.put(self.folder / SHELF, round, client, tree)
+        return client_states.put(self.folder / SHELF, round, client, tree)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
         """Keep the files that a round can be checked by; a round that is done again replaces them."""
-        evidence.put(self.folder / evidence.FOLDER, round, files)
+        proof_files.put(self.folder / proof_files.FOLDER, round, files)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
@@ -264,7 +262,7 @@ class RunStore:
         if state.round == self._durable_round:
             return
         marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
-        shelf.sync(self.folder / SHELF, self._durable_round + 1, state.round)
+        client_states.sync(self.folder / SHELF, self._durable_round + 1, state.round)
         if self._privacy is not None:
             durable.write(self.folder / PRIVACY, json.dumps(self._privacy(state), indent=1) + "\n")
         target = checkpoint_folder(self.folder, state.round)
@@ -272,12 +270,12 @@ class RunStore:
         noise = secret.noise_of(state.transforms)
         if noise:
             secret.put_noise(self.folder, state.round, noise)
-        kept = evidence.head(self.folder / evidence.FOLDER, state.round)
+        kept = proof_files.head(self.folder / proof_files.FOLDER, state.round)
         facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
         head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
         durable.publish(draft, target)
         # Rounds since the checkpoint before are referred to by this one or by none.
-        shelf.prune(self.folder / SHELF, self._durable_round + 1, state.round, state.clients)
+        client_states.prune(self.folder / SHELF, self._durable_round + 1, state.round, state.clients)
         secret.drop_other_noise(self.folder, state.round)
         self._durable_round, self._head = state.round, head
 

@@ -45,8 +45,8 @@ def check_partition(factory: Callable[..., Any], dataset: Dataset | None = None,
     """Hold a partition's factory to the laws of fedcli's own.
 
     Args:
-        factory: `(dataset, rng, **parameters)` -> a `fedcli.components.data.Partition`, which sees to it itself that every
-            example goes to exactly one client and none is left without.
+        factory: `(dataset, rng, **parameters)` -> a `Partition` in which every example belongs to exactly one client
+            and no client is without examples.
         dataset: what is dealt out; by default 120 examples of three classes.
         parameters: what the YAML would give it.
 

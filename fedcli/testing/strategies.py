@@ -21,7 +21,7 @@ from fedcli.core.types import Tree
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Row
 from fedcli.engine.setup import Parts
-from fedcli.store import client_states as shelf
+from fedcli.store import client_states
 from fedcli.store import secrets as secret
 from fedcli.store.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.testing.laws import law, same_bits, same_state
@@ -150,7 +150,9 @@ def _reread(parts: Parts, state: RoundState) -> RoundState:
         clients, checkpoint = Path(folder) / "clients", Path(folder) / "checkpoint"
         checkpoint.mkdir()
         try:
-            stored = {k: shelf.put(clients, state.round, k, tree) for k, tree in state.clients.items()}
+            stored = {
+                k: client_states.put(clients, state.round, k, tree) for k, tree in state.clients.items()
+            }
             write_checkpoint(checkpoint, replace(state, clients=stored), parts.layout, facts={})
             read = read_checkpoint(checkpoint, parts.layout, clients)
             if noise := secret.noise_of(state.transforms):

@@ -7,7 +7,7 @@ import pytest
 from fedcli.cli.templates import copy_template, templates
 from fedcli.core.errors import ConfigError
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_every_file_in_configs_is_a_template_by_its_name():

@@ -8,7 +8,7 @@ import tiny
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import Sampling
 from fedcli.engine.records import noised_only
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 
 QUIET = "privacy.publish=noised-only"
 MODEL = {"round", "epsilon", "test/loss", "test/accuracy"}
@@ -27,7 +27,7 @@ def lines(folder, name):
     ],
 )
 def test_only_figures_of_the_noised_model_and_constants_are_written(cohort, constants, tmp_path):
-    result = runs.start_run(tiny.source(*tiny.PRIVATE, QUIET, f"cohort={cohort}"), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*tiny.PRIVATE, QUIET, f"cohort={cohort}"), tmp_path / "run")
     written = lines(result.folder, "metrics.jsonl")
     assert [set(record) for record in written] == [MODEL | constants] * 2
     assert written == result.records
@@ -36,14 +36,14 @@ def test_only_figures_of_the_noised_model_and_constants_are_written(cohort, cons
 
 def test_what_is_told_while_it_runs_is_what_is_written(tmp_path):
     told = []
-    progress = runs.silent()._replace(round_end=told.append)
-    result = runs.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "run", progress=progress)
+    progress = lifecycle.silent()._replace(round_end=told.append)
+    result = lifecycle.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "run", progress=progress)
     assert told == result.records
 
 
 def test_the_statement_names_what_is_published(tmp_path):
-    quiet = runs.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "quiet").folder
-    loud = runs.start_run(tiny.source(*tiny.PRIVATE), tmp_path / "loud").folder
+    quiet = lifecycle.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "quiet").folder
+    loud = lifecycle.start_run(tiny.source(*tiny.PRIVATE), tmp_path / "loud").folder
     named = [
         json.loads((folder / "privacy.json").read_text())["published_without_noise"]
         for folder in (quiet, loud)
@@ -55,9 +55,9 @@ def test_the_statement_names_what_is_published(tmp_path):
 
 def test_it_changes_no_weight_and_a_resumed_run_keeps_to_it(tmp_path):
     seeded = (*tiny.PRIVATE, "privacy.reproducible_noise=true")
-    whole = runs.start_run(tiny.source(*seeded), tmp_path / "whole")
-    runs.start_run(tiny.source(*seeded, QUIET), tmp_path / "quiet")
-    resumed = runs.resume_run(tmp_path / "quiet")
+    whole = lifecycle.start_run(tiny.source(*seeded), tmp_path / "whole")
+    lifecycle.start_run(tiny.source(*seeded, QUIET), tmp_path / "quiet")
+    resumed = lifecycle.resume_run(tmp_path / "quiet")
     assert resumed.state.weights.tobytes() == whole.state.weights.tobytes()
     assert all(set(record) == MODEL for record in resumed.records)
 
@@ -91,7 +91,7 @@ def test_what_it_cannot_be_combined_with_is_refused(overrides, key):
 
 def test_the_statement_then_speaks_of_no_figures_without_noise(tmp_path):
     source = tiny.source(*tiny.PRIVATE, QUIET)
-    runs.start_run(source, tmp_path / "quiet")
+    lifecycle.start_run(source, tmp_path / "quiet")
     said = json.loads((tmp_path / "quiet" / "privacy.json").read_text())
     assert said["published_without_noise"] == []
     assert not [text for text in said["not_covered"] if "metrics" in text]

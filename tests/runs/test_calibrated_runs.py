@@ -12,7 +12,7 @@ from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.cost import cost
 from fedcli.experiment.describe import expand
 from fedcli.privacy import calibrate
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 
 BUDGET = (
     "cohort={name: poisson, rate: 0.5}",
@@ -47,7 +47,7 @@ def test_the_cost_says_what_was_calculated():
 
 
 def test_a_run_directory_holds_the_number_and_its_own_config_gives_the_same_plan(tmp_path):
-    result = runs.start_run(tiny.source(*BUDGET), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*BUDGET), tmp_path / "run")
     assert result.ending == "all 2 rounds are done"
     assert result.records[-1]["epsilon"] <= 4.0
     written = config.load(result.folder / "config.yaml").experiment

@@ -15,7 +15,7 @@ from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost
 from fedcli.store import directory as store
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
 IMAGES = Path("/usr/share/datasets/fashion-mnist")
 
 

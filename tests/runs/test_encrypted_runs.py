@@ -18,7 +18,7 @@ from fedcli.crypto.bfv import seal
 from fedcli.engine import round as engine
 from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 from fedcli.store import directory as store
 
 OVERRIDES = {
@@ -95,14 +95,14 @@ def test_a_run_that_was_stopped_comes_to_the_same_model(assembled, tmp_path, kee
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):
-        runs.start_run(
-            tiny.source(*OVERRIDES["mean"], kept), folder, progress=runs.silent()._replace(watch=watch)
+        lifecycle.start_run(
+            tiny.source(*OVERRIDES["mean"], kept), folder, progress=lifecycle.silent()._replace(watch=watch)
         )
     said = json.loads((folder / "encryption.json").read_text())
     assert (said["name"], said["keeps_keys"], said["committee"]) == ("threshold", keeps, 3)
     keys = folder / "secret" / "keys.npz"
     before = keys.read_bytes() if keeps else None
-    assert digest(runs.resume_run(folder).state) == digest(run(assembled, "mean")[0])
+    assert digest(lifecycle.resume_run(folder).state) == digest(run(assembled, "mean")[0])
     if keeps:
         assert stat.S_IMODE(keys.stat().st_mode) == 0o600
         assert keys.read_bytes() == before
@@ -112,9 +112,9 @@ def test_a_run_that_was_stopped_comes_to_the_same_model(assembled, tmp_path, kee
 
 def test_a_finished_run_is_evaluated_without_the_library_that_encrypted_it(tmp_path, monkeypatch):
     overrides = (*OVERRIDES["mean"], "encryption=shared-key", "rounds=1")
-    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*overrides), tmp_path / "run")
     monkeypatch.setitem(sys.modules, "_sealapi_cpp", None)
     seal.ring.cache_clear()
-    assert runs.evaluate_run(result.folder)["loss"] == result.records[-1]["test/loss"]
+    assert lifecycle.evaluate_run(result.folder)["loss"] == result.records[-1]["test/loss"]
     with pytest.raises(ConfigErrors, match="tenseal, which is not installed"):
-        runs.resume_run(result.folder)
+        lifecycle.resume_run(result.folder)

@@ -14,7 +14,7 @@ from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError, RunError, RunInterrupted
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 from fedcli.store import directory as store
 
 
@@ -22,7 +22,7 @@ from fedcli.store import directory as store
 def finished(tmp_path_factory):
     """A finished run of two rounds with BatchNorm and clients' validation."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    return runs.start_run(tiny.source("model.batchnorm=true", "evaluation.clients=true"), folder)
+    return lifecycle.start_run(tiny.source("model.batchnorm=true", "evaluation.clients=true"), folder)
 
 
 def lines(path):
@@ -85,7 +85,9 @@ def test_the_kept_config_is_the_experiment(finished):
 
 
 def test_the_same_experiment_again_gives_the_same_bits(finished, tmp_path):
-    again = runs.start_run(tiny.source("model.batchnorm=true", "evaluation.clients=true"), tmp_path / "again")
+    again = lifecycle.start_run(
+        tiny.source("model.batchnorm=true", "evaluation.clients=true"), tmp_path / "again"
+    )
     assert again.state.weights.tobytes() == finished.state.weights.tobytes()
     assert [tiny.untimed(r) for r in again.records] == [tiny.untimed(r) for r in finished.records]
 
@@ -94,7 +96,7 @@ def test_a_directory_that_exists_is_refused_before_anything_is_written(tmp_path)
     target = tmp_path / "run"
     target.mkdir()
     with pytest.raises(ConfigError, match="exists"):
-        runs.start_run(tiny.source(), target)
+        lifecycle.start_run(tiny.source(), target)
     assert list(target.iterdir()) == []
 
 
@@ -103,15 +105,15 @@ def test_a_directory_that_exists_is_refused_before_anything_is_written(tmp_path)
 )
 def test_a_value_that_cannot_be_used_is_refused_before_anything_is_written(tmp_path, override):
     with pytest.raises(ConfigErrors):
-        runs.start_run(tiny.source(override), tmp_path / "run")
+        lifecycle.start_run(tiny.source(override), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_default_folder_names_the_run_and_is_new(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = runs.default_folder("mine")
+    first = lifecycle.default_folder("mine")
     first.mkdir(parents=True)
-    second = runs.default_folder("mine")
+    second = lifecycle.default_folder("mine")
     assert first.parent.name == "runs"
     assert first.name.startswith("mine-20")
     assert not second.exists()
@@ -119,12 +121,12 @@ def test_the_default_folder_names_the_run_and_is_new(tmp_path, monkeypatch):
 
 def test_progress_is_told_of_the_beginning_the_clients_and_the_rounds(tmp_path):
     told = []
-    progress = runs.Progress(
+    progress = lifecycle.Progress(
         lambda folder, plan, records: told.append(("begin", folder.name, plan.experiment.name, len(records))),
         lambda done, planned: told.append((done, planned)),
         lambda record: told.append(("round", record["round"])),
     )
-    runs.start_run(tiny.source(), tmp_path / "run", progress=progress)
+    lifecycle.start_run(tiny.source(), tmp_path / "run", progress=progress)
     round_of_four = [(done, 4) for done in range(5)]
     assert told == [("begin", "run", "tiny", 0), *round_of_four, ("round", 1), *round_of_four, ("round", 2)]
 
@@ -132,7 +134,7 @@ def test_progress_is_told_of_the_beginning_the_clients_and_the_rounds(tmp_path):
 def test_the_users_callbacks_see_the_run(tmp_path):
     user_parts.LOG.clear()
     source = tiny.source("rounds=5", "callbacks=[{name: 'user_parts:logging', stop_after: 2}]")
-    result = runs.start_run(source, tmp_path / "run")
+    result = lifecycle.start_run(source, tmp_path / "run")
     assert result.ending == "the user's callback has seen enough"
     assert user_parts.LOG == [("start", 0), ("round", 1, 1), ("round", 2, 2), ("end", 2, 2)]
 
@@ -142,16 +144,16 @@ def test_the_users_callbacks_see_the_run(tmp_path):
 
 def test_evaluating_a_run_repeats_its_own_figures(finished):
     for round in (1, 2):
-        facts = runs.evaluate_run(finished.folder, round=round)
+        facts = lifecycle.evaluate_run(finished.folder, round=round)
         assert facts["round"] == round
         assert facts["examples"] == 30
         for name in ("loss", "accuracy"):
             assert facts[name] == finished.records[round - 1][f"test/{name}"]
-    assert runs.evaluate_run(finished.folder) == facts
+    assert lifecycle.evaluate_run(finished.folder) == facts
 
 
 def test_evaluating_clients_gives_the_summary_and_each_of_them(finished):
-    facts = runs.evaluate_run(finished.folder, data="clients")
+    facts = lifecycle.evaluate_run(finished.folder, data="clients")
     record = finished.records[-1]
     assert facts["loss"] == record["validation/loss"]
     assert facts["accuracy/worst"] == record["validation/accuracy/worst"]
@@ -161,29 +163,31 @@ def test_evaluating_clients_gives_the_summary_and_each_of_them(finished):
 
 def test_the_average_of_a_run_is_evaluated_where_there_is_one(finished, tmp_path):
     overrides = ["average={decay: 0.5}", "model.batchnorm=true", "evaluation.clients=true"]
-    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*overrides), tmp_path / "run")
     assert result.state.weights.tobytes() == finished.state.weights.tobytes()
     for round in (1, 2):
-        facts = runs.evaluate_run(result.folder, round=round, average=True)
+        facts = lifecycle.evaluate_run(result.folder, round=round, average=True)
         assert (facts["round"], facts["model"]) == (round, "average")
         assert facts["loss"] == result.records[round - 1]["average/test/loss"]
     assert facts["loss"] != result.records[-1]["test/loss"]
     for folder, round in [(result.folder, 0), (finished.folder, None)]:
         with pytest.raises(ConfigError, match="has no average of the model"):
-            runs.evaluate_run(folder, round=round, average=True)
+            lifecycle.evaluate_run(folder, round=round, average=True)
 
 
 def test_a_run_can_start_from_the_average_of_another(tmp_path):
-    first = runs.start_run(tiny.source("average={decay: 0.5}"), tmp_path / "first")
+    first = lifecycle.start_run(tiny.source("average={decay: 0.5}"), tmp_path / "first")
     average = first.folder / "checkpoints" / "round-00002" / "average.npz"
-    begun = runs.start_run(tiny.source(f"model.initial_weights={average}", "rounds=1"), tmp_path / "next")
-    assert runs.evaluate_run(begun.folder, round=0)["loss"] == first.records[-1]["average/test/loss"]
+    begun = lifecycle.start_run(
+        tiny.source(f"model.initial_weights={average}", "rounds=1"), tmp_path / "next"
+    )
+    assert lifecycle.evaluate_run(begun.folder, round=0)["loss"] == first.records[-1]["average/test/loss"]
 
 
 def test_evaluation_writes_nothing_and_needs_no_lock(finished):
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
     held = store.RunStore(finished.folder, build_layout(finished), every=1)
-    runs.evaluate_run(finished.folder)
+    lifecycle.evaluate_run(finished.folder)
     held.close()
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
 
@@ -197,26 +201,26 @@ def build_layout(finished):
 
 def test_a_round_that_was_not_kept_is_refused(finished):
     with pytest.raises(ConfigError, match="no checkpoint of round 9"):
-        runs.evaluate_run(finished.folder, round=9)
+        lifecycle.evaluate_run(finished.folder, round=9)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    for use in (runs.evaluate_run, runs.resume_run):
+    for use in (lifecycle.evaluate_run, lifecycle.resume_run):
         with pytest.raises(ConfigError, match="is not a run directory"):
             use(tmp_path)
 
 
 def test_clients_without_validation_examples_cannot_be_evaluated(tmp_path):
-    result = runs.start_run(tiny.source("data.validation_fraction=0.0", "rounds=1"), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source("data.validation_fraction=0.0", "rounds=1"), tmp_path / "run")
     with pytest.raises(ConfigError, match="no client of this run has validation examples"):
-        runs.evaluate_run(result.folder, data="clients")
+        lifecycle.evaluate_run(result.folder, data="clients")
 
 
 def test_a_client_with_statistics_of_its_own_is_evaluated_with_them(tmp_path):
     overrides = ["model.batchnorm=true", "model.non_trainable=local", "evaluation.clients=true"]
-    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*overrides), tmp_path / "run")
     assert set(result.state.clients) == {0, 1, 2, 3}
-    facts = runs.evaluate_run(result.folder, data="clients")
+    facts = lifecycle.evaluate_run(result.folder, data="clients")
     assert facts["loss"] == result.records[-1]["validation/loss"]
 
 
@@ -225,8 +229,8 @@ def test_a_client_with_statistics_of_its_own_is_evaluated_with_them(tmp_path):
 
 def test_a_run_can_start_from_another(finished, tmp_path):
     source = tiny.source("model.batchnorm=true", f"model.initial_weights={finished.folder}", "rounds=1")
-    result = runs.start_run(source, tmp_path / "next")
-    begun = runs.evaluate_run(result.folder, round=0)
+    result = lifecycle.start_run(source, tmp_path / "next")
+    begun = lifecycle.evaluate_run(result.folder, round=0)
     assert begun["loss"] == finished.records[-1]["test/loss"]
 
 
@@ -239,18 +243,18 @@ def trained_head(weights):
 @pytest.mark.parametrize("fate", ["changed", "deleted"])
 def test_a_run_that_started_from_a_file_does_not_need_it_again(tmp_path, fate):
     """The checkpoint holds every weight, frozen ones too: what became of the file plays no part."""
-    first = runs.start_run(tiny.source("rounds=1"), tmp_path / "first")
+    first = lifecycle.start_run(tiny.source("rounds=1"), tmp_path / "first")
     weights = tmp_path / "w.npz"
     shutil.copy(first.folder / "checkpoints" / "round-00001" / "weights.npz", weights)
-    whole = runs.start_run(trained_head(weights), tmp_path / "whole")
+    whole = lifecycle.start_run(trained_head(weights), tmp_path / "whole")
 
     def watch(_done, _planned):
         if store.finished_rounds(tmp_path / "stopped")[-1:] == [1]:
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):
-        runs.start_run(
-            trained_head(weights), tmp_path / "stopped", progress=runs.silent()._replace(watch=watch)
+        lifecycle.start_run(
+            trained_head(weights), tmp_path / "stopped", progress=lifecycle.silent()._replace(watch=watch)
         )
     if fate == "deleted":
         weights.unlink()
@@ -258,16 +262,16 @@ def test_a_run_that_started_from_a_file_does_not_need_it_again(tmp_path, fate):
         with np.load(weights) as arrays:
             zeros = {name: np.zeros_like(arrays[name]) for name in arrays}
         np.savez(weights, **zeros)
-    resumed = runs.resume_run(tmp_path / "stopped")
+    resumed = lifecycle.resume_run(tmp_path / "stopped")
     assert resumed.state.weights.tobytes() == whole.state.weights.tobytes()
-    assert runs.evaluate_run(resumed.folder)["loss"] == whole.records[-1]["test/loss"]
+    assert lifecycle.evaluate_run(resumed.folder)["loss"] == whole.records[-1]["test/loss"]
 
 
 # --- privacy ---------------------------------------------------------------------------------------------
 
 
 def test_a_private_run_keeps_its_ledger(tmp_path):
-    result = runs.start_run(tiny.source(*tiny.PRIVATE, "rounds=3"), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*tiny.PRIVATE, "rounds=3"), tmp_path / "run")
     ledger = strict((result.folder / "privacy.json").read_text())
     assert ledger["epsilon"] == result.records[-1]["epsilon"]
     assert ledger["events"][0]["count"] == 3
@@ -279,11 +283,11 @@ def test_a_private_run_keeps_its_ledger(tmp_path):
 
 def test_a_budget_ends_a_run_before_it_is_passed(tmp_path):
     source = tiny.source(*tiny.PRIVATE, "rounds=50", "strategy.epsilon=6.0")
-    result = runs.start_run(source, tmp_path / "run")
+    result = lifecycle.start_run(source, tmp_path / "run")
     assert "the privacy budget is spent" in result.ending
     assert 0 < result.state.round < 50
     assert result.records[-1]["epsilon"] <= 6.0
-    again = runs.resume_run(result.folder)
+    again = lifecycle.resume_run(result.folder)
     assert again.state.round == result.state.round
     assert again.ending == result.ending
 
@@ -296,9 +300,9 @@ def test_a_run_that_was_killed_while_it_released_closes_the_round_as_void(tmp_pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runs.start_run(source, tmp_path / "run", progress=runs.silent()._replace(round_end=killed))
+        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.silent()._replace(round_end=killed))
     (tmp_path / "run" / "charge.json").write_text('{"round": 2}\n')
-    result = runs.resume_run(tmp_path / "run")
+    result = lifecycle.resume_run(tmp_path / "run")
     assert "charged and not repeated" in result.records[1]["note"]
     assert strict((result.folder / "privacy.json").read_text())["events"][0]["count"] == 3
     first, void = (store.read_state(result.folder, _layout_of(result), round) for round in (1, 2))
@@ -315,7 +319,7 @@ def _layout_of(result):
 
 def test_a_run_that_diverges_goes_on_says_so_and_stays_readable(tmp_path):
     source = tiny.source("client.optimizer={name: sgd, learning_rate: 1.0e30}", "rounds=3")
-    result = runs.start_run(source, tmp_path / "run")
+    result = lifecycle.start_run(source, tmp_path / "run")
     assert result.state.round == 3
     assert np.isfinite(result.state.weights).all()
     assert sum(record["clients/rejected"] for record in result.records) > 0
@@ -330,7 +334,7 @@ PRIVATISED = "data.preprocessing=[{name: privatise, clip_norm: 1.0, noise_multip
 
 
 def test_noise_on_the_clients_data_is_drawn_once_and_its_key_is_secret(tmp_path):
-    result = runs.start_run(tiny.source(PRIVATISED, "rounds=1"), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(PRIVATISED, "rounds=1"), tmp_path / "run")
     key = result.folder / "secret" / "data-noise.key"
     assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     ledger = strict((result.folder / "privacy.json").read_text())
@@ -345,18 +349,18 @@ def test_noise_on_the_clients_data_is_drawn_once_and_its_key_is_secret(tmp_path)
 
 
 def test_a_run_whose_data_key_is_lost_does_not_draw_a_second_noise(tmp_path):
-    result = runs.start_run(tiny.source(PRIVATISED, "rounds=1"), tmp_path / "run")
-    assert runs.resume_run(result.folder).state.round == 1
+    result = lifecycle.start_run(tiny.source(PRIVATISED, "rounds=1"), tmp_path / "run")
+    assert lifecycle.resume_run(result.folder).state.round == 1
     (result.folder / "secret" / "data-noise.key").unlink()
     with pytest.raises(RunError, match="from which the noise on its clients' data was drawn"):
-        runs.resume_run(result.folder)
+        lifecycle.resume_run(result.folder)
 
 
 def test_reproducible_noise_on_data_needs_no_key_and_both_ledgers_stand_together(tmp_path):
     overrides = (PRIVATISED, *tiny.PRIVATE, "privacy.reproducible_noise=true", "rounds=1")
-    result = runs.start_run(tiny.source(*overrides), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*overrides), tmp_path / "run")
     assert not (result.folder / "secret").exists()
     ledger = strict((result.folder / "privacy.json").read_text())
     assert (ledger["relation"], ledger["data"]["relation"]) == ("add-remove", "replace-one")
     assert "protects nobody" in ledger["data"]["noise"]
-    assert runs.resume_run(result.folder).state.round == 1
+    assert lifecycle.resume_run(result.folder).state.round == 1

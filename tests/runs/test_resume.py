@@ -18,7 +18,7 @@ import tiny
 from fedcli.core.errors import RunInterrupted
 from fedcli.engine.ports import Observer
 from fedcli.engine.round import run_experiment
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 from fedcli.store import directory as store
 
 ROUNDS = 6
@@ -216,8 +216,8 @@ def test_a_run_resumed_from_its_directory_alone_ends_with_the_same_bits(uninterr
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):
-        runs.start_run(source, tmp_path / "run", progress=runs.silent()._replace(watch=watch))
-    result = runs.resume_run(tmp_path / "run")
+        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.silent()._replace(watch=watch))
+    result = lifecycle.resume_run(tmp_path / "run")
     assert result.records[-1]["round"] == ROUNDS
     assert what_remains(tmp_path / "run") == uninterrupted
 

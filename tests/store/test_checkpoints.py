@@ -14,8 +14,7 @@ from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.trees import from_table, to_table
 from fedcli.core.vectors import Layout
-from fedcli.store import checkpoints
-from fedcli.store import client_states as shelf
+from fedcli.store import checkpoints, client_states
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 1), (1,))), Layout((), ()), Layout(("file",), ((1,),))
@@ -38,7 +37,7 @@ def test_a_state_returns_to_the_bit(tmp_path):
     before = state(
         server={"m": np.arange(3, dtype=np.float32), "deep": {"er": {"t": np.int64(7)}}},
         transforms={"arrival": {"size": np.int64(3)}, "clip": {}},
-        clients={k: shelf.put(tmp_path / "clients", 3, k, tree) for k, tree in kept.items()},
+        clients={k: client_states.put(tmp_path / "clients", 3, k, tree) for k, tree in kept.items()},
         releases=9,
     )
     after = through(tmp_path, before)
@@ -110,7 +109,7 @@ def test_equal_states_are_equal_files(tmp_path):
     folders = [tmp_path / name for name in "ab"]
     for folder, order in zip(folders, [(3, 1), (1, 3)], strict=True):
         folder.mkdir()
-        kept = {k: shelf.put(folder / "clients", 4, k, {"x": np.full(2, k)}) for k in order}
+        kept = {k: client_states.put(folder / "clients", 4, k, {"x": np.full(2, k)}) for k in order}
         through(folder, state(clients=kept))
     for name in ("weights.npz", "state.npz"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()

@@ -14,7 +14,7 @@ from fedcli.core.errors import RunError
 from fedcli.engine.ports import Observer
 from fedcli.engine.round import run_experiment
 from fedcli.engine.setup import EvaluationSettings
-from fedcli.store import client_states as shelf
+from fedcli.store import client_states
 from fedcli.store import directory as store
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import npz
@@ -26,7 +26,7 @@ TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7)
 
 
 def test_a_stored_state_is_the_state(tmp_path):
-    stored = shelf.put(tmp_path, 7, 42, TREE)
+    stored = client_states.put(tmp_path, 7, 42, TREE)
     assert stored.path == tmp_path / "round-00007" / "client-00042.npz"
     assert (list(stored), len(stored), "control" in stored, "x" in stored) == (
         ["control", "deep"],
@@ -40,38 +40,40 @@ def test_a_stored_state_is_the_state(tmp_path):
 
 
 def test_a_stored_state_can_be_read_without_fedcli(tmp_path):
-    with np.load(shelf.put(tmp_path, 1, 0, TREE).path, allow_pickle=False) as arrays:
+    with np.load(client_states.put(tmp_path, 1, 0, TREE).path, allow_pickle=False) as arrays:
         assert set(arrays) == {"control", "deep/er", "deep/empty/"}
 
 
 def test_nothing_is_read_before_it_is_used_and_all_of_it_at_once(tmp_path, monkeypatch):
     reads, read = [], npz.from_bytes
     monkeypatch.setattr(npz, "from_bytes", lambda content: reads.append(0) or read(content))
-    states = {k: shelf.put(tmp_path, 1, k, TREE) for k in range(3)}
-    again = shelf.from_index(tmp_path, shelf.to_index({**states, 1: shelf.put(tmp_path, 2, 1, TREE)}))
+    states = {k: client_states.put(tmp_path, 1, k, TREE) for k in range(3)}
+    again = client_states.from_index(
+        tmp_path, client_states.to_index({**states, 1: client_states.put(tmp_path, 2, 1, TREE)})
+    )
     assert reads == []
     dict(again[1].items())
     assert reads == [0]
 
 
 def test_the_index_has_clients_in_order_with_round_and_digest(tmp_path):
-    states = {k: shelf.put(tmp_path, round, k, {"n": np.int64(k)}) for k, round in [(11, 3), (2, 5)]}
-    index = shelf.to_index(states)
+    states = {k: client_states.put(tmp_path, round, k, {"n": np.int64(k)}) for k, round in [(11, 3), (2, 5)]}
+    index = client_states.to_index(states)
     assert (index["client"].tolist(), index["round"].tolist()) == ([2, 11], [5, 3])
     assert index["sha256"].shape == (2, 32)
-    assert shelf.from_index(tmp_path, index) == states
+    assert client_states.from_index(tmp_path, index) == states
 
 
 def test_nobody_has_a_state_and_the_index_is_empty(tmp_path):
-    index = shelf.to_index({})
+    index = client_states.to_index({})
     assert [len(index[name]) for name in ("client", "round", "sha256")] == [0, 0, 0]
-    assert shelf.from_index(tmp_path, index) == {}
+    assert client_states.from_index(tmp_path, index) == {}
 
 
 def test_a_folder_that_was_moved_is_read_from_where_it_is(tmp_path):
-    index = shelf.to_index({3: shelf.put(tmp_path / "old", 1, 3, TREE)})
+    index = client_states.to_index({3: client_states.put(tmp_path / "old", 1, 3, TREE)})
     (tmp_path / "old").rename(tmp_path / "new")
-    assert shelf.from_index(tmp_path / "new", index)[3]["deep"]["er"] == 7
+    assert client_states.from_index(tmp_path / "new", index)[3]["deep"]["er"] == 7
 
 
 def flip_a_bit(path):
@@ -90,7 +92,7 @@ def flip_a_bit(path):
     ],
 )
 def test_a_damaged_state_is_named_with_the_way_out(tmp_path, damage, why):
-    stored = shelf.put(tmp_path, 7, 42, TREE)
+    stored = client_states.put(tmp_path, 7, 42, TREE)
     damage(stored.path)
     with pytest.raises(RunError, match=why) as caught:
         stored["control"]
@@ -100,16 +102,16 @@ def test_a_damaged_state_is_named_with_the_way_out(tmp_path, damage, why):
 
 def test_a_state_that_only_pickle_could_keep_is_refused(tmp_path):
     with pytest.raises(RunError, match="deep/thing holds Python objects"):
-        shelf.put(tmp_path, 1, 0, {"deep": {"thing": object()}})
+        client_states.put(tmp_path, 1, 0, {"deep": {"thing": object()}})
 
 
 def test_states_of_rounds_that_are_done_again_are_removed_and_older_ones_stay(tmp_path):
-    states = [shelf.put(tmp_path, round, 5, TREE) for round in (1, 2, 3)]
+    states = [client_states.put(tmp_path, round, 5, TREE) for round in (1, 2, 3)]
     (tmp_path / "round-00009 (copy)").mkdir()
-    shelf.drop_after(tmp_path, 2)
+    client_states.drop_after(tmp_path, 2)
     assert [stored.path.exists() for stored in states] == [True, True, False]
     assert (tmp_path / "round-00009 (copy)").exists()
-    shelf.drop_after(tmp_path / "none", 0)
+    client_states.drop_after(tmp_path / "none", 0)
 
 
 # --- a run -----------------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ def test_a_run_with_stored_states_is_the_run_with_states_in_memory(tmp_path):
     assert stored.clients.keys() == expected.clients.keys()
     assert all(isinstance(tree, StoredTree) for tree in stored.clients.values())
     for client, tree in expected.clients.items():
-        assert npz.to_bytes(shelf.trees.to_table(tree)) == stored.clients[client].path.read_bytes()
+        assert npz.to_bytes(client_states.trees.to_table(tree)) == stored.clients[client].path.read_bytes()
     timeless = [
         {k: v for k, v in r.items() if not k.startswith("seconds")} for r in (*records, *memory.records)
     ]

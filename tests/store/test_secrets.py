@@ -8,7 +8,7 @@ import tiny
 
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 from fedcli.store import directory as store
 from fedcli.store import secrets as secret
 from fedcli.store.files import npz
@@ -29,7 +29,7 @@ ROUNDS = 5
 def finished(request, tmp_path_factory):
     """Five rounds with noise of the operating system."""
     folder = tmp_path_factory.mktemp("secret") / "run"
-    return runs.start_run(tiny.source(*request.param, f"rounds={ROUNDS}"), folder)
+    return lifecycle.start_run(tiny.source(*request.param, f"rounds={ROUNDS}"), folder)
 
 
 def names(folder):
@@ -56,7 +56,7 @@ def test_no_checkpoint_holds_it(finished):
 def test_a_resumed_run_goes_on_with_it(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished.folder, folder)
-    state = runs.resume_run(folder).state
+    state = lifecycle.resume_run(folder).state
     (name,) = secret.noise_of(finished.state.transforms)
     before, after = (secret.noise_of(each.transforms)[name] for each in (finished.state, state))
     assert before.keys() == after.keys()
@@ -68,17 +68,17 @@ def test_a_run_that_lost_it_is_refused_with_a_way_out(finished, tmp_path):
     shutil.copytree(finished.folder, folder)
     shutil.rmtree(folder / "secret")
     with pytest.raises(RunError, match="holds the noise of earlier rounds") as caught:
-        runs.resume_run(folder)
+        lifecycle.resume_run(folder)
     assert "epsilon is added" in str(caught.value)
     # Its models are there for everybody.
-    assert runs.evaluate_run(folder)["round"] == ROUNDS
+    assert lifecycle.evaluate_run(folder)["round"] == ROUNDS
 
 
 @MECHANISMS
 @pytest.mark.parametrize("stop", [1, 3])
 def test_killed_and_resumed_with_reproducible_noise_it_ends_with_the_same_bits(mechanism, stop, tmp_path):
     overrides = (*mechanism, "privacy.reproducible_noise=true", f"rounds={ROUNDS}")
-    whole = runs.start_run(tiny.source(*overrides), tmp_path / "whole")
+    whole = lifecycle.start_run(tiny.source(*overrides), tmp_path / "whole")
     killed = tmp_path / "killed"
 
     class Killed(BaseException):
@@ -89,9 +89,11 @@ def test_killed_and_resumed_with_reproducible_noise_it_ends_with_the_same_bits(m
             raise Killed
 
     with pytest.raises(Killed):
-        runs.start_run(tiny.source(*overrides), killed, progress=runs.silent()._replace(round_end=die))
+        lifecycle.start_run(
+            tiny.source(*overrides), killed, progress=lifecycle.silent()._replace(round_end=die)
+        )
     assert store.finished_rounds(killed)[-1] == stop
-    resumed = runs.resume_run(killed)
+    resumed = lifecycle.resume_run(killed)
     assert np.array_equal(resumed.state.weights, whole.state.weights)
     assert names(killed) == names(whole.folder)
     for path in (whole.folder / "secret").glob("*"):
@@ -104,7 +106,7 @@ def test_a_killed_release_is_closed_as_void_and_the_noise_goes_on(finished, tmp_
     config = (folder / "config.yaml").read_text().replace(f"rounds: {ROUNDS}", f"rounds: {ROUNDS + 2}")
     (folder / "config.yaml").write_text(config)
     (folder / "charge.json").write_text(f'{{"round": {ROUNDS + 1}}}\n')
-    result = runs.resume_run(folder)
+    result = lifecycle.resume_run(folder)
     assert [record.get("note", "")[:4] for record in result.records[-2:]] == ["void", ""]
     assert names(folder / "secret") == [f"noise-{ROUNDS + 2:05d}.npz"]
 

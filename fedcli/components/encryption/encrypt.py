@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.components.encryption.scheme import Encryption, Exchange
+from fedcli.components.encryption.scheme import Encryption
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
+from fedcli.core.exchange import Exchange
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree

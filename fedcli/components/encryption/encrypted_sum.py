@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from fedcli.components.encryption.scheme import Exchange
+from fedcli.core.exchange import Exchange
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.types import Tree
 

@@ -1,6 +1,6 @@
 """What an encryption of sums is to the rest: planned before training, started with keys, one exchange a round.
 
-The schemes are in `fedcli.components.encryption`; the engine and the transform `encrypt` know these types only.
+The schemes know these types, and the transform `encrypt`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from fedcli.core.vectors import Integers
+from fedcli.core.exchange import Exchange
 
 
 class Sums(NamedTuple):
@@ -40,50 +40,6 @@ class Sight(NamedTuple):
 
     who: str
     what: str
-
-
-class Exchange(Protocol):
-    """One round's encrypted sum: what clients do, what the server does, and how they open it together.
-
-    The server's part is an object of its own, which holds ciphertexts and public keys; see `fedcli.components.encryption`.
-    """
-
-    @property
-    def server(self) -> object:
-        """The server's part, which leads to no secret."""
-        ...
-
-    def encrypt(self, client: int, values: Integers) -> bytes:
-        """A client's integers, shape [P], as what it sends. Called from worker threads.
-
-        Raises:
-            InvalidUpdateError: if the values are beyond what the encryption was planned for.
-        """
-        ...
-
-    def check(self, client: int, data: bytes) -> str | None:
-        """The server: why what a client sent cannot be added, or None. Nothing is added."""
-        ...
-
-    def add(self, client: int, data: bytes) -> None:
-        """The server: add what was checked.
-
-        Raises:
-            VoidRoundError: if it cannot be added after all; the round's sum is lost.
-        """
-        ...
-
-    def open(self) -> Integers:
-        """Open the sum of all that was added, shape [P].
-
-        Raises:
-            VoidRoundError: with the reason why this round's sum stays closed, such as too few members.
-        """
-        ...
-
-    def figures(self) -> Mapping[str, float]:
-        """Columns of metrics.jsonl: seconds to encrypt, add and open; bytes besides the updates; attempts."""
-        ...
 
 
 class Keys(Protocol):

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, final
 
-from fedcli.components.encryption import disclosure as sights
+from fedcli.components.encryption import disclosure
 from fedcli.components.encryption.masked_exchange import ClosedExchange, masked_exchange
 from fedcli.components.encryption.masked_server import LEAST_PARTIES
 from fedcli.components.encryption.planning import SECURITY_BITS, planned, require_summands
 from fedcli.components.encryption.reasons import middle
-from fedcli.components.encryption.scheme import Encryption, Exchange, Sight, Sums
+from fedcli.components.encryption.scheme import Encryption, Sight, Sums
 from fedcli.core.errors import ConfigError
+from fedcli.core.exchange import Exchange
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 from fedcli.crypto.masking.graph import MaskPlan, plan_masking
 
@@ -87,8 +88,8 @@ def _sees(plan: MaskPlan) -> tuple[Sight, ...]:
             "masked values of each client; the exact sum; who masks with whom; of each client one of two seeds, that "
             "of its own mask where it came through or that of the masks with its neighbours where it was lost",
         ),
-        sights.IN_THE_CLEAR,
-        sights.CLIENT,
+        disclosure.IN_THE_CLEAR,
+        disclosure.CLIENT,
         Sight(
             "a client's neighbours",
             "its public keys, shares of its seeds, and whether it came through; not the sum",
@@ -101,9 +102,9 @@ def _sees(plan: MaskPlan) -> tuple[Sight, ...]:
             f"{plan.threshold} or more neighbours of a client in league with the server",
             "that client's update",
         ),
-        sights.DIFFERENCE,
-        sights.DISHONEST,
-        sights.SIMULATED,
+        disclosure.DIFFERENCE,
+        disclosure.DISHONEST,
+        disclosure.SIMULATED,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from fedcli.components.encryption import disclosure as sights
+from fedcli.components.encryption import disclosure
 from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, Sender
 from fedcli.components.encryption.ciphertext_server import AddingServer, label, sent_bytes
 from fedcli.components.encryption.costs import Costs
@@ -50,7 +50,7 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
         figures=figures(plan),
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
-        sees=(*_SEES, *sights.kept_keys(keep_keys)),
+        sees=(*_SEES, *disclosure.kept_keys(keep_keys)),
         assumes="no client is in league with the server, and everybody follows the protocol",
         keeps_keys=keep_keys,
         opened_by="clients",
@@ -60,8 +60,8 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
 
 _SEES = (
     Sight("server", "a ciphertext of each client; the sum, which a client hands to it"),
-    sights.IN_THE_CLEAR,
-    sights.CLIENT,
+    disclosure.IN_THE_CLEAR,
+    disclosure.CLIENT,
     Sight(
         "the client that opens",
         "the exact sum of each round that it opens, and how many clients are in it; the first of a cohort that "
@@ -75,9 +75,9 @@ _SEES = (
         "their updates: it has the key, so that the way to the server must be closed to clients",
     ),
     Sight("other clients", "no other client's update: they have the key and no ciphertexts"),
-    sights.DIFFERENCE,
-    sights.DISHONEST,
-    sights.SIMULATED,
+    disclosure.DIFFERENCE,
+    disclosure.DISHONEST,
+    disclosure.SIMULATED,
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from fedcli.components.encryption import disclosure as sights
+from fedcli.components.encryption import disclosure
 from fedcli.components.encryption.ciphertext_server import sent_bytes
 from fedcli.components.encryption.committee import Presence, make_key, restore
 from fedcli.components.encryption.committee_exchange import CommitteeKeys
@@ -81,7 +81,7 @@ def threshold(
         },
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
-        sees=(*_sees(committee, threshold), *sights.kept_keys(keep_keys)),
+        sees=(*_sees(committee, threshold), *disclosure.kept_keys(keep_keys)),
         assumes=f"fewer than {threshold} of the committee's {committee} members are in league with the server, and "
         "everybody follows the protocol",
         keeps_keys=keep_keys,
@@ -137,8 +137,8 @@ def _by_round(outages: Mapping[str, Sequence[int]], committee: int) -> dict[int,
 def _sees(committee: int, threshold: int) -> tuple[Sight, ...]:
     return (
         Sight("server", f"a ciphertext of each client; answers of {threshold} members; the exact sum"),
-        sights.IN_THE_CLEAR,
-        sights.CLIENT,
+        disclosure.IN_THE_CLEAR,
+        disclosure.CLIENT,
         Sight(
             "each committee member",
             "its share of the key; the encrypted sum of each round that it helps to open, and how many clients are "
@@ -152,9 +152,9 @@ def _sees(committee: int, threshold: int) -> tuple[Sight, ...]:
             f"{threshold} or more of the {committee} committee members in league with the server",
             "every update of every round: they have key and ciphertexts",
         ),
-        sights.DIFFERENCE,
-        sights.DISHONEST,
-        sights.SIMULATED,
+        disclosure.DIFFERENCE,
+        disclosure.DISHONEST,
+        disclosure.SIMULATED,
     )
 
 

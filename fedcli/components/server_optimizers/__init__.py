@@ -1,11 +1,11 @@
 """How the server moves the global weights along the mean update."""
 
 from fedcli.components.server_optimizers.adaptive import adagrad, adam, yogi
-from fedcli.components.server_optimizers.feddyn import dynamic
-from fedcli.components.server_optimizers.fednova import normalized
+from fedcli.components.server_optimizers.feddyn import feddyn
+from fedcli.components.server_optimizers.fednova import fednova
 from fedcli.components.server_optimizers.momentum import momentum
-from fedcli.components.server_optimizers.qfedavg import fair
-from fedcli.components.server_optimizers.scaffold import control_variates
+from fedcli.components.server_optimizers.qfedavg import qfedavg
+from fedcli.components.server_optimizers.scaffold import scaffold
 from fedcli.components.server_optimizers.sgd import sgd
 from fedcli.core.factories import Registry
 
@@ -15,21 +15,21 @@ SERVER_OPTIMIZERS: Registry = {
     "adagrad": adagrad,
     "adam": adam,
     "yogi": yogi,
-    "control_variates": control_variates,
-    "normalized": normalized,
-    "dynamic": dynamic,
-    "fair": fair,
+    "scaffold": scaffold,
+    "fednova": fednova,
+    "feddyn": feddyn,
+    "qfedavg": qfedavg,
 }
 
 __all__ = [
     "SERVER_OPTIMIZERS",
     "adagrad",
     "adam",
-    "control_variates",
-    "dynamic",
-    "fair",
+    "feddyn",
+    "fednova",
     "momentum",
-    "normalized",
+    "qfedavg",
+    "scaffold",
     "sgd",
     "yogi",
 ]

@@ -9,7 +9,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array, Tree, Vector
 
 
-def dynamic(*, alpha: float) -> ServerOptimizer:
+def feddyn(*, alpha: float) -> ServerOptimizer:
     """h <- h - alpha * |S| / N * delta; w <- w + delta - h / alpha.
 
     Args:
@@ -27,4 +27,4 @@ def dynamic(*, alpha: float) -> ServerOptimizer:
         moved = weights + delta - dual / alpha
         return moved.astype(np.float32), {"dual": dual.astype(np.float32)}
 
-    return ServerOptimizer("dynamic", lambda weights: {"dual": np.zeros_like(weights)}, apply)
+    return ServerOptimizer("feddyn", lambda weights: {"dual": np.zeros_like(weights)}, apply)

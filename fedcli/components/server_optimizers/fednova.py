@@ -9,7 +9,7 @@ from fedcli.core.errors import require_positive
 from fedcli.core.types import Array, Tree, Vector
 
 
-def normalized(*, learning_rate: float = 1.0) -> ServerOptimizer:
+def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * tau * d, where d is the mean of normalised updates and tau of their lengths.
 
     The mean [P + 1] holds d and behind it tau.
@@ -25,4 +25,4 @@ def normalized(*, learning_rate: float = 1.0) -> ServerOptimizer:
         moved = weights + learning_rate * mean[-1] * mean[:-1]
         return moved.astype(np.float32), state
 
-    return ServerOptimizer("normalized", lambda _weights: {}, apply)
+    return ServerOptimizer("fednova", lambda _weights: {}, apply)

@@ -8,7 +8,7 @@ from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.types import Array, Tree, Vector
 
 
-def fair() -> ServerOptimizer:
+def qfedavg() -> ServerOptimizer:
     """w <- w + D / h, where D is the mean of the clients' loss-weighted deltas and h of their curvatures.
 
     The mean [P + 1] holds D and behind it h. Where every loss is so small that h is 0, the weights stay.
@@ -21,4 +21,4 @@ def fair() -> ServerOptimizer:
             return weights, state
         return (weights + mean[:-1] / mean[-1]).astype(np.float32), state
 
-    return ServerOptimizer("fair", lambda _weights: {}, apply)
+    return ServerOptimizer("qfedavg", lambda _weights: {}, apply)

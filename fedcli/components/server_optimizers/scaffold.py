@@ -9,7 +9,7 @@ from fedcli.core.errors import require_positive
 from fedcli.core.types import Array, Tree, Vector
 
 
-def control_variates(*, learning_rate: float = 1.0) -> ServerOptimizer:
+def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * mean delta; c <- c + |S| / N * mean change of the clients' control variates.
 
     The mean [2P] holds the mean delta and behind it the mean change. c is sent to the clients.
@@ -28,5 +28,5 @@ def control_variates(*, learning_rate: float = 1.0) -> ServerOptimizer:
         return moved.astype(np.float32), {"control": control.astype(np.float32)}
 
     return ServerOptimizer(
-        "control_variates", lambda weights: {"control": np.zeros_like(weights)}, apply, lambda state: state
+        "scaffold", lambda weights: {"control": np.zeros_like(weights)}, apply, lambda state: state
     )

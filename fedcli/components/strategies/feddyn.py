@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.feddyn import feddyn as local_feddyn
-from fedcli.components.server_optimizers import feddyn as dynamic
+from fedcli.components.server_optimizers import feddyn as feddyn_server
 from fedcli.components.strategies.fedavg import mean
 from fedcli.core.contracts import Strategy
 
@@ -23,4 +23,6 @@ def feddyn(*, alpha: float = 0.1) -> Strategy:
 
     Combines: any cohort, any model.
     """
-    return mean()._replace(name="feddyn", trainer=local_feddyn(alpha=alpha), server=dynamic(alpha=alpha))
+    return mean()._replace(
+        name="feddyn", trainer=local_feddyn(alpha=alpha), server=feddyn_server(alpha=alpha)
+    )

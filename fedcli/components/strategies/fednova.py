@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.fednova import fednova as local_fednova
-from fedcli.components.server_optimizers import fednova as normalized
+from fedcli.components.server_optimizers import fednova as fednova_server
 from fedcli.components.strategies.fedavg import weighted
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
@@ -25,7 +25,7 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     Combines: any cohort, any model; clients with sgd, with or without momentum.
     """
     require_positive("server_learning_rate", server_learning_rate)
-    server = normalized(learning_rate=server_learning_rate)
+    server = fednova_server(learning_rate=server_learning_rate)
     return weighted()._replace(
         name="fednova", trainer=local_fednova(), server=server, keeps_partial_work=True
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.scaffold import scaffold as local_scaffold
-from fedcli.components.server_optimizers import scaffold as control_variates
+from fedcli.components.server_optimizers import scaffold as scaffold_server
 from fedcli.components.strategies.fedavg import mean
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
@@ -26,5 +26,5 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
     control variates (a client keeps its own unclipped). Updates are twice the model's size.
     """
     require_positive("server_learning_rate", server_learning_rate)
-    server = control_variates(learning_rate=server_learning_rate)
+    server = scaffold_server(learning_rate=server_learning_rate)
     return mean()._replace(name="scaffold", trainer=local_scaffold(), server=server)

@@ -1,7 +1,5 @@
 """What happens to an update between client and server: both ends of one mechanism in one file."""
 
-from fedcli.components.encryption.encrypt import encrypt
-from fedcli.components.proofs.norm_bound import norm_bound
 from fedcli.components.transforms.adaptive_clip import adaptive_clip
 from fedcli.components.transforms.arrival import arrival
 from fedcli.components.transforms.clip import clip
@@ -18,23 +16,18 @@ from fedcli.core.factories import Registry
 
 COMPRESSIONS: Registry = {"quantise": quantise, "top-k": top_k, "random-k": random_k}
 
-PROOFS: Registry = {"norm-bound": norm_bound}
-
 __all__ = [
     "COMPRESSIONS",
-    "PROOFS",
     "adaptive_clip",
     "arrival",
     "banded_noise",
     "clip",
     "distributed_noise",
-    "encrypt",
     "finite",
     "fixed_point",
     "gaussian_noise",
     "layer_clip",
     "local_noise",
-    "norm_bound",
     "quantise",
     "random_k",
     "top_k",

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
-from fedcli.components.encryption import encrypt
+from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.encryption.scheme import Encryption, Sums
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Cohort, Strategy

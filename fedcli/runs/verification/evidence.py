@@ -9,7 +9,7 @@ from typing import Any
 from fedcli.runs.verification.chain_links import Link, Pair, read_link, trusted
 from fedcli.runs.verification.files import checked_files, strangers
 from fedcli.runs.verification.report import Finding
-from fedcli.store import proof_files as evidence
+from fedcli.store import proof_files
 
 WHAT = "files of proofs"
 
@@ -17,13 +17,16 @@ WHAT = "files of proofs"
 def is_kept(run: Path, pairs: Sequence[Pair]) -> bool:
     """Whether rounds of the run left something behind, as its folder or a checkpoint says."""
     bound = any(manifest.facts.get("evidence") is not None for _, manifest in trusted(pairs))
-    return bound or (run / evidence.FOLDER).exists()
+    return bound or (run / proof_files.FOLDER).exists()
 
 
 def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
     """The folder of every round that the checkpoints bind, and those that none binds though it should."""
-    kept = {evidence.round_folder(run, round).name: round for round in evidence.rounds(run / evidence.FOLDER)}
-    yield from strangers(run, evidence.FOLDER, kept, what=WHAT)
+    kept = {
+        proof_files.round_folder(run, round).name: round
+        for round in proof_files.rounds(run / proof_files.FOLDER)
+    }
+    yield from strangers(run, proof_files.FOLDER, kept, what=WHAT)
     for pair in pairs:
         if pair.link.manifest is not None:
             yield from _checked(run, pair, pair.link.manifest.facts.get("evidence"), kept.values())
@@ -31,21 +34,21 @@ def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
 
 def checked_behind(run: Path, last: int) -> Iterator[Finding]:
     """What stands behind the last checkpoint, as a run leaves it that was stopped: the files, and a note."""
-    later = [round for round in evidence.rounds(run / evidence.FOLDER) if round > last]
+    later = [round for round in proof_files.rounds(run / proof_files.FOLDER) if round > last]
     for round in later:
         yield from checked_files(run, read_round_link(run, round), what=WHAT, required=())
     if later:
         which = f"round {later[0]}" if len(later) == 1 else f"rounds {later[0]} to {later[-1]}"
         sentence = (
-            f"{evidence.FOLDER} has {which} behind the last checkpoint: only the files of it were checked."
+            f"{proof_files.FOLDER} has {which} behind the last checkpoint: only the files of it were checked."
         )
-        yield Finding(WHAT, None, evidence.FOLDER, sentence=sentence)
+        yield Finding(WHAT, None, proof_files.FOLDER, sentence=sentence)
 
 
 def read_round_link(run: Path, round: int) -> Link:
     """The folder of a round, be it there or not."""
-    folder = evidence.round_folder(run / evidence.FOLDER, round)
-    return read_link(run, folder, round=round, format=evidence.FORMAT)
+    folder = proof_files.round_folder(run / proof_files.FOLDER, round)
+    return read_link(run, folder, round=round, format=proof_files.FORMAT)
 
 
 def _checked(run: Path, pair: Pair, bound: Any, kept: Iterable[int]) -> Iterator[Finding]:

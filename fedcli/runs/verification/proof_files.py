@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.components.proofs import evidence as round_evidence
+from fedcli.components.proofs import evidence
 from fedcli.components.proofs.context import About
 from fedcli.components.proofs.parameters import Parameters
 from fedcli.core.errors import ConfigError
@@ -53,7 +53,7 @@ def read_evidence(round: Round, said: Parameters) -> Evidence:
     try:
         vector = read_sum(round, said.size)
     except ValueError as error:
-        raise Malformed(round_evidence.AGGREGATE, str(error)) from None
+        raise Malformed(evidence.AGGREGATE, str(error)) from None
     return Evidence(_shown(round, said), Opening(vector, _blindings(round, said.size)))
 
 
@@ -63,7 +63,7 @@ def read_sum(round: Round, size: int) -> Integers:
     Raises:
         ValueError: if it is not one of so many integers.
     """
-    data = round.path(round_evidence.AGGREGATE).read_bytes()
+    data = round.path(evidence.AGGREGATE).read_bytes()
     if len(data) != 8 * size:
         raise ValueError(f"has {len(data)} bytes; {size} integers have {8 * size}")
     vector = np.frombuffer(data, "<i8").astype(np.int64)
@@ -73,14 +73,14 @@ def read_sum(round: Round, size: int) -> Integers:
 
 
 def _blindings(round: Round, size: int) -> tuple[int, ...]:
-    data, rows = round.path(round_evidence.BLINDINGS).read_bytes(), layout(size).rows
+    data, rows = round.path(evidence.BLINDINGS).read_bytes(), layout(size).rows
     if len(data) != SCALAR_BYTES * rows:
         reason = f"has {len(data)} bytes; {rows} blindings have {SCALAR_BYTES * rows}"
-        raise Malformed(round_evidence.BLINDINGS, reason)
+        raise Malformed(evidence.BLINDINGS, reason)
     try:
         return decode_scalars(data, name="blindings")
     except ProofError as error:
-        raise Malformed(round_evidence.BLINDINGS, f"is refused: {str(error).removesuffix('.')}") from None
+        raise Malformed(evidence.BLINDINGS, f"is refused: {str(error).removesuffix('.')}") from None
 
 
 def _shown(round: Round, said: Parameters) -> list[Shown]:
@@ -88,10 +88,10 @@ def _shown(round: Round, said: Parameters) -> list[Shown]:
         claims = _claims(round, said)
     except ConfigError as error:
         # A bound that nothing can be proved of.
-        raise Malformed(round_evidence.PARAMETERS, f"is refused: {error.message}".rstrip(".")) from None
+        raise Malformed(evidence.PARAMETERS, f"is refused: {error.message}".rstrip(".")) from None
     each = layout(said.size).encoded_bytes
-    commitments = _pieces(round, round_evidence.COMMITMENTS, [each] * len(claims))
-    proofs = _pieces(round, round_evidence.PROOFS, [bound.proof_bytes for _, bound, _ in claims])
+    commitments = _pieces(round, evidence.COMMITMENTS, [each] * len(claims))
+    proofs = _pieces(round, evidence.PROOFS, [bound.proof_bytes for _, bound, _ in claims])
     return [
         Shown(whose, Statement(bound, commitment, proof, context))
         for (whose, bound, context), commitment, proof in zip(claims, commitments, proofs, strict=True)
@@ -109,7 +109,7 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
             context = said.context.encode(about, each.digest, client=each.client, weight=each.weight)
             claims.append((f"the {about} of client {each.client}", NormBound(said.size, squared), context))
     if said.central_noise_squared is not None:
-        published = hashlib.sha256(round.path(round_evidence.AGGREGATE).read_bytes()).digest()
+        published = hashlib.sha256(round.path(evidence.AGGREGATE).read_bytes()).digest()
         context = said.context.encode("central noise", published)
         claims.append(("the server's noise", NormBound(said.size, said.central_noise_squared), context))
     return claims
@@ -118,7 +118,7 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
 def _pieces(round: Round, name: str, lengths: list[int]) -> list[bytes]:
     data, pieces, start = round.path(name).read_bytes(), [], 0
     if len(data) != sum(lengths):
-        reason = f"has {len(data)} bytes; what {round_evidence.PARAMETERS} names has {sum(lengths)}"
+        reason = f"has {len(data)} bytes; what {evidence.PARAMETERS} names has {sum(lengths)}"
         raise Malformed(name, reason)
     for length in lengths:
         pieces.append(data[start : start + length])

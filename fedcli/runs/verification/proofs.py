@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcli.components.proofs import evidence as round_evidence
-from fedcli.crypto.norm_proofs import second_verifier as independent
+from fedcli.components.proofs import evidence as files
+from fedcli.crypto.norm_proofs import second_verifier
 from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import opens, refusals
 from fedcli.crypto.workers import spread
@@ -17,7 +17,7 @@ from fedcli.runs.verification.round_statement import Round
 PROOFS = "proofs of bounded norms"
 SUMS = "sums of commitments"
 INDEPENDENT = "second verifier"
-_OF_PROOFS = (round_evidence.PARAMETERS, round_evidence.COMMITMENTS, round_evidence.PROOFS)
+_OF_PROOFS = (files.PARAMETERS, files.COMMITMENTS, files.PROOFS)
 # Below so many bytes of proofs, starting other processes takes longer than it saves.
 _SPREAD_BYTES = 500_000
 
@@ -56,7 +56,7 @@ def _held(run: Path, round: Round, evidence: Evidence) -> Iterator[Finding]:
 def _opened(run: Path, round: Round, evidence: Evidence) -> Finding:
     commitments = [each.statement.commitment for each in evidence.shown]
     answer = opens(commitments, evidence.opening)
-    file = round.file(run, round_evidence.AGGREGATE)
+    file = round.file(run, files.AGGREGATE)
     sentence = f"{file} is not the sum of what the clients committed to: {answer}" if answer else ""
     return Finding(SUMS, round.link.round, file, answer is None, sentence)
 
@@ -65,20 +65,20 @@ def _held_again(run: Path, round: Round, evidence: Evidence) -> Iterator[Finding
     for whose, statement in evidence.shown:
         answer = None
         try:
-            independent.verify(*statement)
+            second_verifier.verify(*statement)
         except ProofError as error:
             answer = str(error)
         yield _finding(run, round, INDEPENDENT, whose, answer)
-    file, answer = round.file(run, round_evidence.AGGREGATE), None
+    file, answer = round.file(run, files.AGGREGATE), None
     try:
         commitments = [each.statement.commitment for each in evidence.shown]
-        independent.check_sum(commitments, evidence.opening.vector.tolist(), evidence.opening.blindings)
+        second_verifier.check_sum(commitments, evidence.opening.vector.tolist(), evidence.opening.blindings)
     except ProofError as error:
         answer = f"{file} is not the sum of what the clients committed to: {error}"
     yield Finding(INDEPENDENT, round.link.round, file, answer is None, answer or "")
 
 
 def _finding(run: Path, round: Round, what: str, whose: str, answer: str | None) -> Finding:
-    file = round.file(run, round_evidence.PROOFS)
+    file = round.file(run, files.PROOFS)
     sentence = "" if answer is None else f"{file} has no valid proof about {whose}: {answer}"
     return Finding(what, round.link.round, file, answer is None, sentence)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.components.proofs import evidence as round_evidence
+from fedcli.components.proofs import evidence
 from fedcli.components.proofs.parameters import Parameters
 from fedcli.core import averages
 from fedcli.core.contracts import ServerOptimizer
@@ -94,7 +94,7 @@ def _moved(
     run: Path, round: Round, said: Parameters, position: Position, recipe: Recipe
 ) -> tuple[list[Finding], Position]:
     """The server's step of a round, and the finding that the round's proofs were made for the model before it."""
-    file = round.file(run, round_evidence.PARAMETERS)
+    file = round.file(run, evidence.PARAMETERS)
     is_start = said.model == digest(position.weights)
     sentence = f"{file} is about proofs for another model than the one that this round began with."
     found = [Finding(STARTS, round.link.round, file, is_start, "" if is_start else sentence)]
@@ -104,7 +104,7 @@ def _moved(
     try:
         return found, _stepped(round, said, position, recipe)
     except _NO_STATE:
-        file = round.file(run, round_evidence.AGGREGATE)
+        file = round.file(run, evidence.AGGREGATE)
         sentence = (
             f"{file} cannot be applied: the server's state before this round does not fit its optimizer."
         )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from fedcli.components.proofs import evidence as round_evidence
+from fedcli.components.proofs import evidence
 from fedcli.components.proofs.parameters import Parameters, read_parameters
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.planned_run import Recipe, Server
@@ -16,11 +16,11 @@ from fedcli.runs.verification.report import Finding
 
 WHAT = "statements of rounds"
 _FILES = (
-    round_evidence.PARAMETERS,
-    round_evidence.COMMITMENTS,
-    round_evidence.PROOFS,
-    round_evidence.AGGREGATE,
-    round_evidence.BLINDINGS,
+    evidence.PARAMETERS,
+    evidence.COMMITMENTS,
+    evidence.PROOFS,
+    evidence.AGGREGATE,
+    evidence.BLINDINGS,
 )
 
 
@@ -51,7 +51,7 @@ def read_round(run: Path, link: Link, rounds: dict[int, Round]) -> Iterator[Find
     elif not listed:
         rounds[link.round] = Round(link, None)
     else:
-        path = link.folder / round_evidence.PARAMETERS
+        path = link.folder / evidence.PARAMETERS
         try:
             rounds[link.round] = Round(link, read_parameters(path.read_bytes()))
         except ValueError as error:
@@ -66,7 +66,7 @@ def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Findi
     """Everything in a round's parameters that does not agree with the run's config, or that it does."""
     if round.said is None:
         return
-    file = round.file(run, round_evidence.PARAMETERS)
+    file = round.file(run, evidence.PARAMETERS)
     objections = [*_of_run(round.said, round.link.round, recipe), *_of_clients(round.said, recipe)]
     if recipe.server is not None:
         objections += [*_of_server(round.said, recipe.server), *_of_divisor(round.said, recipe)]

@@ -5,19 +5,26 @@ import math
 import numpy as np
 import pytest
 
-from fedcli.components.server_optimizers import SERVER_OPTIMIZERS, adagrad, adam, momentum, sgd, yogi
-from fedcli.components.server_optimizers import feddyn as dynamic
-from fedcli.components.server_optimizers import fednova as normalized
-from fedcli.components.server_optimizers import qfedavg as fair
-from fedcli.components.server_optimizers import scaffold as control_variates
+from fedcli.components.server_optimizers import (
+    SERVER_OPTIMIZERS,
+    adagrad,
+    adam,
+    feddyn,
+    fednova,
+    momentum,
+    qfedavg,
+    scaffold,
+    sgd,
+    yogi,
+)
 from fedcli.core.contracts import Extra
 from fedcli.core.errors import ConfigError
 from fedcli.testing import check_server_optimizer
 
 SENDS = {
-    "control_variates": (Extra("control"),),
-    "normalized": (Extra("length", size="scalar"),),
-    "fair": (Extra("curvature", size="scalar"),),
+    "scaffold": (Extra("control"),),
+    "fednova": (Extra("length", size="scalar"),),
+    "qfedavg": (Extra("curvature", size="scalar"),),
 }
 """What the trainer of a server optimizer sends behind its delta."""
 
@@ -35,7 +42,7 @@ def mean_of(optimizer, delta):
 
 def made(name):
     """A built-in server optimizer."""
-    return SERVER_OPTIMIZERS[name](**({"alpha": 0.5} if name == "dynamic" else {}))
+    return SERVER_OPTIMIZERS[name](**({"alpha": 0.5} if name == "feddyn" else {}))
 
 
 def steps(optimizer, deltas=DELTAS):
@@ -163,7 +170,7 @@ def test_yogi_by_the_formulas_of_the_paper():
 
 
 def test_control_variates_move_by_the_share_that_took_part():
-    optimizer = control_variates(learning_rate=0.5)
+    optimizer = scaffold(learning_rate=0.5)
     weights, state = optimizer.apply(START, np.array([1.0, 2.0, 4.0, -8.0]), optimizer.init(START), 0.25)
     assert (weights - START).tolist() == [0.5, 1.0]
     assert state["control"].tolist() == [1.0, -2.0]
@@ -171,22 +178,22 @@ def test_control_variates_move_by_the_share_that_took_part():
 
 
 def test_normalised_updates_go_as_far_as_the_clients_went_on_average():
-    weights, _ = normalized().apply(START, np.array([0.5, -1.0, 3.0]), {}, 1.0)
+    weights, _ = fednova().apply(START, np.array([0.5, -1.0, 3.0]), {}, 1.0)
     assert (weights - START).tolist() == [1.5, -3.0]
 
 
 def test_the_dynamic_dual_adds_up_by_the_share_that_took_part():
-    optimizer = dynamic(alpha=0.5)
+    optimizer = feddyn(alpha=0.5)
     weights, state = optimizer.apply(START, np.array([1.0, -2.0]), optimizer.init(START), 0.25)
     assert state["dual"].tolist() == [-0.125, 0.25]
     assert (weights - START).tolist() == [1.25, -2.5]
 
 
 def test_without_its_regulariser_the_dynamic_server_takes_the_mean():
-    weights, _ = dynamic(alpha=0.0).apply(START, np.array([1.0, -2.0]), {}, 0.25)
+    weights, _ = feddyn(alpha=0.0).apply(START, np.array([1.0, -2.0]), {}, 0.25)
     assert (weights - START).tolist() == [1.0, -2.0]
 
 
 def test_the_fair_step_is_a_ratio_of_means():
-    weights, _ = fair().apply(START, np.array([1.0, -2.0, 4.0]), {}, 1.0)
+    weights, _ = qfedavg().apply(START, np.array([1.0, -2.0, 4.0]), {}, 1.0)
     assert (weights - START).tolist() == [0.25, -0.5]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference_proof as reference
 
-from fedcli.crypto.norm_proofs import second_verifier as independent
+from fedcli.crypto.norm_proofs import second_verifier
 from fedcli.crypto.norm_proofs.commitments import commit, read_commitment
 from fedcli.crypto.norm_proofs.curve import ORDER, ProofError
 from fedcli.crypto.norm_proofs.prover import prove
@@ -39,7 +39,7 @@ def claim(vector, slack=0, projections=309, context=CONTEXT):
 
 def accepted(bound, commitment, proof, context=CONTEXT):
     verify(bound, read_commitment(commitment, bound.size), proof, context)
-    independent.verify(bound, commitment, proof, context)
+    second_verifier.verify(bound, commitment, proof, context)
 
 
 def plainly_holds(bound, commitment, proof, context=CONTEXT):
@@ -53,7 +53,7 @@ def refusals(bound, commitment, proof, context=CONTEXT):
     with pytest.raises(ProofError) as first:
         verify(bound, read_commitment(commitment, bound.size), proof, context)
     with pytest.raises(ProofError) as second:
-        independent.verify(bound, commitment, proof, context)
+        second_verifier.verify(bound, commitment, proof, context)
     return f"{first.value}\n{second.value}"
 
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from proving import fixed_draws
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.norm_proofs import second_curve
-from fedcli.crypto.norm_proofs import second_verifier as independent
+from fedcli.crypto.norm_proofs import second_curve, second_verifier
 from fedcli.crypto.norm_proofs.commitments import (
     add,
     add_openings,
@@ -37,7 +36,7 @@ def three():
 
 def both_accept(commitments, opening, weights=None):
     check_opening(add(commitments, weights), opening)
-    independent.check_sum(
+    second_verifier.check_sum(
         [c.encoded for c in commitments], opening.vector.tolist(), opening.blindings, weights
     )
 
@@ -46,7 +45,7 @@ def both_refuse(commitments, opening, weights=None):
     with pytest.raises(ProofError, match="do not open the commitment"):
         check_opening(add(commitments, weights), opening)
     with pytest.raises(ProofError, match="the sum does not open"):
-        independent.check_sum(
+        second_verifier.check_sum(
             [c.encoded for c in commitments], opening.vector.tolist(), opening.blindings, weights
         )
 
@@ -150,7 +149,9 @@ def test_a_blinding_that_is_not_reduced_is_refused(off):
     with pytest.raises(ProofError, match="blinding 0 is not below the order of the group"):
         check_opening(add(commitments), written)
     with pytest.raises(ProofError, match="a blinding is not below the order of the group"):
-        independent.check_sum([c.encoded for c in commitments], written.vector.tolist(), written.blindings)
+        second_verifier.check_sum(
+            [c.encoded for c in commitments], written.vector.tolist(), written.blindings
+        )
 
 
 @pytest.mark.parametrize("claimed", [[3, 1, 3], [2, 1, 2], [1, 2, 3], None])
@@ -177,9 +178,9 @@ def test_an_opening_of_another_length_is_refused():
     with pytest.raises(ProofError, match="4 integers have 1 rows; received 2 committed rows and 2 blindings"):
         check_opening(commitments[0], short)
     with pytest.raises(ProofError, match="2 blindings"):
-        independent.check_sum([commitments[0].encoded], [1, 2, 3, 4], openings[0].blindings)
+        second_verifier.check_sum([commitments[0].encoded], [1, 2, 3, 4], openings[0].blindings)
     with pytest.raises(ProofError, match="have 96 bytes"):
-        independent.check_sum([commitments[0].encoded[:48]], [1] * 6, openings[0].blindings)
+        second_verifier.check_sum([commitments[0].encoded[:48]], [1] * 6, openings[0].blindings)
 
 
 def test_sums_need_commitments_of_one_length_and_a_weight_for_each():
@@ -193,7 +194,7 @@ def test_sums_need_commitments_of_one_length_and_a_weight_for_each():
     with pytest.raises(ProofError, match="3 openings and 4 weights"):
         add_openings(openings, [1, 2, 3, 4])
     with pytest.raises(ProofError, match="3 commitments, 2 weights"):
-        independent.check_sum([c.encoded for c in commitments], [1] * 6, openings[0].blindings, [1, 2])
+        second_verifier.check_sum([c.encoded for c in commitments], [1] * 6, openings[0].blindings, [1, 2])
 
 
 def test_a_sum_that_might_overflow_is_refused():

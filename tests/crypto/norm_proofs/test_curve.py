@@ -8,8 +8,7 @@ import pytest
 from py_arkworks_bls12381 import G1Point, Scalar
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.norm_proofs import curve, second_curve
-from fedcli.crypto.norm_proofs import second_verifier as independent
+from fedcli.crypto.norm_proofs import curve, second_curve, second_verifier
 from fedcli.crypto.norm_proofs.commitments import commit
 
 BASE = G1Point()
@@ -106,8 +105,8 @@ def test_the_recursion_limit_stays_where_py_ecc_moves_it():
     ("module", "call"),
     [
         ("py_arkworks_bls12381", lambda: commit(np.array([1]))),
-        ("pymcl", lambda: independent.check_sum([bytes(48)], [1], [1])),
-        ("py_ecc.bls.hash_to_curve", lambda: independent.check_sum([bytes(48)], [1], [1])),
+        ("pymcl", lambda: second_verifier.check_sum([bytes(48)], [1], [1])),
+        ("py_ecc.bls.hash_to_curve", lambda: second_verifier.check_sum([bytes(48)], [1], [1])),
     ],
     ids=["py_arkworks_bls12381", "pymcl", "py_ecc"],
 )

@@ -11,7 +11,7 @@ from proving import CONTEXT, accepted, claim, fixed_draws, plainly_holds, refusa
 
 from fedcli.components.attacks.forged_proof import forged_proof
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.norm_proofs import prover as norm_prover
+from fedcli.crypto.norm_proofs import prover
 from fedcli.crypto.norm_proofs.commitments import commit, read_commitment
 from fedcli.crypto.norm_proofs.curve import ORDER, ProofError
 from fedcli.crypto.norm_proofs.four_squares import four_squares
@@ -163,8 +163,8 @@ def test_a_proof_that_does_not_hold_is_never_sent(monkeypatch):
     other, _ = commit(np.array([1, 2, 3]))
     with pytest.raises(ProofError, match="does not hold"):
         prove(NormBound(3, 14), other, opening, CONTEXT)
-    honest = norm_prover.coefficients_of
-    monkeypatch.setattr(norm_prover, "coefficients_of", lambda *args: honest(*args) | {1: 5})
+    honest = prover.coefficients_of
+    monkeypatch.setattr(prover, "coefficients_of", lambda *args: honest(*args) | {1: 5})
     with pytest.raises(ProofError, match="does not hold"):
         prove(NormBound(3, 14), commitment, opening, CONTEXT)
 

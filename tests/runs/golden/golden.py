@@ -90,12 +90,12 @@ def main():
     sys.path.insert(0, str(FILE.parents[1]))
     import tiny
 
-    from fedcli.runs import lifecycle as runs
+    from fedcli.runs import lifecycle
 
     written = {}
     for name, overrides in experiments().items():
         with TemporaryDirectory() as folder:
-            written[name] = figures(runs.start_run(tiny.source(*overrides), Path(folder) / "run"))
+            written[name] = figures(lifecycle.start_run(tiny.source(*overrides), Path(folder) / "run"))
     FILE.write_text(json.dumps(written, indent=1) + "\n")
 
 

@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from fedcli.components.strategies import STRATEGIES
-from fedcli.runs import lifecycle as runs
+from fedcli.runs import lifecycle
 
 KEPT = json.loads(golden.FILE.read_text())
 
@@ -18,7 +18,7 @@ def test_every_strategy_has_figures():
 
 @pytest.mark.parametrize("name", sorted(KEPT))
 def test_a_run_directory_can_be_made_with_it_and_it_comes_to_the_figures_it_came_to(name, tmp_path):
-    result = runs.start_run(tiny.source(*golden.experiments()[name]), tmp_path / "run")
+    result = lifecycle.start_run(tiny.source(*golden.experiments()[name]), tmp_path / "run")
     assert (result.state.round, result.ending) == (2, "all 2 rounds are done")
     is_private = name.startswith("dp-")
     assert ("epsilon" in result.records[0]) == (result.folder / "privacy.json").exists() == is_private
