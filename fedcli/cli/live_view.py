@@ -21,7 +21,7 @@ from fedcli.cli.output import quiet_imports, readable
 from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
-    from fedcli.experiment.plan import Plan
+    from fedcli.engine.setup import Setup
     from fedcli.runs.lifecycle import Progress
 
 Row = dict[str, Any]
@@ -109,9 +109,11 @@ class Screen:
         self.console.print(f"  {'head':<{width}} {facts['head']}", soft_wrap=True)
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
 
-    def _begin(self, folder: Path, plan: Plan, records: list[Row]) -> None:
-        self._view = _View(folder, plan, records)
-        for warning in plan.warnings:
+    def _begin(self, folder: Path, setup: Setup, records: list[Row]) -> None:
+        self._view = _View(folder, setup, records)
+        from fedcli.experiment.plan import warnings_of
+
+        for warning in warnings_of(setup):
             self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=True)
         if self.console.is_terminal:
             self._live = Live(self._view, console=self.console, refresh_per_second=8, transient=False)
@@ -130,11 +132,11 @@ class Screen:
 class _View:
     """The live picture of a run; rich asks for it several times a second."""
 
-    def __init__(self, folder: Path, plan: Plan, records: list[Row]) -> None:
-        self.folder, self.plan = folder, plan
+    def __init__(self, folder: Path, setup: Setup, records: list[Row]) -> None:
+        self.folder, self.setup = folder, setup
         self.clients = (0, 0)
-        self._rounds = plan.experiment.rounds
-        self._metric = f"test/{(*plan.task.metrics, 'loss')[0]}"
+        self._rounds = setup.experiment.rounds
+        self._metric = f"test/{(*setup.training.task.metrics, 'loss')[0]}"
         self._records = list(records)
         self._first = len(records)
         self._begun = time.monotonic()
@@ -143,7 +145,7 @@ class _View:
         self._records.append(record)
 
     def title(self) -> str:
-        experiment, clients = self.plan.experiment, self.plan.federation.num_clients
+        experiment, clients = self.setup.experiment, self.setup.num_clients
         resumed = f", resumed after round {self._first}" if self._first else ""
         return (
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "

@@ -38,11 +38,11 @@ def _explanation(source: Config) -> str:
     from fedcli.core.factories import describe
     from fedcli.experiment.describe import expand
     from fedcli.experiment.make import located
-    from fedcli.experiment.protection import order as protection
+    from fedcli.experiment.protection.order import in_the_clear
 
     name = source.experiment.strategy.name
     with located(source):
-        expansion = expand(protection.strategy_of(source.experiment))
+        expansion = expand(in_the_clear(source.experiment))
     about = describe(resolve(installed("strategy"), name))
     said = [("reference", about.reference), ("deviations", about.deviations), ("combines", about.combines)]
     lines = textwrap.wrap(f"{name}: {about.summary}" if about.summary else name, 98)

@@ -14,6 +14,7 @@ from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
     RoundContext,
+    Session,
 )
 from fedcli.core.types import Array, Payload, Tree, Vector, Weighting
 
@@ -62,6 +63,12 @@ class Transform(NamedTuple):
         grid: the integers that it gives, where it makes them.
         on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
         leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
+        begin: `(context, cohort, size)` -> its session of a round, before anybody trains. The cohort has all clients
+            that were drawn; size is that of the payload that it takes.
+        start: for a mechanism with keys for the length of a run: keys that were kept, or None for new ones -> the
+            transform with its keys, and the keys as a tree that a simulated run may keep.
+        aggregate: `(updates, context)` -> the aggregate, in the place of the strategy's own sum, where the server
+            cannot read what it adds.
     """
 
     name: str
@@ -81,6 +88,9 @@ class Transform(NamedTuple):
     grid: IntegerGrid | None = None
     on_grid: Callable[[IntegerGrid], Transform] | None = None
     leaves_evidence: bool = False
+    begin: Callable[[RoundContext, Sequence[int], int], Session] | None = None
+    start: Callable[[Tree | None], tuple[Transform, Tree]] | None = None
+    aggregate: Callable[[Iterable[ClientUpdate], RoundContext], Aggregate] | None = None
 
     @property
     def acts_on_clients(self) -> bool:

@@ -140,4 +140,4 @@ def test_models_with_state_keep_the_laws_too(busy, executors):
         assert same_bits(state, other)
         assert records == parallel
         assert np.isfinite(state.weights).all()
-        assert parts.runtime.num_traces == 1
+        assert parts.clients.side.runtime.num_traces == 1
