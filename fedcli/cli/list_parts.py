@@ -32,7 +32,7 @@ class Kind(StrEnum):
     attacks = "attacks"
 
 
-_SECTIONS = {
+SECTIONS = {
     Kind.datasets: "data",
     Kind.models: "model",
     Kind.partitions: "data.partition",
@@ -55,7 +55,7 @@ def list_parts(
 ) -> None:
     """List the built-in parts of a kind, with their parameters."""
     with reported():
-        rows = _rows(_SECTIONS[kind])
+        rows = _rows(SECTIONS[kind])
         if json:
             print_json(rows)
         else:

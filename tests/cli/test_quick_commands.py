@@ -245,7 +245,7 @@ class TestShow:
 
     def test_a_strategy_of_the_users_is_taken_apart_too(self, fedcli, tmp_path):
         (tmp_path / "my_recipe.py").write_text(
-            '"""A recipe."""\n\nfrom fedcli.components.strategies.fedavg import weighted\n\n\n'
+            '"""A recipe."""\n\nfrom fedcli.components.strategies.weighted import weighted\n\n\n'
             'def halved(*, factor: float = 0.5):\n    """Half a step."""\n'
             "    return weighted(server_learning_rate=factor)\n"
         )

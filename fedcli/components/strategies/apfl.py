@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.apfl import apfl as local_apfl
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.core.contracts import Strategy
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.ditto import ditto as local_ditto
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.weighted import weighted
 from fedcli.core.contracts import Strategy
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.components.transforms import clip, gaussian_noise
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget

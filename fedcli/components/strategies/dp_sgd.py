@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.dp_sgd import dp_sgd as local_dp_sgd
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.server_optimizers import momentum
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.weighted import weighted
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 

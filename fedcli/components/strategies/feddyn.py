@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.feddyn import feddyn as local_feddyn
 from fedcli.components.server_optimizers import feddyn as feddyn_server
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.core.contracts import Strategy
 
 

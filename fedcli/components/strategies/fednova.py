@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.fednova import fednova as local_fednova
 from fedcli.components.server_optimizers import fednova as fednova_server
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.weighted import weighted
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 

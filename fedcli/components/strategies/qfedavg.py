@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.qfedavg import qfedavg as local_qfedavg
 from fedcli.components.server_optimizers import qfedavg as qfedavg_server
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.core.contracts import Strategy
 
 

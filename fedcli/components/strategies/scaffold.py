@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.scaffold import scaffold as local_scaffold
 from fedcli.components.server_optimizers import scaffold as scaffold_server
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 

@@ -1,4 +1,4 @@
-"""FedAvg, with equal weights and with weights by example count."""
+"""FedAvg with equal weights."""
 
 from __future__ import annotations
 
@@ -24,16 +24,3 @@ def mean(*, server_learning_rate: float = 1.0) -> Strategy:
     # The optimizer would refuse it as well, but by a name that the file does not have.
     require_positive("server_learning_rate", server_learning_rate)
     return Strategy("mean", local_sgd(), mean_aggregator(), sgd(learning_rate=server_learning_rate))
-
-
-def weighted(*, server_learning_rate: float = 1.0) -> Strategy:
-    """FedAvg with every client counting by its number of training examples.
-
-    Args:
-        server_learning_rate: the server's step along the mean update.
-
-    Reference: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
-
-    Combines: any cohort, any model.
-    """
-    return mean(server_learning_rate=server_learning_rate)._replace(name="weighted", weighting="examples")

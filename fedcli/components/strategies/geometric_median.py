@@ -1,0 +1,7 @@
+"""FedAvg whose mean is replaced by the geometric median."""
+
+from fedcli.components import aggregators
+from fedcli.components.strategies.robust import fedavg_with
+from fedcli.components.strategies.weighted import weighted
+
+geometric_median = fedavg_with(aggregators.geometric_median, name="geometric-median", base=weighted)
