@@ -20,6 +20,10 @@ class Kind(StrEnum):
     models = "models"
     partitions = "partitions"
     strategies = "strategies"
+    clients = "clients"
+    transforms = "transforms"
+    aggregators = "aggregators"
+    server_optimizers = "server-optimizers"
     executors = "executors"
     cohorts = "cohorts"
     devices = "devices"
@@ -37,6 +41,10 @@ SECTIONS = {
     Kind.models: "model",
     Kind.partitions: "data.partition",
     Kind.strategies: "strategy",
+    Kind.clients: "strategy.client",
+    Kind.transforms: "strategy.transforms",
+    Kind.aggregators: "strategy.aggregator",
+    Kind.server_optimizers: "strategy.server_optimizer",
     Kind.executors: "executor",
     Kind.cohorts: "cohort",
     Kind.devices: "devices",

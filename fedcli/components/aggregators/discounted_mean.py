@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from fedcli.components.aggregators.mean import no_state, weighted_sum
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.types import Tree
 
 
+@component
 def discounted_mean() -> Aggregator:
     """Mean over the number of updates, each scaled by its client's weight: sum_k w_k u_k and the number of k.
 
@@ -17,7 +19,9 @@ def discounted_mean() -> Aggregator:
 
     Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1.
     """
-    return Aggregator("discounted-mean", no_state, _discounted, accepts=("vector",), is_sum=True)
+    return Aggregator(
+        "discounted-mean", no_state, _discounted, accepts=("vector",), is_sum=True, divides_by="updates"
+    )
 
 
 def _discounted(updates: Iterable[ClientUpdate], num_parameters: int, state: Tree) -> tuple[Aggregate, Tree]:

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum, IntegerSum
 from fedcli.core.types import Array, Tree
 
 
+@component
 def mean() -> Aggregator:
     """Mean of the updates, each with its client's weight: sum_k w_k u_k and sum_k w_k.
 

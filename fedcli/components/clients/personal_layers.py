@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fedcli.components.clients.sgd import descend
 from fedcli.core.contracts import TrainerSpec
+from fedcli.core.factories import component
 
 
+@component
 def personal_layers(*, personal: str) -> TrainerSpec:
     """All layers are trained at once; those that match `personal` are kept and never sent.
 

@@ -8,9 +8,11 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 
 
-def personal_layers_in_turn(*, personal: str, head_share: float) -> TrainerSpec:
+@component
+def personal_layers_in_turn(*, personal: str, head_share: float = 0.5) -> TrainerSpec:
     """First only the personal layers are trained, then only the shared ones.
 
     Args:

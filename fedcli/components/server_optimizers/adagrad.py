@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fedcli.components.server_optimizers.adaptive import adaptive
 from fedcli.core.contracts import ServerOptimizer
+from fedcli.core.factories import component
 
 
+@component
 def adagrad(*, learning_rate: float = 0.1, beta_1: float = 0.0, tau: float = 1e-3) -> ServerOptimizer:
     """The adaptive step with v <- v + d^2.
 

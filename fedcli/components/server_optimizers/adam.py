@@ -5,9 +5,11 @@ from __future__ import annotations
 from fedcli.components.server_optimizers.adaptive import adaptive
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_share
+from fedcli.core.factories import component
 from fedcli.core.types import Array
 
 
+@component
 def adam(
     *, learning_rate: float = 0.01, beta_1: float = 0.9, beta_2: float = 0.99, tau: float = 1e-3
 ) -> ServerOptimizer:

@@ -7,9 +7,11 @@ import numpy as np
 from fedcli.components.server_optimizers.adaptive import adaptive
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_share
+from fedcli.core.factories import component
 from fedcli.core.types import Array
 
 
+@component
 def yogi(
     *, learning_rate: float = 0.01, beta_1: float = 0.9, beta_2: float = 0.99, tau: float = 1e-3
 ) -> ServerOptimizer:

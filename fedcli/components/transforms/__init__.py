@@ -16,10 +16,25 @@ from fedcli.components.transforms.top_k import top_k
 from fedcli.components.transforms.tree_noise import tree_noise
 from fedcli.core.factories import Registry
 
+TRANSFORMS: Registry = {
+    "finite": finite,
+    "clip": clip,
+    "layer-clip": layer_clip,
+    "adaptive-clip": adaptive_clip,
+    "fixed-point": fixed_point,
+    "gaussian-noise": gaussian_noise,
+    "local-noise": local_noise,
+    "distributed-noise": distributed_noise,
+    "tree-noise": tree_noise,
+    "banded-noise": banded_noise,
+}
+
 COMPRESSIONS: Registry = {"quantise": quantise, "top-k": top_k, "random-k": random_k}
+"""Apart from the others, because they come after whatever the strategy does, in a section of their own."""
 
 __all__ = [
     "COMPRESSIONS",
+    "TRANSFORMS",
     "adaptive_clip",
     "arrival",
     "banded_noise",

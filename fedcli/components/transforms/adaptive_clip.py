@@ -11,6 +11,7 @@ from fedcli.components.transforms.clip import clipped
 from fedcli.components.transforms.gaussian_noise import noise_key
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, require_positive
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import GaussianEvent, require_noise_multiplier, update_noise_multiplier
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
@@ -20,6 +21,7 @@ from fedcli.crypto.noise import gaussian
 _HALF = 0.5
 
 
+@component
 def adaptive_clip(
     *,
     noise_multiplier: float,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fedcli.components.transforms.correlated_noise import within
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import BandedEvent, noise_deviation
 from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
@@ -20,6 +21,7 @@ from fedcli.crypto.noise import KEY_BYTES, gaussian
 Noise = npt.NDArray[np.float64]
 
 
+@component
 def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Transform:
     """Sum of the updates + w_t, with C w = z and z ~ N(0, (noise_multiplier * clip_norm)^2) in every round.
 

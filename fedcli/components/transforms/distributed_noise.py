@@ -11,6 +11,7 @@ import numpy as np
 from fedcli.components.transforms.fixed_point import packed_bytes
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import DistributedGaussianEvent, require_noise_multiplier
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
@@ -25,6 +26,7 @@ _LARGEST_DEVIATION = 2.0**26
 _FURTHEST = 128  # deviations beyond which no sample lies
 
 
+@component
 def distributed_noise(
     *, noise_multiplier: float, clip_norm: float, bits: int, contributors: int, colluders: int = 0
 ) -> Transform:

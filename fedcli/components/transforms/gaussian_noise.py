@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from fedcli.core.contracts import Transform
+from fedcli.core.factories import component
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import GaussianEvent, noise_deviation
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
@@ -18,6 +19,7 @@ from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 
 
+@component
 def gaussian_noise(
     *, noise_multiplier: float, clip_norm: float, clipping: Literal["fixed", "per-layer"] = "fixed"
 ) -> Transform:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import LocalGaussianEvent, noise_deviation
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
@@ -18,6 +19,7 @@ from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 
 
+@component
 def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
     """u_k <- u_k + N(0, (noise_multiplier * clip_norm)^2) in every coordinate, before it leaves the client.
 

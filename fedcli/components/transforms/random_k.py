@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.transforms.sparsify import VALUE_BYTES, Indices, sparsify
 from fedcli.core.contracts import Transform
+from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Vector
@@ -11,6 +12,7 @@ from fedcli.core.types import Vector
 _SEED_BYTES = 8
 
 
+@component
 def random_k(*, fraction: float = 0.01, error_feedback: bool = True) -> Transform:
     """Only coordinates drawn at random are sent; the server knows which from a seed.
 

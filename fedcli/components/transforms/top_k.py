@@ -6,12 +6,14 @@ import numpy as np
 
 from fedcli.components.transforms.sparsify import VALUE_BYTES, Indices, sparsify
 from fedcli.core.contracts import Transform
+from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Vector
 
 _INDEX_BYTES = 4
 
 
+@component
 def top_k(*, fraction: float = 0.01, error_feedback: bool = True) -> Transform:
     """Only the coordinates of largest magnitude are sent, each as its value and its place.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from fedcli.components.transforms.correlated_noise import within
 from fedcli.core.contracts import Transform
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import TreeEvent, noise_deviation
 from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
@@ -17,6 +18,7 @@ from fedcli.core.types import SECRET, Tree
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 
 
+@component
 def tree_noise(*, noise_multiplier: float, clip_norm: float, restart_every: int | None = None) -> Transform:
     """Sum of the updates + N(t) - N(t - 1), with N(t) the noise of the tree's nodes that cover the rounds 1 to t.
 
