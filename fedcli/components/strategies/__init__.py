@@ -18,6 +18,7 @@ from fedcli.components.strategies.dp_per_layer import dp_per_layer
 from fedcli.components.strategies.dp_sgd import dp_sgd
 from fedcli.components.strategies.fedadagrad import fedadagrad
 from fedcli.components.strategies.fedadam import fedadam
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.strategies.fedavgm import fedavgm
 from fedcli.components.strategies.fedbn import fedbn
 from fedcli.components.strategies.fedbuff import fedbuff
@@ -43,6 +44,7 @@ from fedcli.components.strategies.weighted import weighted
 from fedcli.core.factories import Registry
 
 STRATEGIES: Registry = {
+    "fedavg": fedavg,
     "mean": mean,
     "weighted": weighted,
     "fedsgd": fedsgd,

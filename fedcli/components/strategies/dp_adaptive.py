@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import adaptive_clip
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -57,7 +57,7 @@ def dp_adaptive(
         target_quantile=target_quantile,
         learning_rate=clip_learning_rate,
     )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-adaptive",
         transforms=(part,),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),

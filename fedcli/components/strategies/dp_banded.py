@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import banded_noise, clip
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -41,7 +41,7 @@ def dp_banded(
     Example: clip_norm=1.0, noise_multiplier=1.0, bands=4, delta=1e-5
     """
     noise = banded_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, bands=bands)
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-banded",
         transforms=(clip(clip_norm=clip_norm), noise),
         privacy=PrivacyTarget(delta, epsilon),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import distributed_noise, finite, fixed_point
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -54,7 +54,7 @@ def dp_distributed(
         contributors=contributors,
         colluders=colluders,
     )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-distributed",
         transforms=(finite(), fixed_point(clip_norm=clip_norm, bits=bits), noise),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),

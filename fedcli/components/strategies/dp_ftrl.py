@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import clip, tree_noise
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -40,7 +40,7 @@ def dp_ftrl(
     Example: clip_norm=1.0, noise_multiplier=4.0, delta=1e-5
     """
     noise = tree_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, restart_every=restart_every)
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-ftrl",
         transforms=(clip(clip_norm=clip_norm), noise),
         privacy=PrivacyTarget(delta, epsilon),

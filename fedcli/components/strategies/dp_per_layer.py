@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import gaussian_noise, layer_clip
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -42,7 +42,7 @@ def dp_per_layer(
     noise = gaussian_noise(
         noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm, clipping="per-layer"
     )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-per-layer",
         transforms=(layer_clip(clip_norm=clip_norm), noise),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.server_optimizers import adagrad
-from fedcli.components.strategies.weighted import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 
@@ -24,6 +24,6 @@ def fedadagrad(*, server_learning_rate: float = 0.1, beta_1: float = 0.0, tau: f
     Combines: any cohort, any model.
     """
     require_positive("server_learning_rate", server_learning_rate)
-    return weighted()._replace(
+    return fedavg()._replace(
         name="fedadagrad", server=adagrad(learning_rate=server_learning_rate, beta_1=beta_1, tau=tau)
     )

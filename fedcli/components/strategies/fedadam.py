@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.server_optimizers import adam
-from fedcli.components.strategies.weighted import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 
@@ -32,4 +32,4 @@ def fedadam(
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = adam(learning_rate=server_learning_rate, beta_1=beta_1, beta_2=beta_2, tau=tau)
-    return weighted()._replace(name="fedadam", server=server)
+    return fedavg()._replace(name="fedadam", server=server)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.personal_layers import personal_layers
-from fedcli.components.strategies.weighted import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 _BATCH_NORM = "BatchNormalization/*"
@@ -20,4 +20,4 @@ def fedbn() -> Strategy:
 
     Combines: any cohort; models with BatchNormalization and model.non_trainable: local.
     """
-    return weighted()._replace(name="fedbn", trainer=personal_layers(personal=_BATCH_NORM))
+    return fedavg()._replace(name="fedbn", trainer=personal_layers(personal=_BATCH_NORM))

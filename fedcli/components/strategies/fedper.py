@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.personal_layers import personal_layers
-from fedcli.components.strategies.weighted import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -21,4 +21,4 @@ def fedper(*, personal: str) -> Strategy:
 
     Example: personal='dense_1/*'
     """
-    return weighted()._replace(name="fedper", trainer=personal_layers(personal=personal))
+    return fedavg()._replace(name="fedper", trainer=personal_layers(personal=personal))

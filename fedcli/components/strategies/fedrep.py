@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.personal_layers_in_turn import personal_layers_in_turn
-from fedcli.components.strategies.weighted import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -27,4 +27,4 @@ def fedrep(*, personal: str, head_share: float = 0.5) -> Strategy:
     Example: personal='dense_1/*'
     """
     trainer = personal_layers_in_turn(personal=personal, head_share=head_share)
-    return weighted()._replace(name="fedrep", trainer=trainer)
+    return fedavg()._replace(name="fedrep", trainer=trainer)

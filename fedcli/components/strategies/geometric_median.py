@@ -2,6 +2,5 @@
 
 from fedcli.components import aggregators
 from fedcli.components.strategies.robust import fedavg_with
-from fedcli.components.strategies.weighted import weighted
 
-geometric_median = fedavg_with(aggregators.geometric_median, name="geometric-median", base=weighted)
+geometric_median = fedavg_with(aggregators.geometric_median, name="geometric-median", weighting="examples")

@@ -2,6 +2,5 @@
 
 from fedcli.components import aggregators
 from fedcli.components.strategies.robust import fedavg_with
-from fedcli.components.strategies.weighted import weighted
 
-norm_bounded = fedavg_with(aggregators.norm_bounding, name="norm-bounded", base=weighted)
+norm_bounded = fedavg_with(aggregators.norm_bounding, name="norm-bounded", weighting="examples")

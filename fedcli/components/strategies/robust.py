@@ -9,20 +9,27 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Aggregator, Strategy
+from fedcli.core.types import Weighting
 
 P = ParamSpec("P")
 
 
 def fedavg_with(
-    rule: Callable[P, Aggregator], *, name: str, base: Callable[[], Strategy] = mean
+    rule: Callable[P, Aggregator], *, name: str, weighting: Weighting = "uniform"
 ) -> Callable[P, Strategy]:
-    """The factory of `base` with another aggregator; its signature and docstring are those of `rule`."""
+    """The factory of FedAvg with another aggregator; its signature and docstring are those of `rule`.
+
+    Args:
+        rule: the factory of the aggregator.
+        name: of the recipe.
+        weighting: how clients count, where the rule uses weights.
+    """
 
     @functools.wraps(rule)
     def recipe(*args: P.args, **parameters: P.kwargs) -> Strategy:
-        return base()._replace(name=name, aggregator=rule(*args, **parameters))
+        return fedavg(weighting=weighting)._replace(name=name, aggregator=rule(*args, **parameters))
 
     # A component is found by its name, and not by that of the rule that it wraps.
     recipe.__name__ = recipe.__qualname__ = name.replace("-", "_")

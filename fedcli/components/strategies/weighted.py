@@ -1,8 +1,8 @@
-"""FedAvg with weights by example count."""
+"""FedAvg by its weights: the same as fedavg with its default."""
 
 from __future__ import annotations
 
-from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -16,4 +16,4 @@ def weighted(*, server_learning_rate: float = 1.0) -> Strategy:
 
     Combines: any cohort, any model.
     """
-    return mean(server_learning_rate=server_learning_rate)._replace(name="weighted", weighting="examples")
+    return fedavg(server_learning_rate=server_learning_rate)._replace(name="weighted")

@@ -33,6 +33,7 @@ def figures(result):
 def experiments():
     """Name -> overrides of the tiny experiment."""
     strategies = {
+        "fedavg": "fedavg",
         "mean": "mean",
         "weighted": "weighted",
         "fedsgd": "fedsgd",
