@@ -12,6 +12,7 @@ from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import Plan, plan
 from fedcli.experiment.protection import proofs as proving
@@ -110,7 +111,7 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
         epsilon = made.accountant.epsilon(experiment.rounds, target.delta)
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
-        facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+        facts["noise_multiplier"] = noise_multiplier_of(experiment.strategy)
     if made.encryption is not None:
         facts["encryption"] = described(made.encryption, made.strategy)
     facts |= proving.facts(made.strategy, parameters)

@@ -34,6 +34,8 @@ def dp_sgd(
         expected_batch_size: the divisor, above 0; a constant, since the number of a client's examples is not noised.
 
     Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1.
+
+    Example: clip_norm=1.0, noise_multiplier=1.0, rate=0.1, steps=10, expected_batch_size=10
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = ExampleEvent(noise_multiplier, clip_norm, rate, steps)

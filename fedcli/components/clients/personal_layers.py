@@ -16,5 +16,7 @@ def personal_layers(*, personal: str) -> TrainerSpec:
             (`"BatchNormalization/*"`).
 
     Reference: Arivazhagan et al. 2019, arXiv:1912.00818 (FedPer); Li et al. 2021, arXiv:2102.07623 (FedBN).
+
+    Example: personal='dense_1/*'
     """
     return TrainerSpec("personal_layers", descend, personal=personal)

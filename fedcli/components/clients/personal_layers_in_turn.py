@@ -23,6 +23,8 @@ def personal_layers_in_turn(*, personal: str, head_share: float = 0.5) -> Traine
     would carry what one phase has gathered into the other.
 
     Reference: Collins et al. 2021, arXiv:2102.07078 (FedRep), with steps instead of epochs.
+
+    Example: personal='dense_1/*'
     """
     if not 0 < head_share < 1:
         raise ConfigError(f"head_share lies in (0, 1); received {head_share}.", key="head_share")

@@ -44,7 +44,7 @@ def dp_clipped(
         name="dp-clipped",
         transforms=(
             clip(clip_norm=clip_norm),
-            gaussian_noise(noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm),
+            gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm),
         ),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
     )

@@ -48,7 +48,7 @@ def dp_distributed(
     Example: clip_norm=1.0, contributors=2, noise_multiplier=1.0, delta=1e-5
     """
     noise = distributed_noise(
-        noise_multiplier=noise_multiplier or 0.0,
+        noise_multiplier=noise_multiplier,
         clip_norm=clip_norm,
         bits=bits,
         contributors=contributors,

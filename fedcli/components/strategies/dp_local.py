@@ -42,7 +42,7 @@ def dp_local(
         transforms=(
             finite(),
             clip(clip_norm=clip_norm),
-            local_noise(noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm),
+            local_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm),
         ),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
     )

@@ -39,9 +39,7 @@ def dp_per_layer(
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
-    noise = gaussian_noise(
-        noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm, clipping="per-layer"
-    )
+    noise = gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, clipping="per-layer")
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-per-layer",
         transforms=(layer_clip(clip_norm=clip_norm), noise),

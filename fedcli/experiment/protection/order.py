@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.transforms import arrival
-from fedcli.config import Experiment, Part
+from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
 from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compose import strategy_from, with_noise_multiplier
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.protection.encryption import check_encryptable, encrypted
 from fedcli.experiment.protection.fixed_point import on_grid
@@ -29,7 +30,7 @@ def strategy_of(
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    made: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
+    made: Strategy = strategy or strategy_from(experiment.strategy)
     check_encryptable(made, experiment)
     made = _compressed(made, experiment)
     made = on_grid(made, experiment)
@@ -47,8 +48,7 @@ def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget
     """
 
     def with_noise(noise_multiplier: float) -> Experiment:
-        part = experiment.strategy
-        written = Part(part.name, {**part.parameters, "noise_multiplier": noise_multiplier})
+        written = with_noise_multiplier(experiment.strategy, noise_multiplier)
         return experiment.model_copy(update={"strategy": written})
 
     def event_of(noise_multiplier: float) -> Event:

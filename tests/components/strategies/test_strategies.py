@@ -19,7 +19,7 @@ WEIGHTS = np.array([1.0, -2.0], np.float32)
 
 
 def made(name, **parameters):
-    return STRATEGIES[name](**{**REQUIRED.get(name, {}), **parameters})
+    return STRATEGIES[name](**{**REQUIRED[name], **parameters})
 
 
 @ALL
@@ -28,9 +28,9 @@ def test_it_builds_from_its_required_parameters_and_bears_its_name(name):
 
 
 @ALL
-def test_what_it_requires_is_what_the_tests_give(name):
-    required = {parameter.name for parameter in describe(STRATEGIES[name]).parameters if parameter.required}
-    assert required <= REQUIRED.get(name, {}).keys()
+def test_its_example_has_every_parameter_that_it_requires(name):
+    about = describe(STRATEGIES[name])
+    assert {parameter.name for parameter in about.parameters if parameter.required} <= about.example.keys()
 
 
 @ALL
