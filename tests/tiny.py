@@ -51,10 +51,14 @@ def plan(*overrides: str):
         return build.plan(made.experiment)
 
 
-@contextmanager
 def assembled(*overrides: str):
     """Its parts and first state; the executor is closed at the end."""
-    made = source(*overrides)
+    return assembled_from(source(*overrides))
+
+
+@contextmanager
+def assembled_from(made: Config):
+    """The same of any experiment."""
     with making.located(made):
         parts, state = assembly.assemble(build.plan(made.experiment))
     try:

@@ -6,7 +6,7 @@ from fedcli.components.callbacks.callback import Callback
 from fedcli.components.data import Dataset
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.strategies.dp_clipped import dp_clipped
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.weighted import weighted
 from fedcli.components.transforms import gaussian_noise
 from fedcli.core.contracts import Buffer, Transform
 from fedcli.core.rounds import ClientData

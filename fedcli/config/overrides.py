@@ -7,7 +7,7 @@ from typing import Any
 
 from fedcli.config.problem_list import split
 from fedcli.config.problems import ConfigErrors, Place, Problem, kind
-from fedcli.config.schema_keys import default_part
+from fedcli.config.schema_keys import default_part, field_at
 from fedcli.config.yaml.strict import MAX_DEPTH
 from fedcli.config.yaml.tree import Keys, Node, child, dotted, parse
 from fedcli.core.errors import ConfigError
@@ -75,7 +75,9 @@ def _entries(node: Node, step: str | int, done: Keys, place: Place) -> dict[str,
             return {"name": node}
         case None:
             # To change one parameter of a default part is to keep the others; to change its name is not.
-            part = default_part(done) if step != "name" else None
+            # A key of the schema's own belongs to what is written out instead of named.
+            is_kept = step != "name" and field_at((*done, step)) is None
+            part = default_part(done) if is_kept else None
             return {key: Node(each, place) for key, each in (part or {}).items()}
         case _:
             said = f"{dotted(done)} is {kind(node.value)}, which has no keys."

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from fedcli.config.checks import cross_checks
 from fedcli.config.component_reader import PartReader
-from fedcli.config.explain import add_errors, missing_key
+from fedcli.config.explain import add_errors, missing_key, unknown_key
+from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problem_list import Report
-from fedcli.config.problems import ConfigErrors, Problem, kind
+from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
 from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
-from fedcli.config.schema import Experiment, Part, Section, Slot
+from fedcli.config.schema import Experiment
 from fedcli.config.schema_keys import known, section_of, slot_of
 from fedcli.config.write import flat
 from fedcli.config.yaml.tree import Keys, Node, plain
@@ -60,13 +61,21 @@ def _section(model: type[Section], raw: Any, keys: Keys, reader: PartReader) -> 
     for name, field in fields.items():
         below, slot = section_of(field), slot_of(field)
         if slot:
-            values[name] = _slot(slot, values, name, keys, reader)
+            values[name] = _slot(slot, values, name, keys, reader, written_out=below)
         elif below and (name in raw or (field.is_required() and "part" not in below.model_fields)):
             values[name] = _section(below, raw.get(name, {}), (*keys, name), reader)
     return values
 
 
-def _slot(slot: Slot, values: dict[str, Any], name: str, keys: Keys, reader: PartReader) -> Any:
+def _slot(
+    slot: Slot,
+    values: dict[str, Any],
+    name: str,
+    keys: Keys,
+    reader: PartReader,
+    *,
+    written_out: type[Section] | None,
+) -> Any:
     here = (*keys, name)
     if slot.many:
         return _many(slot, values[name] if name in values else _default(slot, values, reader), here, reader)
@@ -74,7 +83,27 @@ def _slot(slot: Slot, values: dict[str, Any], name: str, keys: Keys, reader: Par
     if raw is None and slot.default is None:
         # A part of the experiment itself may be left out; one of a section with an owner, only at times.
         return _none(values["part"], here, reader) if "part" in values else None
+    if written_out is not None and isinstance(raw, dict) and raw and "name" not in raw:
+        return _written_out(written_out, raw, here, reader, slot.section)
     return reader.part(raw, here, slot.section)
+
+
+def _written_out(
+    model: type[Section], raw: dict[str, Any], keys: Keys, reader: PartReader, section: str
+) -> Section | Part:
+    """What takes the place of a part and is written out instead of named; after a problem it is never used."""
+    for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
+        unknown_key(
+            reader.report, (*keys, key), ("name", *model.model_fields), reader.owners(str(key), section)
+        )
+    known_keys = {key: value for key, value in raw.items() if key in model.model_fields}
+    values = _section(model, known_keys, keys, reader)
+    try:
+        # Here, and not within the experiment: a union would refuse it as a part as well.
+        return model.model_validate(values)
+    except ValidationError as error:
+        add_errors(reader.report, error, keys, lambda below: known((*keys, *below)))
+    return Part("")
 
 
 def _default_part(slot: Slot, values: dict[str, Any], reader: PartReader) -> Mapping[str, Any] | None:

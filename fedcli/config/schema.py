@@ -7,49 +7,12 @@ against the factory's own signature, in `parts.py`; here stands only which regis
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-
-@dataclass(frozen=True)
-class Part:
-    """A named part and its parameters, complete with defaults: `resolve(registry, name)(..., **parameters)`."""
-
-    name: str
-    """A built-in of the section's registry, or `package.module:factory`."""
-    parameters: dict[str, Any] = field(default_factory=dict)
-    """The factory's keyword-only arguments."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Marks a field as a part, or as a list of parts.
-
-    Args:
-        section: which registry names it; see `registries.py`.
-        default: what stands there when the file says nothing; None where there is nothing to stand there.
-        by_dataset: whether the default is the dataset's own instead.
-        by_strategy: whether a strategy may have a default of its own instead.
-        many: whether it is a list.
-    """
-
-    section: str
-    default: Mapping[str, Any] | None = None
-    by_dataset: bool = False
-    by_strategy: bool = False
-    many: bool = False
-
-
-class Section(BaseModel):
-    """A frozen mapping of the file; unknown keys are errors and no type is converted."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
+from fedcli.config.composition import Composition
+from fedcli.config.part import Part, Section, Slot
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}\Z")
 
@@ -233,8 +196,8 @@ class Experiment(Section):
     """How fast the clients' devices are, on a simulated clock; null for no clock."""
     participation: Participation
     """What becomes of a cohort on the way."""
-    strategy: Annotated[Part, Slot("strategy", {"name": "weighted"})]
-    """How the clients' updates are protected and combined."""
+    strategy: Annotated[Part | Composition, Slot("strategy", {"name": "weighted"})]
+    """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""
     fixed_point: FixedPoint | None = None

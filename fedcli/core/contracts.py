@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.factories import Spec
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.rounds import (
@@ -69,6 +70,7 @@ class Transform(NamedTuple):
             transform with its keys, and the keys as a tree that a simulated run may keep.
         aggregate: `(updates, context)` -> the aggregate, in the place of the strategy's own sum, where the server
             cannot read what it adds.
+        made: the component that it is, where it is one.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Transform(NamedTuple):
     begin: Callable[[RoundContext, Sequence[int], int], Session] | None = None
     start: Callable[[Tree | None], tuple[Transform, Tree]] | None = None
     aggregate: Callable[[Iterable[ClientUpdate], RoundContext], Aggregate] | None = None
+    made: Spec | None = None
 
     @property
     def acts_on_clients(self) -> bool:
@@ -122,6 +125,9 @@ class Aggregator(NamedTuple):
         accepts: the payloads it has a meaning for.
         is_sum: whether its value is a plain sum, so that encryption and central noise can follow it.
         min_clients: updates below which the rule has no meaning; with fewer the model stays as it was.
+        uses_weights: whether the clients' weights change the result.
+        divides_by: what the value is divided by: the sum of the weights, or the number of updates.
+        made: the component that it is, where it is one.
     """
 
     name: str
@@ -130,6 +136,9 @@ class Aggregator(NamedTuple):
     accepts: tuple[Payload, ...]
     is_sum: bool
     min_clients: int = 1
+    uses_weights: bool = True
+    divides_by: Literal["weights", "updates"] = "weights"
+    made: Spec | None = None
 
 
 def _nothing(_state: Tree) -> Tree:
@@ -145,12 +154,20 @@ class ServerOptimizer(NamedTuple):
             is float64: the mean delta [P], then what else the trainer sends. The share is the part of the
             population whose updates were accepted.
         broadcast: state -> vectors [P] that every client receives, by name.
+        takes: names of what it expects behind the mean delta, in the order in which the trainer sends it.
+        gives: names of the vectors that it broadcasts.
+        uses_share: whether `share` changes the result.
+        made: the component that it is, where it is one.
     """
 
     name: str
     init: Callable[[Vector], Tree]
     apply: Callable[[Vector, Array, Tree, float], tuple[Vector, Tree]]
     broadcast: Callable[[Tree], Tree] = _nothing
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    uses_share: bool = False
+    made: Spec | None = None
 
 
 class Extra(NamedTuple):
@@ -185,6 +202,7 @@ class TrainerSpec(NamedTuple):
         linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
         privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
             and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
+        made: the component that it is, where it is one.
     """
 
     name: str
@@ -198,6 +216,7 @@ class TrainerSpec(NamedTuple):
     plain_sgd: bool = False
     linear_steps: bool = False
     privacy: ExampleEvent | None = None
+    made: Spec | None = None
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""
@@ -215,10 +234,12 @@ class Buffer(NamedTuple):
     Args:
         size: updates of one round.
         discount: staleness (moves of the model since the client began) -> factor on its update.
+        made: how it was made, where a config can say it.
     """
 
     size: int
     discount: Callable[[int], float]
+    made: Spec | None = None
 
 
 class Strategy(NamedTuple):

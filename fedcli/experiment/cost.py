@@ -13,6 +13,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.engine.setup import Setup
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import num_parameters, plan, warnings_of
 from fedcli.experiment.protection import proofs as proving
@@ -114,7 +115,7 @@ def cost(made: Setup, *, parameters: int | None = None) -> dict[str, Any]:
         epsilon = made.protocol.accountant.epsilon(experiment.rounds, target.delta)
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.protocol.accountant.name, "relation": made.protocol.accountant.relation}
-        facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
+        facts["noise_multiplier"] = noise_multiplier_of(experiment.strategy)
     if made.protocol.encryption is not None:
         facts["encryption"] = described(made.protocol.encryption, made.protocol.strategy)
     facts |= proving.facts(made.protocol.strategy, parameters)

@@ -37,7 +37,7 @@ def private(clip_norm=1.0, noise_multiplier=0.0, epsilon=None, **changes):
 
 def plain(name="mean", payloads=None, num_clients=5, **changes):
     federation = LinearFederation(num_clients)
-    strategy = STRATEGIES[name](**REQUIRED.get(name, {}))
+    strategy = STRATEGIES[name](**REQUIRED[name])
     runtime = LinearRuntime(federation, payloads=payloads, by_examples=strategy.weighting == "examples")
     return linear_parts(strategy, federation=federation, runtime=runtime, **changes)
 
@@ -108,7 +108,7 @@ def test_the_watch_is_told_of_every_client():
 
 def test_nobody_mutates_the_state_it_was_given():
     for name in STRATEGIES:
-        if name.startswith("dp-") or STRATEGIES[name](**REQUIRED.get(name, {})).trainer.sends:
+        if name.startswith("dp-") or STRATEGIES[name](**REQUIRED[name]).trainer.sends:
             continue
         parts, state = plain(name)
         state, _, _ = one_round(parts, state)

@@ -78,7 +78,7 @@ def test_every_private_strategy_that_clips_updates_is_tried():
 
 
 def privacy_of(name):
-    strategy = STRATEGIES[name](**REQUIRED.get(name, {}))
+    strategy = STRATEGIES[name](**REQUIRED[name])
     return next((transform.privacy for transform in strategy.transforms if transform.privacy), None)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fedcli.config import Experiment, Part
+from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
 from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.compose import with_noise_multiplier
 from fedcli.experiment.make import placed
 from fedcli.experiment.protection.order import recipe, summed
 from fedcli.privacy import calibrate
@@ -19,8 +20,7 @@ def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget
     """
 
     def with_noise(noise_multiplier: float) -> Experiment:
-        part = experiment.strategy
-        written = Part(part.name, {**part.parameters, "noise_multiplier": noise_multiplier})
+        written = with_noise_multiplier(experiment.strategy, noise_multiplier)
         return experiment.model_copy(update={"strategy": written})
 
     def event_of(noise_multiplier: float) -> Event:

@@ -9,6 +9,7 @@ from fedcli.components.proofs.norm_bound import Proofs
 from fedcli.components.transforms import arrival
 from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy, Transform
+from fedcli.experiment.compose import strategy_from
 from fedcli.experiment.make import make
 from fedcli.experiment.protection.encryption import check_encryptable, encrypted
 from fedcli.experiment.protection.fixed_point import on_grid
@@ -33,8 +34,7 @@ def recipe(experiment: Experiment) -> Strategy:
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    made: Strategy = make("strategy", experiment.strategy, kind=Strategy)
-    return made
+    return strategy_from(experiment.strategy)
 
 
 def summed(strategy: Strategy, experiment: Experiment) -> Summed:
