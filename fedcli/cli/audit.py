@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
+from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_config
+from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
 
 if TYPE_CHECKING:
     from fedcli.runs.audit import Finding
 
 
 def audit(
-    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)],
+    config: ConfigPath,
     overrides: Overrides = None,
+    options: SetOptions = None,
     canaries: Annotated[
         int | None,
         typer.Option(help="Clients that are made up; up to 5,000 if not given.", show_default=False),
@@ -31,10 +32,9 @@ def audit(
     with reported():
         from rich.console import Console
 
-        from fedcli import config as configs
         from fedcli.runs.audit import audit_experiment
 
-        source = configs.load(str(config), overrides or [])
+        source = read_config(config, overrides, options)
         console = Console(stderr=True)
         with console.status("Loading TensorFlow ...") as status, quiet_imports():
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_config
 from fedcli.cli.encryption_plan import print_encryption
-from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
+from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
 
 
 def check(
-    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)],
+    config: ConfigPath,
     overrides: Overrides = None,
+    options: SetOptions = None,
     json: Json = False,
 ) -> None:
     """Validate a config, build every part, and print what a round will cost. Trains and writes nothing."""
     with reported():
-        from fedcli import config as configs
         from fedcli.experiment.cost import checked_cost
 
-        source = configs.load(str(config), overrides or [])
-        facts = checked_cost(source, before_tensorflow=quiet_imports)
+        facts = checked_cost(read_config(config, overrides, options), before_tensorflow=quiet_imports)
         if json:
             print_json(facts)
         else:

@@ -11,7 +11,7 @@ from fedcli.cli.output import Json, print_facts, print_json, reported
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     round: Annotated[
         int | None, typer.Option(help="The round whose model it is; the last by default.", show_default=False)
     ] = None,

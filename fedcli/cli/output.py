@@ -12,12 +12,6 @@ from typing import Annotated, Any
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the facts as JSON on stdout, all else on stderr.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a value of the config, as in client.epochs=5; repeatable."
-    ),
-]
 
 
 @contextlib.contextmanager

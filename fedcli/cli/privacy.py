@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from fedcli.cli.output import Json, Overrides, print_json, reported
+from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
+from fedcli.cli.output import Json, print_json, reported
 
 
 class Mechanism(StrEnum):
@@ -61,9 +62,10 @@ _NOISE, _COHORT, _ONE = "Noise and accounting", "Cohorts", "Of one mechanism"
 def privacy(
     where: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG | RUN]", help="A YAML file or a run directory.", show_default=False),
+        typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False),
     ] = None,
     overrides: Overrides = None,
+    options: SetOptions = None,
     json: Json = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw epsilon over rounds.")] = False,
     mechanism: Annotated[
@@ -113,18 +115,21 @@ def privacy(
     asked = {
         name: getattr(value, "value", value)
         for name, value in locals().items()
-        if name not in ("where", "overrides", "json", "plot")
+        if name not in ("where", "overrides", "options", "json", "plot")
     }
     with reported():
+        if (overrides or options) and (where is None or where.is_dir()):
+            raise typer.BadParameter(
+                "KEY=VALUE and --set change a config, and no CONFIG is given; the privacy of a run is fixed."
+            )
         if where is not None:
             _refuse_options(asked)
-            if (where / "config.yaml").exists() or where.is_dir():
+            if where.is_dir():
                 _tell_run(where, json=json, plot=plot)
                 return
-            from fedcli import config as configs
             from fedcli.experiment.cost import planned_privacy
 
-            facts = planned_privacy(configs.load(str(where), overrides or []), course=plot)
+            facts = planned_privacy(read_config(where, overrides, options), course=plot)
         else:
             facts = _calculated(asked, course=plot)
         _tell(facts, json=json, plot=plot)
@@ -135,7 +140,7 @@ def _refuse_options(asked: dict[str, Any]) -> None:
     if given:
         option = given[0].replace("_", "-")
         raise typer.BadParameter(
-            f"a config or a run says it all: --{option} has no effect. Use --set to change a config."
+            f"--{option} has no effect beside a CONFIG or a RUN. Change a config by KEY=VALUE after it."
         )
 
 

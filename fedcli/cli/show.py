@@ -8,28 +8,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, Overrides, print_json, reported
+from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
+from fedcli.cli.output import Json, print_json, reported
 
 if TYPE_CHECKING:
     from fedcli.config import Config
 
 
 def show(
-    config: Annotated[Path, typer.Argument(help="A YAML file, or a run directory.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False)
+    ],
     overrides: Overrides = None,
+    options: SetOptions = None,
     json: Json = False,
 ) -> None:
     """Print the resolved config, itself a valid config, and as comments what its strategy is made of."""
     with reported():
-        from fedcli import config as configs
+        from fedcli.config import dump, flat
 
         path = config / "config.yaml" if config.is_dir() else config
-        source = configs.load(str(path), overrides or [])
+        source = read_config(path, overrides, options)
         if json:
-            print_json(configs.flat(source.experiment))
+            print_json(flat(source.experiment))
         else:
             explained = _explanation(source)
-            typer.echo(configs.dump(source.experiment) + explained, nl=False)
+            typer.echo(dump(source.experiment) + explained, nl=False)
 
 
 def _explanation(source: Config) -> str:

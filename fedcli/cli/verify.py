@@ -17,7 +17,7 @@ _SHOWN = 20
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="A run directory.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     round: Annotated[
         int | None,
         typer.Option(

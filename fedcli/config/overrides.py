@@ -1,4 +1,4 @@
-"""`--set key.sub=value`: changes to the tree, written and checked like the file."""
+"""Overrides of a config, `key.sub=value` each, read and checked like the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]
     """The tree with every `key=value` set, in order, and the problems of those that could not be."""
     problems: list[Problem] = []
     for text in overrides:
-        place = Place(f"--set {text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + '...'}")
+        place = Place(f"override {text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + '...'}")
         try:
             root = _override(root, text, place, problems)
         except ConfigErrors as error:
@@ -33,7 +33,7 @@ def _override(root: Node, text: str, place: Place, problems: list[Problem]) -> N
     key, equals, written = text.partition("=")
     keys = split(key.strip())
     if not equals or "" in keys or not 0 < len(keys) < MAX_DEPTH:
-        hint = "Write it as in `--set rounds=10` or `--set data.partition.clients=5`."
+        hint = "Write it as in `rounds=10` or `data.partition.clients=5`."
         raise ConfigError("an override is key=value, with dots between keys.", hint=hint)
     parsed = parse(written, lambda _line, _column: place, keys)
     problems += parsed.problems

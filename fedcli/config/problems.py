@@ -16,7 +16,7 @@ MAX_RECEIVED = 60
 
 
 class Place(NamedTuple):
-    """Where a value stands: `file:line:column`, or only a name such as `--set rounds=abc` when line is 0."""
+    """Where a value stands: `file:line:column`, or only a name such as `override rounds=abc` when line is 0."""
 
     file: str
     line: int = 0

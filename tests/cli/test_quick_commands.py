@@ -309,7 +309,7 @@ class TestCheck:
     def test_a_bad_override_names_the_option(self, fedcli):
         result = fedcli("check", "tiny.yaml", "--set", "client.epocs=3")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.startswith("--set client.epocs=3")
+        assert result.stderr.startswith("override client.epocs=3")
         assert "epochs" in result.stderr
 
     @pytest.mark.parametrize(

@@ -298,7 +298,7 @@ def test_errors_of_the_builder_find_their_place(error, expected):
 
 def test_errors_of_the_builder_find_their_override():
     located = config(MINIMAL, "cohort={name: uniform, size: 3}").locate(ConfigError("m.", key="cohort.size"))
-    assert str(located) == "--set cohort={name: uniform, size: 3}  cohort.size = 3\n  m."
+    assert str(located) == "override cohort={name: uniform, size: 3}  cohort.size = 3\n  m."
 
 
 def test_a_report_is_for_reading():
