@@ -97,8 +97,8 @@ def test_problems_are_located_at_the_override(override, expected):
 
 @pytest.mark.parametrize(
     ("override", "expected"),
-    [("model.hidden.2=1", "model.hidden is a list of 2; 2 is no index of it.\n  Use an index from 0 to 1."),
-     ("model.hidden.x=1", "x is no index of it")],
+    [("model.hidden.2=1", "model.hidden is a list of 2 entries; 2 is not an index of it.\n  Use an index from 0 to 1."),
+     ("model.hidden.x=1", "x is not an index of it")],
 )  # fmt: skip
 def test_an_index_that_is_none(override, expected):
     assert expected in report(minimal(model="{name: mlp, hidden: [10, 20]}"), override)
