@@ -1,9 +1,10 @@
-"""`fedcli audit`: does a private run keep its promise?"""
+"""`fedcli audit`: an empirical lower bound on the epsilon of a private experiment."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,14 +21,17 @@ def audit(
     options: SetOptions = None,
     canaries: Annotated[
         int | None,
-        typer.Option(help="Clients that are made up; up to 5,000 if not given.", show_default=False),
+        typer.Option(
+            help="Number of made-up clients (canaries); up to 5,000 by default.", show_default=False
+        ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Probability that the bound holds.")] = 0.95,
     json: Json = False,
 ) -> None:
-    """Run a private experiment with made-up clients in it, and bound its epsilon from below by telling them apart.
+    """Run a private experiment with canaries (made-up clients), and bound its epsilon from below.
 
-    Keeps nothing of the run. Exits with 1 if the bound exceeds what the accountant claims.
+    The bound follows from how well canaries that took part can be told from those that did not. The run is not kept.
+    Exits with 1 if the bound exceeds the epsilon that the accountant claims.
     """
     with reported():
         from rich.console import Console
@@ -38,11 +42,23 @@ def audit(
         console = Console(stderr=True)
         with console.status("Loading TensorFlow ...") as status, quiet_imports():
 
-            def tell(record: dict[str, Any]) -> None:
+            def show_round(record: Mapping[str, object]) -> None:
                 status.update(f"Auditing: round {record['round']} of {source.experiment.rounds}")
 
-            found = audit_experiment(source, canaries=canaries, confidence=confidence, round_end=tell)
-        facts = _facts(found)
+            found = audit_experiment(source, canaries=canaries, confidence=confidence, round_end=show_round)
+        facts = {
+            "claimed_epsilon": found.claim if math.isfinite(found.claim) else None,
+            "delta": found.audit.delta,
+            "accountant": found.accountant,
+            "rounds": found.rounds,
+            "canaries": found.audit.canaries,
+            "guesses": found.audit.guesses,
+            "right_guesses": found.audit.correct,
+            "epsilon_at_least": found.audit.epsilon,
+            "confidence": found.audit.confidence,
+            "largest_provable": found.audit.largest,
+            "claim_disproved": found.is_disproved,
+        }
         if json:
             print_json(facts)
         else:
@@ -52,29 +68,13 @@ def audit(
             raise typer.Exit(1)
 
 
-def _facts(found: Finding) -> dict[str, Any]:
-    return {
-        "claimed_epsilon": found.claim if math.isfinite(found.claim) else None,
-        "delta": found.audit.delta,
-        "accountant": found.accountant,
-        "rounds": found.rounds,
-        "canaries": found.audit.canaries,
-        "guesses": found.audit.guesses,
-        "right_guesses": found.audit.correct,
-        "epsilon_at_least": found.audit.epsilon,
-        "confidence": found.audit.confidence,
-        "largest_provable": found.audit.largest,
-        "claim_disproved": found.is_disproved,
-    }
-
-
 def _verdict(found: Finding) -> str:
     bound = f"epsilon is at least {found.audit.epsilon:.3g}, with confidence {found.audit.confidence:g}"
     if found.is_disproved is None:
         return (
-            f"No verdict: {bound}; {found.audit.canaries} canaries can disprove claims below "
+            f"No verdict: {bound}. {found.audit.canaries} canaries can only disprove claims below "
             f"{found.audit.largest:.3g}, and the claim is {found.claim:.3g}. Use more canaries or more noise."
         )
     if found.is_disproved:
         return f"The claim of {found.claim:.3g} is false: {bound}."
-    return f"The claim of {found.claim:.3g} stands: {bound}."
+    return f"The claim of {found.claim:.3g} is not disproved: {bound}."

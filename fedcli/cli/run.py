@@ -1,4 +1,4 @@
-"""`fedcli run`: train, or go on with a run."""
+"""`fedcli run`: a new run, or the continuation of one."""
 
 from __future__ import annotations
 
@@ -40,15 +40,16 @@ def run(
             )
         # The config is read before TensorFlow is loaded, so that its errors come at once.
         source = None if config is None else read_config(config, overrides, options)
-        from fedcli.cli.live_view import Screen, interruptible, load_quietly
+        from fedcli.cli.live_view import Screen, interruptible
 
         with Screen(to_stderr=json) as screen, interruptible() as asked_to_stop:
-            runs = load_quietly(screen)
+            with screen.loading():
+                from fedcli.runs.lifecycle import resume_run, start_run
             progress = screen.progress(asked_to_stop)
-            if source is None:
-                result = runs.resume_run(resume, progress=progress)
-            else:
-                result = runs.start_run(source, run_dir, progress=progress)
+            if source is not None:
+                result = start_run(source, run_dir, progress=progress)
+            elif resume is not None:
+                result = resume_run(resume, progress=progress)
         facts = {
             "run": str(result.folder),
             "rounds": result.state.round,

@@ -180,7 +180,7 @@ class TestInit:
         (tmp_path / "quickstart.yaml").write_text("precious")
         result = fedcli("init")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == "quickstart.yaml exists.\nGive another place with --output.\n"
+        assert result.stderr == "quickstart.yaml exists.\nChoose another file with --output.\n"
         assert (tmp_path / "quickstart.yaml").read_text() == "precious"
 
     def test_a_near_miss_is_met_with_the_name_that_was_meant(self, fedcli, tmp_path):
