@@ -61,7 +61,7 @@ def _problem(word: str, received: str, expected: str, hint: str) -> ConfigErrors
 
 
 def _before_the_split(words: list[str], index: int) -> str:
-    """The override that was meant where a shell split it at its spaces; empty where that cannot be told."""
+    """The override that a shell split at its spaces into `words[index]` and its neighbours; empty if it is unclear."""
     word, before, after = words[index], "".join(words[:index][-1:]), words[index + 1 :]
     if after and after[0].startswith("="):
         return word + "".join(after[: 2 if after[0] == "=" else 1])

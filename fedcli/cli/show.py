@@ -1,4 +1,4 @@
-"""`fedcli show`: a config with every default filled in, and what its strategy is made of."""
+"""`fedcli show`: a config complete with defaults, and the parts of its strategy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def show(
     options: SetOptions = None,
     json: Json = False,
 ) -> None:
-    """Print the resolved config, itself a valid config, and as comments what its strategy is made of."""
+    """Print the config complete with defaults, itself a valid config, with the parts of its strategy as comments."""
     with reported():
         from fedcli.config import dump, flat
 
@@ -37,7 +37,7 @@ def show(
 
 
 def _explanation(source: Config) -> str:
-    """The strategy's parts, paper and deviations from it, as lines of comments."""
+    """The strategy's parts, its paper and its deviations from the paper, as lines of comments."""
     from fedcli.config import installed, resolve
     from fedcli.core.factories import describe
     from fedcli.experiment.describe import expand

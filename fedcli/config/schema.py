@@ -66,7 +66,7 @@ def _folder_name(name: str) -> str:
 
 
 class Data(Section):
-    """The data of the clients: a dataset, whose parameters are the section's other keys, and its partition."""
+    """The data of the clients: a dataset and its partition; the section's other keys are the dataset's parameters."""
 
     part: Annotated[Part, Slot("data")]
     """The dataset."""
@@ -154,7 +154,7 @@ class Attack(Section):
 
 
 class FixedPoint(Section):
-    """Updates as vectors of integers, whose sum is exact: they are clipped, weighted and rounded to a grid.
+    """Updates as vectors of integers, which have an exact sum: they are clipped, weighted and rounded to a grid.
 
     The sum is divided by the sum of the weights. In a private run it is divided by the planned cohort size, since
     example counts have no noise.

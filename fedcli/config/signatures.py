@@ -49,8 +49,8 @@ class Signature(NamedTuple):
         return Known(said, self.defaults.get(parameter.name, NO_DEFAULT))
 
 
-# Not a pydantic model, whose own attributes a parameter's name could collide with. mypy knows TypedDict only as
-# syntax, not as a function to call.
+# A parameter may have the name of an attribute of pydantic's models, so the schema is a TypedDict instead. mypy knows
+# TypedDict only as syntax, not as a function to call.
 _typed_dict: Any = TypedDict
 
 
