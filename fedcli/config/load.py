@@ -39,7 +39,7 @@ class Config:
         return ConfigErrors([placed(self.root, keys, error.message, error.hint, received)])
 
     def _default_at(self, keys: Keys) -> str | None:
-        """The value at `keys` that is not in the file but is a default, as a headline shows it."""
+        """What a headline shows for keys that are not in the file: the default value, or nothing if there is none."""
         value: object = flat(self.experiment)
         for step in keys:
             if isinstance(value, list) and isinstance(step, int) and step < len(value):

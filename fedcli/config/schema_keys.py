@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
@@ -40,7 +39,10 @@ def known(keys: Keys) -> Known:
     """What hints need to know about a key of the schema."""
     field = field_at(keys)
     if field is None:
-        return Known(siblings=tuple(_names(keys[:-1])))
+        # An unknown key: the keys of its section, if it is in one, are the alternatives.
+        parent = field_at(keys[:-1])
+        section = section_of(parent) if parent else None if keys[:-1] else Experiment
+        return Known(siblings=tuple(section.model_fields) if section else ())
     default = NO_DEFAULT if field.is_required() else field.default
     return Known(field.description or "", default, (field.examples or [""])[0])
 
@@ -50,9 +52,3 @@ def default_part(keys: Keys) -> dict[str, Scalar] | None:
     field = field_at(keys)
     slot = slot_of(field) if field else None
     return dict(slot.default) if slot and slot.default else None
-
-
-def _names(keys: Keys) -> Iterator[str]:
-    field = field_at(keys)
-    model = section_of(field) if field else None if keys else Experiment
-    yield from model.model_fields if model else ()

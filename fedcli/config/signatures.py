@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter
@@ -72,22 +73,20 @@ def signature(factory: Factory) -> Signature:
             said,
             hint="Annotate its keyword-only parameters with types that YAML has, such as int or list[str].",
         ) from error
-    return Signature(found, adapter, dict(_defaults(found, adapter)))
+    defaults: Arguments = {}
+    for name, parameter in found.items():
+        # A default that has no form in YAML, such as a function, is left to the factory.
+        with contextlib.suppress(
+            ValueError
+        ):  # pydantic's error: not serialisable, or not of the annotated type
+            defaults |= _validate(adapter, {} if parameter.required else {name: parameter.default})
+    return Signature(found, adapter, defaults)
 
 
 def needs_more(factory: Factory) -> bool:
     """Whether the factory also takes arguments that only fedcli can supply, such as the dataset."""
     supplied = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return any(each.kind in supplied for each in inspect.signature(factory).parameters.values())
-
-
-def _defaults(found: Mapping[str, Parameter], adapter: Adapter) -> Iterator[tuple[str, object]]:
-    for name, parameter in found.items():
-        # A default that has no form in YAML, such as a function, is left to the factory.
-        try:
-            yield from _validate(adapter, {} if parameter.required else {name: parameter.default}).items()
-        except ValueError:  # pydantic's error: not serialisable, or not of the annotated type
-            continue
 
 
 def _validate(adapter: Adapter, values: Mapping[str, object]) -> Arguments:

@@ -45,39 +45,28 @@ def value(node: yaml.Node) -> Scalar:
     Raises:
         ValueError: if the value cannot be used; its message is a sentence.
     """
-    text = node.value
+    text: str = node.value
     match node.tag.removeprefix(_PREFIX):
         case "null":
             return None
         case "bool":
-            return bool(text == "true")
+            return text == "true"
         case "int":
-            return _integer(text)
+            if len(text) > MAX_DIGITS:
+                raise ValueError(f"an integer has at most {MAX_DIGITS:,} digits.")
+            return int(text)
         case "float":
-            return _float(text)
+            if text.lower() == ".nan":
+                raise ValueError("a number is expected; .nan is not a number.")
+            if text.lower().endswith(".inf"):
+                return -math.inf if text[0] == "-" else math.inf
+            number = float(text)
+            # 1e999 becomes infinite without a warning, but nobody writes it for infinity.
+            if math.isinf(number):
+                raise ValueError("a number lies between -1.8e308 and 1.8e308.")
+            return number
         case _:
-            return _text(text)
-
-
-def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"an integer has at most {MAX_DIGITS:,} digits.")
-    return int(text)
-
-
-def _float(text: str) -> float:
-    if text.lower() == ".nan":
-        raise ValueError("a number is expected; .nan is not a number.")
-    if text.lower().endswith(".inf"):
-        return -math.inf if text[0] == "-" else math.inf
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number lies between -1.8e308 and 1.8e308.")
-    return number
-
-
-def _text(text: str) -> str:
-    # "\ud800" in quotes is half of a surrogate pair, which UTF-8 cannot encode, so the text could not be saved.
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("text has whole characters; this escape is half of a surrogate pair.")
-    return str(text)
+            # "\ud800" in quotes is half of a surrogate pair. UTF-8 cannot encode it, so the text could not be saved.
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError("text has whole characters; this escape is half of a surrogate pair.")
+            return text

@@ -31,17 +31,25 @@ def compose(text: str, at: At, problems: list[Problem]) -> yaml.Node | None:
     Raises:
         ConfigErrors: if there is no tree to continue with: a syntax error, a second document, a limit.
     """
-    _check_characters(text, at)
+    # PyYAML would raise an error of its own, without a line and a column.
+    bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if bad:
+        start = bad.start()
+        place = at(text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
+        received, expected = f"has the character {bad.group()!r}", "a config has no control characters."
+        raise ConfigErrors([Problem(place, "", received, expected, "Remove it.")])
     loader = _Loader(text, at, problems)
     try:
         root: yaml.Node | None = loader.get_single_node()
     except _Limit as limit:
         raise stop(at, limit.mark, "is too large", f"{limit}", "Put data into separate files.") from None
     except yaml.MarkedYAMLError as error:
-        raise _syntax(error, at) from None
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        hint = next((hint for words, hint in _HINTS.items() if words in said), "Correct the line.")
+        mark = error.problem_mark or error.context_mark
+        raise stop(at, mark, "is not valid YAML", f"{said}.", hint) from None
     except (ValueError, OverflowError) as error:  # "\UFFFFFFFF": PyYAML does not catch the error of chr()
-        mark = loader.get_mark()
-        raise stop(at, mark, "is not valid YAML", f"{error}.", "Correct the escape.") from None
+        raise stop(at, loader.get_mark(), "is not valid YAML", f"{error}.", "Correct the escape.") from None
     return root
 
 
@@ -53,15 +61,6 @@ def stop(at: At, mark: Mark | None, received: str, expected: str, hint: str) -> 
 def at_mark(mark: Mark | None, at: At) -> Place:
     """The place of `mark`, or the start of the text if PyYAML set no mark."""
     return at(mark.line + 1, mark.column + 1) if mark else at(1, 1)
-
-
-def _check_characters(text: str, at: At) -> None:
-    bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
-    if bad:
-        start = bad.start()
-        place = at(text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
-        received, expected = f"has the character {bad.group()!r}", "a config has no control characters."
-        raise ConfigErrors([Problem(place, "", received, expected, "Remove it.")])
 
 
 _HINTS = {
@@ -77,12 +76,6 @@ _HINTS = {
     "while parsing a flow": "Separate entries by commas, and close every bracket.",
 }
 """What to do about an error, by PyYAML's words for it."""
-
-
-def _syntax(error: yaml.MarkedYAMLError, at: At) -> ConfigErrors:
-    said = ", ".join(filter(None, (error.context, error.problem)))
-    hint = next((hint for words, hint in _HINTS.items() if words in said), "Correct the line.")
-    return stop(at, error.problem_mark or error.context_mark, "is not valid YAML", f"{said}.", hint)
 
 
 class _Limit(Exception):
