@@ -41,7 +41,7 @@ def audit(
         source = read_config(config, overrides, options)
         console = Console(stderr=True)
         with console.status("Loading TensorFlow ...") as status, quiet_imports():
-
+            # An audit has no run directory and no live view, so the status line is all that shows its progress.
             def show_round(record: Mapping[str, object]) -> None:
                 status.update(f"Auditing: round {record['round']} of {source.experiment.rounds}")
 

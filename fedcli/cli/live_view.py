@@ -37,6 +37,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     wish = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
+        # A second signal means that the person does not want to wait for the clients that are training.
         if wish.is_set():
             signal.default_int_handler(number, frame)
         wish.set()
@@ -67,6 +68,7 @@ class Screen:
         if self._live is not None:
             self._live.stop()
         if isinstance(error, RunInterrupted) and self._view is not None:
+            # Only the screen knows the run directory and how a person continues the run.
             error.args = (f"Interrupted. Resume with: fedcli run --resume {self._view.folder}",)
 
     @contextmanager

@@ -82,6 +82,7 @@ class PartReader(NamedTuple):
         if is_reference(name) and not self.imports:
             return None
         try:
+            # A name that is missing or no text is a problem already.
             return resolve(self.registries(section), name, key=dotted(keys)) if name else None
         except ConfigError as error:
             self.report.add_error(error)
@@ -89,6 +90,7 @@ class PartReader(NamedTuple):
 
     def _parameters(self, factory: Factory, written: Written) -> Arguments | None:
         """The parameters, converted to their types and with defaults; None after a problem."""
+        # Unknown and missing names are reported, not raised, so that one report has them all.
         before = len(self.report.problems)
         try:
             schema = signature(factory)
@@ -110,6 +112,7 @@ class PartReader(NamedTuple):
         unknown = [name for name in written.values if name not in schema.parameters]
         for name in unknown[:MAX_SHOWN]:
             siblings = (*schema.parameters, "name", *written.fixed)
+            # The name of the component may be wrong instead of the key.
             owners = [
                 owner
                 for owner, factory in self.registries(written.section).items()

@@ -67,6 +67,7 @@ def add_errors(report: Report, error: ValidationError, under: Keys, guide: Guide
     # A report lists no more, and a hostile file could have 100,000.
     for keys, group in list(groups.items())[:MAX_SHOWN]:
         known = guide(keys[len(under) :])
+        # If pydantic has several errors for one value, it tried several types and none of them fits.
         if group[0]["type"] == "extra_forbidden":
             unknown_key(report, keys, known.siblings)
         elif group[0]["type"] == "missing":
@@ -143,6 +144,7 @@ def _hint(group: list[ErrorDetails], keys: Keys, known: Known) -> str:
         if hint:
             return hint
     if known.default is not NO_DEFAULT:
+        # The default is known to be valid, an example of the type alone is not.
         return f"Leave it out for the default, {show(known.default)}."
     example = known.example or _EXAMPLES.get(_expected(details), "")
     if not example or not keys or isinstance(keys[-1], int):
@@ -156,6 +158,7 @@ _SAID = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "f
 def _near_miss(expected: str, received: object) -> str:
     """A hint that says what to write, if it is clear what was meant; otherwise an empty text."""
     match expected, received:
+        # Above 2^53 a float is not exact, so it is not clear which integer was meant.
         case ("an integer", float()) if received.is_integer() and abs(received) < 2**53:
             return f"Write {int(received)}."
         case ("an integer", str()) if re.fullmatch(r"[-+]?[1-9][0-9]{0,18}|0", received):

@@ -33,6 +33,7 @@ class Config:
         """
         if isinstance(error, ConfigErrors):
             return error
+        # A component raises with a key of its own; the caller has put the place of the component before it.
         keys = split(error.key)
         _, depth = find(self.root, keys)
         received = None if depth == len(keys) else self._default_at(keys)

@@ -12,6 +12,7 @@ from fedcli.config.yaml.tree import Keys, Node, child, dotted, parse
 from fedcli.core.errors import ConfigError
 
 MAX_SHOWN = 80
+"""An override is cut to this number of characters where it is shown as a place."""
 
 
 def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]:
@@ -30,12 +31,14 @@ def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]
 
 def _override(root: Node, text: str, place: Place, problems: list[Problem]) -> Node:
     key, equals, written = text.partition("=")
+    # In quotes, a shell keeps the spaces of "rounds = 5".
     keys = split(key.strip())
     if not equals or "" in keys or not 0 < len(keys) < MAX_DEPTH:
         hint = "Write it as in `rounds=10` or `data.partition.clients=5`."
         raise ConfigError("an override is key=value, with dots between keys.", hint=hint)
     parsed = parse(written, lambda _line, _column: place, keys)
     problems += parsed.problems
+    # Nothing after the `=` is null, as it is after a colon in YAML.
     return _with(root, keys, (), parsed.node or Node(None, place))
 
 
@@ -46,13 +49,12 @@ def _with(node: Node, keys: Keys, done: Keys, value: Node) -> Node:
     step, rest = keys[0], keys[1:]
     below = child(node, step) or Node(None, value.place)
     if isinstance(node.value, list):
-        if not isinstance(step, int) or step >= len(node.value):
+        length = len(node.value)
+        if not isinstance(step, int) or step >= length:
             raise ConfigError(
-                f"{dotted(done)} is a list of {len(node.value)} entries; {step} is not an index of it.",
+                f"{dotted(done)} is a list of {length} entries; {step} is not an index of it.",
                 key=dotted((*done, step)),
-                hint=f"Use an index from 0 to {len(node.value) - 1}."
-                if node.value
-                else "Set the whole list.",
+                hint=f"Use an index from 0 to {length - 1}." if length else "Set the whole list.",
             )
         items = [*node.value[:step], _with(below, rest, (*done, step), value), *node.value[step + 1 :]]
         return node._replace(value=items)

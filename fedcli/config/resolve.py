@@ -67,6 +67,7 @@ def _section(model: type[Section], raw: object, keys: Keys, reader: PartReader) 
             values[name] = _list(slot, values, (*keys, name), reader)
         elif slot:
             values[name] = _component(slot, values, (*keys, name), reader)
+        # An absent section is filled in with its defaults, unless it has a component, which has no default name.
         elif below and (name in raw or (field.is_required() and "part" not in below.model_fields)):
             values[name] = _section(below, raw.get(name, {}), (*keys, name), reader)
     return values

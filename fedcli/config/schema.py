@@ -51,11 +51,13 @@ class Slot:
 class Section(BaseModel):
     """A mapping of the file, frozen; unknown keys are errors and types are not converted."""
 
+    # Docstrings of fields become descriptions, which hints show.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
 
+# The name is part of a path, so it has no slash and no character that some file system forbids.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}\Z")
 
 
@@ -96,6 +98,7 @@ class Task(Section):
 
     loss: str | None = Field(None, min_length=1)
     """The loss, by its Keras name."""
+    # Strict pydantic accepts only a tuple for a tuple, but YAML has lists; the entries remain strict.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """The metrics, by their Keras names."""
 

@@ -21,7 +21,7 @@ def dump(experiment: Experiment) -> str:
         flat(experiment),
         Dumper=_Dumper,
         default_flow_style=None,  # mappings and lists of scalars in one line, all others indented
-        sort_keys=False,
+        sort_keys=False,  # the order of the schema puts what matters first
         width=WIDTH,
         allow_unicode=True,
     )

@@ -10,6 +10,8 @@ import yaml
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.yaml import scalars
 
+# A config has a few levels and a few hundred values. The limits stop hostile files, in which a few lines expand to
+# billions of values or exhaust the stack.
 MAX_DEPTH = 32
 MAX_ALIASES = 100
 MAX_NODES = 100_000

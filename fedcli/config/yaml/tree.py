@@ -95,6 +95,7 @@ class _Tree:
 
     def node(self, node: yaml.Node, place: Place, keys: Keys) -> Node:
         self.nodes += 1
+        # PyYAML has checked the limits of the text, in which an alias is one value.
         if self.nodes > MAX_NODES or len(keys) >= MAX_DEPTH:
             # This also ends an alias that contains itself.
             expected = f"with its aliases expanded, a config has at most {MAX_NODES:,} values and {MAX_DEPTH} levels."
@@ -111,6 +112,7 @@ class _Tree:
     def _mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         for key, value in node.value:
+            # The place of an entry is that of its key, which is where a person looks for it.
             if self._usable(key, entries, keys):
                 entries[key.value] = self.node(value, self._place(key), (*keys, key.value))
         return entries
@@ -137,6 +139,7 @@ class _Tree:
         except ValueError as error:
             received = node.value if node.tag != scalars.TEXT else show(node.value)
             self._add(place, keys, f"= {received[:60]}", f"{error}", "Write another value.")
+            # Null, so that the rest of the config is checked as well.
             return None
 
     def _place(self, node: yaml.Node) -> Place:
