@@ -43,7 +43,7 @@ def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[s
     words = list(overrides or ())
     if "=" in str(path) and not path.exists():
         expected = "the config comes first, before any key=value."
-        hint = f"Write it as in `fedcli run CONFIG {shlex.quote(str(path))}`."
+        hint = f"Write the config before it: CONFIG {shlex.quote(str(path))}"
         raise _problem(str(path), "is not a config", expected, hint)
     for index, word in enumerate(words):
         if "=" not in word[1:]:

@@ -54,8 +54,14 @@ class AccountantChoice(StrEnum):
     closed_form = "closed-form"
 
 
-def _option(text: str, *, panel: str) -> OptionInfo:
-    option: OptionInfo = typer.Option(help=text, rich_help_panel=panel, show_default=False)
+def _option(text: str, *, panel: str, choices: type[StrEnum] | None = None) -> OptionInfo:
+    # Choices are words of the help text, since a long list of them in the column of types breaks within words.
+    option: OptionInfo = typer.Option(
+        help=text if choices is None else f"{text}: {', '.join(choices)}.",
+        rich_help_panel=panel,
+        show_default=False,
+        metavar=None if choices is None else "NAME",
+    )
     return option
 
 
@@ -72,7 +78,10 @@ def privacy(
     json: Json = False,
     plot: Annotated[bool, typer.Option("--plot", help="Plot epsilon over the rounds.")] = False,
     mechanism: Annotated[
-        Mechanism, typer.Option(help="The mechanism of a round's release.", rich_help_panel=_NOISE)
+        Mechanism,
+        _option(
+            "The mechanism of a round's release, by default the first of", panel=_NOISE, choices=Mechanism
+        ),
     ] = Mechanism.gaussian,
     noise_multiplier: Annotated[
         float | None, _option("Standard deviation of the noise over the clip norm.", panel=_NOISE)
@@ -83,11 +92,16 @@ def privacy(
     ] = None,
     rounds: Annotated[int | None, _option("Number of rounds, one release each.", panel=_NOISE)] = None,
     delta: Annotated[float | None, _option("Delta, for which there is no default.", panel=_NOISE)] = None,
-    relation: Annotated[Relation | None, _option("The neighbouring relation.", panel=_NOISE)] = None,
-    accountant: Annotated[
-        AccountantChoice | None, _option("The accountant; the tightest one by default.", panel=_NOISE)
+    relation: Annotated[
+        Relation | None, _option("The neighbouring relation", panel=_NOISE, choices=Relation)
     ] = None,
-    sampling: Annotated[Scheme | None, _option("The sampling of a round's cohort.", panel=_COHORT)] = None,
+    accountant: Annotated[
+        AccountantChoice | None,
+        _option("The accountant, by default the tightest of", panel=_NOISE, choices=AccountantChoice),
+    ] = None,
+    sampling: Annotated[
+        Scheme | None, _option("The sampling of a round's cohort", panel=_COHORT, choices=Scheme)
+    ] = None,
     rate: Annotated[
         float | None, _option("Probability that a client takes part in a round.", panel=_COHORT)
     ] = None,
