@@ -62,8 +62,7 @@ def audit(
         if json:
             print_json(facts)
         else:
-            print_facts(facts)
-            typer.echo(_verdict(found))
+            print_facts({**facts, "verdict": _verdict(found)})
         if found.is_disproved:
             raise typer.Exit(1)
 
