@@ -1,4 +1,4 @@
-"""The verbs. Each imports what it needs when it is called, so that `--help` is instant."""
+"""The commands. Each imports what it needs when it is called, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fedcli.cli.show import show
 from fedcli.cli.verify import verify
 
 _EPILOG = (
-    "Exit codes: 0 done (also by an early stop or a spent privacy budget), 1 failed while running, "
+    "Exit codes: 0 done (also after an early stop or with a spent privacy budget), 1 failed while running, "
     "2 wrong usage or config, 130 interrupted (resume with fedcli run --resume RUN)."
 )
 
@@ -47,7 +47,7 @@ def _root(
     del version
 
 
-for _verb in (run, evaluate, init, check, show, privacy, audit, verify):
-    app.command()(_verb)
+for _command in (run, evaluate, init, check, show, privacy, audit, verify):
+    app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -1,80 +1,79 @@
-"""`fedcli audit`: does a private run keep its promise?"""
+"""`fedcli audit`: an empirical lower bound on the epsilon of a private experiment."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
+from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_config
+from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
 
 if TYPE_CHECKING:
     from fedcli.runs.audit import Finding
 
 
 def audit(
-    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)],
+    config: ConfigPath,
     overrides: Overrides = None,
+    options: SetOptions = None,
     canaries: Annotated[
         int | None,
-        typer.Option(help="Clients that are made up; up to 5,000 if not given.", show_default=False),
+        typer.Option(
+            help="Number of made-up clients (canaries); up to 5,000 by default.", show_default=False
+        ),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Probability that the bound holds.")] = 0.95,
     json: Json = False,
 ) -> None:
-    """Run a private experiment with made-up clients in it, and bound its epsilon from below by telling them apart.
+    """Run a private experiment with canaries (made-up clients), and bound its epsilon from below.
 
-    Keeps nothing of the run. Exits with 1 if the bound exceeds what the accountant claims.
+    The better an observer can guess which canaries took part, the higher is the bound. The run is not kept.
+    Exits with 1 if the bound exceeds the epsilon that the accountant claims.
     """
     with reported():
         from rich.console import Console
 
-        from fedcli import config as configs
         from fedcli.runs.audit import audit_experiment
 
-        source = configs.load(str(config), overrides or [])
+        source = read_config(config, overrides, options)
         console = Console(stderr=True)
         with console.status("Loading TensorFlow ...") as status, quiet_imports():
-
-            def tell(record: dict[str, Any]) -> None:
+            # An audit has no run directory and no live view, so the status line is all that shows its progress.
+            def show_round(record: Mapping[str, object]) -> None:
                 status.update(f"Auditing: round {record['round']} of {source.experiment.rounds}")
 
-            found = audit_experiment(source, canaries=canaries, confidence=confidence, round_end=tell)
-        facts = _facts(found)
+            found = audit_experiment(source, canaries=canaries, confidence=confidence, round_end=show_round)
+        facts = {
+            "claimed_epsilon": found.claim if math.isfinite(found.claim) else None,
+            "delta": found.audit.delta,
+            "accountant": found.accountant,
+            "rounds": found.rounds,
+            "canaries": found.audit.canaries,
+            "guesses": found.audit.guesses,
+            "right_guesses": found.audit.correct,
+            "epsilon_at_least": found.audit.epsilon,
+            "confidence": found.audit.confidence,
+            "largest_provable": found.audit.largest,
+            "claim_disproved": found.is_disproved,
+        }
         if json:
             print_json(facts)
         else:
-            print_facts(facts)
-            typer.echo(_verdict(found))
+            print_facts({**facts, "verdict": _verdict(found)})
         if found.is_disproved:
             raise typer.Exit(1)
-
-
-def _facts(found: Finding) -> dict[str, Any]:
-    return {
-        "claimed_epsilon": found.claim if math.isfinite(found.claim) else None,
-        "delta": found.audit.delta,
-        "accountant": found.accountant,
-        "rounds": found.rounds,
-        "canaries": found.audit.canaries,
-        "guesses": found.audit.guesses,
-        "right_guesses": found.audit.correct,
-        "epsilon_at_least": found.audit.epsilon,
-        "confidence": found.audit.confidence,
-        "largest_provable": found.audit.largest,
-        "claim_disproved": found.is_disproved,
-    }
 
 
 def _verdict(found: Finding) -> str:
     bound = f"epsilon is at least {found.audit.epsilon:.3g}, with confidence {found.audit.confidence:g}"
     if found.is_disproved is None:
         return (
-            f"No verdict: {bound}; {found.audit.canaries} canaries can disprove claims below "
+            f"No verdict: {bound}. {found.audit.canaries} canaries can only disprove claims below "
             f"{found.audit.largest:.3g}, and the claim is {found.claim:.3g}. Use more canaries or more noise."
         )
     if found.is_disproved:
         return f"The claim of {found.claim:.3g} is false: {bound}."
-    return f"The claim of {found.claim:.3g} stands: {bound}."
+    return f"The claim of {found.claim:.3g} is not disproved: {bound}."

@@ -1,35 +1,32 @@
-"""`fedcli check`: is a config good, and what will it cost?"""
+"""`fedcli check`: validation of a config, and the cost of a round."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_config
 from fedcli.cli.encryption_plan import print_encryption
-from fedcli.cli.output import Json, Overrides, print_facts, print_json, quiet_imports, reported
+from fedcli.cli.output import Json, print_facts, print_json, print_message, quiet_imports, reported
 
 
 def check(
-    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)],
+    config: ConfigPath,
     overrides: Overrides = None,
+    options: SetOptions = None,
     json: Json = False,
 ) -> None:
-    """Validate a config, build every part, and print what a round will cost. Trains and writes nothing."""
+    """Validate a config, build all components, and print the cost of a round. Nothing is trained or written."""
     with reported():
-        from fedcli import config as configs
         from fedcli.experiment.cost import checked_cost
 
-        source = configs.load(str(config), overrides or [])
-        facts = checked_cost(source, before_tensorflow=quiet_imports)
+        facts = checked_cost(read_config(config, overrides, options), before_tensorflow=quiet_imports)
         if json:
             print_json(facts)
-        else:
-            warnings, encryption = facts.pop("warnings", []), facts.pop("encryption", None)
-            print_facts(facts)
-            if encryption is not None:
-                typer.echo()
-                print_encryption(encryption)
-            for warning in warnings:
-                typer.echo(f"Warning: {warning}", err=True)
+            return
+        warnings, encryption = facts.pop("warnings", []), facts.pop("encryption", None)
+        print_facts(facts)
+        if encryption is not None:
+            typer.echo()
+            print_encryption(encryption)
+        for warning in warnings:
+            print_message(f"Warning: {warning}")

@@ -11,26 +11,29 @@ from fedcli.cli.output import Json, print_facts, print_json, reported
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     round: Annotated[
-        int | None, typer.Option(help="The round whose model it is; the last by default.", show_default=False)
+        int | None, typer.Option(help="The round of the model; the last one by default.", show_default=False)
     ] = None,
     data: Annotated[
         Literal["test", "clients"],
-        typer.Option(help="The central test set, or every client's validation part."),
+        typer.Option(help="The central test set, or the validation examples of each client."),
     ] = "test",
     average: Annotated[
-        bool, typer.Option("--average", help="The moving average of the model, where the run keeps one.")
+        bool, typer.Option("--average", help="Use the moving average of the model, if the run has one.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Evaluate the model of a run."""
     with reported():
-        from fedcli.cli.live_view import Screen, load_quietly
+        from fedcli.cli.live_view import Screen
 
         with Screen(to_stderr=True) as screen:
-            facts = load_quietly(screen).evaluate_run(run, round=round, data=data, average=average)
+            with screen.loading():
+                from fedcli.runs.lifecycle import evaluate_run
+            facts = evaluate_run(run, round=round, data=data, average=average)
         if json:
             print_json(facts)
         else:
+            # There can be thousands of clients; --json has their rows.
             print_facts({name: value for name, value in facts.items() if name != "clients"})

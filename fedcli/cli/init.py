@@ -1,4 +1,4 @@
-"""`fedcli init`: a ready config to start from."""
+"""`fedcli init`: copies of the ready configs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fedcli.cli.output import reported
+from fedcli.cli.output import print_rows, reported
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="Which ready config; --list names them.")] = "quickstart",
+    name: Annotated[str, typer.Argument(help="A ready config; --list shows them all.")] = "quickstart",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Where to write it; NAME.yaml by default.", show_default=False),
+        typer.Option("--output", "-o", help="The file to write; NAME.yaml by default.", show_default=False),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the ready configs and exit.")] = False,
 ) -> None:
@@ -23,8 +23,7 @@ def init(
         from fedcli.cli.templates import copy_template, templates
 
         if list_:
-            for template in templates():
-                typer.echo(f"{template.name:<24}  {template.summary}")
+            print_rows([(template.name, template.summary) for template in templates()], width=24)
             return
         path = output or Path(f"{name}.yaml")
         copy_template(name, path)

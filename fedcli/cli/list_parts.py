@@ -1,4 +1,4 @@
-"""`fedcli list` and `fedcli list-strategies`: what a config can name."""
+"""`fedcli list` and `fedcli list-strategies`: the components that a config can name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What can be listed."""
+    """The kinds of components."""
 
     datasets = "datasets"
     models = "models"
@@ -59,9 +59,10 @@ SECTIONS = {
 
 
 def list_parts(
-    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)], json: Json = False
+    kind: Annotated[Kind, typer.Argument(help="The kind of components.", show_default=False)],
+    json: Json = False,
 ) -> None:
-    """List the built-in parts of a kind, with their parameters."""
+    """List the built-in components of a kind with their parameters."""
     with reported():
         rows = _rows(SECTIONS[kind])
         if json:
@@ -71,7 +72,7 @@ def list_parts(
 
 
 def list_strategies(json: Json = False) -> None:
-    """List the strategies: what each does, its parts, its paper and where it deviates, what it combines with."""
+    """List the strategies: what each does, its parts, its paper, its deviations from it, and valid combinations."""
     list_parts(Kind.strategies, json)
 
 
@@ -126,7 +127,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
 
 def _lines(row: dict[str, Any]) -> list[tuple[str, str]]:
-    """What stands below a part's name, by its label."""
+    """The lines below the name of a component, by label."""
     values = ", ".join(f"{name}: {_value(value)}" for name, value in row["example"].items())
     lines = [
         ("parts", row.get("expansion", {}).get("line", "")),

@@ -1,4 +1,4 @@
-"""What a person watches while a run goes on: a live view on a terminal, plain lines in a pipe."""
+"""The progress of a run: a live view on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,14 +17,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fedcli.cli.output import quiet_imports, readable
+from fedcli.cli.output import Facts, quiet_imports, readable
 from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
     from fedcli.engine.setup import Setup
     from fedcli.runs.lifecycle import Progress
 
-Row = dict[str, Any]
 _IN_SUMMARY = (
     "test/accuracy", "test/loss", "average/test/accuracy", "average/test/loss", "attack/success_rate", "epsilon",
     "simulated/seconds",
@@ -32,19 +31,13 @@ _IN_SUMMARY = (
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def load_quietly(screen: Screen) -> Any:
-    """The module `fedcli.runs.lifecycle`, with TensorFlow loaded behind a status line."""
-    with screen.status("Loading TensorFlow ..."), quiet_imports():
-        from fedcli.runs import lifecycle
-    return lifecycle
-
-
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a wish that the run asks about; a second Ctrl-C ends it at once."""
+    """Whether Ctrl-C or SIGTERM has asked the run to stop; a second one ends it at once."""
     wish = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
+        # A second signal means that the person does not want to wait for the clients that are training.
         if wish.is_set():
             signal.default_int_handler(number, frame)
         wish.set()
@@ -59,7 +52,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 @final
 class Screen:
-    """The view of one run."""
+    """The screen of one command: status, live view and summary."""
 
     def __init__(self, *, to_stderr: bool) -> None:
         self.console = Console(stderr=to_stderr, highlight=False)
@@ -75,19 +68,18 @@ class Screen:
         if self._live is not None:
             self._live.stop()
         if isinstance(error, RunInterrupted) and self._view is not None:
+            # Only the screen knows the run directory and how a person continues the run.
             error.args = (f"Interrupted. Resume with: fedcli run --resume {self._view.folder}",)
 
     @contextmanager
-    def status(self, text: str) -> Iterator[None]:
-        """Say what is going on, on a terminal only."""
-        if not self.console.is_terminal:
-            yield
-            return
-        with self.console.status(text):
+    def loading(self) -> Iterator[None]:
+        """Load TensorFlow, which takes seconds, and say so on a terminal; modules that need it are imported within."""
+        status = self.console.status("Loading TensorFlow ...") if self.console.is_terminal else nullcontext()
+        with status, quiet_imports():
             yield
 
     def progress(self, asked_to_stop: Callable[[], bool]) -> Progress:
-        """The hooks that feed this view."""
+        """The hooks by which a run reports its progress to this screen."""
         from fedcli.runs.lifecycle import Progress
 
         def watch(done: int, planned: int) -> None:
@@ -98,8 +90,8 @@ class Screen:
 
         return Progress(self._begin, watch, self._round_end)
 
-    def summary(self, facts: Row) -> None:
-        """The end of a run, in a few lines."""
+    def summary(self, facts: Facts) -> None:
+        """Print the results of a run, where it is and what to do next."""
         self.console.print(f"Done: {facts['ending']}.", style="bold", soft_wrap=True)
         shown = [name for name in _IN_SUMMARY if facts.get(name) is not None]
         width = max(14, *(len(name) for name in shown)) if shown else 14
@@ -109,19 +101,19 @@ class Screen:
         self.console.print(f"  {'head':<{width}} {facts['head']}", soft_wrap=True)
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
 
-    def _begin(self, folder: Path, setup: Setup, records: list[Row]) -> None:
+    def _begin(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
         self._view = _View(folder, setup, records)
         from fedcli.experiment.plan import warnings_of
 
         for warning in warnings_of(setup):
-            self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=True)
+            self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=not self.console.is_terminal)
         if self.console.is_terminal:
             self._live = Live(self._view, console=self.console, refresh_per_second=8, transient=False)
             self._live.start()
             return
         self.console.print(self._view.title(), soft_wrap=True)
 
-    def _round_end(self, record: Row) -> None:
+    def _round_end(self, record: Facts) -> None:
         if self._view is None:
             return
         self._view.add(record)
@@ -130,9 +122,9 @@ class Screen:
 
 
 class _View:
-    """The live picture of a run; rich asks for it several times a second."""
+    """The live view of a run; rich renders it several times a second."""
 
-    def __init__(self, folder: Path, setup: Setup, records: list[Row]) -> None:
+    def __init__(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
         self.folder, self.setup = folder, setup
         self.clients = (0, 0)
         self._rounds = setup.experiment.rounds
@@ -141,7 +133,7 @@ class _View:
         self._first = len(records)
         self._begun = time.monotonic()
 
-    def add(self, record: Row) -> None:
+    def add(self, record: Facts) -> None:
         self._records.append(record)
 
     def title(self) -> str:
@@ -152,8 +144,8 @@ class _View:
             f"on {experiment.data.part.name}, {self._rounds} rounds{resumed}"
         )
 
-    def line(self, record: Row) -> str:
-        """One finished round, for a pipe or a log file."""
+    def line(self, record: Facts) -> str:
+        """One finished round as a line for a pipe or a log file."""
         shown = [f"round {record['round']}/{self._rounds}"]
         shown += [
             f"{name} {record[name]:.4f}"
@@ -214,21 +206,21 @@ class _View:
         return f"{minutes // 60:d}:{minutes % 60:02d}:{seconds:02d} left"
 
 
-def _encryption(record: Row) -> str:
-    """What a round's encryption took: the clients' seconds in all, and those until its sum was open."""
+def _encryption(record: Facts) -> str:
+    """The time of a round's encryption: that of all clients together, and that until the sum was decrypted."""
     spent = f"encrypted {record['encryption/encrypt_seconds']:.1f} s, opened {record['encryption/open_seconds']:.1f} s"
     lost = record.get("encryption/members_lost")
     return f"{spent} ({lost} members lost)" if lost else spent
 
 
-def _proofs(record: Row) -> str:
-    """What a round's proofs took, all clients and processes together."""
+def _proofs(record: Facts) -> str:
+    """The time of a round's proofs, summed over all clients and processes."""
     verified = record.get("proofs/verify_seconds", 0.0)
     return f"proved {record['proofs/prove_seconds']:.1f} s, verified {verified:.1f} s"
 
 
 def sparkline(values: list[float], width: int) -> str:
-    """The course of `values` in at most `width` characters; each is the last value of its stretch."""
+    """`values` as at most `width` characters; each shows the last of the values that it covers."""
     count = min(width, len(values))
     picked = [values[(i + 1) * len(values) // count - 1] for i in range(count)]
     low, high = min(picked), max(picked)

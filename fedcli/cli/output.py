@@ -1,4 +1,4 @@
-"""How facts and errors reach the screen: JSON or a table on stdout, all else on stderr."""
+"""Output of commands: JSON or columns on stdout, and everything else on stderr."""
 
 from __future__ import annotations
 
@@ -6,61 +6,102 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print the facts as JSON on stdout, all else on stderr.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a value of the config, as in client.epochs=5; repeatable."
-    ),
+Facts = dict[str, Any]
+"""Named values of many types, as `--json` prints them."""
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, and everything else on stderr.")
 ]
 
 
 @contextlib.contextmanager
 def reported() -> Iterator[None]:
-    """Print errors that fedcli explains itself, and exit with their code."""
+    """Print the errors that fedcli explains, and exit with their code."""
     from fedcli.core.errors import FedcliError
 
     try:
         yield
     except FedcliError as error:
-        typer.echo(str(error), err=True)
+        print_message(str(error))
         raise typer.Exit(error.exit_code) from error
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            _forget_stdout()
+            # The reader of a pipe is gone, as in `| head`. At exit, Python would flush stdout and fail once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
-        typer.echo(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        print_message(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def _forget_stdout() -> None:
-    """The reader of a pipe has gone, as `| head` does; Python would complain once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def print_message(text: str) -> None:
+    """Print an error or a warning on stderr; on a terminal, lines wrap between words and keep their indent."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        lines = []
+        for line in text.splitlines():
+            indent = " " * (len(line) - len(line.lstrip()))
+            # Paths and commands are never broken within a word, so that they can be copied.
+            lines += textwrap.wrap(
+                line, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            ) or [""]
+        text = "\n".join(lines)
+    typer.echo(text, err=True)
 
 
-def print_json(facts: Any) -> None:
-    """One JSON document on stdout."""
+def print_json(facts: object) -> None:
+    """Print one JSON document on stdout."""
     from fedcli.core.metrics import jsonable
 
     typer.echo(json.dumps(jsonable(facts), indent=2, default=str))
 
 
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and values in two columns on stdout."""
-    width = max(len(name) for name in facts)
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {readable(value)}")
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values on stdout, in two columns."""
+    print_rows([(name.replace("_", " "), readable(value)) for name, value in facts.items()])
 
 
-def readable(value: Any) -> str:
-    """A value as a person reads it: thousands separated, floats short."""
+def print_rows(
+    rows: Iterable[tuple[str, str]], *, width: int = 0, styles: Mapping[str, str] | None = None
+) -> None:
+    """Print labels and texts on stdout, in two columns.
+
+    A pipe gets one line per row, so that a script can read it. On a terminal a long text wraps within its column.
+
+    Args:
+        rows: a label and a text each.
+        width: the least width of the labels.
+        styles: rich's style of a text, by its label.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows, console = list(rows), Console(highlight=False)
+    width = max([width, *(len(label) for label, _ in rows)])
+    if not console.is_terminal:
+        for label, text in rows:
+            typer.echo(f"{label:<{width}}  {text}".rstrip())
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True, min_width=width)
+    table.add_column()
+    for label, text in rows:
+        table.add_row(label, Text(text, style=(styles or {}).get(label, "")))
+    console.print(table)
+
+
+def readable(value: object) -> str:
+    """A value as a person reads it: thousands are separated, floats are short."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -76,7 +117,8 @@ def readable(value: Any) -> str:
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Load TensorFlow without what its C++ code writes to stderr before its log level is known."""
+    """Load TensorFlow, and hide what its C++ code prints before it reads its log level."""
+    # Python's sys.stderr cannot catch what C++ prints, so the file descriptor itself is redirected.
     sys.stderr.flush()
     saved = os.dup(2)
     sink = os.open(os.devnull, os.O_WRONLY)

@@ -1,19 +1,22 @@
-"""`fedcli privacy`: what a config, a run or a few numbers promise."""
+"""`fedcli privacy`: epsilon of a config, of a run or of a few numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
-from fedcli.cli.output import Json, Overrides, print_json, reported
+from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
+from fedcli.cli.output import Facts, Json, print_json, print_rows, reported
 
 
 class Mechanism(StrEnum):
-    """What a round releases."""
+    """The mechanism of a round's release."""
 
     gaussian = "gaussian"
     adaptive = "adaptive"
@@ -26,7 +29,7 @@ class Mechanism(StrEnum):
 
 
 class Scheme(StrEnum):
-    """How a round's cohort is drawn."""
+    """The sampling of a round's cohort."""
 
     poisson = "poisson"
     capped_poisson = "capped-poisson"
@@ -36,7 +39,7 @@ class Scheme(StrEnum):
 
 
 class Relation(StrEnum):
-    """Which federations are neighbours."""
+    """The neighbouring relation."""
 
     add_remove = "add-remove"
     replace_one = "replace-one"
@@ -44,102 +47,136 @@ class Relation(StrEnum):
 
 
 class AccountantChoice(StrEnum):
-    """How releases are composed."""
+    """The accountant, which composes the releases."""
 
     pld = "pld"
     rdp = "rdp"
     closed_form = "closed-form"
 
 
-def _option(text: str, *names: str, panel: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False, metavar=metavar)
+def _option(text: str, *, panel: str, choices: type[StrEnum] | None = None) -> OptionInfo:
+    # Choices are words of the help text, since a long list of them in the column of types breaks within words.
+    option: OptionInfo = typer.Option(
+        help=text if choices is None else f"{text}: {', '.join(choices)}.",
+        rich_help_panel=panel,
+        show_default=False,
+        metavar=None if choices is None else "NAME",
+    )
+    return option
 
 
-_NOISE, _COHORT, _ONE = "Noise and accounting", "Cohorts", "Of one mechanism"
+_NOISE, _COHORT, _ONE = "Noise and accounting", "Cohorts", "For one mechanism only"
 
 
 def privacy(
     where: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG | RUN]", help="A YAML file or a run directory.", show_default=False),
+        typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False),
     ] = None,
     overrides: Overrides = None,
+    options: SetOptions = None,
     json: Json = False,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw epsilon over rounds.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Plot epsilon over the rounds.")] = False,
     mechanism: Annotated[
-        Mechanism, typer.Option(help="What a round releases.", rich_help_panel=_NOISE)
+        Mechanism,
+        _option(
+            "The mechanism of a round's release, by default the first of", panel=_NOISE, choices=Mechanism
+        ),
     ] = Mechanism.gaussian,
     noise_multiplier: Annotated[
-        float | None, _option("Noise deviation over the clip norm.", panel=_NOISE)
+        float | None, _option("Standard deviation of the noise over the clip norm.", panel=_NOISE)
     ] = None,
     target_epsilon: Annotated[
-        float | None, _option("Find the noise multiplier for this epsilon instead.", panel=_NOISE)
+        float | None,
+        _option("Epsilon to find the noise multiplier for, instead of --noise-multiplier.", panel=_NOISE),
     ] = None,
-    rounds: Annotated[int | None, _option("Releases.", panel=_NOISE)] = None,
-    delta: Annotated[float | None, _option("The delta of epsilon; it has no default.", panel=_NOISE)] = None,
-    relation: Annotated[Relation | None, _option("Which federations are neighbours.", panel=_NOISE)] = None,
+    rounds: Annotated[int | None, _option("Number of rounds, one release each.", panel=_NOISE)] = None,
+    delta: Annotated[float | None, _option("Delta, for which there is no default.", panel=_NOISE)] = None,
+    relation: Annotated[
+        Relation | None, _option("The neighbouring relation", panel=_NOISE, choices=Relation)
+    ] = None,
     accountant: Annotated[
-        AccountantChoice | None, _option("How releases are composed; the tightest by default.", panel=_NOISE)
+        AccountantChoice | None,
+        _option("The accountant, by default the tightest of", panel=_NOISE, choices=AccountantChoice),
     ] = None,
-    sampling: Annotated[Scheme | None, _option("How a round's cohort is drawn.", panel=_COHORT)] = None,
-    rate: Annotated[float | None, _option("Probability that a client takes part.", panel=_COHORT)] = None,
-    cohort: Annotated[int | None, _option("Clients in a round.", panel=_COHORT)] = None,
-    population: Annotated[int | None, _option("All clients.", panel=_COHORT)] = None,
-    cap: Annotated[int | None, _option("Most clients in a round (capped-poisson).", panel=_COHORT)] = None,
+    sampling: Annotated[
+        Scheme | None, _option("The sampling of a round's cohort", panel=_COHORT, choices=Scheme)
+    ] = None,
+    rate: Annotated[
+        float | None, _option("Probability that a client takes part in a round.", panel=_COHORT)
+    ] = None,
+    cohort: Annotated[int | None, _option("Number of clients in a round.", panel=_COHORT)] = None,
+    population: Annotated[int | None, _option("Number of clients in all.", panel=_COHORT)] = None,
+    cap: Annotated[
+        int | None, _option("capped-poisson: largest number of clients in a round.", panel=_COHORT)
+    ] = None,
     separation: Annotated[
-        int | None, _option("Rounds from one turn to the next (min-separation).", panel=_COHORT)
+        int | None, _option("min-separation: rounds between two turns of a client.", panel=_COHORT)
     ] = None,
     count_deviation: Annotated[
-        float | None, _option("adaptive: noise deviation on the count.", panel=_ONE)
+        float | None, _option("adaptive: standard deviation of the noise on the count.", panel=_ONE)
     ] = None,
     contributors: Annotated[
-        int | None, _option("distributed: guaranteed shares of noise.", panel=_ONE)
+        int | None, _option("distributed: number of noise shares that are guaranteed.", panel=_ONE)
     ] = None,
-    colluders: Annotated[int, _option("distributed: shares that are known.", panel=_ONE)] = 0,
-    dimension: Annotated[int | None, _option("distributed: coordinates of an update.", panel=_ONE)] = None,
+    colluders: Annotated[
+        int, _option("distributed: number of noise shares that the adversary knows.", panel=_ONE)
+    ] = 0,
+    dimension: Annotated[
+        int | None, _option("distributed: number of coordinates of an update.", panel=_ONE)
+    ] = None,
     restart_every: Annotated[
-        int | None, _option("tree: rounds of one tree; one for all by default.", panel=_ONE)
+        int | None, _option("tree: rounds per tree; by default one tree for all rounds.", panel=_ONE)
     ] = None,
-    bands: Annotated[int | None, _option("banded: diagonals of the matrix.", panel=_ONE)] = None,
+    bands: Annotated[int | None, _option("banded: number of diagonals of the matrix.", panel=_ONE)] = None,
     batch_rate: Annotated[
         float | None, _option("example: probability that an example is in a batch.", panel=_ONE)
     ] = None,
-    steps: Annotated[int | None, _option("example: steps of one participation.", panel=_ONE)] = None,
+    steps: Annotated[int | None, _option("example: steps of a client in a round.", panel=_ONE)] = None,
 ) -> None:
-    """Tell the epsilon of a config, of a run, or of a few numbers; or the noise for an epsilon.
+    """Print the epsilon of a config, of a run or of a few numbers, or the noise multiplier for an epsilon.
 
     fedcli privacy --sampling poisson --rate 0.05 --noise-multiplier 1 --rounds 100 --delta 1e-5
     """
+    # The other parameters are the options of the calculator, and have the names of its fields.
     asked = {
         name: getattr(value, "value", value)
         for name, value in locals().items()
-        if name not in ("where", "overrides", "json", "plot")
+        if name not in ("where", "overrides", "options", "json", "plot")
     }
     with reported():
-        if where is not None:
-            _refuse_options(asked)
-            if (where / "config.yaml").exists() or where.is_dir():
-                _tell_run(where, json=json, plot=plot)
-                return
-            from fedcli import config as configs
-            from fedcli.experiment.cost import planned_privacy
-
-            facts = planned_privacy(configs.load(str(where), overrides or []), course=plot)
+        if (overrides or options) and (where is None or where.is_dir()):
+            raise typer.BadParameter(
+                "KEY=VALUE and --set change a config, and no CONFIG is given; the privacy of a run is fixed."
+            )
+        rows_of: Callable[[Facts], Iterable[tuple[str, str]]]
+        if where is None:
+            facts, rows_of = _calculated(asked, course=plot), _account
         else:
-            facts = _calculated(asked, course=plot)
-        _tell(facts, json=json, plot=plot)
+            given = [name for name, value in asked.items() if value not in (None, 0, "gaussian")]
+            if given:
+                raise typer.BadParameter(
+                    f"--{given[0].replace('_', '-')} has no effect with a CONFIG or a RUN. "
+                    "Change a config by KEY=VALUE after it."
+                )
+            if where.is_dir():
+                from fedcli.privacy import in_words, read_statement
+
+                facts, rows_of = read_statement(where), in_words
+            else:
+                from fedcli.experiment.cost import planned_privacy
+
+                source = read_config(where, overrides, options)
+                facts, rows_of = planned_privacy(source, course=plot), _account
+        if json:
+            print_json(facts)
+            return
+        print_rows(rows_of(facts), width=22, styles={"epsilon": "bold green", "warning": "yellow"})
+        if plot:
+            _plot(facts)
 
 
-def _refuse_options(asked: dict[str, Any]) -> None:
-    given = [name for name, value in asked.items() if value not in (None, 0, "gaussian")]
-    if given:
-        option = given[0].replace("_", "-")
-        raise typer.BadParameter(
-            f"a config or a run says it all: --{option} has no effect. Use --set to change a config."
-        )
-
-
-def _calculated(asked: dict[str, Any], *, course: bool) -> dict[str, Any]:
+def _calculated(asked: Facts, *, course: bool) -> Facts:
     from fedcli.core.errors import ConfigError
     from fedcli.privacy import Question, answer
 
@@ -153,82 +190,47 @@ def _calculated(asked: dict[str, Any], *, course: bool) -> dict[str, Any]:
     return answer(Question(**asked), course=course)
 
 
-def _tell_run(folder: Path, *, json: bool, plot: bool) -> None:
-    from fedcli.privacy import in_words, read_statement
-
-    statement = read_statement(folder)
-    if json:
-        print_json(statement)
-        return
-    _print_rows(in_words(statement))
-    if plot:
-        _draw(statement)
-
-
-def _tell(facts: dict[str, Any], *, json: bool, plot: bool) -> None:
-    if json:
-        print_json(facts)
-        return
+def _account(facts: Facts) -> Iterator[tuple[str, str]]:
+    """The rows of what the accountant says of a config or of the calculator's options."""
     from fedcli.privacy import cohorts, protected
 
-    rows = [
-        (
-            "epsilon",
-            f"{_number(facts['epsilon'])} at delta {facts['delta']:g} after {facts['rounds']:,} rounds",
-        ),
-        *(("", f"{_number(value)} against {who}") for who, value in facts["weaker_epsilons"].items()),
-        ("noise multiplier", f"{facts['noise_multiplier']:.6g}"),
-    ]
+    epsilon, rounds = _number(facts["epsilon"]), facts["rounds"]
+    yield "epsilon", f"{epsilon} at delta {facts['delta']:g} after {rounds:,} rounds"
+    for who, value in facts["weaker_epsilons"].items():
+        yield "", f"{_number(value)} against {who}"
+    yield "noise multiplier", f"{facts['noise_multiplier']:.6g}"
     if "update_noise_multiplier" in facts:
-        rows.append(("on updates", f"{facts['update_noise_multiplier']:.6g}, since the count is paid for"))
-    rows += [
-        ("protects", protected(facts["unit"], facts["relation"])),
-        ("against", facts["against"]),
-        ("mechanism", facts["mechanism"]),
-        ("cohorts", cohorts(facts["sampling"])),
-        ("accountant", f"{facts['accountant']} of {facts['package']}"),
-        *(("warning", sentence) for sentence in facts["warnings"]),
-    ]
-    _print_rows(rows)
-    if plot:
-        _draw(facts)
+        # Adaptive clipping releases two things a round, and the noise multiplier is that of both together.
+        yield (
+            "on updates",
+            f"{facts['update_noise_multiplier']:.6g}, since the noised count costs privacy too",
+        )
+    yield "protects", protected(facts["unit"], facts["relation"])
+    yield "against", facts["against"]
+    yield "mechanism", facts["mechanism"]
+    yield "cohorts", cohorts(facts["sampling"])
+    yield "accountant", f"{facts['accountant']} of {facts['package']}"
+    for sentence in facts["warnings"]:
+        yield "warning", sentence
 
 
 def _number(value: float | None) -> str:
+    # JSON has no infinity, so null stands for it.
     return "infinite" if value is None else f"{value:.4g}"
 
 
-def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _plot(facts: Facts) -> None:
+    import plotext
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        for heading, sentence in rows:
-            typer.echo(f"{heading:<22}  {sentence}".rstrip())
-        return
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for heading, sentence in rows:
-        style = {"epsilon": "bold green", "warning": "yellow"}.get(heading, "")
-        table.add_row(heading, Text(sentence, style=style))
-    console.print(table)
-
-
-def _draw(facts: dict[str, Any]) -> None:
     course = {0: 0.0} | {
         int(n): value for n, value in facts["epsilon_after_round"].items() if value is not None
     }
-    import plotext
-
     figure = plotext.figure
     figure.clear()
     figure.draw(figure.signal(list(course), list(course.values())).lines())
     ticks = sorted({round(max(course) * quarter / 4) for quarter in range(5)})
     figure.ruler("x").ticks(ticks, [f"{tick:,}" for tick in ticks])
     figure.title(f"epsilon at delta {facts['delta']:g}, by round")
-    figure.plot_size(72, 16)
-    # Its colours come with a background of their own, which suits no terminal.
+    figure.plot_size(min(72, shutil.get_terminal_size().columns), 16)
+    # plotext's colours come with a background, which suits neither a dark nor a light terminal.
     typer.echo(figure.build().string(colorless=True))

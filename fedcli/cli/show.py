@@ -1,4 +1,4 @@
-"""`fedcli show`: a config with every default filled in, and what its strategy is made of."""
+"""`fedcli show`: a config complete with defaults, and the parts of its strategy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, Overrides, print_json, reported
+from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
+from fedcli.cli.output import Json, print_json, reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,28 +21,31 @@ _WIDTH = 98
 
 
 def show(
-    config: Annotated[Path, typer.Argument(help="A YAML file, or a run directory.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False)
+    ],
     overrides: Overrides = None,
+    options: SetOptions = None,
     json: Json = False,
 ) -> None:
     """Print the resolved config, itself a valid config with its strategy written out, and comments on its parts."""
     with reported():
-        from fedcli import config as configs
+        from fedcli.config import dump, flat
         from fedcli.experiment.compose import strategy_from, written_out
         from fedcli.experiment.make import located
 
         path = config / "config.yaml" if config.is_dir() else config
-        source = configs.load(str(path), overrides or [])
+        source = read_config(path, overrides, options)
         with located(source):
             composition = written_out(strategy_from(source.experiment.strategy))
         shown = source.experiment
         if composition is not None:
             shown = shown.model_copy(update={"strategy": composition})
         if json:
-            print_json(configs.flat(shown))
+            print_json(flat(shown))
         else:
             explained = _explanation(source, is_written_out=composition is not None)
-            typer.echo(configs.dump(shown) + explained, nl=False)
+            typer.echo(dump(shown) + explained, nl=False)
 
 
 def _explanation(source: Config, *, is_written_out: bool) -> str:

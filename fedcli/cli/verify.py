@@ -1,40 +1,40 @@
-"""`fedcli verify`: is a run directory what its run wrote?"""
+"""`fedcli verify`: whether a run directory is what its run wrote."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_json, reported
+from fedcli.cli.output import Json, print_json, print_rows, reported
 
 if TYPE_CHECKING:
     from fedcli.runs.verification import Finding, Report, Tally
 
-# A directory that was taken apart has thousands; what comes after them says no more.
+# A directory with many changes has thousands of failures, and the first ones tell enough.
 _SHOWN = 20
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="A run directory.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     round: Annotated[
         int | None,
         typer.Option(
-            help="Check only this round: its proofs, and the checkpoint that covers it.", show_default=False
+            help="Check only this round: its proofs and the checkpoint that covers it.", show_default=False
         ),
     ] = None,
     independent: Annotated[
-        bool, typer.Option("--independent", help="Verify proofs a second time, by another library.")
+        bool, typer.Option("--independent", help="Verify proofs a second time with another library.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check a run directory: its files, the chain of its checkpoints, its logs. Needs nothing but the directory.
+    """Check a run directory: its files, the chain of its checkpoints and its logs. Needs only the directory.
 
-    Of a run with proofs: every proof, that each sum opens the commitments, and that each model follows from it.
+    If the run has proofs, verify each proof, that each sum opens the commitments, and that each model follows from it.
 
-    Exits with 1 if anything does not hold. Compare the head of the chain with the one that was published when
-    the run ended: whoever rewrites the whole chain cannot keep its head.
+    Exits with 1 if any check fails. Compare the head of the chain with the one that was published at the end of
+    the run, because rewriting the chain changes its head.
     """
     with reported():
         from rich.console import Console
@@ -49,27 +49,25 @@ def verify(
                 watch=lambda what: status.update(f"Verifying {what} ..."),
             )
         if json:
-            print_json(_facts(run, report))
+            print_json(
+                {
+                    "run": str(run),
+                    "holds": report.holds,
+                    "head": report.head,
+                    "last_checkpoint": report.last,
+                    "checks": [tally._asdict() for tally in report.tallies()],
+                    "failures": [_fact(finding) for finding in report.failures],
+                    "notes": [_fact(finding) for finding in report.notes],
+                    "not_covered": report.not_covered,
+                }
+            )
         else:
             _print(report)
         if not report.holds:
             raise typer.Exit(1)
 
 
-def _facts(run: Path, report: Report) -> dict[str, Any]:
-    return {
-        "run": str(run),
-        "holds": report.holds,
-        "head": report.head,
-        "last_checkpoint": report.last,
-        "checks": [tally._asdict() for tally in report.tallies()],
-        "failures": [_fact(finding) for finding in report.failures],
-        "notes": [_fact(finding) for finding in report.notes],
-        "not_covered": report.not_covered,
-    }
-
-
-def _fact(finding: Finding) -> dict[str, Any]:
+def _fact(finding: Finding) -> dict[str, object]:
     return {
         "what": finding.what,
         "round": finding.round,
@@ -80,22 +78,21 @@ def _fact(finding: Finding) -> dict[str, Any]:
 
 def _print(report: Report) -> None:
     _print_table(report.tallies())
-    for finding in report.failures[:_SHOWN]:
-        typer.echo(f"FAILS  {_where(finding)}{finding.sentence}")
+    rows = [("FAILS", _located(finding)) for finding in report.failures[:_SHOWN]]
     if len(report.failures) > _SHOWN:
-        typer.echo(f"FAILS  and {len(report.failures) - _SHOWN:,} more; --json names all.")
-    for finding in report.notes:
-        typer.echo(f"note   {_where(finding)}{finding.sentence}")
+        rows.append(("FAILS", f"and {len(report.failures) - _SHOWN:,} more; --json names all."))
+    rows += [("note", _located(finding)) for finding in report.notes]
+    print_rows(rows, width=5, styles={"FAILS": "bold red"})
     typer.echo("What this does not show:")
-    for limit in report.not_covered:
-        typer.echo(f"  {limit}")
+    print_rows([("", limit) for limit in report.not_covered])
     if report.head is not None:
+        # Not in columns, so that a terminal does not break the head, which is there to be copied.
         typer.echo(f"head   {report.head} (checkpoint of round {report.last})")
-    typer.echo("All of it holds." if report.holds else "The run directory is not what its run wrote.")
+    typer.echo("Everything holds." if report.holds else "The run directory is not what its run wrote.")
 
 
-def _where(finding: Finding) -> str:
-    return "" if finding.round is None else f"round {finding.round}: "
+def _located(finding: Finding) -> str:
+    return finding.sentence if finding.round is None else f"round {finding.round}: {finding.sentence}"
 
 
 def _print_table(tallies: list[Tally]) -> None:

@@ -1,8 +1,8 @@
-"""One YAML file (and `--set` overrides) -> a frozen `Experiment`; every problem in one report, with its place.
+"""Configs: reads one YAML file and its overrides into a frozen `Experiment`, or reports all problems at once.
 
-The only code that knows YAML. From here outwards an experiment is plain typed values: builders call
-`resolve(installed(section), part.name)(*supplied, **part.parameters)` and never see the file, except that
-`Config.locate` finds the place of an error they raise.
+This is the only code that imports yaml. The rest of fedcli receives plain, typed values: it calls
+`resolve(installed(section), part.name)(*supplied, **part.parameters)` and never sees the file. If that raises an
+error, `Config.locate` adds the place in the file.
 """
 
 from fedcli.config.composition import Budget, Buffering, Composition

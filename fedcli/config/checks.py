@@ -1,23 +1,28 @@
-"""What can be said of two keys together before any data is seen."""
+"""Checks of values that must fit together, made before any data is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from fedcli.core.errors import ConfigError
 
 
-def cross_checks(values: Any) -> Iterator[ConfigError]:
-    """The contradictions in a resolved config; its values may themselves be wrong, and are then passed over."""
+def cross_checks(values: object) -> Iterator[ConfigError]:
+    """The contradictions between the values of a resolved config.
+
+    Args:
+        values: nested mappings, as `flat` returns them. They need not be valid: the schema reports wrong types, so
+            a check passes over them.
+    """
     for check in (_cohort_size, _client_evaluation, _early_stop, _epochs_or_steps, _malicious):
         error = check(values)
         if error:
             yield error
 
 
-def _cohort_size(values: Any) -> ConfigError | None:
+def _cohort_size(values: object) -> ConfigError | None:
     size, clients = _get(values, "cohort.size"), _get(values, "data.partition.clients")
+    # A bool is an int to isinstance, and here it is a wrong value.
     if type(size) is not int or type(clients) is not int or size <= clients:
         return None
     return ConfigError(
@@ -27,8 +32,8 @@ def _cohort_size(values: Any) -> ConfigError | None:
     )
 
 
-def _client_evaluation(values: Any) -> ConfigError | None:
-    if _get(values, "evaluation.clients") is not True or _get(values, "data.validation_fraction", 0.2) != 0:
+def _client_evaluation(values: object) -> ConfigError | None:
+    if _get(values, "evaluation.clients") is not True or _get(values, "data.validation_fraction") != 0:
         return None
     return ConfigError(
         "clients are evaluated on their validation examples; data.validation_fraction is 0.",
@@ -37,22 +42,20 @@ def _client_evaluation(values: Any) -> ConfigError | None:
     )
 
 
-def _early_stop(values: Any) -> ConfigError | None:
+def _early_stop(values: object) -> ConfigError | None:
     metric = _get(values, "early_stop.metric")
-    if (
-        not isinstance(metric, str)
-        or not metric.startswith("validation/")
-        or _get(values, "evaluation.clients")
-    ):
+    if not isinstance(metric, str) or not metric.startswith("validation/"):
+        return None
+    if _get(values, "evaluation.clients"):
         return None
     return ConfigError(
         "validation metrics are measured on the clients; evaluation.clients is false.",
         key="early_stop.metric",
-        hint="Add `clients: true` to evaluation, or watch a metric of the test set, such as test/loss.",
+        hint="Add `clients: true` to evaluation, or use a metric of the test set, such as test/loss.",
     )
 
 
-def _epochs_or_steps(values: Any) -> ConfigError | None:
+def _epochs_or_steps(values: object) -> ConfigError | None:
     epochs, steps = _get(values, "client.epochs"), _get(values, "client.steps")
     if epochs is None or steps is None:
         return None
@@ -63,28 +66,29 @@ def _epochs_or_steps(values: Any) -> ConfigError | None:
     )
 
 
-def _malicious(values: Any) -> ConfigError | None:
+def _malicious(values: object) -> ConfigError | None:
     if not isinstance(_get(values, "attack"), dict):
         return None
     share, clients = _get(values, "attack.share"), _get(values, "attack.clients")
     if share is None and clients is None:
         return ConfigError(
-            "an attack has malicious clients; neither attack.share nor attack.clients says which.",
+            "an attack needs malicious clients; neither attack.share nor attack.clients is given.",
             key="attack",
             hint="Add for example `share: 0.2` to attack.",
         )
     if share is not None and clients is not None:
         return ConfigError(
-            f"malicious clients are a share or numbers, not both; attack.share is {share}.",
+            f"malicious clients are given by share or by number, not both; attack.share is {share}.",
             key="attack.clients",
             hint="Remove one of the two.",
         )
     return None
 
 
-def _get(values: Any, key: str, default: Any = None) -> Any:
+def _get(values: object, key: str) -> object:
+    """The value at a dotted key; None if there is none."""
     for step in key.split("."):
         if not isinstance(values, dict) or step not in values:
-            return default
+            return None
         values = values[step]
     return values

@@ -1,14 +1,14 @@
-"""Checks `{name: ..., **parameters}` against the signature of the factory that it names."""
+"""Reading of components: checks `{name: ..., **parameters}` against the signature of the named factory."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
-from fedcli.config.part import Part
+from fedcli.config.part import Arguments, Part
 from fedcli.config.problem_list import Report
 from fedcli.config.problems import MAX_SHOWN, kind, listed
 from fedcli.config.registry import Registries, is_reference, resolve
@@ -22,69 +22,76 @@ _TRIED = {
     "data.partition", "data.preprocessing", "model", "client.optimizer", "client.schedule", "cohort", "strategy",
     "strategy.client", "strategy.transforms", "strategy.aggregator", "strategy.server_optimizer", "attack",
 }  # fmt: skip
-"""Sections whose built-ins are made of their parameters alone: trying them finds values out of range."""
+"""Sections whose built-ins can be built from their parameters alone, which finds values out of range."""
 
 
 class Written(NamedTuple):
-    """A part as the file has it."""
+    """A component as it is written in the file."""
 
-    values: dict[str, Any]
+    values: Arguments
     keys: Keys
     section: str
     fixed: Collection[str]
-    """Further keys of the same mapping, which are no parameters; `values` does not have them."""
+    """Further keys of the same mapping that are not parameters; `values` does not have them."""
 
 
 class PartReader(NamedTuple):
-    """Reads the parts of one config."""
+    """Reads the components of one config."""
 
     registries: Registries
     report: Report
     imports: bool = True
-    """Whether factories of the user's own are imported, to check their parameters."""
+    """Whether custom factories are imported to check their parameters."""
 
-    def part(self, raw: Any, keys: Keys, section: str, fixed: Collection[str] = ()) -> Part:
-        """The part written at `keys`; problems go to the report, and what is returned then is never used.
+    def part(self, raw: object, keys: Keys, section: str, fixed: Collection[str] = ()) -> Part:
+        """The component at `keys`. After a problem, which is reported, the result is a placeholder.
 
         Args:
             raw: a bare name, or a mapping with `name` and parameters.
-            keys: where it stands.
-            section: which registry names it.
-            fixed: further keys of the same mapping, which are no parameters; `raw` does not have them.
+            keys: where it is in the config.
+            section: the section whose registry has its name.
+            fixed: further keys of the same mapping that are not parameters; `raw` does not have them.
         """
         values = {"name": raw} if isinstance(raw, str) else raw
         if not isinstance(values, dict):
-            expected = f"a name, or a mapping that has one, is expected; received {kind(raw)}."
+            expected = f"a name, or a mapping with a name, is expected; received {kind(raw)}."
             self.report.add(keys, expected, "Write it as in `{name: ..., parameter: ...}`.")
             return Part("")
         written = Written({key: values[key] for key in values if key != "name"}, keys, section, fixed)
         name = self._name(values, keys)
         factory = self._factory(name, keys if isinstance(raw, str) else (*keys, "name"), section)
         complete = self._parameters(factory, written) if factory else None
-        if factory and complete is not None and not is_reference(name):
-            self._try(factory, complete, written)
+        # A custom factory is not tried: it may have side effects, and is called once, when the experiment is built.
+        tried = factory and section in _TRIED and not is_reference(name) and not needs_more(factory)
+        if factory and complete is not None and tried:
+            try:
+                factory(**complete)
+            except ConfigError as error:
+                self.report.add_error(error.under(dotted(keys)))
         return Part(name, written.values if complete is None else complete)
 
-    def _name(self, values: Mapping[str, Any], keys: Keys) -> str:
+    def _name(self, values: Mapping[str, object], keys: Keys) -> str:
         name = values.get("name", "")
         if "name" not in values:
-            missing_key(self.report, (*keys, "name"), Known("It says which part is meant."))
+            missing_key(self.report, (*keys, "name"), Known("It names the component."))
         elif not isinstance(name, str) or not name:
-            expected = f"the name of a part is expected; received {kind(name)}."
-            self.report.add((*keys, "name"), expected, "Write a name, such as those of `fedcli list`.")
+            expected = f"the name of a component is expected; received {kind(name)}."
+            self.report.add((*keys, "name"), expected, "Write one of the names that `fedcli list` shows.")
         return name if isinstance(name, str) else ""
 
     def _factory(self, name: str, keys: Keys, section: str) -> Factory | None:
         if is_reference(name) and not self.imports:
             return None
         try:
+            # A name that is missing or no text is a problem already.
             return resolve(self.registries(section), name, key=dotted(keys)) if name else None
         except ConfigError as error:
             self.report.add_error(error)
         return None
 
-    def _parameters(self, factory: Factory, written: Written) -> dict[str, Any] | None:
-        """The parameters with types and defaults; None if there is a problem."""
+    def _parameters(self, factory: Factory, written: Written) -> Arguments | None:
+        """The parameters, converted to their types and with defaults; None after a problem."""
+        # Unknown and missing names are reported, not raised, so that one report has them all.
         before = len(self.report.problems)
         try:
             schema = signature(factory)
@@ -100,9 +107,9 @@ class PartReader(NamedTuple):
 
     def _check_names(self, schema: Signature, written: Written) -> None:
         for name in sorted(schema.parameters.keys() & {"name", *written.fixed}):
-            # It could never be given; only a user's factory can be so.
-            said = f"the factory has a parameter {name}, which is a key of fedcli's own here."
-            raise ConfigError(said, hint="Give the parameter another name.")
+            # A config could never set it. Built-ins have no such parameter, but a custom factory may.
+            said = f"the factory has a parameter {name}, which is another key of this section."
+            raise ConfigError(said, hint="Rename the parameter.")
         unknown = [name for name in written.values if name not in schema.parameters]
         for name in unknown[:MAX_SHOWN]:
             here, siblings = (*written.keys, name), (*schema.parameters, "name", *written.fixed)
@@ -124,12 +131,3 @@ class PartReader(NamedTuple):
         """The built-ins of the section that have a parameter of this name."""
         built_ins = self.registries(section).items()
         return [owner for owner, factory in built_ins if name in {each.name for each in parameters(factory)}]
-
-    def _try(self, factory: Factory, complete: Mapping[str, Any], written: Written) -> None:
-        # Never a user's factory: it may do anything when it is called, and is called once, by the builder.
-        if written.section not in _TRIED or needs_more(factory):
-            return
-        try:
-            factory(**complete)
-        except ConfigError as error:
-            self.report.add_error(error.under(dotted(written.keys)))

@@ -1,10 +1,10 @@
-"""pydantic's errors -> what was expected and what to do, in our words."""
+"""Problems made of pydantic's errors: what was expected and what to do, in fedcli's words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -13,20 +13,21 @@ from fedcli.config.problem_list import Report
 from fedcli.config.problems import MAX_SHOWN, kind, listed, nearest, show
 from fedcli.config.yaml.tree import Keys, child, dotted, find
 
-NO_DEFAULT: Any = object()
+NO_DEFAULT: Final = object()
+"""Stands for the default of a key that has none; None is a default like any other."""
 
 
 class Known(NamedTuple):
-    """What is known of a key that has a problem, for a hint that helps."""
+    """What hints need to know about a key."""
 
     description: str = ""
-    default: Any = NO_DEFAULT
+    default: object = NO_DEFAULT
     example: str = ""
     siblings: tuple[str, ...] = ()
 
 
 Guide = Callable[[Keys], Known]
-"""What is known of a key, counted from where the guide begins."""
+"""Gives what is known about a key; the keys start at the value that pydantic checked."""
 
 _INTEGER, _NUMBER, _TEXT = "an integer", "a number", "text"
 _BOOLEAN, _LIST, _MAPPING = "true or false", "a list", "a mapping of keys"
@@ -59,13 +60,14 @@ _EXAMPLES = {
 
 
 def add_errors(report: Report, error: ValidationError, under: Keys, guide: Guide) -> None:
-    """Add all of pydantic's errors on the value at `under`; what a union refused in several ways is one."""
+    """Add pydantic's errors about the value at `under`; the errors of all members of a union are one problem."""
     groups: dict[Keys, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         groups.setdefault(_keys(report, details, under), []).append(details)
-    # Nobody reads more, and a hostile file could have 100,000.
+    # A report lists no more, and a hostile file could have 100,000.
     for keys, group in list(groups.items())[:MAX_SHOWN]:
         known = guide(keys[len(under) :])
+        # If pydantic has several errors for one value, it tried several types and none of them fits.
         if group[0]["type"] == "extra_forbidden":
             unknown_key(report, keys, known.siblings)
         elif group[0]["type"] == "missing":
@@ -75,24 +77,31 @@ def add_errors(report: Report, error: ValidationError, under: Keys, guide: Guide
 
 
 def unknown_key(report: Report, keys: Keys, siblings: Iterable[str], owners: Sequence[str] = ()) -> None:
-    """A key that is not one of `siblings`, those of its mapping; `owners` are parts that would have it."""
+    """Add an unknown key.
+
+    Args:
+        report: receives the problem.
+        keys: the key.
+        siblings: the valid keys of the same mapping.
+        owners: components of the same section that have a parameter of this name.
+    """
     siblings = sorted(siblings)
     where = f"in {dotted(keys[:-1])}" if keys[1:] else "here"
     hint = nearest(keys[-1], siblings) or "Remove it."
     if owners and hint == "Remove it.":
-        hint = f"{listed(owners, 'or')} would take it; remove it, or use that name."
+        hint = f"It is a parameter of {listed(owners)}; remove it, or change the name."
     report.add(keys, f"there is no such key {where}; the keys are {listed(siblings)}.", hint)
 
 
 def missing_key(report: Report, keys: Keys, known: Known) -> None:
-    """A key without a default that the file does not have."""
+    """Add a key that is missing and has no default."""
     expected = f"it has no default. {known.description}".strip()
     where = f" to {dotted(keys[:-1])}" if keys[1:] else ""
     report.add(keys, expected, f"Add `{keys[-1]}: {known.example or '...'}`{where}.", "is missing")
 
 
 def _keys(report: Report, details: ErrorDetails, under: Keys) -> Keys:
-    # pydantic also names the members of unions on the way, which are no keys of the file.
+    # Between the keys of the file, pydantic also names members of unions; those are left out.
     keys = under
     node, _ = find(report.root, under)
     for step in details["loc"]:
@@ -114,12 +123,12 @@ def _sentence(group: list[ErrorDetails]) -> str:
 
 def _expected(details: ErrorDetails) -> str:
     said = {key: _short(value) for key, value in details.get("ctx", {}).items()}
-    # A message that is not ours may have braces of its own.
+    # A message of pydantic or of a custom validator is no template: it may contain braces.
     return _EXPECTED[details["type"]].format_map(said) if details["type"] in _EXPECTED else details["msg"]
 
 
-def _short(bound: Any) -> Any:
-    # pydantic turns the bounds of a float into floats: 0 reads better than 0.0.
+def _short(bound: object) -> object:
+    # pydantic converts the bounds of a float to floats, but "above 0" reads better than "above 0.0".
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
@@ -129,12 +138,13 @@ def _hint(group: list[ErrorDetails], keys: Keys, known: Known) -> str:
         (bound,) = details["ctx"].values()
         return f"Use {keys[-1]} {_BOUNDS[details['type']]} {_short(bound)}."
     for each in group:
-        # Where something else would do too, a list of what was written is not plainly what was meant.
+        # If a list is only one of several types, it is not clear that a list was meant.
         expected = _expected(each)
         hint = _near_miss(expected, each["input"]) if len(group) == 1 or expected != _LIST else ""
         if hint:
             return hint
     if known.default is not NO_DEFAULT:
+        # The default is known to be valid, an example of the type alone is not.
         return f"Leave it out for the default, {show(known.default)}."
     example = known.example or _EXAMPLES.get(_expected(details), "")
     if not example or not keys or isinstance(keys[-1], int):
@@ -145,9 +155,10 @@ def _hint(group: list[ErrorDetails], keys: Keys, known: Known) -> str:
 _SAID = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
 
-def _near_miss(expected: str, received: Any) -> str:
-    """What to write where it is plain what was meant."""
+def _near_miss(expected: str, received: object) -> str:
+    """A hint that says what to write, if it is clear what was meant; otherwise an empty text."""
     match expected, received:
+        # Above 2^53 a float is not exact, so it is not clear which integer was meant.
         case ("an integer", float()) if received.is_integer() and abs(received) < 2**53:
             return f"Write {int(received)}."
         case ("an integer", str()) if re.fullmatch(r"[-+]?[1-9][0-9]{0,18}|0", received):

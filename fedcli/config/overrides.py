@@ -1,9 +1,8 @@
-"""`--set key.sub=value`: changes to the tree, written and checked like the file."""
+"""Overrides of a config, `key.sub=value` each, read and checked like the file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from fedcli.config.problem_list import split
 from fedcli.config.problems import ConfigErrors, Place, Problem, kind
@@ -13,13 +12,14 @@ from fedcli.config.yaml.tree import Keys, Node, child, dotted, parse
 from fedcli.core.errors import ConfigError
 
 MAX_SHOWN = 80
+"""An override is cut to this number of characters where it is shown as a place."""
 
 
 def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]:
-    """The tree with every `key=value` set, in order, and the problems of those that could not be."""
+    """The tree with every `key=value` applied in order, and the problems of those that are not valid."""
     problems: list[Problem] = []
     for text in overrides:
-        place = Place(f"--set {text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + '...'}")
+        place = Place(f"override {text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + '...'}")
         try:
             root = _override(root, text, place, problems)
         except ConfigErrors as error:
@@ -31,47 +31,43 @@ def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]
 
 def _override(root: Node, text: str, place: Place, problems: list[Problem]) -> Node:
     key, equals, written = text.partition("=")
+    # In quotes, a shell keeps the spaces of "rounds = 5".
     keys = split(key.strip())
     if not equals or "" in keys or not 0 < len(keys) < MAX_DEPTH:
-        hint = "Write it as in `--set rounds=10` or `--set data.partition.clients=5`."
+        hint = "Write it as in `rounds=10` or `data.partition.clients=5`."
         raise ConfigError("an override is key=value, with dots between keys.", hint=hint)
     parsed = parse(written, lambda _line, _column: place, keys)
     problems += parsed.problems
+    # Nothing after the `=` is null, as it is after a colon in YAML.
     return _with(root, keys, (), parsed.node or Node(None, place))
 
 
 def _with(node: Node, keys: Keys, done: Keys, value: Node) -> Node:
-    """`node`, which stands at `done`, with the value at `keys` below it replaced."""
+    """`node`, which is at `done`, with the value at `keys` below it replaced."""
     if not keys:
         return value
     step, rest = keys[0], keys[1:]
     below = child(node, step) or Node(None, value.place)
     if isinstance(node.value, list):
-        index = _index(node.value, step, done)
-        items = [*node.value[:index], _with(below, rest, (*done, step), value), *node.value[index + 1 :]]
+        length = len(node.value)
+        if not isinstance(step, int) or step >= length:
+            raise ConfigError(
+                f"{dotted(done)} is a list of {length} entries; {step} is not an index of it.",
+                key=dotted((*done, step)),
+                hint=f"Use an index from 0 to {length - 1}." if length else "Set the whole list.",
+            )
+        items = [*node.value[:step], _with(below, rest, (*done, step), value), *node.value[step + 1 :]]
         return node._replace(value=items)
     entries = _entries(node, step, done, value.place)
     return node._replace(value=entries | {str(step): _with(below, rest, (*done, step), value)})
 
 
-def _index(items: list[Node], step: str | int, done: Keys) -> int:
-    if isinstance(step, int) and step < len(items):
-        return step
-    have = f"{dotted(done)} is a list of {len(items)}"
-    raise ConfigError(
-        f"{have}; {step} is no index of it.", key=dotted((*done, step)), hint=_index_hint(items)
-    )
-
-
-def _index_hint(items: list[Node]) -> str:
-    return f"Use an index from 0 to {len(items) - 1}." if items else "Set the whole list."
-
-
-def _entries(node: Node, step: str | int, done: Keys, place: Place) -> dict[str, Any]:
+def _entries(node: Node, step: str | int, done: Keys, place: Place) -> dict[str, Node]:
+    """The entries of the mapping in which `step` is set."""
     match node.value:
         case dict():
             return node.value
-        case str():  # a part may be written as a bare name
+        case str():  # a component may be written as a bare name
             return {"name": node}
         case None:
             # To change one parameter of a default part is to keep the others; to change its name is not.

@@ -1,4 +1,4 @@
-"""What the sections of a config are made of: named parts, and mappings with fixed keys."""
+"""What the sections of a config are made of: named components, and mappings with fixed keys."""
 
 from __future__ import annotations
 
@@ -8,39 +8,45 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from fedcli.config.yaml.scalars import Scalar
+
+Arguments = dict[str, Any]
+"""Keyword arguments of a factory; only its signature knows their types."""
+
 
 @dataclass(frozen=True)
 class Part:
-    """A named part and its parameters, complete with defaults: `resolve(registry, name)(..., **parameters)`."""
+    """A component by name, with its parameters and their defaults: `resolve(registry, name)(..., **parameters)`."""
 
     name: str
-    """A built-in of the section's registry, or `package.module:factory`."""
-    parameters: dict[str, Any] = field(default_factory=dict)
+    """A built-in of the section's registry, or `package.module:factory` for a custom component."""
+    parameters: Arguments = field(default_factory=dict)
     """The factory's keyword-only arguments."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Marks a field as a part, or as a list of parts.
+    """Marks a field as a component, or as a list of components.
 
     Args:
-        section: which registry names it; see `registries.py`.
-        default: what stands there when the file says nothing; None where there is nothing to stand there.
-        by_dataset: whether the default is the dataset's own instead.
-        by_strategy: whether a strategy may have a default of its own instead.
+        section: the section whose registry has the names; see `registry.py`.
+        default: the component if the file names none; None if the field may be null.
+        by_dataset: whether the dataset decides the default.
+        by_strategy: whether a strategy may have a default of its own.
         many: whether it is a list.
     """
 
     section: str
-    default: Mapping[str, Any] | None = None
+    default: Mapping[str, Scalar] | None = None
     by_dataset: bool = False
     by_strategy: bool = False
     many: bool = False
 
 
 class Section(BaseModel):
-    """A frozen mapping of the file; unknown keys are errors and no type is converted."""
+    """A mapping of the file, frozen; unknown keys are errors and types are not converted."""
 
+    # Docstrings of fields become descriptions, which hints show.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )

@@ -1,4 +1,4 @@
-"""Collects the problems of one config, each placed by its key."""
+"""The list of problems of one config, each with the place of its key."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Report:
         self._seen = {(problem.place, problem.key) for problem in self.problems}
 
     def add(self, keys: Keys, expected: str, hint: str = "", received: str | None = None) -> None:
-        """A problem of the value at `keys`, placed there or, where the file has none, at its nearest ancestor."""
+        """Add a problem of the value at `keys`; if the file has no such key, its place is the nearest ancestor."""
         problem = placed(self.root, keys, expected, hint, received)
-        # A value that the parser refused is null to the schema, which would refuse it once more.
+        # The parser replaces a value that it rejects by null, and the schema would then report the null as well.
         if (problem.place, problem.key) not in self._seen:
             self._seen.add((problem.place, problem.key))
             self.problems.append(problem)
 
     def add_error(self, error: ConfigError) -> None:
-        """A problem that was raised, with its dotted key counted from the root."""
+        """Add an error that was raised; its key starts at the root of the config."""
         self.add(split(error.key), error.message, error.hint)
 
 
 def placed(root: Node, keys: Keys, expected: str, hint: str, received: str | None = None) -> Problem:
-    """A problem with the place of `keys`; what was received is read from the file unless it is given."""
+    """A problem at the place of `keys`; the received value is read from the file unless it is given."""
     node, depth = find(root, keys)
     if received is None:
         received = f"= {show(plain(node))}" if keys and depth == len(keys) else ""
@@ -39,5 +39,5 @@ def placed(root: Node, keys: Keys, expected: str, hint: str, received: str | Non
 
 
 def split(key: str) -> Keys:
-    """The keys of a dotted key; what is a number may be an index."""
+    """The keys of a dotted key; a number may be the index of a list."""
     return tuple(int(step) if step.isdecimal() else step for step in key.split(".")) if key else ()

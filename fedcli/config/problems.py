@@ -1,22 +1,22 @@
-"""What is wrong with a config: where, what was received, what was expected, what to do; all in one report."""
+"""Problems of a config: where, what was received, what was expected and what to do, in one report."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fedcli.core.errors import ConfigError
 
 MAX_SHOWN = 100
-"""Problems beyond this many are counted, not listed: a report is for reading."""
+"""Further problems are counted but not listed, so that a person can read the report."""
 
 MAX_RECEIVED = 60
-"""A received value is cut to this many characters."""
+"""A received value is cut to this number of characters."""
 
 
 class Place(NamedTuple):
-    """Where a value stands: `file:line:column`, or only a name such as `--set rounds=abc` when line is 0."""
+    """The place of a value: `file:line:column`, or a name such as `override rounds=abc` if `line` is 0."""
 
     file: str
     line: int = 0
@@ -30,9 +30,9 @@ class Problem(NamedTuple):
     """One problem of a config.
 
     Args:
-        place: where it stands.
+        place: its place in the file.
         key: its dotted key, such as `data.partition.clients`; empty for a problem of the whole file.
-        received: how the headline goes on after the key: `= 12`, `is missing`.
+        received: what follows the key in the headline, such as `= 12` or `is missing`.
         expected: what was expected, as a sentence.
         hint: what to do about it, as a sentence.
     """
@@ -53,38 +53,36 @@ class ConfigErrors(ConfigError):
     """Every problem of one config; `str()` of it is the whole report."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        # The order of the file, whoever found the problem; overrides come last.
-        self.problems = tuple(sorted(problems, key=_in_file))
+        # In the order of the file, however they were found; problems of overrides have no line and come last.
+        self.problems = tuple(
+            sorted(problems, key=lambda each: (not each.place.line, each.place.line, each.place.column))
+        )
         super().__init__(report(self.problems), key=self.problems[0].key if len(self.problems) == 1 else "")
 
     def under(self, prefix: str) -> ConfigErrors:  # noqa: ARG002 - as ConfigError has it
-        """Itself: problems that are placed already keep their place, whatever `prefix` is."""
+        """The same errors: their problems have a place already, which a prefix does not change."""
         return self
 
 
-def _in_file(problem: Problem) -> tuple[bool, int, int]:
-    return (not problem.place.line, problem.place.line, problem.place.column)
-
-
 def report(problems: Sequence[Problem]) -> str:
-    """The problems as text, a blank line between them."""
+    """The problems as text, separated by blank lines."""
     hidden = len(problems) - MAX_SHOWN
     tail = [f"... and {hidden} more problems."] if hidden > 0 else []
     return "\n\n".join([*map(str, problems[:MAX_SHOWN]), *tail])
 
 
-def show(value: Any) -> str:
-    """`value` as a reader of YAML would write it, cut to `MAX_RECEIVED` characters."""
+def show(value: object) -> str:
+    """`value` as it is written in YAML, cut to `MAX_RECEIVED` characters."""
     text = _written(value)
     return text if len(text) <= MAX_RECEIVED else text[: MAX_RECEIVED - 3] + "..."
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     match value:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[value]
         case dict():
-            # More than MAX_RECEIVED entries can never be seen; a list of 100,000 need not be written.
+            # The text is cut to MAX_RECEIVED characters, so writing more entries would only take time.
             entries = list(value.items())[:MAX_RECEIVED]
             return "{" + ", ".join(f"{key}: {_written(entry)}" for key, entry in entries) + "}"
         case list() | tuple():
@@ -97,8 +95,8 @@ def _written(value: Any) -> str:
             return repr(value)
 
 
-def kind(value: Any) -> str:
-    """`value` with its kind said where the kind is the point: `the text '3'`, `a list`, `12`."""
+def kind(value: object) -> str:
+    """`value` with its kind where an error is about the kind: `the text '3'`, `a list`, `12`."""
     match value:
         case str():
             return f"the text {show(value)}"
@@ -111,13 +109,13 @@ def kind(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without control characters, which could forge or hide lines on a terminal."""
+    """`text` with control characters escaped; they could forge or hide lines on a terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def nearest(word: object, choices: Iterable[str]) -> str:
-    """`Did you mean x?`, or nothing where no choice is near."""
-    # No choice is near a word this long, and difflib would take its time to find that out.
+    """`Did you mean x?`, or an empty text if no choice is similar."""
+    # No choice is similar to a word this long, and difflib would need seconds to find that out.
     if not isinstance(word, str) or len(word) > 100:
         return ""
     matches = difflib.get_close_matches(word.lower(), list(choices), n=1)

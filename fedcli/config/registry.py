@@ -1,4 +1,4 @@
-"""Which names a section knows, and how a name becomes a factory."""
+"""Names of components by section, and the factories that they name."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Factory, Registry
 
 Registries = Callable[[str], Mapping[str, Any]]
-"""Gives the registry of a section; `installed` is fedcli's own."""
+"""Gives the registry of a section; `installed` gives the built-in one."""
 
 DEFAULT_PREPROCESSING = "data.default_preprocessing"
-"""Not names -> factories but names of datasets -> their preprocessing, as the YAML would write it."""
+"""The default preprocessing of datasets by name, as a config would write it."""
 
 DEFAULT_COHORTS = "strategy.default_cohorts"
-"""Not names -> factories but names of strategies -> their cohort, as the YAML would write it."""
+"""The default cohorts of strategies by name, as a config would write them."""
 
 _TABLE = {
     "data": ("fedcli.components.data", "DATASETS"),
@@ -50,7 +50,7 @@ _REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za
 
 
 def installed(section: str) -> Mapping[str, Any]:
-    """The registry of `section`, imported on its first use; empty for callbacks, which are the user's own."""
+    """The registry of `section`, imported on its first use; empty for callbacks, which are all custom."""
     if section not in _TABLE:
         return {}
     module, attribute = _TABLE[section]
@@ -69,7 +69,7 @@ def is_reference(name: str) -> bool:
 
 
 def resolve(registry: Registry, name: str, *, key: str = "name") -> Factory:
-    """The factory of a part.
+    """The factory of a component.
 
     Args:
         registry: the section's built-ins.
@@ -84,18 +84,20 @@ def resolve(registry: Registry, name: str, *, key: str = "name") -> Factory:
         return _imported(name, key)
     if name in registry:
         return registry[name]
-    own = "Or name your own as package.module:factory."
+    own = "Or name a custom component as package.module:factory."
     if not registry:
         raise ConfigError(
-            "nothing is built in here.", key=key, hint="Name your own as package.module:factory."
+            "this section has no built-in components.",
+            key=key,
+            hint="Name a custom component as package.module:factory.",
         )
-    expected = f"there is nothing of this name; the names are {listed(sorted(registry))}."
+    expected = f"there is no component of this name; the names are {listed(sorted(registry))}."
     raise ConfigError(expected, key=key, hint=" ".join(filter(None, [nearest(name, registry), own])))
 
 
 def _imported(name: str, key: str) -> Factory:
     if not _REFERENCE.match(name):
-        expected = "a factory of your own is named package.module:factory."
+        expected = "a custom component is named package.module:factory."
         raise ConfigError(
             expected, key=key, hint="Write it with one colon, as in `my_package.my_module:my_factory`."
         )
@@ -109,13 +111,13 @@ def _imported(name: str, key: str) -> Factory:
         raise ConfigError(f"the module {module_name} has no {attribute}.", key=key, hint=hint) from None
     if not callable(factory):
         expected = f"a factory is a function; {name} is of type {type(factory).__name__}."
-        raise ConfigError(expected, key=key, hint="Name a function that returns the part.")
+        raise ConfigError(expected, key=key, hint="Name a function that returns the component.")
     found: Factory = factory
     return found
 
 
 def _import(module: str, key: str) -> Any:
-    # The console script does not put the working directory on the path, where a user's module most likely is.
+    # A custom module is most likely in the working directory, which the console script does not put on the path.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -125,7 +127,7 @@ def _import(module: str, key: str) -> Any:
             hint = "Install it, run fedcli in the folder that has it, or correct the name."
             raise ConfigError(f"there is no module {error.name}.", key=key, hint=hint) from None
         raise _broken(module, error, key) from error
-    except (Exception, SystemExit) as error:  # a user's module can fail in any way, and even exit
+    except (Exception, SystemExit) as error:  # a custom module can fail in any way, and even exit
         raise _broken(module, error, key) from error
 
 

@@ -1,36 +1,47 @@
-"""The tree of a file -> an `Experiment`, complete with defaults, and every problem on the way."""
+"""Resolution of a parsed file into an `Experiment` that is complete with defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
 from fedcli.config.checks import cross_checks
 from fedcli.config.component_reader import PartReader
 from fedcli.config.explain import add_errors, missing_key, unknown_key
-from fedcli.config.part import Part, Section, Slot
+from fedcli.config.part import Arguments, Part, Section, Slot
 from fedcli.config.problem_list import Report
 from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
 from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
 from fedcli.config.schema import Experiment
 from fedcli.config.schema_keys import known, section_of, slot_of
 from fedcli.config.write import flat
+from fedcli.config.yaml.scalars import Scalar
 from fedcli.config.yaml.tree import Keys, Node, plain
 
 
 def assemble(
     root: Node, problems: list[Problem], registries: Registries, *, imports: bool = True
 ) -> Experiment:
-    """The experiment that a tree describes; without `imports`, the user's own parts are taken as they are written.
+    """The experiment of a tree.
+
+    Args:
+        root: the parsed file with its overrides.
+        problems: those that are known already.
+        registries: which names each section knows.
+        imports: import custom components to check their parameters; otherwise they are accepted as written.
 
     Raises:
-        ConfigErrors: with `problems` and all that are found here.
+        ConfigErrors: with `problems` and all problems that are found here.
     """
     report = Report(root, problems)
     values = _section(Experiment, plain(root), (), PartReader(registries, report, imports))
-    experiment = _validated(values, report)
+    experiment = None
+    try:
+        experiment = Experiment.model_validate(values)
+    except ValidationError as error:
+        add_errors(report, error, (), known)
+    # Also where the schema found problems, so that one report has them all.
     for found in cross_checks(flat(values)):
         report.add_error(found)
     if experiment is None or report.problems:
@@ -38,60 +49,63 @@ def assemble(
     return experiment
 
 
-def _validated(values: Any, report: Report) -> Experiment | None:
-    try:
-        return Experiment.model_validate(values)
-    except ValidationError as error:
-        add_errors(report, error, (), known)
-    return None
-
-
-def _section(model: type[Section], raw: Any, keys: Keys, reader: PartReader) -> Any:
-    """`raw` with its parts read and its absent sections filled in; the rest is left for pydantic to check."""
+def _section(model: type[Section], raw: object, keys: Keys, reader: PartReader) -> object:
+    """`raw` with its components read and its absent sections filled in; pydantic checks the rest later."""
     fields = dict(model.model_fields)
     part = slot_of(fields.pop("part")) if "part" in fields else None
     if part and isinstance(raw, str):
         raw = {"name": raw}
     if not isinstance(raw, dict):
         return raw
-    values = {key: value for key, value in raw.items() if key in fields or not part}
+    values: dict[str, object] = {key: value for key, value in raw.items() if key in fields or not part}
     if part:
+        # In a section with a component, every key that is not a field is a parameter of the component.
         parameters = {key: value for key, value in raw.items() if key not in fields}
         values["part"] = reader.part(parameters, keys, part.section, fields)
     for name, field in fields.items():
         below, slot = section_of(field), slot_of(field)
-        if slot:
-            values[name] = _slot(slot, values, name, keys, reader, written_out=below)
+        if slot and slot.many:
+            values[name] = _list(slot, values, (*keys, name), reader)
+        elif slot:
+            values[name] = _component(slot, values, (*keys, name), reader, written_out=below)
+        # An absent section is filled in with its defaults, unless it has a component, which has no default name.
         elif below and (name in raw or (field.is_required() and "part" not in below.model_fields)):
             values[name] = _section(below, raw.get(name, {}), (*keys, name), reader)
     return values
 
 
-def _slot(
+def _component(
     slot: Slot,
-    values: dict[str, Any],
-    name: str,
+    values: Mapping[str, object],
     keys: Keys,
     reader: PartReader,
     *,
     written_out: type[Section] | None,
-) -> Any:
-    here = (*keys, name)
-    if slot.many:
-        return _many(slot, values[name] if name in values else _default(slot, values, reader), here, reader)
-    raw = values.get(name, _default_part(slot, values, reader))
-    if raw is None and slot.default is None:
-        # A part of the experiment itself may be left out; one of a section with an owner, only at times.
-        return _none(values["part"], here, reader) if "part" in values else None
+) -> Section | Part | None:
+    default = slot.default
+    if slot.by_strategy:
+        # The strategy is not checked yet: it may be a bare name, a mapping with or without a name, or wrong.
+        strategy = values.get("strategy")
+        named = strategy.get("name") if isinstance(strategy, dict) else strategy
+        own: Mapping[str, Mapping[str, Scalar]] = reader.registries(DEFAULT_COHORTS)
+        default = own.get(named, slot.default) if isinstance(named, str) else slot.default
+    raw = values.get(str(keys[-1]), default)
     if written_out is not None and isinstance(raw, dict) and raw and "name" not in raw:
-        return _written_out(written_out, raw, here, reader, slot.section)
-    return reader.part(raw, here, slot.section)
+        return _written_out(written_out, raw, keys, reader, slot.section)
+    if raw is not None or slot.default is not None:
+        return reader.part(raw, keys, slot.section)
+    owner = values.get("part")
+    # Of the components that may be null, only the partition belongs to another one, the dataset. A custom dataset
+    # may come divided among clients already, but a built-in one needs a partition.
+    if isinstance(owner, Part) and not is_reference(owner.name):
+        missing_key(reader.report, keys, known(keys))
+    return None
 
 
 def _written_out(
-    model: type[Section], raw: dict[str, Any], keys: Keys, reader: PartReader, section: str
+    model: type[Section], raw: Arguments, keys: Keys, reader: PartReader, section: str
 ) -> Section | Part:
-    """What takes the place of a part and is written out instead of named; after a problem it is never used."""
+    """A component that is written out by its parts instead of named; after a problem it is never used."""
     for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
         unknown_key(
             reader.report, (*keys, key), ("name", *model.model_fields), reader.owners(str(key), section)
@@ -106,32 +120,13 @@ def _written_out(
     return Part("")
 
 
-def _default_part(slot: Slot, values: dict[str, Any], reader: PartReader) -> Mapping[str, Any] | None:
-    if not slot.by_strategy:
-        return slot.default
-    # Read before the strategy is checked: a bare name, a mapping with one, or something that has none.
-    strategy = values.get("strategy")
-    named = strategy.get("name") if isinstance(strategy, dict) else strategy
-    own: Mapping[str, Mapping[str, Any]] = reader.registries(DEFAULT_COHORTS)
-    return own.get(named, slot.default) if isinstance(named, str) else slot.default
-
-
-def _default(slot: Slot, values: dict[str, Any], reader: PartReader) -> list[Any]:
-    if not slot.by_dataset:
-        return []
-    # A user's own dataset has none, and neither has a name that no dataset has.
-    return list(reader.registries(DEFAULT_PREPROCESSING).get(values["part"].name, ()))
-
-
-def _many(slot: Slot, raw: Any, keys: Keys, reader: PartReader) -> tuple[Part, ...]:
-    if not isinstance(raw, list):
+def _list(slot: Slot, values: Mapping[str, object], keys: Keys, reader: PartReader) -> tuple[Part, ...]:
+    raw, owner = values.get(str(keys[-1]), ()), values.get("part")
+    if str(keys[-1]) not in values and slot.by_dataset and isinstance(owner, Part):
+        # Custom and unknown datasets have no default preprocessing.
+        raw = reader.registries(DEFAULT_PREPROCESSING).get(owner.name, ())
+    if not isinstance(raw, list | tuple):
         expected = f"a list of names, or of mappings with a name, is expected; received {kind(raw)}."
         reader.report.add(keys, expected, f"Write it as in `{keys[-1]}: [name]`.")
         return ()
     return tuple(reader.part(item, (*keys, index), slot.section) for index, item in enumerate(raw))
-
-
-def _none(owner: Part, keys: Keys, reader: PartReader) -> None:
-    """A partition that is absent, which only a user's own dataset (one that is dealt out already) may have."""
-    if not is_reference(owner.name):
-        missing_key(reader.report, keys, known(keys))

@@ -1,19 +1,20 @@
-"""What an experiment's file may say: one frozen model a section, one docstring a field.
+"""Schema of a config: one frozen model per section, one docstring per field.
 
-A field marked with `Slot` is a part: `{name: ..., **parameters}` or a bare name. Its parameters are checked
-against the factory's own signature, in `parts.py`; here stands only which registry names it.
+A field with a `Slot` is a component: `{name: ..., **parameters}` or a bare name. The schema says only which registry
+has its name; `component_reader.py` checks its parameters against the signature of its factory.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from fedcli.config.composition import Composition
 from fedcli.config.part import Part, Section, Slot
 
+# The name is part of a path, so it has no slash and no character that some file system forbids.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}\Z")
 
 
@@ -24,128 +25,131 @@ def _folder_name(name: str) -> str:
 
 
 class Data(Section):
-    """What the clients hold: a dataset (the section's other keys are its parameters), dealt out to them."""
+    """The data of the clients: a dataset and its partition; the section's other keys are the dataset's parameters."""
 
     part: Annotated[Part, Slot("data")]
     """The dataset."""
     partition: Annotated[Part | None, Slot("data.partition"), Field(examples=["{name: iid, clients: 10}"])]
-    """How examples are dealt out; a user's own dataset may come dealt out already."""
+    """How examples are divided among clients; a custom dataset may come divided already."""
     validation_fraction: float = Field(0.2, ge=0, lt=1)
-    """Share of each client's own examples that it keeps for validation."""
+    """Share of its examples that each client keeps for validation."""
     preprocessing: Annotated[tuple[Part, ...], Slot("data.preprocessing", by_dataset=True, many=True)]
-    """Steps that each client fits on its own training examples; by default, what the dataset needs."""
+    """Steps that each client fits on its training examples; by default, those that the dataset needs."""
 
 
 class Model(Section):
-    """The Keras model that is trained; the section's other keys are its parameters."""
+    """The Keras model; the section's other keys are the parameters of the architecture."""
 
     part: Annotated[Part, Slot("model")]
     """The architecture."""
     initial_weights: str | None = Field(None, min_length=1)
-    """Where the weights start: an `.npz` file or another run, relative to the working directory."""
+    """The initial weights: an `.npz` file or a run directory, relative to the working directory."""
     trainable: str | None = Field(None, min_length=1)
-    """Glob pattern over variable paths, such as `*head*`; the rest is frozen and never sent."""
+    """Glob pattern of variable paths, such as `*head*`; the other variables are frozen and never sent."""
     non_trainable: Literal["federated", "local", "frozen"] = "federated"
-    """What becomes of non-trainable weights (BatchNorm's statistics): averaged, kept by each client, or fixed."""
+    """Whether non-trainable weights (BatchNorm statistics) are averaged, kept by each client, or fixed."""
 
 
 class Task(Section):
-    """What is minimised and measured; by default, what the dataset's task needs."""
+    """The loss and the metrics; by default, those that suit the dataset."""
 
     loss: str | None = Field(None, min_length=1)
     """The loss, by its Keras name."""
+    # Strict pydantic accepts only a tuple for a tuple, but YAML has lists; the entries remain strict.
     metrics: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """The metrics, by their Keras names."""
 
 
 class Client(Section):
-    """How one client trains in a round."""
+    """How a client trains in a round."""
 
     optimizer: Annotated[Part, Slot("client.optimizer", {"name": "sgd", "learning_rate": 0.05})]
     """The local optimiser."""
     schedule: Annotated[Part, Slot("client.schedule", {"name": "constant"})]
     """How the learning rate changes over the rounds."""
     epochs: int | None = Field(None, ge=1)
-    """Passes over the client's own examples; 1 unless `steps` is given."""
+    """Passes over the client's examples in a round; 1 unless `steps` is given."""
     steps: int | None = Field(None, ge=1)
-    """Batches a round, instead of `epochs`."""
+    """Batches in a round, instead of `epochs`."""
     batch_size: int = Field(32, ge=1)
     """Examples in a batch."""
     clip_gradient_norm: float | None = Field(None, gt=0)
-    """Each batch's gradient is scaled down to this l2 norm at most."""
+    """Largest l2 norm of a batch's gradient; a larger gradient is scaled down."""
 
     @model_validator(mode="before")
     @classmethod
-    def _one_epoch(cls, values: Any) -> Any:
+    def _one_epoch(cls, values: object) -> object:
+        # Not a default of the field: with `steps`, `epochs` is null.
         if isinstance(values, dict) and values.get("epochs") is None and values.get("steps") is None:
             return {**values, "epochs": 1}
         return values
 
 
 class Participation(Section):
-    """What becomes of a cohort between its draw and the server."""
+    """Clients of a cohort that are lost, slow or late."""
 
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Probability that a client sends nothing."""
+    """Probability that a client drops out and sends nothing."""
     stragglers: float = Field(0.0, ge=0, le=1)
-    """Share of the cohort that can do only a random part of its work."""
+    """Share of the cohort that completes only a random part of its work."""
     partial_work: Literal["keep", "drop"] | None = None
-    """Whether unfinished work is used; by default, what the strategy does (FedProx and FedNova keep it)."""
+    """Whether the updates of stragglers are used; by default the strategy decides (FedProx and FedNova keep them)."""
     deadline: float | None = Field(None, gt=0)
-    """Seconds of the simulated clock after which the server waits no longer; null for never."""
+    """Seconds on the simulated clock after which the server stops waiting; null for no deadline."""
     wait_for: int | None = Field(None, ge=1)
-    """Updates after which the server waits no longer (over-selection); null for those of the whole cohort."""
+    """Number of updates after which the server stops waiting (over-selection); null for the whole cohort."""
 
 
 class Attack(Section):
-    """Malicious clients, to test defences with; the section's other keys are the attack's parameters."""
+    """Malicious clients, to test defences; the section's other keys are the parameters of the attack."""
 
     part: Annotated[Part, Slot("attack")]
     """What the malicious clients do."""
     share: float | None = Field(None, gt=0, lt=1, examples=["0.2"])
-    """Share of the population that is malicious, at least one client; drawn by the seed."""
+    """Share of malicious clients, at least one client; the seed draws which."""
     clients: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1)] | None = (
         None
     )
-    """The malicious clients by their numbers, instead of `share`."""
+    """Numbers of the malicious clients, instead of `share`."""
 
 
 class FixedPoint(Section):
-    """Updates as vectors of integers, whose sum is exact: clipped, weighted, rounded to a grid.
+    """Updates as vectors of integers, which have an exact sum: they are clipped, weighted and rounded to a grid.
 
-    The sum is divided by the weights; in a private run by the planned cohort, since example counts are not noised.
+    The sum is divided by the sum of the weights. In a private run it is divided by the planned cohort size, since
+    example counts have no noise.
     """
 
     clip_norm: float | None = Field(None, gt=0, examples=["10.0"])
-    """Largest l2 norm of an update; null for that of a private strategy, which has one already."""
+    """Largest l2 norm of an update; null to use the clip norm of a private strategy."""
     extra_clip_norm: float | None = Field(None, gt=0, examples=["1.0"])
-    """Largest l2 norm of each vector that a strategy sends beside the update, such as SCAFFOLD's control variate."""
+    """Largest l2 norm of each vector that a strategy sends beside the update, such as SCAFFOLD's control variates."""
     bits: int = Field(20, ge=8, le=24)
-    """The bound on the norm is 2^bits steps of the grid."""
+    """The clip norm is 2^bits steps of the grid."""
     rounding: Literal["nearest", "stochastic"] = "nearest"
-    """To the nearest step, or up or down at random."""
+    """Whether values are rounded to the nearest step, or up or down at random."""
     max_examples: int | None = Field(None, ge=1, examples=["100"])
-    """Examples from which on a client counts in full, and below by its share; null counts all clients the same."""
+    """Number of examples that gives a client the full weight; fewer give a share of it. Null for equal weights."""
 
 
 class Privacy(Section):
-    """How the noise that protects people is drawn, and what is published beside the model."""
+    """How noise is drawn, and what is published beside the model."""
 
     reproducible_noise: bool = False
-    """Draw it from the seed: for tests only, since whoever knows the seed can take the noise away."""
+    """Draw the noise from the seed: for tests only, since anyone who knows the seed can subtract the noise."""
     publish: Literal["all", "noised-only"] = "all"
-    """Whether metrics.jsonl and clients.jsonl have figures of the clients that were not noised."""
+    """Whether metrics.jsonl and clients.jsonl also have figures without noise."""
 
 
 class Evaluation(Section):
-    """What is measured on held-out examples."""
+    """Evaluation on held-out examples."""
 
     every: int = Field(1, ge=1)
-    """Rounds from one evaluation to the next; the last planned one, or within a budget, is evaluated as well."""
+    """Rounds between evaluations; the last round of the plan or of the privacy budget is evaluated as well."""
     clients: bool = False
-    """Also evaluate on each client's validation examples."""
+    """Whether to evaluate on each client's validation examples as well."""
     batch_size: int = Field(1000, ge=1)
-    """Examples in a batch; memory only, the result does not depend on it."""
+    """Examples in a batch; affects memory but not the result."""
 
 
 class Checkpoint(Section):
@@ -156,69 +160,69 @@ class Checkpoint(Section):
 
 
 class Average(Section):
-    """The exponential moving average of the global model, which is evaluated and kept beside it."""
+    """An exponential moving average of the global model, which is evaluated and saved beside it."""
 
     decay: float = Field(gt=0, lt=1, examples=["0.99"])
-    """What remains of a round's share in the average after the next round, in (0, 1)."""
+    """Weight of the previous average in the new one, in (0, 1)."""
 
 
 class EarlyStop(Section):
-    """When to end before the last round."""
+    """A rule that ends the run before the last round."""
 
     metric: str = Field(min_length=1, examples=["test/loss"])
-    """The metric that is watched, such as `test/loss`."""
+    """The metric to watch, such as `test/loss`."""
     patience: int = Field(ge=1, examples=["5"])
-    """Evaluations without a new best after which the run ends."""
+    """Number of evaluations without improvement after which the run ends."""
     mode: Literal["min", "max"] | None = None
-    """Whether less or more is better; by default, what the metric's name implies."""
+    """Whether lower or higher is better; by default the name of the metric decides."""
 
 
 class Experiment(Section):
-    """One experiment, complete with defaults; what a run directory keeps."""
+    """One experiment, complete with defaults; the config.yaml of its run directory."""
 
     name: Annotated[str, AfterValidator(_folder_name)] = "experiment"
-    """Names the run's directory: letters, digits, dots, dashes and underscores."""
+    """The name of the experiment and of its run directories: letters, digits, dots, dashes and underscores."""
     seed: int = Field(0, ge=0, lt=2**63)
-    """The root of all reproducible randomness."""
+    """The seed of all reproducible randomness."""
     rounds: int = Field(ge=1, examples=["10"])
-    """Rounds of training."""
+    """Number of training rounds."""
     data: Data = Field(examples=["{name: digits, partition: {name: iid, clients: 10}}"])
-    """What the clients hold."""
+    """The data of the clients."""
     model: Model = Field(examples=["{name: mlp}"])
-    """What is trained."""
+    """The model."""
     task: Task
-    """What is minimised and measured."""
+    """The loss and the metrics."""
     client: Client
-    """How one client trains in a round."""
+    """How a client trains in a round."""
     cohort: Annotated[Part, Slot("cohort", {"name": "full"}, by_strategy=True)]
-    """Who takes part in a round; by default everybody, and with central noise each client by a coin of 0.1."""
+    """Which clients take part in a round; by default all, and with central noise each with probability 0.1."""
     devices: Annotated[Part | None, Slot("devices")] = None
-    """How fast the clients' devices are, on a simulated clock; null for no clock."""
+    """The speed of the clients' devices on a simulated clock; null for no clock."""
     participation: Participation
-    """What becomes of a cohort on the way."""
+    """Clients of a cohort that are lost, slow or late."""
     strategy: Annotated[Part | Composition, Slot("strategy", {"name": "weighted"})]
     """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
     compression: Annotated[Part | None, Slot("compression")] = None
-    """How updates are made smaller on their way to the server; null for not at all."""
+    """How updates are compressed; null for no compression."""
     fixed_point: FixedPoint | None = None
-    """Updates as vectors of integers, for exact sums, encryption and proofs; null for float32."""
+    """Updates as integers, for exact sums, encryption and proofs; null for float32."""
     encryption: Annotated[Part | None, Slot("encryption")] = None
-    """How the server adds what it cannot read; null for not at all."""
+    """How updates are encrypted, so that the server can decrypt only their sum; null for no encryption."""
     proofs: Annotated[Part | None, Slot("proofs")] = None
-    """What clients prove of the integers that they send, without showing them; null for nothing."""
+    """What clients prove about their integer updates without revealing them; null for no proofs."""
     attack: Attack | None = None
-    """Malicious clients, to test defences with; null for none."""
+    """Malicious clients, to test defences; null for none."""
     privacy: Privacy
-    """How the noise that protects people is drawn, and what is published beside the model."""
+    """How noise is drawn, and what is published beside the model."""
     average: Average | None = None
-    """The moving average of the global model over the rounds; null for none."""
+    """A moving average of the global model over the rounds; null for none."""
     evaluation: Evaluation
-    """What is measured on held-out examples."""
+    """Evaluation on held-out examples."""
     checkpoint: Checkpoint
     """What is kept to resume from."""
     early_stop: EarlyStop | None = None
-    """When to end before the last round; null for never."""
+    """A rule that ends the run before the last round; null for none."""
     callbacks: Annotated[tuple[Part, ...], Slot("callbacks", many=True)]
-    """The user's own hooks, each `package.module:factory`."""
+    """Custom callbacks, each `package.module:factory`."""
     executor: Annotated[Part, Slot("executor", {"name": "threads"})]
-    """Where clients run."""
+    """How clients are run."""

@@ -1,25 +1,25 @@
-"""Walks the schema by key: which field stands there, and what it says of itself."""
+"""Look-up of the fields of the schema by their keys."""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
 from fedcli.config.explain import NO_DEFAULT, Known
 from fedcli.config.part import Section, Slot
 from fedcli.config.schema import Experiment
+from fedcli.config.yaml.scalars import Scalar
 from fedcli.config.yaml.tree import Keys
 
 
 def slot_of(field: FieldInfo) -> Slot | None:
-    """The mark of a field that is a part or a list of parts."""
+    """The `Slot` of a field that holds a component or a list of them."""
     return next((mark for mark in field.metadata if isinstance(mark, Slot)), None)
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
-    """The model of a field that is a section, be it optional."""
+    """The model of a field that is a section, also of one that may be null."""
     for candidate in (field.annotation, *typing.get_args(field.annotation)):
         if isinstance(candidate, type) and issubclass(candidate, Section):
             return candidate
@@ -27,7 +27,7 @@ def section_of(field: FieldInfo) -> type[Section] | None:
 
 
 def field_at(keys: Keys) -> FieldInfo | None:
-    """The field of the schema at `keys`; None for a part's parameters and for what is not known."""
+    """The field at `keys`; None for a parameter of a component and for an unknown key."""
     model: type[Section] | None = Experiment
     field = None
     for step in keys:
@@ -37,22 +37,19 @@ def field_at(keys: Keys) -> FieldInfo | None:
 
 
 def known(keys: Keys) -> Known:
-    """What a hint can say about a key of the schema."""
+    """What hints need to know about a key of the schema."""
     field = field_at(keys)
     if field is None:
-        return Known(siblings=tuple(_names(keys[:-1])))
+        # An unknown key: the keys of its section, if it is in one, are the alternatives.
+        parent = field_at(keys[:-1])
+        section = section_of(parent) if parent else None if keys[:-1] else Experiment
+        return Known(siblings=tuple(section.model_fields) if section else ())
     default = NO_DEFAULT if field.is_required() else field.default
     return Known(field.description or "", default, (field.examples or [""])[0])
 
 
-def default_part(keys: Keys) -> dict[str, object] | None:
-    """The part that stands at `keys` when the file says nothing."""
+def default_part(keys: Keys) -> dict[str, Scalar] | None:
+    """The component at `keys` if the file names none, as the file would write it."""
     field = field_at(keys)
     slot = slot_of(field) if field else None
     return dict(slot.default) if slot and slot.default else None
-
-
-def _names(keys: Keys) -> Iterator[str]:
-    field = field_at(keys)
-    model = section_of(field) if field else None if keys else Experiment
-    yield from model.model_fields if model else ()

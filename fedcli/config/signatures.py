@@ -1,10 +1,11 @@
-"""A factory's signature as a schema: which parameters it takes, their types and their defaults."""
+"""Signatures of factories as schemas: the parameters, their types and their defaults."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter
@@ -13,24 +14,25 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
 from fedcli.config.explain import NO_DEFAULT, Known
+from fedcli.config.part import Arguments
 from fedcli.config.yaml.tree import Keys
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Factory, Parameter, parameters
 
-Adapter = TypeAdapter[dict[str, Any]]
+Adapter = TypeAdapter[Arguments]
 
 _KINDS = ((int, "an integer"), (float, "a number"), (str, "text"), (bool, "true or false"))
 
 
 class Signature(NamedTuple):
-    """The configurable parameters of a factory, and how to check values for them."""
+    """The parameters of a factory that a config can set."""
 
     parameters: dict[str, Parameter]
     adapter: Adapter
-    defaults: dict[str, Any]
+    defaults: Arguments
 
-    def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """`values` in the types that the annotations ask for, with defaults, in the order of the signature.
+    def complete(self, values: Mapping[str, object]) -> Arguments:
+        """`values` converted to the annotated types, with defaults, in the order of the signature.
 
         Raises:
             pydantic.ValidationError: if a value is not of its type.
@@ -40,7 +42,7 @@ class Signature(NamedTuple):
         return {key: complete[key] for key in self.parameters if key in complete}
 
     def known(self, keys: Keys) -> Known:
-        """What a hint can say about a parameter."""
+        """What hints need to know about a parameter."""
         parameter = self.parameters.get(str(keys[0])) if len(keys) == 1 else None
         if parameter is None:
             return Known()
@@ -48,8 +50,8 @@ class Signature(NamedTuple):
         return Known(said, self.defaults.get(parameter.name, NO_DEFAULT))
 
 
-# A TypedDict has no attributes of its own that a parameter's name could collide with, as a model has;
-# to mypy it is a form to write down, not a function to call.
+# A parameter may have the name of an attribute of pydantic's models, so the schema is a TypedDict instead. mypy knows
+# TypedDict only as syntax, not as a function to call.
 _typed_dict: Any = TypedDict
 
 
@@ -57,7 +59,7 @@ def signature(factory: Factory) -> Signature:
     """The signature of `factory`.
 
     Raises:
-        ConfigError: if it cannot be read, or has a type that YAML cannot write.
+        ConfigError: if it cannot be read, or a type in it has no form in YAML.
     """
     try:
         found = {parameter.name: parameter for parameter in parameters(factory)}
@@ -68,26 +70,25 @@ def signature(factory: Factory) -> Signature:
     except (PydanticUserError, TypeError, ValueError, NameError, AttributeError, SyntaxError) as error:
         said = f"the factory's signature cannot be read: {str(error).splitlines()[0]}"
         raise ConfigError(
-            said, hint="Annotate its keyword-only parameters with types that YAML can write."
+            said,
+            hint="Annotate its keyword-only parameters with types that YAML has, such as int or list[str].",
         ) from error
-    return Signature(found, adapter, dict(_defaults(found, adapter)))
+    defaults: Arguments = {}
+    for name, parameter in found.items():
+        # A default that has no form in YAML, such as a function, is left to the factory.
+        with contextlib.suppress(
+            ValueError
+        ):  # pydantic's error: not serialisable, or not of the annotated type
+            defaults |= _validate(adapter, {} if parameter.required else {name: parameter.default})
+    return Signature(found, adapter, defaults)
 
 
 def needs_more(factory: Factory) -> bool:
-    """Whether the factory also takes what fedcli supplies, so that parameters alone do not make the part."""
+    """Whether the factory also takes arguments that only fedcli can supply, such as the dataset."""
     supplied = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return any(each.kind in supplied for each in inspect.signature(factory).parameters.values())
 
 
-def _defaults(found: Mapping[str, Parameter], adapter: Adapter) -> Iterator[tuple[str, Any]]:
-    for name, parameter in found.items():
-        # A default that the YAML could not say (an object, a function) is left to the factory.
-        try:
-            yield from _validate(adapter, {} if parameter.required else {name: parameter.default}).items()
-        except ValueError:  # pydantic's: unserialisable, or not what the annotation says
-            continue
-
-
-def _validate(adapter: Adapter, values: Mapping[str, Any]) -> dict[str, Any]:
-    # JSON, since strict pydantic takes a list for a tuple, or text for an enum, only there.
+def _validate(adapter: Adapter, values: Mapping[str, object]) -> Arguments:
+    # As JSON: only there does strict pydantic accept a list for a tuple, or text for an enum.
     return adapter.validate_json(json.dumps(to_jsonable_python(values, inf_nan_mode="constants")))

@@ -1,9 +1,9 @@
-"""An `Experiment` -> the YAML that says it, complete with defaults."""
+"""Writing of an `Experiment` as YAML, complete with defaults."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
 import yaml
 from pydantic import BaseModel
@@ -12,18 +12,18 @@ from pydantic_core import to_jsonable_python
 from fedcli.config.part import Part
 from fedcli.config.schema import Experiment
 from fedcli.config.yaml import scalars
+from fedcli.config.yaml.tree import Value
 
 WIDTH = 100
 
 
 def dump(experiment: Experiment) -> str:
-    """The resolved file: it loads to an equal experiment, and its keys stand in the order of the schema."""
-    # None: a mapping or a list of scalars stands in one line, everything else is indented.
+    """The resolved config: it loads to an equal experiment, and its keys are in the order of the schema."""
     text: str = yaml.dump(
         flat(experiment),
         Dumper=_Dumper,
-        default_flow_style=None,
-        sort_keys=False,
+        default_flow_style=None,  # mappings and lists of scalars in one line, all others indented
+        sort_keys=False,  # the order of the schema puts what matters first
         width=WIDTH,
         allow_unicode=True,
     )
@@ -31,7 +31,7 @@ def dump(experiment: Experiment) -> str:
 
 
 def inline(part: Part) -> str:
-    """A part as a file may write it in one line."""
+    """A component as a file may write it in one line."""
     text: str = yaml.dump(
         flat(part),
         Dumper=_Dumper,
@@ -43,39 +43,45 @@ def inline(part: Part) -> str:
     return text.strip()
 
 
-def flat(value: Any) -> Any:
-    """Dictionaries, lists and scalars, as the file has them: a part's parameters stand beside its name."""
+def flat(value: object) -> Value:
+    """`value` as dictionaries, lists and scalars in the form of the file: parameters are beside their name."""
     match value:
         case BaseModel():
             return flat(dict(value))
         case Part():
-            return {"name": value.name, **flat(value.parameters)}
+            return {"name": value.name, **_entries(value.parameters)}
         case dict() if isinstance(value.get("part"), Part):
-            return flat(value["part"]) | {key: flat(below) for key, below in value.items() if key != "part"}
+            part, others = value["part"], {key: below for key, below in value.items() if key != "part"}
+            return {"name": part.name, **_entries(part.parameters), **_entries(others)}
         case dict():
-            return {key: flat(below) for key, below in value.items()}
+            return _entries(value)
         case list() | tuple():
             return [flat(below) for below in value]
         case _:
-            return to_jsonable_python(value, inf_nan_mode="constants")
+            scalar: Value = to_jsonable_python(value, inf_nan_mode="constants")
+            return scalar
+
+
+def _entries(values: Mapping[str, object]) -> dict[str, Value]:
+    return {key: flat(below) for key, below in values.items()}
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what fedcli, or any reader of YAML 1.1, would take for something other than text."""
+    """Quotes text that fedcli or a parser of YAML 1.1 would not read as text."""
 
     yaml_implicit_resolvers = scalars.resolvers()
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - as PyYAML calls it
-        # An alias saves nothing that a reader of a config wants to save.
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - as PyYAML calls it
+        # Equal values are written out each time, since aliases make a config harder to read.
         return True
 
 
-_YAML_1_1: Any = yaml.SafeLoader("")
+_YAML_1_1 = yaml.SafeLoader("")
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    surprising = _YAML_1_1.resolve(yaml.ScalarNode, text, (True, False)) != scalars.TEXT
-    # PyYAML loses some line breaks (U+0085) outside of double quotes, where it escapes them.
+    surprising = _YAML_1_1.resolve(yaml.ScalarNode, text, (True, False)) != scalars.TEXT  # type: ignore[no-untyped-call]
+    # Outside of double quotes, PyYAML loses some line breaks, such as U+0085.
     style = "'" if surprising else None if text.isprintable() else '"'
     return dumper.represent_scalar(scalars.TEXT, text, style=style)
 

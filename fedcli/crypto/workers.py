@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from fedcli.core.errors import RunError
+from fedcli.core.machine import available_cores
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -50,7 +51,7 @@ def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> l
     """
     if _STAYS.is_set():
         return [work(items)] if items else []
-    length = max(1, -(-len(items) // _num_cores()))
+    length = max(1, -(-len(items) // available_cores()))
     with _working() as pool:
         pieces = range(0, len(items), length)
         futures = [pool.submit(work, items[start : start + length]) for start in pieces]
@@ -59,7 +60,7 @@ def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> l
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """`work` of every item, several at a time, for work that spends its time `elsewhere`; results in their order."""
-    with ThreadPoolExecutor(_num_cores()) as threads:
+    with ThreadPoolExecutor(available_cores()) as threads:
         return list(threads.map(work, items))
 
 
@@ -85,11 +86,9 @@ def _working() -> Iterator[ProcessPoolExecutor]:
 
 @functools.cache
 def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(_num_cores(), multiprocessing.get_context("spawn"), initializer=begin_process)
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ProcessPoolExecutor(
+        available_cores(), multiprocessing.get_context("spawn"), initializer=begin_process
+    )
 
 
 def begin_process() -> None:

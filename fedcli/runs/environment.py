@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import fedcli
+from fedcli.core.machine import available_cores
 from fedcli.engine.setup import Assembly
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dp-accounting", "cryptography")
@@ -24,7 +25,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "packages": {package: version(package) for package in _PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "workers": assembly.executor.num_workers,
         "intra_op_threads": 1,
         "client_program": assembly.clients.side.runtime.compiler,

@@ -64,7 +64,7 @@ COMMANDS = {
     "run": ["run", "tiny.yaml", "--run-dir", "runs/one"],
     "run again": ["run", "tiny.yaml", "--run-dir", "runs/one"],
     "run --json": ["run", "tiny.yaml", "--run-dir", "runs/two", "--json"],
-    "run --set": ["run", "tiny.yaml", "--run-dir", "runs/long", "--set", "rounds=1", "--set", "seed=8", "--json"],
+    "run --set": ["run", "tiny.yaml", "--run-dir", "runs/long", "rounds=1", "--set", "seed=8", "--json"],
     "run with an average": ["run", "tiny.yaml", "--run-dir", "runs/average", "--set", "average={decay: 0.5}"],
     "run, named by itself": ["run", "tiny.yaml", "--set", "rounds=1", "--set", "name=by-itself"],
     "resume": ["run", "--resume", "runs/one"],

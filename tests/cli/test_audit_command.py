@@ -20,4 +20,4 @@ def test_a_false_claim_ends_with_1_and_is_named(fedcli, tmp_path):
     assert facts["epsilon_at_least"] > facts["claimed_epsilon"]
     said = fedcli("audit", path, "--set", "strategy.weakness=1.0", "--canaries", "2000")
     assert said.exit_code == 0
-    assert "stands: epsilon is at least" in said.stdout
+    assert "is not disproved: epsilon is at least" in said.stdout

@@ -184,7 +184,7 @@ class TestInit:
         (tmp_path / "quickstart.yaml").write_text("precious")
         result = fedcli("init")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == "quickstart.yaml exists.\nGive another place with --output.\n"
+        assert result.stderr == "quickstart.yaml exists.\nChoose another file with --output.\n"
         assert (tmp_path / "quickstart.yaml").read_text() == "precious"
 
     def test_a_near_miss_is_met_with_the_name_that_was_meant(self, fedcli, tmp_path):
@@ -330,7 +330,7 @@ class TestCheck:
     def test_a_bad_override_names_the_option(self, fedcli):
         result = fedcli("check", "tiny.yaml", "--set", "client.epocs=3")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.startswith("--set client.epocs=3")
+        assert result.stderr.startswith("override client.epocs=3")
         assert "epochs" in result.stderr
 
     @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_an_absent_round_is_met_with_those_that_are_there(ended):
 
 def test_a_loss_that_only_keras_can_refuse_has_its_place_in_the_error(ended):
     first, *rest = ended["bad loss"].stderr.splitlines()
-    assert first == "--set task.loss=no_such_loss  task.loss = 'no_such_loss'"
+    assert first == "override task.loss=no_such_loss  task.loss = 'no_such_loss'"
     assert "Keras has no loss named" in rest[0]
     assert rest[1].strip().startswith("Use a name such as")
 

@@ -35,7 +35,7 @@ def test_a_run_that_holds_is_0_with_a_line_of_each_check_and_the_head(fedcli, or
         "What this does not show:",
         *verify_run(original).not_covered,
         f"head {verify_run(original).head} (checkpoint of round 4)",
-        "All of it holds.",
+        "Everything holds.",
     ]
 
 
@@ -93,7 +93,7 @@ def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, 
     shown = [" ".join(line.split()) for line in lines]
     assert "proofs of bounded norms 2 checked holds" in shown
     assert "second verifier 3 checked holds" in shown
-    assert shown.index("What this does not show:") < shown.index("All of it holds.")
+    assert shown.index("What this does not show:") < shown.index("Everything holds.")
     assert any("trained honestly" in line for line in lines)
     folder = tmp_path / "run"
     shutil.copytree(audited_run, folder)

@@ -298,7 +298,7 @@ def test_references_that_lead_nowhere(plugin, name, says):
     ("factory", "says"),
     [
         ("odd", "'NoSuchType' is not defined"),
-        ("clash", "a key of fedcli's own"),
+        ("clash", "another key of this section"),
         ("strange", "cannot be read"),
     ],
 )

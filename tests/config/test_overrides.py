@@ -1,4 +1,4 @@
-"""`--set key.sub=value`: the same rules as the file's, another place."""
+"""Overrides, `key.sub=value` each: the same rules as in the file, at a place of their own."""
 
 import pytest
 
@@ -62,37 +62,43 @@ def test_nothing_is_null():
     [
         (
             "rounds=abc",
-            "--set rounds=abc  rounds = 'abc'\n  an integer is expected; received the text 'abc'.",
+            "override rounds=abc  rounds = 'abc'\n  an integer is expected; received the text 'abc'.",
         ),
-        ("rounds=3.0", "--set rounds=3.0  rounds = 3.0\n  an integer is expected; received 3.0.\n  Write 3."),
+        (
+            "rounds=3.0",
+            "override rounds=3.0  rounds = 3.0\n  an integer is expected; received 3.0.\n  Write 3.",
+        ),
         ("ruonds=3", "Did you mean rounds?"),
-        ("rounds", "--set rounds\n  an override is key=value, with dots between keys."),
+        ("rounds", "override rounds\n  an override is key=value, with dots between keys."),
         ("=3", "an override is key=value"),
         ("a..b=3", "an override is key=value"),
         ("", "an override is key=value"),
-        ("rounds.x=3", "--set rounds.x=3  rounds.x\n  rounds is 3, which has no keys.\n  Set rounds itself."),
-        ("model={name: mlp, hidden: [x]}", "--set model={name: mlp, hidden: [x]}  model.hidden.0 = 'x'"),
+        (
+            "rounds.x=3",
+            "override rounds.x=3  rounds.x\n  rounds is 3, which has no keys.\n  Set rounds itself.",
+        ),
+        ("model={name: mlp, hidden: [x]}", "override model={name: mlp, hidden: [x]}  model.hidden.0 = 'x'"),
         ("data.preprocessing.0=flatten", "data.preprocessing = {0: 'flatten'}\n  a list of names"),
-        ("rounds=[1", "--set rounds=[1  is not valid YAML"),
-        ("rounds=!!int 3", "--set rounds=!!int 3  has the tag !!int"),
+        ("rounds=[1", "override rounds=[1  is not valid YAML"),
+        ("rounds=!!int 3", "override rounds=!!int 3  has the tag !!int"),
         ("model={name: mlp, name: mlp}", "model.name is repeated"),
         ("client.clip_gradient_norm=.nan", "client.clip_gradient_norm = .nan"),
-        ("name=" + "x" * 100, "--set name=" + "x" * 72 + "...  name ="),
+        ("name=" + "x" * 100, "override name=" + "x" * 72 + "...  name ="),
         ("rounds=" + "[" * 50, "at most 32 levels"),
         (".".join("a" * 5000) + "=", "an override is key=value"),
     ],
 )
 def test_problems_are_located_at_the_override(override, expected):
     said = report(MINIMAL, override)
-    assert said.startswith("--set")
+    assert said.startswith("override")
     assert expected in said
     assert "\n\n" not in said
 
 
 @pytest.mark.parametrize(
     ("override", "expected"),
-    [("model.hidden.2=1", "model.hidden is a list of 2; 2 is no index of it.\n  Use an index from 0 to 1."),
-     ("model.hidden.x=1", "x is no index of it")],
+    [("model.hidden.2=1", "model.hidden is a list of 2 entries; 2 is not an index of it.\n  Use an index from 0 to 1."),
+     ("model.hidden.x=1", "x is not an index of it")],
 )  # fmt: skip
 def test_an_index_that_is_none(override, expected):
     assert expected in report(minimal(model="{name: mlp, hidden: [10, 20]}"), override)
@@ -101,4 +107,4 @@ def test_an_index_that_is_none(override, expected):
 def test_problems_of_the_file_and_of_overrides_come_together_the_file_s_first():
     said = report(minimal("seed: x"), "rounds=0", "nonsense")
     assert said.split("  ")[0] == "c.yaml:4:1"
-    assert said.index("seed = 'x'") < said.index("--set nonsense") < said.index("--set rounds=0")
+    assert said.index("seed = 'x'") < said.index("override nonsense") < said.index("override rounds=0")

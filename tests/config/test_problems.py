@@ -52,8 +52,8 @@ c.yaml:3:1  rounds = 3.0
   Write 3.
 
 c.yaml:5:3  data.name = 'digitz'
-  there is nothing of this name; the names are blobs and digits.
-  Did you mean digits? Or name your own as package.module:factory.
+  there is no component of this name; the names are blobs and digits.
+  Did you mean digits? Or name a custom component as package.module:factory.
 
 c.yaml:6:45  data.partition.alfa = 1
   there is no such key in data.partition; the keys are alpha, clients and name.
@@ -72,7 +72,7 @@ c.yaml:10:3  client.epochs = 0
   Use epochs >= 1.
 
 c.yaml:11:3  client.epochs is repeated
-  a key stands once in a mapping; this one is at c.yaml:10:3 already.
+  a mapping has each key once; this one is already at c.yaml:10:3.
   Remove one of the two.
 
 c.yaml:12:3  client.optimizer.learning_rate is missing
@@ -112,13 +112,13 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("evaluation: {clients: No}", "Write false."),
         ("client: {clip_gradient_norm: 0}", "a value above 0 is expected; received 0.\n  Use clip_gradient_norm > 0."),
         ("client: {clip_gradient_norm: .inf}", "= .inf\n  a finite number is expected; received .inf."),
-        ("client: {clip_gradient_norm: .nan}", "= .nan\n  a number is expected; .nan is none."),
+        ("client: {clip_gradient_norm: .nan}", "= .nan\n  a number is expected; .nan is not a number."),
         ("client: {clip_gradient_norm: '1e-3'}", "Write 1e-3, without quotes."),
         ("client: {epochs: 1, steps: 5}", "steps = 5\n  a client trains for epochs or for steps, not both"),
-        ("client: {optimizer: 3}", "optimizer = 3\n  a name, or a mapping that has one, is expected; received 3."),
+        ("client: {optimizer: 3}", "optimizer = 3\n  a name, or a mapping with a name, is expected; received 3."),
         ("client: {optimizer: {learning_rate: 1}}", "client.optimizer.name is missing"),
-        ("client: {optimizer: {name: 3}}", "client.optimizer.name = 3\n  the name of a part is expected; received 3."),
-        ("client: {optimizer: {name: ''}}", "the name of a part is expected; received the text ''."),
+        ("client: {optimizer: {name: 3}}", "optimizer.name = 3\n  the name of a component is expected; received 3."),
+        ("client: {optimizer: {name: ''}}", "the name of a component is expected; received the text ''."),
         ("client: {optimizer: {name: sgd, learning_rate: .inf}}", "a finite number is expected; received .inf."),
         ("client: {optimizer: {name: adam, learning_rate: 1, betas: [1]}}", "betas"),
         ("client: {schedule: {name: step, milestones: 3}}", "a list is expected; received 3.\n  Write [3]."),
@@ -129,8 +129,8 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("task: {metrics: [1]}", "c.yaml:4:18  task.metrics.0 = 1\n  text is expected"),
         ("cohort: uniform", "c.yaml:4:1  cohort.size is missing\n  it has no default. It is an integer."),
         ("cohort: {size: 3}", "cohort.name is missing"),
-        ("cohort: {name: full, size: 3}", "no such key in cohort; the keys are name.\n  uniform would take it; remove "
-                                          "it, or use that name."),
+        ("cohort: {name: full, size: 3}", "no such key in cohort; the keys are name.\n  It is a parameter of uniform; "
+                                          "remove it, or change the name."),
         ("cohort: {name: uniform, size: 0}", "c.yaml:4:25  cohort.size = 0\n  a cohort has at least 1 client"),
         ("cohort: {name: uniform, size: 11}", "c.yaml:4:25  cohort.size = 11\n  a cohort is drawn without replacement "
          "from the clients; data.partition.clients is 10.\n  Use cohort.size <= 10, or data.partition.clients of at"),
@@ -144,8 +144,8 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("early_stop: {metric: l, patience: 1, mode: lowest}", "'min' or 'max' is expected"),
         ("early_stop: {metric: l, patience: 1, extra: 1}", "the keys are metric, mode and patience"),
         ("callbacks: x:y", "a list of names, or of mappings with a name, is expected; received the text 'x:y'."),
-        ("callbacks: [tensorboard]", "c.yaml:4:13  callbacks.0 = 'tensorboard'\n  nothing is built in here.\n  Name "
-                                     "your own"),
+        ("callbacks: [tensorboard]", "c.yaml:4:13  callbacks.0 = 'tensorboard'\n  this section has no built-in "
+                                     "components.\n  Name a custom"),
         ("callbacks: [3]", "c.yaml:4:13  callbacks.0 = 3"),
         ("proof: {bits: 20}", "proof = {bits: 20}\n  there is no such key here"),
         ("'': 1", "there is no such key here"),
@@ -205,13 +205,16 @@ def test_missing_keys_stand_where_their_mapping_begins():
     [
         (
             "flip",
-            "attack = 'flip'\n  an attack has malicious clients; neither attack.share nor attack.clients says",
+            "attack = 'flip'\n  an attack needs malicious clients; neither attack.share nor attack.clients",
         ),
         (
             "{name: flip}",
-            "neither attack.share nor attack.clients says which.\n  Add for example `share: 0.2`",
+            "neither attack.share nor attack.clients is given.\n  Add for example `share: 0.2`",
         ),
-        ("{name: flip, share: 0.2, clients: [1]}", "are a share or numbers, not both; attack.share is 0.2."),
+        (
+            "{name: flip, share: 0.2, clients: [1]}",
+            "are given by share or by number, not both; attack.share is 0.2.",
+        ),
         ("{name: flip, share: 0.0}", "attack.share = 0.0\n  a value above 0 is expected"),
         ("{name: flip, share: 1}", "attack.share = 1\n  a value below 1 is expected"),
         ("{name: flip, clients: []}", "attack.clients = []\n  a list of at least 1 entries is expected"),
@@ -254,7 +257,7 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"a: 1\nb: caf\xe9\n")
     (tmp_path / "large.yaml").write_bytes(b"#" * (2**20 + 1))
     expected = {
-        "none.yaml": "none.yaml  is not there",
+        "none.yaml": "none.yaml  does not exist",
         "": "is a directory",
         "latin.yaml": "latin.yaml:2:7  is not UTF-8",
         "large.yaml": "large.yaml  is too large",
@@ -298,7 +301,7 @@ def test_errors_of_the_builder_find_their_place(error, expected):
 
 def test_errors_of_the_builder_find_their_override():
     located = config(MINIMAL, "cohort={name: uniform, size: 3}").locate(ConfigError("m.", key="cohort.size"))
-    assert str(located) == "--set cohort={name: uniform, size: 3}  cohort.size = 3\n  m."
+    assert str(located) == "override cohort={name: uniform, size: 3}  cohort.size = 3\n  m."
 
 
 def test_a_report_is_for_reading():

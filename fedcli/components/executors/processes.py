@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
-from fedcli.components.executors.threads import available_cores, in_order, limit_tensorflow_threads
+from fedcli.components.executors.threads import in_order, limit_tensorflow_threads
 from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.machine import available_cores
 from fedcli.core.roles import Executor, Work
 from fedcli.core.types import Item, Result
 from fedcli.crypto.workers import begin_process, stay_in_this_process

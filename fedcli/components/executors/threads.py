@@ -10,6 +10,7 @@ from itertools import islice
 from typing import final
 
 from fedcli.core.errors import ConfigError
+from fedcli.core.machine import available_cores
 from fedcli.core.roles import Executor, Work
 from fedcli.core.types import Item, Result
 
@@ -29,11 +30,6 @@ def threads(*, workers: int | None = None) -> Executor:
     if workers is not None and workers < 1:
         raise ConfigError(f"an executor has at least 1 worker; received {workers}.", key="workers")
     return ThreadsExecutor(workers or available_cores())
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @final

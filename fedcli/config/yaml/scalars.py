@@ -1,7 +1,7 @@
-"""Which plain words of a config are numbers, booleans or null; everything else is text.
+"""Numbers, booleans and null of a config; every other plain word is text.
 
-YAML 1.2 without its octal and hexadecimal numbers: `010` means 8 to one reader and 10 to another, so here it
-is text, and a place that wants a number refuses it.
+These are the scalars of YAML 1.2 without octal and hexadecimal numbers: some programs read `010` as 8 and others as
+10, so here it is text, which is an error where a number is expected.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import yaml
 
 MAX_DIGITS = 1000
-"""Longer integers are refused: Python itself stops at 4,300 digits, with an error of its own."""
+"""Most digits of an integer. Python reads at most 4,300, and its error has no place in the file."""
 
 _FLOAT = r"(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 _PATTERNS = {
@@ -24,11 +24,14 @@ _PATTERNS = {
 _PREFIX = "tag:yaml.org,2002:"
 TEXT = _PREFIX + "str"
 
+Scalar = bool | int | float | str | None
+"""A value without entries."""
+
 Resolvers = dict[str | None, list[tuple[str, re.Pattern[str]]]]
 
 
 def resolvers() -> Resolvers:
-    """The table in which PyYAML looks a plain word up, by its first character."""
+    """The table in which PyYAML looks up a plain word by its first character."""
     table: Resolvers = {}
     for name, (pattern, first_characters) in _PATTERNS.items():
         for first in first_characters:
@@ -36,45 +39,34 @@ def resolvers() -> Resolvers:
     return table
 
 
-def value(node: yaml.Node) -> bool | int | float | str | None:
+def value(node: yaml.Node) -> Scalar:
     """The value of a scalar node.
 
     Raises:
-        ValueError: for a number that cannot be used, as a sentence.
+        ValueError: if the value cannot be used; its message is a sentence.
     """
-    text = node.value
+    text: str = node.value
     match node.tag.removeprefix(_PREFIX):
         case "null":
             return None
         case "bool":
-            return bool(text == "true")
+            return text == "true"
         case "int":
-            return _integer(text)
+            if len(text) > MAX_DIGITS:
+                raise ValueError(f"an integer has at most {MAX_DIGITS:,} digits.")
+            return int(text)
         case "float":
-            return _float(text)
+            if text.lower() == ".nan":
+                raise ValueError("a number is expected; .nan is not a number.")
+            if text.lower().endswith(".inf"):
+                return -math.inf if text[0] == "-" else math.inf
+            number = float(text)
+            # 1e999 becomes infinite without a warning, but nobody writes it for infinity.
+            if math.isinf(number):
+                raise ValueError("a number lies between -1.8e308 and 1.8e308.")
+            return number
         case _:
-            return _text(text)
-
-
-def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"an integer has at most {MAX_DIGITS:,} digits.")
-    return int(text)
-
-
-def _float(text: str) -> float:
-    if text.lower() == ".nan":
-        raise ValueError("a number is expected; .nan is none.")
-    if text.lower().endswith(".inf"):
-        return -math.inf if text[0] == "-" else math.inf
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("numbers lie within 1.8e308.")
-    return number
-
-
-def _text(text: str) -> str:
-    # "\ud800" in quotes is half a character: it could not be written down again.
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("text consists of whole characters; this escape is half of a surrogate pair.")
-    return str(text)
+            # "\ud800" in quotes is half of a surrogate pair. UTF-8 cannot encode it, so the text could not be saved.
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError("text has whole characters; this escape is half of a surrogate pair.")
+            return text

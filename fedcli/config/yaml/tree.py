@@ -1,12 +1,12 @@
-"""Strict YAML: text -> a tree of values, each with the place where it stands.
+"""Trees of values with their places, parsed from YAML.
 
-The safe subset that cannot surprise: no tags, no merge keys, no duplicate keys, no keys but text, one
-document; and limits that hold before anything is expanded.
+Only a safe subset of YAML is accepted: one document without tags, merge keys and duplicate keys, in which every key is
+text. Limits are checked before aliases are expanded.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import yaml
 
@@ -16,28 +16,36 @@ from fedcli.config.yaml.read import check_size
 from fedcli.config.yaml.strict import MAX_DEPTH, MAX_NODES, At, at_mark, compose, stop
 
 Keys = tuple[str | int, ...]
-"""The way to a value: keys of mappings and indices of lists."""
+"""The path to a value: keys of mappings and indices of lists."""
+
+Value: TypeAlias = "scalars.Scalar | list[Value] | dict[str, Value]"
+"""A value of a config, without its place."""
 
 
 class Node(NamedTuple):
-    """One value (a scalar, a `dict[str, Node]` or a `list[Node]`) and where its key, or else it, stands."""
+    """One value and the place of its key, or its own place if it has no key."""
 
-    value: Any
+    value: scalars.Scalar | list[Node] | dict[str, Node]
     place: Place
 
 
 class Parsed(NamedTuple):
-    """A parsed text: its tree (None where the text is empty) and the problems that did not stop the parser."""
+    """The tree of a text, None if the text is empty, and the problems that did not stop the parser."""
 
     node: Node | None
     problems: list[Problem]
 
 
 def parse(text: str, at: At, keys: Keys = ()) -> Parsed:
-    """The tree of one YAML document, which stands at `keys` in the config.
+    """The tree of one YAML document.
+
+    Args:
+        text: the document.
+        at: gives the places.
+        keys: where in the config the document belongs; not empty for the value of an override.
 
     Raises:
-        ConfigErrors: for what leaves no tree to go on with: a syntax error, a second document, a limit.
+        ConfigErrors: if there is no tree to continue with: a syntax error, a second document, a limit.
     """
     check_size(len(text.encode("utf-8", "replace")), at(1, 1))
     problems: list[Problem] = []
@@ -47,15 +55,15 @@ def parse(text: str, at: At, keys: Keys = ()) -> Parsed:
     return Parsed(_Tree(at, problems).node(root, at_mark(root.start_mark, at), keys), problems)
 
 
-def plain(node: Node) -> Any:
-    """The value of a tree without its places."""
+def plain(node: Node) -> Value:
+    """The value of a tree, without places."""
     if isinstance(node.value, dict):
         return {key: plain(below) for key, below in node.value.items()}
     return [plain(below) for below in node.value] if isinstance(node.value, list) else node.value
 
 
 def child(node: Node, step: str | int) -> Node | None:
-    """The entry of `node` at a key or an index; None where there is none."""
+    """The entry of `node` at a key or an index; None if there is none."""
     if isinstance(node.value, dict):
         return node.value.get(str(step))
     if isinstance(node.value, list) and isinstance(step, int) and 0 <= step < len(node.value):
@@ -65,7 +73,7 @@ def child(node: Node, step: str | int) -> Node | None:
 
 
 def find(node: Node, keys: Keys) -> tuple[Node, int]:
-    """The nearest existing ancestor-or-self of `keys`, and how many of them lead to it."""
+    """The node at `keys`, or its nearest ancestor that exists, and the number of keys that lead to it."""
     for depth, step in enumerate(keys):
         below = child(node, step)
         if below is None:
@@ -75,22 +83,23 @@ def find(node: Node, keys: Keys) -> tuple[Node, int]:
 
 
 def dotted(keys: Keys) -> str:
-    """`data.partition.clients`, the form in which a user reads and writes keys."""
+    """Keys as a user writes them: `data.partition.clients`."""
     return ".".join(map(str, keys))
 
 
 class _Tree:
-    """Turns PyYAML's nodes into ours; counts while aliases expand, where a small file can become a huge one."""
+    """Turns PyYAML's nodes into ours. It counts them, since a small file with aliases can expand to a huge tree."""
 
     def __init__(self, at: At, problems: list[Problem]) -> None:
         self.at, self.problems, self.nodes = at, problems, 0
 
     def node(self, node: yaml.Node, place: Place, keys: Keys) -> Node:
         self.nodes += 1
+        # PyYAML has checked the limits of the text, in which an alias is one value.
         if self.nodes > MAX_NODES or len(keys) >= MAX_DEPTH:
-            # Also the end of an alias that contains itself.
+            # This also ends an alias that contains itself.
             expected = f"with its aliases expanded, a config has at most {MAX_NODES:,} values and {MAX_DEPTH} levels."
-            raise stop(self.at, node.start_mark, "is too much", expected, "Use fewer aliases.")
+            raise stop(self.at, node.start_mark, "is too large", expected, "Use fewer aliases.")
         match node:
             case yaml.MappingNode():
                 return Node(self._mapping(node, keys), place)
@@ -103,6 +112,7 @@ class _Tree:
     def _mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         for key, value in node.value:
+            # The place of an entry is that of its key, which is where a person looks for it.
             if self._usable(key, entries, keys):
                 entries[key.value] = self.node(value, self._place(key), (*keys, key.value))
         return entries
@@ -117,18 +127,19 @@ class _Tree:
         elif key.value == "<<":
             self._add(place, keys, "merges with <<", "a config has no merge keys.", "Write the keys out.")
         elif key.value in entries:
-            expected = f"a key stands once in a mapping; this one is at {entries[key.value].place} already."
+            expected = f"a mapping has each key once; this one is already at {entries[key.value].place}."
             self._add(place, below, "is repeated", expected, "Remove one of the two.")
         else:
             return True
         return False
 
-    def _scalar(self, node: yaml.Node, place: Place, keys: Keys) -> Any:
+    def _scalar(self, node: yaml.Node, place: Place, keys: Keys) -> scalars.Scalar:
         try:
             return scalars.value(node)
         except ValueError as error:
             received = node.value if node.tag != scalars.TEXT else show(node.value)
             self._add(place, keys, f"= {received[:60]}", f"{error}", "Write another value.")
+            # Null, so that the rest of the config is checked as well.
             return None
 
     def _place(self, node: yaml.Node) -> Place:

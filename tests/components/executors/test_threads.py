@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from fedcli.components.executors import EXECUTORS
-from fedcli.components.executors.threads import ThreadsExecutor, available_cores
+from fedcli.components.executors.threads import ThreadsExecutor
 from fedcli.core.errors import ConfigError
+from fedcli.core.machine import available_cores
 
 WINDOW_PER_WORKER = 5
 

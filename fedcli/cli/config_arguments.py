@@ -1,0 +1,73 @@
+"""The arguments that name a config and change its values, the same in every command that reads one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fedcli.config import Config, ConfigErrors
+
+ConfigPath = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The YAML file of the experiment.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Values that replace those of the config, as in client.epochs=5 or "
+        "'strategy={name: fedprox, mu: 0.1}'.",
+        show_default=False,
+    ),
+]
+SetOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="The same as KEY=VALUE after the config, as an option; repeatable."
+    ),
+]
+
+
+def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[str] | None) -> Config:
+    """The config at `path` with the overrides applied, those of `--set` last.
+
+    Raises:
+        ConfigErrors: with every problem of the file and of the overrides.
+    """
+    from fedcli.config import load
+
+    words = list(overrides or ())
+    if "=" in str(path) and not path.exists():
+        expected = "the config comes first, before any key=value."
+        hint = f"Write the config before it: CONFIG {shlex.quote(str(path))}"
+        raise _problem(str(path), "is not a config", expected, hint)
+    for index, word in enumerate(words):
+        if "=" not in word[1:]:
+            whole = _before_the_split(words, index)
+            hint = f"Write it as one argument: {shlex.quote(whole)}" if whole else "Write it as in rounds=10."
+            expected = "an argument after the config is key=value, without spaces around the `=`."
+            raise _problem(word, "is not key=value", expected, hint)
+    return load(path, [*words, *(options or ())])
+
+
+def _problem(word: str, received: str, expected: str, hint: str) -> ConfigErrors:
+    from fedcli.config import ConfigErrors, Place, Problem
+
+    return ConfigErrors([Problem(Place(word), "", received, expected, hint)])
+
+
+def _before_the_split(words: list[str], index: int) -> str:
+    """The override that a shell split at its spaces into `words[index]` and its neighbours; empty if it is unclear."""
+    word, before, after = words[index], "".join(words[:index][-1:]), words[index + 1 :]
+    if after and after[0].startswith("="):
+        return word + "".join(after[: 2 if after[0] == "=" else 1])
+    if before.endswith("="):
+        return before + word
+    if before.count("{") + before.count("[") > before.count("}") + before.count("]"):
+        end = next((i for i, text in enumerate(words[index:], index) if text.endswith(("}", "]"))), index)
+        return " ".join(words[index - 1 : end + 1])
+    return ""
