@@ -16,7 +16,7 @@ from fedcli.components.clients.runtime.task import Task, task_for
 from fedcli.components.clients.schedules import Schedule
 from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.components.data.federation import NoiseKey
-from fedcli.components.data.preprocessing import Protection
+from fedcli.components.data.preprocessing.preprocessor import ExampleNoise
 from fedcli.components.devices import Devices
 from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.architecture import Architecture
@@ -45,7 +45,7 @@ class DataNoise(NamedTuple):
         key: what it is drawn from; None where the seed gives it.
     """
 
-    protection: Protection
+    protection: ExampleNoise
     key: bytes | None
 
 

@@ -10,7 +10,13 @@ import numpy as np
 
 from fedcli.components.data.dataset import Array, Dataset, Rows, Task
 from fedcli.components.data.partitions.partition import Partition
-from fedcli.components.data.preprocessing import Preprocessor, apply_all, apply_labels, fit_all, fit_pooled
+from fedcli.components.data.preprocessing.preprocessor import (
+    Preprocessor,
+    apply_all,
+    apply_labels,
+    fit_all,
+    fit_pooled,
+)
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import generator

@@ -7,7 +7,10 @@ import pytest
 from scipy import stats
 
 from fedcli.components.data import PARTITIONS, PREPROCESSORS, Dataset, federate
-from fedcli.components.data.preprocessing import flatten, privatise, scale, standardise
+from fedcli.components.data.preprocessing.flatten import flatten
+from fedcli.components.data.preprocessing.privatise import privatise
+from fedcli.components.data.preprocessing.scale import scale
+from fedcli.components.data.preprocessing.standardise import standardise
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
 

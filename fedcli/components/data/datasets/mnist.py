@@ -7,7 +7,7 @@ from pathlib import Path
 from fedcli.components.data.dataset import Dataset
 from fedcli.components.data.datasets.idx import IDX_FILES, read_idx_folder
 from fedcli.components.data.datasets.images import Images, find_images, image_dataset, keras_cache
-from fedcli.components.data.datasets.npz_file import read_arrays
+from fedcli.components.data.datasets.npz import read_arrays
 from fedcli.core.errors import DataError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")

@@ -89,6 +89,15 @@ def apportion(total: int, shares: npt.NDArray[np.float64], *, phase: float = 0.5
     return np.diff(ends, prepend=0)
 
 
+def unskewed(
+    dataset: Dataset, shares: npt.NDArray[np.float64], *, rng: np.random.Generator, min_size: int
+) -> Partition:
+    """Shuffled examples: `min_size` for every client, and the rest by shares [K] that add to 1."""
+    num_examples = len(dataset.y)
+    sizes = min_size + apportion(num_examples - min_size * len(shares), shares)
+    return Partition(rng.permutation(num_examples), offsets_of(sizes))
+
+
 def draw_shares(alpha: float, num_clients: int, *, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """One draw of Dirichlet(alpha, ..., alpha), shape [K].
 

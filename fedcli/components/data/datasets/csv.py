@@ -18,7 +18,7 @@ MAX_CATEGORIES = 1000
 """Distinct texts or classes of a column: each is a feature or an output, and names would fill the memory."""
 
 
-def csv_file(
+def csv(
     seed: int,
     *,
     path: str,

@@ -26,7 +26,7 @@ class _Arrays(NamedTuple):
     y_test: Array | None
 
 
-def npz_file(seed: int, *, path: str, task: Task = "classification", test_fraction: float = 0.2) -> Dataset:
+def npz(seed: int, *, path: str, task: Task = "classification", test_fraction: float = 0.2) -> Dataset:
     """Arrays of an .npz file: x_train, y_train, x_test, y_test; or x and y, of which a part is held out.
 
     An array `client` (texts or whole numbers, one for each training example) names the clients for the
