@@ -72,28 +72,13 @@ class Network:
             variable.assign(value)
 
 
-def build_network(
-    build: Callable[[], Any], *, root: int, trainable: str | None = None, personal: str | None = None
-) -> Network:
-    """Build a model with initial weights that depend on `root` only, and split its variables.
+def build_model(build: Callable[[], Any], *, root: int, trainable: str | None = None) -> Any:
+    """A Keras model whose initial weights depend on `root` only.
 
     Args:
         build: returns a built Keras model.
         root: the experiment's seed.
         trainable: glob pattern of the variables to train (`"dense*"`), matched against their names; None: all.
-        personal: glob pattern of the weights that stay with the clients, matched against their names and
-            against `KindOfLayer/weight`; None: no weight.
-
-    Raises:
-        ConfigError: if it is no Keras model, nothing is trainable, a trainable variable is not float32, or
-            `personal` matches no variable or all of them.
-    """
-    model = build_model(build, root=root, trainable=trainable)
-    return split(model, personal_weights(model, personal))
-
-
-def build_model(build: Callable[[], Any], *, root: int, trainable: str | None = None) -> Any:
-    """The Keras model of `build_network`, before it is split.
 
     Raises:
         ConfigError: if it is no Keras model, nothing is trainable, or a trainable variable is not float32.
@@ -114,7 +99,12 @@ def build_model(build: Callable[[], Any], *, root: int, trainable: str | None = 
 
 
 def personal_weights(model: Any, pattern: str | None) -> tuple[bool, ...]:
-    """For each trainable variable, whether it matches the pattern of `build_network` and so is personal.
+    """For each trainable variable, whether it stays with the clients.
+
+    Args:
+        model: the built model.
+        pattern: glob pattern of these weights, matched against their names and against `KindOfLayer/weight`;
+            None: no weight.
 
     Raises:
         ConfigError: if the pattern matches no variable or all of them.

@@ -8,6 +8,7 @@ import pytest
 import user_parts
 from keras import layers
 from locally import ROOT, Clients, Local, classes, eager, same
+from networks import build_network
 
 from fedcli.components.clients import optimizers
 from fedcli.components.clients.fedprox import fedprox
@@ -16,7 +17,6 @@ from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
 from fedcli.components.clients.runtime.task import Task
 from fedcli.components.models import MODELS
-from fedcli.components.models.network import build_network
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.core.rounds import Assignment
 

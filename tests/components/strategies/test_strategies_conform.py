@@ -1,5 +1,7 @@
 """Laws that every built-in strategy keeps, on every executor, from the YAML to the weights."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import tiny
@@ -95,8 +97,19 @@ def test_every_local_algorithm_is_tried():
     assert {trainer(name) for name in STRATEGIES} == {trainer(name) for name in TRAINERS}
 
 
-def test_every_executor_is_tried():
-    assert set(EXECUTORS) == {"threads"}
+@pytest.mark.parametrize("executor", sorted(EXECUTORS))
+def test_every_executor_is_tried(executor, executors):
+    """Whatever runs the clients, the bits are those of one worker."""
+    with (
+        contextlib.closing(EXECUTORS[executor]()) as tried,
+        tiny.assembled(*overrides("scaffold")) as (parts, first),
+    ):
+        (state, records), (other, parallel) = (
+            run(tiny.on(each, parts), first) for each in (executors[1], tried)
+        )
+    assert not np.array_equal(first.weights, state.weights)
+    assert same_bits(state, other)
+    assert records == parallel
 
 
 class Permuted(LinearFederation):

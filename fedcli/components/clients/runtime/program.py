@@ -159,7 +159,9 @@ def compile_programs(
             key="loss",
             hint="Labels are whole numbers unless data.preprocessing makes them one_hot; targets are floats.",
         ) from error
-    measured = tf.function(measure).get_concrete_function(*specs[:3], specs.x, specs.y)
+    measured = tf.function(measure).get_concrete_function(
+        specs.weights, specs.personal, specs.statistics, specs.x, specs.y
+    )
     return Programs(traced, measured, lambda: traces)
 
 
@@ -177,9 +179,11 @@ def _traced(
 
 
 def _flat(inputs: ClientInputs) -> list[Any]:
-    """The tensors of `inputs` in the order of `tf.nest`, which sorts mappings by name."""
-    extras, state = ([nest[name] for name in sorted(nest)] for nest in (inputs.extras, inputs.state))
-    return [*inputs[:5], *extras, *state, *inputs[7:]]
+    """The tensors of `inputs` in the order of `tf.nest`: field by field, mappings sorted by name."""
+    tensors: list[Any] = []
+    for field in inputs:
+        tensors += [field[name] for name in sorted(field)] if isinstance(field, Mapping) else [field]
+    return tensors
 
 
 def to_device(array: Array | np.generic) -> Any:
