@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
-from fedcli.components.clients.runtime.task import Task, task_for
+from fedcli.components.clients.runtime.task import TrainingTask, task_for
 from fedcli.components.clients.schedules import Schedule
 from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.components.data.federation import NoiseKey
@@ -59,7 +59,7 @@ class Plan:
     experiment: Experiment
     federation: Federation
     architecture: Architecture
-    task: Task
+    task: TrainingTask
     strategy: Strategy
     cohort: Cohort
     schedule: Schedule
@@ -237,7 +237,7 @@ def _own_federation(made: Any, partition: Part | None) -> Federation:
     return CheckedFederation(cast(Federation, made))
 
 
-def _task(experiment: Experiment, federation: Federation) -> Task:
+def _task(experiment: Experiment, federation: Federation) -> TrainingTask:
     task = task_for(federation.task, experiment.task.loss, experiment.task.metrics)
     outputs = 2 if federation.task == "classification" else 1
     if task.is_binary and federation.num_outputs != outputs:

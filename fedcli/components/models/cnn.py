@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fedcli.components.models.architecture import Architecture, Shape, dense_parameters
-from fedcli.components.models.images import require_image
+from fedcli.components.models.image_input import require_image
 
 
 def cnn() -> Architecture:

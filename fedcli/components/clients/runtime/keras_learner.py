@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from fedcli.components.clients.optimizers import Optimizer
-from fedcli.components.clients.runtime.task import Task, loss_function, metric_functions
+from fedcli.components.clients.runtime.task import TrainingTask, loss_function, metric_functions
 from fedcli.components.clients.trainer import Batch, Learner, Pass, Tensors
 from fedcli.core.errors import ConfigError
 from fedcli.core.vectors import Layout
@@ -49,7 +49,7 @@ class KerasFunctions(NamedTuple):
     measure: Callable[[Tensors, Tensors, Any, Any], Any]
 
 
-def keras_functions(network: NetworkLike, task: Task, optimizer: Optimizer) -> KerasFunctions:
+def keras_functions(network: NetworkLike, task: TrainingTask, optimizer: Optimizer) -> KerasFunctions:
     """The functions of `network` for `task`.
 
     Raises:
@@ -138,7 +138,7 @@ def _with_representation(model: Any) -> Any:
     return Model(model.inputs, [model.outputs[0], model.layers[-1].input])
 
 
-def check_output(model: Any, task: Task, *, num_outputs: int) -> None:
+def check_output(model: Any, task: TrainingTask, *, num_outputs: int) -> None:
     """Refuse a model whose output does not fit the task.
 
     Raises:

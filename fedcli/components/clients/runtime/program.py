@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,8 +99,8 @@ def compile_programs(
 ) -> Programs:
     """Trace the training and the evaluation of one client.
 
-    Both take any number of examples. XLA compiles the training where the network is made of dense layers
-    only: there it halves the time, while it makes convolutions on the CPU many times slower.
+    Both take any number of examples. XLA compiles the training if the network consists of dense layers only:
+    it halves their time, but makes convolutions on the CPU many times slower.
 
     Args:
         network: the model.
@@ -127,21 +127,29 @@ def compile_programs(
             def body(index: Any, carry: Any) -> Any:
                 return index + 1, step(carry, batch(inputs.x, inputs.y, inputs.rows[index]))
 
-            start = (tf.constant(0), carry)
-            return tf.while_loop(lambda i, _: i < inputs.num_steps, body, start, parallel_iterations=1)[1]
+            first = (tf.constant(0), carry)
+            # One iteration at a time: a step needs the weights of the step before.
+            return tf.while_loop(lambda i, _: i < inputs.num_steps, body, first, parallel_iterations=1)[1]
 
-        if trainer.survey:
-            begun = begun._replace(survey=loop(_survey(functions, begun), begun.survey))
-        carry = loop(lambda carry, batch: trainer.step(begun, carry, batch), trainer.init(begun))
-        result = trainer.final(begun, carry)
-        shared, own = _divided(result.delta, network.is_personal)
+        def surveyed(total: Any, batch: Batch) -> Any:
+            seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
+            return total[0] + seen.sums, total[1] + seen.count
+
+        start = begun._replace(survey=loop(surveyed, begun.survey)) if trainer.survey else begun
+        carry = loop(lambda carry, batch: trainer.step(start, carry, batch), trainer.init(start))
+        result = trainer.final(start, carry)
+        sides = list(zip(result.delta, network.is_personal, strict=True))
+        shared, own = ([tensor for tensor, is_own in sides if is_own == side] for side in (False, True))
         statistics = result.moving[: len(network.statistics.names)]
         return ClientOutputs(
-            payload=_join([*shared, *(t for x in spec.sends for t in _listed(result.sends[x.name]))]),
+            payload=_join([*shared, *(t for x in spec.sends for t in _tensors(result.sends[x.name]))]),
             personal=inputs.personal + _join(own) if own else None,
             statistics=_join(statistics) if statistics else None,
             means=result.means,
-            keeps={x.name: _kept(result.keeps[x.name]) for x in spec.keeps},
+            keeps={
+                x.name: _join(kept) if isinstance(kept := result.keeps[x.name], list | tuple) else kept
+                for x in spec.keeps
+            },
         )
 
     def measure(weights: Any, personal: Any, statistics: Any, x: Any, y: Any) -> Any:
@@ -153,9 +161,10 @@ def compile_programs(
     try:
         traced = _traced(train, specs, with_xla=network.is_dense)
     except (AttributeError, TypeError, ValueError) as error:
-        # Keras says so of a loss or a metric whose targets have another form, only when it meets them.
+        # Keras notices only while tracing that the targets have another form than the loss or a metric takes.
+        reason = str(error).strip().splitlines()[-1].strip()
         raise ConfigError(
-            f"the loss or a metric does not fit the targets or the model: {_last_line(error)}",
+            f"the loss or a metric does not fit the targets or the model: {reason}",
             key="loss",
             hint="Labels are whole numbers unless data.preprocessing makes them one_hot; targets are floats.",
         ) from error
@@ -206,14 +215,6 @@ def _batches(network: NetworkLike) -> Callable[[Any, Any, Any], Batch]:
         return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.cast(mask, tf.float32))
 
     return batch
-
-
-def _survey(functions: KerasFunctions, begun: Start) -> Callable[[Any, Batch], Any]:
-    def step(total: Any, batch: Batch) -> Any:
-        seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
-        return total[0] + seen.sums, total[1] + seen.count
-
-    return step
 
 
 def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Start:
@@ -269,17 +270,8 @@ def _input_specs(
     )
 
 
-def _divided(tensors: Sequence[Any], flags: Sequence[bool]) -> tuple[list[Any], list[Any]]:
-    pairs = list(zip(tensors, flags, strict=True))
-    return [t for t, personal in pairs if not personal], [t for t, personal in pairs if personal]
-
-
-def _listed(value: Any) -> list[Any]:
+def _tensors(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _kept(value: Any) -> Any:
-    return _join(value) if isinstance(value, list | tuple) else value
 
 
 def _split(vector: Any, layout: Layout) -> list[Any]:
@@ -295,7 +287,3 @@ def _join(tensors: Any) -> Any:
     import tensorflow as tf
 
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors] or [tf.zeros([0])], 0)
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()

@@ -22,7 +22,7 @@ _ERRORS = (
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """A loss and metrics.
 
     Args:
@@ -46,9 +46,9 @@ class Task:
 
 def task_for(
     kind: Literal["classification", "regression"], loss: str | None, metrics: Sequence[str] | None
-) -> Task:
+) -> TrainingTask:
     """The task of a dataset, with what the config leaves open filled in."""
-    return Task(loss or _LOSSES[kind], tuple(_METRICS[kind] if metrics is None else metrics))
+    return TrainingTask(loss or _LOSSES[kind], tuple(_METRICS[kind] if metrics is None else metrics))
 
 
 def higher_is_better(name: str) -> bool:
@@ -56,7 +56,7 @@ def higher_is_better(name: str) -> bool:
     return not any(part in name.lower() for part in _ERRORS)
 
 
-def loss_function(task: Task, *, from_logits: bool) -> PerExample:
+def loss_function(task: TrainingTask, *, from_logits: bool) -> PerExample:
     """The loss of each example.
 
     Raises:
@@ -80,7 +80,7 @@ def loss_function(task: Task, *, from_logits: bool) -> PerExample:
     return _per_example(function)
 
 
-def metric_functions(task: Task, *, from_logits: bool) -> list[PerExample]:
+def metric_functions(task: TrainingTask, *, from_logits: bool) -> list[PerExample]:
     """The value of each metric for each example.
 
     Raises:
@@ -89,7 +89,7 @@ def metric_functions(task: Task, *, from_logits: bool) -> list[PerExample]:
     return [_per_example(_metric(name, task, from_logits)) for name in task.metrics]
 
 
-def _metric(name: str, task: Task, from_logits: bool) -> PerExample:
+def _metric(name: str, task: TrainingTask, from_logits: bool) -> PerExample:
     import keras
 
     if name == "accuracy":
