@@ -1,4 +1,4 @@
-"""Updates that are noise."""
+"""Gaussian noise instead of updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the honest updates, coordinate by coordinate."""
+"""Mean and standard deviation of the honest updates in every coordinate."""
 
 from __future__ import annotations
 
