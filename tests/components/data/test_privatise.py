@@ -107,7 +107,7 @@ def test_labels_and_the_shape_of_the_input_are_as_without_it():
 def test_nothing_learns_from_the_data_before_they_are_protected(name):
     with pytest.raises(ConfigError, match="learns from all examples") as caught:
         divided(images(), PREPROCESSORS[name](), step())
-    assert (caught.value.key, "behind privatise" in caught.value.hint) == ("preprocessing.0", True)
+    assert (caught.value.key, "after privatise" in caught.value.hint) == ("preprocessing.0", True)
 
 
 def test_two_noises_are_refused():

@@ -1,4 +1,4 @@
-"""Where examples come from: factories `f(seed, *, ...) -> Dataset`, one file each."""
+"""Datasets: factories `f(seed, *, ...) -> Dataset`, one file a dataset."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ DEFAULT_PREPROCESSING: Mapping[str, tuple[dict[str, Any], ...]] = {
     "npz": ({"name": "automatic"},),
     "csv": ({"name": "standardise"},),
 }
-"""`data.preprocessing` where the YAML gives none; a user's factory has none."""
+"""The default of `data.preprocessing` for each dataset; a custom dataset has none."""

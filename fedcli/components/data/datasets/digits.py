@@ -1,4 +1,4 @@
-"""Small handwritten digits that every installation has."""
+"""Handwritten digits of scikit-learn, without a download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways to divide a dataset over clients: factories `f(dataset, rng, *, clients, ...) -> Partition`."""
+"""Partitions of a dataset over clients: factories `f(dataset, rng, *, clients, ...) -> Partition`."""
 
 from __future__ import annotations
 

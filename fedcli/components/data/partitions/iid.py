@@ -1,4 +1,4 @@
-"""Equal, unskewed parts."""
+"""Equal parts of shuffled examples, without skew."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def iid(dataset: Dataset, rng: np.random.Generator, *, clients: int) -> Partitio
     """Equal parts (to within one example) of the shuffled examples.
 
     Args:
-        dataset: what is divided.
-        rng: decides who gets what.
+        dataset: the dataset to divide.
+        rng: decides which client gets which examples.
         clients: number of clients.
 
     Raises:

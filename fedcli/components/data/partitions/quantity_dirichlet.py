@@ -14,11 +14,11 @@ def quantity_dirichlet(
     """Quantity skew: sizes follow one Dirichlet(alpha) draw, labels are unskewed.
 
     Args:
-        dataset: what is divided.
-        rng: decides the sizes and who gets what.
+        dataset: the dataset to divide.
+        rng: decides the sizes and which client gets which examples.
         clients: number of clients.
-        alpha: concentration, positive; large is nearly equal.
-        min_size: examples that every client has before the rest is divided.
+        alpha: concentration, positive; with a large one sizes are nearly equal.
+        min_size: examples that every client gets before the rest is divided.
 
     Raises:
         ConfigError: if clients * min_size exceeds the examples.

@@ -14,17 +14,18 @@ def quantity_power_law(
     """Quantity skew: the size of the k-th client falls as k ** -exponent, labels are unskewed.
 
     Args:
-        dataset: what is divided.
-        rng: decides who gets what; the sizes are not random, and client 0 is the largest.
+        dataset: the dataset to divide.
+        rng: decides which client gets which examples; the sizes are fixed, and client 0 has the most.
         clients: number of clients.
-        exponent: how steeply sizes fall, positive; 1 is Zipf's law.
-        min_size: examples that every client has before the rest is divided.
+        exponent: how fast sizes fall, positive; 1 is Zipf's law.
+        min_size: examples that every client gets before the rest is divided.
 
     Raises:
         ConfigError: if clients * min_size exceeds the examples.
     """
     check_clients(dataset, clients, min_size=min_size)
     check_positive("exponent", exponent)
+    # A large exponent makes the shares of late clients 0, which is what is meant; they keep `min_size`.
     with np.errstate(under="ignore"):
         weights = np.arange(1, clients + 1, dtype=np.float64) ** -exponent
     return unskewed(dataset, weights / weights.sum(), rng=rng, min_size=min_size)
