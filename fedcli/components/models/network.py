@@ -124,7 +124,7 @@ def personal_weights(model: KerasModel, pattern: str | None) -> tuple[bool, ...]
     flags = tuple(any(fnmatch.fnmatchcase(name, pattern) for name in pair) for pair in names)
     if not any(flags):
         raise ConfigError(
-            f"the pattern '{pattern}' matches no trainable weight.",
+            f"the pattern '{pattern}' matches no weight that clients train.",
             key="personal",
             hint=f"The model has: {', '.join(name for name, _ in names)}.",
         )
