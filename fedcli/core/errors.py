@@ -29,6 +29,7 @@ class ConfigError(FedcliError, ValueError):
 
     def under(self, prefix: str) -> ConfigError:
         """The same error with its key placed below `prefix`."""
+        # A component does not know its place in the file; each caller adds one level.
         key = f"{prefix}.{self.key}" if self.key else prefix
         return ConfigError(self.message, key=key, hint=self.hint)
 

@@ -39,6 +39,7 @@ class IntegerGrid(NamedTuple):
 
     def bound_of(self, weight: float) -> int:
         """B_k = floor(w_k 2^bits), in steps."""
+        # Rounded down, so that a client's bound is never above its share.
         return math.floor(weight * self.largest)
 
     def objection(self, weight: float, num_examples: int) -> str | None:

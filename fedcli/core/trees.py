@@ -30,6 +30,7 @@ def from_table(table: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
+        # The path of an empty mapping ends with a slash, and its placeholder is not a leaf.
         if name:
             node[name] = value
     return tree

@@ -45,6 +45,7 @@ def unflatten(vector: npt.NDArray[np.float32], layout: Layout) -> dict[str, npt.
     """
     if vector.shape != (layout.size,):
         raise ValueError(f"a vector of shape {vector.shape} does not fit a layout of {layout.size} values")
+    # np.split without cuts returns one piece, even for an empty layout.
     pieces = np.split(vector, np.cumsum(layout.sizes)[:-1]) if layout.names else []
     return {
         name: piece.reshape(shape)
@@ -64,6 +65,7 @@ def digest(vector: npt.NDArray[Any]) -> bytes:
 
 def exact_squared_norm(vector: Integers) -> int:
     """Exact sum of squares of an integer vector with any values."""
+    # As Python integers, because the negative of the smallest int64 does not fit into int64.
     largest = max(abs(int(end)) for end in (vector.min(initial=0), vector.max(initial=0)))
     # Only as many squares at a time as fit into 63 bits. Values of more than 31 bits occur only in dishonest updates.
     length = min(65_536, 2**63 // (largest**2 + 1))

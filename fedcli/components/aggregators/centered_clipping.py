@@ -62,6 +62,7 @@ def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Ag
             if not count:
                 return nothing(num_parameters), state
             centre = centre + total.result() / count
+        # float32 halves the checkpoint, and a resumed run reads the same values as one that goes on.
         return Aggregate(centre, 1.0), {"centre": centre.astype(np.float32)}
 
     def init(num_parameters: int) -> Tree:

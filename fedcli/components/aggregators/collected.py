@@ -69,6 +69,7 @@ def nothing(num_parameters: int) -> Aggregate:
 
 def collect(updates: Iterable[ClientUpdate]) -> Rows:
     """All updates of a stream, sorted by their contents. Payloads of float32 are not copied."""
+    # float32 payloads are used as they arrived, so that collecting takes no memory beyond the updates themselves.
     pairs = [
         (np.ascontiguousarray(update.payload, dtype=np.float32), float(update.weight)) for update in updates
     ]
@@ -80,6 +81,7 @@ def column_blocks(rows: Rows) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]
     """`(columns, values)` with values of shape [columns, n], where the values of a coordinate are contiguous."""
     for start in range(0, rows.vectors[0].size, COLUMNS):
         columns = slice(start, start + COLUMNS)
+        # Transposed, because sorting and reducing are faster along contiguous values.
         yield columns, np.stack([vector[columns] for vector in rows.vectors], axis=1)
 
 

@@ -11,6 +11,7 @@ from fedcli.core.types import Tree
 
 def count_from_zero(_num_parameters: int) -> Tree:
     """The state of a rule that draws coordinates in every round: the number of draws so far."""
+    # An array, because a state is written to an .npz file.
     return {"draws": np.zeros((), np.int64)}
 
 
@@ -24,6 +25,7 @@ def sample(rng: np.random.Generator, size: int, num_parameters: int) -> npt.NDAr
     """`size` different coordinates in ascending order, or all of them if the model has no more."""
     if size >= num_parameters:
         return np.arange(num_parameters)
+    # Ascending, because vectors are read faster in their own order.
     return np.sort(rng.choice(num_parameters, size, replace=False, shuffle=False))
 
 

@@ -60,6 +60,7 @@ def dnc(
     def combine(rows: Rows, state: Tree) -> tuple[Array | None, Tree]:
         draw, state = counted(state)
         rng = stream(seed, draw, "dnc")
+        # Every iteration filters all updates anew; only those that pass each time are kept.
         kept = set(range(len(rows.vectors)))
         for _ in range(num_iterations):
             coordinates = sample(rng, num_coordinates, rows.vectors[0].size)

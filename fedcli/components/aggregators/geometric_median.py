@@ -41,6 +41,7 @@ def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Agg
     require_positive_finite("smoothing", smoothing)
 
     def combine(rows: Rows, state: Tree) -> tuple[Array | None, Tree]:
+        # Without any weight there is no weighted median.
         if not any(rows.weights):
             return None, state
         point = coordinate_median(rows)

@@ -43,6 +43,7 @@ def largest_cluster(points: Float64s, bandwidth: float) -> npt.NDArray[np.bool_]
             kept.append(int(candidate))
     centres = peaks[kept]
     ways = _distances(points, centres)
+    # A point far from every peak may not join the largest cluster: it is an outlier.
     labels = np.where(ways.min(axis=1) <= reach, ways.argmin(axis=1), -1)
     sizes = np.bincount(labels[labels >= 0], minlength=len(centres))
     return np.asarray(labels == sizes.argmax())

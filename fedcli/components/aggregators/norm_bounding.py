@@ -47,6 +47,7 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
             norm = math.sqrt(squared_norm(update.payload))
             factor = 1.0 if norm <= clip_norm else clip_norm / norm
             total.add(update.payload, update.weight * factor)
+            # The divisor takes full weights: a clipped update must not gain influence from its clip.
             weight += update.weight
         if not weight:
             return nothing(num_parameters), state

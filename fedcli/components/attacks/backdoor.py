@@ -57,6 +57,7 @@ def backdoor(
     def poison(data: ClientData, rng: np.random.Generator) -> ClientData:
         count = len(data.y_train)
         rows = np.sort(rng.choice(count, round(poisoned_share * count), replace=False))
+        # Copies, because a federation may return views of its own arrays.
         x, classes = data.x_train.copy(), classes_of(data.y_train).copy()
         x[rows], classes[rows] = marked(x[rows]), target
         return data._replace(x_train=x, y_train=with_classes(data.y_train, classes))

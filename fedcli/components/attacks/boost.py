@@ -44,6 +44,7 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
         return np.multiply(update, scale, dtype=np.float32)
 
     def cheat(transforms: Sequence[Transform]) -> Sequence[Transform]:
+        # The last client half whose output can still be changed: later ones encrypt it or prove it.
         room, last = room_of(transforms), _last_readable(transforms)
         return bent(transforms, last.name, followed_by(lambda vector, _weight: times(vector, scale, room)))
 

@@ -59,6 +59,7 @@ def forged_proof(
     Returns:
         bound.proof_bytes bytes, in a valid encoding.
     """
+    # The steps and their order are those of an honest prover; the four squares and the responses are false.
     points, first_mask = generators(bound.columns), bound.rows + 2
     known = _known(bound, opening, draw)
     squares, masks = (
@@ -97,6 +98,7 @@ def _known(bound: NormBound, opening: Opening, draw: Draw) -> _Known:
     in_masks = np.zeros((bound.mask_rows, n), object)
     in_masks.flat[: len(masks)] = masks
     blind, b = (np.array([draw(ORDER) for _ in range(n)], object) for _ in range(2))
+    # Modulo the order two squares suffice, so that the rest of the row is 0.
     last = np.array([*squares, *[0] * (n - 2)], object)
     a = np.vstack([blind, in_rows(opening.vector).astype(object), last, in_masks])
     drawn = [draw(ORDER) for _ in range(bound.mask_rows + 1)]

@@ -27,6 +27,7 @@ def largest_within_all(around: Geometry) -> float:
     # Without a direction (all honest updates are equal, say) every gamma is the same.
     if not around.length:
         return 0.0
+    # Rounding can make the room of the outermost update slightly negative.
     room = np.maximum(around.distances.max() - around.offsets, 0.0)
     roots = (np.sqrt(np.square(around.slopes) + around.length * room) - around.slopes) / around.length
     return max(float(roots.min()), 0.0)

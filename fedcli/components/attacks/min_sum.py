@@ -30,4 +30,5 @@ def largest_within_sum(around: Geometry) -> float:
     if not around.length:
         return 0.0
     room = around.distances.sum(axis=1).max() - around.offsets.sum()
+    # Rounding can make the room slightly negative.
     return math.sqrt(max(float(room), 0.0) / (len(around.offsets) * around.length))

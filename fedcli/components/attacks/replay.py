@@ -44,6 +44,7 @@ def replay(*, what: What = "proof") -> Attack:
 
 
 def _tree(sent: ClientUpdate) -> Tree:
+    # Bytes as arrays, because a client's state is written to an .npz file.
     attachments = {name: np.frombuffer(data, np.uint8) for name, data in sent.attachments.items()}
     figures = {"weight": np.float64(sent.weight), "num_examples": np.int64(sent.num_examples)}
     return {"payload": sent.payload, "attachments": attachments, **figures}

@@ -73,5 +73,6 @@ def _bad_direction(direction: Direction, mean: Float64s, std: Float64s) -> Float
         return -std
     if direction == "sign":
         return np.asarray(-np.sign(mean))
+    # A mean of zeros has no direction; then the attack sends the mean itself.
     norm = float(np.sqrt(np.square(mean).sum()))
     return -mean / norm if norm else -mean

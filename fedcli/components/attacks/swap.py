@@ -30,6 +30,7 @@ def swap(*, what: What = "proof") -> Attack:
     def intercept(
         own: Sequence[ClientUpdate], honest: Sequence[ClientUpdate], rng: np.random.Generator
     ) -> Sequence[ClientUpdate]:
+        # With replacement: several malicious clients may take the same proof.
         drawn = rng.integers(len(honest), size=len(own))
         return [passed_off(each, honest[place], what) for each, place in zip(own, drawn, strict=True)]
 

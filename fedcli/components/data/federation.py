@@ -83,6 +83,7 @@ class PartitionedFederation:
         self._dataset = dataset
         self._partition = partition
         self._protected, self._preprocessing = _divided(preprocessing)
+        # Labels go through all steps; only features are divided at the step that protects them.
         self._labels = tuple(preprocessing)
         self._root_seed = root_seed
         self._noise_key = noise_key
@@ -91,6 +92,7 @@ class PartitionedFederation:
         self.num_outputs = dataset.num_outputs
         # The small number corrects products such as 0.29 * 100 = 28.999999999999996.
         planned = np.floor(validation_fraction * partition.sizes + 1e-9).astype(np.int64)
+        # At least one example stays for training.
         self.num_validation: Rows = np.minimum(planned, partition.sizes - 1)
         self.num_train: Rows = partition.sizes - self.num_validation
 
@@ -157,6 +159,7 @@ class PartitionedFederation:
         return x
 
     def _split(self, client: int) -> tuple[Rows, Rows]:
+        # A seed for each client, so that its split does not depend on the other clients.
         rows = self._partition.client(client)
         shuffled = rows[generator(self._root_seed, 0, client, "split").permutation(len(rows))]
         cut = self.num_validation[client]

@@ -145,6 +145,7 @@ def split(model: KerasModel, is_personal: tuple[bool, ...]) -> Network:
     """
     groups = _groups(model)
     slots = list(enumerate(model.non_trainable_variables))
+    # By identity, because == compares the values of Keras variables.
     moving = {id(variable) for variable in groups[1]}
     shared, own = _divided(groups[0], is_personal)
     sent, statistics, frozen, kept = (_layout(model, group) for group in (shared, *groups[1:], own))
@@ -222,12 +223,14 @@ def _is_dense(part: KerasLayer) -> bool:
 
 
 def _leaves(model: KerasModel) -> Sequence[KerasLayer]:
+    # A nested model lists its inner layers as well; only layers without inner layers own variables.
     layers = model._flatten_layers(include_self=False)
     return [layer for layer in layers if not getattr(layer, "layers", None)]
 
 
 def _name(model: KerasModel, variable: KerasVariable) -> str:
     """Keras's path of the variable without the model's own name."""
+    # The same layers keep their names in a model with another name.
     return str(variable.path).removeprefix(f"{model.name}/")
 
 

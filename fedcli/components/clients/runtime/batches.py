@@ -74,6 +74,7 @@ def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -
         rows[steps, np.cumsum(chosen, axis=1)[chosen] - 1] = examples
         return rows
     per_epoch = plan.steps_of_an_epoch(num_examples)
+    # With `steps` the last epoch is cut short.
     epochs = -(-num_steps // max(per_epoch, 1))
     rows = np.full((epochs, per_epoch * plan.batch_size), PADDING, np.int32)
     for epoch in rows:

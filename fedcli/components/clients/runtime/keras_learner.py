@@ -116,6 +116,7 @@ def _forward(network: NetworkLike, model: KerasModel) -> Forward:
     rest_order = _positions(model.non_trainable_variables, own.non_trainable_variables)
 
     def forward(weights: Tensors, moving: Tensors, x: Tensor, training: bool) -> tuple[Any, Tensors, Tensors]:
+        # Frozen weights are read from the variables; everything that moves comes from the caller.
         rest = [variable.value for variable in own.non_trainable_variables]
         for slot, tensor in zip(slots, moving, strict=True):
             rest[slot] = tensor
@@ -164,6 +165,7 @@ def check_output(model: KerasModel, task: TrainingTask, *, num_outputs: int) -> 
 
 def _ends_in_probabilities(model: KerasModel) -> bool:
     last = model.layers[-1]
+    # A model may end in another model.
     if getattr(last, "layers", None):
         return _ends_in_probabilities(last)
     activation = getattr(getattr(last, "activation", None), "__name__", "")

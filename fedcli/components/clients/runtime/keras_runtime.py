@@ -91,6 +91,7 @@ class KerasRuntime:
         self._programs = programs
         self._federation = federation
         self._settings = settings
+        # A client larger than the cache counts as filling it, because LRUCache refuses larger items.
         self._cache: LRUCache[int, _ClientTensors] = LRUCache(
             settings.cache_bytes, getsizeof=lambda tensors: min(tensors.num_bytes, settings.cache_bytes)
         )
@@ -122,6 +123,7 @@ class KerasRuntime:
         """Copy one client's own model to the device: the broadcast, with the parts that the client keeps."""
         personalise = self._settings.personalise
         weights = personalise(broadcast.weights, state) if personalise and state else broadcast.weights
+        # Evaluation uses no extras of the server, so that they are not copied to the device.
         start = self.prepare(replace(broadcast, weights=weights, extras={}))
         own = {name: to_device(state[name]) for name in (STATISTICS, PERSONAL) if name in state}
         return start._replace(**own)
@@ -174,6 +176,7 @@ class KerasRuntime:
     def _noise_keys(self, round: int, client: int, num_steps: int) -> Tensor:
         if not self._settings.draws_noise:
             return self._no_seeds
+        # A key is two 64-bit words.
         size = 16 * num_steps
         if self._settings.reproducible_noise:
             drawn = generator(self._settings.root, round, client, "gradient noise").bytes(size)
@@ -184,6 +187,7 @@ class KerasRuntime:
     def _inputs(
         self, start: DeviceBroadcast, assignment: Assignment, tensors: _ClientTensors, rows: Array
     ) -> ClientInputs:
+        # Counted before padding: padded batches are not trained on.
         num_steps = np.int32(len(rows))
         if self._settings.fixed_shapes:
             rows = _pad(rows, padded_length(len(rows)), PADDING)
@@ -215,6 +219,7 @@ class KerasRuntime:
         settings = self._settings
         moved = _NONE if outputs.statistics is None else outputs.statistics.numpy()
         payload = outputs.payload.numpy()
+        # With `local` and `frozen` the server receives no statistics.
         federated = moved if settings.non_trainable == "federated" else moved[:0]
         state = {name: value.numpy() for name, value in outputs.keeps.items()}
         if settings.non_trainable == "local" and moved.size:

@@ -244,6 +244,7 @@ def _assembled(network: NetworkLike, weights: Tensor, personal: Tensor) -> list[
 def _moving(network: NetworkLike, statistics: Tensor, seeds: Tensor) -> list[Tensor]:
     import tensorflow as tf
 
+    # Layers keep their random states in another type than the int64 of the inputs.
     kinds = [network.model.non_trainable_variables[slot].dtype for slot in network.seed_slots]
     return _split(statistics, network.statistics) + [tf.cast(seeds[i], kind) for i, kind in enumerate(kinds)]
 
@@ -286,4 +287,5 @@ def _split(vector: Tensor, layout: Layout) -> list[Tensor]:
 def _join(tensors: Tensors) -> Tensor:
     import tensorflow as tf
 
+    # tf.concat takes at least one tensor.
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors] or [tf.zeros([0])], 0)

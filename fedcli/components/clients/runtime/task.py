@@ -16,6 +16,7 @@ PerExample = Callable[[Tensor, Tensor], Tensor]
 
 _LOSSES = {"classification": "sparse_categorical_crossentropy", "regression": "mean_squared_error"}
 _METRICS = {"classification": ("accuracy",), "regression": ("mean_absolute_error",)}
+# Parts of the names of Keras's losses and errors; a larger value of any other metric is taken for a better one.
 _ERRORS = (
     *("error", "loss", "crossentropy", "divergence", "hinge", "poisson", "huber", "cosh"),
     *("mse", "mae", "mape", "msle", "bce"),

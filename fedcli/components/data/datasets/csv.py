@@ -107,6 +107,7 @@ def _feature(table: Table, name: str) -> Array:
 def _classes(table: Table, name: str) -> tuple[Array, int]:
     texts = present(table, name)
     numbers = as_numbers(texts)
+    # Numbers are compared as numbers: 1 and 1.0 are one class, and 10 comes after 9.
     labels, names = encode(texts if numbers is None else _finite(table, name, numbers).tolist())
     if not 2 <= len(names) <= MAX_CATEGORIES:
         raise DataError(

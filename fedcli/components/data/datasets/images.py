@@ -44,6 +44,7 @@ def image_dataset(images: Images, *, num_classes: int, shape: tuple[int, int, in
         raise DataError(
             f"The images have the shapes {list(x.shape[1:])} and {list(x_test.shape[1:])}; expected {list(shape)}."
         )
+    # Keras gives the labels of CIFAR as a column [N, 1].
     y, y_test = images.y.reshape(-1), images.y_test.reshape(-1)
     return Dataset(x, y, x_test, y_test, task="classification", num_outputs=num_classes)
 

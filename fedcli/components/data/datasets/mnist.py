@@ -35,6 +35,7 @@ def mnist(seed: int, *, path: str | None = None) -> Dataset:
 
 def _read(place: Path) -> Images | None:
     file = place if place.is_file() else place / "mnist.npz"
+    # Without Keras's file, the folder may hold the original IDX files.
     if not file.is_file():
         return read_idx_folder(place)
     arrays = read_arrays(file)

@@ -91,6 +91,7 @@ def _dataset(arrays: _Arrays, task: Task, *, seed: int, test_fraction: float) ->
         y, y_test = _as_labels(y, y_test)
     ids, names = (None, None) if client is None else encode(client.tolist())
     if x_test is None or y_test is None:
+        # By client if there are clients, so that each of them keeps training examples.
         groups = ids if ids is not None else y if task == "classification" else None
         train, test = hold_out(
             len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/npz"), groups=groups

@@ -63,6 +63,7 @@ def _draw_client(
     num_examples = int(rng.lognormal(4, 2)) + 50
     model_mean, feature_mean = rng.normal(0, alpha), rng.normal(0, beta)
     center = rng.normal(feature_mean, 1, NUM_FEATURES)
+    # Drawn with `iid` too, so that later draws stay the same.
     weights, bias = _softmax_model(model_mean, rng)
     if shared is not None:
         center, (weights, bias) = np.zeros(NUM_FEATURES), shared

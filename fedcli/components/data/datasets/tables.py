@@ -35,6 +35,7 @@ def read_table(path: Path) -> Table:
             hint="Relative paths start at the working directory.",
         )
     try:
+        # Spreadsheets often put a byte-order mark at the start of a file.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header, lines, rows = _read(stream)
     except (OSError, UnicodeDecodeError, csv.Error) as error:

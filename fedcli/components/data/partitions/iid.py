@@ -21,5 +21,6 @@ def iid(dataset: Dataset, rng: np.random.Generator, *, clients: int) -> Partitio
     """
     check_clients(dataset, clients)
     num_examples = len(dataset.y)
+    # Integer arithmetic, so that sizes differ by at most one.
     offsets = np.arange(clients + 1, dtype=np.int64) * num_examples // clients
     return Partition(rng.permutation(num_examples), offsets)

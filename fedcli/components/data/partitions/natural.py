@@ -19,6 +19,7 @@ def natural(dataset: Dataset, rng: np.random.Generator) -> Partition:
     Raises:
         ConfigError: if the dataset names no clients.
     """
+    # Every partition has the same signature, whether it draws or not.
     del rng
     if dataset.client_ids is None:
         raise ConfigError(

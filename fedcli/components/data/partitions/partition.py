@@ -32,6 +32,7 @@ class Partition:
 
     def __post_init__(self) -> None:
         num_rows = len(self.order)
+        # Checked first, because bincount needs row numbers within the range.
         if num_rows and not (self.order.min() >= 0 and self.order.max() < num_rows):
             raise DataError(
                 f"A partition of {num_rows:,} rows contains a row number outside 0 to {num_rows - 1:,}."

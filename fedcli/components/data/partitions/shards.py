@@ -38,6 +38,7 @@ def shards(
     shuffled = rng.permutation(num_examples)
     # Shuffled before the stable sort, so that the examples of a class are in random order.
     by_label = shuffled[np.argsort(dataset.y[shuffled], kind="stable")]
+    # Integer arithmetic, so that shards differ by at most one example.
     sizes = np.diff(np.arange(num_shards + 1) * num_examples // num_shards)
     owners = np.empty(num_examples, np.int64)
     owners[by_label] = np.repeat(rng.permutation(num_shards) // shards_per_client, sizes)

@@ -25,6 +25,7 @@ def one_hot(*, num_classes: int) -> Preprocessor:
         raise ConfigError(f"num_classes is {num_classes}; expected at least 2.", key="num_classes")
 
     def labels(y: Array) -> Array:
+        # One-hot rows and the targets of a regression are floats or have two dimensions.
         if y.dtype.kind != "i" or y.ndim != 1:
             raise ConfigError(
                 f"one_hot received targets {y.dtype} {list(y.shape)}; expected the labels of classes."

@@ -78,6 +78,7 @@ def fit_pooled(steps: Sequence[Preprocessor], parts: Callable[[], Iterable[Array
     fitted: tuple[Statistics, ...] = ()
     for index, step in enumerate(steps):
         pooled: Statistics | None = {} if not step.pool else None
+        # A step that learns nothing needs no pass over the data.
         for part in parts() if step.pool else ():
             one = step.fit(_applied(steps[:index], fitted, part))
             pooled = (
