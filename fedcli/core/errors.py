@@ -57,7 +57,7 @@ class InvalidUpdateError(FedcliError, ValueError):
 
 
 class VoidRoundError(FedcliError, RuntimeError):
-    """A round that ends without a release, with the reason. The model stays as it was, and the run continues."""
+    """A round that ends without a release, with the reason. The model does not change, and the run continues."""
 
 
 def require_positive(name: str, value: float) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 def weighted_mean(rows: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
     """Weighted mean of each metric over `rows`; the names are those of the first row."""
     total = math.fsum(weights)
-    # Nobody took part, or nobody has examples: a mean does not exist.
+    # Without clients or without examples there is no mean.
     if not rows or total == 0:
         return {}
     return {

@@ -20,7 +20,7 @@ def bulyan(*, num_byzantine: int) -> Aggregator:
 
     Selects n - 2f updates by Krum, one at a time; then takes the mean of the n - 4f values nearest to the median.
     Whatever the f poisoned clients send, every coordinate stays within one honest range of an honest value.
-    In a round with fewer than 4f + 3 updates the model stays as it was.
+    In a round with fewer than 4f + 3 updates the model does not change.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 4f + 3 clients.

@@ -23,8 +23,8 @@ def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Ag
     v <- v + 1/n sum_k (x_k - v) min(1, clip_norm / ||x_k - v||), from last round's v; 0 before the first.
     One client moves the result by at most clip_norm / n in each iteration. A single iteration is streamed in cohort
     order like the mean: a permutation of the clients changes only the rounding in float64. Several iterations
-    collect the updates, and a permutation changes no bit. In a round without updates the model and v stay as
-    they were.
+    collect the updates, and a permutation changes no bit. In a round without updates the model and v do not
+    change.
 
     Args:
         clip_norm: largest L2 distance from v at which an update counts in full, above 0 (the paper's tau).

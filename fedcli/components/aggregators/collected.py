@@ -31,7 +31,7 @@ class Rows(NamedTuple):
 
 
 Combine: TypeAlias = Callable[[Rows, Tree], tuple[Array | None, Tree]]
-"""`(rows, state)` -> `(update [P] or None where the rows support none, state)`."""
+"""`(rows, state)` -> `(update [P] or None if the rows support no update, state)`."""
 
 
 def collecting(
@@ -39,7 +39,7 @@ def collecting(
 ) -> Aggregator:
     """An aggregator that collects a round's updates and combines them; its aggregate has weight 1.
 
-    The weight is 0, and the model stays as it was, with fewer than `min_clients` updates (drop-outs, rejections)
+    The weight is 0, and the model does not change, with fewer than `min_clients` updates (drop-outs, rejections)
     or if `combine` trusts no update.
     """
 
@@ -63,7 +63,7 @@ def no_state(_num_parameters: int) -> Tree:
 
 
 def nothing(num_parameters: int) -> Aggregate:
-    """The aggregate that leaves the model as it was."""
+    """The aggregate that does not change the model."""
     return Aggregate(np.zeros(num_parameters), 0.0)
 
 

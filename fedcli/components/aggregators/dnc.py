@@ -29,7 +29,7 @@ def dnc(
 
     It is the mean of the updates that are never among the c f with the largest outlier scores.
     Each iteration draws coordinates, centres the updates there, takes their top right singular vector v, and
-    scores s_k = <x_k - mean, v>^2. The model stays as it was in a round with fewer updates than needed, or if
+    scores s_k = <x_k - mean, v>^2. The model does not change in a round with fewer updates than needed, or if
     several iterations drop every update. The clients' order changes no bit.
 
     Args:

@@ -16,7 +16,7 @@ def krum(*, num_byzantine: int) -> Aggregator:
 
     It is the update x_i with the least score s_i = sum of ||x_i - x_j||^2 over its n - f - 2 nearest others.
     Whatever the f poisoned clients send, some honest update is at most sqrt((n - f - 2) / (n - 2f - 1)) times the
-    honest clients' diameter away from the result. In a round with fewer than 2f + 3 updates the model stays as it was.
+    honest clients' diameter away from the result. In a round with fewer than 2f + 3 updates the model does not change.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.

@@ -16,7 +16,7 @@ def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggreg
     """The mean of the updates that are nearest to their neighbours.
 
     These are the m updates with the least Krum scores; m = 1 is Krum. With m <= n - f every selected update
-    obeys Krum's bound. In a round with fewer than max(2f + 3, m + f) updates the model stays as it was.
+    obeys Krum's bound. In a round with fewer than max(2f + 3, m + f) updates the model does not change.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.

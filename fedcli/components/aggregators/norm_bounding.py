@@ -20,7 +20,7 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
     It is the mean of x_k min(1, clip_norm / ||x_k||).
     A client moves the mean by at most its share of the weight times clip_norm. It is streamed in cohort order like
     the mean: a permutation of the clients changes only the rounding in float64. In a round without updates the
-    model stays as it was.
+    model does not change.
 
     Args:
         clip_norm: largest L2 norm at which an update counts in full, above 0 (the paper's M).

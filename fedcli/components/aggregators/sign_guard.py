@@ -23,7 +23,7 @@ def sign_guard(
     It is the mean of x_k min(1, M / ||x_k||) over the trusted updates, with M the median of all norms.
     An update is trusted if lower <= ||x_k|| / M <= upper and if it belongs to the largest cluster, where updates are
     compared by their shares of positive, zero and negative values at random coordinates. The result is never longer
-    than M. If no update passes both filters, the model stays as it was. The clients' order changes no bit.
+    than M. If no update passes both filters, the model does not change. The clients' order changes no bit.
 
     Args:
         lower: least norm over the median norm, in [0, 1].

@@ -22,7 +22,7 @@ def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
 
     Of n values the k = floor(trim * n) largest and the k smallest are dropped. With at most k poisoned clients,
     every coordinate stays within the honest clients' range. No ties to break; the clients' order changes no bit.
-    In a round with fewer than 1 / trim updates, of which none would be dropped, the model stays as it was.
+    In a round with fewer than 1 / trim updates none would be dropped; then the model does not change.
 
     Args:
         trim: share of clients dropped at each end, in (0, 0.5); needs 1 / trim clients.

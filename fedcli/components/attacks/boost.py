@@ -60,8 +60,8 @@ def followed_by(change: Callable[[Array, float], Array]) -> Callable[[ClientHalf
     def bend(honest: ClientHalf) -> ClientHalf:
         def encode(update: ClientUpdate, state: Tree, context: RoundContext) -> ClientUpdate:
             sent, size = honest(update, state, context), update.payload.size
-            vector, behind = sent.payload[:size], sent.payload[size:]
-            return replace(sent, payload=np.concatenate([change(vector, sent.weight), behind]))
+            vector, rest = sent.payload[:size], sent.payload[size:]
+            return replace(sent, payload=np.concatenate([change(vector, sent.weight), rest]))
 
         return encode
 

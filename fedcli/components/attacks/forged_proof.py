@@ -125,7 +125,7 @@ def _responses(bound: NormBound, known: _Known, chosen: Projections) -> tuple[in
     by_row = known.a[1 : bound.rows + 2].dot(chosen.columns.T.astype(object))
     projected = (chosen.rows.T.astype(object) * by_row).sum(axis=0)
     half, limit = ORDER // 2, bound.response_limit
-    # Scalars stand for integers around 0, as the verifier reads them.
+    # The verifier reads scalars as integers around 0.
     whole = ((mask + value + half) % ORDER - half for mask, value in zip(known.masks, projected, strict=True))
     return tuple(max(-limit, min(limit, value)) for value in whole)
 

@@ -43,7 +43,7 @@ class CifarFiles(NamedTuple):
 
 
 def read_cifar(place: Path, files: CifarFiles) -> Images | None:
-    """Training and test images of the first folder that has all files; None if there is none.
+    """Training and test images of the first folder that has all files; None if no folder has.
 
     Raises:
         DataError: if a file is damaged.
