@@ -34,6 +34,7 @@ def gram(blocks: Iterable[Float64s], num_rows: int) -> Float64s:
 def row_blocks(vectors: Sequence[Vector]) -> Iterator[Float64s]:
     """The matrix whose rows are the vectors [P], in blocks of columns, each [n, columns] and float64."""
     for start in range(0, vectors[0].size, COLUMNS):
+        # One block at a time is float64; the whole matrix would take twice the memory of the updates.
         yield np.stack([vector[start : start + COLUMNS] for vector in vectors]).astype(np.float64)
 
 

@@ -44,6 +44,7 @@ def alie(*, z: float | None = None) -> Attack:
     def objection(clients: int, malicious: int) -> str | None:
         if z is not None or malicious == 0 or largest_z(malicious, clients - malicious) > 0:
             return None
+        # Refused before the run: any defence would look perfect against the honest mean.
         return (
             f"with {malicious} malicious of {clients} clients a round the paper's z is 0, so that the attackers "
             "would send the honest mean"

@@ -17,6 +17,7 @@ def classes_of(y: Array) -> npt.NDArray[np.int64]:
 
 def with_classes(y: Array, classes: npt.NDArray[np.int64]) -> Array:
     """Targets of the given classes [n], in the form and type of `y`."""
+    # In the type of `y`, because the compiled program is traced once for all clients.
     return np.eye(y.shape[1], dtype=y.dtype)[classes] if y.ndim == 2 else classes.astype(y.dtype)
 
 

@@ -66,6 +66,7 @@ class CheckedFederation:
         validation = self._arrays(
             data.x_validation, data.y_validation, f"the validation part of client {client}"
         )
+        # Weights, durations and costs are computed from these numbers without making the client.
         promised = int(self.num_train[client]), int(self.num_validation[client])
         if (len(train[0]), len(validation[0])) != promised:
             raise _wrong(

@@ -139,6 +139,7 @@ def _labels(y: Array, name: str, num_classes: int) -> Array:
         raise DataError(f"num_outputs is {num_classes}; expected at least 2 classes.")
     if len(y) and not (y.min() >= 0 and y.max() < num_classes):
         raise DataError(f"{name} holds labels {y.min()} to {y.max()}; expected 0 to {num_classes - 1}.")
+    # One type for all datasets, because the compiled program is traced for it.
     return y.astype(np.int64)
 
 

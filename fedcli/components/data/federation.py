@@ -149,6 +149,7 @@ class PartitionedFederation:
         """A client's features after the steps that protect them, with the same noise at every call."""
         x = self._central(self._dataset.x[rows])
         for step in self._protected:
+            # The same key at every call: with new noise each call would be a further release, and could be averaged.
             if step.protection is not None:
                 x = step.protection.noise(x, self._noise_key(client, part))
         return x

@@ -193,6 +193,7 @@ def _freeze_all_but(model: KerasModel, pattern: str) -> None:
             key="trainable",
             hint=f"The model has: {known}.",
         )
+    # By each variable's own flag, because the flag of a layer holds for all of its variables.
     kept = {id(variable) for variable in matched}
     for variable in list(model.trainable_variables):
         variable.trainable = id(variable) in kept

@@ -153,6 +153,7 @@ class KerasRuntime:
         return dict(zip(self._settings.metric_names, sums.tolist(), strict=True))
 
     def _tensors(self, client: int) -> _ClientTensors:
+        # The cache is not safe for several threads.
         with self._lock:
             cached = self._cache.get(client)
         if cached is not None:

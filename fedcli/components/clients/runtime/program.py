@@ -254,6 +254,7 @@ def _input_specs(
 ) -> ClientInputs:
     import tensorflow as tf
 
+    # Any number of examples and of batches, so that one trace serves all clients.
     vector, scalar = tf.TensorSpec([network.trainable.size]), tf.TensorSpec([])
     return ClientInputs(
         weights=vector,

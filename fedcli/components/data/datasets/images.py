@@ -96,6 +96,7 @@ def _download(name: str, *, places: Sequence[Path], put: str) -> Images:
 
 @contextlib.contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
+    # Keras has no option for it, and sockets wait without a limit by default.
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
