@@ -1,1 +1,1 @@
-"""The nouns that every other part speaks: types, vectors, seeds, metrics, errors. NumPy and stdlib only."""
+"""The vocabulary of all packages: types, vectors, seeds, metrics, errors. NumPy and the standard library only."""

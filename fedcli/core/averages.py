@@ -2,15 +2,15 @@
 
     s_t = decay * s_(t-1) + (1 - decay) * w_t,    n_t = decay * n_(t-1) + (1 - decay),    average_t = s_t / n_t
 
-with s_0 = 0 and n_0 = 0, so that n_t = 1 - decay^t. Dividing by it is Adam's bias correction: the weights before
+with s_0 = 0 and n_0 = 0, so that n_t = 1 - decay^t. Dividing by n_t is Adam's bias correction: the weights before
 the first round have no share, and the shares of the others sum to 1.
 
-It is computed from the global models alone. Where these are released with differential privacy, so is their
-average, at no further cost: it is post-processing.
+The average is computed from the global models only. If these are released with differential privacy, the average
+is post-processing and costs no further epsilon.
 
 References: Polyak and Juditsky 1992 (SIAM J. Control Optim. 30) for averaging iterates, there with equal shares;
 Izmailov et al. 2018, arXiv:1803.05407, for networks, also with equal shares; the correction: Kingma and Ba 2015,
-arXiv:1412.6980. Unlike Izmailov et al., BatchNorm's statistics are those of the global model and not computed anew.
+arXiv:1412.6980. Unlike in Izmailov et al., BatchNorm's statistics are those of the global model, not recomputed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def add_model(average: Tree, weights: Vector, decay: float) -> Tree:
     Args:
         average: s [P] in float64 and n, as `sum` and `weight`; empty before the first model.
         weights: the new model, shape [P].
-        decay: what remains of the shares of earlier models, in (0, 1).
+        decay: factor of the shares of earlier models, in (0, 1).
     """
+    # float64, because a decay near 1 adds very small shares to a large sum.
     return {
         "sum": decay * average.get("sum", 0.0) + (1 - decay) * weights.astype(np.float64),
         "weight": np.float64(decay * average.get("weight", 0.0) + (1 - decay)),
@@ -35,6 +36,6 @@ def add_model(average: Tree, weights: Vector, decay: float) -> Tree:
 
 
 def mean_model(average: Tree) -> Vector:
-    """The averaged weights, shape [P]; there is at least one model in them."""
+    """The averaged weights, shape [P], after at least one model."""
     mean: Vector = (average["sum"] / average["weight"]).astype(np.float32)
     return mean

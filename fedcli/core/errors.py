@@ -1,10 +1,10 @@
-"""Errors that a user can cause. Each is a sentence: what was received, what was expected, what to do."""
+"""Errors that a user can cause. Each says what was received, what was expected and what to do."""
 
 from __future__ import annotations
 
 
 class FedcliError(Exception):
-    """Any failure that fedcli explains itself; the command line prints it without a traceback."""
+    """A failure that fedcli explains; the command line prints it without a traceback."""
 
     exit_code = 1
 
@@ -14,9 +14,9 @@ class ConfigError(FedcliError, ValueError):
 
     Args:
         message: what was received and what was expected, as a sentence.
-        key: the offending parameter, relative to the part that raises (`"alpha"`); the builder prefixes
-            it with the part's place in the file (`"data.partition.alpha"`).
-        hint: what to do about it, as a sentence.
+        key: the wrong parameter, relative to the component that raises (`"alpha"`). The caller adds the
+            component's place in the file (`"data.partition.alpha"`).
+        hint: what to do, as a sentence.
     """
 
     exit_code = 2
@@ -29,12 +29,13 @@ class ConfigError(FedcliError, ValueError):
 
     def under(self, prefix: str) -> ConfigError:
         """The same error with its key placed below `prefix`."""
+        # A component does not know its place in the file; each caller adds one level.
         key = f"{prefix}.{self.key}" if self.key else prefix
         return ConfigError(self.message, key=key, hint=self.hint)
 
 
 class DataError(ConfigError):
-    """A dataset that is absent, unreadable or of the wrong form."""
+    """A dataset that is absent, cannot be read or has the wrong form."""
 
     def under(self, prefix: str) -> DataError:
         """The same error with its key placed below `prefix`."""
@@ -42,7 +43,7 @@ class DataError(ConfigError):
 
 
 class RunError(FedcliError, RuntimeError):
-    """A run that cannot go on, or a run directory that cannot be used."""
+    """A run that cannot continue, or a run directory that cannot be used."""
 
 
 class ClientError(RunError):
@@ -50,26 +51,34 @@ class ClientError(RunError):
 
 
 class RunInterrupted(FedcliError):
-    """The user asked a run to stop; what is committed can be resumed."""
+    """The user stopped a run; it can be resumed from its last committed round."""
 
     exit_code = 130
 
 
 class InvalidUpdateError(FedcliError, ValueError):
-    """A client's update that must not reach the aggregate; the client is recorded as rejected."""
+    """An update that must not enter the aggregate; its client is recorded as rejected."""
 
 
 class VoidRoundError(FedcliError, RuntimeError):
-    """A round that ends without a release, with the reason; the model stays as it was and the run goes on."""
+    """A round that ends without a release, with the reason. The model does not change, and the run continues."""
 
 
 def require_positive(name: str, value: float) -> None:
-    """Refuse a parameter that is not above 0."""
-    if not value > 0:
+    """Refuse a parameter that is not above 0.
+
+    Raises:
+        ConfigError: with `name` as its key.
+    """
+    if not value > 0:  # written so that NaN is refused too
         raise ConfigError(f"{name} is a number above 0; received {value}.", key=name)
 
 
 def require_share(name: str, value: float) -> None:
-    """Refuse a parameter that does not lie in [0, 1)."""
+    """Refuse a parameter that does not lie in [0, 1).
+
+    Raises:
+        ConfigError: with `name` as its key.
+    """
     if not 0 <= value < 1:
         raise ConfigError(f"{name} lies in [0, 1); received {value}.", key=name)

@@ -1,8 +1,8 @@
-"""A part is made by a factory whose signature is its schema.
+"""Factories of components: the signature of a factory is the schema of its component.
 
-Positional parameters are supplied by fedcli (a seed, a dataset, an input shape); keyword-only ones come
-from the YAML, with their types and defaults. So `def dirichlet(dataset, rng, *, clients: int, alpha:
-float = 0.5)` is configured by `{name: dirichlet, clients: 100, alpha: 0.5}`.
+fedcli supplies the positional parameters (a seed, a dataset, an input shape). The keyword-only parameters come
+from the YAML, with their types and defaults. `def dirichlet(dataset, rng, *, clients: int, alpha: float = 0.5)`,
+for example, is configured by `{name: dirichlet, clients: 100, alpha: 0.5}`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def component(factory: Callable[P, Made]) -> Callable[P, Made]:
 
 
 class Parameter(NamedTuple):
-    """One keyword-only parameter of a factory; `default` is `inspect.Parameter.empty` where it is required."""
+    """A keyword-only parameter of a factory; `default` is `inspect.Parameter.empty` if it is required."""
 
     name: str
     annotation: Any
@@ -61,17 +61,17 @@ class Parameter(NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Whether the YAML must give it."""
+        """Whether the YAML must contain it."""
         return self.default is inspect.Parameter.empty
 
 
 class Description(NamedTuple):
-    """What `fedcli list` prints of a factory, read from its docstring and signature.
+    """What `fedcli list` prints about a factory, read from its docstring and signature.
 
     Args:
         summary: the first line.
-        reference: the paper, as the `Reference:` paragraph says it.
-        deviations: what is done otherwise than there, from `Deviations:`.
+        reference: the paper, from the paragraph `Reference:`.
+        deviations: differences from the paper, from `Deviations:`.
         combines: what it can be used with, from `Combines:`.
         example: values for the parameters that have no default, from `Example: name=value, name=value`.
         parameters: its keyword-only parameters.
@@ -87,6 +87,7 @@ class Description(NamedTuple):
 
 def parameters(factory: Factory) -> tuple[Parameter, ...]:
     """The configurable parameters of `factory`, in the order of its signature."""
+    # The source has its annotations as texts (`from __future__ import annotations`), so they are evaluated here.
     hints = typing.get_type_hints(factory, include_extras=True)
     return tuple(
         Parameter(name, hints.get(name, Any), parameter.default)
@@ -96,7 +97,7 @@ def parameters(factory: Factory) -> tuple[Parameter, ...]:
 
 
 def describe(factory: Factory) -> Description:
-    """What the docstring and the signature of `factory` say of it; what they do not say is empty."""
+    """The description of `factory`; what its docstring does not contain is empty."""
     doc = inspect.getdoc(factory) or ""
     return Description(
         summary=doc.split("\n", 1)[0].strip(),
@@ -115,6 +116,7 @@ def _paragraph(doc: str, label: str) -> str:
 
 def _values(arguments: str) -> dict[str, Any]:
     """The literals of `name=value, name=value`."""
+    # Parsed as the arguments of a call, and evaluated as literals only: a docstring never runs code.
     call = ast.parse(f"f({arguments})", mode="eval").body
     keywords = call.keywords if isinstance(call, ast.Call) else []
     return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in keywords}

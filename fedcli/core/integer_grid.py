@@ -1,4 +1,4 @@
-"""The grid that updates are rounded to: its step, and how long a client's vector on it may be."""
+"""The fixed-point grid of updates: its step, and the largest norm of a client's integer vector."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _MOST_EXAMPLES = 1 << 62
 
 
 class IntegerGrid(NamedTuple):
-    """Vectors of integers u with ||u|| <= floor(w 2^bits), one step being clip_norm / 2^bits.
+    """Integer vectors u with ||u|| <= floor(w 2^bits), for a client of weight w; a step is clip_norm / 2^bits.
 
     Args:
-        clip_norm: largest L2 norm of an update before its weight, in the units of the weights.
-        bits: of the bound in steps.
-        max_examples: examples from which on a client counts in full; None lets every client count in full.
+        clip_norm: largest L2 norm of an update before it is weighted, in the units of the model's weights.
+        bits: logarithm of the bound in steps.
+        max_examples: number of examples from which a client has weight 1; None gives every client weight 1.
     """
 
     clip_norm: float
@@ -23,12 +23,12 @@ class IntegerGrid(NamedTuple):
 
     @property
     def largest(self) -> int:
-        """B = 2^bits, the bound of a client that counts in full, in steps."""
+        """B = 2^bits, the bound of a client of weight 1, in steps."""
         return 1 << self.bits
 
     @property
     def step(self) -> float:
-        """What one integer stands for, in the units of the weights."""
+        """The value of the integer 1, in the units of the model's weights."""
         return self.clip_norm / self.largest
 
     def weight_of(self, num_examples: int) -> float:
@@ -39,14 +39,15 @@ class IntegerGrid(NamedTuple):
 
     def bound_of(self, weight: float) -> int:
         """B_k = floor(w_k 2^bits), in steps."""
+        # Rounded down, so that a client's bound is never above its share.
         return math.floor(weight * self.largest)
 
     def objection(self, weight: float, num_examples: int) -> str | None:
-        """Why an update cannot have this weight, or None where it is the one of its examples."""
+        """Why an update cannot have this weight, or None if it is the weight of its examples."""
         if not 0 <= num_examples < _MOST_EXAMPLES:
-            # A negative weight would have a bound whose square is as large as it likes.
-            return f"the update says that it is of {num_examples} examples"
+            # A negative number of examples would give a negative bound, whose square can be as large as it likes.
+            return f"the update claims {num_examples} examples"
         expected = self.weight_of(num_examples)
         if weight == expected:
             return None
-        return f"the update has weight {weight:.6g}; {num_examples} examples have {expected:.6g}"
+        return f"the update has weight {weight:.6g}; the weight of {num_examples} examples is {expected:.6g}"

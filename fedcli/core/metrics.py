@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 
 def weighted_mean(rows: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
-    """Mean of each metric over `rows`; the names are those of the first row."""
+    """Weighted mean of each metric over `rows`; the names are those of the first row."""
     total = math.fsum(weights)
+    # Without clients or without examples there is no mean.
     if not rows or total == 0:
         return {}
     return {
@@ -26,9 +27,11 @@ def spread(values: Iterable[float], *, higher_is_better: bool) -> dict[str, floa
 
     Returns:
         `worst`; the deciles `p10`, `p50`, `p90`; `worst_decile`, the mean over the worst tenth of the clients
-        (at least one); `variance`; and `entropy`, of the values as shares of their sum, which is log(number of
-        clients) where all are equal (Li et al. 2020, arXiv:1905.10497), NaN for values without such shares.
+        (at least one); `variance`; and `entropy`, the entropy of the values as shares of their sum, which is
+        log(number of clients) if all are equal (Li et al. 2020, arXiv:1905.10497), and NaN if a value is negative
+        or all are 0.
     """
+    # Sorted before anything is summed, so that the order of the clients changes no bit.
     array = np.sort(np.asarray(list(values), np.float64))
     worst_first = array if higher_is_better else array[::-1]
     p10, p50, p90 = np.percentile(array, [10, 50, 90])
@@ -48,11 +51,12 @@ def _entropy(values: npt.NDArray[np.float64]) -> float:
     if not (np.isfinite(total) and total > 0 and values.min() >= 0):
         return math.nan
     shares = values[values > 0] / total
+    # abs() turns the -0.0 of a single client into 0.0.
     return abs(float((shares * np.log(shares)).sum()))
 
 
 def jsonable(value: Any) -> Any:
-    """The value as JSON can hold it: JSON has no NaN or infinity, so a diverged loss reads null."""
+    """The value in a form that JSON can hold: NaN and infinity, such as a diverged loss, become null."""
     if isinstance(value, Mapping):
         return {name: jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

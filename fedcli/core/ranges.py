@@ -1,4 +1,4 @@
-"""Ranges of parameters that several rules share."""
+"""Checks of parameters that many components share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from fedcli.core.errors import ConfigError
 
 
 def require_count(name: str, value: int, *, at_least: int) -> None:
-    """Refuse a whole-number parameter below `at_least`."""
+    """Refuse an integer parameter below `at_least`.
+
+    Raises:
+        ConfigError: with `name` as its key.
+    """
     if value < at_least:
         raise ConfigError(f"{name} is a whole number of at least {at_least}; received {value}.", key=name)
 
 
 def require_positive_finite(name: str, value: float) -> None:
-    """Refuse a parameter that is not above 0, and infinity."""
+    """Refuse a parameter that is not above 0 or not finite.
+
+    Raises:
+        ConfigError: with `name` as its key.
+    """
     if not 0 < value < math.inf:
         raise ConfigError(f"{name} is a finite number above 0; received {value}.", key=name)

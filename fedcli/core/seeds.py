@@ -1,4 +1,4 @@
-"""All reproducible randomness comes from `seed(root, round, client, purpose)`; there is no other source."""
+"""Seeds: `seed(root, round, client, purpose)` is the only source of reproducible randomness."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import hashlib
 import numpy as np
 
 SERVER = -1
-"""The `client` of draws that the server makes."""
+"""The `client` of the server's draws."""
 
 
 def seed(root: int, round: int, client: int, purpose: str) -> int:
-    """A 64-bit seed that is a function of its four arguments only.
+    """A 64-bit seed that depends on its four arguments only.
 
     Args:
         root: the experiment's `seed`.
-        round: the round, counted from 1; 0 for what happens before the first.
+        round: the round, counted from 1; 0 before the first round.
         client: the client's number, or `SERVER`.
-        purpose: what the draws are for, so that two uses never share a stream.
+        purpose: the use of the draws, so that two uses never share a stream.
     """
+    # Hashed, so that neighbouring arguments give unrelated seeds on every platform.
     message = f"fedcli/1:{root}:{round}:{client}:{purpose}".encode()
     return int.from_bytes(hashlib.sha256(message).digest()[:8], "little")
 

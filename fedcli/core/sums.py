@@ -1,4 +1,4 @@
-"""Sums over clients whose bits do not depend on who ran them."""
+"""Sums over clients with the same bits on every executor."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 BLOCK = 16
-"""Clients in a block. A cluster's workers own whole blocks, so the order of the sum is the same everywhere."""
+"""Clients in a block. A worker of a cluster has whole blocks, so that the order of a sum is the same everywhere."""
 
 
 class IntegerSum:
-    """Exact sum of integer vectors of shape [P]: the same bits in any order. The plan rules out an overflow."""
+    """Exact sum of integer vectors of shape [P], the same in any order. The plan excludes an overflow."""
 
     def __init__(self, size: int) -> None:
         self._total = np.zeros(size, np.int64)
@@ -22,14 +22,14 @@ class IntegerSum:
         self._total += vector
 
     def result(self) -> npt.NDArray[np.int64]:
-        """The sum of all that was added, shape [P]."""
+        """The sum of all added vectors, shape [P]."""
         return self._total
 
 
 class BlockSum:
-    """Weighted sum of vectors in float64: within blocks of 16 in the order given, then over the blocks.
+    """Weighted sum of vectors in float64: within blocks of 16 in the order of `add`, then over the blocks.
 
-    Holds two vectors of float64, however many are added.
+    Holds two float64 vectors, whatever the number of summands.
     """
 
     def __init__(self, size: int) -> None:
@@ -39,7 +39,7 @@ class BlockSum:
 
     def add(self, vector: npt.NDArray[Any], weight: float = 1.0) -> None:
         """Add `weight * vector`; the vector has shape [P]."""
-        # Mixed types make NumPy convert in pieces of 8192 values, which stay in the cache.
+        # For mixed types NumPy converts pieces of 8192 values, which fit into the cache: no float64 copy is made.
         if weight == 1.0:
             np.add(self._block, vector, out=self._block)
         else:
@@ -49,7 +49,7 @@ class BlockSum:
             self._close_block()
 
     def result(self) -> npt.NDArray[np.float64]:
-        """The sum of all that was added, shape [P]. Ends the sum."""
+        """The sum of all added vectors, shape [P]. Nothing can be added afterwards."""
         if self._count % BLOCK:
             self._close_block()
         return self._total

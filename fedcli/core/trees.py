@@ -1,4 +1,4 @@
-"""States as flat tables of arrays, so that they can be written to an `.npz` and read back."""
+"""States as flat tables of arrays, which can be written to an `.npz` file and read back."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 
 def to_table(tree: Mapping[str, Any], prefix: str = "") -> dict[str, npt.NDArray[Any]]:
-    """Leaves of `tree` by their path, `"server/momentum"`. An empty mapping is kept as `"server/"`."""
+    """Leaves of `tree` by their path, such as `"server/momentum"`. An empty mapping becomes the path `"server/"`."""
     table: dict[str, npt.NDArray[Any]] = {}
     for name, value in tree.items():
         path = f"{prefix}{name}"
         if isinstance(value, Mapping):
+            # An empty state and no state are different things after a resume.
             table |= to_table(value, f"{path}/") if value else {f"{path}/": np.zeros(0, np.uint8)}
         else:
             table[path] = np.asarray(value)
@@ -22,13 +23,14 @@ def to_table(tree: Mapping[str, Any], prefix: str = "") -> dict[str, npt.NDArray
 
 
 def from_table(table: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """The tree whose leaves by path are `table`. The inverse of `to_table`."""
+    """The tree with the leaves of `table`. The inverse of `to_table`."""
     tree: dict[str, Any] = {}
     for path, value in table.items():
         *parents, name = path.split("/")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
+        # The path of an empty mapping ends with a slash, and its placeholder is not a leaf.
         if name:
             node[name] = value
     return tree

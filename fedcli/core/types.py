@@ -1,7 +1,7 @@
-"""Names of types that stand everywhere.
+"""Type names that all modules share.
 
-A `Tree` holds the state of a part: nested mappings with arrays at the leaves, so that every state can be written to an
-`.npz` without pickle.
+A `Tree` holds the state of a component: nested mappings with arrays as leaves. Every state can therefore be
+written to an `.npz` file without pickle.
 """
 
 from __future__ import annotations
@@ -22,5 +22,9 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 Weighting: TypeAlias = Literal["uniform", "examples"]
+# Keras has no types that a checker can read, and core does not import them.
+KerasModel: TypeAlias = Any
+KerasLayer: TypeAlias = Any
+KerasVariable: TypeAlias = Any
 SECRET = "secret"
-"""The entry of a transform's state that never enters a checkpoint, because it would take the noise away."""
+"""The entry of a transform's state that never enters a checkpoint, because with it the noise could be subtracted."""

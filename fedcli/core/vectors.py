@@ -1,4 +1,4 @@
-"""Between a model's named arrays and one flat vector."""
+"""Conversions between a model's named arrays and one flat vector, and norms of vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class Layout(NamedTuple):
-    """Names and shapes of the arrays that a flat vector holds, in order."""
+    """Names and shapes of the arrays in a flat vector, in order."""
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
@@ -26,7 +26,7 @@ class Layout(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Number of values in all."""
+        """Number of values of all arrays together."""
         return sum(self.sizes)
 
 
@@ -41,10 +41,11 @@ def unflatten(vector: npt.NDArray[np.float32], layout: Layout) -> dict[str, npt.
     """The named arrays of `vector`, as views. The inverse of `flatten`.
 
     Raises:
-        ValueError: if the vector's length is not the layout's.
+        ValueError: if the vector does not have the layout's size.
     """
     if vector.shape != (layout.size,):
         raise ValueError(f"a vector of shape {vector.shape} does not fit a layout of {layout.size} values")
+    # np.split without cuts returns one piece, even for an empty layout.
     pieces = np.split(vector, np.cumsum(layout.sizes)[:-1]) if layout.names else []
     return {
         name: piece.reshape(shape)
@@ -58,14 +59,15 @@ def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArra
 
 
 def digest(vector: npt.NDArray[Any]) -> bytes:
-    """SHA-256 of a vector's values in their own type, little-endian, 32 bytes."""
+    """SHA-256 of a vector's values in their type, little-endian on every machine, 32 bytes."""
     return hashlib.sha256(np.ascontiguousarray(vector, vector.dtype.newbyteorder("<")).data).digest()
 
 
 def exact_squared_norm(vector: Integers) -> int:
-    """Sum of squares of an integer vector, exact, whatever its values are."""
+    """Exact sum of squares of an integer vector with any values."""
+    # As Python integers, because the negative of the smallest int64 does not fit into int64.
     largest = max(abs(int(end)) for end in (vector.min(initial=0), vector.max(initial=0)))
-    # As many squares at a time as fit in 63 bits; more than 31 bits do not occur in an honest update.
+    # Only as many squares at a time as fit into 63 bits. Values of more than 31 bits occur only in dishonest updates.
     length = min(65_536, 2**63 // (largest**2 + 1))
     if length < 1:
         return sum(int(value) ** 2 for value in vector.ravel())
@@ -74,9 +76,9 @@ def exact_squared_norm(vector: Integers) -> int:
 
 
 def squared_norm(vector: npt.NDArray[Any]) -> float:
-    """Sum of squares in float64, in pieces that stay in the cache; the same bits on any number of cores.
+    """Sum of squares in float64, in pieces that fit into the cache; the same bits on any number of cores.
 
-    BLAS is avoided: its dot product splits long vectors over threads and so depends on their number.
+    BLAS is avoided, because its dot product splits long vectors over threads, so that its bits depend on their number.
     """
     pieces = range(0, vector.size, 65_536)
     return math.fsum(float(np.square(vector[i : i + 65_536], dtype=np.float64).sum()) for i in pieces)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from fedcli.components.attacks.attack import Adversary
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.clients.runtime.batches import BatchPlan
-from fedcli.components.clients.runtime.task import Task
+from fedcli.components.clients.runtime.task import TrainingTask
 from fedcli.components.clients.schedules import Schedule
 from fedcli.components.data import Federation
-from fedcli.components.data.preprocessing import Protection
+from fedcli.components.data.preprocessing.preprocessor import ExampleNoise
 from fedcli.components.devices import Devices
 from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.architecture import Architecture
@@ -67,7 +67,7 @@ class DataNoise(NamedTuple):
         key: what it is drawn from; None where the seed gives it.
     """
 
-    protection: Protection
+    protection: ExampleNoise
     key: bytes | None
 
 
@@ -109,7 +109,7 @@ class Training(NamedTuple):
     """
 
     architecture: Architecture
-    task: Task
+    task: TrainingTask
     schedule: Schedule
     batches: BatchPlan
     sends_statistics: bool = False

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
-from fedcli.components.clients.runtime.task import Task, higher_is_better, task_for
+from fedcli.components.clients.runtime.task import TrainingTask, higher_is_better, task_for
 from fedcli.components.data import Federation
 from fedcli.components.devices import Devices
 from fedcli.components.models.architecture import Architecture
@@ -163,7 +163,7 @@ def _participation(experiment: Experiment, strategy: Strategy) -> Participation:
     )
 
 
-def _task(experiment: Experiment, federation: Federation) -> Task:
+def _task(experiment: Experiment, federation: Federation) -> TrainingTask:
     task = task_for(federation.task, experiment.task.loss, experiment.task.metrics)
     outputs = 2 if federation.task == "classification" else 1
     if task.is_binary and federation.num_outputs != outputs:

@@ -16,11 +16,11 @@ def test_literals():
 
 def test_a_weight_is_that_of_the_examples():
     assert GRID.objection(0.25, 2) is None
-    assert GRID.objection(0.5, 2) == "the update has weight 0.5; 2 examples have 0.25"
+    assert GRID.objection(0.5, 2) == "the update has weight 0.5; the weight of 2 examples is 0.25"
 
 
 @pytest.mark.parametrize("examples", [-1, 1 << 62, 1 << 70])
 @pytest.mark.parametrize("grid", [GRID, IntegerGrid(2.0, 4)])
 def test_numbers_of_examples_that_nobody_has_are_refused(grid, examples):
     weight = grid.weight_of(examples)
-    assert grid.objection(weight, examples) == f"the update says that it is of {examples} examples"
+    assert grid.objection(weight, examples) == f"the update claims {examples} examples"

@@ -166,13 +166,39 @@ def test_a_round_in_which_nobody_comes_through_leaves_the_model():
     assert "model unchanged" in record["note"]
 
 
+class Watched:
+    """A runtime that remembers what each client's training gave."""
+
+    def __init__(self, runtime):
+        self._runtime, self.payloads = runtime, {}
+
+    def __getattr__(self, name):
+        return getattr(self._runtime, name)
+
+    def train(self, start, assignment):
+        update = self._runtime.train(start, assignment)
+        self.payloads[assignment.client] = update.payload.tobytes()
+        return update
+
+
 def test_a_client_trains_as_many_batches_as_it_is_given():
     settings = ["participation.stragglers=1.0", "client.epochs=3"]
     with tiny.assembled("strategy=fedprox", *settings) as (parts, state):
-        _, record, rows = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
-    assert record["clients/finished"] == 4
-    # 12 training examples make 3 batches of 5 an epoch.
-    assert {row["steps"] for row in rows} <= {3, 6, 9}
+        watched = Watched(parts.clients.side.runtime)
+        _, _, rows = engine.run_round(
+            changed(parts, runtime=watched), state, lambda _round: None, lambda _done, _planned: None
+        )
+        start = parts.clients.side.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
+
+        def trained(client, steps):
+            return parts.runtime.train(start, Assignment(client, {}, steps)).payload.tobytes()
+
+        given = {row["client"]: row["steps"] for row in rows}
+        assert watched.payloads == {client: trained(client, steps) for client, steps in given.items()}
+        # 12 training examples make 3 batches of 5 an epoch; somebody does not finish all of them.
+        assert set(given.values()) <= {3, 6, 9}
+        early = next(client for client, steps in given.items() if steps < 9)
+        assert watched.payloads[early] != trained(early, None)
 
 
 def test_all_of_the_steps_as_a_limit_change_no_bit():

@@ -1,4 +1,4 @@
-"""Rules that make one update of many."""
+"""Aggregation rules: how the updates of a round become one update."""
 
 from fedcli.components.aggregators.bulyan import bulyan
 from fedcli.components.aggregators.centered_clipping import centered_clipping

@@ -1,4 +1,4 @@
-"""Krum's choice again and again, then a mean of each coordinate around its median."""
+"""Bulyan: repeated selection by Krum, then a mean of each coordinate around its median."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def bulyan(*, num_byzantine: int) -> Aggregator:
     """Krum's choice, repeated, and a mean of each coordinate around its median.
 
     Selects n - 2f updates by Krum, one at a time; then takes the mean of the n - 4f values nearest to the median.
-    However the f poisoned clients choose, every coordinate stays within one honest range of an honest value.
-    In a round with fewer than 4f + 3 updates the model stays as it was.
+    Whatever the f poisoned clients send, every coordinate stays within one honest range of an honest value.
+    In a round with fewer than 4f + 3 updates the model does not change.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 4f + 3 clients.
@@ -32,9 +32,9 @@ def bulyan(*, num_byzantine: int) -> Aggregator:
 
     Reference: El Mhamdi et al. 2018, arXiv:1802.07927, with Krum as its base rule. Unweighted, as in the paper.
 
-    Deviations: clients train locally, where the paper's send one gradient. The last selections leave Krum fewer
-    than f + 3 updates; it looks at one neighbour there. Equal scores are decided by the updates' contents; of two
-    values as near to the median the smaller one counts.
+    Deviations: clients train locally; in the paper each client sends one gradient. The last selections leave Krum
+    fewer than f + 3 updates; it looks at one neighbour then. The updates' contents decide between equal scores. If
+    two values are equally near to the median, the smaller one is kept.
 
     Combines: cohorts of at least 4 num_byzantine + 3 clients, any model without federated BatchNorm statistics;
     not with encryption or central noise, which hide the single updates.
@@ -44,27 +44,26 @@ def bulyan(*, num_byzantine: int) -> Aggregator:
     require_count("num_byzantine", num_byzantine, at_least=0)
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
-        selected = _select(squared_distances(rows.vectors), num_byzantine)
+        distances = squared_distances(rows.vectors)
+        left = list(range(len(distances)))
+        selected: list[int] = []
+        for _ in range(len(distances) - 2 * num_byzantine):
+            # Near the end fewer than f + 3 updates are left, and the usual number of neighbours would be 0 or less.
+            num_neighbours = max(1, len(left) - num_byzantine - 2)
+            scores = krum_scores(distances[np.ix_(left, left)], num_neighbours)
+            selected.append(left.pop(int(np.argmin(scores))))
         around = partial(_mean_around_median, num_dropped=2 * num_byzantine)
-        return by_coordinate(rows, around, among=selected), state
+        # Sorted, so that the order of selection plays no part in the sums.
+        return by_coordinate(rows, around, among=sorted(selected)), state
 
     return collecting("bulyan", combine, min_clients=4 * num_byzantine + 3)
-
-
-def _select(distances: Float64s, num_byzantine: int) -> list[int]:
-    left = list(range(len(distances)))
-    selected = []
-    for _ in range(len(distances) - 2 * num_byzantine):
-        scores = krum_scores(distances[np.ix_(left, left)], max(1, len(left) - num_byzantine - 2))
-        selected.append(left.pop(int(np.argmin(scores))))
-    return sorted(selected)
 
 
 def _mean_around_median(values: npt.NDArray[np.float32], *, num_dropped: int) -> Float64s:
     count = values.shape[1]
     wide = values.astype(np.float64)
     median = (wide[:, (count - 1) // 2] + wide[:, count // 2]) / 2
-    # The values are sorted, so those nearest to the median stand side by side: drop the farther end, repeatedly.
+    # The values are sorted, so those nearest to the median are neighbours: drop the farther end, repeatedly.
     every = np.arange(len(wide))
     low, high = np.zeros(len(wide), np.intp), np.full(len(wide), count - 1)
     for _ in range(num_dropped):

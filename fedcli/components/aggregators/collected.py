@@ -1,8 +1,8 @@
 """The updates of a round as the rows of one matrix, for rules that need all of them at once.
 
 The matrix is never allocated: its rows are the arrays that arrived (float32, 4 P bytes a client), and rules
-read it in blocks of columns. Rows stand in the order of their contents and not of their arrival, so that
-whatever a rule does with them, ties and rounding included, a permutation of the clients changes no bit.
+read it in blocks of columns. Rows are sorted by their contents and not by their arrival. A permutation of the
+clients therefore changes no bit of the result, whatever a rule does, ties and rounding included.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
 
 
 Combine: TypeAlias = Callable[[Rows, Tree], tuple[Array | None, Tree]]
-"""`(rows, state)` -> `(update [P] or None where the rows support none, state)`."""
+"""`(rows, state)` -> `(update [P] or None if the rows support no update, state)`."""
 
 
 def collecting(
@@ -44,8 +44,8 @@ def collecting(
 ) -> Aggregator:
     """An aggregator that collects a round's updates and combines them; its aggregate has weight 1.
 
-    With fewer than `min_clients` updates (drop-outs, rejections), or where `combine` finds no update to
-    trust, the weight is 0, so that the model stays as it was.
+    The weight is 0, and the model does not change, with fewer than `min_clients` updates (drop-outs, rejections)
+    or if `combine` trusts no update.
     """
 
     def aggregate(
@@ -69,17 +69,18 @@ def collecting(
 
 
 def no_state(_num_parameters: int) -> Tree:
-    """The state of a rule that keeps none."""
+    """The empty state, for rules that keep nothing between rounds."""
     return {}
 
 
 def nothing(num_parameters: int) -> Aggregate:
-    """The aggregate that leaves the model as it was."""
+    """The aggregate that does not change the model."""
     return Aggregate(np.zeros(num_parameters), 0.0)
 
 
 def collect(updates: Iterable[ClientUpdate]) -> Rows:
-    """All updates of a stream, in the order of their contents. Payloads of float32 are not copied."""
+    """All updates of a stream, sorted by their contents. Payloads of float32 are not copied."""
+    # float32 payloads are used as they arrived, so that collecting takes no memory beyond the updates themselves.
     pairs = [
         (np.ascontiguousarray(update.payload, dtype=np.float32), float(update.weight)) for update in updates
     ]
@@ -88,9 +89,10 @@ def collect(updates: Iterable[ClientUpdate]) -> Rows:
 
 
 def column_blocks(rows: Rows) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
-    """`(columns, values)` with values of shape [columns, n]: one coordinate's values lie side by side."""
+    """`(columns, values)` with values of shape [columns, n], where the values of a coordinate are contiguous."""
     for start in range(0, rows.vectors[0].size, COLUMNS):
         columns = slice(start, start + COLUMNS)
+        # Transposed, because sorting and reducing are faster along contiguous values.
         yield columns, np.stack([vector[columns] for vector in rows.vectors], axis=1)
 
 
@@ -102,7 +104,7 @@ def by_coordinate(
     Args:
         rows: the updates.
         reduce: a function of one coordinate's sorted values.
-        among: the rows that count; all by default.
+        among: the rows to use; all by default.
     """
     if among is not None:
         rows = Rows([rows.vectors[i] for i in among], [rows.weights[i] for i in among])
@@ -115,6 +117,7 @@ def by_coordinate(
 
 def mean_of(rows: Rows, among: Iterable[int], *, factors: Sequence[float] | None = None) -> Float64s:
     """Mean of the rows `among`, each first scaled by its own factor, summed in the order of contents; [P]."""
+    # A rule may list its choice in any order, such as best first; the sum must not depend on it.
     chosen = sorted(among)
     total = BlockSum(rows.vectors[0].size)
     for row in chosen:
@@ -123,7 +126,7 @@ def mean_of(rows: Rows, among: Iterable[int], *, factors: Sequence[float] | None
 
 
 def _compare(a: tuple[Vector, float], b: tuple[Vector, float]) -> int:
-    # Compared as integers, so that every two different bit patterns (of 0 and -0 too) have an order.
+    # Compared as integers, so that any two different bit patterns are ordered, those of 0 and -0 too.
     for start in range(0, a[0].size, COLUMNS):
         x, y = (vector[start : start + COLUMNS].view(np.uint32) for vector in (a[0], b[0]))
         different = np.flatnonzero(x != y)

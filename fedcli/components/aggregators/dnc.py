@@ -1,4 +1,4 @@
-"""The mean of updates that do not stick out along the direction in which the updates differ most."""
+"""DnC (divide and conquer): outliers are filtered by a singular vector of sampled coordinates."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def dnc(
 
     It is the mean of the updates that are never among the c f with the largest outlier scores.
     Each iteration draws coordinates, centres the updates there, takes their top right singular vector v, and
-    scores s_k = <x_k - mean, v>^2. In a round with fewer updates than needed, or in which several iterations
-    leave nobody, the model stays as it was. The clients' order changes no bit.
+    scores s_k = <x_k - mean, v>^2. The model does not change in a round with fewer updates than needed, or if
+    several iterations drop every update. The clients' order changes no bit.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 1 clients.
         num_iterations: how often coordinates are drawn and updates filtered, at least 1.
-        num_coordinates: coordinates of a draw, at least 1; all, where the model has no more.
+        num_coordinates: coordinates of a draw, at least 1; all, if the model has no more.
         filter_fraction: c, updates dropped in an iteration over f, above 0; needs more than c f clients.
         seed: of the coordinates, which are drawn anew in every round.
 
@@ -45,7 +45,7 @@ def dnc(
         ConfigError: if a parameter is outside its range.
 
     Reference: Shejwalkar and Houmansadr 2021, NDSS (Manipulating the Byzantine; no arXiv: version), Algorithm 2.
-    Unweighted, as in the paper. Equal scores are decided by the updates' contents.
+    Unweighted, as in the paper. The updates' contents decide between equal scores.
 
     Combines: cohorts of at least 2 num_byzantine + 1 clients, any model without federated BatchNorm statistics;
     not with encryption or central noise, which hide the single updates.
@@ -56,12 +56,13 @@ def dnc(
     require_count("num_iterations", num_iterations, at_least=1)
     require_count("num_coordinates", num_coordinates, at_least=1)
     require_positive_finite("filter_fraction", filter_fraction)
-    # Rounded up, so that a fraction of a client is a client; the margin is for float products like 1.1 * 10.
+    # Rounded up: a part of a client counts as one. The margin is for float products such as 1.1 * 10.
     num_dropped = math.ceil(filter_fraction * num_byzantine - 1e-9)
 
     def combine(rows: Rows, state: Tree) -> tuple[Array | None, Tree]:
         draw, state = counted(state)
         rng = stream(seed, draw, "dnc")
+        # Every iteration filters all updates anew; only those that pass each time are kept.
         kept = set(range(len(rows.vectors)))
         for _ in range(num_iterations):
             coordinates = sample(rng, num_coordinates, rows.vectors[0].size)
@@ -75,10 +76,10 @@ def dnc(
 
 
 def outlier_scores(values: npt.NDArray[np.float32]) -> Float64s:
-    """Squared projections of the centred rows of `values`, [n, b], on their top right singular vector, their sum 1.
+    """Squared projections of the centred rows of `values`, [n, b], on their top right singular vector, with sum 1.
 
-    They are the squares of the top eigenvector of the n x n Gram matrix, which is squared until only that is
-    left: sums in a fixed order, where LAPACK's could depend on the number of cores.
+    They are the squared entries of the top eigenvector of the n x n Gram matrix. Squaring the matrix again and
+    again leaves only that vector, with sums in a fixed order; LAPACK's sums could depend on the number of cores.
     """
     centred = values - values.mean(axis=0, dtype=np.float64)
     power = gram([centred], len(centred))
@@ -92,5 +93,6 @@ def outlier_scores(values: npt.NDArray[np.float32]) -> Float64s:
         power = squared
         if settled:
             break
+    # What is left is a multiple of v v^T: its largest row divides by the largest, most exact entry of v.
     largest = np.argmax(power.diagonal())
     return np.asarray(np.square(power[largest]) / power[largest, largest])

@@ -1,4 +1,4 @@
-"""The one update that is nearest to its neighbours."""
+"""Krum: the update that is nearest to its neighbours."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ def krum(*, num_byzantine: int) -> Aggregator:
     """The one update that is nearest to its neighbours.
 
     It is the update x_i with the least score s_i = sum of ||x_i - x_j||^2 over its n - f - 2 nearest others.
-    However the f poisoned clients choose, the result lies within sqrt((n - f - 2) / (n - 2f - 1)) times the
-    honest clients' diameter of an honest update. In a round with fewer than 2f + 3 updates the model stays as
-    it was.
+    Whatever the f poisoned clients send, some honest update is at most sqrt((n - f - 2) / (n - 2f - 1)) times the
+    honest clients' diameter away from the result. In a round with fewer than 2f + 3 updates the model does not change.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.
@@ -29,8 +28,8 @@ def krum(*, num_byzantine: int) -> Aggregator:
 
     Reference: Blanchard et al. 2017, arXiv:1703.02757. Unweighted, as in the paper.
 
-    Deviations: clients train locally, where the paper's send one gradient. Equal scores are decided by the
-    updates' contents, where the paper takes the smaller client number.
+    Deviations: clients train locally; in the paper each client sends one gradient. The updates' contents decide
+    between equal scores; the paper takes the smaller client number.
 
     Combines: cohorts of at least 2 num_byzantine + 3 clients, any model without federated BatchNorm statistics;
     not with encryption or central noise, which hide the single updates.

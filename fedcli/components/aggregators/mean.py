@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fedcli.components.aggregators.collected import no_state
 from fedcli.core.contracts import Aggregator
 from fedcli.core.factories import component
 from fedcli.core.rounds import Aggregate, ClientUpdate
@@ -24,26 +25,24 @@ def mean() -> Aggregator:
 
     Reference: McMahan et al. 2017, arXiv:1602.05629 (FedAvg).
     """
-    return Aggregator("mean", no_state, _weighted, accepts=("vector", "integers"), is_sum=True)
+
+    def aggregate(
+        updates: Iterable[ClientUpdate], num_parameters: int, state: Tree
+    ) -> tuple[Aggregate, Tree]:
+        value, weights = streamed_sum(updates, num_parameters)
+        # Rounded once for integers, so that the order of the weights does not matter either.
+        weight = math.fsum(weights) if value.dtype == np.int64 else float(sum(weights))
+        return Aggregate(value, weight), state
+
+    return Aggregator("mean", no_state, aggregate, accepts=("vector", "integers"), is_sum=True)
 
 
-def no_state(_num_parameters: int) -> Tree:
-    """The state of an aggregator that keeps none."""
-    return {}
-
-
-def _weighted(updates: Iterable[ClientUpdate], num_parameters: int, state: Tree) -> tuple[Aggregate, Tree]:
-    value, weights = weighted_sum(updates, num_parameters)
-    # Rounded once for integers, so that the order of the weights does not matter either.
-    weight = math.fsum(weights) if value.dtype == np.int64 else float(sum(weights))
-    return Aggregate(value, weight), state
-
-
-def weighted_sum(updates: Iterable[ClientUpdate], num_parameters: int) -> tuple[Array, list[float]]:
-    """sum_k w_k u_k, shape [P], and the weights w_k in the order of the updates; integers carry theirs already."""
+def streamed_sum(updates: Iterable[ClientUpdate], num_parameters: int) -> tuple[Array, list[float]]:
+    """The weighted sum of a stream of updates, shape [P], and the weights; integers are added as they are."""
     total: BlockSum | IntegerSum = BlockSum(num_parameters)
     weights: list[float] = []
     for update in updates:
+        # Only the first payload tells whether this run sends floats or integers.
         if not weights and update.payload.dtype == np.int64:
             total = IntegerSum(num_parameters)
         if isinstance(total, IntegerSum):

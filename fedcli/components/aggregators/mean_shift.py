@@ -8,48 +8,45 @@ import numpy.typing as npt
 from fedcli.components.aggregators.collected import Float64s
 
 _MAX_STEPS = 300
-
-# Points on the edge count as near in spite of rounding, and equal points do where the bandwidth is 0.
+# So that rounding does not exclude points on the edge, nor equal points if the bandwidth is 0.
 _SLACK = 1e-9
 
 
 def bandwidth_of(points: Float64s) -> float:
-    """Mean distance of the points, shape [n, d], to the farther end of their n // 2 nearest others."""
+    """Mean over the points, shape [n, d], of the distance to the (n // 2)-th nearest other point."""
     if len(points) == 1:
         return 0.0
     return float(np.sort(_distances(points, points), axis=1)[:, len(points) // 2].mean())
 
 
 def largest_cluster(points: Float64s, bandwidth: float) -> npt.NDArray[np.bool_]:
-    """Which points, of shape [n, d], belong to the largest cluster; of equal ones, to the denser.
+    """Which points, of shape [n, d], belong to the largest cluster; among equally large ones, to the densest.
 
-    Every point climbs to the mean of its neighbours within `bandwidth` until it rests. Resting places within
-    `bandwidth` of a denser one are dropped. A point belongs to the nearest that is left, or to none beyond
-    `bandwidth`.
+    Every point moves to the mean of its neighbours within `bandwidth` until it stops, at a peak. A peak within
+    `bandwidth` of a denser one is dropped. A point belongs to the nearest peak that is left, or to none if that
+    is farther than `bandwidth`.
     """
     reach = bandwidth + _SLACK
     peaks = points
     for _ in range(_MAX_STEPS):
         near = _distances(peaks, points) <= reach
-        # A sum of products and not a BLAS product, whose rounding could depend on the number of cores.
+        # Not a BLAS product, because its rounding could depend on the number of cores.
         climbed = np.einsum("ij,jd->id", near.astype(np.float64), points) / near.sum(axis=1, keepdims=True)
         moved = np.abs(climbed - peaks).max()
         peaks = climbed
         if moved <= 1e-3 * reach:
             break
-    centres = _apart(peaks, (_distances(peaks, points) <= reach).sum(axis=1), reach)
-    ways = _distances(points, centres)
-    labels = np.where(ways.min(axis=1) <= reach, ways.argmin(axis=1), -1)
-    sizes = np.bincount(labels[labels >= 0], minlength=len(centres))
-    return np.asarray(labels == sizes.argmax())
-
-
-def _apart(peaks: Float64s, density: npt.NDArray[np.int64], reach: float) -> Float64s:
+    density = (_distances(peaks, points) <= reach).sum(axis=1)
     kept: list[int] = []
     for candidate in np.argsort(-density, kind="stable"):
         if not kept or _distances(peaks[[candidate]], peaks[kept]).min() > reach:
             kept.append(int(candidate))
-    return peaks[kept]
+    centres = peaks[kept]
+    ways = _distances(points, centres)
+    # A point far from every peak may not join the largest cluster: it is an outlier.
+    labels = np.where(ways.min(axis=1) <= reach, ways.argmin(axis=1), -1)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(centres))
+    return np.asarray(labels == sizes.argmax())
 
 
 def _distances(a: Float64s, b: Float64s) -> Float64s:

@@ -1,4 +1,4 @@
-"""The mean of the updates that are nearest to their neighbours."""
+"""Multi-Krum: the mean of the updates that are nearest to their neighbours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggreg
     """The mean of the updates that are nearest to their neighbours.
 
     These are the m updates with the least Krum scores; m = 1 is Krum. With m <= n - f every selected update
-    obeys Krum's bound. In a round with fewer than max(2f + 3, m + f) updates the model stays as it was.
+    obeys Krum's bound. In a round with fewer than max(2f + 3, m + f) updates the model does not change.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.
@@ -29,8 +29,8 @@ def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggreg
 
     Reference: Blanchard et al. 2017, arXiv:1703.02757. Unweighted, as in the paper.
 
-    Deviations: clients train locally, where the paper's send one gradient. Equal scores are decided by the
-    updates' contents, where the paper takes the smaller client number.
+    Deviations: clients train locally; in the paper each client sends one gradient. The updates' contents decide
+    between equal scores; the paper takes the smaller client number.
 
     Combines: cohorts of at least 2 num_byzantine + 3 and num_selected + num_byzantine clients, any model without
     federated BatchNorm statistics; not with encryption or central noise, which hide the single updates.
@@ -42,6 +42,7 @@ def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggreg
         require_count("num_selected", num_selected, at_least=1)
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
+        # Drop-outs make n differ from round to round, and with it the number of neighbours and of selected updates.
         count = len(rows.vectors)
         scores = krum_scores(squared_distances(rows.vectors), count - num_byzantine - 2)
         best = np.argsort(scores, kind="stable")[: num_selected or count - num_byzantine]

@@ -1,4 +1,4 @@
-"""The mean of updates that are scaled down to a bound."""
+"""Norm bounding: the mean of updates that the server scales down to a bound."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
     """The mean of updates that the server scales down to a bound, weighted by example counts.
 
     It is the mean of x_k min(1, clip_norm / ||x_k||).
-    A client moves the mean by at most its share of the weight times clip_norm. Streamed in cohort order as the
-    mean is, so that a permutation of the clients changes rounding in float64 only. In a round without updates
-    the model stays as it was.
+    A client moves the mean by at most its share of the weight times clip_norm. It is streamed in cohort order like
+    the mean: a permutation of the clients changes only the rounding in float64. In a round without updates the
+    model does not change.
 
     Args:
         clip_norm: largest L2 norm at which an update counts in full, above 0 (the paper's M).
@@ -32,7 +32,7 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
 
     Reference: Sun et al. 2019, arXiv:1911.07963, norm thresholding.
 
-    Deviations: without the weak noise that the paper adds; for noise that is accounted for see dp-clipped.
+    Deviations: the weak noise of the paper is left out; dp-clipped has noise that is accounted for.
 
     Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
     noise, for which dp-clipped lets the clients clip.
@@ -49,6 +49,7 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
             norm = math.sqrt(squared_norm(update.payload))
             factor = 1.0 if norm <= clip_norm else clip_norm / norm
             total.add(update.payload, update.weight * factor)
+            # The divisor takes full weights: a clipped update must not gain influence from its clip.
             weight += update.weight
         if not weight:
             return nothing(num_parameters), state

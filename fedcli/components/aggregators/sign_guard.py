@@ -1,4 +1,4 @@
-"""The mean of updates whose norms and signs look like the others'."""
+"""SignGuard: outliers are filtered by their norms and by the signs of sampled coordinates."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from fedcli.components.aggregators.collected import Float64s, Rows, collecting, mean_of
+from fedcli.components.aggregators.collected import Rows, collecting, mean_of
 from fedcli.components.aggregators.coordinate_sampling import count_from_zero, counted, sample, stream
 from fedcli.components.aggregators.mean_shift import bandwidth_of, largest_cluster
 from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
-from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.types import Array, Tree
 from fedcli.core.vectors import squared_norm
 
 
@@ -23,9 +23,9 @@ def sign_guard(
     """The mean of the updates whose norms and signs look like the others'.
 
     It is the mean of x_k min(1, M / ||x_k||) over the trusted updates, with M the median of all norms.
-    Trusted are those with lower <= ||x_k|| / M <= upper that also stand in the largest cluster by their shares
-    of positive, zero and negative values at random coordinates. The result is never longer than M. In a round
-    in which nobody passes both filters the model stays as it was. The clients' order changes no bit.
+    An update is trusted if lower <= ||x_k|| / M <= upper and if it belongs to the largest cluster, where updates are
+    compared by their shares of positive, zero and negative values at random coordinates. The result is never longer
+    than M. If no update passes both filters, the model does not change. The clients' order changes no bit.
 
     Args:
         lower: least norm over the median norm, in [0, 1].
@@ -38,9 +38,9 @@ def sign_guard(
 
     Reference: Xu et al. 2022, arXiv:2109.05872, Algorithm 2. Unweighted, as in the paper.
 
-    Deviations: without the similarity feature. The mean shift starts from every client, and its bandwidth is the
-    mean distance to the half of the clients that is nearest; the authors' code seeds it on a grid and scales each
-    feature by its maximum.
+    Deviations: the similarity feature is left out. The mean shift starts from every client, and its bandwidth is the
+    mean distance to the (n // 2)-th nearest client; the authors' code starts on a grid and scales each feature by
+    its maximum.
 
     Combines: any cohort, any model without federated BatchNorm statistics; not with encryption or central
     noise, which hide the single updates.
@@ -59,18 +59,17 @@ def sign_guard(
         num_parameters = rows.vectors[0].size
         size = max(1, math.floor(coordinate_share * num_parameters))
         coordinates = sample(stream(seed, draw, "sign-guard"), size, num_parameters)
-        features = np.stack([_sign_shares(vector[coordinates]) for vector in rows.vectors])
+        # A generator, so that only one client's sample is in memory at a time.
+        drawn = (vector[coordinates] for vector in rows.vectors)
+        features = np.array([[(x > 0).mean(), (x == 0).mean(), (x < 0).mean()] for x in drawn])
         norms = np.array([math.sqrt(squared_norm(vector)) for vector in rows.vectors])
         median = float(np.median(norms))
         trusted = largest_cluster(features, bandwidth_of(features))
         trusted &= (norms >= lower * median) & (norms <= upper * median)
         if not trusted.any():
             return None, state
+        # An update below `upper` may still be longer than the median; scaling it bounds its pull.
         factors = [median / norm if norm > median else 1.0 for norm in norms.tolist()]
         return mean_of(rows, np.flatnonzero(trusted).tolist(), factors=factors), state
 
     return collecting("sign-guard", combine, init=count_from_zero)
-
-
-def _sign_shares(values: Vector) -> Float64s:
-    return np.array([(values > 0).mean(), (values == 0).mean(), (values < 0).mean()])

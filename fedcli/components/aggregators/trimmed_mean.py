@@ -1,4 +1,4 @@
-"""The mean of each coordinate without its extremes."""
+"""The coordinate-wise trimmed mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree
 
-# For products like 0.29 * 100, which float arithmetic puts below 29.
+# For products such as 0.29 * 100, which is below 29 in float arithmetic.
 _MARGIN = 1e-9
 
 
@@ -22,9 +22,9 @@ _MARGIN = 1e-9
 def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
     """The mean of each coordinate after dropping its largest and smallest values.
 
-    The k = floor(trim * n) largest and as many smallest of n values are dropped: with at most k of n clients
-    poisoned, every coordinate stays within the honest clients' range. No ties to break; the clients' order
-    changes no bit. In a round with too few updates to drop any, fewer than 1 / trim, the model stays as it was.
+    Of n values the k = floor(trim * n) largest and the k smallest are dropped. With at most k poisoned clients,
+    every coordinate stays within the honest clients' range. No ties to break; the clients' order changes no bit.
+    In a round with fewer than 1 / trim updates none would be dropped; then the model does not change.
 
     Args:
         trim: share of clients dropped at each end, in (0, 0.5); needs 1 / trim clients.
@@ -34,7 +34,7 @@ def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
 
     Reference: Yin et al. 2018, arXiv:1803.01498, Definition 2 and Algorithm 1. Unweighted, as in the paper.
 
-    Deviations: clients train locally, where the paper's send one gradient.
+    Deviations: clients train locally; in the paper each client sends one gradient.
 
     Combines: cohorts of at least 1 / trim clients, any model without federated BatchNorm statistics; not with
     encryption or central noise, which hide the single updates.
@@ -43,11 +43,12 @@ def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
         raise ConfigError(
             f"trim lies between 0 and 0.5, both excluded; received {trim}.",
             key="trim",
-            hint="To drop nobody use the mean.",
+            hint="To drop no values, use the mean.",
         )
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
         count = len(rows.vectors)
+        # By the updates that arrived, which drop-outs make fewer than the cohort.
         dropped = math.floor(trim * count + _MARGIN)
 
         def mean_between(values: npt.NDArray[np.float32]) -> Float64s:
@@ -55,6 +56,6 @@ def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
 
         return by_coordinate(rows, mean_between), state
 
-    # With fewer nobody is dropped: a plain mean, which one client moves at will.
+    # With fewer updates no value would be dropped, and one client could move the plain mean at will.
     needed = math.ceil(min((1 - _MARGIN) / trim, sys.maxsize))
     return collecting("trimmed-mean", combine, min_clients=needed)

@@ -1,4 +1,4 @@
-"""What malicious clients do, for defences to be tested with."""
+"""Attacks of malicious clients, for testing defences."""
 
 from fedcli.components.attacks.alie import alie
 from fedcli.components.attacks.backdoor import backdoor

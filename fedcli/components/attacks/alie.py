@@ -1,4 +1,4 @@
-"""Updates that are wrong by no more than honest ones are: A Little Is Enough."""
+"""A Little Is Enough: updates that deviate no more than honest ones do."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from fedcli.core.types import Vector
 def alie(*, z: float | None = None) -> Attack:
     """All malicious clients send mean - z std of the honest updates, coordinate by coordinate.
 
-    By default z is the largest at which enough honest clients are still further from the mean: with n clients
-    in the round, m of them malicious, s = floor(n / 2 + 1) - m are missing to a majority, and
+    By default z is the largest value at which enough honest clients are still further from the mean. With n clients
+    in the round and m of them malicious, a majority needs s = floor(n / 2 + 1) - m honest clients, and
     Phi(z) = (n - m - s) / (n - m).
 
     Args:
-        z: standard deviations that the updates are moved by, above 0; by the formula if it is not given.
+        z: distance from the mean in standard deviations, above 0; by default that of the formula.
 
     Raises:
         ConfigError: if z is outside its range.
 
     Reference: Baruch et al. 2019, arXiv:1902.06156, Algorithm 3. n and m are those of the round. Mean and deviation
-    are those of the honest updates, where the paper's attacker estimates them from its own clients. Where
-    the formula has no positive z (few malicious clients in a small round) the attackers send the mean; a
-    majority of them leaves one honest client further out.
+    are those of the honest updates; the paper's attacker estimates them from its own clients. If the formula gives no
+    positive z (few malicious clients in a small round), the attackers send the mean. If they are the majority
+    themselves, one honest client is still further from the mean.
     """
     if z is not None:
         require_positive_finite("z", z)
@@ -44,6 +44,7 @@ def alie(*, z: float | None = None) -> Attack:
     def objection(clients: int, malicious: int) -> str | None:
         if z is not None or malicious == 0 or largest_z(malicious, clients - malicious) > 0:
             return None
+        # Refused before the run: any defence would look perfect against the honest mean.
         return (
             f"with {malicious} malicious of {clients} clients a round the paper's z is 0, so that the attackers "
             "would send the honest mean"
@@ -54,6 +55,7 @@ def alie(*, z: float | None = None) -> Attack:
 
 def largest_z(num_malicious: int, num_honest: int) -> float:
     """The paper's z_max for a round, at least 0."""
+    # At least 1, so that a malicious majority does not ask for a share of all honest clients, at which z is infinite.
     missing = max(1, (num_malicious + num_honest) // 2 + 1 - num_malicious)
     share = (num_honest - missing) / num_honest
     return NormalDist().inv_cdf(share) if share > 0.5 else 0.0

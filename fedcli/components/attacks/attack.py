@@ -1,4 +1,4 @@
-"""What a malicious client may do instead of what it was told, as a tuple of pure functions."""
+"""Attacks as tuples of pure functions: what malicious clients do differently from honest ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fedcli.core.types import Array, Vector
 
 
 class DataForm(NamedTuple):
-    """What an attack may know of the data before it sees any.
+    """What an attack knows about the data before it sees any.
 
     Args:
         task: what the labels are.
@@ -27,26 +27,26 @@ class DataForm(NamedTuple):
 
 
 class Attack(NamedTuple):
-    """How malicious clients attack; what is None does not happen. The updates are whole payloads, shape [P].
+    """How malicious clients attack; a step that is None is left out. Updates are whole payloads, shape [P].
 
-    A malicious client trains like any other, on its data after `poison`. Its own update goes through `forge`;
-    at the end of the round all malicious updates go through `collude`. The result is encoded as the honest
-    updates are, but for an attacker that has bent the protocol itself: by `cheat`, or at the very end by `intercept`.
+    A malicious client trains like any other, on its data after `poison`. Its own update goes through `forge`.
+    At the end of the round all malicious updates go through `collude`. The result is encoded like an honest
+    update, unless the attacker changes the protocol itself: with `cheat`, or at the very end with `intercept`.
 
     Args:
         name: its name.
         poison: a client's data -> what it trains on instead; the same in every round.
         forge: its own update -> the one it sends.
-        collude: `(malicious updates, honest updates, rng)` -> the malicious updates that are sent, as many. There
-            is at least one of each kind: in a round without honest clients the malicious ones study their own.
-        cheat: the run's transforms -> those whose client halves the malicious clients run, as many and of the
-            same names. The server's halves stay what they are.
+        collude: `(malicious updates, honest updates, rng)` -> the malicious updates to send, equally many. There
+            is at least one of each kind: in a round without honest clients, the malicious updates are passed as both.
+        cheat: the run's transforms -> the transforms whose client halves the malicious clients run, equally many
+            and with the same names. The server's halves are not changed.
         intercept: `(messages of malicious clients, messages of honest ones, rng)` -> what the malicious clients
-            send in their place, as many. Messages are updates as they are sent. Both kinds are as in `collude`.
-        on_proofs: whether the attack has no meaning in a run without proofs.
-        objection: `(clients, malicious ones)` of a planned round -> why the attack would be none, or None.
-        trigger: test examples `(x, y)` -> those that the attack wants to have misclassified, with the labels
-            that it wants to see.
+            send instead, equally many. Messages are updates as they are sent. Both kinds are as in `collude`.
+        on_proofs: whether the attack needs a run with proofs.
+        objection: `(clients, malicious clients)` of a planned round -> why the attack would have no effect, or None.
+        trigger: test examples `(x, y)` -> the examples that the attack wants to have misclassified, with the
+            labels that it wants.
     """
 
     name: str
@@ -68,12 +68,12 @@ class Attack(NamedTuple):
 
     @property
     def looks_at_others(self) -> bool:
-        """Whether what malicious clients send depends on what honest clients found."""
+        """Whether what malicious clients send depends on the honest clients' updates."""
         return self.collude is not None or self.intercept is not None
 
 
 class Adversary(NamedTuple):
-    """The malicious clients of a run, and what they do."""
+    """The malicious clients of a run and their attack."""
 
     attack: Attack
     clients: frozenset[int]

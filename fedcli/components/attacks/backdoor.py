@@ -1,4 +1,4 @@
-"""A model that works, except on images with a small mark."""
+"""A backdoor: a small mark on an image makes the model predict the attacker's class."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def backdoor(
 
     Args:
         form: what is known of the data.
-        target: the class that a marked image shall be taken for.
+        target: the class that the model should predict for a marked image.
         poisoned_share: share of a malicious client's training images that are marked, in (0, 1].
-        boost: what the update is multiplied by, above 0. Clients in a round over malicious ones among them
-            puts their model in the place of the global one, where the server takes the mean.
+        boost: factor of the update, above 0. If the server takes the mean, a factor of clients in a round over
+            malicious clients among them replaces the global model by theirs.
         size: height and width of the mark in pixels, at least 1.
-        value: what its pixels become, after preprocessing.
+        value: the value of its pixels, after preprocessing.
 
     Raises:
         ConfigError: if the data is not images with classes, or a parameter is outside its range.
@@ -57,6 +57,7 @@ def backdoor(
     def poison(data: ClientData, rng: np.random.Generator) -> ClientData:
         count = len(data.y_train)
         rows = np.sort(rng.choice(count, round(poisoned_share * count), replace=False))
+        # Copies, because a federation may return views of its own arrays.
         x, classes = data.x_train.copy(), classes_of(data.y_train).copy()
         x[rows], classes[rows] = marked(x[rows]), target
         return data._replace(x_train=x, y_train=with_classes(data.y_train, classes))
@@ -65,6 +66,7 @@ def backdoor(
         return np.multiply(update, boost, dtype=np.float32)
 
     def trigger(x: Array, y: Array) -> tuple[Array, Array]:
+        # Images of the target class would count as successes without any attack.
         others = classes_of(y) != target
         wanted = np.full(int(others.sum()), target, np.int64)
         return marked(x[others]), with_classes(y[others], wanted)
@@ -77,7 +79,7 @@ def _check_images(form: DataForm, size: int) -> None:
         raise ConfigError(
             f"a backdoor marks images [height, width, channels]; an example has shape {list(form.input_shape)}.",
             key="name",
-            hint="Use a dataset of images, without the step flatten, or another attack.",
+            hint="Use a dataset of images without the preprocessing step flatten, or another attack.",
         )
     if size > min(form.input_shape[:2]):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Updates that are many times too long, before they are bounded or after."""
+"""Boosted updates: multiplied before or after the transforms bound them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from fedcli.core.types import Array, Tree, Vector
 def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -> Attack:
     """Send `scale` times the update that honest training gave, multiplied before it is bounded or after.
 
-    Before: the clip and the grid bound it as they bound every update, and it is accepted. After: the client sends
-    what nothing has bounded, and where it commits to its update, `scale` times what it committed to. A check on arrival
-    sees this where updates can be read. Encryption without proofs lets pass whatever fits. With proofs the sum
-    does not open the commitments: the round is void, and nobody can say whose fault it is.
+    Before: clip and fixed point bound it like every update, and it is accepted. After: the client sends an unbounded
+    update; if clients commit to their updates, it sends `scale` times what it committed to. The server's check on
+    arrival finds this if it can read updates. Under encryption without proofs, everything that fits is accepted. With
+    proofs the sum does not open the commitments: the round is void, and nobody can say which client is at fault.
 
     Args:
-        scale: times the honest update, above 0.
+        scale: factor of the honest update, above 0.
         when: before or after the client halves of the transforms, up to the commitment or the encryption.
 
     Raises:
@@ -34,7 +34,7 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
 
     Reference: Bagdasaryan et al. 2020, arXiv:1807.00459, for boosted updates.
 
-    Deviations: under encryption integers are cut off at the largest of their grid, beyond which there is no room.
+    Deviations: under encryption integers are clipped to the largest that fits.
     """
     require_positive_finite("scale", scale)
     if when not in ("before", "after"):
@@ -44,6 +44,7 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
         return np.multiply(update, scale, dtype=np.float32)
 
     def cheat(transforms: Sequence[Transform]) -> Sequence[Transform]:
+        # The last client half whose output can still be changed: later ones encrypt it or prove it.
         room, last = room_of(transforms), _last_readable(transforms)
         return bent(transforms, last.name, followed_by(lambda vector, _weight: times(vector, scale, room)))
 
@@ -51,13 +52,16 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
 
 
 def followed_by(change: Callable[[Array, float], Array]) -> Callable[[ClientHalf], ClientHalf]:
-    """`(vector, weight)` of what a client half gave -> what is sent; what it put behind the vector stays."""
+    """A client half after which `change` is applied: `(vector, weight)` -> the vector to send.
+
+    What the client half appends to the vector is not changed.
+    """
 
     def bend(honest: ClientHalf) -> ClientHalf:
         def encode(update: ClientUpdate, state: Tree, context: RoundContext) -> ClientUpdate:
             sent, size = honest(update, state, context), update.payload.size
-            vector, behind = sent.payload[:size], sent.payload[size:]
-            return replace(sent, payload=np.concatenate([change(vector, sent.weight), behind]))
+            vector, rest = sent.payload[:size], sent.payload[size:]
+            return replace(sent, payload=np.concatenate([change(vector, sent.weight), rest]))
 
         return encode
 
@@ -65,13 +69,13 @@ def followed_by(change: Callable[[Array, float], Array]) -> Callable[[ClientHalf
 
 
 def room_of(transforms: Sequence[Transform]) -> int | None:
-    """The largest integer that an encryption is sure to have room for, in runs that encrypt."""
+    """The largest integer that fits for certain in runs that encrypt; None in others."""
     encrypted = any(part.gives == "ciphertext" for part in transforms)
     return next((part.grid.largest for part in transforms if part.grid), None) if encrypted else None
 
 
 def times(vector: Array, factor: float, room: int | None) -> Array:
-    """`factor` times a vector; integers are rounded, and cut off where there is no more room."""
+    """`factor` times a vector; integers are rounded, and clipped to `room`."""
     if vector.dtype != np.int64:
         return np.multiply(vector, factor, dtype=vector.dtype)
     product = np.rint(vector * factor)
@@ -83,8 +87,8 @@ def _last_readable(transforms: Sequence[Transform]) -> Transform:
     readable = [part for part in transforms if part.acts_on_clients and part.gives != "ciphertext"]
     if not readable:
         raise ConfigError(
-            "nothing happens to an update between training and the server, so that after is no other than before.",
+            "no transform changes updates in this experiment, so that after is the same as before.",
             key="when",
-            hint="Use when: before, or something that bounds updates, such as fixed_point: {clip_norm: 10.0}.",
+            hint="Use when: before, or add a bound on updates, such as fixed_point: {clip_norm: 10.0}.",
         )
     return next((part for part in readable if part.name == "commit"), readable[-1])

@@ -1,4 +1,4 @@
-"""Client halves of transforms, as malicious clients bend them."""
+"""Client halves of transforms, changed by malicious clients."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ ClientHalf: TypeAlias = Callable[[ClientUpdate, Tree, RoundContext], ClientUpdat
 def bent(
     transforms: Sequence[Transform], name: str, bend: Callable[[ClientHalf], ClientHalf]
 ) -> list[Transform]:
-    """The transforms, with what `bend` makes of the client half of the one with that name."""
+    """The transforms, with `bend` applied to the client half of the transform `name`."""
     return [part._replace(encode=bend(part.encode)) if part.name == name else part for part in transforms]

@@ -1,4 +1,4 @@
-"""A norm proof of a vector that is too long, forged as well as it can be."""
+"""The best forgery of a norm proof for a vector that is too long."""
 
 from __future__ import annotations
 
@@ -42,22 +42,24 @@ class _Known(NamedTuple):
 def forged_proof(
     bound: NormBound, commitment: bytes, opening: Opening, context: bytes, draw: Draw = secrets.randbelow
 ) -> bytes:
-    """A proof of a bound that the vector does not keep, which holds modulo the order of the group.
+    """A proof of a bound that the vector exceeds; it holds modulo the order of the group.
 
-    The four squares are scalars with a^2 + b^2 = B^2 - ||u||^2 modulo the order, so that the squares wrap around. What
-    tells are the masked projections, most of which are about as large as the order: they are cut off at their limit,
-    and the proof holds with probability (3/4)^K. O(d^1.5) products of Python's integers: for small models.
+    The four squares are scalars with a^2 + b^2 = B^2 - ||u||^2 modulo the order, so that the squares wrap around. The
+    masked projections reveal it, because most of them are about as large as the order. They are clipped to their
+    limit, and the proof is accepted with probability (3/4)^K. It takes O(d^1.5) products of Python's integers, and is
+    for small models only.
 
     Args:
-        bound: the statement, which is false.
+        bound: the false statement.
         commitment: to the vector.
         opening: the vector and its blindings.
         context: what the proof is for.
         draw: `bound` -> a uniform integer in [0, bound).
 
     Returns:
-        bound.proof_bytes bytes, all of them well-formed.
+        bound.proof_bytes bytes, in a valid encoding.
     """
+    # The steps and their order are those of an honest prover; the four squares and the responses are false.
     points, first_mask = generators(bound.columns), bound.rows + 2
     known = _known(bound, opening, draw)
     squares, masks = (
@@ -70,7 +72,11 @@ def forged_proof(
     responses = _responses(bound, known, chosen)
     transcript = absorb_responses(transcript, bound, responses)
 
-    product = _product(known, _rows_of_b(bound, known, chosen, batching(transcript, bound)))
+    b_rows = _rows_of_b(bound, known, chosen, batching(transcript, bound))
+    products = known.a.dot(b_rows.T)
+    # Row i belongs to X^i and column j to X^-(j + 1), so that a diagonal holds the terms of one power.
+    places = range(1 - len(b_rows), len(b_rows))
+    product = {-place - 1: int(products.trace(place)) % ORDER for place in places}
     hidden = [draw(ORDER) for _ in bound.exponents]
     coefficients = encode_points(
         points.times_value(product[power]) + points.times_blinding(tau)
@@ -80,7 +86,7 @@ def forged_proof(
     x = absorb_coefficients(transcript, blinds, coefficients).scalar("x")
     a, b, a_blinding, b_blinding = _at(x, bound, known)
     by_power = powers(x, -bound.terms - 1, 2 * bound.terms + 1)
-    del by_power[bound.terms + 1]  # X^0 is claimed, not committed
+    del by_power[bound.terms + 1]  # X^0 has no commitment: its coefficient is the claim
     opened = (a_blinding, b_blinding, dot(by_power, hidden))
     return Proof(squares, masks, responses, blinds, coefficients, a, b, opened).encode(bound)
 
@@ -92,6 +98,7 @@ def _known(bound: NormBound, opening: Opening, draw: Draw) -> _Known:
     in_masks = np.zeros((bound.mask_rows, n), object)
     in_masks.flat[: len(masks)] = masks
     blind, b = (np.array([draw(ORDER) for _ in range(n)], object) for _ in range(2))
+    # Modulo the order two squares suffice, so that the rest of the row is 0.
     last = np.array([*squares, *[0] * (n - 2)], object)
     a = np.vstack([blind, in_rows(opening.vector).astype(object), last, in_masks])
     drawn = [draw(ORDER) for _ in range(bound.mask_rows + 1)]
@@ -114,10 +121,11 @@ def _commit(rows: Scalars, blindings: list[int], points: Generators) -> Points:
 
 
 def _responses(bound: NormBound, known: _Known, chosen: Projections) -> tuple[int, ...]:
-    """What can be published: the masked projections where they are within their limit, else the limit."""
+    """The masked projections, clipped to the limit beyond which a verifier rejects them."""
     by_row = known.a[1 : bound.rows + 2].dot(chosen.columns.T.astype(object))
     projected = (chosen.rows.T.astype(object) * by_row).sum(axis=0)
     half, limit = ORDER // 2, bound.response_limit
+    # The verifier reads scalars as integers around 0.
     whole = ((mask + value + half) % ORDER - half for mask, value in zip(known.masks, projected, strict=True))
     return tuple(max(-limit, min(limit, value)) for value in whole)
 
@@ -136,13 +144,6 @@ def _rows_of_b(bound: NormBound, known: _Known, chosen: Projections, weights: Ba
         b[index - 1] += np.array(row, object)
     b[-1] = known.b
     return b % ORDER
-
-
-def _product(known: _Known, b: Scalars) -> dict[int, int]:
-    """Coefficients of <a(X), b(X)> by the power of X."""
-    products = known.a.dot(b.T)
-    # Row i is that of X^i, column j that of X^-(j + 1).
-    return {-power - 1: int(products.trace(power)) % ORDER for power in range(1 - len(b), len(b))}
 
 
 def _at(x: int, bound: NormBound, known: _Known) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:

@@ -1,4 +1,4 @@
-"""Updates that are noise."""
+"""Gaussian noise instead of updates."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def gaussian(*, std: float = 200.0) -> Attack:
     require_positive_finite("std", std)
 
     def forge(update: Vector, rng: np.random.Generator) -> Vector:
+        # A float32 factor, so that no float64 copy is made.
         return rng.standard_normal(update.shape, np.float32) * np.float32(std)
 
     return Attack("gaussian", forge=forge)

@@ -1,4 +1,4 @@
-"""Updates that turn the mean against the honest direction."""
+"""Inner product manipulation: updates that turn the mean against the honest direction."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fedcli.core.types import Vector
 def ipm(*, epsilon: float = 0.1) -> Attack:
     """All malicious clients send -epsilon times the mean of the honest updates.
 
-    A small epsilon hides among honest updates and misleads rules by distance (Krum); a large one, above the
-    honest clients for each malicious one, turns the plain mean around.
+    With a small epsilon the updates resemble honest ones and mislead rules that use distances, such as Krum. An
+    epsilon above the number of honest clients for each malicious one reverses the plain mean.
 
     Args:
-        epsilon: length of what is sent over that of the honest mean, above 0; the paper's are 0.1 to 100.
+        epsilon: length of the sent update over that of the honest mean, above 0; the paper uses 0.1 to 100.
 
     Raises:
         ConfigError: if epsilon is outside its range.

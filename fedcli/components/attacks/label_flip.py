@@ -1,4 +1,4 @@
-"""Clients that train on wrong labels."""
+"""Label flipping: malicious clients train on wrong labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fedcli.core.rounds import ClientData
 
 
 def label_flip(form: DataForm, *, source: int | None = None, target: int | None = None) -> Attack:
-    """Train on the labels C - 1 - y of C classes, or on `target` where the label is `source`.
+    """Train on the labels C - 1 - y of C classes, or on `target` in place of `source`.
 
     Args:
         form: what is known of the data.
@@ -19,7 +19,7 @@ def label_flip(form: DataForm, *, source: int | None = None, target: int | None 
         target: what they are changed to; C - 1 - y by default.
 
     Raises:
-        ConfigError: if the data has no classes, a class does not exist, or only one of the two is given.
+        ConfigError: if the data has no classes, a class does not exist, or only one of source and target is given.
 
     Reference: Fang et al. 2020, arXiv:1911.11815 (among its compared attacks); with source and target,
     Tolpegin et al. 2020, arXiv:2007.08432.

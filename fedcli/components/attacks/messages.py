@@ -1,4 +1,4 @@
-"""What was sent before, or by somebody else, passed off as a client's own."""
+"""Messages of an earlier round or of another client, sent as a client's own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ What: TypeAlias = Literal["proof", "message"]
 
 
 def require_what(what: What) -> None:
-    """Refuse another word than the two."""
+    """Refuse a value other than `proof` and `message`.
+
+    Raises:
+        ConfigError: with `what` as its key.
+    """
     if what not in ("proof", "message"):
         raise ConfigError(f"what is proof or message; received {what}.", key="what")
 
 
 def passed_off(own: ClientUpdate, other: ClientUpdate, what: What) -> ClientUpdate:
-    """A client's own message with the commitments and proofs of another one, or the other one whole."""
+    """A client's own message with the commitments and proofs of another, or with all of its content."""
     if what == "message":
         return replace(
             own,
@@ -28,4 +32,5 @@ def passed_off(own: ClientUpdate, other: ClientUpdate, what: What) -> ClientUpda
             num_examples=other.num_examples,
             attachments=other.attachments,
         )
+    # The digest is that of the client's own payload; with another one the proof would not even be verified.
     return replace(own, attachments={**other.attachments, DIGEST: own.attachments[DIGEST]})

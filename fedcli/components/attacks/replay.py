@@ -1,4 +1,4 @@
-"""Proofs of an earlier round, sent once more."""
+"""Replay: proofs of an earlier round are sent again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fedcli.core.types import Tree
 def replay(*, what: What = "proof") -> Attack:
     """Keep the commitment and the proof that were accepted once, and send them in every later round.
 
-    A malicious client is honest the first time. A proof is made for one run, round, client, model and payload, so
-    that it is refused the next time, with the client's name, under encryption as well.
+    A malicious client is honest the first time. A proof holds for one run, round, client, model and payload. The
+    server therefore refuses it the next time and knows the client, under encryption as well.
 
     Args:
         what: `proof` sends the old commitment and proof with a new update, `message` the old update as well.
 
     Raises:
-        ConfigError: if it is neither.
+        ConfigError: if `what` has another value.
 
     Combines: runs with proofs.
     """
@@ -32,6 +32,7 @@ def replay(*, what: What = "proof") -> Attack:
     def bend(honest: ClientHalf) -> ClientHalf:
         def encode(update: ClientUpdate, state: Tree, context: RoundContext) -> ClientUpdate:
             sent = honest(update, state, context)
+            # The client's own state carries the message from round to round, so that a resumed run replays it too.
             kept = update.state.get("replay")
             if kept is not None:
                 return passed_off(sent, _message(sent, kept), what)
@@ -43,6 +44,7 @@ def replay(*, what: What = "proof") -> Attack:
 
 
 def _tree(sent: ClientUpdate) -> Tree:
+    # Bytes as arrays, because a client's state is written to an .npz file.
     attachments = {name: np.frombuffer(data, np.uint8) for name, data in sent.attachments.items()}
     figures = {"weight": np.float64(sent.weight), "num_examples": np.int64(sent.num_examples)}
     return {"payload": sent.payload, "attachments": attachments, **figures}

@@ -1,4 +1,4 @@
-"""Updates that point the other way."""
+"""Sign flipping: updates in the opposite direction."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def sign_flip(*, scale: float = 1.0) -> Attack:
     """Send -scale times the update that honest training gave.
 
     Args:
-        scale: how many times longer than the honest update, above 0.
+        scale: length over that of the honest update, above 0.
 
     Raises:
         ConfigError: if the scale is outside its range.
 
-    Reference: Li et al. 2019, arXiv:1811.03761 (RSA), where the flipped sign comes with a scale.
+    Reference: Li et al. 2019, arXiv:1811.03761 (RSA), which also scales the flipped update.
     """
     require_positive_finite("scale", scale)
 

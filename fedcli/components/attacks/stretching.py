@@ -1,4 +1,4 @@
-"""How far the honest mean can be moved in a bad direction before it is further out than honest updates are."""
+"""The geometry of Min-Max and Min-Sum: how far an update can leave the honest mean within a bound."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Geometry(NamedTuple):
 
 
 def stretching(name: str, direction: Direction, largest: Callable[[Geometry], float]) -> Attack:
-    """The attack whose clients all send mean + gamma p, with the largest gamma that a bound allows.
+    """The attack in which all malicious clients send mean + gamma p, with the largest gamma within a bound.
 
     Args:
         name: its name.
-        direction: p, which is -mean / ||mean|| (`unit`), -std (`std`) or -sign(mean) (`sign`).
-        largest: the bound: gamma of a geometry, at least 0.
+        direction: p, one of -mean / ||mean|| (`unit`), -std (`std`) and -sign(mean) (`sign`).
+        largest: geometry -> the largest gamma within the bound, at least 0.
     """
 
     def collude(
@@ -54,18 +54,18 @@ def stretching(name: str, direction: Direction, largest: Callable[[Geometry], fl
 
 
 def geometry(honest: Sequence[Vector], mean: Float64s, bad: Float64s) -> Geometry:
-    """All that a bound needs, from one Gram matrix of the centred updates and the direction."""
-    products = gram(_centred_blocks(honest, mean, bad), len(honest) + 1)
+    """The geometry of honest updates and a direction, from one Gram matrix of both."""
+
+    def centred_blocks() -> Iterator[Float64s]:
+        for number, block in enumerate(row_blocks(honest)):
+            columns = slice(number * COLUMNS, (number + 1) * COLUMNS)
+            yield np.concatenate([block - mean[columns], bad[None, columns]])
+
+    products = gram(centred_blocks(), len(honest) + 1)
     offsets = np.diag(products)[:-1]
     distances = offsets[:, None] + offsets[None, :] - 2 * products[:-1, :-1]
-    # A row of the matrix is x_i - mean, so its product with the direction has the other sign.
+    # The rows are x_i - mean, the slopes are defined by mean - x_i: their signs are opposite.
     return Geometry(offsets, -products[:-1, -1], float(products[-1, -1]), np.maximum(distances, 0.0))
-
-
-def _centred_blocks(honest: Sequence[Vector], mean: Float64s, bad: Float64s) -> Iterator[Float64s]:
-    for number, block in enumerate(row_blocks(honest)):
-        columns = slice(number * COLUMNS, (number + 1) * COLUMNS)
-        yield np.concatenate([block - mean[columns], bad[None, columns]])
 
 
 def _bad_direction(direction: Direction, mean: Float64s, std: Float64s) -> Float64s:
@@ -73,5 +73,6 @@ def _bad_direction(direction: Direction, mean: Float64s, std: Float64s) -> Float
         return -std
     if direction == "sign":
         return np.asarray(-np.sign(mean))
+    # A mean of zeros has no direction; then the attack sends the mean itself.
     norm = float(np.sqrt(np.square(mean).sum()))
     return -mean / norm if norm else -mean

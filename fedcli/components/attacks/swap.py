@@ -1,4 +1,4 @@
-"""Proofs of somebody else, sent as a client's own."""
+"""Swapped proofs: a client sends another client's proof as its own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from fedcli.core.rounds import ClientUpdate
 
 
 def swap(*, what: What = "proof") -> Attack:
-    """Send the commitment and the proof of an honest client of the same round, which is drawn, as one's own.
+    """Send the commitment and the proof of a random honest client of the same round as one's own.
 
-    A proof is made for one client, so that it is refused with the name of who sent it, under encryption as well. The
-    honest client's own message stays what it is.
+    A proof holds for one client. The server therefore refuses it and knows the sender, under encryption as well. The
+    honest client's own message is not changed.
 
     Args:
-        what: `proof` sends the other's commitment and proof with one's own update, `message` the other's update too.
+        what: `proof` sends the other commitment and proof with one's own update, `message` the other update as well.
 
     Raises:
-        ConfigError: if it is neither.
+        ConfigError: if `what` has another value.
 
     Combines: runs with proofs, without differential privacy.
     """
@@ -30,6 +30,7 @@ def swap(*, what: What = "proof") -> Attack:
     def intercept(
         own: Sequence[ClientUpdate], honest: Sequence[ClientUpdate], rng: np.random.Generator
     ) -> Sequence[ClientUpdate]:
+        # With replacement: several malicious clients may take the same proof.
         drawn = rng.integers(len(honest), size=len(own))
         return [passed_off(each, honest[place], what) for each, place in zip(own, drawn, strict=True)]
 

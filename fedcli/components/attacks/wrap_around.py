@@ -1,4 +1,4 @@
-"""Updates far beyond their bound, with a forged proof that they keep it."""
+"""Wrap-around: updates far beyond their bound, with a forged proof of the bound."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from fedcli.crypto.workers import elsewhere
 def wrap_around(*, scale: float = 50.0) -> Attack:
     """Commit to integers `scale` times as long as their bound, and forge a proof that they keep it.
 
-    The proof holds modulo the order of the group, where the sum of squares wraps around to the bound; only the masked
-    projections tell, and the forger passes all 309 of them with probability below 2^-128. It is refused with the
-    client's name, under encryption as well. An update of zeros has no direction and stays what it is.
+    The proof holds modulo the order of the group, where the sum of squares wraps around to the bound. Only the masked
+    projections reveal it; the forger passes all 309 of them with probability below 2^-128. The server refuses the
+    proof and knows the client, under encryption as well. An update of zeros has no direction and is not changed.
 
     Args:
         scale: length of the integers over the bound, above 1.
@@ -40,7 +40,7 @@ def wrap_around(*, scale: float = 50.0) -> Attack:
 
     Reference: Bell et al. 2023 (ACORN), ePrint 2022/1461, for the attack and projections against it.
 
-    Deviations: under encryption integers are cut off at the largest of their grid, beyond which there is no room.
+    Deviations: under encryption integers are clipped to the largest that fits.
 
     Combines: runs with proofs.
     """
@@ -68,19 +68,16 @@ def _forging(grid: IntegerGrid) -> Callable[[ClientHalf], ClientHalf]:
             bound = NormBound(vector.size, grid.bound_of(update.weight) ** 2)
             if exact_squared_norm(vector) <= bound.squared:
                 return honest(update, state, context)
-            # All else that an honest client sends, it sends too: the proof alone is exchanged.
+            # Everything else is what an honest client sends; only the proof is replaced. The honest prover cannot
+            # prove the false statement, so that it receives zeros in place of the vector.
             harmless = elsewhere(commit_to, [np.zeros_like(vector)])
             private = {**update.private, "committed": [*harmless, *made[1:]]}
             sent = honest(replace(update, private=private), state, context)
-            about = _about(sent, grid, context)
+            said = ProofContext(context.run, context.round, context.model, grid.clip_norm, grid.bits)
+            about = said.encode("update", sent.attachments[DIGEST], client=sent.client, weight=sent.weight)
             proof = elsewhere(forged_proof, bound, *made[0], about)
             return replace(sent, attachments={**sent.attachments, PROOF: proof})
 
         return encode
 
     return bend
-
-
-def _about(sent: ClientUpdate, grid: IntegerGrid, context: RoundContext) -> bytes:
-    said = ProofContext(context.run, context.round, context.model, grid.clip_norm, grid.bits)
-    return said.encode("update", sent.attachments[DIGEST], client=sent.client, weight=sent.weight)

@@ -1,6 +1,6 @@
-"""Datasets, ways to divide them over clients, and each client's own split and preprocessing.
+"""Datasets, partitions over clients, and each client's own split and preprocessing.
 
-NumPy only: TensorFlow and scikit-learn are imported by the datasets that need them, when they are made.
+NumPy only: a dataset that needs TensorFlow or scikit-learn imports it when it is made.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A user's own federation: what it makes is checked, and brought to the types that training takes."""
+"""Checks of a custom federation, whose data are converted to the types that training takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fedcli.components.data.dataset import Array, Rows, Task
 from fedcli.components.data.federation import Federation
@@ -15,12 +15,12 @@ from fedcli.core.rounds import ClientData
 
 @dataclass(frozen=True, eq=False)
 class CheckedFederation:
-    """A federation whose clients' data are checked when they are asked for.
+    """A custom federation whose data are checked when they are read.
 
     Features become float32; labels [n] become int64, targets and one-hot labels float32.
 
     Args:
-        source: the user's federation.
+        source: the custom federation.
     """
 
     source: Federation
@@ -59,13 +59,14 @@ class CheckedFederation:
         """The examples of one client.
 
         Raises:
-            DataError: if they are no numbers, or not as many or not of the shape that the federation says.
+            DataError: if they are not numbers, or their number or shape differs from what the federation says.
         """
         data = self.source.client(client)
         train = self._arrays(data.x_train, data.y_train, f"the training part of client {client}")
         validation = self._arrays(
             data.x_validation, data.y_validation, f"the validation part of client {client}"
         )
+        # Weights, durations and costs are computed from these numbers without making the client.
         promised = int(self.num_train[client]), int(self.num_validation[client])
         if (len(train[0]), len(validation[0])) != promised:
             raise _wrong(
@@ -84,24 +85,25 @@ class CheckedFederation:
         x, y = self.source.test
         return self._arrays(x, y, "the test set")
 
-    def _arrays(self, x: Any, y: Any, what: str) -> tuple[Array, Array]:
+    def _arrays(self, x: ArrayLike, y: ArrayLike, what: str) -> tuple[Array, Array]:
         x, y = np.asarray(x), np.asarray(y)
         for name, array in (("x", x), ("y", y)):
             if array.dtype.kind not in "buif":
-                raise _wrong(f"{name} of {what} holds {array.dtype}; numbers are expected.")
+                raise _wrong(f"{name} of {what} has the type {array.dtype}; expected numbers.")
         if x.shape[1:] != self.input_shape:
             raise _wrong(
-                f"an example in {what} has the shape {list(x.shape[1:])}; "
+                f"an example of {what} has the shape {list(x.shape[1:])}; "
                 f"input_shape is {list(self.input_shape)}."
             )
         if len(x) != len(y):
             raise _wrong(f"{what} has {len(x)} examples and {len(y)} labels.")
+        # One-hot labels have two dimensions and are targets of a loss, like those of a regression.
         if self.task == "regression" or y.ndim > 1:
             return x.astype(np.float32, copy=False), y.astype(np.float32, copy=False)
         if y.dtype.kind == "f":
-            raise _wrong(f"y of {what} holds {y.dtype}; whole numbers, the classes, are expected.")
+            raise _wrong(f"y of {what} has the type {y.dtype}; expected class numbers, as integers.")
         return x.astype(np.float32, copy=False), y.astype(np.int64, copy=False)
 
 
-def _wrong(said: str) -> DataError:
-    return DataError(said, key="data.name", hint="Correct the federation that the factory returns.")
+def _wrong(message: str) -> DataError:
+    return DataError(message, key="data.name", hint="Correct the federation that the factory returns.")

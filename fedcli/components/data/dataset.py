@@ -1,4 +1,4 @@
-"""What a dataset is, before anyone has divided it over clients."""
+"""A dataset before it is divided over clients, and the choice of test examples."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Rows = npt.NDArray[np.int64]
 Task = Literal["classification", "regression"]
 
 CHUNK_ROWS = 8192
-"""Rows looked at together by checks, so that a check never copies a whole dataset."""
+"""Rows that a check reads at a time, so that it never copies a whole dataset."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Training examples, central test examples, and who holds which where that is given by nature.
+    """Training examples, central test examples, and the natural client of each example, if there is one.
 
     Args:
         x: training features, any numeric dtype, shape [N, ...]. Images stay uint8 here; a client's rows
@@ -30,7 +30,7 @@ class Dataset:
         y_test: test labels or targets, as `y`.
         task: "classification" or "regression".
         num_outputs: classes, or targets of one example (1 where `y` is [N]).
-        client_ids: natural client of each training example, 0..K-1, each client with at least one; shape [N].
+        client_ids: natural client of each training example, 0..K-1, each at least once; shape [N].
         client_names: the K clients' names.
 
     Raises:
@@ -57,6 +57,7 @@ class Dataset:
             "y_test": check(self.y_test, "y_test", self.num_outputs),
             "client_ids": self.client_ids if self.client_ids is None else _clients(self.client_ids),
         }
+        # A frozen dataclass sets its own fields this way; the checks return converted arrays.
         for field, value in checked.items():
             object.__setattr__(self, field, value)
         _check_lengths(self)
@@ -65,7 +66,7 @@ class Dataset:
 def hold_out(
     num_examples: int, fraction: float, *, rng: np.random.Generator, groups: Array | None = None
 ) -> tuple[Rows, Rows]:
-    """Choose a test split: the same share of every group, and never a group's last training example.
+    """Choose a test split: the same share of every group, which keeps at least one training example.
 
     Args:
         num_examples: rows to choose from, N.
@@ -87,42 +88,40 @@ def hold_out(
     shuffled = rng.permutation(num_examples)
     if groups is not None:
         shuffled = shuffled[np.argsort(groups[shuffled], kind="stable")]
-    eligible = shuffled[~_first_of_group(num_examples, groups=groups, rows=shuffled)]
+    # The first row of every group always stays for training.
+    is_first = np.arange(num_examples) == 0
+    if groups is not None:
+        is_first[1:] = groups[shuffled[1:]] != groups[shuffled[:-1]]
+    eligible = shuffled[~is_first]
     wanted = min(round(fraction * num_examples), len(eligible))
     if wanted == 0:
         raise ConfigError(
             f"test_fraction is {fraction}, which leaves no test example of {num_examples}.",
             key="test_fraction",
-            hint="Give more examples or a larger test_fraction; a client or class keeps at least one to train on.",
+            hint="Use more examples or a larger test_fraction; every client or class keeps one for training.",
         )
-    # Evenly spaced over the groups laid end to end, so each group gives its share to within one.
+    # The groups follow one another here, and the choice is evenly spaced: each group's share is exact to within one.
     chosen = np.diff(np.arange(len(eligible) + 1) * wanted // len(eligible)) > 0
     is_test = np.zeros(num_examples, bool)
     is_test[eligible[chosen]] = True
     return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
-def _first_of_group(num_examples: int, *, groups: Array | None, rows: Rows) -> npt.NDArray[np.bool_]:
-    first = np.zeros(num_examples, bool)
-    first[:1] = True
-    if groups is not None:
-        first[1:] = groups[rows[1:]] != groups[rows[:-1]]
-    return first
-
-
 def _features(x: Array, name: str) -> Array:
     x = np.asarray(x)
     if x.dtype.kind not in "buif":
-        raise DataError(f"{name} holds {x.dtype}; expected numbers.", hint="Turn texts into numbers first.")
+        raise DataError(
+            f"{name} has the type {x.dtype}; expected numbers.", hint="Convert texts to numbers first."
+        )
     if x.ndim < 2 or 0 in x.shape:
         raise DataError(
-            f"{name} has the shape {list(x.shape)}; expected [examples, features...], none of them 0."
+            f"{name} has the shape {list(x.shape)}; expected [examples, features...], all of them above 0."
         )
     row = _first_not_finite(x)
     if row is not None:
         raise DataError(
-            f"{name} holds NaN, Inf or a number beyond float32 in row {row}; expected finite numbers.",
-            hint="Fill or drop missing values before fedcli reads them.",
+            f"row {row} of {name} holds NaN, Inf or a number beyond float32; expected finite numbers.",
+            hint="Fill in or drop missing values before fedcli reads them.",
         )
     return x
 
@@ -133,19 +132,21 @@ def _labels(y: Array, name: str, num_classes: int) -> Array:
         raise DataError(f"{name} has the shape {list(y.shape)}; expected one label for each example.")
     if y.dtype.kind not in "bui":
         raise DataError(
-            f"{name} holds {y.dtype}; expected whole numbers, the classes.", hint="Is the task regression?"
+            f"{name} has the type {y.dtype}; expected class numbers, as integers.",
+            hint="Set task: regression if these are targets.",
         )
     if num_classes < 2:
-        raise DataError(f"num_outputs is {num_classes}; a classification has at least 2 classes.")
+        raise DataError(f"num_outputs is {num_classes}; expected at least 2 classes.")
     if len(y) and not (y.min() >= 0 and y.max() < num_classes):
         raise DataError(f"{name} holds labels {y.min()} to {y.max()}; expected 0 to {num_classes - 1}.")
+    # One type for all datasets, because the compiled program is traced for it.
     return y.astype(np.int64)
 
 
 def _targets(y: Array, name: str, num_targets: int) -> Array:
     y = np.asarray(y)
     if y.dtype.kind not in "buif":
-        raise DataError(f"{name} holds {y.dtype}; expected numbers, the targets.")
+        raise DataError(f"{name} has the type {y.dtype}; expected targets, as numbers.")
     width = y.shape[1] if y.ndim == 2 else 1
     if y.ndim not in (1, 2) or width != num_targets:
         wanted = "[examples] or [examples, 1]" if num_targets == 1 else f"[examples, {num_targets}]"
@@ -153,7 +154,7 @@ def _targets(y: Array, name: str, num_targets: int) -> Array:
     row = _first_not_finite(y)
     if row is not None:
         raise DataError(
-            f"{name} holds NaN, Inf or a number beyond float32 in row {row}; expected finite targets."
+            f"row {row} of {name} holds NaN, Inf or a number beyond float32; expected finite targets."
         )
     return y.astype(np.float32)
 
@@ -162,13 +163,13 @@ def _clients(client_ids: Array) -> Array:
     ids = np.asarray(client_ids)
     if ids.ndim != 1 or ids.dtype.kind not in "ui":
         raise DataError(
-            f"client_ids is {ids.dtype} {list(ids.shape)}; expected one whole number for each example."
+            f"client_ids is {ids.dtype} {list(ids.shape)}; expected one integer for each example."
         )
     present = np.unique(ids)
     if not np.array_equal(present, np.arange(len(present))):
         raise DataError(
             "client_ids has gaps; expected 0 to K-1, each at least once.",
-            hint="np.unique(ids, return_inverse=True)[1] numbers clients so.",
+            hint="np.unique(ids, return_inverse=True)[1] gives such numbers.",
         )
     return ids.astype(np.int64)
 
@@ -180,16 +181,18 @@ def _check_lengths(dataset: Dataset) -> None:
     for first_name, first, second_name, second in pairs:
         if len(first) != len(second):
             raise DataError(
-                f"{first_name} has {len(first):,} examples and {second_name} has {len(second):,}; expected as many."
+                f"{first_name} has {len(first):,} examples and {second_name} has {len(second):,}; "
+                "expected equal numbers."
             )
     if dataset.x.shape[1:] != dataset.x_test.shape[1:]:
         raise DataError(
-            f"An example of x has the shape {list(dataset.x.shape[1:])} and one of x_test has "
-            f"{list(dataset.x_test.shape[1:])}; expected the same."
+            f"An example of x has the shape {list(dataset.x.shape[1:])} and an example of x_test "
+            f"{list(dataset.x_test.shape[1:])}; expected the same shape."
         )
     if dataset.y.shape[1:] != dataset.y_test.shape[1:]:
         raise DataError(
-            f"y is {list(dataset.y.shape)} and y_test is {list(dataset.y_test.shape)}; expected alike."
+            f"y has the shape {list(dataset.y.shape)} and y_test {list(dataset.y_test.shape)}; "
+            "expected the same number of targets."
         )
     _check_names(dataset)
 
@@ -200,7 +203,8 @@ def _check_names(dataset: Dataset) -> None:
     num_clients = 0 if dataset.client_ids is None else int(dataset.client_ids.max()) + 1
     if len(dataset.client_names) != num_clients:
         raise DataError(
-            f"client_names has {len(dataset.client_names):,} names for {num_clients:,} clients; expected as many."
+            f"client_names has {len(dataset.client_names):,} names for {num_clients:,} clients; "
+            "expected one name for each client."
         )
 
 
@@ -209,7 +213,7 @@ def _first_not_finite(values: Array) -> int | None:
         return None
     for start in range(0, len(values), CHUNK_ROWS):
         with np.errstate(over="ignore"):
-            # What float64 can hold and float32 cannot would become Inf inside the model.
+            # A float64 beyond float32 would become Inf in the model.
             chunk = values[start : start + CHUNK_ROWS].astype(np.float32)
         finite = np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
         if not finite.all():

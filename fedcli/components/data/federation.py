@@ -1,8 +1,8 @@
-"""Who holds which examples: every client its own data, its own split and its own preprocessing."""
+"""Federations: every client has its own examples, its own validation split and its own preprocessing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -10,13 +10,19 @@ import numpy as np
 
 from fedcli.components.data.dataset import Array, Dataset, Rows, Task
 from fedcli.components.data.partitions.partition import Partition
-from fedcli.components.data.preprocessing import Preprocessor, apply_all, apply_labels, fit_all, fit_pooled
+from fedcli.components.data.preprocessing.preprocessor import (
+    Preprocessor,
+    apply_all,
+    apply_labels,
+    fit_all,
+    fit_pooled,
+)
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import generator
 
 NoiseKey = Callable[[int, str], bytes]
-"""`(client, part)` -> 32 bytes, always the same ones; the part is `train` or `validation`."""
+"""`(client, part)` -> 32 bytes, the same at every call; the part is `train` or `validation`."""
 
 
 def _no_key(client: int, part: str) -> bytes:
@@ -24,7 +30,7 @@ def _no_key(client: int, part: str) -> bytes:
 
 
 class Federation(Protocol):
-    """What the engine needs of the data. A user's factory may return its own, generating clients lazily."""
+    """What the engine needs of the data. A custom factory may return its own, which makes clients lazily."""
 
     @property
     def num_clients(self) -> int:
@@ -51,7 +57,7 @@ class Federation(Protocol):
         """Validation examples of each client, shape [K]."""
 
     def client(self, client: int) -> ClientData:
-        """The examples of client 0..K-1, made when asked for and not kept."""
+        """The examples of client 0..K-1, made at each call and not kept."""
 
     @property
     def test(self) -> tuple[Array, Array]:
@@ -59,7 +65,7 @@ class Federation(Protocol):
 
 
 class PartitionedFederation:
-    """A dataset in memory divided by a partition; a client's rows are gathered when it is asked for.
+    """A dataset in memory that is divided by a partition; `client` gathers the rows of one client.
 
     Made by `federate`, which checks the arguments.
     """
@@ -77,20 +83,22 @@ class PartitionedFederation:
         self._dataset = dataset
         self._partition = partition
         self._protected, self._preprocessing = _divided(preprocessing)
+        # Labels go through all steps; only features are divided at the step that protects them.
         self._labels = tuple(preprocessing)
         self._root_seed = root_seed
         self._noise_key = noise_key
         self.num_clients = partition.num_clients
         self.task: Task = dataset.task
         self.num_outputs = dataset.num_outputs
-        # The small number undoes products such as 0.29 * 100 = 28.999999999999996.
+        # The small number corrects products such as 0.29 * 100 = 28.999999999999996.
         planned = np.floor(validation_fraction * partition.sizes + 1e-9).astype(np.int64)
+        # At least one example stays for training.
         self.num_validation: Rows = np.minimum(planned, partition.sizes - 1)
         self.num_train: Rows = partition.sizes - self.num_validation
 
     @property
     def client_names(self) -> tuple[str, ...] | None:
-        """Names of the clients, where the partition is the dataset's natural one and it names them."""
+        """Names of the clients, if the partition is the dataset's natural one and the dataset has names."""
         natural = self._dataset.client_ids
         if natural is None or not np.array_equal(natural, self._partition.owners()):
             return None
@@ -103,7 +111,7 @@ class PartitionedFederation:
         return apply_all(self._preprocessing, fit_all(self._preprocessing, first), first).shape[1:]
 
     def client(self, client: int) -> ClientData:
-        """The examples of one client, preprocessed with statistics of its own training part.
+        """The examples of one client, preprocessed with the statistics of its own training part.
 
         Args:
             client: its number, 0..K-1.
@@ -126,18 +134,22 @@ class PartitionedFederation:
     def test(self) -> tuple[Array, Array]:
         """The central test set, preprocessed with the pooled statistics of all clients' training parts.
 
-        These are what a federation gets by adding its clients' counts and sums and taking the least and
-        greatest of their ranges; no client's validation example enters. Computed at first use.
+        A federation would compute them from its clients' counts, sums and ranges. No client's validation
+        examples enter. Computed at first use.
         """
         steps = self._preprocessing
-        fitted = fit_pooled(steps, self._training_parts)
+        # One client's rows at a time, so that the whole dataset is never copied.
+        fitted = fit_pooled(
+            steps, lambda: (self._own(k, "train", self._split(k)[0]) for k in range(self.num_clients))
+        )
         x_test, y_test = self._central(self._dataset.x_test), self._dataset.y_test
         return apply_all(steps, fitted, x_test), apply_labels(self._labels, y_test)
 
     def _own(self, client: int, part: str, rows: Rows) -> Array:
-        """A client's features after the steps that protect them: the same noise at every call."""
+        """A client's features after the steps that protect them, with the same noise at every call."""
         x = self._central(self._dataset.x[rows])
         for step in self._protected:
+            # The same key at every call: with new noise each call would be a further release, and could be averaged.
             if step.protection is not None:
                 x = step.protection.noise(x, self._noise_key(client, part))
         return x
@@ -148,13 +160,11 @@ class PartitionedFederation:
         return x
 
     def _split(self, client: int) -> tuple[Rows, Rows]:
+        # A seed for each client, so that its split does not depend on the other clients.
         rows = self._partition.client(client)
         shuffled = rows[generator(self._root_seed, 0, client, "split").permutation(len(rows))]
         cut = self.num_validation[client]
         return shuffled[cut:], shuffled[:cut]
-
-    def _training_parts(self) -> Iterator[Array]:
-        return (self._own(k, "train", self._split(k)[0]) for k in range(self.num_clients))
 
 
 def federate(
@@ -170,15 +180,15 @@ def federate(
 
     Args:
         dataset: the examples.
-        partition: who holds which of them.
+        partition: which client holds which examples.
         preprocessing: steps fitted by every client on its own training part, in this order.
         validation_fraction: share of each client's examples that it validates on, rounded down, in [0, 1);
             at least one example stays for training.
         root_seed: the experiment's seed; client k is split by `generator(root_seed, 0, k, "split")`.
-        noise_key: the key of the noise on a client's own examples, where a step protects them.
+        noise_key: the key of the noise on a client's own examples, if a step protects them.
 
     Raises:
-        ConfigError: if the fraction or a step does not suit the dataset.
+        ConfigError: if the fraction is out of range or a step does not fit the dataset.
         DataError: if the partition was made for another dataset.
     """
     if not 0 <= validation_fraction < 1:
@@ -205,33 +215,33 @@ def federate(
 def _divided(
     steps: Sequence[Preprocessor],
 ) -> tuple[tuple[Preprocessor, ...], tuple[Preprocessor, ...]]:
-    """The steps up to the one that protects, and those behind it."""
+    """The steps up to the last one that protects, and the steps after it."""
     ends = [index + 1 for index, step in enumerate(steps) if step.protection is not None]
     end = ends[-1] if ends else 0
     return tuple(steps[:end]), tuple(steps[end:])
 
 
 def _check_protection(steps: Sequence[Preprocessor]) -> None:
-    # What is learnt from several examples carries each of them into the others, before the clip that bounds one.
+    # Statistics over several examples let one example change the others before each is clipped.
     protected, _ = _divided(steps)
     for index, step in enumerate(protected):
         key = f"preprocessing.{index}"
         if step.pool:
             raise ConfigError(
-                "this step learns from all examples of a client, so that the noise behind it would not cover one.",
+                "this step learns from all examples of a client, so that noise after it would not protect one example.",
                 key=key,
-                hint="Put it behind privatise, or use scale with a constant factor.",
+                hint="Put it after privatise, or use scale with a constant factor.",
             )
         if step.protection is not None and index < len(protected) - 1:
             raise ConfigError(
-                "the examples are noised twice; the accounting is of one noise.",
+                "the examples are noised twice, but only one noise can be accounted for.",
                 key=key,
-                hint="Use one privatise step with more noise.",
+                hint="Use one privatise step with a larger noise_multiplier.",
             )
 
 
 def _check_labels(dataset: Dataset, preprocessing: Sequence[Preprocessor]) -> None:
-    # Every class there is, so that a step which cannot take one is refused now and not in some round.
+    # All classes, so that a step that cannot take one of them is refused now and not during training.
     is_classification = dataset.task == "classification"
     targets = np.arange(dataset.num_outputs) if is_classification else dataset.y[:1]
     for index, step in enumerate(preprocessing):

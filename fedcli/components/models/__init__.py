@@ -1,4 +1,4 @@
-"""Keras architectures. Each states its own parameter count, so that checking a config loads no TensorFlow."""
+"""Keras architectures. Each one computes its parameter count itself, so that checking a config loads no TensorFlow."""
 
 from fedcli.components.models.cnn import cnn
 from fedcli.components.models.lenet import lenet

@@ -1,11 +1,13 @@
-"""What a model factory returns: how to build the network, and how large it will be."""
+"""The result of a model factory: how to build the network, and its number of weights."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from fedcli.core.types import KerasModel
 
 Shape = tuple[int, ...]
 
@@ -15,11 +17,11 @@ class Architecture(NamedTuple):
 
     Args:
         build: `(input_shape, num_outputs)` -> a built Keras model that returns logits or predictions.
-        num_parameters: `(input_shape, num_outputs)` -> number of trainable weights; None where only
-            building the model tells (a user's factory).
+        num_parameters: `(input_shape, num_outputs)` -> number of trainable weights; None if the model must be
+            built to count them (a custom factory).
     """
 
-    build: Callable[[Shape, int], Any]
+    build: Callable[[Shape, int], KerasModel]
     num_parameters: Callable[[Shape, int], int] | None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fedcli.components.models.architecture import Architecture, Shape, dense_parameters
-from fedcli.components.models.images import require_image
+from fedcli.components.models.image_input import require_image
+from fedcli.core.types import KerasModel
 
 
 def lenet() -> Architecture:
@@ -13,30 +12,30 @@ def lenet() -> Architecture:
 
     Reference: LeCun et al. 1998, Proceedings of the IEEE 86(11). ReLU and max pooling as is usual today.
     """
-    return Architecture(_build, _num_parameters)
 
+    def build(input_shape: Shape, num_outputs: int) -> KerasModel:
+        from keras import Input, Sequential, layers
 
-def _build(input_shape: Shape, num_outputs: int) -> Any:
-    from keras import Input, Sequential, layers
+        require_image("lenet", input_shape, minimum=16)
+        return Sequential(
+            [
+                Input(input_shape),
+                layers.Conv2D(6, 5, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Conv2D(16, 5, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(120, activation="relu"),
+                layers.Dense(84, activation="relu"),
+                layers.Dense(num_outputs),
+            ]
+        )
 
-    require_image("lenet", input_shape, minimum=16)
-    return Sequential(
-        [
-            Input(input_shape),
-            layers.Conv2D(6, 5, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(16, 5, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(120, activation="relu"),
-            layers.Dense(84, activation="relu"),
-            layers.Dense(num_outputs),
-        ]
-    )
+    def num_parameters(input_shape: Shape, num_outputs: int) -> int:
+        height, width, channels = require_image("lenet", input_shape, minimum=16)
+        # A 5x5 convolution without padding takes 4 pixels from each side length, and pooling halves the rest.
+        rows, columns = (((size - 4) // 2 - 4) // 2 for size in (height, width))
+        convolutions = (25 * channels + 1) * 6 + (25 * 6 + 1) * 16
+        return convolutions + dense_parameters([rows * columns * 16, 120, 84, num_outputs])
 
-
-def _num_parameters(input_shape: Shape, num_outputs: int) -> int:
-    height, width, channels = require_image("lenet", input_shape, minimum=16)
-    rows, columns = (((size - 4) // 2 - 4) // 2 for size in (height, width))
-    convolutions = (25 * channels + 1) * 6 + (25 * 6 + 1) * 16
-    return convolutions + dense_parameters([rows * columns * 16, 120, 84, num_outputs])
+    return Architecture(build, num_parameters)

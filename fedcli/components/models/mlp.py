@@ -1,11 +1,10 @@
-"""Dense layers with ReLU; McMahan's 2NN by default."""
+"""Multi-layer perceptron: dense layers with ReLU."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
 from fedcli.core.errors import ConfigError
+from fedcli.core.types import KerasModel
 
 
 def mlp(
@@ -21,11 +20,11 @@ def mlp(
     Reference: McMahan et al. 2017, arXiv:1602.05629.
     """
     if any(units < 1 for units in hidden):
-        raise ConfigError(f"every hidden layer has at least 1 unit; received {list(hidden)}.", key="hidden")
+        raise ConfigError(f"a hidden layer has at least 1 unit; received {list(hidden)}.", key="hidden")
     if not 0 <= dropout < 1:
         raise ConfigError(f"dropout is a share in [0, 1); received {dropout}.", key="dropout")
 
-    def build(input_shape: Shape, num_outputs: int) -> Any:
+    def build(input_shape: Shape, num_outputs: int) -> KerasModel:
         from keras import Input, Sequential, layers
 
         stack = [Input(input_shape), layers.Flatten()]
@@ -39,6 +38,7 @@ def mlp(
         return Sequential([*stack, layers.Dense(num_outputs)])
 
     def num_parameters(shape: Shape, num_outputs: int) -> int:
+        # BatchNorm trains a scale and a shift for each unit; its averages are not trained.
         scales_and_shifts = 2 * sum(hidden) if batch_norm else 0
         return dense_parameters([flat_size(shape), *hidden, num_outputs]) + scales_and_shifts
 

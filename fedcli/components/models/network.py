@@ -1,4 +1,4 @@
-"""A built Keras model and the flat vectors that it is split into."""
+"""A Keras model and the flat vectors into which its values are split."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, seed
-from fedcli.core.types import Vector
+from fedcli.core.types import KerasLayer, KerasModel, KerasVariable, Vector
 from fedcli.core.vectors import Layout, flatten, unflatten
 
-# Layers that XLA compiles into faster CPU programs; it is ruinous for convolutions.
+# Layers for which XLA makes faster CPU programs; it makes convolutions many times slower.
 _DENSE_LAYERS = {"InputLayer", "Dense", "Flatten", "Reshape", "Activation", "ReLU", "Rescaling"}
 _CONTAINERS = {"Sequential", "Functional"}
 
@@ -32,20 +32,20 @@ class Vectors(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """A Keras model whose variables stand in three groups.
+    """A Keras model and the layouts of its groups of variables.
 
     Args:
-        model: the built model; it serves as a program, its variables hold only the frozen values.
+        model: the built model, which is used as a program; only the frozen values are read from its variables.
         trainable: what clients train and send.
-        statistics: floats that a forward pass moves, such as BatchNorm's averages.
-        frozen: weights that `model.trainable` leaves out: never trained, never sent.
+        statistics: floats that a forward pass changes, such as BatchNorm's averages.
+        frozen: weights that the option `model.trainable` leaves out: never trained, never sent.
         personal: weights that are trained and stay with each client.
         is_personal: for each of `model.trainable_variables`, whether it is personal.
         statistic_slots: positions of the statistics in `model.non_trainable_variables`.
         seed_slots: positions there of the random states of layers such as Dropout.
     """
 
-    model: Any
+    model: KerasModel
     trainable: Layout
     statistics: Layout
     frozen: Layout
@@ -56,50 +56,42 @@ class Network:
 
     @property
     def is_dense(self) -> bool:
-        """Whether the model is made of dense layers only: the rule by which XLA is chosen."""
+        """Whether the model consists of dense layers only; then XLA compiles it."""
         return _is_dense(self.model)
 
     def vectors(self) -> Vectors:
-        """The values of the model's variables now."""
+        """The current values of the model's variables."""
         trainable, moving, frozen = _groups(self.model)
         shared, personal = _divided(trainable, self.is_personal)
-        return Vectors(*map(_values, (shared, moving, frozen, personal)))
+        groups = (shared, moving, frozen, personal)
+        return Vectors(*(flatten([variable.numpy() for variable in group]) for group in groups))
 
     def load_frozen(self, frozen: Vector) -> None:
-        """Put the frozen values into the model's variables, where compiled programs read them."""
+        """Write the frozen values into the model's variables, from which compiled programs read them."""
         values = unflatten(frozen, self.frozen).values()
         for variable, value in zip(_groups(self.model)[2], values, strict=True):
             variable.assign(value)
 
 
-def build_network(
-    build: Callable[[], Any], *, root: int, trainable: str | None = None, personal: str | None = None
-) -> Network:
-    """Build a model with initial weights that depend on `root` only, and split its variables.
+def build_model(build: Callable[[], KerasModel], *, root: int, trainable: str | None = None) -> KerasModel:
+    """A Keras model whose initial weights depend on `root` only.
 
     Args:
         build: returns a built Keras model.
         root: the experiment's seed.
         trainable: glob pattern of the variables to train (`"dense*"`), matched against their names; None: all.
-        personal: glob pattern of the weights that stay with the clients, matched against their names and
-            against `KindOfLayer/weight`; None: no weight.
 
     Raises:
-        ConfigError: if it is no Keras model, nothing is trainable, a trainable variable is not float32, or
-            `personal` matches no variable or all of them.
+        ConfigError: if it is not a Keras model, nothing is trainable, or a trainable variable is not float32.
     """
-    model = build_model(build, root=root, trainable=trainable)
-    return split(model, personal_weights(model, personal))
-
-
-def build_model(build: Callable[[], Any], *, root: int, trainable: str | None = None) -> Any:
-    """The Keras model of `build_network`, before it is split.
-
-    Raises:
-        ConfigError: if it is no Keras model, nothing is trainable, or a trainable variable is not float32.
-    """
+    # NumPy takes seeds of at most 32 bits.
     model = _build_apart(build, seed(root, 0, SERVER, "model") % 2**32)
-    _check_kind(model)
+    from keras import Model
+
+    if not isinstance(model, Model):
+        raise ConfigError(
+            f"the factory returned a {type(model).__name__}; a built Keras model is expected.", key="name"
+        )
     if trainable is not None:
         _freeze_all_but(model, trainable)
     if not model.trainable_variables:
@@ -113,8 +105,13 @@ def build_model(build: Callable[[], Any], *, root: int, trainable: str | None = 
     return model
 
 
-def personal_weights(model: Any, pattern: str | None) -> tuple[bool, ...]:
-    """For each trainable variable, whether it matches the pattern of `build_network` and so is personal.
+def personal_weights(model: KerasModel, pattern: str | None) -> tuple[bool, ...]:
+    """For each trainable variable, whether it stays with the clients.
+
+    Args:
+        model: the built model.
+        pattern: glob pattern of these weights, matched against their names and against `KindOfLayer/weight`;
+            None: no weight.
 
     Raises:
         ConfigError: if the pattern matches no variable or all of them.
@@ -127,16 +124,20 @@ def personal_weights(model: Any, pattern: str | None) -> tuple[bool, ...]:
     flags = tuple(any(fnmatch.fnmatchcase(name, pattern) for name in pair) for pair in names)
     if not any(flags):
         raise ConfigError(
-            f"'{pattern}' matches no weight that could be personal.",
+            f"the pattern '{pattern}' matches no weight that clients train.",
             key="personal",
             hint=f"The model has: {', '.join(name for name, _ in names)}.",
         )
     if all(flags):
-        raise ConfigError(f"'{pattern}' matches every weight; nothing is left to share.", key="personal")
+        raise ConfigError(
+            f"the pattern '{pattern}' matches every weight, so that none is left to send.",
+            key="personal",
+            hint="Use a pattern that leaves some weights out.",
+        )
     return flags
 
 
-def split(model: Any, is_personal: tuple[bool, ...]) -> Network:
+def split(model: KerasModel, is_personal: tuple[bool, ...]) -> Network:
     """The network of a built model.
 
     Raises:
@@ -144,6 +145,7 @@ def split(model: Any, is_personal: tuple[bool, ...]) -> Network:
     """
     groups = _groups(model)
     slots = list(enumerate(model.non_trainable_variables))
+    # By identity, because == compares the values of Keras variables.
     moving = {id(variable) for variable in groups[1]}
     shared, own = _divided(groups[0], is_personal)
     sent, statistics, frozen, kept = (_layout(model, group) for group in (shared, *groups[1:], own))
@@ -155,19 +157,19 @@ def split(model: Any, is_personal: tuple[bool, ...]) -> Network:
         kept,
         is_personal,
         statistic_slots=tuple(i for i, variable in slots if id(variable) in moving),
-        seed_slots=tuple(i for i, variable in slots if _is_seed(variable)),
+        seed_slots=tuple(i for i, variable in slots if variable.path.endswith("seed_generator_state")),
     )
 
 
-def _build_apart(build: Callable[[], Any], model_seed: int) -> Any:
-    """Build in a thread of its own, and leave Python's and NumPy's generators as they were.
+def _build_apart(build: Callable[[], KerasModel], model_seed: int) -> KerasModel:
+    """Build in a new thread, and restore Python's and NumPy's generators.
 
-    Keras numbers layers (`dense_1`) by a counter that each thread has for itself: in a new one, names do
-    not depend on which models the process built before. Initialisers without a seed draw from Python's
-    generator, which is the one reason to touch it.
+    Keras numbers layers (`dense_1`) with a counter of the thread. In a new thread the names do not depend on
+    the models that the process built before. Initialisers without a seed draw from Python's generator, so that
+    it is seeded here.
     """
 
-    def job() -> Any:
+    def job() -> KerasModel:
         from keras.utils import set_random_seed
 
         set_random_seed(model_seed)
@@ -182,16 +184,7 @@ def _build_apart(build: Callable[[], Any], model_seed: int) -> Any:
         np.random.set_state(states[1])
 
 
-def _check_kind(model: Any) -> None:
-    from keras import Model
-
-    if not isinstance(model, Model):
-        raise ConfigError(
-            f"the factory returned a {type(model).__name__}; a built Keras model is expected.", key="name"
-        )
-
-
-def _freeze_all_but(model: Any, pattern: str) -> None:
+def _freeze_all_but(model: KerasModel, pattern: str) -> None:
     matched = [v for v in model.trainable_variables if fnmatch.fnmatch(_name(model, v), pattern)]
     if not matched:
         known = ", ".join(_name(model, variable) for variable in model.trainable_variables)
@@ -200,21 +193,22 @@ def _freeze_all_but(model: Any, pattern: str) -> None:
             key="trainable",
             hint=f"The model has: {known}.",
         )
+    # By each variable's own flag, because the flag of a layer holds for all of its variables.
     kept = {id(variable) for variable in matched}
     for variable in list(model.trainable_variables):
         variable.trainable = id(variable) in kept
 
 
-def _divided(variables: Sequence[Any], flags: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+def _divided(
+    variables: Sequence[KerasVariable], flags: Sequence[bool]
+) -> tuple[list[KerasVariable], list[KerasVariable]]:
     pairs = list(zip(variables, flags, strict=True))
     return [v for v, personal in pairs if not personal], [v for v, personal in pairs if personal]
 
 
-def _groups(model: Any) -> tuple[list[Any], list[Any], list[Any]]:
-    """Trainable variables, statistics, and frozen weights.
-
-    Keras keeps a weight that was frozen later among its layer's trainable ones; averages never were there.
-    """
+def _groups(model: KerasModel) -> tuple[list[KerasVariable], list[KerasVariable], list[KerasVariable]]:
+    """Trainable variables, statistics, and frozen weights."""
+    # A layer lists a weight that was frozen later among its trainable ones; it never lists an average there.
     weights = {id(v) for layer in _leaves(model) for v in getattr(layer, "_trainable_variables", [])}
     rest = [v for v in model.non_trainable_variables if "float" in v.dtype]
     frozen = [v for v in rest if id(v) in weights]
@@ -222,40 +216,31 @@ def _groups(model: Any) -> tuple[list[Any], list[Any], list[Any]]:
     return list(model.trainable_variables), statistics, frozen
 
 
-def _is_dense(part: Any) -> bool:
-    """A model with a call of its own, or with bare operations, may mix examples and so meet the padding."""
+def _is_dense(part: KerasLayer) -> bool:
+    # A custom `call` or an operation outside of layers might mix examples, and so padding with examples.
     if type(part).__name__ in _CONTAINERS:
         return all(_is_dense(inner) for inner in getattr(part, "operations", part.layers))
     return type(part).__name__ in _DENSE_LAYERS
 
 
-def _leaves(model: Any) -> Sequence[Any]:
-    return [layer for layer in model._flatten_layers(include_self=False) if not _has_layers(layer)]
+def _leaves(model: KerasModel) -> Sequence[KerasLayer]:
+    # A nested model lists its inner layers as well; only layers without inner layers own variables.
+    layers = model._flatten_layers(include_self=False)
+    return [layer for layer in layers if not getattr(layer, "layers", None)]
 
 
-def _has_layers(layer: Any) -> bool:
-    return bool(getattr(layer, "layers", None))
-
-
-def _is_seed(variable: Any) -> bool:
-    return str(variable.path).endswith("seed_generator_state")
-
-
-def _name(model: Any, variable: Any) -> str:
+def _name(model: KerasModel, variable: KerasVariable) -> str:
     """Keras's path of the variable without the model's own name."""
+    # The same layers keep their names in a model with another name.
     return str(variable.path).removeprefix(f"{model.name}/")
 
 
-def _layout(model: Any, variables: Sequence[Any]) -> Layout:
+def _layout(model: KerasModel, variables: Sequence[KerasVariable]) -> Layout:
     names = tuple(_name(model, variable) for variable in variables)
     if len(set(names)) < len(names):
         raise ConfigError(
             f"two weights of the model have the same name: {', '.join(names)}.",
             key="name",
-            hint="Give every layer a name of its own.",
+            hint="Give every layer its own name.",
         )
     return Layout(names, tuple(tuple(variable.shape) for variable in variables))
-
-
-def _values(variables: Sequence[Any]) -> Vector:
-    return flatten([variable.numpy() for variable in variables])

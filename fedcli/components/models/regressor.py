@@ -1,11 +1,10 @@
-"""The regression network of the seed article."""
+"""A small regression network."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
 from fedcli.core.errors import ConfigError
+from fedcli.core.types import KerasModel
 
 
 def regressor(*, hidden: int = 10) -> Architecture:
@@ -15,9 +14,9 @@ def regressor(*, hidden: int = 10) -> Architecture:
         hidden: units of the hidden layer.
     """
     if hidden < 1:
-        raise ConfigError(f"the hidden layer has at least 1 unit; received {hidden}.", key="hidden")
+        raise ConfigError(f"a hidden layer has at least 1 unit; received {hidden}.", key="hidden")
 
-    def build(input_shape: Shape, num_outputs: int) -> Any:
+    def build(input_shape: Shape, num_outputs: int) -> KerasModel:
         from keras import Input, Sequential, layers
 
         return Sequential(

@@ -87,7 +87,7 @@ def test_it_acts_before_encryption_and_cuts_off_what_there_is_no_room_for():
 
 
 def test_without_a_bound_there_is_no_after():
-    with pytest.raises(ConfigError, match="no other than before") as caught:
+    with pytest.raises(ConfigError, match="the same as before") as caught:
         boost(when="after").cheat([arrival()])
     assert caught.value.key == "when"
     assert caught.value.hint

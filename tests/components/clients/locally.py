@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from networks import build_network
 
 from fedcli.components.clients.optimizers import sgd as plain_sgd
 from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
@@ -11,7 +12,6 @@ from fedcli.components.clients.runtime.keras_runtime import KerasRuntime, LocalS
 from fedcli.components.clients.runtime.program import Example, compile_programs
 from fedcli.components.clients.runtime.task import task_for
 from fedcli.components.clients.sgd import sgd
-from fedcli.components.models.network import build_network
 from fedcli.core.rounds import Assignment, Broadcast, ClientData
 from fedcli.core.seeds import generator, seed
 

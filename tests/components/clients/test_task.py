@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from fedcli.components.clients.runtime.task import (
-    Task,
+    TrainingTask,
     higher_is_better,
     loss_function,
     metric_functions,
@@ -23,20 +23,22 @@ ENTROPY = -np.log(SOFTMAX[np.arange(3), LABELS])
 
 
 def loss(name, targets, predictions, from_logits=False):
-    function = loss_function(Task(name, ()), from_logits=from_logits)
+    function = loss_function(TrainingTask(name, ()), from_logits=from_logits)
     return function(tf.constant(targets), tf.constant(predictions, tf.float32)).numpy()
 
 
 def metric(name, targets, predictions, from_logits=False, loss="sparse_categorical_crossentropy"):
-    (function,) = metric_functions(Task(loss, (name,)), from_logits=from_logits)
+    (function,) = metric_functions(TrainingTask(loss, (name,)), from_logits=from_logits)
     return function(tf.constant(targets), tf.constant(predictions, tf.float32)).numpy()
 
 
 def test_what_the_config_leaves_open_follows_the_data():
-    assert task_for("classification", None, None) == Task("sparse_categorical_crossentropy", ("accuracy",))
-    assert task_for("regression", None, None) == Task("mean_squared_error", ("mean_absolute_error",))
-    assert task_for("regression", "huber", []) == Task("huber", ())
-    assert Task("huber", ("mae",)).names == ("loss", "mae")
+    assert task_for("classification", None, None) == TrainingTask(
+        "sparse_categorical_crossentropy", ("accuracy",)
+    )
+    assert task_for("regression", None, None) == TrainingTask("mean_squared_error", ("mean_absolute_error",))
+    assert task_for("regression", "huber", []) == TrainingTask("huber", ())
+    assert TrainingTask("huber", ("mae",)).names == ("loss", "mae")
 
 
 @pytest.mark.parametrize(("predictions", "from_logits"), [(LOGITS, True), (SOFTMAX, False)])
@@ -111,14 +113,14 @@ def test_a_metric_keeps_its_own_defaults():
 @pytest.mark.parametrize("name", ["crossentropy", "SparseCategoricalCrossentropy", "Huber"])
 def test_a_loss_that_is_no_function_of_keras_is_refused(name):
     with pytest.raises(ConfigError, match=f"no loss named '{name}'") as caught:
-        loss_function(Task(name, ()), from_logits=True)
+        loss_function(TrainingTask(name, ()), from_logits=True)
     assert caught.value.key == "loss"
 
 
 @pytest.mark.parametrize("name", ["acuracy", "AUC", "f1_score", "root_mean_squared_error"])
 def test_a_metric_that_is_no_mean_over_examples_is_refused(name):
     with pytest.raises(ConfigError, match=f"'{name}' is not a Keras metric") as caught:
-        metric_functions(Task("mean_squared_error", (name,)), from_logits=True)
+        metric_functions(TrainingTask("mean_squared_error", (name,)), from_logits=True)
     assert caught.value.key == "metrics"
 
 

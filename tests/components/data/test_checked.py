@@ -57,9 +57,9 @@ def test_what_is_float32_already_is_not_copied():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"x": object}, "x of the training part of client 1 holds object; numbers are expected"),
-        ({"y": str}, "y of the training part of client 1 holds <U"),
-        ({"y": np.float64}, "holds float64; whole numbers, the classes, are expected"),
+        ({"x": object}, "x of the training part of client 1 has the type object; expected numbers"),
+        ({"y": str}, "y of the training part of client 1 has the type <U"),
+        ({"y": np.float64}, "has the type float64; expected class numbers"),
         ({"x_shape": (5,)}, r"has the shape \[5\]; input_shape is \[4\]"),
         (
             {"train": 2},

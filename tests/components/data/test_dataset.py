@@ -43,13 +43,13 @@ NAN = np.array([[0.0, 0], [0, 0], [0, np.nan], [0, 0]])
         ({"y_test": np.array([0, 1])}, "x_test has 1 examples and y_test has 2"),
         ({"x": np.zeros(4)}, r"x has the shape \[4\]"),
         ({"x_test": np.zeros((0, 2))}, r"x_test has the shape \[0, 2\]"),
-        ({"x_test": np.zeros((1, 3))}, r"one of x_test has \[3\]"),
-        ({"x": np.array([["a", "b"]] * 4)}, "x holds <U1; expected numbers"),
-        ({"x": NAN}, "x holds NaN, Inf or a number beyond float32 in row 2"),
-        ({"x": np.full((4, 2), 1e39)}, "in row 0"),
+        ({"x_test": np.zeros((1, 3))}, r"an example of x_test \[3\]"),
+        ({"x": np.array([["a", "b"]] * 4)}, "x has the type <U1; expected numbers"),
+        ({"x": NAN}, "row 2 of x holds NaN, Inf or a number beyond float32"),
+        ({"x": np.full((4, 2), 1e39)}, "row 0 of x"),
         ({"y": np.array([0, 1, 2, 3])}, "y holds labels 0 to 3; expected 0 to 2"),
         ({"y": np.array([0, -1, 2, 2])}, "labels -1 to 2"),
-        ({"y": np.array([0.0, 1, 2, 1])}, "y holds float64; expected whole numbers"),
+        ({"y": np.array([0.0, 1, 2, 1])}, "y has the type float64; expected class numbers"),
         ({"y": np.eye(3)[[0, 1, 2, 1]]}, r"y has the shape \[4, 3\]"),
         ({"num_outputs": 1}, "at least 2 classes"),
         ({"client_ids": np.array([0, 0, 2, 2])}, "client_ids has gaps"),
@@ -68,8 +68,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(changes, sentence):
     ("y", "num_outputs", "sentence"),
     [
         (np.zeros((4, 2)), 3, r"expected \[examples, 3\]"),
-        (np.array([0, 0, np.inf, 0]), 1, "in row 2"),
-        (np.array(list("abcd")), 1, "expected numbers, the targets"),
+        (np.array([0, 0, np.inf, 0]), 1, "row 2 of y"),
+        (np.array(list("abcd")), 1, "expected targets, as numbers"),
     ],
 )
 def test_targets_are_checked_too(y, num_outputs, sentence):
@@ -78,7 +78,7 @@ def test_targets_are_checked_too(y, num_outputs, sentence):
 
 
 def test_one_column_of_targets_in_one_part_only_is_refused():
-    with pytest.raises(DataError, match="expected alike"):
+    with pytest.raises(DataError, match="expected the same number of targets"):
         make(task="regression", num_outputs=1, y=np.zeros((4, 1)), y_test=np.zeros(1))
 
 

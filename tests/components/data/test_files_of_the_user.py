@@ -62,7 +62,7 @@ def test_npz_names_its_clients_and_numbers_its_texts(save):
         ({"x": X, "y": Y[:4]}, r"x has the shape \[10, 2\] and y has \[4\]"),
         ({"x": X, "y": Y, "client": Y[:4]}, r"client has \[4\]"),
         ({"x": X, "y": Y, "client": X[:, 0]}, "client is float64"),
-        ({"x": X, "y": Y / 2}, "y holds float64; expected whole numbers or texts"),
+        ({"x": X, "y": Y / 2}, "y has the type float64; expected classes, as integers or texts"),
         ({"x": X, "y": np.eye(2)[Y]}, r"y has the shape \[10, 2\]; expected one label"),
         ({"x": X, "y": Y - 1}, "are -1 to 0; expected classes from 0 on"),
         ({"x": X, "y": Y * 5000}, "labels of 8 examples are 0 to 5,000"),
@@ -80,7 +80,7 @@ def test_npz_mistakes_are_told_in_a_sentence(save, arrays, sentence):
 def test_npz_that_is_something_else(tmp_path):
     np.save(tmp_path / "one.npy", X)
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(DataError, match="one array and not an archive"):
+    with pytest.raises(DataError, match="a single array and not an archive"):
         NPZ(0, path=str(tmp_path / "one.npy"))
     with pytest.raises(DataError, match="cannot be read as"):
         NPZ(0, path=str(tmp_path / "text.npz"))
@@ -138,7 +138,7 @@ NAMES = "name,y\n" + "".join(f"n{row},{row % 2}\n" for row in range(1001))
     ("table", "parameters", "key", "sentence"),
     [
         ("", {}, "path", "is empty"),
-        ("a,y\n", {}, "path", "has a header and no row"),
+        ("a,y\n", {}, "path", "has a header but no rows"),
         ("a,a,y\n1,2,3\n", {}, "path", "the column 'a' 2 times"),
         ("a,,y\n1,2,3\n", {}, "path", "Column 2 of .* has no name"),
         ("a,y\n1,2\n3\n", {}, "path", "Line 3 of .* has 1 values; its header has 2"),
@@ -149,9 +149,9 @@ NAMES = "name,y\n" + "".join(f"n{row},{row % 2}\n" for row in range(1001))
         ("a,why\n1,0\n", {}, "target", "no column 'y'; it has a, why"),
         ("a,y\n1,0\n", {"client_column": "site"}, "client_column", "no column 'site'"),
         ("a,y\n1,0\n", {"ignore_columns": ("b",)}, "ignore_columns", "no column 'b'"),
-        ("y\n1\n", {}, "path", "no column left to learn from"),
+        ("y\n1\n", {}, "path", "no column left for features"),
         ("a,y\n1,0\n2,0\n", {}, "target", "has 1 distinct values; expected 2 to 1,000 classes"),
-        ("a,y\n1,x\n2,z\n", {"task": "regression"}, "target", "holds texts; regression predicts numbers"),
+        ("a,y\n1,x\n2,z\n", {"task": "regression"}, "target", "holds texts; expected numbers for regression"),
         (NAMES, {}, "ignore_columns", "has 1,001 distinct texts"),
     ],
 )

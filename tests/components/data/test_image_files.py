@@ -74,10 +74,10 @@ SMALL = np.arange(6, dtype=np.uint8).reshape(2, 3)
     ("content", "sentence"),
     [
         (b"", "begins with nothing"),
-        (b"\x00\x00\x0d\x01", "begins with 00000d01; expected an IDX file of bytes"),
+        (b"\x00\x00\x0d\x01", "begins with 00000d01; expected an IDX file of unsigned bytes"),
         (idx(SMALL)[:7], "ends inside its header"),
-        (idx(SMALL)[:-1], "announces 6 bytes and holds 5"),
-        (idx(SMALL) + b"!", "announces 6 bytes and holds more"),
+        (idx(SMALL)[:-1], "has 5 bytes; expected 6 by its header"),
+        (idx(SMALL) + b"!", "has more bytes; expected 6 by its header"),
     ],
 )
 def test_a_damaged_idx_file_is_told_in_a_sentence(tmp_path, content, sentence):
@@ -98,7 +98,7 @@ def test_a_damaged_archive_is_told_in_a_sentence(tmp_path, content):
 def test_images_of_another_size_are_refused(tmp_path):
     write_mnist_family(tmp_path)
     (tmp_path / IDX_FILES[0]).write_bytes(idx(np.zeros((5, 27, 28), np.uint8)))
-    with pytest.raises(DataError, match=r"The images are \[27, 28, 1\]"):
+    with pytest.raises(DataError, match=r"The images have the shapes \[27, 28, 1\]"):
         DATASETS["fashion_mnist"](0, path=str(tmp_path))
 
 
@@ -165,7 +165,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for file in (*CIFAR10_FILES.train, CIFAR10_FILES.test):
         (tmp_path / file).write_bytes(pickle.dumps({b"data": Evil()}, protocol=2))
-    with pytest.raises(DataError, match="mkdir, which no image needs"):
+    with pytest.raises(DataError, match="mkdir, which images do not need"):
         DATASETS["cifar10"](0, path=str(tmp_path))
     assert not (tmp_path / "evil").exists()
 

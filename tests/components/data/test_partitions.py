@@ -175,10 +175,10 @@ def test_a_class_with_fewer_examples_than_holders_is_named():
 @pytest.mark.parametrize(
     ("order", "offsets", "sentence"),
     [
-        ([0, 0, 1], [0, 3], "gives one twice"),
-        ([0, 1, 3], [0, 3], "not among them"),
+        ([0, 0, 1], [0, 3], "contains one twice"),
+        ([0, 1, 3], [0, 3], "outside 0 to"),
         ([0, 1, 2], [0, 2], "end with 3"),
-        ([0, 1, 2], [0, 0, 3], "Client 0 holds no example"),
+        ([0, 1, 2], [0, 0, 3], "Client 0 has no example"),
     ],
 )
 def test_a_partition_is_checked_when_it_is_made(order, offsets, sentence):

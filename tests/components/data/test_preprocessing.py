@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedcli.components.data import DATASETS, DEFAULT_PREPROCESSING, PREPROCESSORS
-from fedcli.components.data.preprocessing import apply_all, apply_labels, fit_all, fit_pooled
+from fedcli.components.data.preprocessing.preprocessor import apply_all, apply_labels, fit_all, fit_pooled
 from fedcli.core.errors import ConfigError
 
 X = np.array([[1.0, 5.0, 0.1], [3.0, 5.0, 0.1]])

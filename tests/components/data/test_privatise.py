@@ -7,7 +7,10 @@ import pytest
 from scipy import stats
 
 from fedcli.components.data import PARTITIONS, PREPROCESSORS, Dataset, federate
-from fedcli.components.data.preprocessing import flatten, privatise, scale, standardise
+from fedcli.components.data.preprocessing.flatten import flatten
+from fedcli.components.data.preprocessing.privatise import privatise
+from fedcli.components.data.preprocessing.scale import scale
+from fedcli.components.data.preprocessing.standardise import standardise
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
 
@@ -104,7 +107,7 @@ def test_labels_and_the_shape_of_the_input_are_as_without_it():
 def test_nothing_learns_from_the_data_before_they_are_protected(name):
     with pytest.raises(ConfigError, match="learns from all examples") as caught:
         divided(images(), PREPROCESSORS[name](), step())
-    assert (caught.value.key, "behind privatise" in caught.value.hint) == ("preprocessing.0", True)
+    assert (caught.value.key, "after privatise" in caught.value.hint) == ("preprocessing.0", True)
 
 
 def test_two_noises_are_refused():

@@ -54,7 +54,7 @@ def test_the_server_asks_the_exchange_and_checks_the_weight_itself():
     assert part.admit(honest, {}, context) is None
     assert part.admit(replace(honest, client=4), {}, context) == "its digest does not match"
     assert part.admit(replace(honest, weight=1.0), {}, context) == (
-        "the update has weight 1; 5 examples have 0.5"
+        "the update has weight 1; the weight of 5 examples is 0.5"
     )
 
 

@@ -116,19 +116,20 @@ def test_an_error_of_the_items_reaches_the_caller(pool):
         list(pool.run(Each(str), items()))
 
 
-def test_no_more_workers_than_asked_for_are_busy(pool):
-    busy, most, lock = 0, 0, threading.Lock()
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_no_more_workers_than_asked_for_are_busy(workers):
+    pool, go, busy = ThreadsExecutor(workers), threading.Event(), []
+    before = threading.active_count()
 
-    def work(_item):
-        nonlocal busy, most
-        with lock:
-            busy += 1
-            most = max(most, busy)
-        with lock:
-            busy -= 1
+    def items():
+        # Nobody can finish, so every worker that the pool would ever start is at work when the window is full.
+        yield from range(WINDOW_PER_WORKER * workers - 1)
+        busy.append(threading.active_count() - before)
+        go.set()
 
-    list(pool.run(Each(work), range(200)))
-    assert 1 <= most <= pool.num_workers
+    assert all(pool.run(Each(lambda _item: go.wait(timeout=30)), items()))
+    pool.close()
+    assert busy == [workers]
 
 
 def test_workers_work_at_the_same_time(executors):

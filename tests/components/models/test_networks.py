@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import user_parts
 from keras import layers
+from networks import build_network
 
 from fedcli.components.models import MODELS
-from fedcli.components.models.network import build_network
 from fedcli.core.errors import ConfigError
 
 IMAGES = [(28, 28, 1), (32, 32, 3), (17, 22, 2)]

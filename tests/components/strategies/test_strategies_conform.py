@@ -1,10 +1,12 @@
 """Laws that every built-in strategy keeps, on every executor, from the YAML to the weights."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import tiny
 from built_ins import NEEDED, REQUIRED, small
-from fakes import LinearFederation, LinearRuntime, linear_parts
+from fakes import LinearFederation, LinearRuntime, SerialExecutor, linear_parts
 
 from fedcli.components.clients import CLIENTS
 from fedcli.components.executors import EXECUTORS
@@ -71,8 +73,17 @@ def test_a_local_algorithm_keeps_the_public_laws(client):
     )
 
 
-def test_every_executor_is_tried():
-    assert set(EXECUTORS) == {"threads"}
+@pytest.mark.parametrize("executor", sorted(EXECUTORS))
+def test_every_executor_is_tried(executor):
+    """Whatever runs the clients, the bits are those of one client after the other."""
+    with (
+        contextlib.closing(EXECUTORS[executor]()) as tried,
+        tiny.assembled(*overrides("scaffold")) as (parts, first),
+    ):
+        plain, other = (run(tiny.on(each, parts), first) for each in (SerialExecutor(), tried))
+    assert not np.array_equal(first.weights, plain[0].weights)
+    assert same_bits(plain[0], other[0])
+    assert plain[1] == other[1]
 
 
 class Permuted(LinearFederation):

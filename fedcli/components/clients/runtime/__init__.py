@@ -1,1 +1,1 @@
-"""runtime"""
+"""The Keras runtime of clients: compiled programs, batches, losses and metrics."""

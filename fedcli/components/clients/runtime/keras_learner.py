@@ -1,4 +1,4 @@
-"""The functions of a Keras model that local algorithms and evaluation are made of."""
+"""The pure functions of a Keras model for local algorithms and evaluation."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from fedcli.components.clients.optimizers import Optimizer
-from fedcli.components.clients.runtime.task import Task, loss_function, metric_functions
-from fedcli.components.clients.trainer import Batch, Learner, Pass, Tensors
+from fedcli.components.clients.runtime.task import TrainingTask, loss_function, metric_functions
+from fedcli.components.clients.trainer import Batch, Learner, Pass, Tensor, Tensors
 from fedcli.core.errors import ConfigError
+from fedcli.core.types import KerasModel, KerasVariable
 from fedcli.core.vectors import Layout
 
-Forward = Callable[[Tensors, Tensors, Any, bool], tuple[Any, Tensors, Any]]
+Forward = Callable[[Tensors, Tensors, Tensor, bool], tuple[Any, Tensors, Tensors]]
 """`(weights, moving, x, training)` -> `(outputs, moved, penalties)`."""
 
 
 class NetworkLike(Protocol):
-    """What is used here of `models.network.Network`."""
+    """The parts of `models.network.Network` that are used here; kinds of components do not import each other."""
 
     @property
-    def model(self) -> Any: ...  # noqa: D102
+    def model(self) -> KerasModel: ...  # noqa: D102
     @property
     def trainable(self) -> Layout: ...  # noqa: D102
     @property
@@ -41,16 +42,16 @@ class KerasFunctions(NamedTuple):
     """A model's pure functions.
 
     Args:
-        learner: what local algorithms use.
+        learner: the functions for local algorithms.
         measure: `(weights, moving, x, y)` -> sums over the examples of the loss and each metric, shape [M].
     """
 
     learner: Learner
-    measure: Callable[[Tensors, Tensors, Any, Any], Any]
+    measure: Callable[[Tensors, Tensors, Tensor, Tensor], Tensor]
 
 
-def keras_functions(network: NetworkLike, task: Task, optimizer: Optimizer) -> KerasFunctions:
-    """The functions of `network` for `task`.
+def keras_functions(network: NetworkLike, task: TrainingTask, optimizer: Optimizer) -> KerasFunctions:
+    """The pure functions of `network` for `task`.
 
     Raises:
         ConfigError: if the loss or a metric is unknown, or the model's output does not fit the targets.
@@ -62,19 +63,22 @@ def keras_functions(network: NetworkLike, task: Task, optimizer: Optimizer) -> K
     metrics = metric_functions(task, from_logits=from_logits)
     forward = _forward(network, network.model)
 
-    def figures(y: Any, predictions: Any) -> Any:
+    def figures(y: Tensor, predictions: Tensor) -> Tensor:
         return tf.stack([loss(y, predictions), *(metric(y, predictions) for metric in metrics)])
 
     @functools.cache
     def forward_both() -> Forward:
-        # Made only for algorithms that look at representations.
-        return _forward(network, _with_representation(network.model))
+        # A second model, made only for algorithms that use representations.
+        from keras import Model
 
-    def represent(weights: Tensors, moving: Tensors, x: Any) -> Any:
+        model = network.model
+        return _forward(network, Model(model.inputs, [model.outputs[0], model.layers[-1].input]))
+
+    def represent(weights: Tensors, moving: Tensors, x: Tensor) -> Tensor:
         return forward_both()(weights, moving, x, True)[0][1]
 
     def differentiate(
-        weights: Tensors, moving: Tensors, batch: Batch, also: Callable[[Any], Any] | None = None
+        weights: Tensors, moving: Tensors, batch: Batch, also: Callable[[Tensor], Tensor] | None = None
     ) -> Pass:
         count = tf.reduce_sum(batch.mask)
         with tf.GradientTape() as tape:
@@ -86,14 +90,17 @@ def keras_functions(network: NetworkLike, task: Task, optimizer: Optimizer) -> K
                 both, moved, penalties = forward_both()(weights, moving, batch.x, True)
                 predictions = both[0]
                 losses = loss(batch.y, predictions) + also(both[1])
+            # A Poisson batch may be empty; its mean is then 0 and not NaN.
             mean = tf.reduce_sum(losses * batch.mask) / tf.maximum(count, 1.0)
             objective = tf.add_n([mean, *penalties])
         values = tf.stack([losses, *(metric(batch.y, predictions) for metric in metrics)])
+        # "zero" for weights that the loss does not depend on: every client sends a vector of the same length.
         gradients = tape.gradient(objective, list(weights), unconnected_gradients="zero")
+        # The gradient of an embedding is sparse, which optimizers and clips here do not expect.
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return Pass(dense, moved, tf.reduce_sum(values * batch.mask, axis=1), count)
 
-    def measure(weights: Tensors, moving: Tensors, x: Any, y: Any) -> Any:
+    def measure(weights: Tensors, moving: Tensors, x: Tensor, y: Tensor) -> Tensor:
         predictions, _, _ = forward(weights, moving, x, False)
         return tf.reduce_sum(figures(y, predictions), axis=1)
 
@@ -101,14 +108,15 @@ def keras_functions(network: NetworkLike, task: Task, optimizer: Optimizer) -> K
     return KerasFunctions(learner, measure)
 
 
-def _forward(network: NetworkLike, model: Any) -> Forward:
-    """The forward pass of `model`, which has the variables of the network in any order."""
+def _forward(network: NetworkLike, model: KerasModel) -> Forward:
+    """The forward pass of `model`, which holds the network's variables, possibly in another order."""
     own = network.model
     slots = (*network.statistic_slots, *network.seed_slots)
     weight_order = _positions(model.trainable_variables, own.trainable_variables)
     rest_order = _positions(model.non_trainable_variables, own.non_trainable_variables)
 
-    def forward(weights: Tensors, moving: Tensors, x: Any, training: bool) -> tuple[Any, Tensors, Any]:
+    def forward(weights: Tensors, moving: Tensors, x: Tensor, training: bool) -> tuple[Any, Tensors, Tensors]:
+        # Frozen weights are read from the variables; everything that moves comes from the caller.
         rest = [variable.value for variable in own.non_trainable_variables]
         for slot, tensor in zip(slots, moving, strict=True):
             rest[slot] = tensor
@@ -126,30 +134,23 @@ def _forward(network: NetworkLike, model: Any) -> Forward:
     return forward
 
 
-def _positions(variables: Sequence[Any], among: Sequence[Any]) -> list[int]:
+def _positions(variables: Sequence[KerasVariable], among: Sequence[KerasVariable]) -> list[int]:
     places = {id(variable): place for place, variable in enumerate(among)}
     return [places[id(variable)] for variable in variables]
 
 
-def _with_representation(model: Any) -> Any:
-    """The same model, which returns the input of its last layer as well."""
-    from keras import Model
-
-    return Model(model.inputs, [model.outputs[0], model.layers[-1].input])
-
-
-def check_output(model: Any, task: Task, *, num_outputs: int) -> None:
+def check_output(model: KerasModel, task: TrainingTask, *, num_outputs: int) -> None:
     """Refuse a model whose output does not fit the task.
 
     Raises:
-        ConfigError: with the shape that the model has and the one that the data needs.
+        ConfigError: with the shape of the model's output and the shape that the data need.
     """
     expected = 1 if task.is_binary else num_outputs
-    # Only a Sequential or Functional model knows its output; of several outputs it is a list or a mapping.
+    # Only Sequential and Functional models know their output; with several outputs it is a list or a mapping.
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple):
         raise ConfigError(
-            "the model returns something else than one tensor, or does not know its shape.",
+            "the model does not return a single tensor, or does not know its shape.",
             key="name",
             hint="Return a Sequential or Functional Keras model with one output.",
         )
@@ -158,12 +159,13 @@ def check_output(model: Any, task: Task, *, num_outputs: int) -> None:
             f"the model returns values of shape {list(shape[1:])} for an example; "
             f"the data and {task.loss} need [{expected}].",
             key="name",
-            hint=f"Let the model end in a layer of {expected} outputs.",
+            hint=f"Use a last layer with {expected} outputs.",
         )
 
 
-def _ends_in_probabilities(model: Any) -> bool:
+def _ends_in_probabilities(model: KerasModel) -> bool:
     last = model.layers[-1]
+    # A model may end in another model.
     if getattr(last, "layers", None):
         return _ends_in_probabilities(last)
     activation = getattr(getattr(last, "activation", None), "__name__", "")

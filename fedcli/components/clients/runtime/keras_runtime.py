@@ -1,4 +1,4 @@
-"""One client's work as the executors call it: arrays in, a `ClientUpdate` out."""
+"""Training and evaluation of single clients: arrays in, a `ClientUpdate` out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 from cachetools import LRUCache
 
 from fedcli.components.clients.runtime.batches import PADDING, BatchPlan, draw_batches, padded_length
 from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs, to_device
+from fedcli.components.clients.trainer import Tensor
 from fedcli.core.contracts import Extra
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.roles import FederationLike
@@ -22,8 +23,7 @@ from fedcli.core.seeds import generator, seed
 from fedcli.core.types import Array, Tree, Vector, Weighting
 
 STATISTICS, PERSONAL = "statistics", "personal"
-"""Names under which a client keeps its own non-trainable weights (`non_trainable: local`) and its personal ones."""
-
+"""Entries of a client's state: its own non-trainable weights (`non_trainable: local`) and its personal weights."""
 
 _NONE: Vector = np.zeros(0, np.float32)
 
@@ -34,17 +34,17 @@ class LocalSettings(NamedTuple):
     Args:
         root: the experiment's seed.
         plan: batch size and length of local training.
-        weighting: what a client counts in the aggregate.
+        weighting: the weight of a client in the aggregate.
         non_trainable: `federated` (sent and averaged), `local` (each client keeps its own) or `frozen`.
         metric_names: names of the M figures of the compiled programs.
-        num_seeds: random states of layers such as Dropout.
-        fixed_shapes: pad to powers of two, because the compiled program knows only fixed shapes.
+        num_seeds: number of random states of layers such as Dropout.
+        fixed_shapes: pad to powers of two, because XLA compiles for fixed shapes.
         keeps: what the trainer keeps of a client from one participation to the next.
-        personal: where every client's personal weights start, shape [R].
+        personal: initial personal weights of every client, shape [R].
         personalise: `(global weights, kept state)` -> the client's own weights, for trainers that keep a model.
-        draws_noise: whether the trainer adds noise of its own, and draws its batches by coins.
-        reproducible_noise: draw both from the seed and not from the operating system.
-        cache_bytes: device memory for the clients' data; the least recently used goes first.
+        draws_noise: whether the trainer adds noise to gradients and takes Poisson batches.
+        reproducible_noise: draw both from the seed instead of the operating system.
+        cache_bytes: device memory for the clients' data; the least recently used data are dropped first.
     """
 
     root: int
@@ -63,19 +63,19 @@ class LocalSettings(NamedTuple):
 
 
 class DeviceBroadcast(NamedTuple):
-    """A broadcast whose tensors all clients of the round share."""
+    """A broadcast on the device, whose tensors all clients of the round share."""
 
     source: Broadcast
-    weights: Any
-    personal: Any
-    statistics: Any
-    scale: Any
-    extras: dict[str, Any]
+    weights: Tensor
+    personal: Tensor
+    statistics: Tensor
+    scale: Tensor
+    extras: dict[str, Tensor]
 
 
 class _ClientTensors(NamedTuple):
-    x: Any
-    y: Any
+    x: Tensor
+    y: Tensor
     num_examples: int
     num_bytes: int
 
@@ -84,13 +84,14 @@ class _ClientTensors(NamedTuple):
 class KerasRuntime:
     """Trains and evaluates single clients; holds the compiled programs and the clients' data on the device.
 
-    Every method may be called from several threads at once.
+    All methods are safe to call from several threads at once.
     """
 
     def __init__(self, programs: Programs, federation: FederationLike, settings: LocalSettings) -> None:
         self._programs = programs
         self._federation = federation
         self._settings = settings
+        # A client larger than the cache counts as filling it, because LRUCache refuses larger items.
         self._cache: LRUCache[int, _ClientTensors] = LRUCache(
             settings.cache_bytes, getsizeof=lambda tensors: min(tensors.num_bytes, settings.cache_bytes)
         )
@@ -99,16 +100,16 @@ class KerasRuntime:
 
     @property
     def compiler(self) -> str:
-        """What compiles the client program; it changes bits, so it is recorded with the run."""
+        """The compiler of the client program; it changes bits, so that it is recorded with the run."""
         return "XLA" if self._settings.fixed_shapes else "TensorFlow graph"
 
     @property
     def num_traces(self) -> int:
-        """How often the client program was traced; 1 in a healthy run."""
+        """How often the client program was traced: once, unless shapes or types differ by mistake."""
         return self._programs.traces()
 
     def prepare(self, broadcast: Broadcast) -> DeviceBroadcast:
-        """Bring a round's broadcast to the device, once for all clients."""
+        """Copy a round's broadcast to the device, once for all clients."""
         return DeviceBroadcast(
             broadcast,
             to_device(broadcast.weights),
@@ -119,40 +120,45 @@ class KerasRuntime:
         )
 
     def personal(self, broadcast: Broadcast, state: Tree) -> DeviceBroadcast:
-        """Bring one client's own model to the device: the broadcast, with what the client keeps to itself."""
+        """Copy one client's own model to the device: the broadcast, with the parts that the client keeps."""
         personalise = self._settings.personalise
         weights = personalise(broadcast.weights, state) if personalise and state else broadcast.weights
+        # Evaluation uses no extras of the server, so that they are not copied to the device.
         start = self.prepare(replace(broadcast, weights=weights, extras={}))
         own = {name: to_device(state[name]) for name in (STATISTICS, PERSONAL) if name in state}
         return start._replace(**own)
 
     def train(self, start: DeviceBroadcast, assignment: Assignment) -> ClientUpdate:
-        """Train one client from the broadcast; its update before any transform.
+        """Train one client from the broadcast, and return its update before any transform.
 
         Raises:
-            InvalidUpdateError: if the client has nothing to train on.
+            InvalidUpdateError: if the client has no training examples.
         """
         begun = time.perf_counter()
         client = assignment.client
         tensors = self._tensors(client)
         if not tensors.num_examples:
             raise InvalidUpdateError("the client has no training examples")
-        rows = self._rows(start.source.round, client, tensors.num_examples)[: assignment.steps]
+        rng = self._generator(start.source.round, client, "batches")
+        # All batches are drawn first, so that a client that stops early trains on the same first batches.
+        rows = draw_batches(tensors.num_examples, self._settings.plan, rng)[: assignment.steps]
         outputs = self._programs.train(self._inputs(start, assignment, tensors, rows))
         return self._update(client, tensors.num_examples, outputs, begun)
 
     def measure(self, start: DeviceBroadcast, x: Array, y: Array) -> Mapping[str, float]:
-        """Sums of the loss and the metrics over the examples, at the weights of `start`."""
+        """Sums of the loss and the metrics over the examples, with the weights of `start`."""
         sums = self._programs.measure(
             start.weights, start.personal, start.statistics, to_device(x), to_device(y)
         ).numpy()
         return dict(zip(self._settings.metric_names, sums.tolist(), strict=True))
 
     def _tensors(self, client: int) -> _ClientTensors:
+        # The cache is not safe for several threads.
         with self._lock:
             cached = self._cache.get(client)
         if cached is not None:
             return cached
+        # Outside of the lock, so that threads prepare different clients at the same time.
         data = self._federation.client(client)
         count = len(data.x_train)
         length = padded_length(count) if self._settings.fixed_shapes else count
@@ -162,18 +168,16 @@ class KerasRuntime:
             self._cache[client] = tensors
         return tensors
 
-    def _rows(self, round: int, client: int, num_examples: int) -> Array:
-        return draw_batches(num_examples, self._settings.plan, self._generator(round, client, "batches"))
-
     def _generator(self, round: int, client: int, purpose: str) -> np.random.Generator:
-        # What protects people must not follow from the published seed: the coins of the batches neither.
+        # Privacy rests on secret randomness: who is in a batch must not follow from the published seed.
         if self._settings.draws_noise and not self._settings.reproducible_noise:
             return np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
         return generator(self._settings.root, round, client, purpose)
 
-    def _noise_keys(self, round: int, client: int, num_steps: int) -> Any:
+    def _noise_keys(self, round: int, client: int, num_steps: int) -> Tensor:
         if not self._settings.draws_noise:
             return self._no_seeds
+        # A key is two 64-bit words.
         size = 16 * num_steps
         if self._settings.reproducible_noise:
             drawn = generator(self._settings.root, round, client, "gradient noise").bytes(size)
@@ -184,6 +188,7 @@ class KerasRuntime:
     def _inputs(
         self, start: DeviceBroadcast, assignment: Assignment, tensors: _ClientTensors, rows: Array
     ) -> ClientInputs:
+        # Counted before padding: padded batches are not trained on.
         num_steps = np.int32(len(rows))
         if self._settings.fixed_shapes:
             rows = _pad(rows, padded_length(len(rows)), PADDING)
@@ -203,7 +208,7 @@ class KerasRuntime:
             noise_keys=self._noise_keys(start.source.round, assignment.client, len(rows)),
         )
 
-    def _kept(self, start: DeviceBroadcast, own: Tree, extra: Extra) -> Any:
+    def _kept(self, start: DeviceBroadcast, own: Tree, extra: Extra) -> Tensor:
         if extra.name in own:
             return to_device(np.asarray(own[extra.name], np.float32))
         if extra.start == "global":
@@ -215,6 +220,7 @@ class KerasRuntime:
         settings = self._settings
         moved = _NONE if outputs.statistics is None else outputs.statistics.numpy()
         payload = outputs.payload.numpy()
+        # With `local` and `frozen` the server receives no statistics.
         federated = moved if settings.non_trainable == "federated" else moved[:0]
         state = {name: value.numpy() for name, value in outputs.keeps.items()}
         if settings.non_trainable == "local" and moved.size:
@@ -233,11 +239,11 @@ class KerasRuntime:
             seconds=time.perf_counter() - begun,
         )
 
-    def _seeds(self, round: int, client: int) -> Any:
+    def _seeds(self, round: int, client: int) -> Tensor:
         if not self._settings.num_seeds:
             return self._no_seeds
         root = seed(self._settings.root, round, client, "dropout")
-        # Keras takes the first number as the seed and counts draws in the second.
+        # Keras reads the first number as the seed, and counts draws in the second.
         states = [[(root + layer) % 2**31, 0] for layer in range(self._settings.num_seeds)]
         return to_device(np.asarray(states, np.int64).reshape(-1, 2))
 

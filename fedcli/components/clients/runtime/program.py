@@ -1,15 +1,15 @@
-"""A client's whole training as one compiled program, traced once for all clients."""
+"""The local training of a client as one compiled program, which is traced once for all clients."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Start
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Start, Tensor, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
@@ -17,7 +17,7 @@ from fedcli.core.vectors import Layout
 
 
 class ClientInputs(NamedTuple):
-    """What the program takes of one client in one round, as tensors.
+    """The inputs of the program for one client in one round, as tensors.
 
     Args:
         weights: the global weights, shape [P].
@@ -25,46 +25,46 @@ class ClientInputs(NamedTuple):
         statistics: the non-trainable weights, shape [Q].
         seeds: random states of layers such as Dropout, shape [D, 2].
         learning_rate_scale: the schedule's factor.
-        extras: vectors [P] that the server sends along.
+        extras: further vectors [P] that the server sends.
         state: what the client kept, vectors [P] and scalars.
         x: the client's examples.
         y: their targets.
         rows: the rows of each batch, shape [S, B].
-        num_steps: how many of the batches are to be done.
+        num_steps: number of batches to train on.
         noise_keys: a key for the noise of each batch, shape [S, 2]; [0, 2] for trainers that draw none.
     """
 
-    weights: Any
-    personal: Any
-    statistics: Any
-    seeds: Any
-    learning_rate_scale: Any
-    extras: Mapping[str, Any]
-    state: Mapping[str, Any]
-    x: Any
-    y: Any
-    rows: Any
-    num_steps: Any
-    noise_keys: Any
+    weights: Tensor
+    personal: Tensor
+    statistics: Tensor
+    seeds: Tensor
+    learning_rate_scale: Tensor
+    extras: Mapping[str, Tensor]
+    state: Mapping[str, Tensor]
+    x: Tensor
+    y: Tensor
+    rows: Tensor
+    num_steps: Tensor
+    noise_keys: Tensor
 
 
 class ClientOutputs(NamedTuple):
-    """What the program returns.
+    """The outputs of the program.
 
     Args:
-        payload: the delta [P] and behind it what else the trainer sends.
-        personal: the personal weights, shape [R]; None where there are none.
-        statistics: the non-trainable weights, shape [Q]; None where there are none. An empty output would
-            make XLA move the loop to TensorFlow's pool of one thread, and clients would wait for each other.
-        means: loss and metrics over the examples trained on, shape [M].
+        payload: the delta [P], followed by what else the trainer sends.
+        personal: the personal weights, shape [R]; None if there are none.
+        statistics: the non-trainable weights, shape [Q]; None if there are none. With an empty output XLA would
+            move the loop to TensorFlow's pool of one thread, and clients would wait for each other.
+        means: means of the loss and the metrics over the training examples, shape [M].
         keeps: what the client keeps, vectors [P] and scalars.
     """
 
-    payload: Any
-    personal: Any
-    statistics: Any
-    means: Any
-    keeps: Mapping[str, Any]
+    payload: Tensor
+    personal: Tensor
+    statistics: Tensor
+    means: Tensor
+    keeps: Mapping[str, Tensor]
 
 
 class Programs(NamedTuple):
@@ -73,16 +73,16 @@ class Programs(NamedTuple):
     Args:
         train: `ClientInputs` -> `ClientOutputs`.
         measure: `(weights [P], personal [R], statistics [Q], x, y)` -> sums [M].
-        traces: how often `train` was traced, which is once.
+        traces: returns how often `train` was traced.
     """
 
     train: Callable[..., ClientOutputs]
-    measure: Callable[..., Any]
+    measure: Callable[..., Tensor]
     traces: Callable[[], int]
 
 
 class Example(NamedTuple):
-    """Shape and type of one example, as TensorFlow sees a client's data."""
+    """Shape and type of one example of a client's data."""
 
     x_shape: tuple[int, ...]
     y_shape: tuple[int, ...]
@@ -99,15 +99,15 @@ def compile_programs(
 ) -> Programs:
     """Trace the training and the evaluation of one client.
 
-    Both take any number of examples. XLA compiles the training where the network is made of dense layers
-    only: there it halves the time, while it makes convolutions on the CPU many times slower.
+    Both take any number of examples. XLA compiles the training if the network consists of dense layers only:
+    it halves their time, but makes convolutions on the CPU many times slower.
 
     Args:
-        network: the model.
-        functions: its functions.
+        network: the model and its layouts.
+        functions: the model's pure functions.
         spec: the local algorithm.
-        example: what one example looks like.
-        batch_size: rows of every batch; None where they differ from client to client.
+        example: shape and type of one example.
+        batch_size: rows of every batch; None if they differ from client to client.
 
     Raises:
         ConfigError: if the loss or a metric cannot take the targets and the model's output.
@@ -124,27 +124,35 @@ def compile_programs(
         begun = _start(network, inputs, functions.learner.num_metrics)
 
         def loop(step: Callable[[Any, Batch], Any], carry: Any) -> Any:
-            def body(index: Any, carry: Any) -> Any:
+            def body(index: Tensor, carry: Any) -> tuple[Tensor, Any]:
                 return index + 1, step(carry, batch(inputs.x, inputs.y, inputs.rows[index]))
 
-            start = (tf.constant(0), carry)
-            return tf.while_loop(lambda i, _: i < inputs.num_steps, body, start, parallel_iterations=1)[1]
+            first = (tf.constant(0), carry)
+            # One iteration at a time: a step needs the weights of the step before.
+            return tf.while_loop(lambda i, _: i < inputs.num_steps, body, first, parallel_iterations=1)[1]
 
-        if trainer.survey:
-            begun = begun._replace(survey=loop(_survey(functions, begun), begun.survey))
-        carry = loop(lambda carry, batch: trainer.step(begun, carry, batch), trainer.init(begun))
-        result = trainer.final(begun, carry)
-        shared, own = _divided(result.delta, network.is_personal)
+        def surveyed(total: tuple[Tensor, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+            seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
+            return total[0] + seen.sums, total[1] + seen.count
+
+        start = begun._replace(survey=loop(surveyed, begun.survey)) if trainer.survey else begun
+        carry = loop(lambda carry, batch: trainer.step(start, carry, batch), trainer.init(start))
+        result = trainer.final(start, carry)
+        sides = list(zip(result.delta, network.is_personal, strict=True))
+        shared, own = ([tensor for tensor, is_own in sides if is_own == side] for side in (False, True))
         statistics = result.moving[: len(network.statistics.names)]
         return ClientOutputs(
-            payload=_join([*shared, *(t for x in spec.sends for t in _listed(result.sends[x.name]))]),
+            payload=_join([*shared, *(t for x in spec.sends for t in _tensors(result.sends[x.name]))]),
             personal=inputs.personal + _join(own) if own else None,
             statistics=_join(statistics) if statistics else None,
             means=result.means,
-            keeps={x.name: _kept(result.keeps[x.name]) for x in spec.keeps},
+            keeps={
+                x.name: _join(kept) if isinstance(kept := result.keeps[x.name], list | tuple) else kept
+                for x in spec.keeps
+            },
         )
 
-    def measure(weights: Any, personal: Any, statistics: Any, x: Any, y: Any) -> Any:
+    def measure(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor, y: Tensor) -> Tensor:
         seeds = tf.zeros([len(network.seed_slots), 2], tf.int64)
         moving = _moving(network, statistics, seeds)
         return functions.measure(_assembled(network, weights, personal), moving, x, y)
@@ -153,49 +161,54 @@ def compile_programs(
     try:
         traced = _traced(train, specs, with_xla=network.is_dense)
     except (AttributeError, TypeError, ValueError) as error:
-        # Keras says so of a loss or a metric whose targets have another form, only when it meets them.
+        # Keras notices only while tracing that the targets have another form than the loss or a metric takes.
+        reason = str(error).strip().splitlines()[-1].strip()
         raise ConfigError(
-            f"the loss or a metric does not fit the targets or the model: {_last_line(error)}",
+            f"the loss or a metric does not fit the targets or the model: {reason}",
             key="loss",
             hint="Labels are whole numbers unless data.preprocessing makes them one_hot; targets are floats.",
         ) from error
-    measured = tf.function(measure).get_concrete_function(*specs[:3], specs.x, specs.y)
+    measured = tf.function(measure).get_concrete_function(
+        specs.weights, specs.personal, specs.statistics, specs.x, specs.y
+    )
     return Programs(traced, measured, lambda: traces)
 
 
 def _traced(
     train: Callable[[ClientInputs], ClientOutputs], specs: ClientInputs, *, with_xla: bool
 ) -> Callable[[ClientInputs], ClientOutputs]:
-    """Trace `train` as a function of plain tensors: TensorFlow takes a nest apart at each call, slowly."""
+    """Trace `train` as a function of plain tensors, because TensorFlow is slow at flattening nests in every call."""
     import tensorflow as tf
 
-    def train_flat(*tensors: Any) -> ClientOutputs:
+    def train_flat(*tensors: Tensor) -> ClientOutputs:
         return train(tf.nest.pack_sequence_as(specs, tensors))
 
     program = tf.function(train_flat, jit_compile=with_xla).get_concrete_function(*_flat(specs))
     return lambda inputs: program(*_flat(inputs))
 
 
-def _flat(inputs: ClientInputs) -> list[Any]:
-    """The tensors of `inputs` in the order of `tf.nest`, which sorts mappings by name."""
-    extras, state = ([nest[name] for name in sorted(nest)] for nest in (inputs.extras, inputs.state))
-    return [*inputs[:5], *extras, *state, *inputs[7:]]
+def _flat(inputs: ClientInputs) -> list[Tensor]:
+    """The tensors of `inputs` in the order of `tf.nest`: field by field, mappings sorted by name."""
+    tensors: list[Tensor] = []
+    for field in inputs:
+        tensors += [field[name] for name in sorted(field)] if isinstance(field, Mapping) else [field]
+    return tensors
 
 
-def to_device(array: Array | np.generic) -> Any:
+def to_device(array: Array | np.generic) -> Tensor:
     """The array as a tensor."""
     import tensorflow as tf
 
     return tf.constant(array)
 
 
-def _batches(network: NetworkLike) -> Callable[[Any, Any, Any], Batch]:
+def _batches(network: NetworkLike) -> Callable[[Tensor, Tensor, Tensor], Batch]:
     import tensorflow as tf
 
-    def batch(x: Any, y: Any, rows: Any) -> Batch:
+    def batch(x: Tensor, y: Tensor, rows: Tensor) -> Batch:
         mask = rows >= 0
         if network.statistics.names:
-            # BatchNorm would count the padding, so it is dropped. Elsewhere fixed shapes are faster.
+            # BatchNorm would average over the padding, so that it is dropped. Otherwise fixed shapes are faster.
             rows = tf.boolean_mask(rows, mask)
             return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.ones(tf.shape(rows), tf.float32))
         rows = tf.maximum(rows, 0)
@@ -204,18 +217,10 @@ def _batches(network: NetworkLike) -> Callable[[Any, Any, Any], Batch]:
     return batch
 
 
-def _survey(functions: KerasFunctions, begun: Start) -> Callable[[Any, Batch], Any]:
-    def step(total: Any, batch: Batch) -> Any:
-        seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
-        return total[0] + seen.sums, total[1] + seen.count
-
-    return step
-
-
 def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Start:
     import tensorflow as tf
 
-    def listed(value: Any) -> Any:
+    def listed(value: Tensor) -> Tensor | Tensors:
         return _split(value, network.trainable) if value.shape.rank == 1 else value
 
     return Start(
@@ -230,15 +235,16 @@ def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Star
     )
 
 
-def _assembled(network: NetworkLike, weights: Any, personal: Any) -> list[Any]:
-    """All trainable weights in the model's order, from what is shared and what stays with the client."""
+def _assembled(network: NetworkLike, weights: Tensor, personal: Tensor) -> list[Tensor]:
+    """All trainable weights in the model's order, from the shared and the personal weights."""
     shared, own = iter(_split(weights, network.trainable)), iter(_split(personal, network.personal))
     return [next(own) if is_personal else next(shared) for is_personal in network.is_personal]
 
 
-def _moving(network: NetworkLike, statistics: Any, seeds: Any) -> list[Any]:
+def _moving(network: NetworkLike, statistics: Tensor, seeds: Tensor) -> list[Tensor]:
     import tensorflow as tf
 
+    # Layers keep their random states in another type than the int64 of the inputs.
     kinds = [network.model.non_trainable_variables[slot].dtype for slot in network.seed_slots]
     return _split(statistics, network.statistics) + [tf.cast(seeds[i], kind) for i, kind in enumerate(kinds)]
 
@@ -248,6 +254,7 @@ def _input_specs(
 ) -> ClientInputs:
     import tensorflow as tf
 
+    # Any number of examples and of batches, so that one trace serves all clients.
     vector, scalar = tf.TensorSpec([network.trainable.size]), tf.TensorSpec([])
     return ClientInputs(
         weights=vector,
@@ -265,20 +272,11 @@ def _input_specs(
     )
 
 
-def _divided(tensors: Sequence[Any], flags: Sequence[bool]) -> tuple[list[Any], list[Any]]:
-    pairs = list(zip(tensors, flags, strict=True))
-    return [t for t, personal in pairs if not personal], [t for t, personal in pairs if personal]
-
-
-def _listed(value: Any) -> list[Any]:
+def _tensors(value: Tensor | Tensors) -> list[Tensor]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _kept(value: Any) -> Any:
-    return _join(value) if isinstance(value, list | tuple) else value
-
-
-def _split(vector: Any, layout: Layout) -> list[Any]:
+def _split(vector: Tensor, layout: Layout) -> list[Tensor]:
     import tensorflow as tf
 
     if not layout.names:
@@ -287,11 +285,8 @@ def _split(vector: Any, layout: Layout) -> list[Any]:
     return [tf.reshape(piece, shape) for piece, shape in zip(pieces, layout.shapes, strict=True)]
 
 
-def _join(tensors: Any) -> Any:
+def _join(tensors: Tensors) -> Tensor:
     import tensorflow as tf
 
+    # tf.concat takes at least one tensor.
     return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors] or [tf.zeros([0])], 0)
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()

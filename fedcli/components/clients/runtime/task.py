@@ -1,4 +1,4 @@
-"""What a model is trained for: a loss and metrics by their Keras names, one value an example."""
+"""The loss and the metrics of a task, by their Keras names, with one value for each example."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
+from fedcli.components.clients.trainer import Tensor
 from fedcli.core.errors import ConfigError
 
-PerExample = Callable[[Any, Any], Any]
+PerExample = Callable[[Tensor, Tensor], Tensor]
 """`(targets, predictions)` -> values of shape [B]."""
 
 _LOSSES = {"classification": "sparse_categorical_crossentropy", "regression": "mean_squared_error"}
 _METRICS = {"classification": ("accuracy",), "regression": ("mean_absolute_error",)}
+# Parts of the names of Keras's losses and errors; a larger value of any other metric is taken for a better one.
 _ERRORS = (
     *("error", "loss", "crossentropy", "divergence", "hinge", "poisson", "huber", "cosh"),
     *("mse", "mae", "mape", "msle", "bce"),
@@ -22,12 +24,12 @@ _ERRORS = (
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """A loss and metrics.
 
     Args:
         loss: Keras name of the loss.
-        metrics: Keras names of the metrics, `accuracy` being the one that fits the loss.
+        metrics: Keras names of the metrics; `accuracy` is the accuracy that fits the loss.
     """
 
     loss: str
@@ -35,28 +37,28 @@ class Task:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the figures that training and evaluation yield: the loss, then the metrics."""
+        """Names of the figures of training and evaluation: the loss, then the metrics."""
         return ("loss", *self.metrics)
 
     @property
     def is_binary(self) -> bool:
-        """Whether the loss wants one output for two classes."""
+        """Whether the loss takes one output for two classes."""
         return self.loss.startswith("binary")
 
 
 def task_for(
     kind: Literal["classification", "regression"], loss: str | None, metrics: Sequence[str] | None
-) -> Task:
-    """The task of a dataset, with what the config leaves open filled in."""
-    return Task(loss or _LOSSES[kind], tuple(_METRICS[kind] if metrics is None else metrics))
+) -> TrainingTask:
+    """The task of a dataset, with defaults for what the config leaves out."""
+    return TrainingTask(loss or _LOSSES[kind], tuple(_METRICS[kind] if metrics is None else metrics))
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether a larger value of the metric is a better one: not for losses and errors."""
+    """Whether a larger value of the metric is better, which is not so for losses and errors."""
     return not any(part in name.lower() for part in _ERRORS)
 
 
-def loss_function(task: Task, *, from_logits: bool) -> PerExample:
+def loss_function(task: TrainingTask, *, from_logits: bool) -> PerExample:
     """The loss of each example.
 
     Raises:
@@ -68,7 +70,7 @@ def loss_function(task: Task, *, from_logits: bool) -> PerExample:
         function = keras.losses.get(task.loss)
     except ValueError:
         function = None
-    # A loss by the name of its class is a mean already, and here one value an example is needed.
+    # By the name of its class, a loss is a mean over the batch; by that of its function, one value an example.
     if not inspect.isfunction(function):
         raise ConfigError(
             f"Keras has no loss named '{task.loss}'.",
@@ -80,7 +82,7 @@ def loss_function(task: Task, *, from_logits: bool) -> PerExample:
     return _per_example(function)
 
 
-def metric_functions(task: Task, *, from_logits: bool) -> list[PerExample]:
+def metric_functions(task: TrainingTask, *, from_logits: bool) -> list[PerExample]:
     """The value of each metric for each example.
 
     Raises:
@@ -89,11 +91,13 @@ def metric_functions(task: Task, *, from_logits: bool) -> list[PerExample]:
     return [_per_example(_metric(name, task, from_logits)) for name in task.metrics]
 
 
-def _metric(name: str, task: Task, from_logits: bool) -> PerExample:
+def _metric(name: str, task: TrainingTask, from_logits: bool) -> PerExample:
     import keras
 
-    if name == "accuracy":
-        name = _accuracy_for(task.loss)
+    if name == "accuracy" and task.loss.startswith("sparse"):
+        name = "sparse_categorical_accuracy"
+    elif name == "accuracy":
+        name = "binary_accuracy" if task.is_binary else "categorical_accuracy"
     if name == "sparse_categorical_accuracy":
         return sparse_categorical_accuracy
     try:
@@ -107,42 +111,37 @@ def _metric(name: str, task: Task, from_logits: bool) -> PerExample:
             key="metrics",
             hint="Use names such as accuracy, top_k_categorical_accuracy or mean_absolute_error.",
         )
+    # A model without a last activation returns logits: probabilities above 0.5 are logits above 0.
     own = dict(getattr(metric, "_fn_kwargs", {}))
     known = {"from_logits": True, "threshold": 0.0} if from_logits else {}
     return partial(function, **own | {key: value for key, value in known.items() if key in own})
 
 
-def sparse_categorical_accuracy(targets: Any, predictions: Any) -> Any:
-    """Keras's metric without its care for the sign of zero, which costs a sixth of a small model's step."""
+def sparse_categorical_accuracy(targets: Tensor, predictions: Tensor) -> Tensor:
+    """Keras's metric without its treatment of negative zeros, which takes a sixth of a small model's step."""
     import tensorflow as tf
 
     hits = tf.equal(tf.argmax(predictions, axis=-1, output_type=targets.dtype), targets)
     return tf.cast(hits, tf.float32)
 
 
-def _accuracy_for(loss: str) -> str:
-    if loss.startswith("sparse"):
-        return "sparse_categorical_accuracy"
-    return "binary_accuracy" if loss.startswith("binary") else "categorical_accuracy"
-
-
 def _per_example(function: PerExample) -> PerExample:
-    """`function` with targets in the rank of the predictions and a result of shape [B]."""
+    """`function` with targets of the predictions' rank and a result of shape [B]."""
     import tensorflow as tf
 
     takes_labels = getattr(function, "func", function).__name__.startswith("sparse")
 
-    def values(targets: Any, predictions: Any) -> Any:
+    def values(targets: Tensor, predictions: Tensor) -> Tensor:
         if targets.shape.rank == 1 and predictions.shape.rank == 2 and predictions.shape[1] == 1:
             targets = targets[:, None]
-        # Keras would stretch them over each other and train on nonsense.
+        # Keras would broadcast them against each other, and train on meaningless losses.
         if not (takes_labels or targets.shape[1:].is_compatible_with(predictions.shape[1:])):
             raise ValueError(
                 f"it takes targets of shape {list(predictions.shape[1:])} for an example; "
                 f"they have {list(targets.shape[1:])}"
             )
         result = tf.cast(function(targets, predictions), tf.float32)
-        # A slice costs its gradient too, at every step of every client.
+        # Sliced only if needed, because the slice and its gradient take time at every step of every client.
         return result if result.shape.rank == 1 else tf.reshape(result, [tf.shape(predictions)[0], -1])[:, 0]
 
     return values

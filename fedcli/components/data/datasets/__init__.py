@@ -1,4 +1,4 @@
-"""Where examples come from: factories `f(seed, *, ...) -> Dataset`, one file each."""
+"""Datasets: factories `f(seed, *, ...) -> Dataset`, one file a dataset."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from fedcli.components.data.datasets.cifar10 import cifar10
 from fedcli.components.data.datasets.cifar100 import cifar100
-from fedcli.components.data.datasets.csv_file import csv_file
+from fedcli.components.data.datasets.csv import csv
 from fedcli.components.data.datasets.digits import digits
 from fedcli.components.data.datasets.fashion_mnist import fashion_mnist
 from fedcli.components.data.datasets.mnist import mnist
-from fedcli.components.data.datasets.npz_file import npz_file
+from fedcli.components.data.datasets.npz import npz
 from fedcli.components.data.datasets.synthetic import synthetic
 from fedcli.components.data.datasets.synthetic_regression import synthetic_regression
 from fedcli.core.factories import Registry
@@ -24,8 +24,8 @@ DATASETS: Registry = {
     "cifar100": cifar100,
     "synthetic": synthetic,
     "synthetic_regression": synthetic_regression,
-    "npz": npz_file,
-    "csv": csv_file,
+    "npz": npz,
+    "csv": csv,
 }
 
 _BYTES_TO_UNIT: dict[str, Any] = {"name": "scale", "factor": 1 / 255}
@@ -41,4 +41,4 @@ DEFAULT_PREPROCESSING: Mapping[str, tuple[dict[str, Any], ...]] = {
     "npz": ({"name": "automatic"},),
     "csv": ({"name": "standardise"},),
 }
-"""`data.preprocessing` where the YAML gives none; a user's factory has none."""
+"""The default of `data.preprocessing` for each dataset; a custom dataset has none."""

@@ -1,24 +1,24 @@
-"""Columns of texts: numbers where all of them are, codes of sorted categories where they are not."""
+"""Columns of texts as numbers, or as codes of sorted categories."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from fedcli.components.data.dataset import Array, Rows
 
 
-def encode(values: Sequence[Any]) -> tuple[Rows, tuple[str, ...]]:
+def encode(values: Sequence[str | float]) -> tuple[Rows, tuple[str, ...]]:
     """Number the distinct values in sorted order.
 
     Args:
-        values: texts, or numbers, N of them.
+        values: N texts or numbers.
 
     Returns:
-        The number of each, int64 [N], and the distinct values as texts.
+        The number of each value, int64 [N], and the distinct values as texts.
     """
+    # Sorted, so that the codes do not depend on the order of the rows.
     distinct = sorted(set(values))
     numbers = {value: number for number, value in enumerate(distinct)}
     codes = np.fromiter((numbers[value] for value in values), np.int64, len(values))
@@ -26,7 +26,7 @@ def encode(values: Sequence[Any]) -> tuple[Rows, tuple[str, ...]]:
 
 
 def as_numbers(texts: Sequence[str]) -> Array | None:
-    """The column as float64 [N], or None where a text is not a number."""
+    """The column as float64 [N], or None if a text is not a number."""
     try:
         return np.array([float(text) for text in texts])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Small handwritten digits that every installation has."""
+"""Handwritten digits of scikit-learn, without a download."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def digits(seed: int, *, test_fraction: float = 0.2) -> Dataset:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
+    # scikit-learn stores the values 0..16 as float64.
     x, y = bunch.images[..., np.newaxis].astype(np.uint8), bunch.target.astype(np.int64)
     train, test = hold_out(len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/digits"), groups=y)
     return Dataset(x[train], y[train], x[test], y[test], task="classification", num_outputs=10)

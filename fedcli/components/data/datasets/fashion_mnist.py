@@ -1,4 +1,4 @@
-"""Images of clothes, the drop-in for MNIST that is not yet solved."""
+"""Fashion-MNIST: images of clothes in the form of MNIST."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fedcli.components.data.datasets.images import find_images, image_dataset, k
 
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 PUT = (
-    f"Put {', '.join(IDX_FILES)} (raw or .gz) into one folder and name it in `path`, or run "
+    f"Put {', '.join(IDX_FILES)} (raw or .gz) into one folder and give it as `path`, or run "
     "`apt-get install dataset-fashion-mnist`."
 )
 
@@ -18,11 +18,10 @@ PUT = (
 def fashion_mnist(seed: int, *, path: str | None = None) -> Dataset:
     """Clothes, 60,000 + 10,000 images 28x28x1, 10 classes.
 
-    Looked for in `path`, or else in /usr/share/datasets/fashion-mnist, then in Keras's cache, then
-    downloaded by Keras.
+    Read from `path`. By default from /usr/share/datasets/fashion-mnist or Keras's cache, or downloaded by Keras.
 
     Args:
-        seed: unused, the test images are given.
+        seed: unused, because the test images are given.
         path: a folder with the four IDX files, raw or .gz.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The IDX files of the MNIST family: a magic number, the dimensions, the bytes."""
+"""Reader of IDX files, the format of MNIST: a magic number, the dimensions, the bytes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx_folder(folder: Path) -> Images | None:
-    """The four files of a folder, each raw or .gz; None where one is absent.
+    """The four files of a folder, each raw or .gz; None if one is absent.
 
     Raises:
         DataError: if a file is not IDX or is cut short.
     """
-    files = [_either(folder / name) for name in IDX_FILES]
+    pairs = ((folder / name, folder / f"{name}.gz") for name in IDX_FILES)
+    files = [next((file for file in pair if file.is_file()), None) for pair in pairs]
     if None in files:
         return None
     return Images(*(read_idx(file) for file in files if file is not None))
@@ -40,14 +41,14 @@ def read_idx(path: Path) -> Array:
     """The uint8 array of one IDX file, raw or .gz.
 
     Raises:
-        DataError: if it is not an IDX file of unsigned bytes, or has fewer or more bytes than it says.
+        DataError: if it is not an IDX file of unsigned bytes, or has fewer or more bytes than its header says.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _read(file, path)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path} cannot be read: {error}.", key="path", hint="Fetch the file again."
+            f"{path} cannot be read: {error}.", key="path", hint="Download the file again."
         ) from error
 
 
@@ -55,26 +56,22 @@ def _read(file: BinaryIO | gzip.GzipFile, path: Path) -> Array:
     magic = file.read(4)
     if len(magic) < 4 or magic[:3] != bytes([0, 0, UNSIGNED_BYTE]) or not 1 <= magic[3] <= 4:
         raise DataError(
-            f"{path} begins with {magic.hex() or 'nothing'}; expected an IDX file of bytes.", key="path"
+            f"{path} begins with {magic.hex() or 'nothing'}; expected an IDX file of unsigned bytes.",
+            key="path",
         )
     num_dimensions = magic[3]
     header = file.read(4 * num_dimensions)
     if len(header) < 4 * num_dimensions:
-        raise DataError(f"{path} ends inside its header.", key="path", hint="Fetch the file again.")
+        raise DataError(f"{path} ends inside its header.", key="path", hint="Download the file again.")
     shape = struct.unpack(f">{num_dimensions}I", header)
     expected = math.prod(shape)
-    # One byte more than announced, and no more: enough to notice a surplus without unpacking it.
+    # One byte more than announced is enough to notice a surplus; a packed file could be of any size.
     payload = file.read(expected + 1)
     if len(payload) != expected:
         received = "more" if len(payload) > expected else f"{len(payload):,}"
         raise DataError(
-            f"{path} announces {expected:,} bytes and holds {received}.",
+            f"{path} has {received} bytes; expected {expected:,} by its header.",
             key="path",
-            hint="Fetch the file again.",
+            hint="Download the file again.",
         )
     return np.frombuffer(payload, np.uint8).reshape(shape)
-
-
-def _either(path: Path) -> Path | None:
-    packed = path.with_name(path.name + ".gz")
-    return next((candidate for candidate in (path, packed) if candidate.is_file()), None)

@@ -1,4 +1,4 @@
-"""The handwritten digits that everyone compares on."""
+"""MNIST: the handwritten digits of most comparisons."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 from fedcli.components.data.dataset import Dataset
 from fedcli.components.data.datasets.idx import IDX_FILES, read_idx_folder
 from fedcli.components.data.datasets.images import Images, find_images, image_dataset, keras_cache
-from fedcli.components.data.datasets.npz_file import read_arrays
+from fedcli.components.data.datasets.npz import read_arrays
 from fedcli.core.errors import DataError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
-PUT = f"Put Keras's mnist.npz, or {', '.join(IDX_FILES)} (raw or .gz), into one folder and name it in `path`."
+PUT = f"Put Keras's mnist.npz, or {', '.join(IDX_FILES)} (raw or .gz), into one folder and give it as `path`."
 
 
 def mnist(seed: int, *, path: str | None = None) -> Dataset:
     """Handwritten digits, 60,000 + 10,000 images 28x28x1, 10 classes.
 
-    Looked for in `path`, or else in Keras's cache, then downloaded by Keras.
+    Read from `path`. By default from Keras's cache, or downloaded by Keras.
 
     Args:
-        seed: unused, the test images are given.
-        path: mnist.npz, or a folder with it or with the four IDX files, raw or .gz.
+        seed: unused, because the test images are given.
+        path: mnist.npz, or a folder that holds it or the four IDX files, raw or .gz.
 
     Raises:
         DataError: if the files are absent and cannot be downloaded, or are damaged.
@@ -35,6 +35,7 @@ def mnist(seed: int, *, path: str | None = None) -> Dataset:
 
 def _read(place: Path) -> Images | None:
     file = place if place.is_file() else place / "mnist.npz"
+    # Without Keras's file, the folder may hold the original IDX files.
     if not file.is_file():
         return read_idx_folder(place)
     arrays = read_arrays(file)

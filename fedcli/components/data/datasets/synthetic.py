@@ -1,4 +1,4 @@
-"""The heterogeneity benchmark of FedProx: every client has its own softmax model and its own features."""
+"""Synthetic(alpha, beta), the FedProx benchmark: each client has its own softmax model and features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAIN_SHARE = 0.9
 def synthetic(
     seed: int, *, alpha: float = 1.0, beta: float = 1.0, iid: bool = False, clients: int = 30
 ) -> Dataset:
-    """Synthetic(alpha, beta): 60 features, 10 classes, clients of their own; partition natural keeps them.
+    """Synthetic(alpha, beta): 60 features, 10 classes, natural clients, which the partition natural keeps.
 
     Client k has n = int(lognormal(4, 2)) + 50 examples, m ~ N(0, alpha), B ~ N(0, beta), v ~ N(B, 1)^60;
     W, b ~ N(m, 1); x ~ N(v, diag(j^-1.2)); y = argmax(x W + b). 90 % of a client's examples are for
@@ -29,11 +29,11 @@ def synthetic(
         seed: decides the data.
         alpha: how much the clients' models differ; a standard deviation, as in the authors' code.
         beta: how much the clients' features differ; likewise.
-        iid: v = 0 and one W, b ~ N(0, 1) for all; alpha and beta then play no part.
+        iid: v = 0 and one W, b ~ N(0, 1) for all clients; alpha and beta have no effect.
         clients: natural clients.
 
     Raises:
-        ConfigError: if alpha or beta is negative, or there is no client.
+        ConfigError: if alpha or beta is negative, or clients is less than 1.
 
     Reference: Li et al. 2020 (FedProx), arXiv:1812.06127.
     """
@@ -63,6 +63,7 @@ def _draw_client(
     num_examples = int(rng.lognormal(4, 2)) + 50
     model_mean, feature_mean = rng.normal(0, alpha), rng.normal(0, beta)
     center = rng.normal(feature_mean, 1, NUM_FEATURES)
+    # Drawn with `iid` too, so that later draws stay the same.
     weights, bias = _softmax_model(model_mean, rng)
     if shared is not None:
         center, (weights, bias) = np.zeros(NUM_FEATURES), shared

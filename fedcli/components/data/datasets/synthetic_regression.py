@@ -1,4 +1,4 @@
-"""A regression problem of the size of the seed article's: 100 inputs, one output."""
+"""A synthetic regression problem: 100 inputs and one output by default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def synthetic_regression(
         seed: decides the data.
         examples: training and test examples together.
         features: inputs of one example.
-        noise: standard deviation of what no model can learn.
+        noise: standard deviation of the noise on the targets.
         test_fraction: share of the examples that is held out, in (0, 1).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reading a csv file into columns of texts, with the line of every row for the errors."""
+"""Reader of csv files: columns of texts, with the line of every row for error messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fedcli.core.errors import DataError
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})
-"""What stands for a missing value, in lower case."""
+"""Texts that mean a missing value, in lower case."""
 
 
 class Table(NamedTuple):
@@ -26,13 +26,16 @@ def read_table(path: Path) -> Table:
     """The columns of a csv file: comma, header, UTF-8 with or without a byte-order mark.
 
     Raises:
-        DataError: if it is absent, is not UTF-8 or not csv, has no row, or a row is ragged.
+        DataError: if it is absent, is not UTF-8 or not csv, has no row, or a row has too few or too many values.
     """
     if not path.is_file():
         raise DataError(
-            f"There is no file {path.absolute()}.", key="path", hint="A path starts at the working folder."
+            f"There is no file {path.absolute()}.",
+            key="path",
+            hint="Relative paths start at the working directory.",
         )
     try:
+        # Spreadsheets often put a byte-order mark at the start of a file.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header, lines, rows = _read(stream)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -49,15 +52,15 @@ def present(table: Table, name: str) -> list[str]:
     """A column that must have a value in every row.
 
     Raises:
-        DataError: naming the line and the column where it has none.
+        DataError: with the line and the column of a missing value.
     """
     for line, text in zip(table.lines, table.columns[name], strict=True):
         if text.lower() in MISSING:
             raise DataError(
                 f"Line {line} of {table.path} has no value in the column {name!r}"
-                f"{f' but {text!r}' if text else ''}; expected one in every row.",
+                f"{f' but {text!r}' if text else ''}; expected a value in every row.",
                 key="path",
-                hint="Fill it in, drop the row, or leave the column out with ignore_columns.",
+                hint="Fill it in, remove the row, or leave the column out with ignore_columns.",
             )
     return table.columns[name]
 
@@ -66,11 +69,11 @@ def _read(stream: Iterable[str]) -> tuple[list[str], list[int], list[list[str]]]
     reader = csv.reader(stream, strict=True)
     header = [name.strip() for name in next(reader, [])]
     seen: dict[str, str] = {}
-    # One string object for equal texts: a category repeated a million times costs a pointer each.
+    # Equal texts share one string object: a category that occurs a million times costs a pointer each time.
     numbered = [
         (reader.line_num, [seen.setdefault(text, text) for text in map(str.strip, row)])
         for row in reader
-        if row  # a blank line is no row
+        if row  # a blank line is not a row
     ]
     return header, [line for line, _ in numbered], [row for _, row in numbered]
 
@@ -80,7 +83,8 @@ def _check_header(header: Sequence[str], path: Path) -> None:
         raise DataError(f"{path} is empty; expected a header and rows.", key="path")
     if "" in header:
         raise DataError(
-            f"Column {header.index('') + 1} of {path} has no name; expected one for each.", key="path"
+            f"Column {header.index('') + 1} of {path} has no name; expected a name for every column.",
+            key="path",
         )
     name, times = Counter(header).most_common(1)[0]
     if times > 1:
@@ -91,11 +95,11 @@ def _check_rows(
     rows: Sequence[list[str]], lines: Sequence[int], *, header: Sequence[str], path: Path
 ) -> None:
     if not rows:
-        raise DataError(f"{path} has a header and no row; expected examples.", key="path")
+        raise DataError(f"{path} has a header but no rows; expected examples.", key="path")
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
             raise DataError(
                 f"Line {line} of {path} has {len(row)} values; its header has {len(header)} names.",
                 key="path",
-                hint="Values that hold commas are quoted.",
+                hint="Put quotation marks around values that contain a comma.",
             )

@@ -1,4 +1,4 @@
-"""Ways to divide a dataset over clients: factories `f(dataset, rng, *, clients, ...) -> Partition`."""
+"""Partitions of a dataset over clients: factories `f(dataset, rng, *, clients, ...) -> Partition`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from fedcli.components.data.partitions.iid import iid
 from fedcli.components.data.partitions.natural import natural
 from fedcli.components.data.partitions.partition import Partition
 from fedcli.components.data.partitions.pathological import pathological
-from fedcli.components.data.partitions.quantity import quantity_dirichlet, quantity_power_law
+from fedcli.components.data.partitions.quantity_dirichlet import quantity_dirichlet
+from fedcli.components.data.partitions.quantity_power_law import quantity_power_law
 from fedcli.components.data.partitions.shards import shards
 from fedcli.core.factories import Registry
 

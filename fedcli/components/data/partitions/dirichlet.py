@@ -1,4 +1,4 @@
-"""Label skew with one knob, from nearly one class a client to nearly none."""
+"""Label skew by a Dirichlet distribution over clients."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def dirichlet(
 ) -> Partition:
     """Label skew: each class is divided over the clients by a Dirichlet(alpha) draw.
 
-    Small `alpha` leaves each class to a few clients, large `alpha` approaches equal parts. Sizes differ
-    too. Where a client falls short of `min_size`, the fewest possible examples move to it from clients
+    A small `alpha` gives each class to a few clients, a large `alpha` approaches equal parts. Sizes differ
+    too. If a client has fewer than `min_size` examples, as few examples as possible move to it from clients
     that have more.
 
     Args:
-        dataset: what is divided; classification.
-        rng: decides who gets what.
+        dataset: the dataset to divide; classification.
+        rng: decides which client gets which examples.
         clients: number of clients.
         alpha: concentration, positive.
         min_size: least examples of a client.
@@ -35,14 +35,14 @@ def dirichlet(
         ConfigError: if clients * min_size exceeds the examples, or the task is regression.
 
     Reference: Hsu et al. 2019, arXiv:1909.06335. There each client draws its class mixture and all have
-        equally many examples; here, as in Yurochkin et al. 2019, arXiv:1905.12022, each class draws its
-        clients, so that sizes differ.
+        equally many examples. Here, as in Yurochkin et al. 2019, arXiv:1905.12022, the shares of the clients
+        are drawn for each class, so that sizes differ.
     """
     check_classes(dataset, "dirichlet")
     check_clients(dataset, clients, min_size=min_size)
     classes = np.unique(dataset.y)
-    # Evenly spread phases: with equal shares the clients' rounded parts of all classes add up to equal
-    # sizes (Hermite's identity), where one common phase would give some clients a part of every class.
+    # Evenly spaced phases of the rounding: with equal shares the clients' sizes are then equal to within one
+    # (Hermite's identity). With one common phase the same clients would get the odd example of every class.
     phases = (rng.permutation(len(classes)) + rng.random()) / len(classes)
     owners = np.empty(len(dataset.y), np.int64)
     for label, phase in zip(classes, phases, strict=True):

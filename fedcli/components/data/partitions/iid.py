@@ -1,4 +1,4 @@
-"""Equal, unskewed parts."""
+"""Equal parts of shuffled examples, without skew."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def iid(dataset: Dataset, rng: np.random.Generator, *, clients: int) -> Partitio
     """Equal parts (to within one example) of the shuffled examples.
 
     Args:
-        dataset: what is divided.
-        rng: decides who gets what.
+        dataset: the dataset to divide.
+        rng: decides which client gets which examples.
         clients: number of clients.
 
     Raises:
@@ -21,5 +21,6 @@ def iid(dataset: Dataset, rng: np.random.Generator, *, clients: int) -> Partitio
     """
     check_clients(dataset, clients)
     num_examples = len(dataset.y)
+    # Integer arithmetic, so that sizes differ by at most one.
     offsets = np.arange(clients + 1, dtype=np.int64) * num_examples // clients
     return Partition(rng.permutation(num_examples), offsets)

@@ -1,4 +1,4 @@
-"""The clients that the data itself names."""
+"""The natural clients of a dataset."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ def natural(dataset: Dataset, rng: np.random.Generator) -> Partition:
     """The dataset's own clients: a column of a csv, the `client` array of an npz, the synthetic clients.
 
     Args:
-        dataset: what is divided; it names each example's client.
-        rng: unused, nothing is drawn.
+        dataset: the dataset to divide; it must name each example's client.
+        rng: unused, because nothing is random.
 
     Raises:
         ConfigError: if the dataset names no clients.
     """
+    # Every partition has the same signature, whether it draws or not.
     del rng
     if dataset.client_ids is None:
         raise ConfigError(
             "The partition natural needs a dataset that names the client of each example; this one does not.",
-            hint="Name a csv's client_column, add a `client` array to an npz, or use another partition.",
+            hint="Set client_column for a csv, add a `client` array to an npz, or use another partition.",
         )
     return Partition.from_owners(dataset.client_ids, int(dataset.client_ids.max()) + 1)

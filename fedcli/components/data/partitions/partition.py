@@ -1,4 +1,4 @@
-"""What a partition is, and the arithmetic that its makers share."""
+"""The type of a partition, and the arithmetic that partitions share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fedcli.components.data.dataset import Dataset, Rows
 from fedcli.core.errors import ConfigError, DataError
 
 LARGEST_ALPHA = 1e12
-"""Beyond it the shares are equal to float64's last bit, and NumPy's draw can overflow."""
+"""With a larger alpha the shares are equal in float64 anyway, and NumPy's draw can overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Partition:
         offsets: client k holds order[offsets[k]:offsets[k + 1]], int64 [K + 1].
 
     Raises:
-        DataError: if a row is lost or given twice, or a client holds none.
+        DataError: if a row is lost or given twice, or a client holds no row.
     """
 
     order: Rows
@@ -32,14 +32,19 @@ class Partition:
 
     def __post_init__(self) -> None:
         num_rows = len(self.order)
+        # Checked first, because bincount needs row numbers within the range.
         if num_rows and not (self.order.min() >= 0 and self.order.max() < num_rows):
-            raise DataError(f"A partition of {num_rows:,} rows names a row that is not among them.")
+            raise DataError(
+                f"A partition of {num_rows:,} rows contains a row number outside 0 to {num_rows - 1:,}."
+            )
         if not (np.bincount(self.order, minlength=num_rows) == 1).all():
-            raise DataError("A partition loses a row or gives one twice; expected every row exactly once.")
+            raise DataError("A partition lacks a row or contains one twice; expected every row exactly once.")
         if len(self.offsets) < 2 or self.offsets[0] != 0 or self.offsets[-1] != num_rows:
-            raise DataError(f"A partition's offsets must begin with 0 and end with {num_rows:,}.")
+            raise DataError(f"The offsets of a partition must begin with 0 and end with {num_rows:,}.")
         if not (self.sizes > 0).all():
-            raise DataError(f"Client {np.argmin(self.sizes)} holds no example; expected at least one each.")
+            raise DataError(
+                f"Client {np.argmin(self.sizes)} has no example; expected at least one for each client."
+            )
 
     @classmethod
     def from_owners(cls, owners: Rows, num_clients: int) -> Partition:
@@ -60,7 +65,9 @@ class Partition:
     def client(self, client: int) -> Rows:
         """Row numbers of one client, 0..K-1."""
         if not 0 <= client < self.num_clients:
-            raise IndexError(f"There is no client {client}; the partition has {self.num_clients:,}, from 0.")
+            raise IndexError(
+                f"There is no client {client}; clients are numbered 0 to {self.num_clients - 1}."
+            )
         return self.order[self.offsets[client] : self.offsets[client + 1]]
 
     def owners(self) -> Rows:
@@ -71,22 +78,31 @@ class Partition:
 
 
 def offsets_of(sizes: Rows) -> Rows:
-    """Where each of consecutive pieces begins, and the end: int64 [K] -> [K + 1]."""
+    """The start of each of consecutive pieces, and the end of the last: int64 [K] -> [K + 1]."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
 
 
 def apportion(total: int, shares: npt.NDArray[np.float64], *, phase: float = 0.5) -> Rows:
-    """Divide `total` things by shares that add to 1, each to within one of its due.
+    """Divide `total` items by shares that sum to 1, each exact to within one item.
 
     Args:
-        total: things to divide.
-        shares: each receiver's part, [K].
+        total: number of items.
+        shares: each receiver's share, [K].
         phase: where the rounding starts, in [0, 1).
     """
     ends = np.floor(np.cumsum(shares) * total + phase).astype(np.int64)
     ends = np.minimum(ends, total)
-    ends[-1] = total  # the shares' rounded sum may fall short of 1
+    ends[-1] = total  # because of rounding the shares may sum to less than 1
     return np.diff(ends, prepend=0)
+
+
+def unskewed(
+    dataset: Dataset, shares: npt.NDArray[np.float64], *, rng: np.random.Generator, min_size: int
+) -> Partition:
+    """Shuffled examples: `min_size` for every client, and the rest by shares [K] that sum to 1."""
+    num_examples = len(dataset.y)
+    sizes = min_size + apportion(num_examples - min_size * len(shares), shares)
+    return Partition(rng.permutation(num_examples), offsets_of(sizes))
 
 
 def draw_shares(alpha: float, num_clients: int, *, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -100,15 +116,15 @@ def draw_shares(alpha: float, num_clients: int, *, rng: np.random.Generator) -> 
 
 
 def top_up(owners: Rows, num_clients: int, min_size: int, *, rng: np.random.Generator) -> Rows:
-    """Give every client at least `min_size` rows, moving as few as will do.
+    """Give every client at least `min_size` rows, and move as few rows as possible.
 
-    The rows come from the clients that have more, in proportion to what they have more, drawn at random
-    among each one's. One pass, so it ends whatever the partition: no retry.
+    The rows come from the clients that have more, in proportion to their surplus, and are drawn at random. It
+    is one pass without retries, so that it ends for every partition.
 
     Args:
         owners: client of each row, [N].
         num_clients: clients, K, with K * min_size <= N.
-        min_size: the least number of rows.
+        min_size: least number of rows of a client.
         rng: decides which rows move.
     """
     sizes = np.bincount(owners, minlength=num_clients)
@@ -116,7 +132,7 @@ def top_up(owners: Rows, num_clients: int, min_size: int, *, rng: np.random.Gene
     if not missing.any():
         return owners
     spare = np.cumsum(np.maximum(sizes - min_size, 0))
-    # Whole-number cumulative shares: they add up exactly and take from no one more than is spare.
+    # Cumulative shares in integers: they sum exactly, and nobody gives more than its surplus.
     given = np.diff(spare * missing.sum() // spare[-1], prepend=0)
     shuffled = rng.permutation(len(owners))
     order = shuffled[np.argsort(owners[shuffled], kind="stable")]
@@ -128,7 +144,7 @@ def top_up(owners: Rows, num_clients: int, min_size: int, *, rng: np.random.Gene
 
 
 def check_clients(dataset: Dataset, clients: int, *, min_size: int = 1) -> None:
-    """Refuse a number of clients that the examples cannot serve.
+    """Refuse a number of clients for which there are too few examples.
 
     Raises:
         ConfigError: if `clients` or `min_size` is less than 1, or their product is more than the examples.
@@ -140,21 +156,21 @@ def check_clients(dataset: Dataset, clients: int, *, min_size: int = 1) -> None:
         raise ConfigError(f"min_size is {min_size}; expected at least 1.", key="min_size")
     if clients > num_examples:
         raise ConfigError(
-            f"clients is {clients:,}; the dataset has {num_examples:,} training examples, and each client needs one.",
+            f"clients is {clients:,}, but the dataset has {num_examples:,} training examples; each client needs one.",
             key="clients",
             hint=f"Use at most {num_examples:,} clients.",
         )
     if clients * min_size > num_examples:
         raise ConfigError(
-            f"min_size is {min_size:,} for {clients:,} clients; that needs {clients * min_size:,} training "
-            f"examples and the dataset has {num_examples:,}.",
+            f"min_size is {min_size:,} for {clients:,} clients, which needs {clients * min_size:,} training "
+            f"examples; the dataset has {num_examples:,}.",
             key="min_size",
             hint=f"Use min_size: {num_examples // clients:,} or less, or at most {num_examples // min_size:,} clients.",
         )
 
 
 def check_classes(dataset: Dataset, name: str) -> None:
-    """Refuse to skew the labels of a dataset that has none.
+    """Refuse label skew for a dataset without classes.
 
     Raises:
         ConfigError: if the task is not classification.
@@ -167,7 +183,7 @@ def check_classes(dataset: Dataset, name: str) -> None:
 
 
 def check_positive(name: str, value: float) -> None:
-    """Refuse what is not a positive finite number.
+    """Refuse a number that is not positive and finite.
 
     Raises:
         ConfigError: with `name` as its key.

@@ -1,4 +1,4 @@
-"""A fixed number of classes for every client."""
+"""Label skew with a fixed number of classes for every client."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fedcli.core.errors import ConfigError
 def pathological(
     dataset: Dataset, rng: np.random.Generator, *, clients: int, classes_per_client: int = 2
 ) -> Partition:
-    """Label skew: each client holds exactly so many classes, each class divided equally by its holders.
+    """Label skew: each client holds `classes_per_client` classes; the holders of a class divide it equally.
 
     Args:
-        dataset: what is divided; classification.
+        dataset: the dataset to divide; classification.
         rng: draws the classes and the examples.
         clients: number of clients.
-        classes_per_client: classes of each.
+        classes_per_client: classes of each client.
 
     Raises:
         ConfigError: if the clients cannot hold all classes, a class has fewer examples than holders, or
@@ -37,11 +37,11 @@ def pathological(
         if len(rows) < len(holders):
             raise ConfigError(
                 f"Class {label} has {len(rows):,} training examples for the {len(holders):,} clients that "
-                "were to hold it; expected at least one each.",
+                "would hold it; expected at least one for each.",
                 key="clients",
                 hint="Use fewer clients or a smaller classes_per_client.",
             )
-        # Holders in random order: those who get the odd example more are not always the first clients.
+        # Holders in random order, so that it is not always the first clients that get one example more.
         owners[rows] = np.resize(rng.permutation(holders), len(rows))
     return Partition.from_owners(owners, clients)
 
@@ -55,8 +55,8 @@ def _check_classes_per_client(classes_per_client: int, num_classes: int, clients
         )
     if clients * classes_per_client < num_classes:
         raise ConfigError(
-            f"classes_per_client is {classes_per_client} for {clients} clients; the {num_classes} classes "
-            "would not all have a holder.",
+            f"classes_per_client is {classes_per_client} for {clients} clients; not all of the {num_classes} "
+            "classes would have a holder.",
             key="classes_per_client",
             hint=f"Use at least {-(-num_classes // clients)}, or more clients.",
         )
@@ -65,9 +65,9 @@ def _check_classes_per_client(classes_per_client: int, num_classes: int, clients
 def _draw_classes(
     num_classes: int, rng: np.random.Generator, *, clients: int, classes_per_client: int
 ) -> list[Rows]:
-    """Holders of each class: every client draws distinct classes, and no class is left without."""
+    """Holders of each class: every client draws distinct classes, and every class has a holder."""
     priority: Array = rng.random((clients, num_classes))
-    # One turn of all classes is dealt out first, so that each has a holder by construction.
+    # Every class is first given to one client, so that it has a holder by construction.
     first_deal = rng.permutation(clients)[np.arange(num_classes) // classes_per_client]
     priority[first_deal, rng.permutation(num_classes)] = -1.0
     chosen = np.argpartition(priority, classes_per_client - 1, axis=1)[:, :classes_per_client]

@@ -1,4 +1,4 @@
-"""The check that convolutional models share: is the input an image?"""
+"""The check that the input of a convolutional model is an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own arrays."""
+"""Arrays in an .npz file."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class _Arrays(NamedTuple):
     y_test: Array | None
 
 
-def npz_file(seed: int, *, path: str, task: Task = "classification", test_fraction: float = 0.2) -> Dataset:
-    """Arrays of an .npz file: x_train, y_train, x_test, y_test; or x and y, of which a part is held out.
+def npz(seed: int, *, path: str, task: Task = "classification", test_fraction: float = 0.2) -> Dataset:
+    """Arrays of an .npz file: x_train, y_train, x_test and y_test; or x and y, with a part held out as test set.
 
-    An array `client` (texts or whole numbers, one for each training example) names the clients for the
-    partition natural. Labels are whole numbers 0..C-1, or texts, which are numbered in sorted order.
+    An array `client` (one text or integer for each training example) names the clients for the partition
+    natural. Labels are integers 0..C-1, or texts, which are numbered in sorted order.
 
     Args:
-        seed: decides the test examples where the file has none of its own.
+        seed: decides the test examples if the file has none.
         path: the file. Nothing in it is unpickled.
-        task: what `y` is: labels of "classification", or targets of "regression" [N] or [N, T].
-        test_fraction: share of x and y that is held out, in (0, 1), from every client or class.
+        task: "classification" if `y` holds labels, "regression" if it holds targets [N] or [N, T].
+        test_fraction: share of every client's or class's examples that is held out, in (0, 1).
 
     Raises:
         DataError: if the file or a key is absent, or an array has the wrong form.
@@ -53,16 +53,18 @@ def read_arrays(file: Path) -> dict[str, Array]:
     """All arrays of an .npz file, without unpickling.
 
     Raises:
-        DataError: if it is absent, is no .npz file, or holds Python objects.
+        DataError: if it is absent, is not an .npz file, or holds Python objects.
     """
     if not file.is_file():
         raise DataError(
-            f"There is no file {file.absolute()}.", key="path", hint="Paths start at the working folder."
+            f"There is no file {file.absolute()}.",
+            key="path",
+            hint="Relative paths start at the working directory.",
         )
     try:
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            raise ValueError("it is one array and not an archive of named ones.")
+            raise ValueError("it is a single array and not an archive of named arrays.")
         with loaded as archive:
             return {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -89,13 +91,15 @@ def _dataset(arrays: _Arrays, task: Task, *, seed: int, test_fraction: float) ->
         y, y_test = _as_labels(y, y_test)
     ids, names = (None, None) if client is None else encode(client.tolist())
     if x_test is None or y_test is None:
+        # By client if there are clients, so that each of them keeps training examples.
         groups = ids if ids is not None else y if task == "classification" else None
         train, test = hold_out(
             len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/npz"), groups=groups
         )
         x, y, x_test, y_test = x[train], y[train], x[test], y[test]
         ids = ids if ids is None else ids[train]
-    num_outputs = _num_classes(y, y_test) if task == "classification" else _width(y)
+    num_targets = y.shape[1] if y.ndim == 2 else 1
+    num_outputs = _num_classes(y, y_test) if task == "classification" else num_targets
     return Dataset(
         x, y, x_test, y_test, task=task, num_outputs=num_outputs, client_ids=ids, client_names=names
     )
@@ -105,46 +109,46 @@ def _check_alike(x: Array, y: Array, client: Array | None) -> None:
     for name, values in (("y", y), ("client", client)):
         if values is not None and (values.ndim == 0 or x.ndim == 0 or len(values) != len(x) or not len(x)):
             raise DataError(
-                f"x has the shape {list(x.shape)} and {name} has {list(values.shape)}; expected as many examples."
+                f"x has the shape {list(x.shape)} and {name} has {list(values.shape)}; "
+                "expected equally many examples."
             )
     if client is not None and (client.ndim != 1 or client.dtype.kind not in "uiU"):
         raise DataError(
-            f"client is {client.dtype} {list(client.shape)}; expected a text or whole number for each."
+            f"client is {client.dtype} {list(client.shape)}; expected one text or integer for each example."
         )
 
 
 def _as_labels(y: Array, y_test: Array | None) -> tuple[Array, Array | None]:
-    both = [_column(part) for part in (y, y_test) if part is not None]
+    # A column [N, 1] is taken for labels [N]: many tools save them that way.
+    both = [
+        part[:, 0] if part.ndim == 2 and part.shape[1] == 1 else part
+        for part in (y, y_test)
+        if part is not None
+    ]
     if any(part.ndim != 1 for part in both):
         raise DataError(
             f"y has the shape {list(y.shape)}; expected one label for each example.",
-            hint="Save the labels and not their one-hot form: y.argmax(axis=1).",
+            hint="Save labels instead of one-hot rows: y.argmax(axis=1).",
         )
     if both[0].dtype.kind == "U":
+        # Numbered together, so that a class has the same number in both parts.
         codes, _ = encode(np.concatenate(both).tolist())
         both = np.split(codes, [len(both[0])])
     elif any(part.dtype.kind not in "bui" for part in both):
         raise DataError(
-            f"y holds {both[0].dtype}; expected whole numbers or texts, the classes.",
-            hint="Set task: regression if they are targets.",
+            f"y has the type {both[0].dtype}; expected classes, as integers or texts.",
+            hint="Set task: regression if these are targets.",
         )
     return both[0], both[1] if y_test is not None else None
-
-
-def _column(y: Array) -> Array:
-    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _num_classes(y: Array, y_test: Array) -> int:
     smallest = int(min(y.min(initial=0), y_test.min(initial=0)))
     largest = int(max(y.max(initial=0), y_test.max(initial=0)))
+    # More classes than examples are a mistake, such as years or ids as labels, and would make a huge model.
     if smallest < 0 or largest >= max(1000, len(y)):
         raise DataError(
             f"The labels of {len(y):,} examples are {smallest:,} to {largest:,}; expected classes from 0 on.",
-            hint="np.unique(y, return_inverse=True)[1] numbers them so.",
+            hint="np.unique(y, return_inverse=True)[1] gives such numbers.",
         )
     return largest + 1
-
-
-def _width(y: Array) -> int:
-    return y.shape[1] if y.ndim == 2 else 1

@@ -1,4 +1,4 @@
-"""The user's own table."""
+"""A table in a csv file."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from fedcli.components.data.dataset import Array, Dataset, Rows, Task, hold_out
+from fedcli.components.data.dataset import Array, Dataset, Task, hold_out
 from fedcli.components.data.datasets.columns import as_numbers, encode, one_hot_columns
 from fedcli.components.data.datasets.tables import Table, present, read_table
 from fedcli.core.errors import DataError
 from fedcli.core.seeds import SERVER, generator
 
 MAX_CATEGORIES = 1000
-"""Distinct texts or classes of a column: each is a feature or an output, and names would fill the memory."""
+"""Most distinct texts or classes of a column: each one is a feature or an output, and takes memory."""
 
 
-def csv_file(
+def csv(
     seed: int,
     *,
     path: str,
@@ -37,10 +37,10 @@ def csv_file(
         seed: decides which rows are test rows.
         path: the file.
         target: the column to predict.
-        client_column: the column that names each row's client, for the partition natural; no feature.
+        client_column: the column with each row's client, for the partition natural; it is not a feature.
         ignore_columns: columns to leave out.
         task: "classification", or "regression" with a target of numbers.
-        test_fraction: share of the rows that is held out, in (0, 1), from every client or class.
+        test_fraction: share of every client's or class's rows that is held out, in (0, 1).
 
     Raises:
         DataError: if the file or a column is absent, or a value is missing or of the wrong kind.
@@ -51,7 +51,8 @@ def csv_file(
     _check_columns(table, ignore_columns, key="ignore_columns")
     x = _features(table, without={target, client_column, *ignore_columns})
     y, num_outputs = _classes(table, target) if task == "classification" else _targets(table, target)
-    ids, names = (None, None) if client_column is None else _clients(table, client_column)
+    ids, names = (None, None) if client_column is None else encode(present(table, client_column))
+    # By client if there are clients, so that each of them keeps training examples.
     groups = ids if ids is not None else y if task == "classification" else None
     train, test = hold_out(len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/csv"), groups=groups)
     return Dataset(
@@ -73,7 +74,7 @@ def _check_columns(table: Table, names: Iterable[str], *, key: str) -> None:
             raise DataError(
                 f"{table.path} has no column {name!r}; it has {', '.join(table.columns)}.",
                 key=key,
-                hint=f"Did you mean {close[0]!r}?" if close else "Name one of these columns.",
+                hint=f"Did you mean {close[0]!r}?" if close else "Use one of these columns.",
             )
 
 
@@ -81,8 +82,8 @@ def _features(table: Table, *, without: set[str | None]) -> Array:
     names = [name for name in table.columns if name not in without]
     if not names:
         raise DataError(
-            f"{table.path} has no column left to learn from; expected one beside the target, the clients and "
-            "the ignored ones.",
+            f"{table.path} has no column left for features; expected at least one besides the target, the clients "
+            "and the ignored columns.",
             key="path",
         )
     return np.concatenate([_feature(table, name) for name in names], axis=1)
@@ -98,7 +99,7 @@ def _feature(table: Table, name: str) -> Array:
             f"The column {name!r} of {table.path} has {num_categories:,} distinct texts; at most "
             f"{MAX_CATEGORIES:,} can become one-hot features.",
             key="ignore_columns",
-            hint=f"Add {name!r} to ignore_columns, name it as client_column, or turn it into numbers.",
+            hint=f"Add {name!r} to ignore_columns, use it as client_column, or convert it to numbers.",
         )
     return one_hot_columns(table.columns[name])
 
@@ -106,6 +107,7 @@ def _feature(table: Table, name: str) -> Array:
 def _classes(table: Table, name: str) -> tuple[Array, int]:
     texts = present(table, name)
     numbers = as_numbers(texts)
+    # Numbers are compared as numbers: 1 and 1.0 are one class, and 10 comes after 9.
     labels, names = encode(texts if numbers is None else _finite(table, name, numbers).tolist())
     if not 2 <= len(names) <= MAX_CATEGORIES:
         raise DataError(
@@ -121,25 +123,22 @@ def _targets(table: Table, name: str) -> tuple[Array, int]:
     numbers = as_numbers(present(table, name))
     if numbers is None:
         raise DataError(
-            f"The target {name!r} of {table.path} holds texts; regression predicts numbers.",
+            f"The target {name!r} of {table.path} holds texts; expected numbers for regression.",
             key="target",
             hint="Set task: classification to predict classes.",
         )
     return _finite(table, name, numbers), 1
 
 
-def _clients(table: Table, name: str) -> tuple[Rows, tuple[str, ...]]:
-    return encode(present(table, name))
-
-
 def _finite(table: Table, name: str, numbers: Array) -> Array:
+    # Training is in float32, where a larger number would be infinite.
     with np.errstate(over="ignore"):
         finite = np.isfinite(numbers.astype(np.float32))
     if not finite.all():
         row = int(np.argmin(finite))
         raise DataError(
             f"Line {table.lines[row]} of {table.path} has {table.columns[name][row]!r} in the column {name!r}; "
-            "expected a finite number that float32 can hold.",
+            "expected a finite number within the range of float32.",
             key="path",
         )
     return numbers
