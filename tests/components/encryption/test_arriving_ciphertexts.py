@@ -103,7 +103,7 @@ def test_a_ciphertext_without_a_key_in_it_is_refused(keys, rounds):
 
 def test_values_beyond_the_plan_are_not_sent(name, keys, rounds):
     exchange = keys[name].begin(next(rounds), range(5), context=b"beyond", size=SIZE)
-    with pytest.raises(InvalidUpdateError, match=r"planned$"):
+    with pytest.raises(InvalidUpdateError, match=r"the largest value of the (encryption|masking) plan$"):
         exchange.encrypt(0, np.full(SIZE, 2**SUMS.bits + 1))
 
 

@@ -120,7 +120,7 @@ def test_a_member_opens_one_sum_in_a_context(committee, rounds):
     added(first, sent)
     added(second, {client: sent[client] for client in (0, 1, 2)})
     assert np.array_equal(first.open(), sum(values.values()))
-    with pytest.raises(VoidRoundError, match="another sum was opened in this context already"):
+    with pytest.raises(VoidRoundError, match="another sum was decrypted in this context already"):
         second.open()
     with pytest.raises(VoidRoundError, match="answered already"):
         first.open()

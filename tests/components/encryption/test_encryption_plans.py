@@ -24,7 +24,12 @@ from fedcli.core.errors import ConfigError, RunError
         ("threshold", {"outages": {"0": [1]}}, "outages", "counted from 1; received the round 0"),
         ("threshold", {"outages": {"x": [1]}}, "outages", "received the round x"),
         ("secagg", {"dropped": 1.0}, "dropped", "lie in [0, 1)"),
-        ("secagg", {"dropped": 0.7, "corrupt": 0.3}, "dropped", "cannot stand 3 dropped and 1 corrupt of 5"),
+        (
+            "secagg",
+            {"dropped": 0.7, "corrupt": 0.3},
+            "dropped",
+            "cannot tolerate 3 dropped and 1 corrupt of 5",
+        ),
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_refused_by_its_key(name, parameters, key, said):

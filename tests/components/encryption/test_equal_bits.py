@@ -188,4 +188,4 @@ def test_a_cohort_too_small_to_mask_is_a_void_round():
     assert {record["note"] for record in store.records} == {
         "void: 0 updates arrived; a sum of at least 3 is released"
     }
-    assert {row["reason"] for row in store.clients} == {"masking takes at least 3 parties; received 2"}
+    assert {row["reason"] for row in store.clients} == {"masking needs at least 3 parties; received 2"}
