@@ -1,4 +1,4 @@
-"""A round in which updates are ciphertexts, under whichever key."""
+"""Exchange of a round in which updates are ciphertexts, with a shared key or a committee's."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 
 
 class Sender(NamedTuple):
-    """The clients' part of a round: what makes ciphertexts of their integers.
+    """The clients' side of a round, which encrypts their integers.
 
     Args:
-        encrypt: `(values, key) -> bytes`, done in another process.
-        key: what clients encrypt with.
-        label: client -> what stands before its ciphertexts.
+        encrypt: `(values, key) -> bytes`, called in a worker process.
+        key: the key that clients encrypt with.
+        label: client -> the bytes before its ciphertexts.
     """
 
     encrypt: Callable[[Integers, Any], bytes]
@@ -29,14 +29,14 @@ class Sender(NamedTuple):
 
 @final
 class CiphertextExchange:
-    """Clients encrypt, the server adds, and whoever can opens.
+    """Clients encrypt, the server adds, and key holders open the sum.
 
     Args:
-        server: the server's part, which leads to no secret.
-        adding: where it adds.
-        sender: the clients' part.
-        opening: opens what the server has added.
-        costs: of the round.
+        server: the server's side, which leads to no secret.
+        adding: the object in which the server adds.
+        sender: the clients' side.
+        opening: opens the sum of the server.
+        costs: costs of the round.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CiphertextExchange:
         self._opening, self._costs = opening, costs
 
     def encrypt(self, client: int, values: Integers) -> bytes:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         sender = self._sender
         try:
             sent = self._costs.elsewhere("encrypt_seconds", sender.encrypt, values, sender.key)
@@ -62,17 +62,17 @@ class CiphertextExchange:
         return sender.label(client) + sent
 
     def check(self, client: int, data: bytes) -> str | None:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("add_seconds"):
             return self._adding.check(client, data)
 
     def add(self, client: int, data: bytes) -> None:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("add_seconds"):
             self._adding.add(client, data)
 
     def open(self) -> Integers:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("open_seconds"):
             try:
                 return self._opening()
@@ -80,5 +80,5 @@ class CiphertextExchange:
                 raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         return self._costs.figures()

@@ -1,4 +1,4 @@
-"""What a round's encryption costs, as columns of metrics.jsonl."""
+"""Costs of a round's encryption, as columns of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Costs:
     """Seconds, bytes and counts of one round; clients report from their own threads.
 
     Args:
-        columns: those of the scheme besides the ones that all have.
+        columns: columns of the scheme in addition to those of every scheme.
     """
 
     def __init__(self, *columns: Column) -> None:
@@ -50,7 +50,7 @@ class Costs:
             self.add(column, time.perf_counter() - begun)
 
     def elsewhere(self, column: Column, work: Callable[..., Result], *args: object) -> Result:
-        """`work(*args)` in another process, with the seconds that it took there."""
+        """`work(*args)` in a worker process; the seconds that it took there are added."""
         result, seconds = elsewhere(_timed, work, args)
         self.add(column, seconds)
         return result

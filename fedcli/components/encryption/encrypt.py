@@ -1,4 +1,4 @@
-"""Updates that only their sum is read of: integers become ciphertexts, and a sum of ciphertexts integers."""
+"""Encrypts integer updates so that the server can decrypt only their sum."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from fedcli.core.types import Tree
 
 
 def encrypt(encryption: Encryption, *, grid: IntegerGrid, plain_bytes: Callable[[int], int]) -> Transform:
-    """Enc(u_k) on the client; on the server sum_k Enc(u_k), opened to sum_k u_k, the same integers to the bit.
+    """Enc(u_k) on the client; sum_k Enc(u_k) on the server, decrypted to sum_k u_k, the same integers to the bit.
 
-    What a ciphertext holds cannot be checked on arrival: a client can send any integers that fit. Its form can be
-    checked, and its weight against its number of examples.
+    The server cannot check the content of a ciphertext on arrival: a client can send any integers that fit. It checks
+    the form, and the weight against the number of examples.
 
     Args:
-        encryption: as it was planned for the run.
-        grid: of the integers.
-        plain_bytes: size of the payload -> bytes of the integers, had they been sent as they are.
+        encryption: the encryption as planned for the run.
+        grid: fixed-point grid of the integers.
+        plain_bytes: size of the payload -> bytes of the integers without encryption.
 
     Raises:
-        InvalidUpdateError: from `encode`, for integers beyond what the encryption was planned for.
-        VoidRoundError: from `decode`, where the sum stays closed.
+        InvalidUpdateError: from `encode`, if integers are beyond the largest value of the plan.
+        VoidRoundError: from `decode`, if the sum cannot be decrypted.
     """
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
@@ -58,14 +58,14 @@ def encrypt(encryption: Encryption, *, grid: IntegerGrid, plain_bytes: Callable[
 
 
 def exchange_of(context: RoundContext) -> Exchange:
-    """The round's exchange.
+    """The exchange of the round.
 
     Raises:
-        ConfigError: if the round has none, because the run was not given its keys.
+        ConfigError: if the round has none, because the run's keys are missing.
     """
     if context.exchange is None:
         raise ConfigError(
-            "updates are to be encrypted, and the round has no keys.",
-            hint="Start the run's encryption and hand its keys to the parts.",
+            "updates are to be encrypted, but the round has no keys.",
+            hint="Start the run's encryption, and pass its keys to the parts.",
         )
     return context.exchange

@@ -1,4 +1,4 @@
-"""The sum of what the server cannot read: ciphertexts are added as they arrive."""
+"""Aggregation of ciphertexts, which the server adds as they arrive and cannot read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ Aggregation = Callable[[Iterable[ClientUpdate], int, Tree], tuple[Aggregate, Tre
 
 
 def encrypted_sum(exchange: Exchange) -> Aggregation:
-    """What takes the place of `mean` in an encrypted round: weights are added here, updates in the exchange.
+    """The aggregation of an encrypted round, in place of `mean`: weights are added here, updates in the exchange.
 
-    The value of its aggregate is empty until the transform `encrypt` has opened the sum.
+    The value of the aggregate is empty until the transform `encrypt` has decrypted the sum.
+
+    Args:
+        exchange: the exchange of the round.
 
     Raises:
-        VoidRoundError: while it sums, if ciphertexts that were checked cannot be added.
+        VoidRoundError: while summing, if ciphertexts that passed the check cannot be added.
     """
 
     def aggregate(updates: Iterable[ClientUpdate], _size: int, state: Tree) -> tuple[Aggregate, Tree]:

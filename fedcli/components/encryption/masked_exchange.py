@@ -1,4 +1,4 @@
-"""A round in which updates are masked: the parties are the clients of its cohort."""
+"""Exchange of a round in which updates are masked; the parties are the clients of the cohort."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SEED_BYTES = 32
 
 
 def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, size: int) -> MaskedExchange:
-    """A round's exchange: all parties advertise keys, then share their seeds by way of the server."""
+    """The exchange of a round, after all parties have advertised keys and shared their seeds through the server."""
     costs = Costs()
-    # A round that is repeated after an interruption is another sum, so the context has a number of its own.
+    # A round that is repeated after an interruption is another sum, so its context includes fresh random bytes.
     circle = secrets.token_bytes(_SEED_BYTES)
     scheme = MaskScheme(plan, context + circle, neighbours(plan, circle))
     with costs.span("encrypt_seconds"):
@@ -35,12 +35,12 @@ def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, si
 
 @final
 class MaskedExchange:
-    """Clients mask, the server adds, and those that came through reveal what takes the masks off.
+    """Clients mask, the server adds, and clients whose updates arrived reveal the shares that remove the masks.
 
     Args:
-        server: the server's part, which leads to no secret.
-        parties: the clients' parts, by client.
-        costs: of the round.
+        server: the server's side, which leads to no secret.
+        parties: the parties, by client.
+        costs: costs of the round.
     """
 
     def __init__(self, server: MaskingServer, parties: Mapping[int, Party], costs: Costs) -> None:
@@ -50,7 +50,7 @@ class MaskedExchange:
         self._index = {client: index for index, client in self._client.items()}
 
     def encrypt(self, client: int, values: Integers) -> bytes:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("encrypt_seconds"):
             try:
                 return self._parties[client].mask(values, self.server.shares_for(self._index[client]))
@@ -58,17 +58,17 @@ class MaskedExchange:
                 raise InvalidUpdateError(middle(error)) from error
 
     def check(self, client: int, data: bytes) -> str | None:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("add_seconds"):
             return self.server.check(client, data)
 
     def add(self, client: int, data: bytes) -> None:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("add_seconds"):
             self.server.add(client, data)
 
     def open(self) -> Integers:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         with self._costs.span("open_seconds"):
             self.server.require_enough()
             self._costs.add("attempts", 1)
@@ -84,16 +84,16 @@ class MaskedExchange:
                 raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         return self._costs.figures()
 
 
 @final
 class ClosedExchange:
-    """The exchange of a cohort that cannot mask: nobody sends anything, and the round is void.
+    """The exchange of a cohort that is too small to mask: no client sends anything, and the round is void.
 
     Args:
-        reason: why, as the middle of a sentence.
+        reason: the reason, without a full stop.
     """
 
     server = None
@@ -102,21 +102,21 @@ class ClosedExchange:
         self._reason = reason
 
     def encrypt(self, _client: int, _values: Integers) -> NoReturn:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         raise InvalidUpdateError(self._reason)
 
     def check(self, _client: int, _data: bytes) -> str:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         return self._reason
 
     def add(self, _client: int, _data: bytes) -> NoReturn:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         raise VoidRoundError(self._reason)
 
     def open(self) -> NoReturn:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         raise VoidRoundError(self._reason)
 
     def figures(self) -> Mapping[str, float]:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         return Costs().figures()

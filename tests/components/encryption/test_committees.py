@@ -100,7 +100,7 @@ def test_three_attempts_are_made_and_no_more(opening):
 def test_fewer_than_the_threshold_are_never_asked(opening):
     told = Told(frozenset({1, 2, 3, 5}))
     exchange, _ = opening(told)
-    with pytest.raises(VoidRoundError, match="1 of the committee's 5 members are left and 2 open a sum"):
+    with pytest.raises(VoidRoundError, match="1 of the committee's 5 members are left, but 2 are needed"):
         exchange.open()
     assert told.asked == {}
     assert counts(exchange) == [0, 4, 0]
