@@ -54,6 +54,7 @@ def value_of(
         np.shape(aggregate.value) == (size,),
         f"{rule.name}: an aggregate has the shape of an update, [{size}]; it is {described(aggregate.value)}.",
     )
+    # An aggregate is a sum with its weight; weight 0 means that the model stays.
     return aggregate.value / aggregate.weight if aggregate.weight else None
 
 
@@ -87,6 +88,7 @@ def _check_few_updates(rule: Aggregator) -> None:
 def _check_arguments(rule: Aggregator) -> None:
     rows = _enough(rule, 3)
     state = rule.init(_SIZE)
+    # Parts are pure functions: a rule must not write into its arguments.
     kept, updates = written_and_read(state, rule.name), updates_of(rows.copy())
     first, _ = rule.aggregate(updates, _SIZE, state)
     second, _ = rule.aggregate((update for update in updates_of(rows.copy())), _SIZE, state)

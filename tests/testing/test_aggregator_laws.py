@@ -1,4 +1,4 @@
-"""Every law of `check_aggregator` is broken once, by a rule that breaks no other, and says so."""
+"""`check_aggregator` names each law that a rule breaks; every rule here breaks one law only."""
 
 import numpy as np
 import pytest

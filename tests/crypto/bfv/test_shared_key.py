@@ -1,4 +1,4 @@
-"""Encryption with one key: exact at the edge of each plan, refused beyond it, and closed to who adds."""
+"""Encryption with one key: exact at the limits of each plan, refused beyond them, and unreadable for the server."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""A committee's key: any threshold opens a sum, one less does not, and members answer for one sum only."""
+"""Threshold decryption: any threshold of members opens a sum, fewer do not, and members answer for one sum only."""
 
 import itertools
 from dataclasses import replace

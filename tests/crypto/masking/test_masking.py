@@ -1,4 +1,4 @@
-"""Pairwise masks: they cancel whoever is lost in between, and hide what they cover."""
+"""Pairwise masks: they cancel whichever parties are lost, and they hide the values."""
 
 import numpy as np
 import pytest

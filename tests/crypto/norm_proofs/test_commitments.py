@@ -1,4 +1,4 @@
-"""Commitments and their sums: what opens them, and what does not, by both libraries."""
+"""Commitments and their sums: which openings are accepted and which are refused, by both libraries."""
 
 import hashlib
 import operator

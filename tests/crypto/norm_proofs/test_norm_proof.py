@@ -1,4 +1,4 @@
-"""Honest proofs: they hold, for both verifiers, and are those of a plain prover to the byte."""
+"""Honest proofs: both verifiers accept them, and their bytes are those of a plain prover."""
 
 import hashlib
 
