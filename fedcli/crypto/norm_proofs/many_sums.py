@@ -91,7 +91,7 @@ def _weighted(
     shifts = np.arange(bits, dtype=digits.dtype)[:, np.newaxis]
     sums = [identity()] * (rows * bits)
     for index, block in enumerate(table.blocks):
-        # That bit of a row's up to 11 entries, as one number: the index of their sum in the table.
+        # For each bit and row: that bit of up to 11 entries as one number, the index of their sum in the table.
         numbers = np.zeros((bits, rows), np.uint16)
         columns = digits[:, index * _BLOCK : (index + 1) * _BLOCK]
         for place, column in enumerate(np.ascontiguousarray(columns.T)):

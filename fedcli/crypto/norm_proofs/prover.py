@@ -83,7 +83,7 @@ def _attempt(
     blindings = [*opening.blindings, draw(ORDER)]
     masks = [draw(2 * limit + 1) - limit for _ in range(bound.projections)]
     padded = [mask % ORDER for mask in masks] + [0] * (bound.mask_rows * n - len(masks))
-    mask_rows = [padded[start : start + n] for start in range(0, len(padded), n)]
+    mask_rows = [padded[at : at + n] for at in range(0, len(padded), n)]
     mask_blindings = [draw(ORDER) for _ in mask_rows]
     squares = encode_points([_commit(last, blindings[-1], points)])
     committed_masks = encode_points(
