@@ -1,8 +1,11 @@
-"""Exact samples of the discrete Gaussian: integers only, no decision by a floating-point number.
+"""Exact sampler of the discrete Gaussian distribution.
 
-Canonne, Kamath, Steinke 2020, arXiv:2004.00010, algorithms 1 to 3, over whole arrays. Where we deviate: the last
-rejection's exponent m^2 / (2 n d t^2) is taken apart into products of fractions that fit in 64 bits, since
-a coin of probability x y is two coins and one of exp(-(a + b)) is two as well.
+Floating-point samplers do not follow the law to the last bit, and that can leak what the noise should hide (Mironov
+2012). Here every random decision is made with integers.
+
+Reference: Canonne, Kamath, Steinke 2020, arXiv:2004.00010, algorithms 1 to 3, applied to whole arrays. Where we
+deviate: the exponent of the last rejection, m^2 / (2 n d t^2), is split into products of fractions that fit in 64
+bits. This is exact, because a coin of probability x y is two coins, and so is a coin of exp(-(a + b)).
 """
 
 from __future__ import annotations
@@ -22,40 +25,43 @@ Words = npt.NDArray[np.uint64]
 Coins = npt.NDArray[np.bool_]
 Draw = Callable[[int], Words]
 
-_BLOCK = 1 << 15  # proposals that stay in the processor's cache
-_LARGEST = 1 << 55  # of n and d t^2, so that 127 times as much fits in 63 bits
-_FURTHEST = 126
+_BLOCK = 1 << 15  # proposals that fit in the processor's cache
+_LARGEST = 1 << 55  # limit of n and d t^2, so that 127 times as much fits in 63 bits
+_FURTHEST = 126  # whole scales in a proposal, so that |y| < 127 scale and products fit in 63 bits
 _LEAST = Fraction(1, 1 << 20)  # below it a product of coins would not fit in 63 bits
 
 
 def discrete_gaussian(size: int, *, variance: Fraction | int, key: bytes) -> Integers:
-    """Independent samples of N_Z(0, variance): P(x) is proportional to exp(-x^2 / (2 variance)), shape [size].
+    """Independent samples of N_Z(0, variance), shape [size]: P(x) is proportional to exp(-x^2 / (2 variance)).
 
-    Values beyond 127 times the deviation are never proposed: the law departs from the exact one by less than
-    e^-8000. How long it takes depends on the values that were drawn.
+    Values beyond 127 standard deviations are never proposed, which changes the law by less than e^-8000. The running
+    time depends on the sampled values.
 
     Args:
         size: number of samples.
-        variance: sigma^2, a fraction; see `grid_variance`.
-        key: 32 bytes, used for one call only; from `secrets.token_bytes` wherever the noise protects.
+        variance: sigma^2 as an exact fraction; see `grid_variance`.
+        key: 32 bytes, used for one call only. Take it from `secrets.token_bytes` wherever the noise protects people.
 
     Raises:
-        ConfigError: if the variance is not above 0, or its terms do not fit.
+        ConfigError: if the variance is not above 0, or its numerator or denominator is too large.
     """
     exact = Fraction(variance)
     if not exact >= _LEAST:
-        raise ConfigError(f"the variance of noise is at least 2^-20; received {variance}.", key="variance")
+        raise ConfigError(
+            f"the variance of the noise must be at least 2^-20; received {variance}.", key="variance"
+        )
     scale = math.isqrt(math.floor(exact)) + 1
     if max(exact.numerator, exact.denominator * scale**2) >= _LARGEST:
         raise ConfigError(
             f"the variance {exact} does not fit in 55 bits.",
             key="variance",
-            hint="Use grid_variance, or a noise deviation below 2^27 steps of the grid.",
+            hint="Use grid_variance, or a noise standard deviation below 2^27 grid steps.",
         )
     draw = keystream(key)
     kept: list[Integers] = []
     missing = size
     while missing > 0:
+        # About half of the proposals are accepted; the 64 keep short requests from taking many turns.
         proposed = _discrete_laplace(min(_BLOCK, 2 * missing + 64), scale, draw)
         accepted = proposed[_accept(np.abs(proposed), exact, scale, draw)][:missing]
         kept.append(accepted)
@@ -64,31 +70,43 @@ def discrete_gaussian(size: int, *, variance: Fraction | int, key: bytes) -> Int
 
 
 def grid_variance(deviation: float) -> Fraction:
-    """The least variance of at least `deviation`^2 whose terms `discrete_gaussian` can hold.
+    """The smallest variance of at least `deviation`^2 that `discrete_gaussian` supports.
 
     Args:
-        deviation: sigma in steps of the grid, above 0 and below 2^27.
+        deviation: sigma in grid steps, above 0 and below 2^27.
     """
     squared = Fraction(deviation) ** 2
+    # The denominator 2^bits is as fine as 55 bits for n and d t^2 allow.
     bits = max(0, min(32, 53 - 2 * (math.floor(deviation) + 1).bit_length()))
+    # Rounded up: noise below the planned variance would protect less than its epsilon says.
     return Fraction(math.ceil(squared * 2**bits), 2**bits)
 
 
 def _discrete_laplace(count: int, scale: int, draw: Draw) -> Integers:
-    """Up to `count` samples with P(x) proportional to exp(-|x| / scale)."""
-    both = _below(2 * scale, count, draw)
+    """Up to `count` samples with P(x) proportional to exp(-|x| / scale) (algorithm 2)."""
+    # One uniform integer below 2 * scale gives both the remainder and the sign.
+    q = ((1 << 64) - 1) // (2 * scale)
+    both = (_words_below(q * 2 * scale, count, draw) // np.uint64(q)).astype(np.int64)
     within, sign = both >> 1, both & 1
     stays = _exp_coin(lambda active: _coin(within[active], scale, draw), count, draw)
     within, sign = within[stays], sign[stays]
-    length = within + scale * _run_length(within.size, draw)
-    # Zero has one sign, or it would be drawn twice as often.
+    # The number of whole scales is the number of coins of probability exp(-1) that succeed in a row.
+    whole = np.zeros(within.size, np.int64)
+    active = np.arange(within.size)
+    for _ in range(_FURTHEST):
+        active = active[_exp_coin(lambda chosen: np.ones(chosen.size, np.bool_), active.size, draw)]
+        if not active.size:
+            break
+        whole[active] += 1
+    length = within + scale * whole
+    # Zero is kept with one sign only; otherwise it would be drawn twice as often.
     once = (length != 0) | (sign == 0)
     signed: Integers = (length * (1 - 2 * sign))[once]
     return signed
 
 
 def _accept(length: Integers, variance: Fraction, scale: int, draw: Draw) -> Coins:
-    """Coins of probability exp(-(|y| - variance / scale)^2 / (2 variance)).
+    """Coins of probability exp(-(|y| - variance / scale)^2 / (2 variance)) (the rejection of algorithm 3).
 
     With variance = n / d and m = | |y| d scale - n |, the exponent is (m / n) (m / (d scale^2)) / 2.
     """
@@ -107,6 +125,7 @@ def _accept(length: Integers, variance: Fraction, scale: int, draw: Draw) -> Coi
         return np.ones(active.size, np.bool_)
 
     accepted = np.ones(length.size, np.bool_)
+    # (whole_a + rest_a) (whole_b + rest_b), multiplied out: m^2 itself would not fit in 64 bits.
     factors = [
         (whole_a * whole_b, certain),
         (whole_a, coin_b),
@@ -121,7 +140,7 @@ def _accept(length: Integers, variance: Fraction, scale: int, draw: Draw) -> Coi
 def _keep_where_all_succeed(
     accepted: Coins, times: Integers, coin: Callable[[Integers], Coins], draw: Draw
 ) -> None:
-    """Clear what fails one of its `times` coins of probability exp(-x / 2), x the probability of `coin`."""
+    """Clear the entries that fail one of their `times` coins of probability exp(-x / 2); `coin` has probability x."""
     active = np.flatnonzero(accepted & (times > 0))
     tossed = 0
     while active.size:
@@ -133,6 +152,7 @@ def _keep_where_all_succeed(
         succeeded = _exp_coin(half, here.size, draw)
         accepted[here[~succeeded]] = False
         tossed += 1
+        # Only what was not rejected yet is tossed again, so that the work shrinks from turn to turn.
         active = here[succeeded]
         active = active[times[active] > tossed]
 
@@ -142,7 +162,7 @@ def _exp_coin(coin: Callable[[Integers], Coins], count: int, draw: Draw) -> Coin
     odd = np.ones(count, np.bool_)
     active, k = np.arange(count), 1
     while active.size:
-        # x / k: both coins, where the cheaper one is tossed for all and the other one where it matters.
+        # A coin of x / k is two coins: one of x for all, and one of 1 / k only where the first succeeded.
         active = active[coin(active)]
         active = active[_coin(np.ones(active.size, np.int64), k, draw)] if k > 1 else active
         odd[active] ^= True
@@ -150,20 +170,8 @@ def _exp_coin(coin: Callable[[Integers], Coins], count: int, draw: Draw) -> Coin
     return odd
 
 
-def _run_length(count: int, draw: Draw) -> Integers:
-    """How many coins of probability exp(-1) succeed in a row, at most `_FURTHEST`."""
-    lengths = np.zeros(count, np.int64)
-    active = np.arange(count)
-    for _ in range(_FURTHEST):
-        active = active[_exp_coin(lambda chosen: np.ones(chosen.size, np.bool_), active.size, draw)]
-        if not active.size:
-            break
-        lengths[active] += 1
-    return lengths
-
-
 def _and_then(first: Coins, active: Integers, second: Callable[[Integers], Coins]) -> Coins:
-    """Both coins, the second one tossed only where the first one succeeded."""
+    """Whether both coins succeed; the second one is tossed only where the first one succeeded."""
     both = first.copy()
     both[first] = second(active[first])
     return both
@@ -176,16 +184,12 @@ def _coin(numerators: Integers, denominator: int, draw: Draw) -> Coins:
     return words < numerators.astype(np.uint64) * np.uint64(q)
 
 
-def _below(bound: int, count: int, draw: Draw) -> Integers:
-    """Uniform integers in [0, bound)."""
-    q = ((1 << 64) - 1) // bound
-    return (_words_below(q * bound, count, draw) // np.uint64(q)).astype(np.int64)
-
-
 def _words_below(bound: int, count: int, draw: Draw) -> Words:
+    """Uniform words below `bound`, by rejection: a remainder would favour small words."""
     words = draw(count)
     late = np.flatnonzero(words >= np.uint64(bound))
     if late.size:
+        # The keystream's words are read-only.
         words = words.copy()
     while late.size:
         words[late] = draw(late.size)

@@ -1,7 +1,8 @@
-"""Other processes for work that holds the interpreter's lock: encryption, commitments, proofs.
+"""Worker processes for encryption, commitments and proofs.
 
-They are spawned and never forked, import what the work needs and no TensorFlow, and end with this process, however it
-ends. There is one pool a process, made when it is first used and shared by all runs.
+That work holds Python's global interpreter lock, so threads alone would run it one after another. Workers are spawned,
+never forked: a fork would copy TensorFlow's threads and locks. They import no TensorFlow, and they end when this
+process ends, however it ends. A process has one pool, made at its first use and shared by all runs.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ _STAYS = threading.Event()
 
 
 def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-    """`work(*args, **kwargs)` in another process; waits for it and lets other threads go on meanwhile.
+    """`work(*args, **kwargs)` in a worker process; the calling thread waits, other threads go on.
 
     Args:
         work: a function of a module that needs no TensorFlow; arguments and result are pickled.
 
     Raises:
-        RunError: if the other process was ended, for instance for want of memory.
+        RunError: if the worker was killed, for instance because memory ran out.
     """
     if _STAYS.is_set():
         return work(*args, **kwargs)
@@ -44,7 +45,7 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
 
 
 def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> list[Result]:
-    """`work` on pieces of `items`, in order, at the same time in as many processes as there are cores.
+    """`work` on consecutive pieces of `items`, one piece a core, at the same time; results in the order of the pieces.
 
     Raises:
         RunError: as `elsewhere`.
@@ -59,7 +60,7 @@ def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> l
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`work` of every item, several at a time, for work that spends its time `elsewhere`; results in their order."""
+    """`work` on every item, several at a time, for work that mostly waits for `elsewhere`; results in order."""
     with ThreadPoolExecutor(available_cores()) as threads:
         return list(threads.map(work, items))
 
@@ -71,15 +72,17 @@ def stay_in_this_process() -> None:
 
 @contextmanager
 def _working() -> Iterator[ProcessPoolExecutor]:
+    # The cache alone would let two threads that ask first at the same time make two pools.
     with _MADE_ONCE:
         pool = _pool()
     try:
         yield pool
     except BrokenProcessPool as error:
+        # A broken pool refuses all further work; the next call makes a new one.
         _pool.cache_clear()
         raise RunError(
-            "a process that encrypts or proves was ended from outside, perhaps for want of memory.\n"
-            "Resume the run with `fedcli run --resume`; a script that runs experiments keeps its calls below "
+            "a process that encrypts or proves was ended from outside, perhaps because memory ran out.\n"
+            "Resume the run with `fedcli run --resume`. In a script that runs experiments, keep the calls below "
             "`if __name__ == '__main__':`."
         ) from error
 
@@ -95,14 +98,15 @@ def begin_process() -> None:
     """Make this process a worker: Ctrl-C is left to its parent, with which it ends, and it has one core."""
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # A core has one process, so that more threads in matrix products would double their time. NumPy reads this when
-    # it is imported, which the first work does.
+
+    def end_with_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    # Without it a worker would outlive a parent that was killed and could not shut its pool down.
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    # Every core has a worker, so more threads in matrix products would double their time. NumPy reads these
+    # variables when it is imported, which happens with the first work.
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -1,7 +1,7 @@
-"""The laws that fedcli's own parts are held to, for parts of your own.
+"""Conformance checks for custom components: the laws that fedcli's own components are tested against.
 
-Each `check_` raises an `AssertionError` that says which law does not hold, and how; call it from a test.
-They need neither pytest nor data; TensorFlow is loaded by `check_strategy` and `check_trainer` only.
+Call them from a test. Each `check_` function raises an `AssertionError` that names the broken law and shows how it
+fails. They need neither pytest nor data; only `check_strategy` and `check_trainer` load TensorFlow.
 """
 
 from fedcli.testing.aggregators import check_aggregator

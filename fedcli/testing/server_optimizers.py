@@ -1,4 +1,4 @@
-"""The laws of how the server moves the global weights."""
+"""Laws of server optimizers, which move the global weights."""
 
 from __future__ import annotations
 
@@ -8,31 +8,39 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.contracts import Extra, ServerOptimizer
-from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.types import Array
 from fedcli.testing.laws import described, is_vector, law, noise, same_bits, same_state, written_and_read
 
 _SIZE = 4
 
 
 def check_server_optimizer(optimizer: ServerOptimizer, *, sends: Sequence[Extra] = ()) -> None:
-    """Hold a server optimizer to the laws of fedcli's own.
+    """Check a server optimizer against the laws of fedcli's own server optimizers.
 
     Args:
         optimizer: the server optimizer.
-        sends: what stands behind the mean delta, where its trainer sends more; here vectors are 0 and numbers 1.
+        sends: extra values that its trainer sends after the delta. In this check vectors are 0 and scalars are 1.
 
     Raises:
-        AssertionError: with the law that does not hold.
+        AssertionError: names the law that does not hold.
     """
     law(optimizer.name, "a server optimizer has a name.")
-    _check_arguments(optimizer, sends)
+    weights, mean = noise(2, _SIZE), _mean(noise(3, _SIZE), sends)
+    given, handed = weights.copy(), mean.copy()
+    state = optimizer.init(given)
+    kept = written_and_read(state, optimizer.name)
+    optimizer.apply(given, handed, state, 0.5)
+    law(
+        same_bits(given, weights) and same_bits(handed, mean) and same_state(state, kept),
+        f"{optimizer.name}: it leaves the weights, the mean and the state that it is given unchanged.",
+    )
     _check_first_step(optimizer, sends)
     _check_course(optimizer, sends)
 
 
 def _mean(delta: Array, sends: Sequence[Extra]) -> npt.NDArray[np.float64]:
-    behind = [np.zeros_like(delta) if extra.size == "model" else np.ones(1) for extra in sends]
-    return np.concatenate([delta, *behind]).astype(np.float64)
+    extras = [np.zeros_like(delta) if extra.size == "model" else np.ones(1) for extra in sends]
+    return np.concatenate([delta, *extras]).astype(np.float64)
 
 
 def _check_first_step(optimizer: ServerOptimizer, sends: Sequence[Extra]) -> None:
@@ -46,20 +54,8 @@ def _check_first_step(optimizer: ServerOptimizer, sends: Sequence[Extra]) -> Non
     moved, _ = optimizer.apply(weights, _mean(delta, sends), optimizer.init(weights), 1.0)
     law(
         (np.sign(moved - weights) == np.sign(delta)).all(),
-        f"{optimizer.name}: the first step goes along the mean update {delta} and not against it; it is "
+        f"{optimizer.name}: the first step goes along the mean update {delta}, not against it; it is "
         f"{moved - weights}.",
-    )
-
-
-def _check_arguments(optimizer: ServerOptimizer, sends: Sequence[Extra]) -> None:
-    weights, mean = noise(2, _SIZE), _mean(noise(3, _SIZE), sends)
-    given, handed = weights.copy(), mean.copy()
-    state = optimizer.init(given)
-    kept = written_and_read(state, optimizer.name)
-    optimizer.apply(given, handed, state, 0.5)
-    law(
-        same_bits(given, weights) and same_bits(handed, mean) and same_state(state, kept),
-        f"{optimizer.name}: it leaves the weights, the mean and the state that it is given as they are.",
     )
 
 
@@ -67,29 +63,23 @@ def _check_course(optimizer: ServerOptimizer, sends: Sequence[Extra]) -> None:
     weights = resumed = noise(4, _SIZE)
     state = optimizer.init(weights)
     for round in range(3):
+        # As on resume: the state comes from a file.
         reread = written_and_read(state, optimizer.name)
-        _check_broadcast(optimizer, reread)
+        for name, vector in optimizer.broadcast(reread).items():
+            law(
+                is_vector(vector, _SIZE),
+                f"{optimizer.name}: what it broadcasts is as long as the weights, float32 [{_SIZE}]; {name} is "
+                f"{described(vector)}.",
+            )
         mean = _mean(noise(5 + round, _SIZE), sends)
         resumed, _ = optimizer.apply(weights, mean, reread, 0.5)
         weights, state = optimizer.apply(weights, mean, state, 0.5)
-        _check_weights(optimizer, weights)
+        law(
+            is_vector(weights, _SIZE),
+            f"{optimizer.name}: the weights stay finite, float32 and of shape [{_SIZE}]; they are "
+            f"{described(weights)}.",
+        )
         law(
             same_bits(weights, resumed),
             f"{optimizer.name}: a state that was written to a file and read gives the same bits in the next round.",
-        )
-
-
-def _check_weights(optimizer: ServerOptimizer, weights: Vector) -> None:
-    law(
-        is_vector(weights, _SIZE),
-        f"{optimizer.name}: the weights stay finite, float32 and of shape [{_SIZE}]; they are {described(weights)}.",
-    )
-
-
-def _check_broadcast(optimizer: ServerOptimizer, state: Tree) -> None:
-    for name, vector in optimizer.broadcast(state).items():
-        law(
-            is_vector(vector, _SIZE),
-            f"{optimizer.name}: what it broadcasts is as long as the weights, float32 [{_SIZE}]; {name} is "
-            f"{described(vector)}.",
         )

@@ -1,4 +1,4 @@
-"""The laws of a strategy, from local training to the weights of the next round."""
+"""Laws of strategies, from local training to the weights of the next round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fedcli.components.executors import EXECUTORS
 from fedcli.core.contracts import Strategy
@@ -33,33 +32,36 @@ _STATES = ("server", "aggregator", "transforms")
 
 
 class _Course(NamedTuple):
-    """The state after some rounds, and each round's record and rows without times."""
+    """The state after some rounds, and the record and rows of each round, without times."""
 
     state: RoundState
     records: list[list[Row]]
 
 
 def check_strategy(strategy: Strategy, *, settings: Sequence[str] = ()) -> None:
-    """Hold a strategy to the laws of fedcli's own, by rounds of a tiny experiment: four clients, a small network.
+    """Check a strategy against the laws of fedcli's own, in rounds of a tiny experiment: four clients, a small network.
 
     Args:
         strategy: the strategy.
-        settings: what else it needs of the experiment, each `key=value` as after `fedcli run --set`.
+        settings: changes to the experiment that it needs, each `key=value` as after `fedcli run --set`.
 
     Raises:
-        AssertionError: with the law that does not hold.
-        ConfigError: if the strategy is refused before any training, or a setting is.
+        AssertionError: names the law that does not hold.
+        ConfigError: if the strategy or a setting is refused before training.
     """
     with assembled(strategy, settings) as (assembly, first):
         course = _rounds(assembly, first)
         _check_learning(assembly, first, course)
+        # Before the repetitions: a state that cannot be written shows here by name.
         _reread(assembly, course.state)
-        _check_repetition(assembly, first, course)
-        _check_workers(assembly, first, course)
-        _check_one_trace(assembly)
-        _check_checkpoint(assembly, first, course)
+        _check_same_bits(assembly, first, course)
+        traces = getattr(assembly.clients.side.runtime, "num_traces", 1)
+        law(
+            traces == 1,
+            f"{strategy.name}: one trace of local training serves all clients and rounds; there were {traces}.",
+        )
         _check_diverging_client(assembly, first)
-        # An asynchronous strategy draws no cohorts: there is always somebody at work.
+        # An asynchronous strategy draws no cohorts: some client is always training.
         if strategy.buffer is None:
             _check_empty_cohort(assembly, first)
 
@@ -90,7 +92,7 @@ def _check_learning(assembly: Assembly, first: RoundState, course: _Course) -> N
     law(np.isfinite(state.weights).all(), f"{name}: after two rounds the weights are finite.")
     law(
         not np.array_equal(state.weights, first.weights),
-        f"{name}: two rounds move the model; the weights are what they were.",
+        f"{name}: two rounds move the model; the weights are unchanged.",
     )
     for record, *rows in course.records:
         reasons = [row["reason"] for row in rows if "reason" in row]
@@ -104,16 +106,13 @@ def _check_learning(assembly: Assembly, first: RoundState, course: _Course) -> N
         )
 
 
-def _check_repetition(assembly: Assembly, first: RoundState, course: _Course) -> None:
+def _check_same_bits(assembly: Assembly, first: RoundState, course: _Course) -> None:
     again = _rounds(assembly, first)
     law(
         _same(again.state, course.state) and again.records == course.records,
-        f"{assembly.strategy.name}: the same rounds from the same state give the same bits; does a part draw "
-        "at random, or keep something outside its state?",
+        f"{assembly.strategy.name}: the same rounds from the same state give the same bits; "
+        "does a part draw at random, or keep something outside its state?",
     )
-
-
-def _check_workers(assembly: Assembly, first: RoundState, course: _Course) -> None:
     for workers in (1, 3):
         executor = EXECUTORS["threads"](workers=workers)
         try:
@@ -124,17 +123,6 @@ def _check_workers(assembly: Assembly, first: RoundState, course: _Course) -> No
             _same(other.state, course.state) and other.records == course.records,
             f"{assembly.strategy.name}: {workers} workers give the same bits as {assembly.executor.num_workers}.",
         )
-
-
-def _check_one_trace(assembly: Assembly) -> None:
-    traces = getattr(assembly.clients.side.runtime, "num_traces", 1)
-    law(
-        traces == 1,
-        f"{assembly.strategy.name}: one trace of local training serves all clients and rounds; there were {traces}.",
-    )
-
-
-def _check_checkpoint(assembly: Assembly, first: RoundState, course: _Course) -> None:
     between = _rounds(assembly, first, count=1).state
     resumed = _rounds(assembly, _reread(assembly, between), count=1)
     law(
@@ -144,7 +132,7 @@ def _check_checkpoint(assembly: Assembly, first: RoundState, course: _Course) ->
 
 
 def _reread(assembly: Assembly, state: RoundState) -> RoundState:
-    """The state by way of a run directory, with its clients' states back in memory."""
+    """The state after it was written to a run directory and read, with the clients' states in memory."""
     with TemporaryDirectory() as folder:
         clients, checkpoint = Path(folder) / "clients", Path(folder) / "checkpoint"
         checkpoint.mkdir()
@@ -154,6 +142,7 @@ def _reread(assembly: Assembly, state: RoundState) -> RoundState:
             }
             write_checkpoint(checkpoint, replace(state, clients=stored), assembly.layout, facts={})
             read = read_checkpoint(checkpoint, assembly.layout, clients)
+            # Noise that protects people is stored apart from the checkpoint, under secret/.
             if noise := secret.noise_of(state.transforms):
                 secret.put_noise(Path(folder), state.round, noise)
                 read = replace(read, transforms=secret.read_noise(Path(folder), state.round, read.transforms))
@@ -167,7 +156,7 @@ def _reread(assembly: Assembly, state: RoundState) -> RoundState:
 def _check_diverging_client(assembly: Assembly, first: RoundState) -> None:
     course = _rounds(changed(assembly, runtime=_Diverging(assembly.clients.side.runtime, client=2)), first)
     name = assembly.strategy.name
-    # Where clients add the noise, an update that is NaN counts as zero, and its noise is sent all the same.
+    # Where clients add the noise, an update of NaN counts as zero and its noise is sent all the same.
     refused = (
         set() if any(is_noised_by_clients(part.privacy) for part in assembly.strategy.transforms) else {2}
     )
@@ -178,7 +167,7 @@ def _check_diverging_client(assembly: Assembly, first: RoundState) -> None:
             and record["clients/rejected"] == sum(row["client"] in refused for row in rows)
             for record, *rows in course.records
         ),
-        f"{name}: a client whose update is NaN is rejected with a reason, and nobody else.",
+        f"{name}: a client whose update is NaN is rejected with a reason, and no other client is.",
     )
     law(
         np.isfinite(course.state.weights).all(),
@@ -187,13 +176,14 @@ def _check_diverging_client(assembly: Assembly, first: RoundState) -> None:
     law(
         assembly.strategy.aggregator.min_clients >= assembly.num_clients
         or not np.array_equal(course.state.weights, first.weights),
-        f"{name}: without the client whose update is NaN the others still move the model.",
+        f"{name}: the other clients still move the model without the client whose update is NaN.",
     )
 
 
 def _check_empty_cohort(assembly: Assembly, first: RoundState) -> None:
-    nobody = assembly.world.cohort._replace(sample=_nobody)
+    nobody = assembly.world.cohort._replace(sample=lambda _rng, _num_clients: np.zeros(0, np.int64))
     after = _rounds(changed(assembly, cohort=nobody), first, count=1).state
+    # Under differential privacy an empty round releases zero plus the full noise, so the model moves.
     if assembly.strategy.privacy is None:
         law(
             _same(after, first),
@@ -205,12 +195,8 @@ def _check_empty_cohort(assembly: Assembly, first: RoundState) -> None:
     )
 
 
-def _nobody(_rng: np.random.Generator, _num_clients: int) -> npt.NDArray[np.int64]:
-    return np.zeros(0, np.int64)
-
-
 class _Diverging:
-    """A runtime one of whose clients sends NaN."""
+    """A runtime in which one client sends NaN."""
 
     def __init__(self, runtime: ClientRuntime, *, client: int) -> None:
         self._runtime, self._client = runtime, client

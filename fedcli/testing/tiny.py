@@ -1,4 +1,4 @@
-"""The smallest real experiment: four clients of 15 examples and a model of 51 weights, from YAML to assembly."""
+"""A tiny but complete experiment for the checks: four clients with 15 examples each and a model of 51 weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ executor: {name: threads, workers: 2}
 
 
 def clouds(_seed: int) -> Dataset:
-    """60 training and 30 test examples of overlapping Gaussian clouds in four dimensions, one for each class."""
+    """60 training and 30 test examples from three overlapping Gaussian clouds in four dimensions, one a class."""
     rng = generator(60, 0, 0, "clouds")
     y = np.arange(90) % 3
     x = (rng.normal(size=(90, 4)) + y[:, None]).astype(np.float32)
@@ -42,14 +42,14 @@ def clouds(_seed: int) -> Dataset:
 
 @contextmanager
 def assembled(strategy: Strategy, settings: Sequence[str] = ()) -> Iterator[tuple[Assembly, RoundState]]:
-    """The experiment with the strategy: its assembly and first state. The executor is closed at the end.
+    """The assembly and the first state of the experiment with a strategy. The executor is closed at the end.
 
     Args:
-        strategy: takes the place of the one that the config would name.
-        settings: replaced values of the config, each `key=value` as after `--set`.
+        strategy: used in place of a strategy that the config names.
+        settings: changed values of the config, each `key=value` as after `--set`.
 
     Raises:
-        ConfigError: if the strategy cannot be used in it.
+        ConfigError: if the strategy cannot be used in the experiment, or a setting is invalid.
     """
     source = config.loads(YAML, "tiny.yaml", settings)
     with located(source):

@@ -1,4 +1,4 @@
-"""The laws of what happens to an update between client and server."""
+"""Laws of transforms, which process updates on the way from client to server."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ _CONTEXT = RoundContext(root=7, round=1, reproducible_noise=True, layers=(30, 20
 
 
 def check_transform(transform: Transform) -> None:
-    """Hold a transform of vectors to the laws of fedcli's own.
+    """Check a transform of vectors against the laws of fedcli's own transforms.
+
+    Args:
+        transform: the transform. Its server half is checked if it gives vectors.
 
     Raises:
-        AssertionError: with the law that does not hold.
+        AssertionError: names the law that does not hold.
     """
     law(transform.name, "a transform has a name, under which its state is kept.")
     law(
@@ -40,8 +43,7 @@ def check_transform(transform: Transform) -> None:
     state = transform.init(_SIZE)
     written_and_read(state, transform.name)
     _check_client_half(transform, state)
-    _check_others_state(transform, state)
-    _check_what_is_not_finite(transform, state)
+    _check_not_finite(transform, state)
     if transform.gives == "vector":
         _check_server_half(transform, state)
 
@@ -57,14 +59,14 @@ def _check_client_half(transform: Transform, state: Tree) -> None:
         sent = transform.encode(update, state, _CONTEXT)
         law(
             same_bits(update.payload, payload) and update.state == {},
-            f"{transform.name}: encode leaves the update that it is given as it is.",
+            f"{transform.name}: encode leaves the update that it is given unchanged.",
         )
         again = transform.encode(update, state, _CONTEXT)
         law(
             same_bits(np.asarray(sent.payload), np.asarray(again.payload)),
             f"{transform.name}: encode gives the same bits for the same update, state and context.",
         )
-        law(sent.client == update.client, f"{transform.name}: encode leaves the client's number as it is.")
+        law(sent.client == update.client, f"{transform.name}: encode leaves the client's number unchanged.")
         law(
             transform.gives != "vector" or is_vector(sent.payload, _SIZE + transform.adds(_SIZE)),
             f"{transform.name}: it gives vectors, float32 and finite, of the length that it takes, [{_SIZE}]; it gave "
@@ -72,7 +74,7 @@ def _check_client_half(transform: Transform, state: Tree) -> None:
         )
         law(
             sent.bytes_up >= 0,
-            f"{transform.name}: bytes_up counts what is sent, and is not below 0; it is {sent.bytes_up}.",
+            f"{transform.name}: bytes_up counts what is sent and is at least 0; it is {sent.bytes_up}.",
         )
         written_and_read(sent.state, transform.name)
         reason = transform.admit(sent, state, _CONTEXT)
@@ -80,9 +82,7 @@ def _check_client_half(transform: Transform, state: Tree) -> None:
             reason is None,
             f"{transform.name}: what its client half sends is admitted on arrival; it is refused: {reason}",
         )
-
-
-def _check_others_state(transform: Transform, state: Tree) -> None:
+    # Other transforms of the strategy keep their values in the same state.
     kept = np.ones(2, np.float32)
     sent = transform.encode(replace(_update(noise(2, _SIZE)), state={"others": kept}), state, _CONTEXT)
     law(
@@ -91,7 +91,7 @@ def _check_others_state(transform: Transform, state: Tree) -> None:
     )
 
 
-def _check_what_is_not_finite(transform: Transform, state: Tree) -> None:
+def _check_not_finite(transform: Transform, state: Tree) -> None:
     for bad in (np.nan, np.inf):
         payload = noise(3, _SIZE)
         payload[_SIZE // 2] = bad
@@ -102,13 +102,14 @@ def _check_what_is_not_finite(transform: Transform, state: Tree) -> None:
         seen = transform.gives == "vector" and not np.isfinite(sent.payload).all()
         law(
             seen or transform.admit(sent, state, _CONTEXT) is not None,
-            f"{transform.name}: an update with {bad} is refused, or stays so that the server sees it; it became a "
+            f"{transform.name}: an update with {bad} is refused, or stays so, so that the server sees it; it became a "
             "finite update.",
         )
 
 
 def _check_server_half(transform: Transform, state: Tree) -> None:
     size = _SIZE + transform.adds(_SIZE)
+    # An empty round as well: an aggregate of weight 0 must not become NaN.
     for aggregate in (Aggregate(np.zeros(size), 0.0), Aggregate(noise(4, size).astype(np.float64), 3.0)):
         given, kept = aggregate.value.copy(), written_and_read(state, transform.name)
         decoded, after = transform.decode(aggregate, state, _CONTEXT)
@@ -125,6 +126,6 @@ def _check_server_half(transform: Transform, state: Tree) -> None:
         )
         law(
             same_bits(aggregate.value, given) and same_state(state, kept),
-            f"{transform.name}: decode leaves the aggregate and the state that it is given as they are.",
+            f"{transform.name}: decode leaves the aggregate and the state that it is given unchanged.",
         )
         written_and_read(after, transform.name)

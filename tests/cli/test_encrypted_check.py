@@ -26,7 +26,7 @@ def test_check_tells_the_plan_and_who_sees_what_in_lines_that_a_pipe_does_not_br
         r"  planned for +sums of 3 updates",
         r"  bytes per parameter +16 up, in full ciphertexts",
         r"  members +clients 0, 1, 2",
-        r"  holds if +fewer than 2 of the committee's 3 members are in league .*",
+        r"  holds if +fewer than 2 of the committee's 3 members collude with .*",
         r"who sees what",
         r"  each committee member: its share of the key; .*",
     ):
@@ -69,7 +69,7 @@ def test_on_a_terminal_long_lines_are_wrapped_within_their_column(fedcli, monkey
 
 def test_show_says_what_the_encryption_is_and_stays_a_valid_config(fedcli, tmp_path):
     shown = fedcli("show", "tiny.yaml", *GRID, "--set", THRESHOLD).stdout
-    assert "#   encryption  threshold: A committee of clients holds the key in shares" in shown
+    assert "#   encryption  threshold: A committee of clients holds shares of the key" in shown
     assert yaml.safe_load(shown)["encryption"]["committee"] == 3
     (tmp_path / "shown.yaml").write_text(shown)
     assert load("shown.yaml").experiment.encryption.name == "threshold"

@@ -1,4 +1,4 @@
-"""The exact sampler against its law, against a plain one written with fractions, and against kept values."""
+"""The exact sampler against its law, against a plain sampler with fractions, and against known values."""
 
 import math
 import random

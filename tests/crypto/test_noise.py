@@ -1,4 +1,4 @@
-"""N(0, 1) from a ChaCha20 keystream: the law, the keys, and bits that never move silently."""
+"""Gaussian noise from a ChaCha20 keystream: its law, its keys, and known values."""
 
 import hashlib
 import math

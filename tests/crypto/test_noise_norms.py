@@ -1,4 +1,4 @@
-"""How long noise can be: the bound holds with the stated probability, and is not far above what would do."""
+"""Bound on the norm of noise: it holds with the stated probability, and is close to the smallest possible bound."""
 
 import pytest
 from scipy import stats

@@ -1,4 +1,4 @@
-"""Work in other processes: the same result, no TensorFlow, errors as they are."""
+"""Worker processes: the same results, no TensorFlow, and errors as they were raised."""
 
 import os
 import sys

@@ -178,9 +178,9 @@ def test_the_ledger_is_enough_to_account_for_it_again():
             "sees every single one",
             ["updates are not encrypted", "single updates, which are not encrypted"],
         ),
-        (shared_key(SUMS), "as shared-key encryption has it if no client is in league", []),
+        (shared_key(SUMS), "as shared-key encryption has it if no client colludes", []),
         (threshold(SUMS, committee=5, threshold=3), "if fewer than 3 of the committee's 5 members", []),
-        (secagg(SUMS), "neighbours are in league with the server", []),
+        (secagg(SUMS), "neighbours collude with the server", []),
     ],
     ids=["none", "shared-key", "threshold", "secagg"],
 )

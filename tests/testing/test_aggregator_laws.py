@@ -1,4 +1,4 @@
-"""Every law of `check_aggregator` is broken once, by a rule that breaks no other, and says so."""
+"""`check_aggregator` names each law that a rule breaks; every rule here breaks one law only."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ BROKEN = {
     "leaves the updates that it is given": rule(scaling),
     "leaves the state that it is given": rule(drifting, **NO_ROUNDS),
     "a permutation of the clients": rule(of_the_first),
-    "which numbers the clients bear": rule(by_number),
+    "the numbers of the clients change no bit": rule(by_number),
     "without pickle, but history is an object": rule(mean, init=lambda _size: {"history": object()}),
     "finite updates of any size": rule(in_float32),
     "equal updates give that update": rule(signs),

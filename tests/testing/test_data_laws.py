@@ -1,4 +1,4 @@
-"""Every law of `check_dataset` and `check_partition` is broken once, and says so; the built-ins keep them."""
+"""`check_dataset` and `check_partition` name each broken law, and the built-ins keep all of them."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The rule of one's own that the README shows is short, keeps the laws, and is what a config can name."""
+"""The custom rule in the README: it is short, keeps the laws, and can be named in a config."""
 
 import re
 from pathlib import Path

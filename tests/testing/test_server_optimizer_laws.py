@@ -1,4 +1,4 @@
-"""Every law of `check_server_optimizer` is broken once, and says so."""
+"""`check_server_optimizer` names each broken law."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_a_plain_step_keeps_the_laws():
     check_server_optimizer(optimizer(along))
 
 
-def test_what_a_trainer_sends_stands_behind_the_mean():
+def test_extra_values_of_a_trainer_follow_the_mean_delta():
     seen = []
 
     def apply(weights, mean, state, _share):

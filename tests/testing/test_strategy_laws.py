@@ -1,4 +1,4 @@
-"""Every law of `check_strategy` and `check_trainer` is broken once, by one bad part of a good strategy."""
+"""`check_strategy` and `check_trainer` name each broken law of a strategy with one bad part."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Every law of `check_transform` is broken once, and says so; the built-in transforms keep them."""
+"""`check_transform` names each broken law, and the built-in transforms keep all of them."""
 
 import itertools
 from dataclasses import replace

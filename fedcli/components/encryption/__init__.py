@@ -1,7 +1,7 @@
-"""Sums that the server adds and cannot read: three schemes, each a factory that plans before training.
+"""Encryption schemes for sums that the server adds but cannot read. Each factory plans before training.
 
-Roles are objects of their own that exchange bytes: the server's is given plans, public keys and ciphertexts, and
-nothing that it holds leads to a secret.
+Every role is a separate object, and roles exchange bytes only. The server's object receives plans, public keys and
+ciphertexts; nothing that it holds leads to a secret.
 """
 
 from fedcli.components.encryption.secagg import secagg

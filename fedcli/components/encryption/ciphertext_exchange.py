@@ -1,4 +1,4 @@
-"""A round in which updates are ciphertexts, under whichever key."""
+"""Exchange of a round in which updates are ciphertexts, with a shared key or a committee's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CiphertextSender(NamedTuple):
 
 @final
 class CiphertextExchange:
-    """Clients encrypt, the server adds, and whoever can opens.
+    """Clients encrypt, the server adds, and key holders open the sum.
 
     Args:
         server: the server's part, which leads to no secret.

@@ -1,4 +1,4 @@
-"""The server's part where updates are ciphertexts: what arrives is checked, and added unread."""
+"""The server's side of encrypted sums: it checks ciphertexts on arrival and adds them without reading them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LABEL_BYTES = 32
 
 @final
 class AddingServer:
-    """One round's encrypted sum. It is given bytes and what is public.
+    """The encrypted sum of one round. It receives bytes and public values only.
 
     Args:
         scheme: plan and name of the key.
         cohort: the clients of the round.
-        context: names the run and the round.
-        size: values of an update, P.
+        context: identifies the run and the round.
+        size: number of values of an update, P.
     """
 
     def __init__(self, scheme: Scheme, *, cohort: Sequence[int], context: bytes, size: int) -> None:
@@ -40,7 +40,7 @@ class AddingServer:
         return tuple(self._added)
 
     def check(self, client: int, data: bytes) -> str | None:
-        """Why these bytes are no ciphertexts of this client, round and key; nothing is added."""
+        """The reason why these bytes are not ciphertexts of this client, round and key, or None. Nothing is added."""
         try:
             _require_form(self._unlabelled(client, data), self._scheme, self._size)
         except CiphertextError as error:
@@ -48,19 +48,19 @@ class AddingServer:
         return None
 
     def add(self, client: int, data: bytes) -> None:
-        """Add what was checked.
+        """Add ciphertexts that passed the check.
 
         Raises:
-            VoidRoundError: if it cannot be added.
+            VoidRoundError: if they cannot be added.
         """
         try:
             self._adder.add(self._unlabelled(client, data))
         except CiphertextError as error:
-            raise VoidRoundError(f"what client {client} sent cannot be added: {middle(error)}") from error
+            raise VoidRoundError(f"the update of client {client} cannot be added: {middle(error)}") from error
         self._added[client] = None
 
     def total(self) -> bytes:
-        """The encrypted sum, to which nothing is added from here on.
+        """The encrypted sum. Nothing can be added afterwards.
 
         Raises:
             VoidRoundError: if nothing was added.
@@ -73,16 +73,16 @@ class AddingServer:
 
     def _unlabelled(self, client: int, data: bytes) -> memoryview:
         if self._is_closed:
-            raise CiphertextError(f"an update of client {client} came after the sum was opened.")
+            raise CiphertextError(f"an update of client {client} arrived after the sum was opened.")
         if client not in self._cohort or client in self._added:
-            raise CiphertextError(f"an update of client {client} is not expected (again).")
+            raise CiphertextError(f"an update of client {client} is not expected, or was added already.")
         if data[:LABEL_BYTES] != label(self._scheme, self._context, client):
-            raise CiphertextError("a ciphertext was made for another round, client or key, or altered.")
+            raise CiphertextError("a ciphertext was altered, or made for another round, client or key.")
         return memoryview(data)[LABEL_BYTES:]
 
 
 def label(scheme: Scheme, context: bytes, client: int) -> bytes:
-    """32 bytes before a client's ciphertexts that name the key, the round and the client."""
+    """32 bytes before a client's ciphertexts that identify the key, the round and the client."""
     return fingerprint("sent", scheme.fingerprint, context, client)
 
 
@@ -94,7 +94,7 @@ def sent_bytes(plan: Plan, size: int) -> int:
 
 
 def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
-    """Refuse what `Adder.add` would refuse, and ciphertexts that are none, without a ciphertext of SEAL's.
+    """Refuse what `Adder.add` would refuse, and bytes that are readable without a key, without loading SEAL objects.
 
     Raises:
         CiphertextError: with the reason.
@@ -103,7 +103,7 @@ def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
     content = open_envelope(data, Kind.FRESH if plan.members else Kind.SEEDED, scheme.fingerprint)
     if (content.num_values, content.num_summands) != (size, 1):
         raise CiphertextError(
-            f"{content.num_values} encrypted values of {content.num_summands} were received, "
+            f"{content.num_values} encrypted values of {content.num_summands} clients were received; "
             f"{size} of one client are expected."
         )
     count = plan.packing.num_ciphertexts(size)

@@ -1,4 +1,4 @@
-"""The committee of a threshold key: clients that make the key together, hold its shares, and answer or not."""
+"""Committee of a threshold key: the clients that generate the key, hold its shares and decrypt sums."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from fedcli.crypto.workers import elsewhere, side_by_side
 
 @dataclass(frozen=True)
 class Presence:
-    """Which members are there when a sum is to be opened: a simulation, from the seed.
+    """Simulated presence of members when a sum is opened, derived from the seed.
 
     Args:
         root: the experiment's seed.
         outages: round -> members that are known to be away.
-        dropout: probability that a member that is asked does not answer.
+        dropout: probability that a member does not answer a request.
     """
 
     root: int
@@ -36,21 +36,21 @@ class Presence:
     dropout: float
 
     def away(self, round: int) -> frozenset[int]:
-        """Members that are away, which the server knows before it asks."""
+        """Members that are away in a round; the server knows them before it asks."""
         return self.outages.get(round, frozenset())
 
     def answers(self, round: int, attempt: int, member: int) -> bool:
-        """Whether a member that is asked answers."""
+        """Whether a member answers a request."""
         coin = generator(self.root, round, SERVER, f"committee:{attempt}:{member}")
         return not self.dropout or bool(coin.random() >= self.dropout)
 
 
 @final
 class Holder:
-    """A client on the committee, with its share of the key and its memory of what it opened.
+    """A client on the committee, with its share of the key and its memory of the sums that it opened.
 
     Args:
-        key: its share; secret.
+        key: the member's share; secret.
     """
 
     def __init__(self, key: MemberKey) -> None:
@@ -58,18 +58,18 @@ class Holder:
 
     @property
     def words(self) -> Any:
-        """Its share, shape [data primes, N]; secret."""
+        """The member's share, shape [data primes, N]; secret."""
         return self._key.words
 
     def answer(self, total: bytes, request: Request) -> bytes:
-        """Its part of the decryption, made in another process.
+        """The member's part of the decryption, computed in a worker process.
 
         Raises:
             CiphertextError: if the bytes are not a sum under the committee's key.
-            DecryptionError: if the request is not one to be answered, such as a second sum in one context.
+            DecryptionError: if the member refuses the request, for instance a second sum in one context.
         """
         with self._lock:
-            # The copy that worked remembers; what it made reaches nobody before that memory is back.
+            # The worker's copy of the member remembers this request, so it replaces ours before the answer leaves.
             self._member, answer = elsewhere(_answered, self._member, total, request)
             return answer
 
@@ -80,7 +80,7 @@ class Committee:
 
     Args:
         public: the key that clients encrypt with.
-        keys: of all members.
+        keys: the shares of all members.
     """
 
     def __init__(self, public: PublicKey, keys: Collection[MemberKey]) -> None:
@@ -88,7 +88,7 @@ class Committee:
         self._holders = {key.index: Holder(key) for key in keys}
 
     def answers(self, total: bytes, request: Request, members: Collection[int]) -> dict[int, bytes]:
-        """What these members answer, worked out side by side.
+        """The answers of these members, computed in parallel.
 
         Raises:
             CiphertextError: if the bytes are not a sum under the committee's key.
@@ -105,13 +105,13 @@ class Committee:
 
 
 def make_key(plan: Plan) -> Committee:
-    """Commit, then open: the members make a key that none of them has; they exchange bytes."""
+    """A new committee: the members generate a key that none of them has, by exchanging bytes."""
     seed = secrets.token_bytes(32)
     members = range(1, plan.members + 1)
     dealt = side_by_side(lambda member: elsewhere(deal, plan, member, seed), members)
     dealings = dict(zip(members, dealt, strict=True))
     commitments = {member: dealing.commitment for member, dealing in dealings.items()}
-    # Opened when every commitment is there.
+    # Only after all commitments are published: otherwise the last member could choose its part by the others'.
     openings = {member: dealing.opening for member, dealing in dealings.items()}
     public = public_key(plan, seed, commitments, openings)
     received = {m: {dealer: dealings[dealer].shares[m] for dealer in members} for m in members}
@@ -119,10 +119,10 @@ def make_key(plan: Plan) -> Committee:
 
 
 def restore(plan: Plan, kept: Mapping[str, Any]) -> Committee:
-    """The committee from what it kept.
+    """The committee from its stored keys.
 
     Raises:
-        RunError: if it is not of this plan.
+        RunError: if the keys do not fit the plan.
     """
     words = np.asarray(kept["public"])
     shares = {int(member): np.asarray(share) for member, share in kept["shares"].items()}
@@ -132,9 +132,7 @@ def restore(plan: Plan, kept: Mapping[str, Any]) -> Committee:
         or set(shares) != set(range(1, plan.members + 1))
         or any(share.shape != shape for share in shares.values())
     ):
-        raise RunError(
-            "the keys that were kept are not of this run's encryption; restore secret/ of the run."
-        )
+        raise RunError("the kept keys do not belong to this run's encryption; restore secret/ of the run.")
     name = fingerprint("public key", plan, words.astype("<u8", copy=False).tobytes())
     public = PublicKey(Scheme(plan, name), words)
     return Committee(public, [MemberKey(public, member, share) for member, share in sorted(shares.items())])

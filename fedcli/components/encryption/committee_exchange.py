@@ -1,4 +1,4 @@
-"""Rounds whose sum a committee opens: active sets are announced until one answers in full."""
+"""Rounds in which a committee opens the sum. Active sets are announced until all members of one answer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from fedcli.crypto.bfv.threshold import encrypt, fuse
 
 @final
 class ThresholdServer:
-    """The server's part: it adds, announces active sets, and fuses what members answer.
+    """The server's side: it adds, announces active sets, and combines the members' answers.
 
     Args:
         public: the committee's public key.
-        adding: where ciphertexts are added.
-        context: names the run and the round.
+        adding: the object in which ciphertexts are added.
+        context: identifies the run and the round.
     """
 
     def __init__(self, public: PublicKey, adding: AddingServer, context: bytes) -> None:
@@ -36,22 +36,22 @@ class ThresholdServer:
         self._public, self._context = public, context
 
     def announce(self, attempt: int, there: Sequence[int], *, rng: np.random.Generator) -> Request:
-        """An active set of exactly the threshold, drawn from the members that are thought to be there.
+        """An active set, as large as the threshold, drawn from the members that are believed to be present.
 
         Raises:
-            VoidRoundError: if there are fewer.
+            VoidRoundError: if too few members are present.
         """
         plan = self._public.scheme.plan
         if len(there) < plan.threshold:
             raise VoidRoundError(
-                f"{len(there)} of the committee's {plan.members} members are left and {plan.threshold} open a sum: "
-                "it is not decryptable"
+                f"{len(there)} of the committee's {plan.members} members are left, but {plan.threshold} are needed: "
+                "the sum is not decryptable"
             )
         active = sorted(rng.choice(list(there), plan.threshold, replace=False).tolist())
         return Request(self._context, attempt, tuple(active))
 
     def fuse(self, total: bytes, request: Request, answers: Mapping[int, bytes]) -> Integers:
-        """The sum from the answers of a whole active set."""
+        """The sum, from the answers of a complete active set."""
         return fuse(total, self._public, request, answers)
 
 
@@ -60,8 +60,8 @@ class CommitteeKeys:
     """The committee's keys of a run.
 
     Args:
-        committee: its members.
-        presence: which of them are there.
+        committee: the members.
+        presence: which of them are present.
     """
 
     def __init__(self, committee: Committee, presence: Presence) -> None:
@@ -88,10 +88,10 @@ class CommitteeKeys:
 def _opened(
     server: ThresholdServer, committee: Committee, presence: Presence, round: int, tally: Tally
 ) -> Integers:
-    """Active sets are announced until one answers in full.
+    """The sum, from the first active set whose members all answer.
 
     Raises:
-        VoidRoundError: if none does within three attempts, or too few members are left.
+        VoidRoundError: if no set does within three attempts, or too few members are left.
     """
     total, away = server.adding.total(), presence.away(round)
     tally.add(costs.MEMBERS_LOST, len(away))
@@ -109,6 +109,6 @@ def _opened(
         tally.add(costs.MEMBERS_LOST, len(silent))
         away |= silent
     raise VoidRoundError(
-        f"{ATTEMPTS} active sets were asked, and in each a member did not answer; {len(away)} of the "
+        f"{ATTEMPTS} active sets were asked, and in each of them a member did not answer; {len(away)} of the "
         f"committee's {len(members)} members are lost: the sum is not decryptable"
     )

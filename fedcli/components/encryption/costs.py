@@ -1,4 +1,4 @@
-"""What a round's encryption costs, as columns of metrics.jsonl."""
+"""Costs of a round's encryption, as columns of metrics.jsonl."""
 
 from __future__ import annotations
 

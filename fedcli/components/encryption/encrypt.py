@@ -110,7 +110,7 @@ def exchange_of(context: RoundContext) -> Exchange:
     """The server's half of the round's encrypted sum.
 
     Raises:
-        ConfigError: if the round has none, because the run was not given its keys.
+        ConfigError: if the round has none, because the run's keys are missing.
     """
     session = context.sessions.get(NAME)
     if session is None:

@@ -1,4 +1,4 @@
-"""A round in which updates are masked: the parties are the clients of its cohort."""
+"""Exchange of a round in which updates are masked; the parties are the clients of the cohort."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MaskingSender(NamedTuple):
 
 @final
 class MaskedExchange:
-    """Clients mask, the server adds, and those that came through reveal what takes the masks off.
+    """Clients mask, the server adds, and clients whose updates arrived reveal the shares that remove the masks.
 
     Args:
         server: the server's part, which leads to no secret.
@@ -127,10 +127,10 @@ class MaskedExchange:
 
 @final
 class ClosedExchange:
-    """The exchange of a cohort that cannot mask: nobody sends anything, and the round is void.
+    """The exchange of a cohort that is too small to mask: no client sends anything, and the round is void.
 
     Args:
-        reason: why, as the middle of a sentence.
+        reason: the reason, without a full stop.
     """
 
     server = None

@@ -1,4 +1,4 @@
-"""The server's part where updates are masked: it passes on, checks, adds, and takes masks off."""
+"""The server's side of masked sums: it forwards shares, checks and adds updates, and removes the masks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LEAST_PARTIES = 3
 
 @final
 class MaskingServer:
-    """The server's part of one round: it passes on keys and encrypted shares, adds, and takes masks off.
+    """The server's side of one round: it forwards keys and encrypted shares, adds, and removes the masks.
 
     Args:
-        scheme: of the round.
-        keys: what the parties advertised.
-        shares: what each party encrypted to each neighbour, by sender and receiver.
-        cohort: the clients; party k is the k-th.
-        size: values of an update, P.
+        scheme: public description of the round's sum.
+        keys: the public keys that the parties advertised.
+        shares: encrypted shares by sender and receiver.
+        cohort: the clients; party k is the k-th client.
+        size: number of values of an update, P.
     """
 
     def __init__(
@@ -49,27 +49,27 @@ class MaskingServer:
 
     @property
     def lost(self) -> frozenset[int]:
-        """The parties whose values never came, or were refused."""
+        """The parties whose values did not arrive or were refused."""
         return self._sum.lost
 
     def shares_for(self, party: int) -> dict[int, bytes]:
-        """What a party's neighbours encrypted to it."""
+        """The encrypted shares that a party's neighbours sent to it."""
         return {sender: sent[party] for sender, sent in self._shares.items() if party in sent}
 
     def check(self, client: int, data: bytes) -> str | None:
-        """Why these bytes are no masked values of this client and round; nothing is added."""
+        """The reason why these bytes are not masked values of this client and round, or None. Nothing is added."""
         party = self._party.get(client)
         if self._is_closed:
-            return f"an update of client {client} came after the sum was opened"
+            return f"an update of client {client} arrived after the sum was opened"
         if party is None or party in self.came_through:
-            return f"an update of client {client} is not expected (again)"
+            return f"an update of client {client} is not expected, or was added already"
         try:
             content = open_envelope(data, Kind.MASKED, fingerprint(self._scheme.fingerprint, party))
         except CiphertextError as error:
             return middle(error)
         if (content.num_values, content.num_summands) != (self._size, 1):
             return (
-                f"{content.num_values} masked values of {content.num_summands} were received, "
+                f"{content.num_values} masked values of {content.num_summands} clients were received; "
                 f"{self._size} of one client are expected"
             )
         expected = self._size * word_type(self._scheme.plan).itemsize
@@ -78,24 +78,25 @@ class MaskingServer:
         return None
 
     def add(self, client: int, data: bytes) -> None:
-        """Add what was checked.
+        """Add masked values that passed the check.
 
         Raises:
-            VoidRoundError: if it cannot be added.
+            VoidRoundError: if they cannot be added.
         """
         if self._is_closed:
             raise VoidRoundError(
-                f"what client {client} sent cannot be added: the sum was opened before it came"
+                f"the update of client {client} cannot be added: the sum was opened before it arrived"
             )
         try:
             self._sum.add(self._party[client], data)
         except (CiphertextError, KeyError) as error:
-            raise VoidRoundError(f"what client {client} sent cannot be added: {middle(error)}") from error
+            raise VoidRoundError(f"the update of client {client} cannot be added: {middle(error)}") from error
 
     def require_enough(self) -> None:
-        """Refuse to open where more parties were lost than planned for, or one of two could tell the other's.
+        """Close the sum, and refuse to open it if too many parties were lost or too few are in it.
 
-        Who came through and who is lost is settled here: the second are told to be lost, and may not come back.
+        From here on it is fixed who is in the sum and who is lost: a lost party's masks are revealed, so its update may
+        not be added any more. With two parties, each could compute the other's update.
 
         Raises:
             VoidRoundError: with the numbers.
@@ -104,14 +105,14 @@ class MaskingServer:
         plan = self._scheme.plan
         if len(self.lost) > plan.most_dropped:
             raise VoidRoundError(
-                f"{len(self.lost)} of {plan.num_parties} clients were lost and the masks stand the loss of "
+                f"{len(self.lost)} of {plan.num_parties} clients were lost, but the masks tolerate the loss of "
                 f"{plan.most_dropped}: the sum is not decryptable"
             )
         if len(self.came_through) < LEAST_PARTIES:
             raise VoidRoundError(
-                f"{len(self.came_through)} clients came through; a sum of at least {LEAST_PARTIES} is opened"
+                f"{len(self.came_through)} updates arrived; only a sum of at least {LEAST_PARTIES} is opened"
             )
 
     def unmask(self, revealed: Mapping[int, bytes]) -> Integers:
-        """The sum, with what parties revealed."""
+        """The sum, from the shares that the parties revealed."""
         return self._sum.unmask(revealed)

@@ -1,4 +1,4 @@
-"""What the schemes share before training: refusals in the words of the config, and figures of a plan."""
+"""Planning helpers of the schemes: refusals in terms of the config, and figures of a plan."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ Planned = TypeVar("Planned")
 
 SECURITY_BITS = 128
 
-# A bound of 2^-1,000,000 and one of 0 say the same.
+# JSON has no infinity; a failure bound of 2^-1,000,000 says the same as one of 0.
 _NEVER = 1_000_000
 
 
 def require_summands(sums: Sums, least: int, why: str) -> None:
-    """Refuse cohorts that never have enough clients for a sum.
+    """Refuse cohorts that are always too small for a sum.
+
+    Args:
+        sums: the planned sums.
+        least: smallest number of clients.
+        why: the reason, as a sentence.
 
     Raises:
         ConfigError: if the largest cohort is below `least`.
     """
     if sums.most_summands < least:
         raise ConfigError(
-            f"an encrypted sum takes at least {least} clients; the largest cohort has {sums.most_summands}. {why}",
+            f"an encrypted sum needs at least {least} clients; the largest cohort has {sums.most_summands}. {why}",
             hint=f"Use a cohort of {least} clients or more.",
         )
 
 
 def planned(plan: Callable[[], Planned], *own: str) -> Planned:
-    """What `plan` makes; its errors name a parameter only where that is one of the config's `own`."""
+    """The result of `plan`. Its errors name a parameter only if that is one of the scheme's `own` in the config."""
     try:
         return plan()
     except ConfigError as error:
@@ -41,7 +46,7 @@ def planned(plan: Callable[[], Planned], *own: str) -> Planned:
 
 
 def figures(plan: Plan) -> Mapping[str, Any]:
-    """A plan of ciphertexts for people, as JSON values."""
+    """The figures of a plan for display, as JSON values."""
     return {
         "ring": f"BFV, N = {plan.degree}",
         "degree": plan.degree,

@@ -1,4 +1,4 @@
-"""Reasons as they stand in the middle of a record's sentence."""
+"""Reasons in the form that records use inside a sentence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from fedcli.core.errors import ConfigError
 
 
 def middle(error: Exception) -> str:
-    """What an error says, without its hint and its full stop."""
+    """The message of an error without its hint and its full stop."""
     said = error.message if isinstance(error, ConfigError) else str(error)
     return said.rstrip(".")

@@ -1,6 +1,6 @@
-"""What an encryption of sums is to the rest: planned before training, started with keys, one exchange a round.
+"""Interface of an encryption of sums: planned before training, started with keys, one exchange for each round.
 
-The schemes know these types, and the transform `encrypt`.
+The schemes implement these types, and the transform `encrypt` uses them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from fedcli.core.exchange import Exchange
 
 
 class Sums(NamedTuple):
-    """The sums of integer vectors that a run wants encrypted, known before training.
+    """The sums of integer vectors that a run will encrypt, known before training.
 
     Args:
         num_clients: size of the population.
-        most_summands: clients of the largest cohort that can be drawn.
+        most_summands: number of clients in the largest cohort that can be drawn.
         bits: a client's integers lie in [-2^bits, 2^bits], before noise.
-        noise_tail: largest absolute value of the noise in a sum that clients add, over the whole run but for a
-            probability of 2^-40; 0 without such noise.
-        root: the experiment's seed, for what may be known: who is on a committee, who is away.
+        noise_tail: largest absolute value of the noise that clients add to a sum, exceeded in the whole run with a
+            probability of at most 2^-40; 0 without such noise.
+        root: the experiment's seed, for public choices: who is on a committee, who is away.
     """
 
     num_clients: int
@@ -35,7 +35,7 @@ class Sight(NamedTuple):
 
     Args:
         who: "server", "each client", "committee member", ...
-        what: what they see, as words.
+        what: what they see, in words.
     """
 
     who: str
@@ -43,38 +43,39 @@ class Sight(NamedTuple):
 
 
 class Keys(Protocol):
-    """An encryption with its key material, for the length of a run."""
+    """An encryption with its key material, for the duration of a run."""
 
     def begin(self, round: int, cohort: Sequence[int], /, *, context: bytes, size: int) -> Exchange:
         """The exchange of a round.
 
         Args:
             round: counted from 1.
-            cohort: the clients of the round, those that will not come through among them.
-            context: names the run and the round; never used for another sum.
-            size: values that each client sends, P; an update of another length is refused.
+            cohort: the clients of the round, including those that will be lost.
+            context: identifies the run and the round; never used for another sum.
+            size: number of values that each client sends, P; an update of another length is refused.
         """
         ...
 
     def kept(self) -> Mapping[str, Any]:
-        """The key material as a tree of arrays, for a simulated run that keeps it; see `Encryption.start`."""
+        """The key material as a tree of arrays, for a simulated run that stores it; see `Encryption.start`."""
         ...
 
 
 class Encryption(NamedTuple):
-    """An encryption as it was planned: its figures, and what starts it.
+    """A planned encryption: its figures, and the function that starts it.
 
     Args:
-        name: of the scheme.
-        figures: of the plan, for people: security, bits, failure bound, bytes a parameter.
+        name: name of the scheme.
+        figures: figures of the plan for display: security, bits, failure bound, bytes for each parameter.
         coded_bytes: size of the payload -> bytes that a client sends for it.
-        min_clients: updates without which no sum is opened.
+        min_clients: smallest number of updates whose sum is opened.
         sees: who sees what of the updates.
-        assumes: what must hold for the server to learn no more of updates than their sum, as words.
+        assumes: the condition under which the server learns only the sum of the updates, in words.
         keeps_keys: whether a run writes its key material to `secret/`.
-        opened_by: who sees the exact sum first: "server", or "clients", so that noise of the server comes too late.
-        start: key material that was kept, or None -> the keys; None makes new ones.
-        most_lost: size of a cohort -> the most of its clients that may be lost; None where any may.
+        opened_by: who sees the exact sum first: "server" or "clients". With "clients" noise of the server comes too
+            late.
+        start: stored key material, or None -> the keys; None makes new ones.
+        most_lost: size of a cohort -> the largest number of its clients that may be lost; None if any number may.
     """
 
     name: str

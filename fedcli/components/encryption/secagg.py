@@ -1,4 +1,4 @@
-"""Sums under pairwise masks, with fresh keys each round."""
+"""Encryption of sums by pairwise masks, with fresh keys in each round."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 from fedcli.crypto.masking.graph import MaskPlan, plan_masking
 
 STATISTICAL_BITS = 40
-"""The chance that a client is exposed, or that a sum stays closed, is below 2^-40; see `mask_graph`."""
+"""The probability that a client is exposed or a sum cannot be opened is below 2^-40; see `crypto.masking.graph`."""
 
 
 def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encryption:
-    """Masks between pairs of clients cancel in the sum; keys are fresh each round, and nobody holds one for all.
+    """Masks between pairs of clients cancel in the sum; keys are fresh in each round, and no key opens all updates.
 
-    The parties are the clients of a round's cohort. All advertise keys and share their seeds before they train.
-    Clients whose updates never come, or are rejected, count as lost: their neighbours reveal what takes their masks
-    off. With more lost than planned for the round is void.
+    The parties are the clients of a round's cohort. All of them advertise keys and share their seeds before they train.
+    Clients whose updates do not arrive, or are rejected, count as lost: their neighbours reveal the keys that remove
+    their masks. If more clients are lost than planned, the round is void.
 
     Args:
-        sums: what is to be encrypted.
+        sums: the sums to encrypt.
         dropped: share of a cohort that may be lost.
-        corrupt: share of a cohort that may be in league with the server.
+        corrupt: share of a cohort that may collude with the server.
 
     Raises:
-        ConfigError: if no graph of masks holds, or sums do not fit.
+        ConfigError: if no graph of masks is safe enough, or sums do not fit.
 
     Reference: Bell et al. 2020, ePrint 2020/704 (SecAgg+).
 
     Deviations: semi-honest and unaudited; all roles run in one simulation.
     """
-    require_summands(sums, LEAST_PARTIES, "With two, each would learn the other's update.")
+    require_summands(sums, LEAST_PARTIES, "With two clients, each would learn the other's update.")
     plan_of = partial(_plan, sums, dropped, corrupt)
     largest = planned(lambda: plan_of(sums.most_summands), "dropped", "corrupt")
     return Encryption(
@@ -49,7 +49,7 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
         coded_bytes=lambda size: ENVELOPE_BYTES + size * largest.modulus_bits // 8,
         min_clients=LEAST_PARTIES,
         sees=_sees(largest),
-        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours are in league "
+        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours collude "
         "with the server, and everybody follows the protocol",
         keeps_keys=False,
         opened_by="server",
@@ -65,7 +65,7 @@ def _plan(sums: Sums, dropped: float, corrupt: float, num_parties: int) -> MaskP
 
 
 def _figures(plan: MaskPlan) -> Mapping[str, Any]:
-    """The plan of the largest cohort for people, as JSON values."""
+    """The figures of the largest cohort's plan for display, as JSON values."""
     return {
         "parties": plan.num_parties,
         "neighbours": plan.num_neighbours,
@@ -85,21 +85,21 @@ def _sees(plan: MaskPlan) -> tuple[Sight, ...]:
     return (
         Sight(
             "server",
-            "masked values of each client; the exact sum; who masks with whom; of each client one of two seeds, that "
-            "of its own mask where it came through or that of the masks with its neighbours where it was lost",
+            "masked values of each client; the exact sum; which clients mask with each other; one of two seeds of "
+            "each client, that of its own mask if its update arrived, else that of the masks with its neighbours",
         ),
         disclosure.IN_THE_CLEAR,
         disclosure.CLIENT,
         Sight(
             "a client's neighbours",
-            "its public keys, shares of its seeds, and whether it came through; not the sum",
+            "its public keys, shares of its seeds, and whether its update arrived; not the sum",
         ),
         Sight(
-            f"up to {plan.most_corrupt} of {plan.num_parties} clients in league with the server",
-            f"the sum of the other clients; no single update, but for a chance of 2^-{STATISTICAL_BITS}",
+            f"up to {plan.most_corrupt} of {plan.num_parties} clients that collude with the server",
+            f"the sum of the other clients; no single update, except with a probability of 2^-{STATISTICAL_BITS}",
         ),
         Sight(
-            f"{plan.threshold} or more neighbours of a client in league with the server",
+            f"{plan.threshold} or more neighbours of a client that collude with the server",
             "that client's update",
         ),
         disclosure.DIFFERENCE,
@@ -110,7 +110,7 @@ def _sees(plan: MaskPlan) -> tuple[Sight, ...]:
 
 @final
 class FreshKeys:
-    """Keys and seeds that each round makes anew; nothing stays.
+    """Fresh keys and seeds for each round; nothing is kept.
 
     Args:
         plan_of: number of parties -> the plan of such a round.
@@ -124,7 +124,7 @@ class FreshKeys:
         try:
             plan = self._plan_of(len(cohort))
         except ConfigError as error:
-            # A cohort that was drawn too small: the round is void, and the run goes on.
+            # The drawn cohort is too small: this round is void, and the run goes on.
             return ClosedExchange(middle(error))
         return masked_exchange(plan, cohort, context=context, size=size)
 

@@ -1,4 +1,4 @@
-"""Sums under one key that all clients share and the server does not have."""
+"""Encryption of sums with one key that all clients share and the server does not have."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ LEAST_SUMMANDS = 2
 
 
 def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
-    """One key for all clients: the cheapest, and open to any client in league with the server.
+    """One key for all clients: the cheapest scheme, but any client that colludes with the server reveals all updates.
 
-    The server adds ciphertexts. The first client of the cohort that came through decrypts the sum and hands it to
+    The server adds ciphertexts. The first client of the cohort whose update arrived decrypts the sum and sends it to
     the server.
 
     Args:
-        sums: what is to be encrypted.
-        keep_keys: write the key to `secret/` of the run directory; otherwise a resumed run makes a new one, and
-            its model is the same to the bit.
+        sums: the sums to encrypt.
+        keep_keys: write the key to `secret/` of the run directory; otherwise a resumed run makes a new key. The model
+            is the same to the bit.
 
     Raises:
-        ConfigError: if no parameters hold such sums, or the package tenseal is absent.
+        ConfigError: if no parameters are large enough for the sums, or the package tenseal is missing.
 
     Reference: Fan and Vercauteren 2012, ePrint 2012/144 (BFV, exact integers).
 
@@ -52,7 +52,7 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
         sees=(*_SEES, *disclosure.kept_keys(keep_keys)),
-        assumes="no client is in league with the server, and everybody follows the protocol",
+        assumes="no client colludes with the server, and everybody follows the protocol",
         keeps_keys=keep_keys,
         opened_by="clients",
         start=partial(_start, plan),
@@ -60,22 +60,23 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
 
 
 _SEES = (
-    Sight("server", "a ciphertext of each client; the sum, which a client hands to it"),
+    Sight("server", "a ciphertext of each client; the sum, which a client sends to it"),
     disclosure.IN_THE_CLEAR,
     disclosure.CLIENT,
     Sight(
         "the client that opens",
-        "the exact sum of each round that it opens, and how many clients are in it; the first of a cohort that "
-        "came through",
+        "the exact sum of each round that it opens, and how many clients are in it; it is the first of the cohort "
+        "whose update arrived",
     ),
     Sight(
-        "one client in league with the server", "every update of every round: they have key and ciphertexts"
+        "one client that colludes with the server",
+        "every update of every round: they have the key and the ciphertexts",
     ),
     Sight(
-        "a client that listens to what others send",
-        "their updates: it has the key, so that the way to the server must be closed to clients",
+        "a client that reads what others send",
+        "their updates: it has the key, so clients must not see each other's messages to the server",
     ),
-    Sight("other clients", "no other client's update: they have the key and no ciphertexts"),
+    Sight("other clients", "no other client's update: they have the key but no ciphertexts"),
     disclosure.DIFFERENCE,
     disclosure.DISHONEST,
     disclosure.SIMULATED,
@@ -84,7 +85,7 @@ _SEES = (
 
 @final
 class KeyHolder:
-    """A client's part in one round: the key that all clients share, and that it opened a sum.
+    """A client in one round: it holds the shared key, and opens one sum only.
 
     Args:
         key: the shared key; secret.
@@ -95,18 +96,18 @@ class KeyHolder:
         self._has_opened = False
 
     def open(self, total: bytes) -> bytes:
-        """The sum as it is handed to the server: 8 bytes a value, little-endian.
+        """The sum as it is sent to the server: 8 bytes for each value, little-endian.
 
         Raises:
             CiphertextError: if the bytes are not a sum under this key.
-            DecryptionError: if it is a sum of one, a second one, or larger than planned.
+            DecryptionError: if it is a sum of one update, a second sum, or larger than planned.
         """
         if self._has_opened:
-            raise DecryptionError("a sum of this round was opened already; only one ever is.")
+            raise DecryptionError("a sum of this round was opened already; only one is allowed.")
         content = open_envelope(total, Kind.SUM, self._key.scheme.fingerprint)
         if content.num_summands < LEAST_SUMMANDS:
             raise DecryptionError(
-                f"a client opens sums of at least {LEAST_SUMMANDS}; received one of {content.num_summands}."
+                f"a client opens sums of at least {LEAST_SUMMANDS} updates; received a sum of {content.num_summands}."
             )
         self._has_opened = True
         return decrypt(total, self._key).astype("<i8", copy=False).tobytes()
@@ -117,7 +118,7 @@ class SharedKeys:
     """The shared key of a run.
 
     Args:
-        key: what clients encrypt and open with.
+        key: the key with which clients encrypt and open.
     """
 
     def __init__(self, key: SharedKey) -> None:
@@ -148,7 +149,7 @@ def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) ->
     tally.add(BYTES_OPENING, len(answer))
     if len(answer) != 8 * size:
         raise VoidRoundError(
-            f"client {server.came_through[0]} handed over a sum of {len(answer) // 8} values; {size} are expected"
+            f"client {server.came_through[0]} sent a sum of {len(answer) // 8} values; {size} are expected"
         )
     return np.frombuffer(answer, "<i8").astype(np.int64)
 
@@ -158,7 +159,5 @@ def _start(plan: Plan, kept: Mapping[str, Any] | None) -> Keys:
         return SharedKeys(generate_key(plan))
     words = np.asarray(kept["words"])
     if words.shape != (len(plan.ring.primes), plan.degree) or words.dtype != np.uint64:
-        raise RunError(
-            "the key that was kept is not one of this run's encryption; restore secret/ of the run."
-        )
+        raise RunError("the kept key does not belong to this run's encryption; restore secret/ of the run.")
     return SharedKeys(SharedKey(Scheme(plan, np.asarray(kept["name"], np.uint8).tobytes()), words))

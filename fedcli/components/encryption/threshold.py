@@ -1,4 +1,4 @@
-"""Sums under the key of a committee, of which a threshold opens them together."""
+"""Encryption of sums under a committee's key; a threshold of its members opens a sum together."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def threshold(
     outages: Mapping[str, Sequence[int]] | None = None,
     keep_keys: bool = False,
 ) -> Encryption:
-    """A committee of clients holds the key in shares; any `threshold` of them open a sum, fewer learn nothing.
+    """A committee of clients holds shares of the key; any `threshold` of them open a sum, fewer learn nothing.
 
-    The committee is drawn from the population by the seed. The server adds ciphertexts and announces an active set
-    of exactly `threshold` members. Where one does not answer it announces another, at most three a round; then, or
-    with fewer members left, the round is void.
+    The committee is drawn from the population by the seed. The server adds ciphertexts and announces an active set of
+    exactly `threshold` members. If one of them does not answer, it announces another set, at most three in a round.
+    After three sets, or with fewer members left than the threshold, the round is void.
 
     Args:
-        sums: what is to be encrypted.
-        committee: clients that hold a share, 2 to 30, numbered from 1 in the order of their client numbers.
-        threshold: members that open a sum.
-        dropout: probability that a member that is asked does not answer, by a coin of the seed for every round,
-            attempt and member.
-        outages: members that are away in a round and known to be, such as `{"3": [1, 2]}` for round 3.
-        keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones,
-            and its model is the same to the bit. Members do not keep what they opened: a round that was cut off
-            can be opened again.
+        sums: the sums to encrypt.
+        committee: number of clients that hold a share, 2 to 30, numbered from 1 in the order of their client numbers.
+        threshold: number of members that open a sum.
+        dropout: probability that a member does not answer a request, decided by the seed for every round, attempt and
+            member.
+        outages: members that are known to be away in a round, such as `{"3": [1, 2]}` for round 3.
+        keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones. The
+            model is the same to the bit. Members do not store which sums they opened: an interrupted round can be
+            opened again.
 
     Raises:
-        ConfigError: if no parameters hold such sums, the committee is larger than the population, or the package
-            tenseal is absent.
+        ConfigError: if no parameters are large enough for the sums, the committee is larger than the population, or
+            the package tenseal is missing.
 
     Reference: Mouchet et al. 2021, ePrint 2020/304; Fan and Vercauteren 2012, ePrint 2012/144.
 
@@ -82,7 +82,7 @@ def threshold(
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
         sees=(*_sees(committee, threshold), *disclosure.kept_keys(keep_keys)),
-        assumes=f"fewer than {threshold} of the committee's {committee} members are in league with the server, and "
+        assumes=f"fewer than {threshold} of the committee's {committee} members collude with the server, and "
         "everybody follows the protocol",
         keeps_keys=keep_keys,
         opened_by="server",
@@ -109,7 +109,7 @@ def _check_committee(sums: Sums, committee: int, threshold: int) -> None:
         )
     if not 2 <= threshold <= committee:
         raise ConfigError(
-            f"threshold lies between 2 and the committee's {committee} members; received {threshold}.",
+            f"threshold must lie between 2 and the size of the committee, {committee}; received {threshold}.",
             key="threshold",
             hint="With a threshold of 1 every member could open single updates alone.",
         )
@@ -120,14 +120,14 @@ def _by_round(outages: Mapping[str, Sequence[int]], committee: int) -> dict[int,
     for round, members in outages.items():
         if not str(round).isdecimal() or int(round) < 1:
             raise ConfigError(
-                f"outages are members by round, counted from 1; received the round {round}.",
+                f"the keys of outages are rounds, counted from 1; received {round}.",
                 key="outages",
-                hint='Write them as {"3": [1, 2]}: in round 3 members 1 and 2 are away.',
+                hint='Write {"3": [1, 2]} if members 1 and 2 are away in round 3.',
             )
         strangers = sorted(set(members) - set(range(1, committee + 1)))
         if strangers:
             raise ConfigError(
-                f"members are numbered from 1 to {committee}; round {round} has an outage of {strangers}.",
+                f"members are numbered from 1 to {committee}; the outage of round {round} names {strangers}.",
                 key="outages",
             )
         rounds[int(round)] = frozenset(members)
@@ -146,11 +146,11 @@ def _sees(committee: int, threshold: int) -> tuple[Sight, ...]:
         ),
         Sight(
             f"up to {threshold - 1} of the {committee} committee members together",
-            "no update and no sum, also in league with the server beyond the sum that it sees",
+            "no update and no sum; if they collude with the server, nothing beyond the sum that it sees",
         ),
         Sight(
-            f"{threshold} or more of the {committee} committee members in league with the server",
-            "every update of every round: they have key and ciphertexts",
+            f"{threshold} or more of the {committee} committee members that collude with the server",
+            "every update of every round: they have the key and the ciphertexts",
         ),
         disclosure.DIFFERENCE,
         disclosure.DISHONEST,

@@ -1,1 +1,1 @@
-"""Exact integer sums under encryption: a shared key, or a committee's."""
+"""Exact integer sums under BFV encryption, with a key that all parties share or a key split over a committee."""

@@ -1,7 +1,7 @@
-"""Vectors of ciphertexts as bytes, and their sum: all that is done without a secret.
+"""Vectors of ciphertexts as bytes, and their sum: everything that is done without a secret key.
 
-What stands here is handed plans, names of keys and ciphertexts. It holds no key, and nothing that it holds leads
-to one.
+Objects of this module hold plans, names of keys and ciphertexts. They hold no key and no reference that leads to one,
+so the server can use them safely.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from fedcli.crypto.bfv.wire import Content, Kind, fingerprint, open_envelope, se
 
 @dataclass(frozen=True)
 class Scheme:
-    """What everybody may know of an encryption.
+    """The public description of an encryption.
 
     Args:
         plan: its parameters.
-        key_name: names the key without telling anything of it.
+        key_name: identifies the key without revealing anything about it.
     """
 
     plan: Plan
@@ -38,15 +38,15 @@ class Scheme:
 
     @property
     def fingerprint(self) -> bytes:
-        """32 bytes that all ciphertexts of this plan and key carry."""
+        """32 bytes that every ciphertext of this plan and key carries."""
         return fingerprint("scheme", self.plan, self.key_name)
 
 
 class Adder:
-    """The sum of ciphertexts, which are read and added one at a time.
+    """Running sum of ciphertexts, which are read and added one party at a time.
 
     Args:
-        scheme: what the ciphertexts were made under; nothing secret.
+        scheme: plan and key of the ciphertexts; public.
     """
 
     def __init__(self, scheme: Scheme) -> None:
@@ -58,17 +58,18 @@ class Adder:
 
     @property
     def num_summands(self) -> int:
-        """How many were added."""
+        """Number of summands so far."""
         return self._num_summands
 
     def add(self, data: bytes | memoryview) -> None:
-        """Add one party's ciphertexts; nothing is added where they are refused.
+        """Add one party's ciphertexts. The sum is unchanged if they are refused.
 
         Raises:
-            CiphertextError: if they are truncated, mutated or foreign, of another length, or one too many.
+            CiphertextError: if they are truncated, altered, made under another scheme or key, of another length, or
+                more than the plan supports.
         """
         if self._num_summands == self._scheme.plan.num_summands:
-            raise CiphertextError(f"the plan holds for {self._num_summands} summands; one more was received.")
+            raise CiphertextError(f"the plan supports {self._num_summands} summands; one more was received.")
         num_values, summand = read_fresh(data, self._scheme)
         if self._total and num_values != self._num_values:
             raise CiphertextError(
@@ -77,17 +78,16 @@ class Adder:
         if not self._total:
             self._total, self._num_values = summand, num_values
         else:
-            self._total = [self._added(*pair) for pair in zip(self._total, summand, strict=True)]
+            # Into new objects, so that a refusal halfway leaves the sum as it was.
+            sums = [library().Ciphertext() for _ in summand]
+            try:
+                for total, one, result in zip(self._total, summand, sums, strict=True):
+                    self._evaluator.add(total, one, result)
+            except (RuntimeError, ValueError) as error:
+                # SEAL refuses a sum that is readable without a key, as of a ciphertext and its negative.
+                raise CiphertextError(f"a ciphertext cannot be added: {error}.") from error
+            self._total = sums
         self._num_summands += 1
-
-    def _added(self, total: Any, one: Any) -> Any:
-        result = library().Ciphertext()
-        try:
-            self._evaluator.add(total, one, result)
-        except (RuntimeError, ValueError) as error:
-            # SEAL refuses a sum that is readable without a key, as of a ciphertext and its negative.
-            raise CiphertextError(f"a ciphertext cannot be added: {error}.") from error
-        return result
 
     def total(self) -> bytes:
         """The encrypted sum.
@@ -96,7 +96,7 @@ class Adder:
             CiphertextError: if nothing was added.
         """
         if not self._total:
-            raise CiphertextError("no ciphertext was added, so that there is no sum.")
+            raise CiphertextError("no ciphertext was added, so there is no sum.")
         words = ciphertext_words(self._scheme.plan.ring, self._total, 2 * len(self._total))
         return seal_envelope(
             Kind.SUM,
@@ -108,10 +108,10 @@ class Adder:
 
 
 def read_fresh(data: bytes | memoryview, scheme: Scheme) -> tuple[int, list[Any]]:
-    """Number of values and SEAL ciphertexts of one party's bytes; seeded ones where the key is shared.
+    """Number of values and SEAL ciphertexts in one party's bytes; seeded ciphertexts if the key is shared.
 
     Raises:
-        CiphertextError: if the bytes are not such ciphertexts.
+        CiphertextError: if the bytes are not ciphertexts of this scheme.
     """
     plan_ring = scheme.plan.ring
     if scheme.plan.members:
@@ -120,6 +120,7 @@ def read_fresh(data: bytes | memoryview, scheme: Scheme) -> tuple[int, list[Any]
         return content.num_values, list(ciphertexts(plan_ring, words))
     content = open_envelope(data, Kind.SEEDED, scheme.fingerprint)
     count = _count(content, scheme.plan)
+    # First polynomials, then the seeds; a body that is too short is refused by `polynomials`.
     at = len(content.body) - count * SEED_BYTES
     words = polynomials(content.body[: max(0, at)], plan_ring, count, 1)
     seeds = (content.body[begin : begin + SEED_BYTES] for begin in range(at, len(content.body), SEED_BYTES))
@@ -127,7 +128,7 @@ def read_fresh(data: bytes | memoryview, scheme: Scheme) -> tuple[int, list[Any]
 
 
 def read_sum(data: bytes, scheme: Scheme) -> tuple[Content, Words]:
-    """An encrypted sum as coefficients, shape [ciphertexts, 2, data primes, N].
+    """Header and coefficients of an encrypted sum, shape [ciphertexts, 2, data primes, N].
 
     Raises:
         CiphertextError: if the bytes are not a sum of ciphertexts of this scheme.
@@ -135,8 +136,8 @@ def read_sum(data: bytes, scheme: Scheme) -> tuple[Content, Words]:
     content = open_envelope(data, Kind.SUM, scheme.fingerprint)
     if not 1 <= content.num_summands <= scheme.plan.num_summands:
         raise CiphertextError(
-            f"a sum of {content.num_summands} was received; "
-            f"the plan holds for 1 to {scheme.plan.num_summands} summands."
+            f"a sum of {content.num_summands} summands was received; "
+            f"the plan supports 1 to {scheme.plan.num_summands} summands."
         )
     return content, polynomials(content.body, scheme.plan.ring, _count(content, scheme.plan), 2)
 
@@ -145,13 +146,14 @@ def polynomials(body: memoryview | bytes, plan_ring: Ring, count: int, size: int
     """Coefficients modulo the data primes, shape [count, size, data primes, N].
 
     Raises:
-        CiphertextError: if there are more or fewer, or one is not below its prime.
+        CiphertextError: if the length is wrong, or a coefficient is not below its prime.
     """
     shape = (count, size, len(plan_ring.data_primes), plan_ring.degree)
     expected = 8 * count * size * len(plan_ring.data_primes) * plan_ring.degree
     if len(body) != expected:
         raise CiphertextError(f"a message of {expected} bytes was expected; received {len(body)}.")
     words = np.frombuffer(body, "<u8").astype(np.uint64, copy=False).reshape(shape)
+    # SEAL checks this only for what it loads; answers and sums are also used as plain arrays.
     if (words >= np.array(plan_ring.data_primes, np.uint64)[:, None]).any():
         raise CiphertextError("a coefficient is not below its prime.")
     return words

@@ -1,15 +1,15 @@
-"""A key that nobody has: a committee makes it together, and each member holds a share.
+"""Distributed key generation of a committee: nobody has the secret key, and each member holds a share.
 
 Additive key generation over a common reference (Asharov et al. 2012, ePrint 2011/613; Mouchet et al. 2021, ePrint
-2020/304), each party's part shared by Shamir in the NTT domain modulo each data prime. Members are numbered from 1.
+2020/304). Every member's part is Shamir-shared in the NTT domain modulo each data prime. Members are numbered from 1.
 
 1. Everybody derives the common reference a from a public seed by SHAKE-256.
 2. Member i draws s_i and e_i, publishes a commitment to b_i = e_i - a s_i, and sends every member a share of s_i.
-3. When all commitments are there, all are opened. Without this order the last member could choose its b_i by the
-   others' and know the secret key (a rogue key).
-4. The public key is (sum of b_i, a); member j keeps the sum of the shares sent to it. s_i is forgotten.
+3. All commitments are opened once all of them are published. In any other order the last member could choose its b_i
+   depending on the others and know the secret key (a rogue key).
+4. The public key is (sum of b_i, a). Member j keeps the sum of the shares sent to it. s_i is deleted.
 
-Semi-honest and unaudited: a member that deals wrong shares spoils the decryption and is not found.
+Semi-honest and unaudited: a member that deals wrong shares spoils the decryption, and it is not identified.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NONCE_BYTES = 32
 
 @dataclass(frozen=True, eq=False)
 class PublicKey:
-    """What encrypts; public.
+    """The committee's encryption key; public.
 
     Args:
         scheme: the plan and the key's name, which is a hash of the key.
@@ -48,12 +48,12 @@ class PublicKey:
 
 @dataclass(frozen=True, eq=False)
 class Dealing:
-    """What a member makes in the first step.
+    """A member's messages of the key generation.
 
     Args:
         commitment: published first.
-        opening: published when the commitments of all members are there.
-        shares: for each member its share of s_i; secret, each for that member alone.
+        opening: published after all members have published their commitments.
+        shares: the share of s_i for each member; secret, each for that member alone.
     """
 
     commitment: bytes
@@ -67,7 +67,7 @@ class MemberKey:
 
     Args:
         public: the public key that it belongs to.
-        index: of the member, from 1.
+        index: number of the member, from 1.
         words: shape [data primes, N], in the NTT domain; secret.
     """
 
@@ -77,7 +77,7 @@ class MemberKey:
 
 
 def common_reference(plan: Plan, seed: bytes) -> Words:
-    """The polynomial a that nobody chose, shape [primes, N], in the NTT domain."""
+    """The polynomial a that no member chose, shape [primes, N], in the NTT domain."""
     ring = plan.ring
     return np.stack(
         [
@@ -93,27 +93,30 @@ def deal(plan: Plan, index: int, seed: bytes) -> Dealing:
     """A member's part of the key, from the operating system's randomness.
 
     Args:
-        plan: of the threshold scheme.
-        index: of the member, from 1.
+        plan: parameters of the threshold scheme.
+        index: number of the member, from 1.
         seed: of the common reference, the same for all members.
     """
     ring, reference = plan.ring, common_reference(plan, seed)
     own = secret_words(ring, library().KeyGenerator(ring.context).secret_key())
-    public = np.stack(
-        [
-            add(noise, _negated(multiply(a, s, prime), prime), prime)
-            for noise, a, s, prime in zip(_noise(ring), reference, own, ring.primes, strict=True)
-        ]
-    )
+    rows = []
+    for noise, a, s, prime in zip(_noise(ring), reference, own, ring.primes, strict=True):
+        product = multiply(a, s, prime)
+        # -a s modulo the prime; the negative of zero is zero, not the prime itself.
+        negated = np.where(product == 0, product, np.uint64(prime) - product)
+        rows.append(add(noise, negated, prime))
+    public = np.stack(rows)
     opening = seal_envelope(
         Kind.OPENING,
         _ceremony(plan, index, seed),
         num_values=0,
         num_summands=1,
+        # The nonce hides b_i until the commitment, a hash of these bytes, is opened.
         body=secrets.token_bytes(_NONCE_BYTES) + public.astype("<u8", copy=False).tobytes(),
     )
     draw = keystream(secrets.token_bytes(KEY_BYTES))
     members = range(1, plan.members + 1)
+    # Only the data primes: sums are decrypted modulo these, never modulo a prime that SEAL keeps for keys.
     by_prime = [
         share(own[row], members, plan.threshold, prime=prime, draw=draw)
         for row, prime in enumerate(ring.data_primes)
@@ -134,10 +137,10 @@ def deal(plan: Plan, index: int, seed: bytes) -> Dealing:
 def public_key(
     plan: Plan, seed: bytes, commitments: Mapping[int, bytes], openings: Mapping[int, bytes]
 ) -> PublicKey:
-    """The key that the members made, from everything that they published.
+    """The public key, from everything that the members published.
 
     Raises:
-        CiphertextError: if an opening is not the one that was committed to, or is not of this ceremony.
+        CiphertextError: if an opening does not match its commitment, or belongs to another key generation.
         DecryptionError: if a commitment or an opening is missing.
     """
     members = range(1, plan.members + 1)
@@ -149,7 +152,7 @@ def public_key(
     total = np.zeros((len(plan.ring.primes), plan.ring.degree), np.uint64)
     for member in members:
         if hashlib.sha256(openings[member]).digest() != commitments[member]:
-            raise CiphertextError(f"member {member} opened another key than it had committed to.")
+            raise CiphertextError(f"member {member} opened another key than it committed to.")
         body = open_envelope(openings[member], Kind.OPENING, _ceremony(plan, member, seed)).body
         part = _residues(body[_NONCE_BYTES:], plan.ring, plan.ring.primes)
         total = _added(total, part, plan.ring.primes)
@@ -162,8 +165,8 @@ def member_key(public: PublicKey, index: int, seed: bytes, received: Mapping[int
     """A member's share of the key, from the shares that all members sent to it.
 
     Raises:
-        CiphertextError: if a share is truncated, mutated or meant for somebody else.
-        DecryptionError: if one is missing.
+        CiphertextError: if a share is truncated, altered or meant for another member.
+        DecryptionError: if a share is missing.
     """
     plan = public.scheme.plan
     if set(received) != set(range(1, plan.members + 1)):
@@ -180,7 +183,7 @@ def member_key(public: PublicKey, index: int, seed: bytes, received: Mapping[int
 
 
 def _noise(ring: Ring) -> list[Words]:
-    """A fresh e_i as SEAL draws it, in the NTT domain, a row for each prime."""
+    """A fresh e_i as SEAL samples it, in the NTT domain, one row for each prime."""
     seal = library()
     parameters = ring.context.key_context_data().parms()
     drawn = seal.util.sample_poly_normal(seal.Blake2xbPRNGFactory().create(), parameters)
@@ -195,10 +198,6 @@ def _noise(ring: Ring) -> list[Words]:
 
 def _added(a: Words, b: Words, primes: tuple[int, ...]) -> Words:
     return np.stack([add(*row) for row in zip(a, b, primes, strict=True)])
-
-
-def _negated(words: Words, prime: int) -> Words:
-    return np.where(words == 0, words, np.uint64(prime) - words)
 
 
 def _residues(body: memoryview, ring: Ring, primes: tuple[int, ...]) -> Words:

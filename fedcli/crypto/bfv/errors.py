@@ -1,4 +1,7 @@
-"""What protected bytes can be wrong in; never a crash, always a sentence."""
+"""Errors of encrypted and masked sums.
+
+Damaged or foreign bytes raise one of these with a sentence; they never crash the process.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from fedcli.core.errors import FedcliError
 
 
 class CiphertextError(FedcliError, ValueError):
-    """Bytes that are not what they should be: truncated, mutated, or made under another scheme or key."""
+    """Bytes that are truncated, altered, malformed, or made under another scheme or key."""
 
 
 class DecryptionError(FedcliError, RuntimeError):
-    """A sum that cannot be opened, or that a key holder refuses to open."""
+    """A sum that cannot be decrypted, or that a key holder refuses to decrypt."""

@@ -1,4 +1,7 @@
-"""From a number of summands and their bits to the parameters of a scheme, or a refusal with its reason."""
+"""Parameters of an encryption, chosen from the number of summands and their size.
+
+The margins are thin: a plan either keeps wrong decryptions below 2^-128 or is refused before any training.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ from fedcli.crypto.bfv.packing import Packing
 from fedcli.crypto.bfv.seal import MOST_PLAIN_BITS, Ring, ring
 
 FAILURE_BITS = 128
-"""A coefficient is decrypted wrongly with probability below 2^-128."""
+"""The probability of a wrongly decrypted coefficient is below 2^-128."""
 
 STATISTICAL_BITS = 40
-"""Smudging noise is at least 2^40 times the noise that it hides."""
+"""Smudging noise is at least 2^40 times the noise that it hides, which bounds what an answer reveals."""
 
 MOST_MEMBERS = 30
 
 _MOST_SUMMANDS = 1 << 20
 _PLAIN_BITS = range(20, MOST_PLAIN_BITS + 1)
-_MOST_SMUDGING_BITS = 62
+_MOST_SMUDGING_BITS = 62  # smudging noise is drawn as 64-bit words
 
 SHARED_KEY_RINGS = ((4096, (60,)), (8192, (60, 60, 60)))
 THRESHOLD_RINGS = ((8192, (59, 60)), (8192, (60, 60, 60)))
@@ -32,20 +35,20 @@ class Plan:
     """Parameters of a scheme; public.
 
     Args:
-        num_summands: the most that may be added.
-        largest_value: of one summand, as an absolute value.
-        largest_sum: of all summands, as an absolute value.
+        num_summands: largest number of summands.
+        largest_value: largest absolute value in one summand.
+        largest_sum: largest absolute value in the sum.
         fields: integers in a slot.
-        radix: of the fields; 2 largest_sum + 1.
+        radix: base of the fields; 2 largest_sum + 1.
         degree: N.
         prime_bits: bits of each prime modulus.
         plain_bits: bits of the plain modulus t.
-        members: of the committee that holds the key; 0 where one key is shared.
-        threshold: members that decrypt.
+        members: size of the committee that holds the key; 0 if one key is shared.
+        threshold: members that decrypt together.
         smudging_bits: a partial decryption carries noise that is uniform in [-2^bits, 2^bits).
         noise_bits: binary logarithm of the noise that smudging hides.
-        failure_bits: a coefficient is decrypted wrongly with probability below 2^-failure_bits; infinite
-            where the noise is too small to do so.
+        failure_bits: the probability of a wrongly decrypted coefficient is below 2^-failure_bits; infinite if the
+            noise cannot cause one.
     """
 
     num_summands: int
@@ -59,37 +62,38 @@ class Plan:
     members: int
     threshold: int
     smudging_bits: int
-    # Logarithms differ in the last digit between machines, and the shown plan is part of the fingerprint.
+    # Not in the repr, which is part of the fingerprint: logarithms differ in the last digit between machines.
     noise_bits: float = field(repr=False, compare=False)
     failure_bits: float = field(repr=False, compare=False)
 
     @property
     def ring(self) -> Ring:
-        """SEAL's tables for the parameters; made once a process."""
+        """SEAL's tables for these parameters; made once in a process."""
         return ring(self.degree, self.prime_bits, self.plain_bits)
 
     @property
     def packing(self) -> Packing:
-        """How integers lie in slots."""
+        """Layout of integers in slots."""
         return Packing(self.degree, self.fields, self.radix, self.ring.plain_modulus, self.largest_value)
 
     @property
     def bytes_per_value(self) -> float:
-        """Bytes that an integer becomes, of full ciphertexts: seeded with a shared key, else two polynomials."""
+        """Encrypted bytes for each integer, in full ciphertexts."""
+        # With a shared key the second polynomial travels as a seed.
         polynomials = 2 if self.members else 1
         return 8.0 * polynomials * len(self.ring.data_primes) / self.fields
 
 
 def plan_shared_key(num_summands: int, *, bits: int, noise_tail: int = 0) -> Plan:
-    """Parameters for sums that are encrypted and decrypted with one key: the fewest bytes that hold.
+    """Parameters for sums that are encrypted and decrypted with one key, with the fewest bytes.
 
     Args:
-        num_summands: the most that may be added.
-        bits: a summand lies in [-2^bits, 2^bits], before noise.
-        noise_tail: the largest absolute value of the noise in the sum; see `gaussian_tail`.
+        num_summands: largest number of summands.
+        bits: the values of a summand lie in [-2^bits, 2^bits], before noise.
+        noise_tail: largest absolute value of the noise in the sum; see `gaussian_tail`.
 
     Raises:
-        ConfigError: if no parameters hold, or the package tenseal is absent.
+        ConfigError: if no parameters are large enough, or the package tenseal is missing.
     """
     return _cheapest(_Asked(num_summands, bits, noise_tail), SHARED_KEY_RINGS)
 
@@ -100,20 +104,20 @@ def plan_threshold(
     """Parameters for sums that `threshold` of a committee's `members` decrypt together.
 
     Args:
-        num_summands: the most that may be added.
-        members: of the committee, at most 30.
-        threshold: members that decrypt; one less learn nothing.
-        bits: a summand lies in [-2^bits, 2^bits], before noise.
-        noise_tail: the largest absolute value of the noise in the sum; see `gaussian_tail`.
+        num_summands: largest number of summands.
+        members: size of the committee, at most 30.
+        threshold: members that decrypt together; with one fewer they learn nothing.
+        bits: the values of a summand lie in [-2^bits, 2^bits], before noise.
+        noise_tail: largest absolute value of the noise in the sum; see `gaussian_tail`.
 
     Raises:
-        ConfigError: if no parameters hold, or the package tenseal is absent.
+        ConfigError: if no parameters are large enough, or the package tenseal is missing.
     """
     if not 2 <= members <= MOST_MEMBERS:
         raise ConfigError(f"a committee has 2 to {MOST_MEMBERS} members; received {members}.", key="members")
     if not 2 <= threshold <= members:
         raise ConfigError(
-            f"threshold lies between 2 and the {members} members; received {threshold}.",
+            f"threshold must lie between 2 and the number of members, {members}; received {threshold}.",
             key="threshold",
             hint="With a threshold of 1 every member could decrypt alone.",
         )
@@ -121,17 +125,19 @@ def plan_threshold(
 
 
 def gaussian_tail(deviation: float, num_values: int) -> int:
-    """The bound that noise of this deviation exceeds in any of `num_values` values with probability below 2^-40.
+    """A bound that noise exceeds in any of `num_values` values with probability below 2^-40.
 
     Args:
-        deviation: sigma of the noise in the sum, in steps of the grid.
-        num_values: length of the vectors, times how often they are drawn.
+        deviation: sigma of the noise in the sum, in grid steps.
+        num_values: length of the vectors times the number of rounds.
     """
+    # An overflow would corrupt the neighbouring field, so the bound covers all values that are ever drawn.
+
     return math.ceil(deviation * math.sqrt(2 * math.log(2) * (41 + math.log2(max(1, num_values)))))
 
 
 class _Asked(NamedTuple):
-    """What a plan is to hold; the arguments of `plan_threshold`."""
+    """The arguments of `plan_threshold`."""
 
     num_summands: int
     bits: int
@@ -151,12 +157,12 @@ class _Asked(NamedTuple):
 def _cheapest(asked: _Asked, rings: tuple[tuple[int, tuple[int, ...]], ...]) -> Plan:
     if not 1 <= asked.num_summands <= _MOST_SUMMANDS:
         raise ConfigError(
-            f"1 to {_MOST_SUMMANDS} summands can be planned for; received {asked.num_summands}.",
+            f"1 to {_MOST_SUMMANDS} summands are supported; received {asked.num_summands}.",
             key="num_summands",
         )
     if not 1 <= asked.bits <= 52 or asked.noise_tail < 0:
         raise ConfigError(
-            f"bits lies between 1 and 52 and the noise's tail is not negative; "
+            "bits must lie between 1 and 52, and the noise tail must not be negative; "
             f"received {asked.bits} and {asked.noise_tail}.",
             key="bits",
         )
@@ -168,25 +174,35 @@ def _cheapest(asked: _Asked, rings: tuple[tuple[int, tuple[int, ...]], ...]) -> 
         if (made := _fitted(asked, fields, degree=degree, prime_bits=prime_bits))
     ]
     if not plans:
-        raise _refusal(asked)
+        with_noise = f" with noise up to {asked.noise_tail}" if asked.noise_tail else ""
+        ways = (
+            ", fewer summands, a lower threshold or a smaller committee"
+            if asked.members
+            else " or fewer summands"
+        )
+        raise ConfigError(
+            f"no parameters hold {asked.num_summands} summands of {asked.bits} bits{with_noise}: a sum takes "
+            f"{asked.radix.bit_length()} bits, and too little room is left for the noise of the encryption.",
+            key="bits",
+            hint=f"Use fewer bits{ways}.",
+        )
+    # Fewest bytes first; among equals the smaller ring.
     return min(plans, key=lambda plan: (plan.bytes_per_value, plan.degree, len(plan.prime_bits), plan.fields))
 
 
-def _refusal(asked: _Asked) -> ConfigError:
-    return ConfigError(
-        f"no parameters hold {asked.num_summands} summands of {asked.bits} bits"
-        + (f" with noise up to {asked.noise_tail}" if asked.noise_tail else "")
-        + f": a sum takes {asked.radix.bit_length()} bits, "
-        "and too little room is left for the noise of the encryption.",
-        key="bits",
-        hint="Use fewer bits, fewer summands"
-        + (", a lower threshold or a smaller committee." if asked.members else "."),
-    )
-
-
 def _fitted(asked: _Asked, fields: int, *, degree: int, prime_bits: tuple[int, ...]) -> Plan | None:
-    """The plan with this ring and these fields, or None where it cannot hold."""
-    plain_bits = _plain_bits(degree, prime_bits, asked.radix**fields)
+    """The plan with this ring and these fields, or None if it does not fit; see `bounds` for the derivation."""
+    least = asked.radix**fields
+    # The fewest bits leave the most room for noise. SEAL wants t below q and coprime to it, and primes of the same
+    # length could be equal.
+    plain_bits = next(
+        (
+            bits
+            for bits in range(max(_PLAIN_BITS[0], least.bit_length()), _PLAIN_BITS[-1] + 1)
+            if bits not in prime_bits and ring(degree, prime_bits, bits).plain_modulus > least
+        ),
+        None,
+    )
     if plain_bits is None:
         return None
     available = room(ring(degree, prime_bits, plain_bits))
@@ -194,6 +210,7 @@ def _fitted(asked: _Asked, fields: int, *, degree: int, prime_bits: tuple[int, .
     bound = min(ceiling, math.sqrt(2 * proxy * math.log(2) * (FAILURE_BITS + 1)))
     smudging_bits = 0
     if asked.members:
+        # Smudging takes all the room that is left: the more of it, the less an answer reveals.
         left = (available - bound - certain) / asked.threshold
         smudging_bits = min(_MOST_SMUDGING_BITS, math.floor(math.log2(left))) if left >= 1 else 0
         if smudging_bits < math.log2(bound + certain) + STATISTICAL_BITS:
@@ -217,14 +234,3 @@ def _fitted(asked: _Asked, fields: int, *, degree: int, prime_bits: tuple[int, .
         noise_bits=math.log2(bound),
         failure_bits=math.inf if slack >= ceiling else slack**2 / (2 * proxy * math.log(2)) - 1,
     )
-
-
-def _plain_bits(degree: int, prime_bits: tuple[int, ...], least: int) -> int | None:
-    """The fewest bits of a plain modulus above `least`."""
-    for bits in range(max(_PLAIN_BITS[0], least.bit_length()), _PLAIN_BITS[-1] + 1):
-        # SEAL wants t below q, and coprime to it; primes of the same length could be equal.
-        if bits in prime_bits:
-            continue
-        if ring(degree, prime_bits, bits).plain_modulus > least:
-            return bits
-    return None

@@ -1,7 +1,7 @@
-"""Exact arithmetic modulo primes of up to 62 bits over arrays, and Shamir's sharing (1979) with it.
+"""Exact arithmetic over arrays modulo primes of up to 62 bits, and Shamir's secret sharing (1979).
 
-SEAL has neither fields over arrays nor sharing. All is done in words of 64 bits: products by Montgomery's method
-(1985), with one number by Shoup's, their high halves by halves of 32 bits. No floating-point number takes part.
+SEAL offers neither to Python. Everything is done in 64-bit words, without floating-point numbers: products of arrays by
+Montgomery's method (1985), products with one number by Shoup's, and high halves of products from 32-bit halves.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ def add(a: Words, b: Words | np.uint64, prime: int) -> Words:
 
 
 def summed(parts: Iterable[Words], prime: int) -> Words:
-    """The sum of several modulo the prime, elementwise."""
+    """The sum of several arrays modulo the prime, elementwise."""
     return functools.reduce(lambda one, other: add(one, other, prime), parts)
 
 
 def remainder(words: Words, prime: int) -> Words:
-    """Any words modulo the prime; NumPy divides by one number faster than it takes the remainder."""
+    """Any words modulo the prime, elementwise."""
+    # NumPy divides by one number faster than it takes the remainder.
     return words - words // np.uint64(prime) * np.uint64(prime)
 
 
@@ -45,13 +46,18 @@ def multiply(a: Words, b: Words, prime: int) -> Words:
         b: residues, the same shape.
         prime: odd, below 2^62.
     """
-    # By Montgomery's method a b / 2^64; what was divided by is in the factor that follows.
-    product: Words = scale(_reduced(a, b, prime)[None], [(1 << 64) % prime], prime)[0]
+    # Montgomery's method gives a b / 2^64 modulo the prime.
+    low, high = a * b, _high(a, b)
+    multiple = low * np.uint64(pow(-prime, -1, 1 << 64))
+    # The low words cancel, and carry one unless both are zero.
+    divided = _below(high + _high(multiple, np.uint64(prime)) + (low != 0), prime)
+    # The factor 2^64 takes the division back.
+    product: Words = scale(divided[None], [(1 << 64) % prime], prime)[0]
     return product
 
 
 def scale(a: Words, factors: Sequence[int], prime: int) -> Words:
-    """Rows times a number each modulo the prime: Shoup's method (Harvey 2014, arXiv:1205.2926).
+    """Each row times its own number, modulo the prime, by Shoup's method (Harvey 2014, arXiv:1205.2926).
 
     Args:
         a: any words, shape [R, L].
@@ -60,6 +66,7 @@ def scale(a: Words, factors: Sequence[int], prime: int) -> Words:
     """
     times = np.array(factors, np.uint64)[:, None]
     quotients = np.array([(factor << 64) // prime for factor in factors], np.uint64)[:, None]
+    # Both products may overflow: their difference lies below 2 * prime, so 64 bits hold it.
     return _below(a * times - _high(a, quotients) * np.uint64(prime), prime)
 
 
@@ -68,9 +75,10 @@ def uniform(prime: int, count: int, draw: Draw) -> Words:
 
     Args:
         prime: below 2^63.
-        count: how many.
-        draw: `count` -> uniform words of 64 bits; see `noise.keystream`.
+        count: number of residues.
+        draw: `count` -> uniform 64-bit words; see `noise.keystream`.
     """
+    # Cut to the prime's length, so that more than half of the words are kept.
     shift = np.uint64(64 - prime.bit_length())
     kept = np.zeros(0, np.uint64)
     while kept.size < count:
@@ -80,12 +88,13 @@ def uniform(prime: int, count: int, draw: Draw) -> Words:
 
 
 def shake_stream(seed: bytes) -> Draw:
-    """Public words of 64 bits from SHAKE-256 of a seed: `count` -> the next words, the same for everybody."""
+    """Public 64-bit words from SHAKE-256 of a seed: `count` -> the next words, the same for everybody."""
     state = hashlib.shake_256(seed)
     read = 0
 
     def draw(count: int) -> Words:
         nonlocal read
+        # hashlib has no incremental output: every call computes the stream from its start.
         begin, read = read, read + 8 * count
         return np.frombuffer(state.digest(read)[begin:], "<u8").astype(np.uint64, copy=False)
 
@@ -95,25 +104,28 @@ def shake_stream(seed: bytes) -> Draw:
 def share(
     secret: Words, points: Sequence[int], threshold: int, *, prime: int, draw: Draw
 ) -> dict[int, Words]:
-    """Shamir's shares of every residue: values at `points` of random polynomials of degree threshold - 1.
+    """Shamir shares of every residue: values at `points` of random polynomials of degree threshold - 1.
 
     Args:
         secret: residues, shape [L].
-        points: different numbers in [1, prime).
-        threshold: shares that give the secret back; one less is independent of it.
-        prime: the field.
+        points: distinct numbers in [1, prime).
+        threshold: number of shares that recover the secret; one fewer reveals nothing about it.
+        prime: modulus of the field.
         draw: fresh secret randomness.
+
+    Returns:
+        The share for each point, shape [L].
     """
     coefficients = [uniform(prime, secret.size, draw) for _ in range(threshold - 1)]
-    descending = [*reversed(coefficients), secret]
     values = np.zeros((len(points), secret.size), np.uint64)
-    for coefficient in descending:
+    # Horner's scheme at all points at once.
+    for coefficient in [*reversed(coefficients), secret]:
         values = add(scale(values, points, prime), coefficient, prime)
     return dict(zip(points, values, strict=True))
 
 
 def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words:
-    """The secret from at least `threshold` shares; all of them are used.
+    """The secret from at least `threshold` shares, all of which are used.
 
     Raises:
         DecryptionError: if there are fewer.
@@ -126,7 +138,7 @@ def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words
 
 
 def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
-    """The weights that take a polynomial's values at the points to its value at 0."""
+    """Lagrange weights: the weighted sum of a polynomial's values at the points is its value at 0."""
     weights = {}
     for point in points:
         above, below = 1, 1
@@ -138,22 +150,15 @@ def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
     return weights
 
 
-def _reduced(a: Words, b: Words, prime: int) -> Words:
-    """a b / 2^64 modulo the prime."""
-    low, high = a * b, _high(a, b)
-    multiple = low * np.uint64(pow(-prime, -1, 1 << 64))
-    # The low words cancel, and carry one unless both are zero.
-    return _below(high + _high(multiple, np.uint64(prime)) + (low != 0), prime)
-
-
 def _below(words: Words, prime: int) -> Words:
-    """Words below twice the prime modulo the prime: where the difference is negative, it wraps to a large one."""
+    """Words below twice the prime, modulo the prime."""
+    # A negative difference wraps to a large word, so that the minimum picks the right one without a branch.
     below: Words = np.minimum(words, words - np.uint64(prime))
     return below
 
 
 def _high(a: Words, b: Words | np.uint64) -> Words:
-    """The upper 64 of the 128 bits of a b."""
+    """The upper 64 of the 128 bits of a b, elementwise."""
     a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
     low_high, high_low = a_low * b_high, a_high * b_low
     carry = ((a_low * b_low) >> _HALF) + (low_high & _LOW) + (high_low & _LOW)

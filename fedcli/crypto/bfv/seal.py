@@ -1,13 +1,13 @@
-"""Microsoft SEAL, arrays in and arrays out, through the extension module `_sealapi_cpp` of the package tenseal.
+"""Access to Microsoft SEAL through `_sealapi_cpp`, the extension module of the package tenseal.
 
-`import tenseal` is avoided: it exports protobuf's symbols, and beside TensorFlow it crashes the process. The
-extension module has none of them and stands alone.
+`import tenseal` is avoided: both it and TensorFlow export protobuf symbols, and the process crashes. The extension
+module has no such symbols.
 
-The wrapping lacks access to coefficients. It saves and loads files only, so an object becomes an array by way of an
-anonymous file (`Scratch`, one for many objects: a new one each would cost as much as SEAL's own work on some of them).
-SEAL compresses what it saves by zstd, whose decoder the extension module exports and ctypes calls.
-The other way needs no compression: SEAL loads plain streams, whose heads are written here (`streams.py`). It checks
-each of them against the context before use.
+The wrapper gives no access to coefficients, and it saves to and loads from files only. So an object becomes an array
+through an anonymous file (`Scratch`). One file serves many objects, because a new file for each would cost as much as
+SEAL's own work on some of them. SEAL compresses what it saves with zstd. The extension module exports the decoder,
+which is called through ctypes. Loading needs no compression: `streams.py` writes plain streams, and SEAL checks each of
+them against the context.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import functools
 import io
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple, final
@@ -29,6 +29,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError
 
 Words = npt.NDArray[np.uint64]
+SealObject = Any  # an object of the extension module, which has no type annotations
 
 HEADER_BYTES = 16
 
@@ -40,15 +41,15 @@ class Ring(NamedTuple):
     """The polynomial ring of a scheme, with SEAL's context; public.
 
     Args:
-        context: SEAL's tables for these parameters; they passed its check of 128 bits of security.
-        degree: N, coefficients of a polynomial and slots of a ciphertext.
-        primes: all prime moduli; keys live modulo all of them.
-        data_primes: those that ciphertexts live in: all, or all but the last of three.
+        context: SEAL's tables for these parameters, which passed its check for 128 bits of security.
+        degree: N, the number of coefficients of a polynomial and of slots of a ciphertext.
+        primes: all prime moduli; keys are polynomials modulo each of them.
+        data_primes: the moduli of ciphertexts: all primes, or all but the last of three.
         plain_modulus: t, a prime.
         scale_bits: plaintexts of SEAL are 2^scale_bits times those modulo t.
     """
 
-    context: Any
+    context: SealObject
     degree: int
     primes: tuple[int, ...]
     data_primes: tuple[int, ...]
@@ -75,11 +76,11 @@ def library() -> ModuleType:
 
 @functools.lru_cache(maxsize=16)
 def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
-    """The ring of these sizes, with the primes that SEAL picks for them.
+    """The ring of these sizes, with the primes that SEAL chooses for them.
 
     SEAL keeps the last of several primes for keys, unless the plain modulus is above the product of the others. With
-    two primes it is told a plain modulus of t 2^k, which is above the first one: a message times 2^k stands at the same
-    place of a ciphertext, q m / t, and ciphertexts live modulo both primes without the work for a third.
+    two primes it is given the plain modulus t 2^k, which is above the first prime. Then ciphertexts are modulo both
+    primes, without the work for a third, and a message times 2^k is encoded as before, as q m / t.
 
     Raises:
         ConfigError: if SEAL refuses the parameters, for instance because they have less than 128 bits of security.
@@ -108,11 +109,11 @@ def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
 
 @final
 class Scratch:
-    """A file that nobody else can open, by which objects go into SEAL and come out of it, one after another.
+    """A private file through which objects are loaded into SEAL and saved from it, one after another.
 
     Args:
         file: empty, open for reading and writing, unbuffered.
-        path: by which SEAL opens it.
+        path: the path by which SEAL opens the file.
     """
 
     def __init__(self, file: io.FileIO, path: str) -> None:
@@ -120,13 +121,13 @@ class Scratch:
         self._path = path
         self._saved, self._body = np.empty(0, np.uint8), np.empty(0, np.uint8)
 
-    def load(self, empty: Any, context: Any, *stream: bytes | memoryview) -> Any:
-        """The SEAL object that the parts of a stream hold; SEAL checks it against the context.
+    def load(self, empty: SealObject, context: SealObject, *stream: bytes | memoryview) -> SealObject:
+        """The SEAL object in a stream, given in parts; SEAL checks it against the context.
 
         Raises:
-            CiphertextError: if it is none.
+            CiphertextError: if SEAL refuses it.
         """
-        # What a longer stream left behind this one is not read: the header says where it ends.
+        # The rest of a longer stream may follow this one. It is not read: the header says where the stream ends.
         self._file.seek(0)
         for part in stream:
             self._file.write(part)
@@ -136,15 +137,18 @@ class Scratch:
             raise CiphertextError(f"SEAL refuses a ciphertext: {error}.") from error
         return empty
 
-    def body_of(self, saveable: Any, largest: int) -> npt.NDArray[np.uint8]:
-        """What SEAL saves of an object, without header and compression; it is there until the next call.
+    def body_of(self, saveable: SealObject, largest: int) -> npt.NDArray[np.uint8]:
+        """The bytes that SEAL saves of an object, without header and compression; valid until the next call.
 
         Args:
             saveable: a SEAL object with `save`.
-            largest: bytes that it can have at most.
+            largest: an upper bound on the number of bytes.
+
+        Raises:
+            CiphertextError: if there are more bytes than `largest`.
         """
         if self._body.size < largest:
-            # What zstd cannot compress becomes longer by less than this.
+            # Bytes that zstd cannot compress become longer by less than this.
             self._saved, self._body = (
                 np.empty(largest + largest // 64 + 1024, np.uint8),
                 np.empty(largest, np.uint8),
@@ -154,6 +158,7 @@ class Scratch:
         read = self._file.readinto(self._saved.data)
         begin = self._saved.ctypes.data + HEADER_BYTES
         size = _decompressor()(self._body.ctypes.data, largest, begin, read - HEADER_BYTES)
+        # zstd reports its errors as sizes close to 2^64.
         if size > largest:
             raise CiphertextError("SEAL saved an object of another size than expected.")
         return self._body[:size]
@@ -161,7 +166,8 @@ class Scratch:
 
 @contextmanager
 def scratch() -> Iterator[Scratch]:
-    """A new scratch file: in memory on Linux, else on disk for its owner alone; gone in the end."""
+    """A new scratch file, removed at the end: in memory on Linux, elsewhere on disk and readable by its owner only."""
+    # Keys pass through the file, so it has no name that another user could open.
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("scratch")
         with open(descriptor, "r+b", buffering=0) as file:
@@ -176,16 +182,17 @@ def scratch() -> Iterator[Scratch]:
 
 
 @functools.cache
-def _decompressor() -> Any:
-    """zstd's `(target, capacity, source, size) -> size`, which never writes behind the capacity."""
+def _decompressor() -> Callable[..., int]:
+    """zstd's `(target, capacity, source, size) -> size`, which never writes beyond the capacity."""
     module = library()
     try:
         decompress = ctypes.CDLL(str(module.__file__)).ZSTD_decompress
     except (OSError, AttributeError):
         raise ConfigError(
-            "this build of the package tenseal does not export the decoder that encryption needs.",
+            "this build of the package tenseal does not export the zstd decoder that encryption needs.",
             hint="Use the wheel of tenseal 0.3.18 from PyPI on Linux.",
         ) from None
     decompress.restype = ctypes.c_size_t
     decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
-    return decompress
+    function: Callable[..., int] = decompress
+    return function

@@ -1,7 +1,8 @@
-"""Encryption with one key that the parties share: who adds does not have it.
+"""Encryption with one key that all parties share and the server does not have.
 
-BFV (Fan and Vercauteren 2012, ePrint 2012/144) with symmetric encryption, whose second polynomial is random and
-travels as its seed. Everybody who has the key reads every ciphertext: one party in league with who adds opens all.
+BFV (Fan and Vercauteren 2012, ePrint 2012/144) with symmetric encryption: the second polynomial of a ciphertext is
+random and is sent as its seed. Every holder of the key can read every ciphertext, so a single party that colludes with
+the server reveals all of them.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from fedcli.crypto.bfv.ciphertexts import Scheme, read_sum
 from fedcli.crypto.bfv.errors import CiphertextError
 from fedcli.crypto.bfv.packing import Integers, pack, unpack
 from fedcli.crypto.bfv.plans import Plan
-from fedcli.crypto.bfv.seal import Ring, Words, library
+from fedcli.crypto.bfv.seal import Ring, SealObject, Words, library
 from fedcli.crypto.bfv.streams import (
     ciphertexts,
     plaintext_words,
@@ -33,7 +33,7 @@ class SharedKey:
     """The secret key, with the scheme that it belongs to.
 
     Args:
-        scheme: what everybody may know; hand this on to who adds.
+        scheme: the public part, which the server receives.
         words: the key's polynomial, shape [primes, N]; secret.
     """
 
@@ -43,6 +43,7 @@ class SharedKey:
 
 def generate_key(plan: Plan) -> SharedKey:
     """A new key from the operating system's randomness, under a random name."""
+    # A random name reveals nothing about the key.
     key = library().KeyGenerator(plan.ring.context).secret_key()
     return SharedKey(Scheme(plan, secrets.token_bytes(16)), secret_words(plan.ring, key))
 
@@ -52,7 +53,7 @@ def encrypt(values: Integers, key: SharedKey) -> bytes:
 
     Raises:
         ConfigError: if a value is beyond the plan's `largest_value`.
-        CiphertextError: if there is no value.
+        CiphertextError: if `values` is empty.
     """
     plan, ring = key.scheme.plan, key.scheme.plan.ring
     slots = pack(values, plan.packing)
@@ -71,7 +72,11 @@ def encrypt(values: Integers, key: SharedKey) -> bytes:
 
 
 def decrypt(total: bytes, key: SharedKey) -> Integers:
-    """The sum in what `Adder.total` gave, shape [P].
+    """The integers of an encrypted sum, shape [P].
+
+    Args:
+        total: the bytes from `Adder.total`.
+        key: the key of the summands.
 
     Raises:
         CiphertextError: if the bytes are not a sum under this key.
@@ -83,11 +88,12 @@ def decrypt(total: bytes, key: SharedKey) -> Integers:
     return unpack(slots, plan.packing, content.num_values)
 
 
-def decrypt_slots(ring: Ring, encrypted: Iterable[Any], *, key: Words, count: int) -> Words:
-    """Slots, shape [count, N], of SEAL's ciphertexts under a key of shape [primes, N] in the NTT domain."""
+def decrypt_slots(ring: Ring, encrypted: Iterable[SealObject], *, key: Words, count: int) -> Words:
+    """Slots, shape [count, N], of SEAL ciphertexts under a key of shape [primes, N] in the NTT domain."""
     decryptor = library().Decryptor(ring.context, secret_key(ring, key))
 
-    def decrypted() -> Iterator[Any]:
+    def decrypted() -> Iterator[SealObject]:
+        # One object for all, since each is copied out before the next is decrypted.
         plain = library().Plaintext()
         for one in encrypted:
             decryptor.decrypt(one, plain)

@@ -1,12 +1,10 @@
-"""Encryption to a committee, of which a threshold of members decrypts a sum together.
+"""Encryption under a committee's key; a threshold of its members decrypts a sum together.
 
-A member of the announced active set answers with lambda_j c_1 sigma_j + smudging, lambda_j being its Lagrange factor,
-taken before the noise so that it does not amplify it. The sum of c_0 and the answers, times t / q, is
-next to the plaintext.
+A member of the announced active set answers with lambda_j c_1 sigma_j + smudging noise, where lambda_j is its Lagrange
+factor. The factor is applied before the noise, which it would amplify otherwise. The sum of c_0 and the answers, times
+t / q, rounds to the plaintext. If a member is lost in between, another attempt is made (`attempts.py`).
 
-A member lost in between takes another attempt (`attempts.py`).
-
-Semi-honest and unaudited: a wrong answer spoils the sum and is not found.
+Semi-honest and unaudited: a wrong answer spoils the sum, and its sender is not identified.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +22,7 @@ from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers, pack, unpack
 from fedcli.crypto.bfv.plans import Plan
 from fedcli.crypto.bfv.residues import add, lagrange_at_zero, remainder, scale, summed
-from fedcli.crypto.bfv.seal import Words, library
+from fedcli.crypto.bfv.seal import SealObject, Words, library
 from fedcli.crypto.bfv.shared_key import decrypt_slots
 from fedcli.crypto.bfv.streams import ciphertext_words, ciphertexts, factor, plaintexts, words_bytes
 from fedcli.crypto.bfv.streams import public_key as seal_public_key
@@ -33,7 +30,7 @@ from fedcli.crypto.bfv.wire import Kind, digest_of, fingerprint, open_envelope, 
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
 TOGETHER = 8
-"""Polynomials that a member works on at once, as one ciphertext of SEAL; 2 to 16."""
+"""Polynomials that a member processes at once, as one SEAL ciphertext; SEAL supports 2 to 16."""
 
 
 def encrypt(values: Integers, public: PublicKey) -> bytes:
@@ -41,7 +38,7 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
 
     Raises:
         ConfigError: if a value is beyond the plan's `largest_value`.
-        CiphertextError: if there is no value.
+        CiphertextError: if `values` is empty.
     """
     plan, ring = public.scheme.plan, public.scheme.plan.ring
     slots = pack(values, plan.packing)
@@ -49,7 +46,8 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
         raise CiphertextError("there is no value to encrypt.")
     encryptor = library().Encryptor(ring.context, seal_public_key(ring, public.words))
 
-    def encrypted() -> Iterator[Any]:
+    def encrypted() -> Iterator[SealObject]:
+        # One object for all, since each is copied out before the next is encrypted.
         one = library().Ciphertext()
         for plain in plaintexts(ring, slots):
             encryptor.encrypt(plain, one)
@@ -65,11 +63,13 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
 
 
 class Member:
-    """A member of the committee, who opens one sum a context and remembers which.
+    """A member of the committee, who decrypts one sum for each context and remembers which.
+
+    The memory lasts as long as the object. A member that is made again from its key has forgotten what it decrypted.
 
     Args:
-        key: its share of the key.
-        least_summands: sums of fewer are refused.
+        key: the member's share of the key.
+        least_summands: sums of fewer summands are refused, because they reveal too much about one party.
     """
 
     def __init__(self, key: MemberKey, *, least_summands: int = 2) -> None:
@@ -79,12 +79,12 @@ class Member:
         self._answered: set[tuple[bytes, int]] = set()
 
     def partial(self, total: bytes, request: Request) -> bytes:
-        """This member's answer: its part of the decryption, under smudging noise.
+        """This member's part of the decryption, under smudging noise.
 
         Raises:
             CiphertextError: if the bytes are not a sum under the committee's key.
-            DecryptionError: if the request is not one to be answered: not for this member, not exactly the threshold,
-                another sum under the same context, an attempt that was answered, or one too many.
+            DecryptionError: if the request is refused: this member is not asked, the active set is not as large as the
+                threshold, another sum was decrypted in this context, or the attempt was answered or is out of range.
         """
         public, index = self._key.public, self._key.index
         check(request, public)
@@ -93,9 +93,16 @@ class Member:
         content, words = read_sum(total, public.scheme)
         if content.num_summands < self._least_summands:
             raise DecryptionError(
-                f"member {index} opens sums of at least {self._least_summands}; received one of {content.num_summands}."
+                f"member {index} decrypts sums of at least {self._least_summands} summands; "
+                f"received a sum of {content.num_summands}."
             )
-        self._remember(total, request)
+        # Two sums in one context could differ by a single party; two answers to one attempt would average out noise.
+        digest = digest_of(total)
+        if self._opened.setdefault(request.context, digest) != digest:
+            raise DecryptionError("another sum was decrypted in this context already; only one is allowed.")
+        if (request.context, request.attempt) in self._answered:
+            raise DecryptionError(f"attempt {request.attempt} was answered already.")
+        self._answered.add((request.context, request.attempt))
         answers = self._answers(words[:, 1], request)
         return seal_envelope(
             Kind.PARTIAL,
@@ -108,7 +115,7 @@ class Member:
     def _answers(self, seconds: Words, request: Request) -> Words:
         """lambda (c_1 + u a) sigma + smudging, shape [ciphertexts, data primes, N], from c_1 of that shape.
 
-        c_0 has no part in it: c_0 lambda sigma without noise would give the key away.
+        c_0 stays out of the product: c_0 lambda sigma without noise would reveal the key.
         """
         public, ring = self._key.public, self._key.public.scheme.plan.ring
         weighted = np.stack(
@@ -120,12 +127,13 @@ class Member:
         evaluator, key = library().Evaluator(ring.context), factor(ring, weighted)
         reference = factor(ring, public.words[A, : len(ring.data_primes)])
 
-        def answers() -> Iterator[Any]:
+        def answers() -> Iterator[SealObject]:
             rows = (
                 seconds,
                 factors(public, request, len(seconds)),
                 _smudging(public.scheme.plan, len(seconds)),
             )
+            # In the NTT domain products are elementwise, and one transform back serves both of them.
             for answer, zero, noise in zip(*(ciphertexts(ring, _together(one)) for one in rows), strict=True):
                 try:
                     evaluator.transform_to_ntt_inplace(zero)
@@ -136,33 +144,26 @@ class Member:
                     evaluator.transform_from_ntt_inplace(answer)
                     evaluator.add_inplace(answer, noise)
                 except (RuntimeError, ValueError) as error:
-                    raise CiphertextError(f"a sum cannot be opened: {error}.") from error
+                    # SEAL refuses transparent results, as of a sum that cancels the attempt's zero.
+                    raise CiphertextError(f"a sum cannot be decrypted: {error}.") from error
                 yield answer
 
+        # A single polynomial in the last group was doubled by `_together`; its copy is cut off.
         alone = len(seconds) % TOGETHER == 1
         return ciphertext_words(ring, answers(), len(seconds) + alone)[: len(seconds)]
 
-    def _remember(self, total: bytes, request: Request) -> None:
-        """Refuse a second sum under one context, and a second answer at one attempt."""
-        digest = digest_of(total)
-        if self._opened.setdefault(request.context, digest) != digest:
-            raise DecryptionError("another sum was opened in this context already; only one ever is.")
-        if (request.context, request.attempt) in self._answered:
-            raise DecryptionError(f"attempt {request.attempt} was answered already.")
-        self._answered.add((request.context, request.attempt))
-
 
 def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[int, bytes]) -> Integers:
-    """The sum, shape [P], from the answers of the whole active set.
+    """The integers of the sum, shape [P], from the answers of the whole active set.
 
     Args:
-        total: what `Adder.total` gave.
+        total: the bytes from `Adder.total`.
         public: the committee's key.
-        request: what the members answered.
-        partials: their answers by number.
+        request: the request that the members answered.
+        partials: answers by the member's number.
 
     Raises:
-        CiphertextError: if the sum or an answer is truncated, mutated or foreign.
+        CiphertextError: if the sum or an answer is truncated, altered, or belongs to another key or request.
         DecryptionError: if a member of the active set did not answer, or the sum is larger than planned.
     """
     plan, ring = public.scheme.plan, public.scheme.plan.ring
@@ -170,7 +171,7 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
     missing = sorted(set(request.active) - set(partials))
     if missing:
         raise DecryptionError(
-            f"the sum opens with all {plan.threshold} answers of the active set; those of {missing} are missing. "
+            f"decryption needs all {plan.threshold} answers of the active set; those of {missing} are missing. "
             f"Announce another active set, at most {ATTEMPTS} in all."
         )
     content, words = read_sum(total, public.scheme)
@@ -178,29 +179,29 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
     for index in request.active:
         opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
         answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
-    fused = ciphertexts(ring, _fused(public, request, [words[:, 0], *answers]))
-    # c_0 and the answers with u, under b in the place of a key: u b comes to them as a key's product does.
-    slots = decrypt_slots(ring, fused, key=public.words[B], count=len(words))
+
+    def fused() -> Iterator[list[Words]]:
+        parts = [words[:, 0], *answers]
+        for *rows, u in zip(*parts, factors(public, request, len(words)), strict=True):
+            by_prime = zip(zip(*rows, strict=True), ring.data_primes, strict=True)
+            yield [np.stack([summed(one, prime) for one, prime in by_prime]), u]
+
+    # SEAL decrypts (c_0 + answers, u) with b in place of a secret key, which adds the attempt's u b.
+    slots = decrypt_slots(ring, ciphertexts(ring, fused()), key=public.words[B], count=len(words))
     return unpack(slots, plan.packing, content.num_values)
 
 
-def _fused(public: PublicKey, request: Request, parts: list[Words]) -> Iterator[list[Words]]:
-    """The polynomials (c_0 + sum of the answers, u), from c_0 and the answers, each [ciphertexts, data primes, N]."""
-    primes = public.scheme.plan.ring.data_primes
-    for *rows, drawn in zip(*parts, factors(public, request, len(parts[0])), strict=True):
-        fused = [summed(one, prime) for one, prime in zip(zip(*rows, strict=True), primes, strict=True)]
-        yield [np.stack(fused), drawn]
-
-
 def _together(rows: Iterable[Words]) -> Iterator[list[Words]]:
-    """Rows in groups for SEAL to work on at once; it wants two at least, so that one alone stands there twice."""
+    """Rows in groups that SEAL processes as one ciphertext."""
     waiting = iter(rows)
     while group := list(itertools.islice(waiting, TOGETHER)):
+        # A SEAL ciphertext has at least two polynomials, so a single row is doubled.
         yield group if len(group) > 1 else group * 2
 
 
 def _smudging(plan: Plan, count: int) -> Iterator[Words]:
-    """Noise that is uniform in [-2^smudging_bits, 2^smudging_bits), each of shape [data primes, N]."""
+    """Noise uniform in [-2^smudging_bits, 2^smudging_bits), `count` arrays of shape [data primes, N]."""
+    # A fresh key for every answer: the same noise twice would cancel in their difference.
     draw = keystream(secrets.token_bytes(KEY_BYTES))
     for _ in range(count):
         drawn = draw(plan.degree) >> np.uint64(63 - plan.smudging_bits)

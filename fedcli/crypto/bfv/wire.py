@@ -1,7 +1,7 @@
-"""The envelope of protected bytes: what they are, for which scheme and key, how long, and a digest.
+"""Envelope of encrypted and masked messages: kind, scheme and key, number of values, and a digest.
 
-The digest finds what went wrong on the way. It is no signature: who alters bytes on purpose computes it anew, so
-that whatever lies inside is checked as well.
+The digest detects accidents on the way. It is not a signature: an attacker can compute a new digest, so everything
+inside an envelope is checked as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENVELOPE_BYTES = _HEAD.size + _DIGEST_BYTES
 
 
 class Kind(IntEnum):
-    """What an envelope holds."""
+    """Kinds of messages."""
 
     SEEDED = 1
     FRESH = 2
@@ -34,12 +34,12 @@ class Kind(IntEnum):
 
 
 class Content(NamedTuple):
-    """An opened envelope.
+    """The content of an envelope.
 
     Args:
-        num_values: integers that the body stands for.
-        num_summands: how many were added to make it.
-        body: the bytes themselves.
+        num_values: number of integers that the body encodes.
+        num_summands: number of summands in it.
+        body: the bytes of the message.
     """
 
     num_values: int
@@ -50,29 +50,30 @@ class Content(NamedTuple):
 def seal_envelope(
     kind: Kind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes | memoryview
 ) -> bytes:
-    """The body in its envelope.
+    """The body in an envelope.
 
     Args:
-        kind: what it is.
-        fingerprint: 32 bytes that name the scheme and the key.
-        num_values: integers that the body stands for.
-        num_summands: how many were added to make it.
+        kind: kind of the message.
+        fingerprint: 32 bytes that identify the scheme and the key.
+        num_values: number of integers that the body encodes.
+        num_summands: number of summands in it.
         body: any bytes.
     """
     head = _HEAD.pack(_MAGIC, kind, fingerprint, num_values, num_summands)
+    # The body is hashed and copied once; ciphertexts of a large model are many megabytes.
     digest = hashlib.sha256(head)
     digest.update(body)
     return b"".join((head, body, digest.digest()))
 
 
 def open_envelope(data: bytes | memoryview, kind: Kind, fingerprint: bytes) -> Content:
-    """What is in an envelope.
+    """The content of an envelope.
 
     Raises:
-        CiphertextError: if the bytes are truncated, mutated, of another kind, or made under another scheme or key.
+        CiphertextError: if the bytes are truncated, altered, of another kind, or made under another scheme or key.
     """
     if len(data) < ENVELOPE_BYTES or data[:4] != _MAGIC:
-        raise CiphertextError(f"{len(data)} bytes were received that are no {_noun(kind)}.")
+        raise CiphertextError(f"{len(data)} bytes were received that are not a {_noun(kind)}.")
     if hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
         raise CiphertextError(
             f"a {_noun(kind)} was truncated or altered on the way: its digest does not match."
@@ -82,16 +83,17 @@ def open_envelope(data: bytes | memoryview, kind: Kind, fingerprint: bytes) -> C
         raise CiphertextError(f"a {_noun(kind)} was expected; received kind {found}.")
     if made_for != fingerprint:
         raise CiphertextError(f"a {_noun(kind)} was made under another scheme, key or request.")
+    # A view, since a copy would double the memory of the largest messages.
     return Content(num_values, num_summands, memoryview(data)[_HEAD.size : -_DIGEST_BYTES])
 
 
 def digest_of(data: bytes) -> bytes:
-    """32 bytes that name an envelope with all that is in it, once `open_envelope` has found them true."""
+    """32 bytes that identify an envelope and its content, if `open_envelope` has accepted it."""
     return data[-_DIGEST_BYTES:]
 
 
 def fingerprint(*parts: object) -> bytes:
-    """32 bytes that name these parts, which are shown by `repr`, and bytes in full."""
+    """32 bytes that identify these parts: a hash of their `repr`."""
     return hashlib.sha256("\n".join(repr(part) for part in parts).encode()).digest()
 
 

@@ -1,1 +1,1 @@
-"""Exact integer sums under pairwise masks."""
+"""Exact integer sums under pairwise masks that cancel (SecAgg+)."""

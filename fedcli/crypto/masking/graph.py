@@ -1,15 +1,17 @@
-"""Who masks with whom: few neighbours where there are many parties.
+"""Graph of the parties that mask with each other, and the parameters of masking.
 
-Bell, Bonawitz, Gascon, Lepoint and Raykova 2020 (SecAgg+, ePrint 2020/704), semi-honest: a Harary graph, each party
-joined to the k/2 nearest on either side of a random circle. k is the least, and the sharing's threshold t
-the highest, for which each of three events has a probability below 2^-42, together below 2^-40, over all parties:
+In a large group each party needs only a few neighbours, which keeps the work of a party small. The graph is that of
+SecAgg+ in the semi-honest model (Bell, Bonawitz, Gascon, Lepoint and Raykova 2020, ePrint 2020/704): a Harary graph in
+which each party is joined to the k/2 nearest parties on either side of a random circle. k is the smallest number of
+neighbours, and t the highest threshold of the sharing, such that each of three events has a probability below 2^-42
+over all parties, and all together below 2^-40:
 
-- a party has t or more corrupt neighbours, so that its mask can be taken off;
-- fewer than t of a party's neighbours stay to the end, so that the sum cannot be opened;
-- the honest parties that stay fall into two groups, whose sums would be seen apart: at most
+- A party has t or more corrupt neighbours, so its mask can be removed.
+- Fewer than t neighbours of a party stay to the end, so the sum cannot be unmasked.
+- The honest parties that stay fall into two groups whose sums can be seen separately: at most
   n (corrupt + dropped)^(k/2).
 
-Where no such k below n - 1 exists, everybody is everybody's neighbour, and the first two become certain counts.
+If there is no such k below n - 1, all parties are neighbours, and the first two events can be excluded by counting.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ class MaskPlan:
     """Parameters of masking; public.
 
     Args:
-        num_parties: n, numbered from 0.
-        num_neighbours: k of each party.
-        threshold: t, neighbours whose shares open what a party had shared.
-        most_dropped: parties that may be lost.
-        most_corrupt: parties that may be in league with who adds.
-        largest_value: of one summand, as an absolute value.
-        largest_sum: of all, as an absolute value.
-        modulus_bits: 32 or 64; sums are modulo 2^modulus_bits.
+        num_parties: n; parties are numbered from 0.
+        num_neighbours: k, the neighbours of each party.
+        threshold: t, the number of neighbours whose shares recover a party's secret.
+        most_dropped: largest number of parties that may be lost.
+        most_corrupt: largest number of parties that may collude with the server.
+        largest_value: largest absolute value in one summand.
+        largest_sum: largest absolute value in the sum.
+        modulus_bits: 32 or 64; sums are computed modulo 2^modulus_bits.
     """
 
     num_parties: int
@@ -51,7 +53,7 @@ class MaskPlan:
 
     @property
     def bytes_per_value(self) -> float:
-        """Bytes that an integer becomes."""
+        """Masked bytes for each integer."""
         return self.modulus_bits / 8
 
 
@@ -62,26 +64,29 @@ def plan_masking(
 
     Args:
         num_parties: n, at least 3.
-        bits: a summand lies in [-2^bits, 2^bits], before noise.
-        noise_tail: the largest absolute value of the noise in the sum; see `plans.gaussian_tail`.
+        bits: the values of a summand lie in [-2^bits, 2^bits], before noise.
+        noise_tail: largest absolute value of the noise in the sum; see `bfv.plans.gaussian_tail`.
         dropped: share of parties that may be lost.
-        corrupt: share of parties that may be in league with who adds.
+        corrupt: share of parties that may collude with the server.
 
     Raises:
-        ConfigError: if no graph holds, or sums do not fit in 64 bits.
+        ConfigError: if no graph is safe enough, or sums do not fit in 63 bits.
     """
     if num_parties < 3:
         raise ConfigError(
-            f"masking takes at least 3 parties; received {num_parties}.",
+            f"masking needs at least 3 parties; received {num_parties}.",
             key="num_parties",
-            hint="With two, each would learn the other's value from the sum.",
+            hint="With two parties, each would learn the other's value from the sum.",
         )
     if not (0 <= dropped < 1 and 0 <= corrupt < 1):
         raise ConfigError(
-            f"dropped and corrupt lie in [0, 1); received {dropped} and {corrupt}.", key="dropped"
+            f"dropped and corrupt must lie in [0, 1); received {dropped} and {corrupt}.", key="dropped"
         )
     if bits < 1 or noise_tail < 0:
-        raise ConfigError(f"bits is at least 1; received {bits}.", key="bits")
+        raise ConfigError(
+            f"bits must be at least 1, and the noise tail must not be negative; received {bits} and {noise_tail}.",
+            key="bits",
+        )
     largest_sum = (num_parties << bits) + noise_tail
     if largest_sum >= 1 << 62:
         raise ConfigError(
@@ -90,29 +95,32 @@ def plan_masking(
             hint="Use fewer bits.",
         )
     most_dropped, most_corrupt = math.floor(dropped * num_parties), math.floor(corrupt * num_parties)
-    neighbours, threshold = _sizes(num_parties, most_dropped, most_corrupt)
+    num_neighbours, threshold = _sizes(num_parties, most_dropped, most_corrupt)
     return MaskPlan(
         num_parties=num_parties,
-        num_neighbours=neighbours,
+        num_neighbours=num_neighbours,
         threshold=threshold,
         most_dropped=most_dropped,
         most_corrupt=most_corrupt,
         largest_value=(1 << bits) + noise_tail,
         largest_sum=largest_sum,
+        # Twice the largest sum, since sums have either sign.
         modulus_bits=32 if 2 * largest_sum < 1 << 32 else 64,
     )
 
 
 def neighbours(plan: MaskPlan, seed: bytes) -> tuple[tuple[int, ...], ...]:
-    """Each party's neighbours, ascending.
+    """The neighbours of each party, ascending.
 
     Args:
-        plan: says how many.
-        seed: of the circle; public, drawn after the corrupt parties are what they are.
+        plan: parameters of masking.
+        seed: seed of the circle; public. It must be drawn after the corrupt parties are fixed, so that they cannot
+            choose their neighbours.
     """
     n, half = plan.num_parties, plan.num_neighbours // 2
     if plan.num_neighbours == n - 1:
         return tuple(tuple(other for other in range(n) if other != party) for party in range(n))
+    # Sorting random words, with a stable sort: every party derives the same circle from the seed.
     circle = np.argsort(shake_stream(b"circle" + seed)(n), kind="stable")
     steps = [step for step in range(-half, half + 1) if step]
     joined: list[tuple[int, ...]] = [()] * n
@@ -122,11 +130,14 @@ def neighbours(plan: MaskPlan, seed: bytes) -> tuple[tuple[int, ...], ...]:
 
 
 def _sizes(num_parties: int, dropped: int, corrupt: int) -> tuple[int, int]:
+    """Number of neighbours and threshold."""
     others = num_parties - 1
     for count in range(2, others, 2):
+        # The remaining honest parties would fall into two groups.
         if num_parties * ((dropped + corrupt) / num_parties) ** (count / 2) >= _EVENT:
             continue
-        # As high as drop-outs allow: more corrupt parties than planned for still learn nothing.
+        # The highest threshold that the planned drop-outs allow: if more parties than planned are corrupt, they still
+        # learn nothing.
         for threshold in range(count, 1, -1):
             if num_parties * _at_least(count - threshold + 1, count, dropped, others) < _EVENT:
                 if num_parties * _at_least(threshold, count, corrupt, others) < _EVENT:
@@ -135,8 +146,8 @@ def _sizes(num_parties: int, dropped: int, corrupt: int) -> tuple[int, int]:
     threshold = max(2, corrupt + 1)
     if threshold > others - dropped or num_parties - dropped - corrupt < 2:
         raise ConfigError(
-            f"masking cannot stand {dropped} dropped and {corrupt} corrupt of {num_parties} parties: a party's "
-            f"{others} neighbours must leave more than the corrupt ones when some are lost.",
+            f"masking cannot tolerate {dropped} dropped and {corrupt} corrupt of {num_parties} parties: of a party's "
+            f"{others} neighbours, more than the corrupt ones must remain after the planned drop-outs.",
             key="dropped",
             hint="Plan with smaller shares of dropped or corrupt parties.",
         )
@@ -144,7 +155,7 @@ def _sizes(num_parties: int, dropped: int, corrupt: int) -> tuple[int, int]:
 
 
 def _at_least(least: int, drawn: int, marked: int, total: int) -> float:
-    """The probability that `drawn` of `total` things, of which some are marked, hold at least `least` marked ones."""
+    """Probability that `drawn` of `total` items hold at least `least` of the `marked` ones (hypergeometric)."""
     marked = min(marked, total)
     ways = sum(
         math.comb(marked, count) * math.comb(total - marked, drawn - count)

@@ -1,12 +1,11 @@
-"""Sums under pairwise masks that cancel: a party's side.
+"""A party's side of sums under pairwise masks.
 
-SecAgg+ (Bell et al. 2020, ePrint 2020/704), semi-honest, after Bonawitz et al. 2017 (ePrint 2017/281): X25519 gives
-each pair of neighbours a seed, HKDF and ChaCha20 make a mask of it, which one adds and the other subtracts. A mask of
-its own covers a party whose neighbours' masks are taken off. Both seeds are Shamir-shared among the neighbours, who
-reveal of each party one of the two and never both: its own mask's where it came through, its pairwise key where
-it was lost. Unaudited.
+SecAgg+ in the semi-honest model (Bell et al. 2020, ePrint 2020/704), after Bonawitz et al. 2017 (ePrint 2017/281). Each
+pair of neighbours agrees on a seed by X25519. HKDF and ChaCha20 expand it to a mask that one of them adds and the other
+subtracts. Each party also adds a mask of its own, which protects its value if its pairwise masks are removed.
 
-Steps: `advertise` -> `share` -> `agree`, then `mask`, then `reveal`; who adds is in `unmasking.py`.
+Steps: `advertise` -> `share` -> `agree`, then `mask`, then `reveal`; the server's side is in
+`unmasking.py`.
 """
 
 from __future__ import annotations
@@ -70,9 +69,14 @@ def mask(values: Integers, seeds: MaskSeeds) -> bytes:
         ConfigError: if the values are no integers or beyond the plan's `largest_value`.
     """
     if values.dtype != np.int64 or values.ndim != 1 or not values.size:
-        raise ConfigError(f"integers of shape [P] are masked; received {values.dtype} of {values.shape}.")
+        raise ConfigError(
+            f"int64 values of shape [P] are expected; received {values.dtype} of shape {values.shape}."
+        )
+    # np.abs would leave the smallest int64 negative.
     if max(int(values.max()), -int(values.min())) > seeds.plan.largest_value:
-        raise ConfigError(f"a value is beyond {seeds.plan.largest_value}, for which the masking was planned.")
+        raise ConfigError(
+            f"a value is beyond {seeds.plan.largest_value}, the largest value of the masking plan."
+        )
     total = masked(values, seeds.plan, add=seeds.add, take=seeds.take)
     return seal_envelope(
         Kind.MASKED,
@@ -87,8 +91,8 @@ class Party:
     """One party of one sum; its keys and seeds are fresh and used once.
 
     Args:
-        scheme: of this sum.
-        index: of the party, from 0.
+        scheme: public description of the sum.
+        index: number of the party, from 0.
     """
 
     def __init__(self, scheme: MaskScheme, index: int) -> None:
@@ -103,7 +107,7 @@ class Party:
         self._has_revealed = False
 
     def advertise(self) -> Advertised:
-        """The public keys."""
+        """The party's public keys."""
         return Advertised(
             self._channel.public_key().public_bytes_raw(), self._mask.public_key().public_bytes_raw()
         )
@@ -112,7 +116,7 @@ class Party:
         """Shares of both seeds, encrypted to each neighbour that advertised keys.
 
         Raises:
-            DecryptionError: if fewer neighbours are left than open a share.
+            DecryptionError: if fewer neighbours are left than the threshold.
         """
         plan = self._scheme.plan
         self._keys = {other: keys[other] for other in self._scheme.neighbours[self._index] if other in keys}
@@ -121,14 +125,16 @@ class Party:
                 f"party {self._index} has {len(self._keys)} neighbours left; its shares need {plan.threshold}."
             )
         draw = keystream(secrets.token_bytes(KEY_BYTES))
+        # Shamir's point 0 is the secret itself, so party 0 receives the value at 1.
         points = [other + 1 for other in self._keys]
         both = [
             share(limbs(seed), points, plan.threshold, prime=FIELD, draw=draw)
             for seed in (self._seed, self._mask.private_bytes_raw())
         ]
+        # The nonce is constant: each key encrypts one message in one direction of one sum.
         return {
-            other: self._sealed(
-                other, _SHARES.pack(*both[0][other + 1].tolist(), *both[1][other + 1].tolist())
+            other: ChaCha20Poly1305(self._channel_key(self._index, other)).encrypt(
+                bytes(12), _SHARES.pack(*both[0][other + 1].tolist(), *both[1][other + 1].tolist()), None
             )
             for other in self._keys
         }
@@ -137,26 +143,37 @@ class Party:
         """The seeds of this party's own mask and of one with each neighbour whose shares it has.
 
         Args:
-            received: from each neighbour that goes on, its encrypted shares for this party.
+            received: encrypted shares for this party, by the neighbour that sent them.
 
         Raises:
-            CiphertextError: if shares are truncated, mutated or foreign.
-            DecryptionError: if seeds were agreed on already, or too few neighbours go on.
+            CiphertextError: if shares are truncated, altered or meant for another party.
+            DecryptionError: if seeds were agreed on already, or too few neighbours are left.
         """
         plan = self._scheme.plan
         if self._has_agreed:
-            raise DecryptionError("a party masks once a sum; a second value would show the difference.")
+            raise DecryptionError("a party masks once for a sum; a second value would reveal the difference.")
         if len(received) < plan.threshold or not set(received) <= set(self._keys):
             raise DecryptionError(
                 f"party {self._index} masks with at least {plan.threshold} of its neighbours; "
                 f"received {sorted(received)}."
             )
-        self._received = {other: self._opened(other, data) for other, data in received.items()}
+        opened = {}
+        for other, data in received.items():
+            cipher = ChaCha20Poly1305(self._channel_key(other, self._index))
+            try:
+                words = np.array(_SHARES.unpack(cipher.decrypt(bytes(12), data, None)), np.uint64)
+            except (InvalidTag, ValueError, struct.error):
+                raise CiphertextError(
+                    f"the shares of party {other} were truncated, altered or meant for another party."
+                ) from None
+            opened[other] = (words[:LIMBS], words[LIMBS:])
+        self._received = opened
         self._has_agreed = True
         seeds = {
             other: pair_seed(self._mask, self._keys[other].mask, self._scheme, self._index, other)
             for other in self._received
         }
+        # Of each pair the lower number adds and the higher one subtracts, so that the masks cancel in the sum.
         return MaskSeeds(
             plan,
             fingerprint(self._scheme.fingerprint, self._index),
@@ -165,21 +182,25 @@ class Party:
         )
 
     def reveal(self, came_through: Collection[int], lost: Collection[int]) -> bytes:
-        """Of each neighbour one share: of its own mask's seed where it came through, of its pairwise key where not.
+        """One share for each neighbour: of its own mask's seed if its value arrived, else of its pairwise key.
+
+        Args:
+            came_through: parties whose masked values arrived.
+            lost: parties that shared their seeds and whose values did not arrive.
 
         Raises:
-            DecryptionError: if a party is in both, too few came through, or shares were revealed already.
+            DecryptionError: if a party is in both sets, too few values arrived, or shares were revealed already.
         """
         plan = self._scheme.plan
         if self._has_revealed:
             raise DecryptionError(
-                "a party reveals shares once a sum; both kinds of a neighbour's would open its value."
+                "a party reveals shares only once for a sum; both shares of a neighbour would expose its value."
             )
         if set(came_through) & set(lost):
-            raise DecryptionError("a party came through or was lost, and not both.")
+            raise DecryptionError("a party either came through or was lost, and not both.")
         if len(came_through) < max(2, plan.num_parties - plan.most_dropped):
             raise DecryptionError(
-                f"{len(came_through)} parties came through; the plan wants at least "
+                f"{len(came_through)} parties came through; the plan requires at least "
                 f"{max(2, plan.num_parties - plan.most_dropped)} in a sum."
             )
         self._has_revealed = True
@@ -195,19 +216,6 @@ class Party:
             num_summands=1,
             body=b"".join(revealed),
         )
-
-    def _sealed(self, other: int, message: bytes) -> bytes:
-        return ChaCha20Poly1305(self._channel_key(self._index, other)).encrypt(bytes(12), message, None)
-
-    def _opened(self, other: int, data: bytes) -> tuple[Words, Words]:
-        try:
-            message = ChaCha20Poly1305(self._channel_key(other, self._index)).decrypt(bytes(12), data, None)
-            words = np.array(_SHARES.unpack(message), np.uint64)
-        except (InvalidTag, ValueError, struct.error):
-            raise CiphertextError(
-                f"the shares of party {other} were truncated, altered or meant for another."
-            ) from None
-        return words[:LIMBS], words[LIMBS:]
 
     def _channel_key(self, sender: int, receiver: int) -> bytes:
         other = receiver if sender == self._index else sender

@@ -1,4 +1,4 @@
-"""What the two sides of masking have in common: the scheme of a sum, seeds, and the masks that grow from them."""
+"""Parts that both sides of masking use: the description of a sum, seeds, and masks made from seeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +21,15 @@ from fedcli.crypto.masking.graph import MaskPlan
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
 FIELD = (1 << 61) - 1
-"""The prime field of the shares."""
+"""Prime modulus of the shares, below 2^62 as `residues` requires."""
 
 LIMBS = 5
-"""Residues that hold a seed of 32 bytes, 7 bytes each."""
+"""Residues that hold a seed of 32 bytes, 7 bytes each, so that every one is below `FIELD`."""
 
 REVEALED = struct.Struct(f"<I?{LIMBS}Q")
-"""A revealed share: whose, whether that party came through, the share."""
+"""Layout of a revealed share: its owner, whether the owner's value arrived, the share."""
 
-_BLOCK = 1 << 14
-"""Words that are masked at once; even, since masks are drawn in words of 64 bits."""
+_BLOCK = 1 << 14  # words that are masked at once; even, because masks are drawn in 64-bit words
 
 Masked = npt.NDArray[np.uint64] | npt.NDArray[np.uint32]
 
@@ -44,12 +43,12 @@ class Advertised(NamedTuple):
 
 @dataclass(frozen=True)
 class MaskScheme:
-    """What everybody knows of one sum.
+    """The public description of one sum.
 
     Args:
         plan: its parameters.
-        context: names the sum; never used for another one.
-        neighbours: of each party; see `mask_graph.neighbours`.
+        context: identifies the sum; used for this sum only.
+        neighbours: the neighbours of each party; see `graph.neighbours`.
     """
 
     plan: MaskPlan
@@ -58,19 +57,19 @@ class MaskScheme:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """32 bytes that all messages of this sum carry."""
+        """32 bytes that every message of this sum carries."""
         return fingerprint("masking", self.plan, self.context, self.neighbours)
 
 
 def read_revealed(data: bytes, scheme: MaskScheme, index: int) -> list[tuple[int, bool, Words]]:
-    """What a party revealed: (whose, whether it came through, its share).
+    """The shares that a party revealed, each as (owner, whether the owner's value arrived, share).
 
     Raises:
-        CiphertextError: if the bytes are no such message of this party.
+        CiphertextError: if the bytes are not such a message of this party.
     """
     body = open_envelope(data, Kind.MASK_SHARE, fingerprint(scheme.fingerprint, index)).body
     if len(body) % REVEALED.size:
-        raise CiphertextError("a message of shares has a part of a share at its end.")
+        raise CiphertextError("a message of shares ends with an incomplete share.")
     revealed = []
     for owner, came_through, *words in REVEALED.iter_unpack(body):
         if owner >= len(scheme.neighbours) or owner not in scheme.neighbours[index] or max(words) >= FIELD:
@@ -85,15 +84,15 @@ def pair_seed(own: X25519PrivateKey, public: bytes, scheme: MaskScheme, index: i
 
 
 def masked(
-    values: npt.NDArray[Any], plan: MaskPlan, *, add: Iterable[bytes], take: Iterable[bytes]
+    values: npt.NDArray[np.int64] | Masked, plan: MaskPlan, *, add: Iterable[bytes], take: Iterable[bytes]
 ) -> Masked:
     """Values under masks, shape [P], modulo 2^modulus_bits.
 
     Args:
         values: integers, shape [P].
-        plan: says which words.
+        plan: parameters of masking.
         add: seeds of the masks that are added.
-        take: seeds of those that are subtracted.
+        take: seeds of the masks that are subtracted.
     """
     kind = word_type(plan)
     total = values.astype(kind)
@@ -102,7 +101,7 @@ def masked(
         for operation, seeds in ((np.add, add), (np.subtract, take))
         for seed in seeds
     ]
-    # Block by block under all masks: the masks never leave the cache.
+    # Every block gets all its masks before the next one, so that the masks stay in the processor's cache.
     for begin in range(0, total.size, _BLOCK):
         block = total[begin : begin + _BLOCK]
         for operation, draw in streams:
@@ -112,7 +111,7 @@ def masked(
 
 
 def word_type(plan: MaskPlan) -> np.dtype:
-    """Unsigned words whose arithmetic is that of the modulus."""
+    """Unsigned words whose wrap-around is arithmetic modulo 2^modulus_bits."""
     return np.dtype(np.uint32 if plan.modulus_bits == 32 else np.uint64)
 
 
@@ -127,6 +126,7 @@ def seed_of(words: Words) -> bytes:
     Raises:
         CiphertextError: if these are not the limbs of a seed.
     """
+    # Shares of different secrets combine to a random residue, which is hardly ever this small.
     numbers = [int(word) for word in words]
     if max(numbers[:-1]) >= 1 << 56 or numbers[-1] >= 1 << 32:
         raise CiphertextError("shares were revealed that do not belong together.")
@@ -136,14 +136,14 @@ def seed_of(words: Words) -> bytes:
 def derived(
     own: X25519PrivateKey, public: bytes, purpose: bytes, scheme: MaskScheme, first: int, second: int
 ) -> bytes:
-    """A key that two parties derive alike, for one purpose and direction of one sum.
+    """A key that both parties derive, for one purpose and one direction of one sum.
 
     Raises:
-        CiphertextError: if the public key is none.
+        CiphertextError: if the public key is invalid.
     """
     info = purpose + scheme.fingerprint + struct.pack("<II", first, second)
     try:
         secret = own.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError as error:
-        raise CiphertextError(f"a public key is none: {error}.") from None
+        raise CiphertextError(f"a public key is not valid: {error}.") from None
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=info).derive(secret)

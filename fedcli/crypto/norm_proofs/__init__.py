@@ -1,1 +1,1 @@
-"""Commitments to vectors of integers, and proofs of bounds on their norm."""
+"""Pedersen commitments to integer vectors, and zero-knowledge proofs that bound their Euclidean norm."""

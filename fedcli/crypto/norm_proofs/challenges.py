@@ -1,4 +1,7 @@
-"""The challenges of a norm proof, in the order in which they are drawn, and what prover and verifier make of them."""
+"""Challenges of a norm proof in the order in which they are drawn, and the public values derived from them.
+
+Prover and verifier share this module, so that they cannot disagree about the order of messages.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ PROTOCOL: Final = "fedcli norm proof 1"
 
 
 class Projections(NamedTuple):
-    """K rank-one projections with entries 0 and 1: k maps U to rows[k] @ U @ columns[k]."""
+    """K rank-one projections with entries 0 and 1; number k maps U to rows[k] @ U @ columns[k]."""
 
     rows: Bits  # [K, m + 1]
     columns: Bits  # [K, n]
 
 
 class Batching(NamedTuple):
-    """What ties all statements into one: sum of squares + alpha * projections + padding."""
+    """Weights that combine all equations into one: sum of squares + alpha * projections + padding."""
 
     gammas: list[int]  # gamma^k, k = 0 .. K - 1
     alpha: int
@@ -35,7 +38,8 @@ class Batching(NamedTuple):
 
 
 def begin(bound: NormBound, commitment: Commitment, context: bytes, generator_digest: bytes) -> Transcript:
-    """The transcript that everything public is bound to, before the prover says anything."""
+    """The transcript after everything public, before the prover's first message."""
+    # Each of these would otherwise be the prover's choice after the challenges are known.
     numbers = {
         "size": bound.size,
         "columns": bound.columns,
@@ -51,12 +55,12 @@ def begin(bound: NormBound, commitment: Commitment, context: bytes, generator_di
 
 
 def absorb_masks(transcript: Transcript, squares: Points, masks: Points) -> Transcript:
-    """After the prover's first message."""
+    """The transcript after the prover's first message."""
     return transcript.absorb("squares", squares.encoded).absorb("masks", masks.encoded)
 
 
 def projections(transcript: Transcript, bound: NormBound) -> Projections:
-    """The projections, a bit of the challenge for each entry: for each k its rows, then its columns."""
+    """The projections, one challenge bit for each entry: for each k the rows, then the columns."""
     width = bound.rows + 1 + bound.columns
     count = bound.projections * width
     data = np.frombuffer(transcript.bytes("projections", -(-count // 8)), np.uint8)
@@ -65,23 +69,23 @@ def projections(transcript: Transcript, bound: NormBound) -> Projections:
 
 
 def absorb_responses(transcript: Transcript, bound: NormBound, responses: Sequence[int]) -> Transcript:
-    """After the masked projections."""
+    """The transcript after the masked projections."""
     return transcript.absorb("responses", encode_responses(bound, responses))
 
 
 def batching(transcript: Transcript, bound: NormBound) -> Batching:
-    """The challenges that weigh the statements."""
+    """The challenges that weight the equations."""
     gammas = powers(transcript.scalar("gamma"), 0, bound.projections)
     return Batching(gammas, transcript.scalar("alpha"), transcript.scalar("omega"))
 
 
 def absorb_coefficients(transcript: Transcript, blinds: Points, coefficients: Points) -> Transcript:
-    """After the commitments to the argument's polynomials; the challenge `x` follows."""
+    """The transcript after the commitments to the argument's polynomials; the challenge `x` follows."""
     return transcript.absorb("blinds", blinds.encoded).absorb("coefficients", coefficients.encoded)
 
 
 def plain_rows(bound: NormBound, weights: Batching) -> dict[int, list[int]]:
-    """Public rows of b, by their index from 1: for padding in the last two rows, and for the masks.
+    """Public rows of b by their index from 1: those of the padding in the last two rows, and those of the masks.
 
     Padding entry number p, counted from 1, has omega^p; mask k has alpha gamma^k.
     """
@@ -93,6 +97,7 @@ def plain_rows(bound: NormBound, weights: Batching) -> dict[int, list[int]]:
         m + 1: [0] * 4 + pads[in_vector : in_vector + in_squares],
     }
     scaled = [weights.alpha * gamma % ORDER for gamma in weights.gammas]
+    # The last row of masks may be longer than the masks that are left; what the prover puts there has no weight.
     scaled += [0] * (bound.mask_rows * n - len(scaled))
     for row in range(bound.mask_rows):
         public[m + 2 + row] = scaled[row * n : (row + 1) * n]
@@ -102,6 +107,7 @@ def plain_rows(bound: NormBound, weights: Batching) -> dict[int, list[int]]:
 def public_b(bound: NormBound, chosen: Projections, weights: Batching, x: int) -> list[int]:
     """The public part of b(x), shape [n]: sum_j x^-j (alpha sum_k gamma^k rows[k, j] columns[k] + plain row j)."""
     inverse = powers(x, -bound.terms, bound.terms)[::-1]
+    # The projections have rank one: K (m + n) products instead of K m n.
     (by_row,) = times(chosen.rows, [inverse[: bound.rows + 1]])
     factors = [weights.alpha * gamma * row % ORDER for gamma, row in zip(weights.gammas, by_row, strict=True)]
     (total,) = times(chosen.columns.T, [factors])

@@ -1,4 +1,7 @@
-"""The coefficients of a norm proof's product of polynomials, from the rows that only the prover knows."""
+"""Coefficients of the product of polynomials in a norm proof, from the rows that only the prover knows.
+
+This is the part of the prover's work that grows with the vector, so it is done in exact matrix products.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,15 @@ Integers = npt.NDArray[np.int64]
 
 
 class Secret(NamedTuple):
-    """All rows that a prover knows, and what blinds them."""
+    """The rows that a prover knows, and their blindings."""
 
     rows: Integers  # [m + 1, n]: the vector and its four squares
     blindings: list[int]  # of `rows`
     masks: list[list[int]]  # rows of masks as scalars, padded with zeros
     mask_blindings: list[int]
-    a: list[int]  # a's blind, of X^0
+    a: list[int]  # blind of a(X), at X^0
     a_blinding: int
-    b: list[int]  # b's blind, of X^-(M+1)
+    b: list[int]  # blind of b(X), at X^-(M+1)
     b_blinding: int
 
 
@@ -33,7 +36,7 @@ def coefficients_of(
 ) -> dict[int, int]:
     """Coefficients of <a(X), b(X)> by the power of X, modulo the order.
 
-    a(X) = sum_i X^i a_i with a_0 its blind; b(X) = sum_j X^-j b_j with b_(M+1) its blind. Rows 1 to m + 1 of a are
+    a(X) = sum_i X^i a_i with the blind a_0; b(X) = sum_j X^-j b_j with the blind b_(M+1). Rows 1 to m + 1 of a are
     those of the vector and the four squares, the others those of the masks.
     """
     total = dict.fromkeys(range(-bound.terms - 1, bound.terms), 0)
@@ -45,19 +48,21 @@ def coefficients_of(
 def _add_small_products(
     total: dict[int, int], bound: NormBound, rows: Integers, chosen: Projections, weights: Batching
 ) -> None:
-    """Rows of the vector against themselves and against the projections.
+    """Products of the vector's rows with each other and with the projections, exact in float64.
 
-    By Cauchy and Schwarz no sum over a diagonal of the Gram matrix, whole or partial, exceeds B^2 < 2^52; those of
+    By Cauchy and Schwarz no sum over a diagonal of the Gram matrix, whole or partial, exceeds B^2 < 2^52. Sums over
     projected rows stay below V < 2^53.
     """
     count = len(rows)
     exact = rows.astype(np.float64)
     gram = exact @ exact.T
+    # a_i and b_j meet at X^(i - j), so each diagonal is one coefficient.
     for power in range(count):
         value = int(np.trace(gram, power))
         total[power] += value
         if power:
             total[-power] += value
+    # With rank-one projections the sum over diagonals is a correlation of two short vectors for each k.
     by_row = exact @ chosen.columns.T.astype(np.float64)
     shifted = np.empty((2 * count - 1, bound.projections), np.int64)
     for k in range(bound.projections):
@@ -70,10 +75,11 @@ def _add_small_products(
 def _add_large_products(
     total: dict[int, int], bound: NormBound, secret: Secret, chosen: Projections, weights: Batching
 ) -> None:
-    """All products in which one side is a blind, a row of masks or a row of weights."""
+    """Products in which one side is a blind, a row of masks or a row of weights: scalars of the group's size."""
     first_mask = bound.rows + 2
     right = {**plain_rows(bound, weights), bound.terms + 1: secret.b}
     left = {0: secret.a, **dict(enumerate(secret.masks, first_mask))}
+    # One call for all vectors: the vector's rows are converted to floats once.
     products = times(secret.rows, [*right.values(), *left.values()])
     for j, values in zip(right, products[: len(right)], strict=True):
         for i, value in enumerate(values, 1):

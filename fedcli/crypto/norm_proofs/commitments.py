@@ -1,4 +1,4 @@
-"""Pedersen commitments to vectors of integers, which can be added and opened."""
+"""Pedersen commitments to vectors of integers: commit, add and open."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _CHECK_BITS: Final = 128  # of a random factor
 
 
 Commitment = Points
-"""One point a row, and the same as bytes."""
+"""One point for each row, and the bytes of the points."""
 
 
 class Opening(NamedTuple):
-    """What a commitment hides: the vector, shape [size] of int64, and one scalar a row."""
+    """The secret of a commitment: the vector, int64 of shape [size], and one blinding for each row."""
 
     vector: Integers
     blindings: tuple[int, ...]
@@ -52,17 +52,19 @@ def in_rows(vector: Integers) -> Integers:
 def commit(vector: Integers, draw: Draw = secrets.randbelow) -> tuple[Commitment, Opening]:
     """Commit to a vector of integers: C_i = <U_i, G> + rho_i H for each row.
 
-    Perfectly hiding; binding under the discrete logarithm; the sum of commitments commits to the sum.
+    Perfectly hiding; binding under the discrete-logarithm assumption; the sum of commitments commits to the sum.
 
     Args:
-        vector: integers of magnitude below 2^62, shape [size].
-        draw: `bound` -> a uniform integer in [0, bound); another one than the default hides nothing.
+        vector: int64 of magnitude below 2^62, shape [size].
+        draw: `bound` -> a uniform integer in [0, bound). Predictable draws, as in tests, hide nothing.
 
     Returns:
-        The commitment, and what opens it: keep that to yourself.
+        The commitment, and the opening, which must stay secret.
 
     Raises:
-        ConfigError: if the library is missing or the vector is not one of such integers.
+        ConfigError: if the library is missing, or the vector is not int64 or too large in magnitude.
+
+    Reference: Pedersen 1991, Non-interactive and information-theoretic secure verifiable secret sharing.
     """
     _require_integers(vector)
     points = generators(layout(vector.size).columns)
@@ -75,7 +77,8 @@ def commit(vector: Integers, draw: Draw = secrets.randbelow) -> tuple[Commitment
 
 @lru_cache(maxsize=2)
 def column_sums(columns: int) -> SubsetSums:
-    """The table that vectors laid out in that many columns are committed with: 40 MB for 1,300, in a quarter second."""
+    """The table of sums for commitments with that many columns: 40 MB and a quarter of a second for 1,300 columns."""
+    # Kept between commitments, because all vectors of one size share it.
     return subset_sums(generators(columns).columns)
 
 
@@ -83,14 +86,14 @@ def _require_integers(vector: Integers) -> None:
     if vector.ndim != 1 or vector.dtype != np.int64:
         raise ConfigError(f"a vector of int64 is expected; received {vector.dtype} of shape {vector.shape}.")
     if vector.size and (int(vector.max()) >= 1 << 62 or int(vector.min()) <= -(1 << 62)):
-        raise ConfigError("a vector's entries have a magnitude below 2^62; received larger ones.")
+        raise ConfigError("a vector's entries must have a magnitude below 2^62; received larger ones.")
 
 
 def read_commitment(data: bytes, size: int) -> Commitment:
-    """A commitment to a vector of `size` integers from its bytes.
+    """A commitment to a vector of `size` integers, from its bytes.
 
     Raises:
-        ProofError: if the length is wrong, or a point is not one or not in its canonical encoding.
+        ProofError: if the length is wrong, a point is invalid, or an encoding is not canonical.
     """
     expected = layout(size).encoded_bytes
     if len(data) != expected:
@@ -102,10 +105,12 @@ def add(commitments: Sequence[Commitment], weights: Sequence[int] | None = None)
     """The commitment to the sum of the vectors, each times its integer weight (1 if none are given).
 
     Raises:
-        ProofError: if there are none, they differ in length, or there is not one weight for each.
+        ProofError: if there is no commitment, their lengths differ, or there is not one weight for each.
     """
     if len({len(commitment.points) for commitment in commitments}) != 1:
-        raise ProofError(f"{len(commitments)} commitments of equal length are needed, and at least one.")
+        raise ProofError(
+            f"at least one commitment is needed, and all of equal length; received {len(commitments)}."
+        )
     if weights is not None and len(weights) != len(commitments):
         raise ProofError(f"{len(commitments)} commitments and {len(weights)} weights.")
     columns = zip(*(commitment.points for commitment in commitments), strict=True)
@@ -114,41 +119,19 @@ def add(commitments: Sequence[Commitment], weights: Sequence[int] | None = None)
     return encode_points(combination(column, weights) for column in columns)
 
 
-def add_openings(openings: Sequence[Opening], weights: Sequence[int] | None = None) -> Opening:
-    """The opening of `add(commitments, weights)`.
-
-    Raises:
-        ProofError: if there are none, there is not one weight for each, or the sum might not fit in 62 bits.
-    """
-    factors = [1] * len(openings) if weights is None else list(weights)
-    if len(factors) != len(openings) or not openings:
-        raise ProofError(f"{len(openings)} openings and {len(factors)} weights.")
-    largest = (int(np.abs(opening.vector).max()) for opening in openings)
-    if sum(abs(factor) * most for factor, most in zip(factors, largest, strict=True)) >= 1 << 62:
-        raise ProofError("the weighted sum of the vectors does not fit in 62 bits.")
-    pairs = list(zip(openings, factors, strict=True))
-    vector = np.zeros_like(openings[0].vector)
-    for opening, weight in pairs:
-        vector = vector + opening.vector * weight
-    blindings = zip(*(opening.blindings for opening in openings), strict=True)
-    return Opening(
-        vector, tuple(sum(b * w for b, w in zip(row, factors, strict=True)) % ORDER for row in blindings)
-    )
-
-
 def check_opening(commitment: Commitment, opening: Opening) -> None:
-    """Refuse an opening that is not what was committed to; one multi-scalar multiplication of O(sqrt size) points.
+    """Check an opening by one multi-scalar multiplication of O(sqrt size) points.
 
-    Rows are checked together with secret random factors: a false opening passes with probability 2^-128.
+    All rows are checked together with secret random factors; a false opening passes with probability 2^-128.
 
     Raises:
-        ProofError: if it does not hold, lengths differ, a blinding is not in [0, order), or the vector is not one that
-            can be committed to.
+        ProofError: if the opening does not match, lengths differ, a blinding is not in [0, order), or the vector is not
+            int64 of magnitude below 2^62.
     """
     try:
         _require_integers(opening.vector)
     except ConfigError as error:
-        # Who opens is not who has configured anything.
+        # The vector came from another party, not from this run's configuration.
         raise ProofError(error.message) from error
     shape = layout(opening.vector.size)
     if not len(commitment.points) == len(opening.blindings) == shape.rows:
@@ -156,6 +139,7 @@ def check_opening(commitment: Commitment, opening: Opening) -> None:
             f"{shape.size} integers have {shape.rows} rows; received {len(commitment.points)} committed rows and "
             f"{len(opening.blindings)} blindings."
         )
+    # blinding + order opens the same points, but an opening has only one form.
     for index, blinding in enumerate(opening.blindings):
         if not 0 <= blinding < ORDER:
             raise ProofError(f"blinding {index} is not below the order of the group.")

@@ -1,7 +1,8 @@
-"""Points of BLS12-381's G1: the one place that touches the library. No curve arithmetic of our own.
+"""Points and scalars of BLS12-381's group G1, through the library py_arkworks_bls12381.
 
-The library is careless in three places, which are guarded here: a multi-scalar multiplication truncates lists of
-unequal length, a scalar at or above the order is reduced in silence, and some encodings that are not canonical decode.
+No other module imports the library, and no curve arithmetic is written here. The library has three pitfalls that this
+module guards against: its multi-scalar multiplication truncates lists of unequal length, it silently reduces a scalar
+at or above the order, and it decodes some encodings that are not canonical.
 """
 
 from __future__ import annotations
@@ -21,31 +22,31 @@ GROUP: Final = "BLS12-381 G1"
 ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 POINT_BYTES: Final = 48
 SCALAR_BYTES: Final = 32
-# RFC 9380, section 8.8.1: the suite; a domain of our own in front of it.
+# The suite of RFC 9380, section 8.8.1, after a prefix that separates these points from those of other protocols.
 DOMAIN: Final = b"fedcli-proofs-v1-BLS12381G1_XMD:SHA-256_SSWU_RO_"
 
-Point = Any  # py_arkworks_bls12381.G1Point, a library that may not be installed
+Point = Any  # py_arkworks_bls12381.G1Point; the library is optional and has no type annotations
 Draw = Callable[[int], int]  # `bound` -> a uniform integer in [0, bound)
 
 _WINDOW_BITS: Final = 8
-_MANY: Final = 512  # points from which on it takes less time to check them together
+_MANY: Final = 512  # number of points from which checking them together takes less time
 _CHECK_BITS: Final = 128
 
 
 class Points(NamedTuple):
-    """Points, and the only bytes that stand for them: encoding one takes as long as 15 additions."""
+    """Points with their only encoding, which is kept because encoding a point takes as long as 15 additions."""
 
     points: tuple[Point, ...]
     encoded: bytes
 
 
 class ProofError(FedcliError, ValueError):
-    """A commitment, an opening or a proof that does not hold or is not well-formed; the sentence says why."""
+    """A commitment, an opening or a proof that is false or malformed; the message says why."""
 
 
 @lru_cache(maxsize=1)
 def library() -> ModuleType:
-    """The library of curve arithmetic.
+    """The curve library, imported at first use because it is optional.
 
     Raises:
         ConfigError: if it is not installed.
@@ -62,7 +63,7 @@ def library() -> ModuleType:
 
 
 def hash_to_point(message: bytes) -> Point:
-    """A point whose discrete logarithm nobody knows (RFC 9380, BLS12381G1_XMD:SHA-256_SSWU_RO_)."""
+    """A point with an unknown discrete logarithm (RFC 9380, BLS12381G1_XMD:SHA-256_SSWU_RO_)."""
     return library().G1Point.hash_to_curve(message, DOMAIN)
 
 
@@ -72,28 +73,29 @@ def identity() -> Point:
 
 
 def combination(points: Sequence[Point], coefficients: Sequence[int]) -> Point:
-    """Sum of coefficient times point; coefficients may have any sign and are reduced.
+    """Sum of coefficient times point; coefficients may have any sign and size.
 
     Raises:
-        ValueError: if there are not as many points as coefficients. (The library would drop the rest.)
+        ValueError: if the numbers of points and coefficients differ. (The library would drop the rest.)
     """
     if len(points) != len(coefficients):
         raise ValueError(f"{len(points)} points and {len(coefficients)} coefficients.")
-    # Zeros cost as much as additions, and the library is slow where a coefficient is negative, hence near the order.
-    pairs = zip(points, (coefficient % ORDER for coefficient in coefficients), strict=True)
-    short = [_shorter(point, reduced) for point, reduced in pairs if reduced]
     scalar = library().Scalar.from_le_bytes  # 20 times faster than from an integer
-    scalars = [scalar(reduced.to_bytes(SCALAR_BYTES, "little")) for _, reduced in short]
-    return library().G1Point.multiexp_unchecked([point for point, _ in short], scalars)
-
-
-def _shorter(point: Point, reduced: int) -> tuple[Point, int]:
-    """The same multiple, by a coefficient of at most half the order."""
-    return (point, reduced) if reduced <= ORDER // 2 else (-point, ORDER - reduced)
+    bases, scalars = [], []
+    for point, coefficient in zip(points, coefficients, strict=True):
+        reduced = coefficient % ORDER
+        # The library is slow for coefficients near the order, as small negative ones are: they take the negative point.
+        if reduced > ORDER // 2:
+            point, reduced = -point, ORDER - reduced
+        # A zero would cost as much as an addition.
+        if reduced:
+            bases.append(point)
+            scalars.append(scalar(reduced.to_bytes(SCALAR_BYTES, "little")))
+    return library().G1Point.multiexp_unchecked(bases, scalars)
 
 
 def fixed_base(point: Point) -> Callable[[int], Point]:
-    """coefficient -> coefficient times `point`, by a table of multiples: five times as fast, for 1.5 MB."""
+    """The function coefficient -> coefficient times `point`, with a table of multiples: five times as fast, 1.5 MB."""
     windows: list[list[Point]] = []
     base = point
     for _ in range(SCALAR_BYTES):
@@ -115,48 +117,58 @@ def fixed_base(point: Point) -> Callable[[int], Point]:
 
 
 def encode_points(points: Iterable[Point]) -> Points:
-    """The points with their bytes, 48 each: x in big-endian order, with the three flag bits of ZCash's format."""
+    """The points with their bytes, 48 each: x in big-endian order with the three flag bits of ZCash's format."""
     kept = tuple(points)
     return Points(kept, b"".join(point.to_compressed_bytes() for point in kept))
 
 
 def decode_points(data: bytes, *, name: str) -> Points:
-    """Points on the curve and in the subgroup (but for 2^-128 where there are many), from their only encoding.
+    """Points of the group from their only encoding.
+
+    Many points are checked together; a set with a point outside the group then passes with probability 2^-128.
+
+    Args:
+        data: 48 bytes for each point.
+        name: of the message part, for errors.
 
     Raises:
-        ProofError: if a point is not one, or is encoded in another way than `encode_points` does.
+        ProofError: if a point is not in the group, or its encoding is not that of `encode_points`.
     """
     if len(data) % POINT_BYTES:
         raise ProofError(
             f"{name}: {len(data)} bytes are not a multiple of {POINT_BYTES}, the size of a point."
         )
-    chunks = [data[start : start + POINT_BYTES] for start in range(0, len(data), POINT_BYTES)]
-    points = tuple(_decode_on_curve(chunk, f"{name}[{i}]") for i, chunk in enumerate(chunks))
+    points: list[Point] = []
+    for index, start in enumerate(range(0, len(data), POINT_BYTES)):
+        encoded = data[start : start + POINT_BYTES]
+        try:
+            # Unchecked for the subgroup only: that is checked below, together where there are many points.
+            point = library().G1Point.from_compressed_bytes_unchecked(encoded)
+        except ValueError as error:
+            raise ProofError(f"{name}[{index}] is not a point of the group.") from error
+        # The library decodes some encodings that it would not write itself.
+        if point.to_compressed_bytes() != encoded:
+            raise ProofError(f"{name}[{index}] is not in its canonical encoding.")
+        points.append(point)
+    # If the joint check fails, single checks find the point to name.
     if len(points) < _MANY or not _all_in_subgroup(points):
         for index, point in enumerate(points):
             if not point.is_in_subgroup():
                 raise ProofError(f"{name}[{index}] is not a point of the group.")
-    return Points(points, data)
-
-
-def _decode_on_curve(data: bytes, name: str) -> Point:
-    try:
-        point = library().G1Point.from_compressed_bytes_unchecked(data)
-    except ValueError as error:
-        raise ProofError(f"{name} is not a point of the group.") from error
-    if point.to_compressed_bytes() != data:
-        raise ProofError(f"{name} is not in its canonical encoding.")
-    return point
+    return Points(tuple(points), data)
 
 
 def _all_in_subgroup(points: Sequence[Point]) -> bool:
-    """Whether points of the curve are all in the subgroup; the error is 2^-128, whatever they are.
+    """Whether all points of the curve are in the subgroup; the probability of a wrong yes is 2^-128.
 
-    At least 128 sums of random halves of the points are checked. If a point is not in the subgroup, then at most one of
-    the two sums with and without it is, so that each check passes with probability 1/2 at most. Points are thrown on
-    heaps by several random bits at once, and each of these bits has a sum of heaps.
+    At least 128 sums of random halves of the points are checked. If a point is not in the subgroup, at most one of the
+    two sums with and without it is, so each check passes with probability 1/2 at most. To save additions, points are
+    put on heaps by several random bits at once, and each of these bits gives one sum of heaps.
     """
+    # The number of bits with the fewest additions for each check.
     bits = min(range(1, 17), key=lambda count: (len(points) + (2 << count)) / count)
+    # One sum with random factors would not do: the cofactor is divisible by 3, and a point of order 3 would pass one
+    # time in three.
     for _ in range(-(-_CHECK_BITS // bits)):
         heaps = [identity()] * (1 << bits)
         drawn = np.frombuffer(secrets.token_bytes(2 * len(points)), np.uint16) >> (16 - bits)
@@ -173,7 +185,7 @@ def _all_in_subgroup(points: Sequence[Point]) -> bool:
 
 
 def encode_scalars(scalars: Sequence[int]) -> bytes:
-    """32 bytes in big-endian order for each scalar, which is reduced."""
+    """Scalars modulo the order, 32 bytes each in big-endian order."""
     return b"".join((scalar % ORDER).to_bytes(SCALAR_BYTES, "big") for scalar in scalars)
 
 
@@ -181,7 +193,7 @@ def decode_scalars(data: bytes, *, name: str) -> tuple[int, ...]:
     """Scalars in [0, order).
 
     Raises:
-        ProofError: if there is part of a scalar, or one that is not below the order.
+        ProofError: if the length is not a multiple of 32 bytes, or a scalar is not below the order.
     """
     if len(data) % SCALAR_BYTES:
         raise ProofError(

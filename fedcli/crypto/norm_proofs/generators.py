@@ -1,4 +1,7 @@
-"""How a vector lies in rows, and the points that rows are committed with."""
+"""Layout of a vector in rows, and the generators of the group that rows are committed with.
+
+Rows of about sqrt(d) entries make commitments, proofs and the verifier's work as long as sqrt(d), not d.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _LEAST_COLUMNS: Final = 4  # room for the four squares of a norm proof
 
 
 class Layout(NamedTuple):
-    """How a vector of `size` integers lies in rows: row after row, the last one padded with zeros."""
+    """Layout of `size` integers, row after row; the last row is padded with zeros."""
 
     size: int
     columns: int
@@ -28,9 +31,9 @@ class Layout(NamedTuple):
 
 
 class Generators(NamedTuple):
-    """Points without known relations: one a column, one for blindings, one for values; and tables of two.
+    """Points without known relations: one for each column, one for blindings, one for values.
 
-    `digest` is the SHA-512 of all of them, encoded in this order.
+    `digest` is the SHA-512 of all of them, encoded in this order. The last two have tables of their multiples.
     """
 
     columns: tuple[Point, ...]
@@ -48,13 +51,15 @@ def layout(size: int) -> Layout:
         ConfigError: if `size` is not at least 1.
     """
     if size < 1:
-        raise ConfigError(f"a committed vector has at least 1 entry; received {size}.", key="size")
+        raise ConfigError(f"a committed vector must have at least 1 entry; received {size}.", key="size")
+    # ceil(sqrt(size)) without floating-point numbers.
     columns = max(_LEAST_COLUMNS, math.isqrt(size - 1) + 1)
     return Layout(size, columns, -(-size // columns))
 
 
 def generator_labels(columns: int) -> list[bytes]:
-    """What is hashed to the curve: the columns in order, then the blinding's and the value's generator."""
+    """The labels that are hashed to the curve: the columns in order, then those of blinding and value."""
+    # Public labels, so that everybody can derive the generators and no trusted setup is needed.
     return [b"column %d" % index for index in range(columns)] + [b"blinding", b"value"]
 
 

@@ -1,10 +1,13 @@
-"""What runs in other processes (`crypto/workers.py`): bytes and arrays in, bytes and reasons out."""
+"""Tasks of commitments and proofs for worker processes (`crypto/workers.py`).
+
+Arguments and results are bytes, arrays and sentences, because points of the curve library cannot be pickled.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from fedcli.crypto.norm_proofs.commitments import (
     Integers,
@@ -23,14 +26,14 @@ Result = TypeVar("Result")
 
 
 class Committed(NamedTuple):
-    """A commitment as bytes, and what opens it."""
+    """A commitment as bytes, and its opening."""
 
     commitment: bytes
     opening: Opening
 
 
 class Statement(NamedTuple):
-    """What a prover shows, in its own bytes: that what is committed to keeps the bound, for the context."""
+    """A prover's claim, in its own bytes: the committed vector keeps the bound, for this context."""
 
     bound: NormBound
     commitment: bytes
@@ -38,8 +41,8 @@ class Statement(NamedTuple):
     context: bytes
 
 
-def timed(work: Callable[..., Result], *args: Any) -> tuple[Result, float]:
-    """What `work` returns, and its seconds here, without those that it waited for a process."""
+def timed(work: Callable[..., Result], *args: object) -> tuple[Result, float]:
+    """The result of `work`, and its seconds in this process, without the time spent waiting for a worker."""
     begun = time.perf_counter()
     result = work(*args)
     return result, time.perf_counter() - begun
@@ -60,15 +63,30 @@ def prove_all(wanted: Sequence[tuple[NormBound, Committed, bytes]]) -> list[byte
 
 
 def refusals(statements: Sequence[Statement]) -> list[str | None]:
-    """For each statement why it is refused, or None: in one batch, and one by one where the batch fails."""
-    claims: list[Claim | str] = [_read(statement) for statement in statements]
-    if all_hold([claim for claim in claims if isinstance(claim, Claim)]):
-        return [None if isinstance(claim, Claim) else claim for claim in claims]
-    return [_refusal(claim) if isinstance(claim, Claim) else claim for claim in claims]
+    """The reason for refusing each statement, or None."""
+    claims: list[Claim | str] = []
+    for bound, commitment, proof, context in statements:
+        try:
+            committed = read_commitment(commitment, bound.size)
+            claims.append(Claim(bound, committed, read_proof(bound, proof), context))
+        except ProofError as error:
+            claims.append(str(error))
+    # One batch is much cheaper than single checks, but only these can name the false statement.
+    batch_holds = all_hold([claim for claim in claims if isinstance(claim, Claim)])
+    reasons: list[str | None] = []
+    for claim in claims:
+        reason = claim if isinstance(claim, str) else None
+        if isinstance(claim, Claim) and not batch_holds:
+            try:
+                check(claim)
+            except ProofError as error:
+                reason = str(error)
+        reasons.append(reason)
+    return reasons
 
 
 def opens(commitments: Sequence[bytes], opening: Opening) -> str | None:
-    """Why a vector with blindings does not open the sum of commitments, or None."""
+    """The reason why an opening does not open the sum of the commitments, or None if it does."""
     try:
         size = opening.vector.size
         check_opening(add([read_commitment(data, size) for data in commitments]), opening)
@@ -78,21 +96,5 @@ def opens(commitments: Sequence[bytes], opening: Opening) -> str | None:
 
 
 def open_each(pairs: Sequence[tuple[Sequence[bytes], Opening]]) -> list[str | None]:
-    """`opens` for each pair."""
+    """`opens` for each pair of commitments and opening."""
     return [opens(commitments, opening) for commitments, opening in pairs]
-
-
-def _read(statement: Statement) -> Claim | str:
-    bound, commitment, proof, context = statement
-    try:
-        return Claim(bound, read_commitment(commitment, bound.size), read_proof(bound, proof), context)
-    except ProofError as error:
-        return str(error)
-
-
-def _refusal(claim: Claim) -> str | None:
-    try:
-        check(claim)
-    except ProofError as error:
-        return str(error)
-    return None

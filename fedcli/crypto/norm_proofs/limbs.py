@@ -1,4 +1,7 @@
-"""Blindings behind the vector that they blind, in pieces that add up: a sum of payloads brings its own opening."""
+"""Blindings as small integers that are appended to a vector and summed with it.
+
+The sum of the vectors then carries the blindings that open the sum of the commitments, under encryption too.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,13 @@ _LIMBS: Final = 8 * SCALAR_BYTES // LIMB_BITS
 
 
 def num_limbs(size: int) -> int:
-    """Integers that hold the blindings of a vector of `size`: 16 a row."""
+    """Number of integers that hold the blindings of a vector of `size` integers: 16 for each row."""
     return _LIMBS * layout(size).rows
 
 
 def size_before(total: int) -> int:
-    """Size of the vector that has `total` integers together with its limbs. The inverse of size + num_limbs(size)."""
+    """Size of the vector that has `total` integers together with its limbs: the inverse of size + num_limbs(size)."""
+    # size + num_limbs(size) grows with the size, so a binary search finds it.
     return bisect_left(range(total + 1), total, lo=1, key=lambda size: size + num_limbs(size))
 
 
@@ -37,5 +41,6 @@ def to_limbs(blindings: Sequence[int]) -> Integers:
 
 def from_limbs(limbs: Integers) -> tuple[int, ...]:
     """The blindings modulo the order of the group, from their limbs or from sums of limbs."""
+    # Sums of limbs exceed 16 bits; Python's integers carry them over.
     rows = limbs.reshape(-1, _LIMBS).tolist()
     return tuple(sum(limb << (LIMB_BITS * place) for place, limb in enumerate(row)) % ORDER for row in rows)

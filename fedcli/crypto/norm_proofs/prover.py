@@ -1,14 +1,12 @@
-"""The prover of a norm bound: masks, projections, and one batched inner-product argument (Groth 2009)."""
+"""Prover of a norm bound: masks, projections, and one batched inner-product argument (Groth 2009)."""
 
 from __future__ import annotations
 
 import secrets
 
 import numpy as np
-import numpy.typing as npt
 
 from fedcli.crypto.norm_proofs.challenges import (
-    Projections,
     absorb_coefficients,
     absorb_masks,
     absorb_responses,
@@ -26,8 +24,6 @@ from fedcli.crypto.norm_proofs.statement import NormBound, Proof
 from fedcli.crypto.norm_proofs.transcript import Transcript
 from fedcli.crypto.norm_proofs.verifier import Claim, check
 
-Integers = npt.NDArray[np.int64]
-
 
 def prove(
     bound: NormBound,
@@ -36,57 +32,58 @@ def prove(
     context: bytes,
     draw: Draw = secrets.randbelow,
 ) -> bytes:
-    """Prove that a committed vector keeps a bound on its norm, without showing the vector.
+    """Prove that a committed vector keeps a bound on its norm, without revealing the vector.
 
-    O(d) work besides the commitment, in exact float64 products; O(sqrt d) points.
+    Besides the commitment it takes O(d) work in exact float64 products and O(sqrt d) points.
 
     Args:
         bound: the statement.
-        commitment: to the vector, shape [bound.size].
+        commitment: commitment to the vector, shape [bound.size].
         opening: the vector and its blindings.
-        context: what the proof is for; a verifier who is told of another context refuses it.
-        draw: `bound` -> a uniform integer in [0, bound); another one than the default hides nothing.
+        context: identifies the use of the proof; a verifier with another context refuses it.
+        draw: `bound` -> a uniform integer in [0, bound). Predictable draws, as in tests, hide nothing.
 
     Returns:
-        bound.proof_bytes bytes, which were verified.
+        The proof, bound.proof_bytes bytes, which was verified.
 
     Raises:
-        ProofError: if the vector does not keep the bound, or the opening is not one of the commitment.
+        ProofError: if the vector exceeds the bound, or the opening does not open the commitment.
     """
     if opening.vector.size != bound.size or len(opening.blindings) != bound.rows:
         raise ProofError(f"a proof about {bound.size} integers cannot be made from {opening.vector.size}.")
-    missing = bound.squared - _squared_norm(opening.vector)
+    vector = opening.vector
+    # np.dot is exact only where no sum can overflow; Python's integers never do, and are rarely needed.
+    if int(np.abs(vector).max()) ** 2 * vector.size < 1 << 62:
+        squared_norm = int(np.dot(vector, vector))
+    else:
+        squared_norm = sum(entry * entry for entry in vector.tolist())
+    missing = bound.squared - squared_norm
     if missing < 0:
         raise ProofError(f"the squared norm is {-missing} above the bound {bound.squared}.")
     points = generators(bound.columns)
     start = begin(bound, commitment, context, points.digest)
+    # Each attempt has fresh masks and blindings: two proofs must not share randomness.
     while True:
         proof = _attempt(bound, opening, missing, start, points, draw)
         if proof is not None:
             break
-    # A fault of the machine must not become a proof that is refused, or one that tells of the vector.
+    # A fault of the machine must not produce a proof that is refused or that reveals something about the vector.
     check(Claim(bound, commitment, proof, context))
     return proof.encode(bound)
-
-
-def _squared_norm(vector: Integers) -> int:
-    # Exact whatever the entries: Python's integers do not overflow, and few are needed.
-    largest = int(np.abs(vector).max())
-    if largest**2 * vector.size < 1 << 62:
-        return int(np.dot(vector, vector))
-    return sum(entry * entry for entry in vector.tolist())
 
 
 def _attempt(
     bound: NormBound, opening: Opening, missing: int, start: Transcript, points: Generators, draw: Draw
 ) -> Proof | None:
-    """One proof, or None where a masked projection would tell of the vector (once in 2^35 attempts)."""
+    """One proof, or None if a masked projection would reveal something about the vector (once in 2^35 attempts)."""
     n, limit = bound.columns, bound.mask_limit
+    # Four squares turn the inequality into an equality, so no range proof is needed.
     last = list(four_squares(missing, draw)) + [0] * (n - 4)
     rows = np.concatenate([in_rows(opening.vector), np.array([last], np.int64)])
     blindings = [*opening.blindings, draw(ORDER)]
     masks = [draw(2 * limit + 1) - limit for _ in range(bound.projections)]
-    mask_rows = _in_scalar_rows(masks, n, bound.mask_rows)
+    padded = [mask % ORDER for mask in masks] + [0] * (bound.mask_rows * n - len(masks))
+    mask_rows = [padded[at : at + n] for at in range(0, len(padded), n)]
     mask_blindings = [draw(ORDER) for _ in mask_rows]
     squares = encode_points([_commit(last, blindings[-1], points)])
     committed_masks = encode_points(
@@ -95,13 +92,16 @@ def _attempt(
 
     transcript = absorb_masks(start, squares, committed_masks)
     chosen = projections(transcript, bound)
-    projected = _project(rows, chosen)
+    # rows[k] @ U @ columns[k] for each k, exact: no partial sum exceeds the sum of magnitudes, V < 2^53.
+    by_row = rows.astype(np.float64) @ chosen.columns.T.astype(np.float64)
+    projected = (by_row * chosen.rows.T).sum(axis=0).astype(np.int64)
     responses = [mask + int(value) for mask, value in zip(masks, projected, strict=True)]
     if max(map(abs, responses), default=0) > bound.response_limit:
         return None
     transcript = absorb_responses(transcript, bound, responses)
     weights = batching(transcript, bound)
 
+    # Blinds for the openings of a(X) and b(X) at x, which would reveal combinations of the rows without them.
     a, a_blinding = [draw(ORDER) for _ in range(n)], draw(ORDER)
     b, b_blinding = [draw(ORDER) for _ in range(n)], draw(ORDER)
     secret = Secret(rows, blindings, mask_rows, mask_blindings, a, a_blinding, b, b_blinding)
@@ -126,20 +126,8 @@ def _attempt(
     )
 
 
-def _in_scalar_rows(masks: list[int], columns: int, rows: int) -> list[list[int]]:
-    padded = [mask % ORDER for mask in masks] + [0] * (rows * columns - len(masks))
-    return [padded[row * columns : (row + 1) * columns] for row in range(rows)]
-
-
 def _commit(row: list[int], blinding: int, points: Generators) -> Point:
     return combination(points.columns, row) + points.times_blinding(blinding)
-
-
-def _project(rows: Integers, chosen: Projections) -> Integers:
-    """rows[k] @ U @ columns[k] for each k; exact, since no partial sum exceeds the sum of magnitudes, V < 2^53."""
-    by_row = rows.astype(np.float64) @ chosen.columns.T.astype(np.float64)
-    values: Integers = (by_row * chosen.rows.T).sum(axis=0).astype(np.int64)
-    return values
 
 
 def _open(

@@ -1,4 +1,4 @@
-"""What a norm proof says, and how it is written down. docs/proofs.md has the reasons for every number."""
+"""Statement of a norm proof, and the encoding of the proof. docs/proofs.md explains every number."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class NormBound:
 
     Args:
         size: number of integers, d.
-        squared: the bound B^2 on the sum of their squares, from 0 and below 2^52.
-        projections: K. Fewer than 309 prove nothing to a verifier; the tests show what then passes.
+        squared: B^2, the bound on the sum of their squares, at least 0 and below 2^52.
+        projections: K. Fewer than 309 do not convince a verifier; tests use them to show which forgeries pass then.
 
     Raises:
-        ConfigError: if a value is out of range, or they are too large together for the group's order.
+        ConfigError: if a value is out of range, or size and bound together are too large for the group's order.
     """
 
     size: int
@@ -48,77 +48,81 @@ class NormBound:
         layout(self.size)
         if not 0 <= self.squared < _SQUARED_LIMIT:
             raise ConfigError(
-                f"a squared bound lies between 0 and 2^52; received {self.squared}.",
+                f"a squared bound must lie between 0 and 2^52; received {self.squared}.",
                 key="squared",
                 hint="Use fewer bits, so that the bound is below 2^26 steps.",
             )
         if self.projections < 0:
             raise ConfigError(
-                f"projections are counted from 0; received {self.projections}.", key="projections"
+                f"the number of projections must not be negative; received {self.projections}.",
+                key="projections",
             )
-        # Entries that pass the projections are so small that their squares cannot sum up to the order.
+        # Entries that pass the projections must be so small that their squares cannot sum up to the order: then
+        # equality modulo the order is equality over the integers.
         if (self.size + 4) * (
             4 * (self.response_limit + 1)
         ) ** 2 >= ORDER or self.largest_projection >= EXACT:
             raise ConfigError(
-                f"{self.size} integers of norm {self.squared}^(1/2) are too much for the group."
+                f"{self.size} integers with a squared norm of {self.squared} are too many for the order of the group.",
+                hint="Use fewer bits.",
             )
 
     @property
     def columns(self) -> int:
-        """n: entries of a row."""
+        """n: number of entries of a row."""
         return layout(self.size).columns
 
     @property
     def rows(self) -> int:
-        """m: rows of the committed vector."""
+        """m: number of rows of the committed vector."""
         return layout(self.size).rows
 
     @property
     def mask_rows(self) -> int:
-        """Rows that hold the masks of the projections."""
+        """Number of rows that hold the masks of the projections."""
         return -(-self.projections // self.columns)
 
     @property
     def terms(self) -> int:
-        """M: rows of the argument, those of the vector, the one of four squares, and those of masks."""
+        """M: number of rows of the argument: the vector's, that of the four squares, and those of the masks."""
         return self.rows + 1 + self.mask_rows
 
     @property
     def largest_projection(self) -> int:
-        """V, above the sum of the magnitudes of an honest vector and its four squares."""
+        """V, an upper bound on the sum of the magnitudes of an honest vector and its four squares."""
         return math.isqrt((self.size + 4) * self.squared) + 1
 
     @property
     def mask_limit(self) -> int:
-        """Masks are uniform in [-Zm, Zm]: one attempt in 2^35 fails."""
+        """Zm: masks are uniform in [-Zm, Zm], and one attempt in 2^35 fails."""
         return self.largest_projection << _MASK_BITS
 
     @property
     def response_limit(self) -> int:
-        """A masked projection is published if its magnitude is at most Zm - V, which hides the projection."""
+        """Zm - V: masked projections up to this magnitude are published; their law does not depend on the vector."""
         return self.mask_limit - self.largest_projection
 
     @property
     def response_bytes(self) -> int:
-        """Size of one masked projection, signed."""
+        """Bytes of one masked projection, with its sign."""
         return (self.mask_limit.bit_length() + 8) // 8
 
     @property
     def exponents(self) -> list[int]:
         """Powers of x whose coefficients are committed: -(M + 1) to M - 1, without 0."""
+        # The coefficient of X^0 is claimed in public; it is the statement itself.
         return [power for power in range(-self.terms - 1, self.terms) if power]
 
     @property
     def proof_bytes(self) -> int:
-        """Size of a proof."""
+        """Bytes of a proof; they depend on the statement only."""
         points = 1 + self.mask_rows + 2 + 2 * self.terms
         scalars = 2 * self.columns + 3
         return points * POINT_BYTES + self.projections * self.response_bytes + scalars * SCALAR_BYTES
 
 
 class Proof(NamedTuple):
-    """What a prover sends, in this order."""
+    """The messages of a prover, in this order."""
 
     squares: Points  # the row of the four squares
     masks: Points  # rows of masks y_k
@@ -144,7 +148,7 @@ class Proof(NamedTuple):
 
 
 def encode_responses(bound: NormBound, responses: Sequence[int]) -> bytes:
-    """Big-endian, two's complement."""
+    """Masked projections as bytes: big-endian, two's complement."""
     size = bound.response_bytes
     return b"".join(response.to_bytes(size, "big", signed=True) for response in responses)
 
@@ -153,8 +157,8 @@ def read_proof(bound: NormBound, data: bytes) -> Proof:
     """A proof from its bytes.
 
     Raises:
-        ProofError: if the length is wrong, a point or scalar is not one or not canonical, or a masked projection
-            is beyond its limit.
+        ProofError: if the length is wrong, a point or scalar is invalid or not canonical, or a masked projection is
+            beyond its limit.
     """
     if len(data) != bound.proof_bytes:
         raise ProofError(
@@ -168,26 +172,24 @@ def read_proof(bound: NormBound, data: bytes) -> Proof:
         2 * bound.terms * POINT_BYTES,
     ]
     ends = list(accumulate(sizes, initial=0))
-    squares, masks, responses, blinds, coefficients = (data[start:end] for start, end in pairwise(ends))
+    squares, masks, projected, blinds, coefficients = (data[start:end] for start, end in pairwise(ends))
+    step = bound.response_bytes
+    responses = tuple(
+        int.from_bytes(projected[start : start + step], "big", signed=True)
+        for start in range(0, len(projected), step)
+    )
+    # The limit is what rules out large entries, so it is part of the encoding that every reader checks.
+    for index, response in enumerate(responses):
+        if abs(response) > bound.response_limit:
+            raise ProofError(f"masked projection {index} is {response}, beyond {bound.response_limit}.")
     scalars = decode_scalars(data[ends[-1] :], name="proof.opening")
     return Proof(
         decode_points(squares, name="proof.squares"),
         decode_points(masks, name="proof.masks"),
-        _read_responses(bound, responses),
+        responses,
         decode_points(blinds, name="proof.blinds"),
         decode_points(coefficients, name="proof.coefficients"),
         scalars[: bound.columns],
         scalars[bound.columns : 2 * bound.columns],
         (scalars[-3], scalars[-2], scalars[-1]),
     )
-
-
-def _read_responses(bound: NormBound, data: bytes) -> tuple[int, ...]:
-    step, limit = bound.response_bytes, bound.response_limit
-    responses = tuple(
-        int.from_bytes(data[start : start + step], "big", signed=True) for start in range(0, len(data), step)
-    )
-    for index, response in enumerate(responses):
-        if abs(response) > limit:
-            raise ProofError(f"masked projection {index} is {response}, beyond {limit}.")
-    return responses

@@ -1,4 +1,4 @@
-"""A proof's own record, from which its challenges are drawn (Fiat and Shamir 1986)."""
+"""Transcript of a proof, from which its challenges are derived (Fiat and Shamir 1986)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from fedcli.crypto.norm_proofs.curve import ORDER
 
-_CHALLENGE_BYTES = 64  # 257 bits more than the order has, so that the remainder is uniform to 2^-256
+_CHALLENGE_BYTES = 64  # 257 bits more than the order has, so the remainder is uniform up to 2^-256
 
 
 class Transcript(NamedTuple):
-    """A chain of SHA-512 over everything that was said; each label and message with its length in front.
+    """SHA-512 chain over all messages; every label and message is preceded by its length.
 
-    A value: `absorb` gives the next one, and this one stays. Challenges are SHAKE256 of the state and a label.
+    The transcript is a value: `absorb` returns the next one and leaves this one unchanged. Challenges are SHAKE256 of
+    the state and a label.
     """
 
     state: bytes = bytes(64)
@@ -23,7 +24,7 @@ class Transcript(NamedTuple):
         return Transcript(hashlib.sha512(self.state + _framed(label.encode()) + _framed(message)).digest())
 
     def bytes(self, label: str, count: int) -> bytes:
-        """`count` bytes that depend on all that was absorbed, and on `label`."""
+        """`count` challenge bytes that depend on everything absorbed and on `label`."""
         return hashlib.shake_256(self.state + _framed(label.encode())).digest(count)
 
     def scalar(self, label: str) -> int:
@@ -32,4 +33,5 @@ class Transcript(NamedTuple):
 
 
 def _framed(data: bytes) -> bytes:
+    # With the length in front, bytes cannot move from one message to the next unnoticed.
     return len(data).to_bytes(8, "big") + data

@@ -1,4 +1,4 @@
-"""The verifier of norm bounds: one multi-scalar multiplication of O(sqrt d) points, for one proof or for many."""
+"""Verifier of norm bounds: one multi-scalar multiplication of O(sqrt d) points, for one proof or for many."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHECK_BITS = 128  # of a random factor
 
 
 class Claim(NamedTuple):
-    """A commitment with the proof that it keeps a bound, and what the proof is for."""
+    """A commitment, the proof that it keeps a bound, and the context of the proof."""
 
     bound: NormBound
     commitment: Commitment
@@ -35,7 +35,7 @@ class Claim(NamedTuple):
 
 
 class _Equation(NamedTuple):
-    """A combination of points that is the neutral point if and (but for 2^-128) only if a proof holds."""
+    """A combination of points that is neutral if a proof holds, and otherwise with probability 2^-128 only."""
 
     points: list[Point]  # the claim's own
     coefficients: list[int]  # of `points`
@@ -43,16 +43,26 @@ class _Equation(NamedTuple):
 
 
 def verify(bound: NormBound, commitment: Commitment, proof: bytes, context: bytes) -> None:
-    """Refuse a proof that does not hold.
+    """Check a proof.
+
+    Args:
+        bound: the statement.
+        commitment: commitment to the vector.
+        proof: bytes from `prover.prove`.
+        context: the context that the verifier expects; it must not be taken from the prover.
 
     Raises:
-        ProofError: if it does not, or it is not well-formed; the sentence says which.
+        ProofError: if the proof is false or malformed; the message says which.
     """
     check(Claim(bound, commitment, read_proof(bound, proof), context))
 
 
 def check(claim: Claim) -> None:
-    """Refuse a claim that does not hold, with the reason."""
+    """Check a single claim.
+
+    Raises:
+        ProofError: if the claim is false; the message has the reason.
+    """
     if len(claim.commitment.points) != claim.bound.rows:
         raise ProofError(
             f"a commitment to {claim.bound.size} integers has {claim.bound.rows} rows; "
@@ -64,7 +74,7 @@ def check(claim: Claim) -> None:
 
 
 def all_hold(claims: Sequence[Claim]) -> bool:
-    """Whether every one of several claims holds, in one multi-scalar multiplication; `check` finds which does not.
+    """Whether all claims hold, by one multi-scalar multiplication; `check` finds the false one.
 
     Raises:
         ProofError: if the claims' vectors differ in size.
@@ -72,7 +82,7 @@ def all_hold(claims: Sequence[Claim]) -> bool:
     if not claims:
         return True
     if len({claim.bound.size for claim in claims}) > 1:
-        raise ProofError("claims that are checked together are about vectors of one size.")
+        raise ProofError("claims that are checked together must be about vectors of one size.")
     if any(len(claim.commitment.points) != claim.bound.rows for claim in claims):
         return False
     points = generators(claims[0].bound.columns)
@@ -80,7 +90,8 @@ def all_hold(claims: Sequence[Claim]) -> bool:
 
 
 def _vanishes(equations: Iterable[_Equation], points: Generators) -> bool:
-    """Whether all equations hold: the factors in them are fresh and secret, so none can make up for another."""
+    """Whether all equations hold."""
+    # They can be added up: their random factors are fresh and secret, so two false ones cannot cancel each other.
     bases = [*points.columns, points.blinding, points.value]
     shared = [0] * len(bases)
     own: list[Point] = []
@@ -93,10 +104,10 @@ def _vanishes(equations: Iterable[_Equation], points: Generators) -> bool:
 
 
 def _equation(claim: Claim, points: Generators) -> _Equation:
-    """Three equations, each times a random factor.
+    """Three equations, each times its own random factor, as one.
 
-    a(x) and the secret part of b(x) open what was committed; their product, with the public part of b(x), is the
-    claimed coefficient of X^0 plus the committed ones.
+    a(x) and the secret part of b(x) open the commitments. The inner product of a(x) with all of b(x) is the claimed
+    coefficient of X^0 plus the committed ones.
     """
     bound, commitment, proof, context = claim
     transcript = absorb_masks(begin(bound, commitment, context, points.digest), proof.squares, proof.masks)
@@ -111,8 +122,10 @@ def _equation(claim: Claim, points: Generators) -> _Equation:
     public = public_b(bound, chosen, weights, x)
     product = dot(proof.a, [(b + p) % ORDER for b, p in zip(proof.b, public, strict=True)])
 
+    # Points in the order of their coefficients below.
     parts = (commitment, proof.squares, proof.masks, proof.blinds, proof.coefficients)
     count = bound.rows + 1
+    # Rows of the vector and the squares are in a(X) and in b(X); rows of masks are in a(X) only.
     in_both = [for_a * at[i] + for_b * at[-i] for i in range(1, count + 1)]
     in_a = [for_a * at[i] for i in range(count + 1, bound.terms + 1)]
     in_product = [for_product * at[power] for power in bound.exponents]

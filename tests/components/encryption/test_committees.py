@@ -100,7 +100,7 @@ def test_three_attempts_are_made_and_no_more(opening):
 def test_fewer_than_the_threshold_are_never_asked(opening):
     told = Told(frozenset({1, 2, 3, 5}))
     exchange, _ = opening(told)
-    with pytest.raises(VoidRoundError, match="1 of the committee's 5 members are left and 2 open a sum"):
+    with pytest.raises(VoidRoundError, match="1 of the committee's 5 members are left, but 2 are needed"):
         exchange.open()
     assert told.asked == {}
     assert counts(exchange) == [0, 4, 0]
@@ -120,7 +120,7 @@ def test_a_member_opens_one_sum_in_a_context(committee, rounds):
     added(first, sent)
     added(second, {client: sent[client] for client in (0, 1, 2)})
     assert np.array_equal(first.open(), sum(values.values()))
-    with pytest.raises(VoidRoundError, match="another sum was opened in this context already"):
+    with pytest.raises(VoidRoundError, match="another sum was decrypted in this context already"):
         second.open()
     with pytest.raises(VoidRoundError, match="answered already"):
         first.open()

@@ -17,14 +17,24 @@ from fedcli.core.errors import ConfigError, RunError
         ("threshold", {"committee": 1}, "committee", "2 to 30 members; received 1"),
         ("threshold", {"committee": 31}, "committee", "2 to 30 members; received 31"),
         ("threshold", {"committee": 6}, "committee", "cannot be drawn from 5 clients"),
-        ("threshold", {"threshold": 6}, "threshold", "between 2 and the committee's 5 members; received 6"),
+        (
+            "threshold",
+            {"threshold": 6},
+            "threshold",
+            "between 2 and the size of the committee, 5; received 6",
+        ),
         ("threshold", {"threshold": 1}, "threshold", "could open single updates alone"),
         ("threshold", {"dropout": 1.0}, "dropout", "lies in"),
-        ("threshold", {"outages": {"3": [6]}}, "outages", "round 3 has an outage of [6]"),
-        ("threshold", {"outages": {"0": [1]}}, "outages", "counted from 1; received the round 0"),
-        ("threshold", {"outages": {"x": [1]}}, "outages", "received the round x"),
+        ("threshold", {"outages": {"3": [6]}}, "outages", "the outage of round 3 names [6]"),
+        ("threshold", {"outages": {"0": [1]}}, "outages", "counted from 1; received 0"),
+        ("threshold", {"outages": {"x": [1]}}, "outages", "counted from 1; received x"),
         ("secagg", {"dropped": 1.0}, "dropped", "lie in [0, 1)"),
-        ("secagg", {"dropped": 0.7, "corrupt": 0.3}, "dropped", "cannot stand 3 dropped and 1 corrupt of 5"),
+        (
+            "secagg",
+            {"dropped": 0.7, "corrupt": 0.3},
+            "dropped",
+            "cannot tolerate 3 dropped and 1 corrupt of 5",
+        ),
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_refused_by_its_key(name, parameters, key, said):
@@ -76,7 +86,7 @@ def test_who_sees_what_is_told_of_everybody(name, encryptions):
     for word in (
         "server",
         "each client",
-        "in league",
+        "collude",
         "number of examples",
         "weight",
         "loss",

@@ -78,7 +78,7 @@ def test_too_few_members_make_a_void_round_and_the_run_goes_on():
     notes = [record.get("note") for record in store.records]
     assert notes == [
         None,
-        "void: 1 of the committee's 5 members are left and 2 open a sum: it is not decryptable",
+        "void: 1 of the committee's 5 members are left, but 2 are needed: the sum is not decryptable",
         None,
     ]
     first, second, third = (digest(state.weights) for state in store.durable)
@@ -92,7 +92,7 @@ def test_a_void_round_of_a_private_run_is_charged():
     after, store = run(parts, state)
     assert store.charges == [1, 2, 3]
     assert after.releases == 3
-    assert store.records[1]["note"].endswith("it is not decryptable; the round is charged")
+    assert store.records[1]["note"].endswith("the sum is not decryptable; the round is charged")
     assert store.records[1]["epsilon"] == 2
 
 
@@ -188,4 +188,4 @@ def test_a_cohort_too_small_to_mask_is_a_void_round():
     assert {record["note"] for record in store.records} == {
         "void: 0 updates arrived; a sum of at least 3 is released"
     }
-    assert {row["reason"] for row in store.clients} == {"masking takes at least 3 parties; received 2"}
+    assert {row["reason"] for row in store.clients} == {"masking needs at least 3 parties; received 2"}

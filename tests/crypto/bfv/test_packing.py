@@ -1,4 +1,4 @@
-"""Integers in slots: kept answers, the inverse, and sums of slots as sums of integers."""
+"""Packing of integers in slots: known answers, the inverse, and sums of slots as sums of integers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Plans hold at their edges, say how sure they are, and refuse what cannot hold."""
+"""Encryption plans: they are correct at their limits, state their failure bound, and refuse sums that do not fit."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Arithmetic modulo primes of 60 bits against Python's integers, and Shamir's sharing."""
+"""Modular arithmetic with 60-bit primes against Python's integers, and Shamir's secret sharing."""
 
 import hashlib
 import itertools

@@ -1,4 +1,4 @@
-"""Encryption with one key: exact at the edge of each plan, refused beyond it, and closed to who adds."""
+"""Encryption with one key: exact at the limits of each plan, refused beyond them, and unreadable for the server."""
 
 import os
 import pickle
@@ -76,7 +76,7 @@ def test_one_summand_more_than_planned_is_refused(key, sample):
     adder = Adder(key.scheme)
     for _ in range(10):
         adder.add(sample)
-    with pytest.raises(CiphertextError, match="holds for 10 summands; one more"):
+    with pytest.raises(CiphertextError, match="supports 10 summands; one more"):
         adder.add(sample)
     assert adder.num_summands == 10
     assert decrypt(adder.total(), key).tolist() == (10 * np.arange(100)).tolist()

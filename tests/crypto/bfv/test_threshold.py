@@ -1,4 +1,4 @@
-"""A committee's key: any threshold opens a sum, one less does not, and members answer for one sum only."""
+"""Threshold decryption: any threshold of members opens a sum, fewer do not, and members answer for one sum only."""
 
 import itertools
 from dataclasses import replace
@@ -142,7 +142,7 @@ def test_one_answer_less_does_not_open_the_sum(made, members, total):
     with pytest.raises(DecryptionError, match=r"all 3 answers of the active set; those of \[2\] are missing"):
         fuse(total, made[0], request, partials)
     for active in ((1, 3), (1, 2, 3, 4)):
-        with pytest.raises(DecryptionError, match="3 of 4 members open a sum"):
+        with pytest.raises(DecryptionError, match="3 of 4 members decrypt a sum"):
             fuse(total, made[0], Request(b"sum", 1, active), partials)
 
 
@@ -191,13 +191,13 @@ def test_attempts_are_counted(members, total):
 def test_a_member_opens_one_sum_a_context(made, members, total, parties):
     members[1].partial(total, Request(b"sum", 0, (1, 2, 3)))
     other = added(made[0], [encrypt(party, made[0]) for party in parties[:2]])
-    with pytest.raises(DecryptionError, match="another sum was opened"):
+    with pytest.raises(DecryptionError, match="another sum was decrypted"):
         members[1].partial(other, Request(b"sum", 1, (1, 2, 3)))
 
 
 def test_a_member_opens_no_single_value(made, members, parties):
     alone = added(made[0], [encrypt(parties[0], made[0])])
-    with pytest.raises(DecryptionError, match="at least 2; received one of 1"):
+    with pytest.raises(DecryptionError, match="at least 2 summands; received a sum of 1"):
         members[1].partial(alone, Request(b"sum", 0, (1, 2, 3)))
 
 
@@ -292,7 +292,7 @@ def test_a_sum_that_cancels_an_attempts_zero_is_refused(made, members, total):
     negative = np.where(words == 0, words, primes - words).astype("<u8").tobytes()
     at = ENVELOPE_BYTES - DIGEST
     crafted = redigested(total[: at + len(negative)] + negative)
-    with pytest.raises(CiphertextError, match="cannot be opened"):
+    with pytest.raises(CiphertextError, match="cannot be decrypted"):
         members[1].partial(crafted, request)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of proofs share: fixed randomness, honest claims, and both verifiers asked at once."""
+"""Helpers of the proof tests: fixed randomness, honest claims, and a call to both verifiers."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ CONTEXT = b"run 1, round 2, member 3"
 
 
 def fixed_draws(seed):
-    """`bound` -> an integer in [0, bound), the same ones for a seed."""
+    """A function `bound` -> integer in [0, bound), which gives the same numbers for the same seed."""
     count = 0
 
     def draw(bound):
@@ -43,13 +43,13 @@ def accepted(bound, commitment, proof, context=CONTEXT):
 
 
 def plainly_holds(bound, commitment, proof, context=CONTEXT):
-    """What the plain verifier of the tests says of well-formed bytes."""
+    """The verdict of the tests' reference verifier on well-formed bytes."""
     statement = reference.Statement(bound.size, bound.squared, bound.projections)
     return reference.holds(statement, commitment, proof, context)
 
 
 def refusals(bound, commitment, proof, context=CONTEXT):
-    """The two verifiers' reasons for refusing, as one text; fails where one of them accepts."""
+    """The refusals of both verifiers as one text; fails if one of them accepts."""
     with pytest.raises(ProofError) as first:
         verify(bound, read_commitment(commitment, bound.size), proof, context)
     with pytest.raises(ProofError) as second:
@@ -58,10 +58,10 @@ def refusals(bound, commitment, proof, context=CONTEXT):
 
 
 def forged(vector, squares, bound, forge_response=lambda z, limit: z, padding=None):
-    """A commitment and a proof made by the plain prover for any vector, squares and responses.
+    """A commitment and a proof by the reference prover for any vector, squares and responses.
 
     Args:
-        padding: {place in the padded vector: value}, for a vector that is longer than it says.
+        padding: {place in the padded vector: value}, for a vector that is longer than stated.
     """
     draw = fixed_draws(b"forger")
     statement = reference.Statement(bound.size, bound.squared, bound.projections)

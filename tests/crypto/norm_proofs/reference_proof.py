@@ -1,6 +1,6 @@
-"""A norm proof in its plainest form: every vector dense, every product a loop, hashing written out; slow.
+"""Slow reference implementation of norm proofs: dense vectors, products as loops, hashing written out.
 
-The prover takes any rows, squares and responses, so that the tests can lie with it.
+The prover accepts any rows, squares and responses, so that tests can forge proofs with it.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ DOMAIN = b"fedcli-proofs-v1-BLS12381G1_XMD:SHA-256_SSWU_RO_"
 
 @dataclass
 class Statement:
-    """The numbers of the statement, worked out here once more."""
+    """The numbers of the statement, computed independently."""
 
     size: int
     squared: int
@@ -39,7 +39,7 @@ class Statement:
 
 
 class Hash:
-    """A chain of SHA-512 with lengths in front, and SHAKE256 for challenges."""
+    """A SHA-512 chain of messages with their lengths in front, and SHAKE256 challenges."""
 
     def __init__(self):
         self.state = b"\0" * 64

@@ -1,4 +1,4 @@
-"""The guards around the libraries: what they would let pass, and what is said where they are missing."""
+"""Guards around the curve libraries: inputs that they would accept by mistake, and errors if they are missing."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a cheat may try: each attempt is refused by both verifiers, and for its own reason."""
+"""Forged proofs: both verifiers refuse each of them, for its own reason."""
 
 import random
 
@@ -36,12 +36,12 @@ def context_of(said, of_client):
 
 
 def negated(data, at):
-    """The sign of the point that begins there, turned over."""
+    """The bytes with the sign of the point at `at` flipped."""
     return data[:at] + bytes([data[at] ^ 0x20]) + data[at + 1 :]
 
 
 def fails(reason, *shown):
-    """Whether all bytes are well-formed and all three verifiers refuse, the independent one for this equation."""
+    """Whether all bytes are well-formed and all three verifiers refuse, the second one because of this equation."""
     first, second = refusals(*shown).splitlines()
     return (first, second, plainly_holds(*shown)) == (f"{EQUATIONS}.", f"{reason}.", False)
 

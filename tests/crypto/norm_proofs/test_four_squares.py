@@ -1,4 +1,4 @@
-"""Lagrange's theorem, for all small numbers and for many large ones."""
+"""Sums of four squares, for all small numbers and for many large ones."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Blindings in limbs: there and back, sums of limbs are sums of blindings, and sizes are told apart."""
+"""Blindings as limbs: the inverse, sums of limbs as sums of blindings, and the size of a vector with its limbs."""
 
 import numpy as np
 import pytest

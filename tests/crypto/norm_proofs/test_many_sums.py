@@ -1,4 +1,4 @@
-"""Many sums of the same points at once are those that the library makes one by one."""
+"""Many sums of the same points at once equal the sums that the library computes one by one."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Honest proofs: they hold, for both verifiers, and are those of a plain prover to the byte."""
+"""Honest proofs: both verifiers accept them, and their bytes are those of a plain prover."""
 
 import hashlib
 
@@ -175,8 +175,8 @@ def test_a_proof_that_does_not_hold_is_never_sent(monkeypatch):
         ((0, 4), "at least 1 entry; received 0"),
         ((3, -1), "between 0 and 2\\^52; received -1"),
         ((3, 1 << 52), "received 4503599627370496"),
-        ((3, 4, -1), "counted from 0; received -1"),
-        ((1 << 60, (1 << 52) - 1), "too much for the group"),
+        ((3, 4, -1), "must not be negative; received -1"),
+        ((1 << 60, (1 << 52) - 1), "too many for the order of the group"),
     ],
 )
 def test_a_statement_out_of_range_is_refused(numbers, sentence):

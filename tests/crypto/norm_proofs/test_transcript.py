@@ -1,4 +1,4 @@
-"""The chain of hashes against the same written out, and what its challenges depend on."""
+"""The transcript against the same hash chain written out, and the values that its challenges depend on."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What proofs tell: a simulator without any vector makes them too, once it may choose the challenges."""
+"""Zero knowledge: a simulator that knows no vector makes valid proofs if it may choose the challenges."""
 
 import hashlib
 
@@ -19,7 +19,7 @@ from fedcli.crypto.norm_proofs.transcript import Transcript
 
 @pytest.fixture
 def programmed(monkeypatch):
-    """Challenges that depend on their label only, as of an oracle whose answers were chosen beforehand."""
+    """Challenges that depend on their label only, as if the random oracle's answers were chosen in advance."""
 
     def chosen(self, label, count):
         return hashlib.shake_256(b"chosen " + label.encode()).digest(count)
@@ -30,7 +30,7 @@ def programmed(monkeypatch):
 
 
 def simulated(bound, rows, draw):
-    """A proof about committed rows of which nothing is known: all random, and solved for three commitments."""
+    """A proof about committed rows that nobody knows: all values are random, and three commitments are solved for."""
     points, terms = generators(bound.columns), bound.terms
     transcript = Transcript()
     weights, x = batching(transcript, bound), transcript.scalar("x")
