@@ -1,16 +1,16 @@
 """What README, CONTRIBUTING and docs show is true: commands, configs, Python, links and paths."""
 
+import html
 import re
-import shlex
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer.main
 import yaml
 from click.testing import CliRunner
+from pages import PAGES, ROOT, blocks, commands, module_name, name_of, prose
 
 import fedcli.testing
 from fedcli import config
@@ -20,14 +20,6 @@ from fedcli.experiment import plan as build
 from fedcli.testing import check_aggregator
 from fedcli.testing.tiny import YAML
 
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "benchmarks/README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 FAULTY = """\
 seed: 7
@@ -37,83 +29,6 @@ data: {name: digits, partition: {name: iid, clients: 10}}
 model: {name: mlp, hiden: [3]}
 """
 COMMANDS = typer.main.get_command(app).commands
-
-
-class Block(NamedTuple):
-    """A fenced block of a page."""
-
-    page: str
-    line: int
-    language: str
-    text: str
-
-    def __str__(self):
-        return f"{self.page}:{self.line}"
-
-
-class Command(NamedTuple):
-    """A command line of a page, without the prompt.
-
-    Args:
-        place: page and line.
-        words: the command's words.
-        is_whole: whether it is a line of a block, and not a mention such as `fedcli check` in a sentence.
-        output: the lines below it that the page shows as its output.
-    """
-
-    place: str
-    words: tuple[str, ...]
-    is_whole: bool
-    output: tuple[str, ...] = ()
-
-    def __str__(self):
-        return f"{self.place}: {shlex.join(self.words)}"
-
-
-def name_of(page):
-    return page.relative_to(ROOT).as_posix()
-
-
-def blocks(language=None):
-    found = []
-    for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        for match in FENCE.finditer(text):
-            line = text.count("\n", 0, match.start()) + 1
-            found.append(Block(name_of(page), line, match[1], match[2]))
-    return [block for block in found if language in (None, block.language)]
-
-
-def prose(page):
-    """The page without its blocks."""
-    return FENCE.sub("", page.read_text(encoding="utf-8"))
-
-
-def commands(program):
-    """The commands of `program` that pages show; in a block with prompts, what is not a command is output."""
-    found = []
-    for block in blocks():
-        if block.language not in ("", "sh"):
-            continue
-        has_prompts = block.text.startswith("$ ")
-        for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE) if has_prompts else [block.text]:
-            lines = part.replace("\\\n", " ").splitlines()
-            output = tuple(line for line in lines[1:] if line not in ("", "...")) if has_prompts else ()
-            for line in lines[:1] if has_prompts else lines:
-                if line.startswith(f"{program} "):
-                    words = tuple(shlex.split(line, comments=True))
-                    found.append(Command(str(block), words, True, output))
-    for page in PAGES:
-        for span in re.findall(r"`([^`\n]+)`", prose(page)):
-            if span.startswith(f"{program} "):
-                found.append(Command(name_of(page), tuple(shlex.split(span)), False))
-    return found
-
-
-def module_name(block):
-    """The name that a block of Python gives itself in its first line, or None."""
-    named = re.match(r"# (\w+)\.py\n", block.text)
-    return named and named[1]
 
 
 def needs_missing_data(experiment):
@@ -142,11 +57,22 @@ def modules(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def test_the_readme_is_short_and_shows_a_picture_that_exists():
+def test_the_readme_has_at_most_150_lines():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_picture_of_the_readme_shows_its_first_run():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 150
-    picture = re.search(r"!\[[^\]]+\]\((docs/images/[^)]+)\)", text)
-    assert (ROOT / picture[1]).stat().st_size < 30_000
+    description, path = re.search(r"!\[([^\]]+)\]\((docs/images/[^)]+)\)", text).groups()
+    shown = html.unescape(re.sub("<[^>]+>", "", (ROOT / path).read_text(encoding="utf-8"))).replace(
+        "\xa0", " "
+    )
+    experiment = config.load(str(ROOT / "configs/quickstart.yaml")).experiment
+    assert "$ fedcli run configs/quickstart.yaml" in shown
+    assert f"{experiment.name}: {experiment.strategy.name} over 10 clients" in shown
+    assert f"{experiment.rounds}/{experiment.rounds}" in shown
+    assert description.split()[-1] in shown  # the accuracy
+    assert (ROOT / path).stat().st_size < 30_000
 
 
 def test_the_index_names_every_page():
@@ -271,6 +197,14 @@ class TestPython:
         check_aggregator(my_rules.midrange().aggregator, exact_order=True)
         experiment = config.loads(YAML, "tiny.yaml", ["strategy=my_rules:midrange"]).experiment
         assert build.plan(experiment).strategy.aggregator.name == "midrange"
+
+    def test_the_callback_stops_a_run_and_is_one_that_a_config_can_name(self, modules):
+        import my_callbacks
+
+        stop = my_callbacks.stop_at(accuracy=0.5).on_round_end
+        assert stop(None, {"test/accuracy": 0.5}) == "test/accuracy has reached 0.5"
+        assert stop(None, {"test/accuracy": 0.4}) is None
+        assert stop(None, {}) is None
 
     def test_every_law_is_named_and_every_name_is_a_law(self):
         page = (ROOT / "docs/custom_components.md").read_text(encoding="utf-8")
