@@ -1,0 +1,237 @@
+"""What README, CONTRIBUTING and docs show is true: commands, configs, Python, links and paths."""
+
+import html
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+from click.testing import CliRunner
+from pages import PAGES, ROOT, blocks, commands, module_name, name_of, prose
+
+import fedcli.testing
+from fedcli import config
+from fedcli.cli.app import app
+from fedcli.config import installed
+from fedcli.experiment import plan as build
+from fedcli.testing import check_aggregator
+from fedcli.testing.tiny import YAML
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+FAULTY = """\
+seed: 7
+rounds: 5
+data: {name: digits, partition: {name: iid, clients: 10}}
+
+model: {name: mlp, hiden: [3]}
+"""
+COMMANDS = typer.main.get_command(app).commands
+
+
+def needs_missing_data(experiment):
+    """Whether the dataset is not on this machine; a test downloads nothing."""
+    return experiment.data.part.name == "fashion_mnist" and not FASHION_MNIST.is_dir()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with the ready configs, and the config with a fault that docs/configuration.md shows."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "bad.yaml").write_text(FAULTY)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def modules(tmp_path, monkeypatch):
+    """The modules that pages show, importable."""
+    named = {module_name(block): block.text for block in blocks("python") if module_name(block)}
+    for name, text in named.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield named
+    for name in named:
+        sys.modules.pop(name, None)
+
+
+def test_the_readme_has_at_most_150_lines():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_picture_of_the_readme_shows_its_first_run():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    description, path = re.search(r"!\[([^\]]+)\]\((docs/images/[^)]+)\)", text).groups()
+    shown = html.unescape(re.sub("<[^>]+>", "", (ROOT / path).read_text(encoding="utf-8"))).replace(
+        "\xa0", " "
+    )
+    experiment = config.load(str(ROOT / "configs/quickstart.yaml")).experiment
+    assert "$ fedcli run configs/quickstart.yaml" in shown
+    assert f"{experiment.name}: {experiment.strategy.name} over 10 clients" in shown
+    assert f"{experiment.rounds}/{experiment.rounds}" in shown
+    assert description.split()[-1] in shown  # the accuracy
+    assert (ROOT / path).stat().st_size < 30_000
+
+
+def test_the_index_names_every_page():
+    linked = set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs/index.md").read_text(encoding="utf-8")))
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+
+class TestLinksAndPaths:
+    @pytest.mark.parametrize("page", PAGES, ids=name_of)
+    def test_links_lead_to_files_and_headings_that_exist(self, page):
+        links = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+        broken = [link for link in links if not self._leads_somewhere(page, link)]
+        assert broken == []
+
+    @pytest.mark.parametrize("page", PAGES, ids=name_of)
+    def test_paths_in_the_text_exist(self, page):
+        paths = re.findall(
+            r"`((?:fedcli|configs|tests|docs|benchmarks|\.ci)/[\w./-]*)`", page.read_text(encoding="utf-8")
+        )
+        assert [path for path in paths if not (ROOT / path).exists()] == []
+
+    @staticmethod
+    def _leads_somewhere(page, link):
+        if link.startswith(("https://", "http://")):
+            return True
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not anchor:
+            return target.exists()
+        headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        return anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+class TestCommands:
+    def test_every_command_is_shown(self):
+        assert {command.words[1] for command in commands("fedcli")} >= set(COMMANDS)
+
+    @pytest.mark.parametrize("command", commands("fedcli"), ids=str)
+    def test_the_command_its_options_and_its_config_exist(self, command):
+        name, *words = command.words[1:]
+        root = typer.main.get_command(app)
+        owner = root if name.startswith("-") else COMMANDS[name]
+        known = {option for each in owner.params for option in each.opts}
+        assert {word for word in command.words if word.startswith("-")} <= known | {"--help"}
+        if command.is_whole:
+            owner.make_context(name, list(words))
+        for path in (word for word in words if word.startswith("configs/")):
+            overrides = [value for option, value in pairwise(words) if option == "--set"]
+            config.load(str(ROOT / path), overrides)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            each
+            for each in commands("fedcli")
+            if each.is_whole
+            and each.words[1] in ("check", "show", "list", "list-strategies", "privacy", "init")
+            and not any(word.startswith("runs/") for word in each.words)
+        ],
+        ids=str,
+    )
+    def test_commands_that_train_nothing_run_and_print_what_the_page_shows(self, command, folder):
+        for path in (word for word in command.words if word.startswith("configs/")):
+            if command.words[1] == "check" and needs_missing_data(config.load(path).experiment):
+                pytest.skip("the dataset is not on this machine")
+        result = CliRunner().invoke(typer.main.get_command(app), command.words[1:])
+        shows_a_problem = any(re.match(r"\S+:\d+:\d+  ", line) for line in command.output)
+        assert result.exit_code == (2 if shows_a_problem else 0), result.output
+        printed = result.output.splitlines()
+        assert [line for line in command.output if line not in printed] == []
+
+    @pytest.mark.parametrize("command", commands("python"), ids=str)
+    def test_scripts_their_flags_and_their_configs_exist(self, command):
+        script = ROOT / command.words[1]
+        flags = {word for word in command.words if word.startswith("--")}
+        source = script.read_text(encoding="utf-8")
+        assert [flag for flag in flags if f'"{flag}"' not in source] == []
+        for path in (word for word in command.words if word.startswith("configs/")):
+            changes = [word for word in command.words if re.match(r"[\w.]+=", word)]
+            config.load(str(ROOT / path), changes)
+
+    def test_the_commands_of_contributing_are_those_of_the_whole_check(self):
+        shown = next(block for block in blocks("sh") if block.page == "CONTRIBUTING.md")
+        whole_check = (ROOT / ".ci/run").read_text(encoding="utf-8").replace(" -q", "")
+        each = [part for line in shown.text.splitlines() for part in line.split(" && ")]
+        assert len(shown.text.splitlines()) == 4
+        assert [part for part in each if part not in whole_check] == []
+
+
+class TestConfigs:
+    @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+    def test_a_block_of_yaml_is_a_config_or_sections_of_one_that_can_be_planned(self, block, modules):
+        shown = yaml.safe_load(block.text)
+        around = {} if {"rounds", "data", "model"} <= shown.keys() else yaml.safe_load(YAML)
+        if around:
+            around["data"]["partition"]["clients"] = 12
+        source = config.loads(yaml.safe_dump({**around, **shown}), str(block))
+        if not needs_missing_data(source.experiment):
+            build.plan(source.experiment)
+
+
+class TestPython:
+    @pytest.mark.parametrize(
+        "block", [block for block in blocks("python") if not module_name(block)], ids=str
+    )
+    def test_a_block_of_python_runs(self, block, modules, folder):
+        names = {}
+        exec(compile(block.text, str(block), "exec"), names)
+        for name in [name for name in names if name.startswith("test_")]:
+            names[name]()
+
+    def test_the_model_of_the_readme_is_one_that_a_config_can_name(self, modules):
+        import my_models
+
+        assert my_models.small((4,), 3, width=5).count_params() == 4 * 5 + 5 + 5 * 3 + 3
+
+    def test_the_rule_is_under_15_lines_keeps_the_laws_and_is_one_that_a_config_can_name(self, modules):
+        import my_rules
+
+        lines = modules["my_rules"].splitlines()
+        assert len([line for line in lines if line.strip() and not line.startswith("#")]) < 15
+        check_aggregator(my_rules.midrange().aggregator, exact_order=True)
+        experiment = config.loads(YAML, "tiny.yaml", ["strategy=my_rules:midrange"]).experiment
+        assert build.plan(experiment).strategy.aggregator.name == "midrange"
+
+    def test_the_callback_stops_a_run_and_is_one_that_a_config_can_name(self, modules):
+        import my_callbacks
+
+        stop = my_callbacks.stop_at(accuracy=0.5).on_round_end
+        assert stop(None, {"test/accuracy": 0.5}) == "test/accuracy has reached 0.5"
+        assert stop(None, {"test/accuracy": 0.4}) is None
+        assert stop(None, {}) is None
+
+    def test_every_law_is_named_and_every_name_is_a_law(self):
+        page = (ROOT / "docs/custom_components.md").read_text(encoding="utf-8")
+        assert set(re.findall(r"check_\w+", page)) == set(fedcli.testing.__all__)
+
+
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [
+        ("data", "data"),
+        ("data", "data.partition"),
+        ("data", "data.preprocessing"),
+        ("models", "model"),
+        ("models", "client.optimizer"),
+        ("models", "client.schedule"),
+        ("participation", "cohort"),
+        ("participation", "devices"),
+        ("strategies", "strategy"),
+        ("strategies", "compression"),
+        ("encryption", "encryption"),
+        ("proofs", "proofs"),
+        ("attacks", "attack"),
+        ("performance", "executor"),
+    ],
+)
+def test_a_page_names_every_component_of_its_kind(page, section):
+    text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
+    assert [
+        name for name in installed(section) if f"`{name}`" not in text and f"name: {name}" not in text
+    ] == []
