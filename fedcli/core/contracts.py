@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling, is_noised_by_clients
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
@@ -253,6 +253,22 @@ class Strategy(NamedTuple):
     def min_updates(self) -> int:
         """Updates without which the transforms release nothing."""
         return max((part.min_clients for part in self.transforms), default=0)
+
+    @property
+    def privacy_events(self) -> list[Event]:
+        """The events of its trainer and its transforms; a valid strategy has one at most."""
+        declared = [self.trainer.privacy, *(part.privacy for part in self.transforms)]
+        return [event for event in declared if event is not None]
+
+    @property
+    def privacy_event(self) -> Event | None:
+        """The event that the accountant charges in each round."""
+        return next(iter(self.privacy_events), None)
+
+    @property
+    def is_noised_by_clients(self) -> bool:
+        """Whether a round releases something as soon as the first client has sent its update."""
+        return any(is_noised_by_clients(event) for event in self.privacy_events)
 
 
 class Cohort(NamedTuple):

@@ -11,7 +11,6 @@ import numpy as np
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.experiment.assemble import assemble
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import Plan, plan
 from fedcli.experiment.protection import proofs as proving
@@ -54,7 +53,7 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
     """
     with located(source):
         made = plan(source.experiment)
-        event, target = privacy_event(made.strategy), made.strategy.privacy
+        event, target = made.strategy.privacy_event, made.strategy.privacy
         if event is None or target is None:
             raise ConfigError(
                 f"the strategy {made.strategy.name} adds no noise, so that there is nothing to account for.",

@@ -87,7 +87,7 @@ class Plan:
             ),
             *unreviewed,
         ]
-        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
+        event, target = self.strategy.privacy_event, self.strategy.privacy
         if event is None or target is None:
             return own
         sampling = self.cohort.sampling(self.federation.num_clients)
@@ -135,7 +135,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     encryption = planned_encryption(strategy, experiment, cohort=cohort, num_clients=federation.num_clients)
     if encryption is not None:
         strategy = strategy_of(experiment, given, encryption=encryption)
-    event = pipeline.privacy_event(strategy)
+    event = strategy.privacy_event
     client, task = experiment.client, _task(experiment, federation)
     made = Plan(
         experiment,

@@ -23,7 +23,6 @@ from fedcli.engine.setup import Parts
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build
-from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.protection import encryption as encrypting
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
@@ -233,7 +232,7 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
 
 
 def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row] | None:
-    event, target = pipeline.privacy_event(plan.strategy), plan.strategy.privacy
+    event, target = plan.strategy.privacy_event, plan.strategy.privacy
     data = _statement_of_data(plan)
     if event is None or target is None:
         return None if data is None else lambda _state, _records: data

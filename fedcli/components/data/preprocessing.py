@@ -16,7 +16,8 @@ import numpy as np
 from fedcli.components.data.dataset import Array
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Registry
-from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
 from fedcli.crypto.noise import gaussian
 
 Statistics = Mapping[str, Array]

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import BandedEvent, TreeEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import BandedEvent, TreeEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import SECRET, Tree

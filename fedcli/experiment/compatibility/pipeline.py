@@ -10,19 +10,8 @@ from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.config import Experiment
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, is_noised_by_clients
 from fedcli.core.types import Array
 from fedcli.experiment.compatibility import participation as attendance
-
-
-def privacy_event(strategy: Strategy) -> Event | None:
-    """The event that the accountant charges for each round of the strategy: of its trainer, or of a transform."""
-    return next(iter(_events(strategy)), None)
-
-
-def _events(strategy: Strategy) -> list[Event]:
-    declared = [strategy.trainer.privacy, *(transform.privacy for transform in strategy.transforms)]
-    return [event for event in declared if event is not None]
 
 
 def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_clients: int) -> None:
@@ -37,11 +26,11 @@ def check(strategy: Strategy, cohort: Cohort, experiment: Experiment, *, num_cli
     _check_compression(strategy, experiment)
     _check_counted_examples(strategy, experiment)
     attendance.check(
-        strategy, experiment, cohort=cohort, event=privacy_event(strategy), num_clients=num_clients
+        strategy, experiment, cohort=cohort, event=strategy.privacy_event, num_clients=num_clients
     )
     _check_accounting(strategy)
     _check_publication(strategy, experiment)
-    if privacy_event(strategy) is None:
+    if strategy.privacy_event is None:
         return
     _check_private_sum(strategy, experiment)
     if strategy.min_updates > cohort.expected_size(num_clients):
@@ -94,7 +83,7 @@ def check_statistics(strategy: Strategy, experiment: Experiment, *, num_statisti
         return
     if experiment.encryption is not None:
         trouble = "sent in the clear beside encrypted updates"
-    elif privacy_event(strategy) is not None:
+    elif strategy.privacy_event is not None:
         trouble = "averaged and published without noise under differential privacy"
     elif not strategy.aggregator.is_sum:
         trouble = f"averaged without {strategy.aggregator.name}, so that one client could move them anywhere"
@@ -116,7 +105,7 @@ def check_everybody_trains(strategy: Strategy, num_train: Array) -> None:
         ConfigError: with the first such client.
     """
     empty = np.flatnonzero(num_train == 0)
-    if empty.size and is_noised_by_clients(privacy_event(strategy)):
+    if empty.size and strategy.is_noised_by_clients:
         raise ConfigError(
             f"client {empty[0]} has no training examples, so that it would send nothing, noise neither, and its "
             f"absence would be seen; so have {empty.size:,} clients.",
@@ -143,7 +132,7 @@ def check_attack(
     _check_cheat(adversary.attack, strategy)
     _check_strength(adversary, round(cohort.expected_size(num_clients)), num_clients)
     attack = adversary.attack
-    if attack.looks_at_others and privacy_event(strategy) is not None:
+    if attack.looks_at_others and strategy.privacy_event is not None:
         raise ConfigError(
             f"{attack.name} crafts what it sends from what honest clients send, so that one client would move the "
             "sum by more than its own clipped update, and epsilon would be false.",
@@ -277,7 +266,7 @@ def _check_accounting(strategy: Strategy) -> None:
             key="strategy",
             hint="Give them names of their own, or leave one out.",
         )
-    events = _events(strategy)
+    events = strategy.privacy_events
     if len(events) == (strategy.privacy is not None):
         return
     raise ConfigError(
@@ -291,7 +280,7 @@ def _check_accounting(strategy: Strategy) -> None:
 def _check_publication(strategy: Strategy, experiment: Experiment) -> None:
     if experiment.privacy.publish == "all":
         return
-    if privacy_event(strategy) is None:
+    if strategy.privacy_event is None:
         raise ConfigError(
             f"{strategy.name} adds no noise, so that nothing would be left to publish.",
             key="privacy.publish",

@@ -8,7 +8,6 @@ from fedcli.config import Experiment, Part
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
-from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.protection.encryption import check_encryptable, encrypted
 from fedcli.experiment.protection.fixed_point import on_grid
@@ -52,7 +51,7 @@ def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget
         return experiment.model_copy(update={"strategy": written})
 
     def event_of(noise_multiplier: float) -> Event:
-        event = pipeline.privacy_event(strategy_of(with_noise(noise_multiplier)))
+        event = strategy_of(with_noise(noise_multiplier)).privacy_event
         if event is None or event.noise_multiplier == 0:
             raise ConfigError(
                 "the noise of this strategy does not follow its noise_multiplier.",

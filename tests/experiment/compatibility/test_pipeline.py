@@ -131,8 +131,8 @@ def test_statistics_that_stay_or_protect_nobody_pass(strategy, policy, count):
 
 
 def test_the_privacy_event_of_a_pipeline_is_that_of_its_noise():
-    assert pipeline.privacy_event(PLAIN) is None
-    assert pipeline.privacy_event(PRIVATE) == GaussianEvent(1.0, 1.0)
+    assert PLAIN.privacy_event is None
+    assert PRIVATE.privacy_event == GaussianEvent(1.0, 1.0)
 
 
 @pytest.mark.parametrize("name", ["scaffold", "fednova", "qfedavg"])
@@ -184,7 +184,7 @@ EXAMPLES = STRATEGIES["dp-sgd"](**REQUIRED["dp-sgd"])
 
 
 def test_a_trainers_event_is_that_of_its_strategy_and_no_transform_has_another():
-    assert pipeline.privacy_event(EXAMPLES) == ExampleEvent(1.0, 0.5, 0.4, 3)
+    assert EXAMPLES.privacy_event == ExampleEvent(1.0, 0.5, 0.4, 3)
     pipeline.check(EXAMPLES, full(), experiment(compression="quantise"), num_clients=10)
     both = EXAMPLES._replace(transforms=PRIVATE.transforms)
     assert "this one has 2 and does" in refusal(both).message
