@@ -259,3 +259,9 @@ class Experiment(Section):
     """The user's own hooks, each `package.module:factory`."""
     executor: Annotated[Part, Slot("executor", {"name": "threads"})]
     """Where clients run."""
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether clients of a cohort may be lost or late, so that fewer updates arrive than were planned."""
+        settings = self.participation
+        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0

@@ -62,6 +62,7 @@ class Transform(NamedTuple):
         grid: the integers that it gives, where it makes them.
         on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
         leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
+        proves: whether its client half proves something of the update.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Transform(NamedTuple):
     grid: IntegerGrid | None = None
     on_grid: Callable[[IntegerGrid], Transform] | None = None
     leaves_evidence: bool = False
+    proves: bool = False
 
     @property
     def acts_on_clients(self) -> bool:
@@ -175,6 +177,7 @@ class TrainerSpec(NamedTuple):
         linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
         privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
             and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
+        needs_local_statistics: needs a model whose BatchNorm statistics stay with the clients.
     """
 
     name: str
@@ -188,6 +191,7 @@ class TrainerSpec(NamedTuple):
     plain_sgd: bool = False
     linear_steps: bool = False
     privacy: ExampleEvent | None = None
+    needs_local_statistics: bool = False
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""

@@ -21,7 +21,7 @@ from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.setup import EvaluationSettings, Participation, Parts
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.plan import Plan
 from fedcli.experiment.protection.fixed_point import check_size
@@ -70,7 +70,7 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         check_output(network.model, plan.task, num_outputs=federation.num_outputs)
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
     check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
-    pipeline.check_statistics(plan.strategy, experiment, num_statistics=layout.statistics.size)
+    model_statistics.check(plan.strategy, experiment, num_statistics=layout.statistics.size)
     vectors = _warm_start(experiment, layout) or network.vectors()
     network.load_frozen(vectors.frozen)
     with placed("task"):

@@ -26,7 +26,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.engine.adversary import malicious_clients
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import attacks, early_stop, pipeline, privacy
 from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.protection import encryption as encrypting
 from fedcli.experiment.protection.encryption import planned_encryption
@@ -94,12 +94,6 @@ class Plan:
         return [*own, *warnings(event, sampling, target.delta, encryption=self.encryption)]
 
     @property
-    def is_uneven(self) -> bool:
-        """Whether some clients of a cohort may not come through."""
-        settings = self.experiment.participation
-        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
-
-    @property
     def num_parameters(self) -> int | None:
         """Trainable weights, where they can be told without building the model."""
         count, model = self.architecture.num_parameters, self.experiment.model
@@ -152,10 +146,10 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         data_noise,
         encryption,
     )
-    pipeline.check_everybody_trains(strategy, federation.num_train)
-    pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
+    privacy.check_everybody_trains(strategy, federation.num_train)
+    attacks.check(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
     make("client.optimizer", client.optimizer)
-    _check_early_stop(made)
+    early_stop.check(experiment, strategy, made.adversary, figures=task.names)
     _check_size(made)
     if made.architecture.num_parameters is not None:
         with placed("model"):
@@ -278,25 +272,3 @@ def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:
     if trainer.privacy is not None:
         return BatchPlan(client.batch_size, None, trainer.privacy.steps, trainer.privacy.rate)
     return BatchPlan(client.batch_size, *((1, None) if trainer.one_pass else (client.epochs, client.steps)))
-
-
-def _check_early_stop(made: Plan) -> None:
-    """Refuse a metric that no round will have: such a run would never stop."""
-    stop = made.experiment.early_stop
-    if stop is None:
-        return
-    metric, average = stop.metric, made.experiment.average
-    parts = ("test", "validation", "train", *(["average/test"] if average else []))
-    known = [f"{part}/{name}" for part in parts for name in made.task.names]
-    if made.adversary is not None and made.adversary.attack.trigger is not None:
-        known.append("attack/success_rate")
-    counted = ["planned", "finished", "rejected", *(["absent"] if made.is_uneven else [])]
-    known += [f"clients/{name}" for name in counted]
-    known += ["simulated/seconds", "simulated/round_seconds"] if made.devices else []
-    known += ["staleness/mean", "staleness/max"] if made.strategy.buffer else []
-    known += ["epsilon"] if made.accountant else []
-    known += ["round", "examples", "bytes_up", "bytes_down"]
-    if not any(metric == n or metric.startswith(f"{n}/") for n in known):
-        raise ConfigError(
-            f"no round has the metric '{metric}'; there are {', '.join(known)}.", key="early_stop.metric"
-        )

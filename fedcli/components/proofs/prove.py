@@ -88,6 +88,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         takes=payload,
         gives=payload,
         attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
+        proves=True,
     )
 
 

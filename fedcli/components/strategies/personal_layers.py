@@ -20,7 +20,8 @@ def fedbn() -> Strategy:
 
     Combines: any cohort; models with BatchNormalization and model.non_trainable: local.
     """
-    return weighted()._replace(name="fedbn", trainer=together(personal=_BATCH_NORM))
+    trainer = together(personal=_BATCH_NORM)._replace(needs_local_statistics=True)
+    return weighted()._replace(name="fedbn", trainer=trainer)
 
 
 def fedper(*, personal: str) -> Strategy:
