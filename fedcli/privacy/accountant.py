@@ -50,6 +50,7 @@ def accountants_of(
     """
 
     def accountant(composition: Composition, name: AccountantName) -> Accountant:
+        # Every round asks for the epsilon of all releases so far, the engine and the statement alike.
         @functools.cache
         def epsilon(releases: int, delta: float) -> float:
             return charged(

@@ -30,6 +30,7 @@ def tree(event: TreeEvent, sampling: Sampling) -> Composition:
             hint="Use a full cohort, or min-separation without a rate.",
         )
 
+    # All rounds are one release, whose sensitivity grows with the number of rounds.
     def multiplier(releases: int) -> float:
         squared = tree_sensitivity_squared(
             releases, separation=sampling.separation, restart_every=event.restart_every
@@ -75,6 +76,7 @@ def banded(event: BandedEvent, sampling: Sampling) -> Composition:
     Raises:
         ConfigError: for cohorts in which a client may take part again within `bands` rounds.
     """
+    # A client that takes part again within the bands would be in overlapping columns, whose norms add up.
     if sampling.scheme != "min-separation" or sampling.separation < event.bands:
         received: str = sampling.scheme
         if sampling.scheme == "min-separation":

@@ -13,6 +13,7 @@ from fedcli.privacy.accountant import accountants_of
 from fedcli.privacy.composition import Composition, gaussian, sampled
 from fedcli.privacy.mechanism import PrivacyMechanism
 
+# Without sampling, the composed releases are one Gaussian, whose curve has a closed form.
 _PLAIN: tuple[AccountantName, ...] = ("closed-form", "pld", "rdp")
 _AGAINST_THE_SERVER = "the server, and everybody else who sees the client's updates"
 

@@ -67,6 +67,7 @@ def privacy_statement(
         encryption: of the updates, if they are encrypted.
     """
     mechanism, accountant = mechanism_of(event), accountant_for(event, sampling)
+    # All columns but these are calculated from data, and have no noise of their own.
     published = {name for record in records for name in record} - _NOT_FROM_DATA
     figures = () if noised_only else _FIGURES_NOT_COVERED
     if encryption is not None:
@@ -140,6 +141,7 @@ def _finite(value: float) -> float | None:
 def _noise(event: Event, reproducible: bool) -> str:
     if event.noise_multiplier == 0:
         return "none: the noise multiplier is 0, so this run protects nobody"
+    # Real noise is said to be so only if nobody can compute it again.
     if reproducible:
         return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
     return mechanism_of(event).noise

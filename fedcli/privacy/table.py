@@ -82,7 +82,7 @@ def accountant_for(
     )
 
 
-# A run asks for the same accountant in every round, and each accountant keeps its epsilons.
+# Kept, because each accountant remembers its epsilons, and a run asks for it again in every round.
 @functools.lru_cache(maxsize=256)
 def _accountants(event: Event, sampling: Sampling) -> list[Accountant]:
     mechanism = mechanism_of(event)

@@ -41,6 +41,7 @@ def described(sampling: Sampling) -> dict[str, Any]:
         made["cap"] = sampling.cap
     if sampling.scheme == "min-separation":
         made["separation"] = sampling.separation
+    # A constant: the realised number of clients is not noised, so nothing may be divided by it.
     expected = sampling.rate * sampling.population / sampling.separation
     return {**made, "planned_divisor": min(expected, sampling.cap) if sampling.cap else expected}
 
@@ -75,6 +76,7 @@ def warnings(
             "updates are not encrypted: whoever sees a single one sees far less noise than epsilon counts on. Add "
             "for example encryption: {name: threshold, committee: 5, threshold: 3}."
         )
+    # Nothing is known of how many examples there are in all, so only clients can be counted.
     protects_clients = mechanism_of(event).unit == "client"
     if protects_clients and sampling.population > 1 and delta > 1 / sampling.population:
         found.append(

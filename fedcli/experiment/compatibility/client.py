@@ -27,10 +27,11 @@ def check(strategy: Strategy, experiment: Experiment) -> None:
         return
     optimizer: Optimizer = make("client.optimizer", part, kind=Optimizer)
     if trainer.plain_sgd and not optimizer.is_plain_sgd:
+        # Momentum would carry gradients of earlier steps into later ones, which such algorithms do not undo.
         momentum = " with momentum" if part.parameters.get("momentum") else ""
         raise ConfigError(
-            f"{trainer.name} divides by the clients' learning rate, so each step must follow the gradient; the "
-            f"optimizer is {part.name}{momentum}.",
+            f"{trainer.name} needs clients whose every step follows the current gradient; the optimizer is "
+            f"{part.name}{momentum}.",
             key="client.optimizer",
             hint="Use client.optimizer: {name: sgd} with momentum: 0.",
         )

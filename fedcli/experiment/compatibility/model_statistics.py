@@ -33,6 +33,7 @@ def check(strategy: Strategy, experiment: Experiment, *, num_statistics: int) ->
             key="model",
             hint="Use a model without BatchNorm.",
         )
+    # Statistics that stay with the clients, or do not move, are not sent.
     if experiment.model.non_trainable != "federated":
         return
     if experiment.encryption is not None:
