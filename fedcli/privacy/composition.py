@@ -96,7 +96,7 @@ def poisson(rate: float) -> Release:
 
 
 def sampled(rate: float) -> Release:
-    """A sum with Gaussian noise over units of which each takes part with probability `rate`; 1 is no sampling."""
+    """A sum with Gaussian noise over units that each take part with probability `rate`; 1 is no sampling."""
     return gaussian() if rate == 1 else poisson(rate)
 
 

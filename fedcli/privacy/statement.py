@@ -61,7 +61,7 @@ def privacy_statement(
         sampling: how cohorts are drawn.
         target: delta and budget.
         releases: rounds charged so far, void ones included.
-        reproducible_noise: whether the noise follows from the seed, so that who knows the seed can remove it.
+        reproducible_noise: whether the noise follows from the seed; who knows the seed can remove it.
         records: the rounds of metrics.jsonl so far, with their epsilons and the names of published figures.
         noised_only: whether the run publishes noised figures only.
         encryption: of the updates, if they are encrypted.

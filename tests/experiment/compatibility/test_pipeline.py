@@ -4,6 +4,7 @@ import pytest
 from built_ins import REQUIRED
 
 from fedcli.components.aggregators import mean
+from fedcli.components.clients.optimizers import adam, sgd
 from fedcli.components.cohorts import full, poisson, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import arrival
@@ -165,6 +166,35 @@ def test_a_metric_without_noise_does_not_end_a_private_run():
 def test_a_local_algorithm_is_refused_on_an_optimizer_it_does_not_know(name, parameters, optimizer):
     error = refusal(STRATEGIES[name](**parameters), client=f"{{optimizer: {optimizer}}}")
     assert error.key == "client.optimizer"
+
+
+def test_what_a_strategy_declares_decides_and_not_its_name():
+    own = STRATEGIES["fedbn"]()._replace(name="own")
+    error = refusal(own, model="{name: mlp, non_trainable: federated}")
+    assert (error.key, error.message.split()[0]) == ("model.non_trainable", "own")
+    pipeline.check(own, full(), experiment(model="{name: mlp, non_trainable: local}"), num_clients=10)
+
+
+def test_asynchronous_rounds_take_every_cohort_of_a_fixed_size():
+    own, made = uniform(size=3)._replace(name="own"), experiment(devices="lognormal")
+    pipeline.check(STRATEGIES["fedbuff"](buffer_size=2), own, made, num_clients=10)
+    assert (
+        refusal(STRATEGIES["fedbuff"](buffer_size=2), poisson(rate=0.5), devices="lognormal").key == "cohort"
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "is_plain", "is_linear"),
+    [
+        (sgd(), True, True),
+        (sgd(weight_decay=0.1), True, False),
+        (sgd(momentum=0.9), False, True),
+        (adam(), False, False),
+    ],
+)
+def test_optimizers_declare_what_local_algorithms_rely_on(optimizer, is_plain, is_linear):
+    assert optimizer.is_plain_sgd == is_plain
+    assert (optimizer.accumulated is not None) == is_linear
 
 
 def test_krum_with_too_few_clients_says_how_many_it_needs():
