@@ -225,4 +225,10 @@ class Experiment(Section):
     callbacks: Annotated[tuple[Part, ...], Slot("callbacks", many=True)]
     """Custom callbacks, each `package.module:factory`."""
     executor: Annotated[Part, Slot("executor", {"name": "threads"})]
-    """How clients are run."""
+    """Where clients run."""
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether clients of a cohort may be lost or late, so that fewer updates arrive than were planned."""
+        settings = self.participation
+        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fedcli.core.factories import Spec
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling, is_noised_by_clients
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
@@ -71,6 +71,7 @@ class Transform(NamedTuple):
         aggregate: `(updates, context)` -> the aggregate, in the place of the strategy's own sum, where the server
             cannot read what it adds.
         made: the component that it is, where it is one.
+        proves: whether its client half proves something of the update.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Transform(NamedTuple):
     start: Callable[[Tree | None], tuple[Transform, Tree]] | None = None
     aggregate: Callable[[Iterable[ClientUpdate], RoundContext], Aggregate] | None = None
     made: Spec | None = None
+    proves: bool = False
 
     @property
     def acts_on_clients(self) -> bool:
@@ -203,6 +205,7 @@ class TrainerSpec(NamedTuple):
         privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
             and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
         made: the component that it is, where it is one.
+        needs_local_statistics: needs a model whose BatchNorm statistics stay with the clients.
     """
 
     name: str
@@ -217,6 +220,7 @@ class TrainerSpec(NamedTuple):
     linear_steps: bool = False
     privacy: ExampleEvent | None = None
     made: Spec | None = None
+    needs_local_statistics: bool = False
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""
@@ -284,6 +288,22 @@ class Strategy(NamedTuple):
     def min_updates(self) -> int:
         """Updates without which the transforms release nothing."""
         return max((part.min_clients for part in self.transforms), default=0)
+
+    @property
+    def privacy_events(self) -> list[Event]:
+        """The events of its trainer and its transforms; a valid strategy has one at most."""
+        declared = [self.trainer.privacy, *(part.privacy for part in self.transforms)]
+        return [event for event in declared if event is not None]
+
+    @property
+    def privacy_event(self) -> Event | None:
+        """The event that the accountant charges in each round."""
+        return next(iter(self.privacy_events), None)
+
+    @property
+    def is_noised_by_clients(self) -> bool:
+        """Whether a round releases something as soon as the first client has sent its update."""
+        return any(is_noised_by_clients(event) for event in self.privacy_events)
 
 
 class Cohort(NamedTuple):

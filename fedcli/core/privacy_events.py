@@ -1,36 +1,47 @@
-"""What a run owes the privacy accountant, as frozen data. The accountants themselves live in `privacy/`."""
+"""Privacy events: what one round releases, as frozen data.
+
+How each type of event is accounted for is in `fedcli/privacy/`. Here it declares only where its noise is added, as
+`noise_on`: to the `sum` by the server, or by every client to its `update`, to the `gradients` of its training, to its
+`data` before any training, or in `shares` to its integers, where only the sum of a cohort has enough noise.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
-from fedcli.core.errors import ConfigError, require_positive
+from fedcli.core.errors import ConfigError, require_positive, require_share
+from fedcli.core.noise_multipliers import require_noise_multiplier, update_noise_multiplier
+from fedcli.core.ranges import require_count, require_rate
 
 RelationName: TypeAlias = Literal["add-remove", "replace-one", "zero-out"]
 UnitName: TypeAlias = Literal["client", "example"]
 AccountantName: TypeAlias = Literal["pld", "rdp", "closed-form"]
 
+ClippingName: TypeAlias = Literal["fixed", "per-layer", "adaptive"]
+
 
 @dataclass(frozen=True)
 class GaussianEvent:
-    """One release of a sum with Gaussian noise of standard deviation `noise_multiplier * clip_norm`.
+    """A sum of updates with Gaussian noise of standard deviation `noise_multiplier * clip_norm`.
 
-    Per-layer clips with one noise and adaptive clips whose count is paid for come to the same event.
+    Per-layer clipping and adaptive clipping are the same event: one noise covers all layers, and the noised count
+    that moves an adaptive clip norm is paid for by the joint noise multiplier.
 
     Args:
-        noise_multiplier: noise deviation over the bound on one client's L2 norm; of the joint release.
-        clip_norm: that bound; the first one, where it adapts; the root of the sum of squares over layers.
-        clipping: how the bound is made.
+        noise_multiplier: noise deviation of the joint release over the bound on one client's L2 norm.
+        clip_norm: that bound; the initial one if adaptive, the root of the sum of the layers' squares if per-layer.
+        clipping: how the bound is chosen.
         count_deviation: noise deviation on the count of unclipped clients (adaptive only).
-        excess_probability: probability that a round's noise was not used, because its norm passed the bound that
-            is proved of it. It is charged to delta.
+        excess_probability: probability that a round's noise was discarded because its norm exceeded the provable
+            bound. It is added to delta.
     """
 
+    noise_on: ClassVar[Literal["sum"]] = "sum"
     noise_multiplier: float
     clip_norm: float
-    clipping: Literal["fixed", "per-layer", "adaptive"] = "fixed"
+    clipping: ClippingName = "fixed"
     count_deviation: float = 0.0
     excess_probability: float = 0.0
 
@@ -42,21 +53,22 @@ class GaussianEvent:
 
 @dataclass(frozen=True)
 class DistributedGaussianEvent:
-    """A sum to which every contributor adds discrete Gaussian noise of its own before it is encrypted.
+    """A sum to which every client adds a share of discrete Gaussian noise before its update is encrypted.
 
     Args:
-        share_deviation: sigma of one client's N_Z(0, sigma^2) in a coordinate, in steps of the integer grid.
-        contributors: shares of noise that every decrypted sum is guaranteed to hold.
-        dimension: coordinates of an update.
-        sensitivity: bound on one client's L2 norm on the grid, rounding included, in steps.
+        share_deviation: sigma of one client's N_Z(0, sigma^2) in each coordinate, in steps of the integer grid.
+        contributors: smallest number of shares in a decrypted sum.
+        dimension: number of coordinates of an update.
+        sensitivity: bound on one client's L2 norm on the grid after rounding, in steps.
         colluders: contributors who may tell the coordinator their noise.
-        excess_probability: probability that one of a round's guaranteed shares was not used, because its norm
-            passed the bound that is proved of it. It is charged to delta.
-        clip_norm: the clip before the grid, which the ledger states.
+        excess_probability: probability that one of a round's guaranteed shares was discarded because its norm
+            exceeded the provable bound. It is added to delta.
+        clip_norm: the clip norm before the grid, for the privacy statement.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387.
     """
 
+    noise_on: ClassVar[Literal["shares"]] = "shares"
     share_deviation: float
     contributors: int
     dimension: int
@@ -67,35 +79,33 @@ class DistributedGaussianEvent:
 
     def __post_init__(self) -> None:
         require_positive("sensitivity", self.sensitivity)
-        _require_count("dimension", self.dimension)
+        require_count("dimension", self.dimension, at_least=1)
         if not 0 <= self.colluders < self.contributors:
             raise ConfigError(
                 f"{self.contributors} contributors of noise, {self.colluders} of whom collude, leave none.",
                 key="colluders",
                 hint="Use fewer colluders than guaranteed contributors.",
             )
+        # Below half a step, a sum of discrete Gaussians is far from one discrete Gaussian.
         if self.share_deviation != 0 and not 0.5 <= self.share_deviation < math.inf:
             raise ConfigError(
                 f"a share's deviation is at least half a step of the grid; received {self.share_deviation:g}.",
                 key="share_deviation",
                 hint="Use more bits in fixed_point, more noise, or fewer contributors.",
             )
-        if not 0 <= self.excess_probability < 1:
-            raise ConfigError(
-                f"a probability lies in [0, 1); received {self.excess_probability}.",
-                key="excess_probability",
-            )
+        require_share("excess_probability", self.excess_probability)
 
     @property
     def noise_multiplier(self) -> float:
-        """Deviation of the guaranteed noise, colluders' shares taken off, over the sensitivity."""
+        """Deviation of the honest contributors' noise over the sensitivity."""
         return self.share_deviation * math.sqrt(self.contributors - self.colluders) / self.sensitivity
 
 
 @dataclass(frozen=True)
 class LocalGaussianEvent:
-    """Every client sends its clipped update with noise of deviation `noise_multiplier * clip_norm` of its own."""
+    """One clipped update per client, with noise of deviation `noise_multiplier * clip_norm` added by that client."""
 
+    noise_on: ClassVar[Literal["update"]] = "update"
     noise_multiplier: float
     clip_norm: float
 
@@ -105,7 +115,7 @@ class LocalGaussianEvent:
 
 @dataclass(frozen=True)
 class TreeEvent:
-    """Running sums of the rounds' sums by a binary tree, with noise on every node (DP-FTRL).
+    """Running sums over rounds by a binary tree, with noise on every node (DP-FTRL).
 
     Args:
         noise_multiplier: noise deviation of one node over the clip norm.
@@ -115,6 +125,8 @@ class TreeEvent:
     Reference: Kairouz et al. 2021, arXiv:2103.00039.
     """
 
+    noise_on: ClassVar[Literal["sum"]] = "sum"
+    clipping: ClassVar[ClippingName] = "fixed"
     noise_multiplier: float
     clip_norm: float
     restart_every: int | None = None
@@ -122,7 +134,7 @@ class TreeEvent:
     def __post_init__(self) -> None:
         require_noise_multiplier(self.noise_multiplier)
         if self.restart_every is not None:
-            _require_count("restart_every", self.restart_every)
+            require_count("restart_every", self.restart_every, at_least=1)
 
 
 @dataclass(frozen=True)
@@ -132,12 +144,14 @@ class BandedEvent:
     Args:
         noise_multiplier: deviation of the uncorrelated noise over the clip norm.
         clip_norm: bound on one client's L2 norm in one round.
-        bands: non-zero diagonals of the strategy matrix; 1 is independent noise.
-        column_norm: largest L2 norm of one of its columns.
+        bands: number of non-zero diagonals of the strategy matrix; 1 is independent noise.
+        column_norm: largest L2 norm of a column of that matrix.
 
     Reference: Choquette-Choo et al. 2023, arXiv:2306.08153.
     """
 
+    noise_on: ClassVar[Literal["sum"]] = "sum"
+    clipping: ClassVar[ClippingName] = "fixed"
     noise_multiplier: float
     clip_norm: float
     bands: int
@@ -145,23 +159,24 @@ class BandedEvent:
 
     def __post_init__(self) -> None:
         require_noise_multiplier(self.noise_multiplier)
-        _require_count("bands", self.bands)
+        require_count("bands", self.bands, at_least=1)
         require_positive("column_norm", self.column_norm)
 
 
 @dataclass(frozen=True)
 class ExampleEvent:
-    """DP-SGD inside a client: it protects one example of a client, and not the client.
+    """DP-SGD inside one client: it protects one example of a client, not the client.
 
     Args:
         noise_multiplier: noise deviation of one step over the clip norm of one example's gradient.
         clip_norm: that clip norm.
-        rate: probability that an example is in a batch, by its own coin.
+        rate: probability that an example is in a batch (Poisson sampling).
         steps: steps of one participation.
 
     Reference: Abadi et al. 2016, arXiv:1607.00133.
     """
 
+    noise_on: ClassVar[Literal["gradients"]] = "gradients"
     noise_multiplier: float
     clip_norm: float
     rate: float
@@ -169,19 +184,20 @@ class ExampleEvent:
 
     def __post_init__(self) -> None:
         require_noise_multiplier(self.noise_multiplier)
-        _require_rate(self.rate)
-        _require_count("steps", self.steps)
+        require_rate(self.rate)
+        require_count("steps", self.steps, at_least=1)
 
 
 @dataclass(frozen=True)
 class PrivatisedDataEvent:
-    """Gaussian noise on a client's own examples, once, before any training: it protects one example's values.
+    """Gaussian noise on a client's examples, added once before any training: it protects one example's values.
 
     Args:
         noise_multiplier: noise deviation over the clip norm of one example.
         clip_norm: bound on one example's L2 norm.
     """
 
+    noise_on: ClassVar[Literal["data"]] = "data"
     noise_multiplier: float
     clip_norm: float
 
@@ -201,8 +217,8 @@ Event: TypeAlias = (
 
 
 def is_noised_by_clients(event: Event | None) -> bool:
-    """Whether clients add the noise themselves, before anything reaches the server."""
-    return isinstance(event, LocalGaussianEvent | DistributedGaussianEvent | ExampleEvent)
+    """Whether clients add the noise in every round, before anything reaches the server."""
+    return event is not None and event.noise_on in ("shares", "update", "gradients")
 
 
 @dataclass(frozen=True)
@@ -210,12 +226,12 @@ class Sampling:
     """How a round's cohort is drawn.
 
     Args:
-        scheme: `poisson` (each client by its own coin), `capped-poisson` (the same, and a random `cap` of
-            them where there are more), `fixed` (size clients without replacement), `full`,
-            `min-separation` (a client waits at least `separation` rounds from one turn to its next).
+        scheme: `poisson` (each client independently), `capped-poisson` (the same; of more than `cap` clients a
+            random subset of that size), `fixed` (`size` clients without replacement), `full`, `min-separation`
+            (at least `separation` rounds from one turn of a client to its next).
         population: number of registered clients.
-        rate: inclusion probability of a client (poisson, capped-poisson); of a client whose turn it is
-            (min-separation, where clients stand in `separation` groups that take turns; 1 is no coin).
+        rate: probability that a client takes part (poisson, capped-poisson). Under min-separation, clients form
+            `separation` groups that take turns, and it is the probability for a client of the current group.
         size: clients in a round (fixed, full).
         cap: largest number of clients in a round (capped-poisson).
         separation: rounds from one turn of a client to its next (min-separation).
@@ -229,37 +245,41 @@ class Sampling:
     separation: int = 1
 
     def __post_init__(self) -> None:
-        _require_count("population", self.population)
-        _require_rate(self.rate)
-        _require_count("separation", self.separation)
+        require_count("population", self.population, at_least=1)
+        require_rate(self.rate)
+        require_count("separation", self.separation, at_least=1)
         if self.scheme == "capped-poisson":
-            _require_count("cap", self.cap)
-        if self.scheme in ("fixed", "full") and not 1 <= self.size <= self.population:
+            require_count("cap", self.cap, at_least=1)
+        if self.has_fixed_size and not 1 <= self.size <= self.population:
             raise ConfigError(
                 f"a cohort has from 1 to all {self.population} clients; received {self.size}.", key="size"
             )
 
     @property
+    def has_fixed_size(self) -> bool:
+        """Whether every cohort has the same number of clients."""
+        return self.scheme in ("fixed", "full")
+
+    @property
     def largest(self) -> int:
-        """Clients of the largest cohort that can be drawn."""
-        if self.scheme in ("fixed", "full"):
+        """Number of clients of the largest cohort that can be drawn."""
+        if self.has_fixed_size:
             return self.size
         return self.cap if self.scheme == "capped-poisson" else -(-self.population // self.separation)
 
     def participations(self, rounds: int) -> int:
-        """The most rounds of `rounds` in which one client can take part."""
+        """Largest number of rounds, out of `rounds`, in which one client can take part."""
         return -(-rounds // self.separation)
 
 
 @dataclass(frozen=True)
 class PrivacyTarget:
-    """What epsilon is stated and held to.
+    """The delta at which epsilon is stated, and the budget.
 
     Args:
         delta: at which epsilon is stated.
         epsilon: at which the run stops; None for never.
-        is_calibrated: whether the noise is known. Before it is, there is none, so that epsilon is infinite and
-            no round can be run within the budget.
+        is_calibrated: whether the noise multiplier is known; until then epsilon is infinite and no round can run.
     """
 
     delta: float
@@ -273,70 +293,7 @@ class PrivacyTarget:
             require_positive("epsilon", self.epsilon)
         if not self.is_calibrated and self.epsilon is None:
             raise ConfigError(
-                "a private run has a noise multiplier, or an epsilon from which it is calculated; neither is given.",
+                "a private run needs a noise multiplier, or an epsilon from which it is calculated; neither is given.",
                 key="noise_multiplier",
                 hint="Add for example epsilon: 8.0, which the run then stays below, or noise_multiplier: 1.0.",
             )
-
-
-def noise_deviation(noise_multiplier: float, clip_norm: float) -> float:
-    """Standard deviation of the noise on a sum: the product; 0 without noise, whatever the clip norm.
-
-    Raises:
-        ConfigError: if one of them has no meaning, or the noise would be infinite.
-    """
-    require_noise_multiplier(noise_multiplier)
-    require_positive("clip_norm", clip_norm)
-    if noise_multiplier and math.isinf(clip_norm):
-        raise ConfigError(
-            f"noise is scaled to the clip norm; received {clip_norm}, for which it would be infinite.",
-            key="clip_norm",
-            hint="Use a finite clip_norm, or a noise_multiplier of 0.",
-        )
-    return noise_multiplier * clip_norm if noise_multiplier else 0.0
-
-
-def update_noise_multiplier(noise_multiplier: float, count_deviation: float) -> float:
-    """Noise multiplier for the updates, so that they and the noised count together are worth `noise_multiplier`.
-
-    `z_delta = (z^-2 - (2 sigma_b)^-2)^(-1/2)`. A client moves the count, shifted by 1/2, by at most 1/2, so
-    that its deviation sigma_b is worth a multiplier of 2 sigma_b.
-
-    Args:
-        noise_multiplier: z of the joint release, above 0.
-        count_deviation: sigma_b, the noise deviation on the count of unclipped clients, above z / 2.
-
-    Raises:
-        ConfigError: if the count's noise leaves nothing for the updates.
-
-    Reference: Andrew et al. 2021, arXiv:1905.03871, Theorem 1.
-    """
-    if noise_multiplier == 0:
-        return 0.0
-    if not noise_multiplier < 2 * count_deviation:
-        raise ConfigError(
-            f"the count's noise alone costs more than a noise multiplier of {noise_multiplier:g} allows: "
-            f"its deviation is {count_deviation:g}.",
-            key="count_deviation",
-            hint=f"Use a count_deviation above noise_multiplier / 2 = {noise_multiplier / 2:g}; the paper "
-            "takes a twentieth of the planned cohort.",
-        )
-    return 1 / math.sqrt(noise_multiplier**-2 - (2 * count_deviation) ** -2)
-
-
-def require_noise_multiplier(value: float) -> None:
-    """Refuse a noise multiplier that is negative, infinite or not a number."""
-    if not 0 <= value < math.inf:
-        raise ConfigError(
-            f"a noise multiplier is a finite number of at least 0; received {value}.", key="noise_multiplier"
-        )
-
-
-def _require_rate(value: float) -> None:
-    if not 0 < value <= 1:
-        raise ConfigError(f"a sampling rate lies in (0, 1]; received {value}.", key="rate")
-
-
-def _require_count(name: str, value: int) -> None:
-    if value < 1:
-        raise ConfigError(f"{name} is a whole number of at least 1; received {value}.", key=name)

@@ -25,3 +25,9 @@ def require_positive_finite(name: str, value: float) -> None:
     """
     if not 0 < value < math.inf:
         raise ConfigError(f"{name} is a finite number above 0; received {value}.", key=name)
+
+
+def require_rate(value: float) -> None:
+    """Refuse a sampling rate that does not lie in (0, 1]."""
+    if not 0 < value <= 1:
+        raise ConfigError(f"a sampling rate lies in (0, 1]; received {value}.", key="rate")

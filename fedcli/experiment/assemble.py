@@ -22,7 +22,7 @@ from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
 from fedcli.engine.setup import Assembly, Setup
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.fixed_point import check_size
@@ -98,7 +98,7 @@ def _client_side(setup: Setup) -> tuple[ClientSide, ModelLayout, Vectors]:
         check_output(network.model, training.task, num_outputs=federation.num_outputs)
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
     check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
-    pipeline.check_statistics(strategy, experiment, num_statistics=layout.statistics.size)
+    model_statistics.check(strategy, experiment, num_statistics=layout.statistics.size)
     vectors = _warm_start(experiment, layout) or network.vectors()
     network.load_frozen(vectors.frozen)
     with placed("task"):

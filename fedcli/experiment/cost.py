@@ -12,7 +12,6 @@ from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.engine.setup import Setup
 from fedcli.experiment.assemble import assemble
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import num_parameters, plan, warnings_of
@@ -56,7 +55,7 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
     """
     with located(source):
         made = plan(source.experiment)
-        event, target = privacy_event(made.protocol.strategy), made.protocol.strategy.privacy
+        event, target = made.protocol.strategy.privacy_event, made.protocol.strategy.privacy
         if event is None or target is None:
             raise ConfigError(
                 f"the strategy {made.protocol.strategy.name} adds no noise, so that there is nothing to account for.",

@@ -9,7 +9,6 @@ from typing import Any
 from fedcli.core.contracts import Aggregator, Strategy, TrainerSpec, Transform
 from fedcli.core.privacy_events import UnitName
 from fedcli.core.types import Payload, Weighting
-from fedcli.experiment.compatibility.pipeline import privacy_event
 
 _COUNTED: dict[Weighting, str] = {
     "uniform": "every client counts the same",
@@ -183,7 +182,7 @@ def _rule(aggregator: Aggregator, weighting: Weighting) -> Rule:
 
 
 def _protection(strategy: Strategy) -> Protection | None:
-    event = privacy_event(strategy)
+    event = strategy.privacy_event
     if event is None:
         return None
     target = strategy.privacy

@@ -26,7 +26,7 @@ from fedcli.engine.setup import (
     Training,
     World,
 )
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import attacks, early_stop, pipeline, privacy
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.protection.calibration import calibrated
@@ -64,7 +64,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         inner = summed(recipe(experiment), experiment)
     encryption = planned_encryption(inner.strategy, experiment, cohort=cohort, num_clients=num_clients)
     protected = sent(inner, encryption)
-    event = pipeline.privacy_event(protected)
+    event = protected.privacy_event
     client, task = experiment.client, _task(experiment, federation)
     made = Setup(
         experiment,
@@ -102,10 +102,10 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
             experiment.average.decay if experiment.average else None,
         ),
     )
-    pipeline.check_everybody_trains(protected, federation.num_train)
-    pipeline.check_attack(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
+    privacy.check_everybody_trains(protected, federation.num_train)
+    attacks.check(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
     make("client.optimizer", client.optimizer)
-    _check_early_stop(made)
+    early_stop.check(experiment, protected, made.world.adversary, figures=task.names)
     _check_size(made)
     if made.training.architecture.num_parameters is not None:
         with placed("model"):
@@ -133,7 +133,7 @@ def warnings_of(setup: Setup) -> list[str]:
         cohort=setup.world.cohort.expected_size(setup.num_clients),
     )
     found += [NOT_REVIEWED] if setup.experiment.proofs else []
-    event, target = pipeline.privacy_event(strategy), strategy.privacy
+    event, target = strategy.privacy_event, strategy.privacy
     if event is not None and target is not None:
         sampling = setup.world.cohort.sampling(setup.num_clients)
         found += privacy_warnings(event, sampling, target.delta, encryption=encryption)
@@ -204,26 +204,3 @@ def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:
     if trainer.privacy is not None:
         return BatchPlan(client.batch_size, None, trainer.privacy.steps, trainer.privacy.rate)
     return BatchPlan(client.batch_size, *((1, None) if trainer.one_pass else (client.epochs, client.steps)))
-
-
-def _check_early_stop(made: Setup) -> None:
-    """Refuse a metric that no round will have: such a run would never stop."""
-    stop = made.experiment.early_stop
-    if stop is None:
-        return
-    metric, average = stop.metric, made.experiment.average
-    parts = ("test", "validation", "train", *(["average/test"] if average else []))
-    known = [f"{part}/{name}" for part in parts for name in made.training.task.names]
-    adversary = made.world.adversary
-    if adversary is not None and adversary.attack.trigger is not None:
-        known.append("attack/success_rate")
-    counted = ["planned", "finished", "rejected", *(["absent"] if made.world.is_uneven else [])]
-    known += [f"clients/{name}" for name in counted]
-    known += ["simulated/seconds", "simulated/round_seconds"] if made.world.devices else []
-    known += ["staleness/mean", "staleness/max"] if made.protocol.strategy.buffer else []
-    known += ["epsilon"] if made.protocol.accountant else []
-    known += ["round", "examples", "bytes_up", "bytes_down"]
-    if not any(metric == n or metric.startswith(f"{n}/") for n in known):
-        raise ConfigError(
-            f"no round has the metric '{metric}'; there are {', '.join(known)}.", key="early_stop.metric"
-        )

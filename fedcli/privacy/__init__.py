@@ -1,12 +1,14 @@
-"""From what a run released to what it guarantees."""
+"""Differential privacy: from what a run releases to the epsilon that it guarantees."""
 
-from fedcli.privacy.accountant import Accountant, accountant_for
+from fedcli.privacy.accountant import Accountant
 from fedcli.privacy.calculator import Question, account, answer
 from fedcli.privacy.calibration import calibrate
 from fedcli.privacy.statement import privacy_statement, read_statement
+from fedcli.privacy.table import MECHANISMS, accountant_for, mechanism_of
 from fedcli.privacy.words import cohorts, in_words, protected
 
 __all__ = [
+    "MECHANISMS",
     "Accountant",
     "Question",
     "account",
@@ -15,6 +17,7 @@ __all__ = [
     "calibrate",
     "cohorts",
     "in_words",
+    "mechanism_of",
     "privacy_statement",
     "protected",
     "read_statement",

@@ -1,8 +1,9 @@
-"""Epsilon, or the noise for it, without a run: from a few numbers to what `fedcli privacy` prints."""
+"""Epsilon, or the noise for it, from a few numbers: the calculator of `fedcli privacy`."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias, cast
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 
 from fedcli.core.errors import ConfigError
+from fedcli.core.noise_multipliers import update_noise_multiplier
 from fedcli.core.privacy_events import (
     AccountantName,
     BandedEvent,
@@ -23,11 +25,10 @@ from fedcli.core.privacy_events import (
     RelationName,
     Sampling,
     TreeEvent,
-    update_noise_multiplier,
 )
 from fedcli.privacy import words
-from fedcli.privacy.accountant import accountant_for
 from fedcli.privacy.calibration import calibrate
+from fedcli.privacy.table import accountant_for, mechanism_of
 
 MechanismName: TypeAlias = Literal[
     "gaussian", "adaptive", "distributed", "local", "tree", "banded", "example", "data"
@@ -37,7 +38,7 @@ _POINTS = 24
 
 @dataclass(frozen=True)
 class Question:
-    """What `fedcli privacy` was asked; a field that the mechanism or the scheme does not use is not looked at."""
+    """What `fedcli privacy` was asked. Fields that the mechanism or the scheme does not use are ignored."""
 
     mechanism: MechanismName
     sampling: Literal["poisson", "capped-poisson", "fixed", "full", "min-separation"]
@@ -72,11 +73,11 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
         course: also epsilon after some of the rounds, for a plot.
 
     Raises:
-        ConfigError: if a number is missing, has no meaning, or no accountant is valid.
+        ConfigError: if a number is missing or outside its range, or no accountant is valid.
     """
     if (question.noise_multiplier is None) == (question.target_epsilon is None):
         raise ConfigError(
-            "either a noise multiplier is given, and epsilon asked for, or the other way round.",
+            "exactly one of a noise multiplier and a target epsilon is needed.",
             key="noise_multiplier",
             hint="Give --noise-multiplier or --target-epsilon, and not both.",
         )
@@ -84,7 +85,8 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
     z = question.noise_multiplier
     if z is None:
         target = PrivacyTarget(_delta(question), question.target_epsilon)
-        # An adaptive clip is worth its joint multiplier, which the search may try past what the count allows.
+        # Adaptive clipping is accounted for by its joint multiplier; the search may try values that its count's noise
+        # would refuse.
         asked = replace(question, mechanism="gaussian") if question.mechanism == "adaptive" else question
         z = calibrate(
             lambda multiplier: event_of(asked, multiplier),
@@ -118,7 +120,7 @@ def account(
     course: bool = False,
     **valid: Any,
 ) -> dict[str, Any]:
-    """What so many rounds of an event come to, as facts for a table."""
+    """The privacy of a number of rounds of an event, as facts for a table."""
     made = accountant_for(event, sampling, **valid)
     facts: dict[str, Any] = {
         "epsilon": _finite(made.epsilon(rounds, target.delta)),
@@ -128,7 +130,7 @@ def account(
         "noise_multiplier": event.noise_multiplier,
         "unit": made.unit,
         "relation": made.relation,
-        "mechanism": words.mechanism(event),
+        "mechanism": mechanism_of(event).words(event),
         "sampling": words.described(sampling),
         "accountant": made.name,
         "package": f"dp-accounting {version('dp-accounting')}",
@@ -143,28 +145,32 @@ def account(
 
 
 def event_of(question: Question, noise_multiplier: float) -> Event:
-    """What one round of the mechanism releases."""
-    z = noise_multiplier
-    if question.mechanism == "distributed":
-        shares = _needed(question, "contributors")
-        honest = math.sqrt(max(shares - question.colluders, 1))
-        return DistributedGaussianEvent(
-            z * question.grid_steps / honest,
-            shares,
-            _needed(question, "dimension"),
-            question.grid_steps,
-            question.colluders,
-        )
-    if question.mechanism == "adaptive":
-        return GaussianEvent(z, 1.0, "adaptive", _needed(question, "count_deviation"))
-    if question.mechanism == "tree":
-        return TreeEvent(z, 1.0, question.restart_every)
-    if question.mechanism == "banded":
-        return BandedEvent(z, 1.0, _needed(question, "bands"), question.column_norm)
-    if question.mechanism == "example":
-        return ExampleEvent(z, 1.0, _needed(question, "batch_rate"), _needed(question, "steps"))
-    plain = {"gaussian": GaussianEvent, "local": LocalGaussianEvent, "data": PrivatisedDataEvent}
-    return cast(Event, plain[question.mechanism](z, 1.0))
+    """The event of one round of the mechanism, at a clip norm of 1."""
+    return _EVENTS[question.mechanism](question, noise_multiplier)
+
+
+def _shares(question: Question, noise_multiplier: float) -> Event:
+    contributors = _needed(question, "contributors")
+    honest = math.sqrt(max(contributors - question.colluders, 1))
+    return DistributedGaussianEvent(
+        noise_multiplier * question.grid_steps / honest,
+        contributors,
+        _needed(question, "dimension"),
+        question.grid_steps,
+        question.colluders,
+    )
+
+
+_EVENTS: Mapping[MechanismName, Callable[[Question, float], Event]] = {
+    "gaussian": lambda _asked, z: GaussianEvent(z, 1.0),
+    "adaptive": lambda asked, z: GaussianEvent(z, 1.0, "adaptive", _needed(asked, "count_deviation")),
+    "distributed": _shares,
+    "local": lambda _asked, z: LocalGaussianEvent(z, 1.0),
+    "tree": lambda asked, z: TreeEvent(z, 1.0, asked.restart_every),
+    "banded": lambda asked, z: BandedEvent(z, 1.0, _needed(asked, "bands"), asked.column_norm),
+    "example": lambda asked, z: ExampleEvent(z, 1.0, _needed(asked, "batch_rate"), _needed(asked, "steps")),
+    "data": lambda _asked, z: PrivatisedDataEvent(z, 1.0),
+}
 
 
 def _sampling(question: Question) -> Sampling:
@@ -172,7 +178,7 @@ def _sampling(question: Question) -> Sampling:
         raise ConfigError(f"rounds is at least 1; received {question.rounds}.", key="rounds")
     scheme, population = question.sampling, question.population
     if scheme in ("poisson", "capped-poisson"):
-        # Only the warning about delta, and the cap, depend on how many clients there are.
+        # Without a cap, the population matters only for the warning about delta.
         size = _needed(question, "population") if scheme == "capped-poisson" else population or 1
         cap = _needed(question, "cap") if scheme == "capped-poisson" else 0
         return Sampling(scheme, size, rate=_rate(question), cap=cap)

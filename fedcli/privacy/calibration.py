@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, GaussianEvent, PrivacyTarget, Sampling
-from fedcli.privacy.accountant import Accountant, accountant_for
+from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
+from fedcli.privacy.table import accountant_for
 
-# Epsilon of the answer lies within this share below the target. The search aims at the middle.
+# Epsilon of the answer is at most this share below the target. The search aims at the middle.
 TOLERANCE = 1e-3
 _LOWEST, _HIGHEST = 1e-2, 1e5
 _STEPS = 60
@@ -25,8 +25,8 @@ def calibrate(
 ) -> float:
     """The noise multiplier whose epsilon after `rounds` is at most the target's, and within 1e-3 of it.
 
-    Renyi accounting says within milliseconds where to look and how steep epsilon is there, so that the
-    slower accountant is asked about three times.
+    Renyi accounting takes milliseconds, so it finds where to look and how steep epsilon is there. The slower
+    accountant is then asked about three times.
 
     Args:
         event_of: noise multiplier -> what one round releases.
@@ -41,12 +41,16 @@ def calibrate(
     if target.epsilon is None or not 0 < target.epsilon < math.inf:
         raise ConfigError(f"a target epsilon is a number above 0; received {target.epsilon}.", key="epsilon")
     wanted = target.epsilon
+    accountant_for(event_of(1.0), sampling, **valid)  # refuses cohorts and accountants that are not valid
+    # No Renyi accounting is valid for a cap, but the search only needs to know where to begin.
+    is_capped = sampling.scheme == "capped-poisson"
+    similar = Sampling("poisson", sampling.population, rate=sampling.rate) if is_capped else sampling
 
     def epsilon(multiplier: float) -> float:
         return accountant_for(event_of(multiplier), sampling, **valid).epsilon(rounds, target.delta)
 
     def guide(multiplier: float) -> float:
-        return _guide(event_of(multiplier), sampling).epsilon(rounds, target.delta)
+        return accountant_for(event_of(multiplier), similar, accountant="rdp").epsilon(rounds, target.delta)
 
     found, slope = _search(guide, wanted, 1.0, -1.0)
     if math.isfinite(found):
@@ -56,25 +60,18 @@ def calibrate(
             f"no noise multiplier from {_LOWEST:g} to {_HIGHEST:g} has an epsilon of {wanted:g} "
             f"at delta {target.delta:g} after {rounds} rounds.",
             key="epsilon",
-            hint="Use another epsilon: few mean anything below 0.05 or above 50.",
+            hint="Use another epsilon; values below 0.05 or above 50 are rarely useful.",
         )
     return found
-
-
-def _guide(event: Event, sampling: Sampling) -> Accountant:
-    """A fast accountant that need not be valid: it only says where to look."""
-    if isinstance(event, GaussianEvent) and sampling.scheme == "capped-poisson":
-        sampling = Sampling("poisson", sampling.population, rate=sampling.rate)
-    return accountant_for(event, sampling, accountant="rdp")
 
 
 def _search(
     epsilon: Callable[[float], float], wanted: float, start: float, slope: float
 ) -> tuple[float, float]:
-    """Secants in log z and log epsilon, kept between what is too little and what is more than enough.
+    """Find the multiplier by secants in log z and log epsilon, inside a bracket of too little and enough noise.
 
     Returns:
-        The multiplier, not a number if there is none, and the slope of log epsilon in log z there.
+        The multiplier (NaN if there is none) and the slope of log epsilon in log z there.
     """
     aim = math.log(wanted * (1 - TOLERANCE / 2))
     too_little, enough = math.log(_LOWEST), math.log(_HIGHEST)

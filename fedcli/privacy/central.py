@@ -1,61 +1,100 @@
-"""Central Gaussian noise on the sum of a cohort, by the way the cohort was drawn."""
+"""Gaussian noise of the server on the sum of a cohort."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from dataclasses import replace
 
-from fedcli.core.privacy_events import GaussianEvent, Sampling
-from fedcli.privacy.composition import Composition, gaussian, poisson
+from fedcli.core.privacy_events import GaussianEvent, RelationName, Sampling
+from fedcli.privacy.accountant import accountants_of
+from fedcli.privacy.composition import (
+    Composition,
+    DpEvent,
+    PrivacyLoss,
+    Release,
+    gaussian,
+    interval,
+    neighbours,
+    poisson,
+    sampled,
+)
+from fedcli.privacy.mechanism import PrivacyMechanism
 
 
 def central(event: GaussianEvent, sampling: Sampling) -> list[Composition]:
-    """The valid ways to account for it, the one to take first.
-
-    A cohort of fixed size is not a Poisson sample: to account for it as one would be false. Where a
-    client has its turn only every so often, it is in so many fewer releases.
-    """
+    """The valid compositions for the way cohorts are drawn, the preferred one first."""
 
     def multiplier(_releases: int) -> float:
         return event.noise_multiplier
 
-    if sampling.scheme == "fixed":
-        return [Composition("replace-one", ("rdp",), multiplier, _without_replacement(sampling), int)]
-    if sampling.scheme == "capped-poisson":
-        return [
-            Composition(r, ("pld",), multiplier, _capped(sampling), int)
-            for r in ("add-remove", "replace-one")
-        ]
-    if sampling.scheme == "min-separation":
-        once = gaussian if sampling.rate == 1 else poisson(sampling.rate)
-        return [Composition("zero-out", ("pld", "rdp"), multiplier, once, sampling.participations)]
-    if sampling.scheme == "full":
-        return [
-            Composition(r, ("pld", "rdp"), multiplier, gaussian, int) for r in ("add-remove", "replace-one")
-        ]
-    once = poisson(sampling.rate)
-    return [
-        Composition("add-remove", ("pld", "rdp"), multiplier, once, int),
-        Composition("replace-one", ("pld",), multiplier, once, int),
-    ]
+    match sampling.scheme:
+        case "fixed":
+            # Not a Poisson sample: accounting for it as one would claim a smaller epsilon than is true.
+            return [Composition("replace-one", ("rdp",), multiplier, _without_replacement(sampling), int)]
+        case "capped-poisson":
+            relations: tuple[RelationName, ...] = ("add-remove", "replace-one")
+            return [Composition(each, ("pld",), multiplier, _capped(sampling), int) for each in relations]
+        case "min-separation":
+            # A client takes part in only some of the releases.
+            once = sampled(sampling.rate)
+            return [Composition("zero-out", ("pld", "rdp"), multiplier, once, sampling.participations)]
+        case "full":
+            relations = ("add-remove", "replace-one")
+            return [Composition(each, ("pld", "rdp"), multiplier, gaussian(), int) for each in relations]
+        case "poisson":
+            once = poisson(sampling.rate)
+            return [
+                Composition("add-remove", ("pld", "rdp"), multiplier, once, int),
+                Composition("replace-one", ("pld",), multiplier, once, int),
+            ]
 
 
-def _without_replacement(sampling: Sampling) -> Any:
-    def once(noise_multiplier: float) -> Any:
+def _without_replacement(sampling: Sampling) -> Release:
+    def event(noise_multiplier: float) -> DpEvent:
         import dp_accounting as dp
 
         return dp.SampledWithoutReplacementDpEvent(
             sampling.population, sampling.size, dp.GaussianDpEvent(noise_multiplier)
         )
 
-    return once
+    return Release(event)
 
 
-def _capped(sampling: Sampling) -> Any:
-    def once(noise_multiplier: float) -> Any:
+def _capped(sampling: Sampling) -> Release:
+    def event(noise_multiplier: float) -> DpEvent:
         import dp_accounting as dp
 
         return dp.TruncatedSubsampledGaussianDpEvent(
             sampling.population, sampling.rate, sampling.cap, noise_multiplier
         )
 
-    return once
+    return Release(event, functools.partial(_capped_loss, sampling))
+
+
+@functools.lru_cache(maxsize=64)
+def _capped_loss(sampling: Sampling, noise_multiplier: float, relation: RelationName) -> PrivacyLoss:
+    from dp_accounting.pld import privacy_loss_distribution as pld
+
+    return pld.from_truncated_subsampled_gaussian_mechanism(
+        sampling.population,
+        sampling.rate,
+        sampling.cap,
+        noise_multiplier,
+        value_discretization_interval=interval(noise_multiplier / 2),
+        neighboring_relation=neighbours(relation),
+    )
+
+
+_SUMS = {
+    "fixed": "on the sum of clipped updates",
+    "per-layer": "on the sum of updates clipped layer by layer",
+    "adaptive": "on the sum of updates, whose clip follows a noised count",
+}
+
+CENTRAL: PrivacyMechanism[GaussianEvent] = PrivacyMechanism(
+    accountants=lambda event, sampling: accountants_of(
+        central(event, sampling), excess_probability=event.excess_probability
+    ),
+    words=lambda event: f"central Gaussian noise (floating point) {_SUMS[event.clipping]}",
+    with_excess=lambda event, probability: replace(event, excess_probability=probability),
+)

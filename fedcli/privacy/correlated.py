@@ -1,7 +1,7 @@
-"""DP-FTRL: noise that is correlated over rounds, by a tree or by a banded matrix.
+"""DP-FTRL: noise of the server that is correlated over rounds, by a tree or by a banded matrix.
 
-Both are one Gaussian mechanism over all rounds, whose sensitivity follows from how often a client takes part.
-That clients answer models they have seen changes nothing (Denisov et al. 2022, arXiv:2202.08312).
+Both are one Gaussian mechanism over all rounds. Its sensitivity follows from how often a client takes part, and holds
+although clients see the models of earlier rounds (Denisov et al. 2022, arXiv:2202.08312).
 """
 
 from __future__ import annotations
@@ -10,34 +10,42 @@ import math
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import BandedEvent, Sampling, TreeEvent
-from fedcli.privacy.composition import Composition, gaussian, poisson
+from fedcli.privacy.accountant import accountants_of
+from fedcli.privacy.composition import Composition, gaussian, sampled
+from fedcli.privacy.mechanism import PrivacyMechanism
 
 
-def tree(event: TreeEvent, sampling: Sampling) -> list[Composition]:
-    """All nodes of all trees, released together."""
+def tree(event: TreeEvent, sampling: Sampling) -> Composition:
+    """One Gaussian release of all nodes of all trees.
+
+    Raises:
+        ConfigError: for cohorts that are drawn at random.
+    """
     if sampling.scheme not in ("full", "min-separation") or sampling.rate != 1:
         raise ConfigError(
-            f"tree aggregation counts a client's turns, and gains nothing from chance; the cohort is {sampling.scheme}"
+            "tree aggregation counts a client's turns, and gains nothing from random cohorts; the cohort is "
+            f"{sampling.scheme}"
             f"{'' if sampling.rate == 1 else f' with a rate of {sampling.rate:g}'}.",
             key="cohort",
             hint="Use a full cohort, or min-separation without a rate.",
         )
 
+    # All rounds are one release, whose sensitivity grows with the number of rounds.
     def multiplier(releases: int) -> float:
         squared = tree_sensitivity_squared(
             releases, separation=sampling.separation, restart_every=event.restart_every
         )
         return event.noise_multiplier / math.sqrt(max(squared, 1))
 
-    return [Composition("zero-out", ("rdp",), multiplier, gaussian, lambda n: min(n, 1))]
+    return Composition("zero-out", ("rdp",), multiplier, gaussian(), lambda n: min(n, 1))
 
 
 def tree_sensitivity_squared(rounds: int, *, separation: int = 1, restart_every: int | None = None) -> int:
-    """A bound on the sum over all finished nodes of (turns of one client below it)^2.
+    """Bound on the squared sensitivity: the sum over all finished nodes of (turns of one client below it)^2.
 
     A node is finished when all of its rounds are. A client has at most `ceil(rounds / separation)` turns, and
-    at most `ceil(2^j / separation)` of them below a node of height j. At every height the turns are
-    spread as unevenly as that allows: exact for one turn and for a turn in every round, and otherwise a bound.
+    at most `ceil(2^j / separation)` of them below a node of height j. At every height the turns are assumed to be
+    spread as unevenly as that allows. This is exact for one turn and for a turn in every round.
 
     Args:
         rounds: rounds so far.
@@ -60,20 +68,43 @@ def tree_sensitivity_squared(rounds: int, *, separation: int = 1, restart_every:
     return total
 
 
-def banded(event: BandedEvent, sampling: Sampling) -> list[Composition]:
-    """Columns that are `bands` rounds apart do not overlap, so that each turn of a client is one Gaussian release.
+def banded(event: BandedEvent, sampling: Sampling) -> Composition:
+    """One Gaussian release per turn of a client: columns that are `bands` rounds apart do not overlap.
 
-    Where the clients whose turn it is take part by a coin each, every turn is a Poisson sample.
+    With a rate, every turn is a Poisson sample.
+
+    Raises:
+        ConfigError: for cohorts in which a client may take part again within `bands` rounds.
     """
+    # A client that takes part again within the bands would be in overlapping columns, whose norms add up.
     if sampling.scheme != "min-separation" or sampling.separation < event.bands:
         received: str = sampling.scheme
         if sampling.scheme == "min-separation":
             received += f" of {sampling.separation}"
         raise ConfigError(
-            f"noise correlated over {event.bands} rounds covers a client that waits as long; the cohort is {received}.",
+            f"noise that is correlated over {event.bands} rounds protects a client that waits as long; the cohort is "
+            f"{received}.",
             key="cohort",
             hint=f"Use a min-separation cohort with a separation of at least {event.bands}.",
         )
     multiplier = event.noise_multiplier / event.column_norm
-    once = gaussian if sampling.rate == 1 else poisson(sampling.rate)
-    return [Composition("zero-out", ("pld", "rdp"), lambda _n: multiplier, once, sampling.participations)]
+    return Composition(
+        "zero-out", ("pld", "rdp"), lambda _n: multiplier, sampled(sampling.rate), sampling.participations
+    )
+
+
+def _tree_in_words(event: TreeEvent) -> str:
+    again = f", begun again every {event.restart_every} rounds" if event.restart_every else ""
+    return f"DP-FTRL: Gaussian noise (floating point) on the nodes of a binary tree over rounds{again}"
+
+
+TREE: PrivacyMechanism[TreeEvent] = PrivacyMechanism(
+    accountants=lambda event, sampling: accountants_of([tree(event, sampling)]), words=_tree_in_words
+)
+
+BANDED: PrivacyMechanism[BandedEvent] = PrivacyMechanism(
+    accountants=lambda event, sampling: accountants_of([banded(event, sampling)]),
+    words=lambda event: (
+        f"DP-FTRL: Gaussian noise (floating point) correlated over {event.bands} rounds by a banded matrix"
+    ),
+)

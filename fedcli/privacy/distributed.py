@@ -1,7 +1,8 @@
-"""Discrete Gaussian noise that the clients add themselves, of which only the sum is ever decrypted."""
+"""Discrete Gaussian noise that clients add in shares: only the sum of a cohort has all of it."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,10 @@ from scipy.special import gammaln, logsumexp
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent, Sampling
+from fedcli.privacy.accountant import READERS, Accountant, Epsilon
+from fedcli.privacy.composition import DpEvent
 from fedcli.privacy.excess import charged
+from fedcli.privacy.mechanism import PrivacyMechanism
 
 # Whole orders, because the bound on sampling without replacement is for whole orders.
 ORDERS = np.array([*range(2, 65), 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024], dtype=np.float64)
@@ -20,24 +24,11 @@ ORDERS = np.array([*range(2, 65), 80, 96, 128, 160, 192, 256, 384, 512, 768, 102
 Curve = npt.NDArray[np.float64]
 
 
-def rounded_norm(norm: float, dimension: int, *, rounding: str = "nearest") -> float:
-    """Bound on the L2 norm of a vector after its coordinates are rounded to whole numbers.
-
-    Args:
-        norm: bound on the norm before, in steps of the grid.
-        dimension: number of coordinates.
-        rounding: `nearest` moves a coordinate by at most 1/2, `stochastic` by less than 1.
-
-    Reference: Kairouz et al. 2021, arXiv:2102.06387, Theorem 1, without its conditional rounding.
-    """
-    return norm + math.sqrt(dimension) * (0.5 if rounding == "nearest" else 1.0)
-
-
 def departure_from_one_gaussian(share_deviation: float, contributors: int) -> float:
-    """tau: how far a sum of discrete Gaussians is from one discrete Gaussian, in a coordinate.
+    """tau: distance of a sum of discrete Gaussians from one discrete Gaussian, in one coordinate.
 
     `tau = 10 sum_{k=1}^{n-1} exp(-2 pi^2 sigma^2 k / (k + 1))`. The terms fall towards exp(-2 pi^2 sigma^2), so
-    that for many contributors the largest stands for those past the thousandth.
+    the thousandth term bounds all later ones.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387, Corollary 12.
     """
@@ -48,7 +39,7 @@ def departure_from_one_gaussian(share_deviation: float, contributors: int) -> fl
 
 
 def discrete_gaussian_rdp(event: DistributedGaussianEvent, sensitivity: float) -> Curve:
-    """Renyi divergences at `ORDERS` of the guaranteed noise, for sums that differ by `sensitivity` steps.
+    """Renyi divergences at `ORDERS` between two sums with the guaranteed noise that differ by `sensitivity` steps.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387, Proposition 14.
     """
@@ -67,7 +58,7 @@ def discrete_gaussian_rdp(event: DistributedGaussianEvent, sensitivity: float) -
 def without_replacement(curve: Curve, rate: float) -> Curve:
     """Renyi divergences at `ORDERS` of a mechanism on a sample of fixed size, from those of the mechanism.
 
-    It takes upper bounds; what dp-accounting has for the same is for continuous Gaussians only.
+    Upper bounds as the input are enough. dp-accounting has this for continuous Gaussians only.
 
     Args:
         curve: the mechanism's divergences at `ORDERS` under replace-one.
@@ -76,7 +67,7 @@ def without_replacement(curve: Curve, rate: float) -> Curve:
     Reference: Wang et al. 2019, arXiv:1808.00087, Theorem 9, with its terms for an unbounded loss.
     """
     whole = np.arange(2, int(ORDERS[-1]) + 1, dtype=np.float64)
-    # A divergence grows with its order, so that the next known order bounds those between.
+    # A divergence grows with its order, so the next known order bounds those between.
     known = curve[np.searchsorted(ORDERS, whole)]
     log_terms = math.log(2) + (whole - 1) * known + whole * math.log(rate)
     second = min(math.log(4) + _log_expm1(known[0]), math.log(2) + known[0])
@@ -95,20 +86,17 @@ def _log_expm1(value: float) -> float:
     return math.log(math.expm1(value)) if value < 50 else value
 
 
-Epsilon = Callable[[int, float], float]
+def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> Accountant:
+    """Renyi accounting against the coordinator, with a weaker epsilon against readers of the models.
 
-
-def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> tuple[Epsilon, Epsilon]:
-    """Epsilon against the coordinator, and against readers of the models; both `(releases, delta)` -> epsilon.
-
-    The coordinator sees the cohort, so that sampling hides nothing from it, and colluders may tell it
-    their noise. Readers of the models see neither. Cohorts of fixed size are accounted for under
-    replace-one (twice the sensitivity), full ones under zero-out.
+    The coordinator sees the cohort, so sampling hides nothing from it, and colluders may tell it their noise.
+    Readers of the models see neither. Cohorts of fixed size are accounted for under replace-one (twice the
+    sensitivity), full ones under zero-out.
 
     Raises:
         ConfigError: for cohorts whose size varies: no number of shares could be guaranteed.
     """
-    if sampling.scheme not in ("fixed", "full"):
+    if not sampling.has_fixed_size:
         raise ConfigError(
             f"noise that clients add in shares needs a known number of them; the cohort is {sampling.scheme}.",
             key="cohort",
@@ -120,34 +108,62 @@ def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> tuple[Ep
             key="contributors",
             hint=f"Use at most {sampling.size} contributors, or a larger cohort.",
         )
-    if event.share_deviation == 0:
-        return _without_noise, _without_noise
-    moved = event.sensitivity * (2 if sampling.scheme == "fixed" else 1)
-    seen_by_coordinator = discrete_gaussian_rdp(event, moved)
-    seen_by_readers = discrete_gaussian_rdp(replace(event, colluders=0), moved)
-    if sampling.scheme == "fixed" and sampling.size < sampling.population:
-        seen_by_readers = without_replacement(seen_by_readers, sampling.size / sampling.population)
-    return (
-        _composed(seen_by_coordinator, event.excess_probability),
-        _composed(seen_by_readers, event.excess_probability),
+    is_sampled = sampling.scheme == "fixed"
+    # A client that is replaced by another moves the sum by two norms.
+    moved = event.sensitivity * (2 if is_sampled else 1)
+
+    def readers_curve() -> Curve:
+        curve = discrete_gaussian_rdp(replace(event, colluders=0), moved)
+        if is_sampled and sampling.size < sampling.population:
+            return without_replacement(curve, sampling.size / sampling.population)
+        return curve
+
+    def composed(releases: int) -> DpEvent:
+        import dp_accounting as dp
+
+        return dp.SelfComposedDpEvent(event, releases)
+
+    return Accountant(
+        "rdp",
+        "replace-one" if is_sampled else "zero-out",
+        _epsilon(event, lambda: discrete_gaussian_rdp(event, moved)),
+        composed,
+        weaker={READERS: _epsilon(event, readers_curve)},
     )
 
 
-def _composed(curve: Curve, excess_probability: float) -> Epsilon:
+def _epsilon(event: DistributedGaussianEvent, curve: Callable[[], Curve]) -> Epsilon:
+    curve_once = functools.cache(curve)
+
+    @functools.cache
     def epsilon(releases: int, delta: float) -> float:
         from dp_accounting.rdp import compute_epsilon
 
         if releases == 0:
             return 0.0
-        total = curve * releases
+        if event.share_deviation == 0:
+            return math.inf
+        total = curve_once() * releases
 
         def at(allowed: float) -> float:
             return float(compute_epsilon(ORDERS, total, allowed)[0])
 
-        return charged(at, delta, releases * excess_probability)
+        return charged(at, delta, releases * event.excess_probability)
 
     return epsilon
 
 
-def _without_noise(releases: int, _delta: float) -> float:
-    return math.inf if releases else 0.0
+DISTRIBUTED: PrivacyMechanism[DistributedGaussianEvent] = PrivacyMechanism(
+    accountants=lambda event, sampling: [distributed(event, sampling)],
+    words=lambda event: (
+        f"discrete Gaussian noise (exact) that each client adds to its clipped update; of {event.contributors} "
+        f"guaranteed shares, {event.colluders} may be known to the coordinator"
+    ),
+    against="a coordinator who sees the cohort and every sum, but no single update",
+    noise="ChaCha20 keyed by the operating system; on the integer grid, by the exact law",
+    needs_encryption=True,
+    # Any one of the guaranteed shares may have been discarded.
+    with_excess=lambda event, probability: replace(
+        event, excess_probability=event.contributors * probability
+    ),
+)

@@ -9,39 +9,70 @@ from fedcli.core.privacy_events import (
     PrivatisedDataEvent,
     Sampling,
 )
-from fedcli.privacy.composition import Composition, gaussian, poisson
+from fedcli.privacy.accountant import accountants_of
+from fedcli.privacy.composition import Composition, gaussian, sampled
+from fedcli.privacy.mechanism import PrivacyMechanism
 
+# Without sampling, the composed releases are one Gaussian, whose curve has a closed form.
 _PLAIN: tuple[AccountantName, ...] = ("closed-form", "pld", "rdp")
+_AGAINST_THE_SERVER = "the server, and everybody else who sees the client's updates"
 
 
-def local(event: LocalGaussianEvent, sampling: Sampling) -> list[Composition]:
-    """The server sees who sends what, so that sampling amplifies nothing: a client pays for each participation.
+def local(event: LocalGaussianEvent, sampling: Sampling) -> Composition:
+    """One Gaussian release per participation of a client, whatever update it might have sent instead.
 
-    It holds for whatever update the client might have sent instead. A drawn cohort may hold a client every
-    time; only min-separation bounds how often.
+    The server sees who sends what, so sampling amplifies nothing. A drawn cohort may include a client in every
+    round; only min-separation limits how often.
     """
-    return [
-        Composition(
-            "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian, sampling.participations
-        )
-    ]
+    return Composition(
+        "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian(), sampling.participations
+    )
 
 
-def example_level(event: ExampleEvent, sampling: Sampling) -> list[Composition]:
+def example_level(event: ExampleEvent, sampling: Sampling) -> Composition:
     """Steps over Poisson batches inside one client, for each participation of that client.
 
-    The clients' examples are apart, so that one client's loss is all that an example loses.
+    The clients' examples are disjoint, so an example's privacy loss is that of its own client.
     """
-    once = gaussian if event.rate == 1 else poisson(event.rate)
 
     def steps(releases: int) -> int:
         return event.steps * sampling.participations(releases)
 
-    return [Composition("add-remove", ("pld", "rdp"), lambda _n: event.noise_multiplier, once, steps)]
+    return Composition(
+        "add-remove", ("pld", "rdp"), lambda _n: event.noise_multiplier, sampled(event.rate), steps
+    )
 
 
-def privatised_data(event: PrivatisedDataEvent, _sampling: Sampling) -> list[Composition]:
+def privatised_data(event: PrivatisedDataEvent) -> Composition:
     """One release of every example, however many rounds are trained on it."""
-    return [
-        Composition("replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian, lambda n: min(n, 1))
-    ]
+    return Composition(
+        "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian(), lambda n: min(n, 1)
+    )
+
+
+LOCAL: PrivacyMechanism[LocalGaussianEvent] = PrivacyMechanism(
+    accountants=lambda event, sampling: accountants_of([local(event, sampling)]),
+    words=lambda _event: "Gaussian noise (floating point) that each client adds to its own clipped update",
+    against=_AGAINST_THE_SERVER,
+)
+
+EXAMPLE: PrivacyMechanism[ExampleEvent] = PrivacyMechanism(
+    accountants=lambda event, sampling: accountants_of([example_level(event, sampling)]),
+    words=lambda event: (
+        f"DP-SGD inside each client (floating point): {event.steps} steps over Poisson batches of rate "
+        f"{event.rate:g}"
+    ),
+    unit="example",
+    against=_AGAINST_THE_SERVER,
+    noise="Philox in TensorFlow, with a key of 128 bits from the operating system for every step; floating point, so "
+    "its low bits do not follow the exact law",
+)
+
+DATA: PrivacyMechanism[PrivatisedDataEvent] = PrivacyMechanism(
+    accountants=lambda event, _sampling: accountants_of([privatised_data(event)]),
+    words=lambda _event: (
+        "Gaussian noise (floating point) on each clipped example of a client, once, before any training"
+    ),
+    unit="example",
+    against="everybody but the client, which keeps the data as they were",
+)

@@ -1,10 +1,10 @@
-"""One-run auditing: a lower bound on epsilon from how well canaries can be told apart from absent ones.
+"""One-run auditing: a lower bound on epsilon from guesses about canary clients.
 
-Canaries are made-up clients, each included by a fair coin of its own. Whoever sees the released models scores
-each of them, and guesses for the highest scores that they were in, and for the lowest that they were not. A
-mechanism of small epsilon makes such guesses hard; many right ones disprove its claim.
+Each canary client takes part or not by an independent fair coin. The auditor sees the released models and gives each
+canary a score. It guesses that those with the highest scores took part, and that those with the lowest did not. With a
+small epsilon such guesses are hard, so many correct ones disprove the claim.
 
-Steinke, Nasr, Jagielski 2023, arXiv:2305.08846. The bound is for the relation of the coins: a client there or not.
+Reference: Steinke, Nasr, Jagielski 2023, arXiv:2305.08846. The bound is for the add-remove relation, as the coins are.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
 
-_HIGHEST = 40.0  # e^-40 is far below what any number of canaries can tell from 0
+_HIGHEST = 40.0  # no number of canaries tells e^-40 from 0
 
 
 class Audit(NamedTuple):
-    """What an audit found.
+    """The result of an audit.
 
     Args:
-        epsilon: lower bound on epsilon, at the confidence; 0 says nothing.
-        guesses: how many guesses gave it.
-        correct: how many of them were right.
-        largest: the bound that these canaries would give if every guess were right; a claim above it cannot
-            be disproved by them.
-        canaries: how many there were.
+        epsilon: lower bound on epsilon at the confidence; 0 says nothing.
+        guesses: number of guesses that gave it.
+        correct: number of those that were correct.
+        largest: the bound if every guess were correct. These canaries cannot disprove a claim above it.
+        canaries: number of canaries.
         confidence: probability that the bound holds, at least.
         delta: the delta of the claim.
     """
@@ -58,12 +57,12 @@ def audit(
 ) -> Audit:
     """The best lower bound over several numbers of guesses, each tested at its share of the error.
 
-    The numbers of guesses are fixed before the scores are looked at, and the union bound pays for trying
-    several; to take the best of all thresholds as if it had been the only one would be dishonest.
+    The numbers of guesses are fixed before the scores are seen, and the union bound pays for trying several.
+    Reporting the best of them as if it were the only one would overstate the confidence.
 
     Args:
-        scores: one a canary, higher where it seems to be in; shape [m].
-        included: whether it was in, by a fair coin that nothing else depends on; shape [m].
+        scores: one per canary, higher if it seems to have taken part; shape [m].
+        included: whether it took part, by a fair coin that nothing else depends on; shape [m].
         delta: the delta of the claim, in [0, 1).
         confidence: probability that the bound holds, in (0, 1).
         guesses: numbers of guesses to try, each from 2 to m; None takes m, m / 2, m / 4, ... down to 16.
@@ -77,7 +76,7 @@ def audit(
         raise ConfigError(
             f"a number of guesses lies between 2 and the {count} canaries; received {tried}.", key="guesses"
         )
-    each = 1 - (1 - confidence) / len(tried)
+    each = 1 - (1 - confidence) / len(tried)  # union bound
     order = np.argsort(scores, kind="stable")
     found = []
     for number in tried:
@@ -90,20 +89,21 @@ def audit(
 
 
 def lower_bound(canaries: int, guesses: int, correct: int, *, delta: float, confidence: float) -> float:
-    """Epsilon below which so many right guesses are less likely than 1 - confidence.
+    """The largest epsilon at which `correct` or more correct guesses are less likely than 1 - confidence.
 
     Args:
-        canaries: m, how many were included by a fair coin.
-        guesses: r, for how many of them a guess was made.
-        correct: v, how many of the guesses were right.
+        canaries: m, number of canaries.
+        guesses: r, number of canaries for which a guess was made.
+        correct: v, number of correct guesses.
         delta: the delta of the claim.
         confidence: of this one test.
     """
     if not 0 <= correct <= guesses <= canaries:
         raise ConfigError(
-            f"{correct} right of {guesses} guesses over {canaries} canaries is not possible.", key="correct"
+            f"{correct} correct of {guesses} guesses over {canaries} canaries is not possible.", key="correct"
         )
     low, high = 0.0, _HIGHEST
+    # The p-value grows with epsilon: bisection finds where it passes the error.
     if p_value(canaries, guesses, correct, epsilon=low, delta=delta) > 1 - confidence:
         return 0.0
     while high - low > 1e-6:
@@ -114,7 +114,7 @@ def lower_bound(canaries: int, guesses: int, correct: int, *, delta: float, conf
 
 
 def p_value(canaries: int, guesses: int, correct: int, *, epsilon: float, delta: float) -> float:
-    """A bound on the probability of so many right guesses against any (epsilon, delta)-private mechanism.
+    """Bound on the probability of `correct` or more correct guesses against any (epsilon, delta)-private mechanism.
 
     Without delta it is that of `guesses` coins of probability e^epsilon / (1 + e^epsilon). Delta adds
     `2 m delta max_i P[v - i <= coins < v] / i`.
@@ -145,8 +145,8 @@ def _checked(
 ) -> int:
     if scores.ndim != 1 or scores.shape != included.shape or scores.size < 16:
         raise ConfigError(
-            f"an audit needs one score and one coin for each of at least 16 canaries; received {scores.shape} "
-            f"scores and {included.shape} coins.",
+            f"an audit needs a score and a coin for each of at least 16 canaries; received {scores.shape} scores "
+            f"and {included.shape} coins.",
             key="canaries",
         )
     if np.isnan(scores).any():

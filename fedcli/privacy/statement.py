@@ -1,4 +1,4 @@
-"""What privacy.json says: what was released, what it guarantees, for whom, and what it does not cover."""
+"""The content of privacy.json: what was released, what it guarantees, from whom, and what is not covered."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.exchange import Concealment
-from fedcli.core.privacy_events import DistributedGaussianEvent, Event, ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
 from fedcli.privacy import words
-from fedcli.privacy.accountant import accountant_for
+from fedcli.privacy.table import accountant_for, mechanism_of
 
 _FIGURES_NOT_COVERED = (
     "training, validation and test metrics in metrics.jsonl and clients.jsonl, which are published without noise",
@@ -61,18 +61,19 @@ def privacy_statement(
         sampling: how cohorts are drawn.
         target: delta and budget.
         releases: rounds charged so far, void ones included.
-        reproducible_noise: whether the noise can be taken away by whoever knows the seed.
-        records: the rounds of metrics.jsonl so far: each one's epsilon, and the names of what is published.
-        noised_only: whether the run publishes nothing of its clients but what was noised.
-        encryption: of the updates, where they are encrypted.
+        reproducible_noise: whether the noise follows from the seed; who knows the seed can remove it.
+        records: the rounds of metrics.jsonl so far, with their epsilons and the names of published figures.
+        noised_only: whether the run publishes noised figures only.
+        encryption: of the updates, if they are encrypted.
     """
+    mechanism, accountant = mechanism_of(event), accountant_for(event, sampling)
+    # All columns but these are calculated from data, and have no noise of their own.
     published = {name for record in records for name in record} - _NOT_FROM_DATA
     figures = () if noised_only else _FIGURES_NOT_COVERED
     if encryption is not None:
         figures = (*_OF_ENCRYPTION, *figures)
-    elif isinstance(event, DistributedGaussianEvent):
+    elif mechanism.needs_encryption:
         figures = (_OF_SINGLE_UPDATES, *figures)
-    accountant = accountant_for(event, sampling)
     if accountant.unit == "example":
         figures = (*_OF_EXAMPLES, *figures)
     others = "" if noised_only else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
@@ -81,8 +82,8 @@ def privacy_statement(
     return {
         "unit": accountant.unit,
         "relation": accountant.relation,
-        "mechanism": words.mechanism(event),
-        "clip_norm": _finite(getattr(event, "clip_norm", math.inf)),
+        "mechanism": mechanism.words(event),
+        "clip_norm": _finite(event.clip_norm),
         "noise_multiplier": event.noise_multiplier,
         "sampling": words.described(sampling),
         "accountant": {"name": accountant.name, "package": f"dp-accounting {version('dp-accounting')}"},
@@ -107,15 +108,15 @@ def read_statement(folder: Path) -> dict[str, Any]:
     """The privacy.json of a run directory.
 
     Raises:
-        ConfigError: if there is none, with what that means.
+        ConfigError: if there is none, with the reason.
     """
     path = folder / "privacy.json"
     if path.exists():
         return dict(json.loads(path.read_text(encoding="utf-8")))
     if (folder / "config.yaml").exists():
         raise ConfigError(
-            f"{folder} has no privacy.json: its strategy adds no noise, or no round is done.",
-            hint="Every figure and model of such a run is published as it is.",
+            f"{folder} has no privacy.json: its strategy adds no noise, or no round has finished.",
+            hint="Figures and models of such a run are published without noise.",
         )
     raise ConfigError(
         f"{folder} is not a run directory: it has no config.yaml.", hint="Name a folder below runs/."
@@ -128,7 +129,7 @@ def serialised(event: Any) -> Any:
         fields = {name: serialised(value) for name, value in asdict(event).items()}
         return {"type": type(event).__name__, **fields}
     if hasattr(event, "to_named_tuple"):
-        names = event.to_named_tuple()._fields[2:]  # behind the module's name and the type's
+        names = event.to_named_tuple()._fields[2:]  # after the names of the module and the type
         return {"type": type(event).__name__, **{name: serialised(getattr(event, name)) for name in names}}
     return _finite(event) if isinstance(event, float) else event
 
@@ -140,15 +141,7 @@ def _finite(value: float) -> float | None:
 def _noise(event: Event, reproducible: bool) -> str:
     if event.noise_multiplier == 0:
         return "none: the noise multiplier is 0, so this run protects nobody"
+    # Real noise is said to be so only if nobody can compute it again.
     if reproducible:
         return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
-    if isinstance(event, DistributedGaussianEvent):
-        return "ChaCha20 keyed by the operating system; on the integer grid, by the exact law"
-    if isinstance(event, ExampleEvent):
-        return (
-            "Philox in TensorFlow, with a key of 128 bits from the operating system for every step; floating point, so "
-            "its low bits do not follow the exact law"
-        )
-    return (
-        "ChaCha20 keyed by the operating system; floating point, so its low bits do not follow the exact law"
-    )
+    return mechanism_of(event).noise

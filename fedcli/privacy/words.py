@@ -1,4 +1,4 @@
-"""What is released, from whom it is drawn and what it protects, in plain words."""
+"""Cohorts, guarantees and warnings in words, for privacy.json and `fedcli privacy`."""
 
 from __future__ import annotations
 
@@ -6,49 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fedcli.core.exchange import Concealment
-from fedcli.core.privacy_events import (
-    BandedEvent,
-    DistributedGaussianEvent,
-    Event,
-    ExampleEvent,
-    GaussianEvent,
-    LocalGaussianEvent,
-    PrivatisedDataEvent,
-    RelationName,
-    Sampling,
-    TreeEvent,
-    UnitName,
-)
-
-_CLIPPING = {"fixed": "clipped updates", "per-layer": "updates clipped layer by layer"}
-
-
-def mechanism(event: Event) -> str:
-    """The mechanism of an event."""
-    if isinstance(event, GaussianEvent):
-        if event.clipping == "adaptive":
-            return "central Gaussian noise (floating point) on the sum of updates, whose clip follows a noised count"
-        return f"central Gaussian noise (floating point) on the sum of {_CLIPPING[event.clipping]}"
-    if isinstance(event, DistributedGaussianEvent):
-        return (
-            f"discrete Gaussian noise (exact) that each client adds to its clipped update; of {event.contributors} "
-            f"guaranteed shares, {event.colluders} may be known to the coordinator"
-        )
-    if isinstance(event, LocalGaussianEvent):
-        return "Gaussian noise (floating point) that each client adds to its own clipped update"
-    if isinstance(event, TreeEvent):
-        again = f", begun again every {event.restart_every} rounds" if event.restart_every else ""
-        return f"DP-FTRL: Gaussian noise (floating point) on the nodes of a binary tree over rounds{again}"
-    if isinstance(event, BandedEvent):
-        return f"DP-FTRL: Gaussian noise (floating point) correlated over {event.bands} rounds by a banded matrix"
-    if isinstance(event, ExampleEvent):
-        batches = f"{event.steps} steps over Poisson batches of rate {event.rate:g}"
-        return f"DP-SGD inside each client (floating point): {batches}"
-    return "Gaussian noise (floating point) on each clipped example of a client, once, before any training"
+from fedcli.core.privacy_events import Event, RelationName, Sampling, UnitName
+from fedcli.privacy.table import mechanism_of
 
 
 def cohorts(sampling: Mapping[str, Any]) -> str:
-    """How a round's clients are drawn, from `described`."""
+    """How a round's clients are drawn, from what `described` returns."""
     scheme, population = sampling["scheme"], sampling["population"]
     if scheme == "poisson":
         return (
@@ -69,15 +32,16 @@ def cohorts(sampling: Mapping[str, Any]) -> str:
 
 
 def described(sampling: Sampling) -> dict[str, Any]:
-    """A sampling scheme with what it uses, and the constant by which sums are divided."""
+    """A sampling scheme with its own settings, and the constant by which sums are divided."""
     made: dict[str, Any] = {"scheme": sampling.scheme, "population": sampling.population}
-    if sampling.scheme in ("fixed", "full"):
+    if sampling.has_fixed_size:
         return {**made, "size": sampling.size, "planned_divisor": sampling.size}
     made["rate"] = sampling.rate
     if sampling.scheme == "capped-poisson":
         made["cap"] = sampling.cap
     if sampling.scheme == "min-separation":
         made["separation"] = sampling.separation
+    # A constant: the realised number of clients is not noised, so nothing may be divided by it.
     expected = sampling.rate * sampling.population / sampling.separation
     return {**made, "planned_divisor": min(expected, sampling.cap) if sampling.cap else expected}
 
@@ -96,24 +60,25 @@ def protected(unit: UnitName, relation: RelationName) -> str:
 def warnings(
     event: Event, sampling: Sampling, delta: float, *, encryption: Concealment | None = None
 ) -> list[str]:
-    """What a reader should know before the number.
+    """Warnings to read before the epsilon.
 
     Args:
         event: what one round releases.
         sampling: how cohorts are drawn.
         delta: at which epsilon is stated.
-        encryption: of the updates, where they are encrypted.
+        encryption: of the updates, if they are encrypted.
     """
     found = []
     if event.noise_multiplier == 0:
         found.append("there is no noise, so that nobody is protected.")
-    if isinstance(event, DistributedGaussianEvent) and encryption is None:
+    if mechanism_of(event).needs_encryption and encryption is None:
         found.append(
             "updates are not encrypted: whoever sees a single one sees far less noise than epsilon counts on. Add "
             "for example encryption: {name: threshold, committee: 5, threshold: 3}."
         )
-    by_clients = not isinstance(event, ExampleEvent | PrivatisedDataEvent)
-    if by_clients and sampling.population > 1 and delta > 1 / sampling.population:
+    # Nothing is known of how many examples there are in all, so only clients can be counted.
+    protects_clients = mechanism_of(event).unit == "client"
+    if protects_clients and sampling.population > 1 and delta > 1 / sampling.population:
         found.append(
             f"delta {delta:g} exceeds 1 / {sampling.population:,} clients: publishing one client outright would "
             "meet it. Use a delta well below that."
@@ -122,14 +87,14 @@ def warnings(
 
 
 def holds_for(against: str, event: Event, encryption: Concealment | None) -> str:
-    """From whom epsilon protects, and under what.
+    """From whom epsilon protects, and under which assumption.
 
     Args:
-        against: from whom, as the accountant says it.
+        against: from whom, in the accountant's words.
         event: what one round releases.
-        encryption: of the updates, where they are encrypted.
+        encryption: of the updates, if they are encrypted.
     """
-    if not isinstance(event, DistributedGaussianEvent):
+    if not mechanism_of(event).needs_encryption:
         return against
     if encryption is None:
         return f"{against}; updates are not encrypted in this run, so that its server sees every single one"
@@ -137,7 +102,7 @@ def holds_for(against: str, event: Event, encryption: Concealment | None) -> str
 
 
 def in_words(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A run's privacy.json as headings and sentences, the most important first."""
+    """The content of privacy.json as pairs of a heading and a sentence, the most important first."""
     epsilon = "infinite" if statement["epsilon"] is None else f"{statement['epsilon']:.4g}"
     yield "epsilon", f"{epsilon} at delta {statement['delta']:g} after {statement['rounds']:,} rounds"
     for who, weaker in statement["weaker_epsilons"].items():

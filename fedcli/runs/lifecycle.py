@@ -20,7 +20,6 @@ from fedcli.engine.ports import Observer, Watch
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.assemble import assemble, with_keys
-from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
@@ -226,7 +225,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
 
 
 def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | None:
-    event, target = pipeline.privacy_event(setup.protocol.strategy), setup.protocol.strategy.privacy
+    event, target = setup.protocol.strategy.privacy_event, setup.protocol.strategy.privacy
     data = _statement_of_data(setup)
     if event is None or target is None:
         return None if data is None else lambda _state, _records: data

@@ -115,8 +115,11 @@ def test_a_plot_is_text_without_colour_where_there_is_no_terminal():
     ("arguments", "words"),
     [
         ([], "--sampling is not given"),
-        (POISSON, "either a noise multiplier is given"),
-        ([*POISSON, "--noise-multiplier", 1, "--target-epsilon", 1], "either a noise multiplier is given"),
+        (POISSON, "exactly one of a noise multiplier"),
+        (
+            [*POISSON, "--noise-multiplier", 1, "--target-epsilon", 1],
+            "exactly one of a noise multiplier",
+        ),
         (["--sampling", "poisson", "--rounds", 1, "--noise-multiplier", 1], "--delta is not given"),
         (["--sampling", "poisson", "--rounds", 1, "--noise-multiplier", 1, "--delta", 1e-5], "Give --rate"),
         ([*POISSON, "--noise-multiplier", 1, "--delta", 2], "delta lies in (0, 1)"),

@@ -192,7 +192,7 @@ def test_rows_say_how_old_an_update_is():
         (["strategy={name: fedbuff, staleness_exponent: -1.0}"], "at least 0"),
         (["strategy=fedbuff", "cohort={name: poisson, rate: 0.5}"], "a fixed number of clients at work"),
         (["strategy={name: 'user_parts:buffered', base: dp-clipped}"], "not a random sample"),
-        (["strategy={name: 'user_parts:buffered', base: scaffold}"], "with a model of before"),
+        (["strategy={name: 'user_parts:buffered', base: scaffold}"], "with an older model"),
         (
             ["strategy={name: fedbuff, buffer_size: 2}", "participation.stragglers=0.5"],
             "participation.stragglers",

@@ -224,7 +224,7 @@ def test_all_of_the_steps_as_a_limit_change_no_bit():
         (
             ["participation.stragglers=0.5", *tiny.PRIVATE],
             "participation.stragglers",
-            "which the clip does not bound",
+            "clip does not bound",
         ),
         (["attack={name: alie, share: 0.5}"], "attack", "would send the honest mean"),
         (["attack={name: ipm, share: 0.5}", *tiny.PRIVATE], "attack", "epsilon would be false"),

@@ -8,7 +8,6 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
 from fedcli.experiment import plan as build
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.cost import cost
 from fedcli.experiment.describe import expand
 from fedcli.privacy import calibrate
@@ -28,7 +27,7 @@ def test_the_plan_has_the_noise_that_its_rounds_need():
     made = tiny.plan(*BUDGET, "rounds=5")
     sampling, target = Sampling("poisson", 4, rate=0.5), PrivacyTarget(1e-3, 4.0)
     assert multiplier(made) == calibrate(lambda z: GaussianEvent(z, 0.5), sampling, target, 5)
-    assert privacy_event(made.strategy) == GaussianEvent(multiplier(made), 0.5)
+    assert made.strategy.privacy_event == GaussianEvent(multiplier(made), 0.5)
     assert made.strategy.privacy == target
     assert 4.0 * (1 - 1e-3) <= made.accountant.epsilon(5, 1e-3) <= 4.0
 
@@ -72,7 +71,7 @@ def test_an_epsilon_that_no_noise_reaches_is_refused_at_its_place():
 def test_what_is_not_calibrated_has_no_noise_and_an_infinite_epsilon():
     strategy = STRATEGIES["dp-clipped"](clip_norm=1.0, delta=1e-5, epsilon=8.0)
     assert not strategy.privacy.is_calibrated
-    assert privacy_event(strategy).noise_multiplier == 0
+    assert strategy.privacy_event.noise_multiplier == 0
     assert expand(strategy).privacy.noise_multiplier is None
     assert "as much as the budget needs" in dict(expand(strategy).rows)["privacy"]
 

@@ -13,9 +13,13 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.engine import round as engine
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import attacks
 
 CLIENTS = 4
+
+
+def named(name):
+    return lambda part: part.name == name
 
 
 def one_round(parts, state):
@@ -62,14 +66,14 @@ def tenfold(honest):
 
 
 def test_malicious_clients_run_what_the_attack_makes_of_the_transforms_and_honest_ones_do_not():
-    attack = Attack("tenfold", cheat=lambda transforms: bent(transforms, "double", tenfold))
+    attack = Attack("tenfold", cheat=lambda transforms: bent(transforms, named("double"), tenfold))
     parts, state = attacked(attack, {1}, doubling())
     after, _, _ = one_round(parts, state)
     assert after.weights.tolist() == [(2 + 40 + 6 + 8) / CLIENTS] * SIZE
 
 
 def test_the_servers_halves_are_not_bent():
-    attack = Attack("tenfold", cheat=lambda transforms: bent(transforms, "seal", tenfold))
+    attack = Attack("tenfold", cheat=lambda transforms: bent(transforms, named("seal"), tenfold))
     parts, state = attacked(attack, {1, 2}, sealed())
     after, record, rows = one_round(parts, state)
     assert after.weights.tolist() == [(1 + 4) / 2] * SIZE
@@ -82,7 +86,7 @@ def test_a_cheat_works_with_what_the_attack_makes_of_updates_too():
     attack = Attack(
         "both",
         collude=lambda own, _honest, _rng: [np.full(SIZE, 7, np.float32)] * len(own),
-        cheat=lambda transforms: bent(transforms, "double", tenfold),
+        cheat=lambda transforms: bent(transforms, named("double"), tenfold),
     )
     parts, state = attacked(attack, {0}, doubling())
     after, _, rows = one_round(parts, state)
@@ -97,7 +101,7 @@ def test_what_a_malicious_clients_software_refuses_is_a_rejection():
 
         return encode
 
-    attack = Attack("refusing", cheat=lambda transforms: bent(transforms, "double", refusing))
+    attack = Attack("refusing", cheat=lambda transforms: bent(transforms, named("double"), refusing))
     parts, state = attacked(attack, {3}, doubling())
     _, _, rows = one_round(parts, state)
     assert [row.get("reason") for row in rows] == [None, None, None, "there is no room for this"]
@@ -115,7 +119,7 @@ def test_what_an_attack_keeps_is_a_clients_own_state():
 
         return encode
 
-    attack = Attack("remembering", cheat=lambda transforms: bent(transforms, "seal", remembering))
+    attack = Attack("remembering", cheat=lambda transforms: bent(transforms, named("seal"), remembering))
     parts, state = attacked(attack, {1}, sealed())
     state, _, _ = one_round(parts, state)
     assert {k: tree["attack"]["payload"].tolist() for k, tree in state.clients.items()} == {1: [2] * SIZE}
@@ -175,7 +179,7 @@ def test_in_a_round_without_honest_clients_they_see_their_own():
 def refusal(attack, strategy):
     adversary = Adversary(attack, frozenset({1}))
     with pytest.raises(ConfigError) as caught:
-        pipeline.check_attack(adversary, strategy, full(), ["accuracy"], num_clients=CLIENTS)
+        attacks.check(adversary, strategy, full(), ["accuracy"], num_clients=CLIENTS)
     assert caught.value.key.startswith("attack")
     assert caught.value.hint
     return caught.value.message
@@ -184,11 +188,11 @@ def refusal(attack, strategy):
 def test_an_attack_on_proofs_needs_proofs():
     attack, strategy = Attack("thief", on_proofs=True), STRATEGIES["mean"]()
     assert refusal(attack, strategy) == (
-        "thief attacks what proves that updates keep their bound, and this run has no proofs."
+        "thief attacks the proofs that updates keep their bound, and this run has no proofs."
     )
-    proved = strategy._replace(transforms=(Transform("prove"),))
+    proved = strategy._replace(transforms=(Transform("prove", proves=True),))
     adversary = Adversary(attack, frozenset({1}))
-    pipeline.check_attack(adversary, proved, full(), [], num_clients=CLIENTS)
+    attacks.check(adversary, proved, full(), [], num_clients=CLIENTS)
 
 
 def test_a_cheat_says_itself_where_it_has_no_meaning():

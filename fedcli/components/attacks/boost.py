@@ -46,7 +46,8 @@ def boost(*, scale: float = 50.0, when: Literal["before", "after"] = "before") -
     def cheat(transforms: Sequence[Transform]) -> Sequence[Transform]:
         # The last client half whose output can still be changed: later ones encrypt it or prove it.
         room, last = room_of(transforms), _last_readable(transforms)
-        return bent(transforms, last.name, followed_by(lambda vector, _weight: times(vector, scale, room)))
+        longer = followed_by(lambda vector, _weight: times(vector, scale, room))
+        return bent(transforms, lambda part: part is last, longer)
 
     return Attack("boost", forge=forge) if when == "before" else Attack("boost", cheat=cheat)
 
@@ -83,12 +84,14 @@ def times(vector: Array, factor: float, room: int | None) -> Array:
 
 
 def _last_readable(transforms: Sequence[Transform]) -> Transform:
-    """The commitment; without one the last client half before encryption."""
-    readable = [part for part in transforms if part.acts_on_clients and part.gives != "ciphertext"]
+    """The last client half before proofs and encryption: the commitment, if there is one."""
+    readable = [
+        part for part in transforms if part.acts_on_clients and not part.proves and part.gives != "ciphertext"
+    ]
     if not readable:
         raise ConfigError(
             "no transform changes updates in this experiment, so that after is the same as before.",
             key="when",
             hint="Use when: before, or add a bound on updates, such as fixed_point: {clip_norm: 10.0}.",
         )
-    return next((part for part in readable if part.name == "commit"), readable[-1])
+    return readable[-1]

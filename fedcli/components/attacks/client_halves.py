@@ -13,7 +13,9 @@ ClientHalf: TypeAlias = Callable[[ClientUpdate, Tree, RoundContext], ClientUpdat
 
 
 def bent(
-    transforms: Sequence[Transform], name: str, bend: Callable[[ClientHalf], ClientHalf]
+    transforms: Sequence[Transform],
+    is_bent: Callable[[Transform], bool],
+    bend: Callable[[ClientHalf], ClientHalf],
 ) -> list[Transform]:
-    """The transforms, with `bend` applied to the client half of the transform `name`."""
-    return [part._replace(encode=bend(part.encode)) if part.name == name else part for part in transforms]
+    """The transforms, with the client half of those that `is_bent` chooses replaced by what `bend` makes of it."""
+    return [part._replace(encode=bend(part.encode)) if is_bent(part) else part for part in transforms]

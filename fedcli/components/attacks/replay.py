@@ -9,6 +9,7 @@ import numpy as np
 from fedcli.components.attacks.attack import Attack
 from fedcli.components.attacks.client_halves import ClientHalf, bent
 from fedcli.components.attacks.messages import What, passed_off, require_what
+from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 
@@ -40,7 +41,11 @@ def replay(*, what: What = "proof") -> Attack:
 
         return encode
 
-    return Attack("replay", cheat=lambda transforms: bent(transforms, "prove", bend), on_proofs=True)
+    return Attack("replay", cheat=lambda transforms: bent(transforms, _proves, bend), on_proofs=True)
+
+
+def _proves(part: Transform) -> bool:
+    return part.proves
 
 
 def _tree(sent: ClientUpdate) -> Tree:

@@ -48,14 +48,15 @@ def wrap_around(*, scale: float = 50.0) -> Attack:
         raise ConfigError(f"scale is a finite number above 1; received {scale}.", key="scale")
 
     def cheat(transforms: Sequence[Transform]) -> Sequence[Transform]:
-        name, grid = next((part.name, part.grid) for part in transforms if part.grid)
+        on_grid, grid = next((part, part.grid) for part in transforms if part.grid)
         room = room_of(transforms)
 
         def stretched(vector: Array, weight: float) -> Array:
             length = math.sqrt(exact_squared_norm(vector))
             return times(vector, scale * grid.bound_of(weight) / length, room) if length else vector
 
-        return bent(bent(transforms, name, followed_by(stretched)), "prove", _forging(grid))
+        longer = bent(transforms, lambda part: part is on_grid, followed_by(stretched))
+        return bent(longer, lambda part: part.proves, _forging(grid))
 
     return Attack("wrap-around", cheat=cheat, on_proofs=True)
 

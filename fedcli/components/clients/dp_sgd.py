@@ -9,7 +9,8 @@ from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Sta
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import require_positive
 from fedcli.core.factories import component
-from fedcli.core.privacy_events import ExampleEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import ExampleEvent
 
 # Factor and product are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.
 _MARGIN = 1 - 2.0**-22

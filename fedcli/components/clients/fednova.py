@@ -26,7 +26,7 @@ def fednova() -> TrainerSpec:
 
 def _build(learner: Learner) -> ClientTrainer:
     trainer = descend(learner)
-    # Every SGD without weight decay has it, and pipeline.py refuses other optimizers before there is a model.
+    # Every SGD without weight decay has it; other optimizers are refused before there is a model.
     accumulated: Any = learner.optimizer.accumulated
 
     def final(start: Start, carry: Carry) -> Result:

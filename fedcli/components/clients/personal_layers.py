@@ -19,4 +19,6 @@ def personal_layers(*, personal: str) -> TrainerSpec:
 
     Example: personal='dense_1/*'
     """
-    return TrainerSpec("personal_layers", descend, personal=personal)
+    # A BatchNorm layer that stays with a client is of use only with that client's own moving averages.
+    is_batch_norm = personal.split("/")[0] == "BatchNormalization"
+    return TrainerSpec("personal_layers", descend, personal=personal, needs_local_statistics=is_batch_norm)

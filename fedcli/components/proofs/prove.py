@@ -104,6 +104,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         gives=payload,
         begin=counting_session,
         attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
+        proves=True,
     )
 
 

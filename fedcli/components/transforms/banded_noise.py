@@ -12,7 +12,8 @@ from fedcli.components.transforms.correlated_noise import within
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
-from fedcli.core.privacy_events import BandedEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import BandedEvent
 from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import SECRET, Tree

@@ -12,7 +12,8 @@ from fedcli.components.transforms.fixed_point import packed_bytes
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
-from fedcli.core.privacy_events import DistributedGaussianEvent, require_noise_multiplier
+from fedcli.core.noise_multipliers import require_noise_multiplier
+from fedcli.core.privacy_events import DistributedGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree

@@ -11,7 +11,8 @@ import numpy as np
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.factories import component
-from fedcli.core.privacy_events import LocalGaussianEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import LocalGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree

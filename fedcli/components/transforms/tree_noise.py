@@ -11,7 +11,8 @@ import numpy as np
 from fedcli.components.transforms.correlated_noise import within
 from fedcli.core.contracts import Transform
 from fedcli.core.factories import component
-from fedcli.core.privacy_events import TreeEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import TreeEvent
 from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import SECRET, Tree

@@ -1,1 +1,1 @@
-"""compatibility"""
+"""Rejects unsupported combinations of components before training, and suggests a fix: one file per config section."""

@@ -1,29 +1,26 @@
-"""Who may be lost or late, and for whom the server may wait: what has a meaning with the rest of the experiment."""
+"""Checks that the section `participation` (dropout, stragglers, deadlines, `wait_for`) fits strategy and cohort."""
 
 from __future__ import annotations
 
 from fedcli.config import Experiment
 from fedcli.core.contracts import Buffer, Cohort, Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, is_noised_by_clients
 
 
-def check(
-    strategy: Strategy, experiment: Experiment, *, cohort: Cohort, event: Event | None, num_clients: int
-) -> None:
-    """Refuse what the section participation, or an asynchronous strategy, cannot have here.
+def check(strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_clients: int) -> None:
+    """Reject settings of participation, or an asynchronous strategy, that this experiment does not support.
 
     Args:
-        strategy: with what surrounds it.
+        strategy: with everything that surrounds it in the run.
         experiment: what the config says.
-        cohort: who takes part.
-        event: the strategy's privacy event.
+        cohort: who takes part in a round.
         num_clients: size of the population.
 
     Raises:
         ConfigError: with the reason and what would work.
     """
     settings, planned = experiment.participation, cohort.expected_size(num_clients)
+    is_private = strategy.privacy_event is not None
     timed = [name for name in ("deadline", "wait_for") if getattr(settings, name) is not None]
     if experiment.devices is None and (timed or strategy.buffer):
         what = f"participation.{timed[0]}" if timed else f"the strategy {strategy.name}"
@@ -38,51 +35,46 @@ def check(
             key="participation.wait_for",
             hint="Over-selection draws a larger cohort than it waits for.",
         )
-    if settings.stragglers and event is not None:
+    if settings.stragglers and is_private:
         raise ConfigError(
-            "an exact share of a cohort straggles, so that one client more changes what others contribute, which "
-            "the clip does not bound.",
+            "an exact share of a cohort straggles, so one more client changes what others contribute; the clip "
+            "does not bound that.",
             key="participation.stragglers",
             hint="Use participation.dropout or a deadline, which look at each client by itself.",
         )
-    if settings.deadline is not None and is_noised_by_clients(event):
+    if settings.deadline is not None and strategy.is_noised_by_clients:
         raise ConfigError(
-            "a client's examples decide whether it is late, and who is late sends no noise: its absence would tell "
-            "what the noise hides.",
+            "the number of a client's examples decides whether it is late, and a late client sends no noise: its "
+            "absence would reveal what the noise hides.",
             key="participation.deadline",
-            hint="Leave the deadline out; participation.dropout, whose coins know no data, may stay.",
+            hint="Leave the deadline out; participation.dropout, which does not depend on data, may stay.",
         )
-    if settings.wait_for is not None and event is not None:
+    if settings.wait_for is not None and is_private:
         raise ConfigError(
             "the first updates of a cohort are not a random sample of the clients, which the accounting relies on.",
             key="participation.wait_for",
             hint="Leave wait_for out; a deadline, which looks at each client by itself, may stay.",
         )
     if strategy.buffer is not None:
-        _check_buffer(strategy, strategy.buffer, experiment, cohort, event, planned)
+        _check_buffer(strategy, strategy.buffer, experiment, cohort, num_clients)
 
 
 def _check_buffer(
-    strategy: Strategy,
-    buffer: Buffer,
-    experiment: Experiment,
-    cohort: Cohort,
-    event: Event | None,
-    planned: float,
+    strategy: Strategy, buffer: Buffer, experiment: Experiment, cohort: Cohort, num_clients: int
 ) -> None:
-    settings = experiment.participation
-    if event is not None or strategy.trainer.receives:
+    is_private, planned = strategy.privacy_event is not None, cohort.expected_size(num_clients)
+    if is_private or strategy.trainer.receives:
         what = (
-            "whose updates come first is not a random sample of the clients, which the accounting relies on"
-            if event is not None
-            else f"{strategy.trainer.name} would meet what the server sends along now with a model of before"
+            "the updates that arrive first are not a random sample of the clients, which the accounting relies on"
+            if is_private
+            else f"{strategy.trainer.name} would combine the server's current vectors with an older model"
         )
         raise ConfigError(
             f"{strategy.name} has asynchronous rounds: {what}.",
             key="strategy",
             hint="Leave the buffer out of this strategy.",
         )
-    if cohort.name not in ("uniform", "full"):
+    if not cohort.sampling(num_clients).has_fixed_size:
         raise ConfigError(
             f"{strategy.name} keeps a fixed number of clients at work; the cohort {cohort.name} has no fixed size.",
             key="cohort",
@@ -95,9 +87,9 @@ def _check_buffer(
             hint=f"Use a buffer_size of at most {planned:g}, or a larger cohort.",
         )
     for name in ("stragglers", "deadline", "wait_for"):
-        if getattr(settings, name):
+        if getattr(experiment.participation, name):
             raise ConfigError(
-                f"{strategy.name} waits for its buffer and for nothing else, and lets everyone finish.",
+                f"{strategy.name} waits only for its buffer to fill, and lets every client finish.",
                 key=f"participation.{name}",
                 hint=f"Leave participation.{name} out.",
             )

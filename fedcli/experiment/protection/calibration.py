@@ -5,7 +5,6 @@ from __future__ import annotations
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.compose import with_noise_multiplier
 from fedcli.experiment.make import placed
 from fedcli.experiment.protection.order import recipe, summed
@@ -26,7 +25,7 @@ def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget
     def event_of(noise_multiplier: float) -> Event:
         # The grid and proofs change what is charged, so the event is that of the strategy inside them.
         noised = with_noise(noise_multiplier)
-        event = privacy_event(summed(recipe(noised), noised).strategy)
+        event = summed(recipe(noised), noised).strategy.privacy_event
         if event is None or event.noise_multiplier == 0:
             raise ConfigError(
                 "the noise of this strategy does not follow its noise_multiplier.",

@@ -12,17 +12,9 @@ from fedcli.components.encryption.scheme import Encryption, Sums
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import (
-    BandedEvent,
-    DistributedGaussianEvent,
-    Event,
-    GaussianEvent,
-    Sampling,
-    TreeEvent,
-)
+from fedcli.core.privacy_events import Event, Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.crypto.norm_proofs.limbs import LIMB_BITS
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.make import make
 from fedcli.experiment.protection.fixed_point import grid_of, on_grid
 
@@ -83,7 +75,7 @@ def planned_encryption(
     part, grid = experiment.encryption, grid_of(strategy)
     if part is None or grid is None:
         return None
-    event, sampling = privacy_event(strategy), cohort.sampling(num_clients)
+    event, sampling = strategy.privacy_event, cohort.sampling(num_clients)
     sums = Sums(
         num_clients=num_clients,
         most_summands=sampling.largest,
@@ -191,7 +183,7 @@ def _ask_for_a_grid(strategy: Strategy, experiment: Experiment) -> None:
 
 def _example(strategy: Strategy) -> FixedPoint:
     """A grid that fits the strategy."""
-    has_clip = isinstance(privacy_event(strategy), GaussianEvent | TreeEvent | BandedEvent)
+    has_clip = strategy.privacy_event is not None and strategy.privacy_event.noise_on == "sum"
     clip = {} if has_clip else {"clip_norm": 10.0}
     bound = {"max_examples": 100} if strategy.weighting == "examples" else {}
     return FixedPoint.model_validate({**clip, "bits": 20, **bound})
@@ -199,7 +191,7 @@ def _example(strategy: Strategy) -> FixedPoint:
 
 def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
     """The largest noise in a sum that clients add, in steps; the event's bound stands for the model's size."""
-    if not isinstance(event, DistributedGaussianEvent):
+    if event is None or event.noise_on != "shares":
         return 0
     deviation = event.share_deviation * math.sqrt(sampling.largest)
     return gaussian_tail(deviation, event.dimension * rounds)
@@ -222,7 +214,7 @@ def _check_waiting(encryption: Encryption, sampling: Sampling, waits: int) -> No
 
 
 def _check_noise(encryption: Encryption, strategy: Strategy, event: Event | None) -> None:
-    if encryption.opened_by == "clients" and isinstance(event, GaussianEvent | TreeEvent | BandedEvent):
+    if encryption.opened_by == "clients" and event is not None and event.noise_on == "sum":
         raise ConfigError(
             f"with {encryption.name} a client opens the exact sum, before the server adds the noise of "
             f"{strategy.name}.",

@@ -9,8 +9,6 @@ from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.privacy_events import BandedEvent, GaussianEvent, LocalGaussianEvent, TreeEvent
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.make import placed
 
 _LARGEST_SUM = 2**62
@@ -86,7 +84,7 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
         raise ConfigError(
             f"{strategy.name} sends a number, its {', '.join(numbers)}, which a grid would round too coarsely.",
             key="fixed_point",
-            hint="Use a strategy that sends vectors only, such as fedavg or scaffold, or leave fixed_point out.",
+            hint="Use a strategy that sends vectors only, such as mean or scaffold, or leave fixed_point out.",
         )
     if any(transform.gives == "integers" for transform in strategy.transforms):
         raise ConfigError(
@@ -100,7 +98,7 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )
-    if isinstance(privacy_event(strategy), LocalGaussianEvent):
+    if strategy.privacy_event is not None and strategy.privacy_event.noise_on == "update":
         raise ConfigError(
             f"{strategy.name} adds its noise before the grid, whose clip would cut it off.",
             key="fixed_point",
@@ -138,14 +136,14 @@ def _extra_clip_norms(strategy: Strategy, section: FixedPoint) -> list[float]:
 
 
 def _clip_norm(strategy: Strategy, section: FixedPoint) -> float:
-    event = privacy_event(strategy)
-    if isinstance(event, GaussianEvent) and event.clipping == "adaptive":
+    event = strategy.privacy_event
+    if event is not None and event.noise_on == "sum" and event.clipping == "adaptive":
         raise ConfigError(
             f"{strategy.name} moves its clip norm from round to round, and the grid has one step for all of them.",
             key="clip_norm",
             hint="Use a fixed clip, as in strategy: dp-clipped, or leave fixed_point out.",
         )
-    if isinstance(event, GaussianEvent | TreeEvent | BandedEvent):
+    if event is not None and event.noise_on == "sum":
         if section.clip_norm not in (None, event.clip_norm):
             raise ConfigError(
                 f"the strategy clips at {event.clip_norm:g} already; received {section.clip_norm:g}.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fedcli.components.proofs.norm_bound import Proofs
@@ -11,11 +10,11 @@ from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.norm_proofs.statement import PROJECTIONS
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.protection.fixed_point import grid_of
+from fedcli.privacy import mechanism_of
 
 NOT_REVIEWED = "no cryptographer has reviewed how the proofs of this run are composed (docs/proofs.md)."
 
@@ -86,29 +85,27 @@ def _grid(strategy: Strategy) -> IntegerGrid:
 
 
 def _is_central(part: Transform) -> bool:
-    return part.takes == "integers" and isinstance(part.privacy, GaussianEvent)
+    event = part.privacy
+    if part.takes != "integers" or event is None or event.noise_on != "sum":
+        return False
+    return mechanism_of(event).with_excess is not None
 
 
 def _charged(part: Transform) -> Transform:
     """The transform with an event that pays for noise which is not used, because it is too long to be proved of."""
     event = part.privacy
-    if isinstance(event, DistributedGaussianEvent):
-        return part._replace(
-            privacy=replace(event, excess_probability=event.contributors * EXCESS_PROBABILITY)
-        )
-    if isinstance(event, GaussianEvent):
-        return part._replace(privacy=replace(event, excess_probability=EXCESS_PROBABILITY))
-    return part
+    with_excess = None if event is None else mechanism_of(event).with_excess
+    return part if with_excess is None else part._replace(privacy=with_excess(event, EXCESS_PROBABILITY))
 
 
 def _share_deviation(strategy: Strategy) -> float:
-    events = [part.privacy for part in strategy.transforms]
-    return next((each.share_deviation for each in events if isinstance(each, DistributedGaussianEvent)), 0.0)
+    event = strategy.privacy_event
+    return event.share_deviation if event is not None and event.noise_on == "shares" else 0.0
 
 
 def _central_deviation(noise: Transform | None, largest: int) -> float | None:
     event = noise.privacy if noise else None
-    return event.noise_multiplier * largest if isinstance(event, GaussianEvent) else None
+    return event.noise_multiplier * largest if event else None
 
 
 def _check_combination(strategy: Strategy, experiment: Experiment) -> None:

@@ -14,7 +14,7 @@ from fedcli.components.encryption import shared_key
 from fedcli.components.encryption.scheme import Sums
 from fedcli.core.errors import ConfigError
 from fedcli.engine import round as engine
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import attacks
 
 CHEAT, CLIENTS = 1, 3
 NOT_COMMITTED_TO = (
@@ -126,6 +126,6 @@ def test_parameters_out_of_range_are_refused(name, parameters, key):
 def test_without_proofs_they_are_refused_with_the_way_out(name):
     adversary = Adversary(ATTACKS[name](), frozenset({CHEAT}))
     with pytest.raises(ConfigError, match="this run has no proofs") as caught:
-        pipeline.check_attack(adversary, summed(), full(), [], num_clients=CLIENTS)
+        attacks.check(adversary, summed(), full(), [], num_clients=CLIENTS)
     assert "proofs: norm-bound" in caught.value.hint
-    pipeline.check_attack(adversary, proved(summed()), full(), [], num_clients=CLIENTS)
+    attacks.check(adversary, proved(summed()), full(), [], num_clients=CLIENTS)

@@ -70,7 +70,7 @@ def test_what_a_commitment_puts_behind_the_integers_stays():
     parts = [
         fixed_point(clip_norm=1.0, bits=8),
         Transform("commit", encode=with_blinding, takes="integers", gives="integers"),
-        Transform("prove", encode=lambda sent, _s, _c: sent, takes="integers", gives="integers"),
+        Transform("prove", encode=lambda sent, _s, _c: sent, takes="integers", gives="integers", proves=True),
     ]
     honest, bent = encoded(parts, update()), boost(scale=2.0, when="after").cheat(parts)
     assert encoded(bent, update()).tolist() == [*(2 * honest[:2]), 5, 6]

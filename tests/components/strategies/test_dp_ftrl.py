@@ -97,10 +97,10 @@ BANDED = "strategy={name: dp-banded, clip_norm: 0.5, noise_multiplier: 1.0, band
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        ((FTRL, "cohort={name: poisson, rate: 0.5}"), "gains nothing from chance"),
-        ((FTRL, "cohort={name: uniform, size: 2}"), "gains nothing from chance"),
+        ((FTRL, "cohort={name: poisson, rate: 0.5}"), "gains nothing from random cohorts"),
+        ((FTRL, "cohort={name: uniform, size: 2}"), "gains nothing from random cohorts"),
         ((FTRL, "compression=top-k"), "noise does not cover it"),
-        ((BANDED, "cohort=full"), "covers a client that waits as long"),
+        ((BANDED, "cohort=full"), "protects a client that waits as long"),
         ((BANDED, "cohort={name: min-separation, separation: 2}"), "the cohort is min-separation of 2"),
         ((BANDED, "cohort={name: min-separation, separation: 5}"), "at least one client"),
         (

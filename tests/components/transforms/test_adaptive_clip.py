@@ -9,7 +9,8 @@ from scipy import stats
 from fedcli.components.aggregators import mean
 from fedcli.components.transforms import adaptive_clip
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.core.privacy_events import GaussianEvent, update_noise_multiplier
+from fedcli.core.noise_multipliers import update_noise_multiplier
+from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 
 CONTEXT = RoundContext(7, 1, reproducible_noise=True, planned_weight=4.0)

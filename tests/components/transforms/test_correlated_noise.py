@@ -215,7 +215,7 @@ def test_a_cohort_that_does_not_fit_is_refused():
         with pytest.raises(ConfigError, match="waits as long") as caught:
             accountant_for(event, sampling)
         assert caught.value.key == "cohort"
-    with pytest.raises(ConfigError, match="gains nothing from chance"):
+    with pytest.raises(ConfigError, match="gains nothing from random cohorts"):
         accountant_for(TreeEvent(1.0, 1.0), Sampling("min-separation", 10, separation=3, rate=0.5))
 
 

@@ -1,9 +1,10 @@
-"""Parts without a meaning together are refused before any training, with the reason, the place and the way out."""
+"""Unsupported combinations are rejected before training, with the reason, the place and a fix."""
 
 import pytest
 from built_ins import REQUIRED
 
 from fedcli.components.aggregators import mean
+from fedcli.components.clients.optimizers import adam, sgd
 from fedcli.components.cohorts import full, poisson, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import arrival
@@ -11,7 +12,7 @@ from fedcli.config import loads
 from fedcli.core.contracts import Cohort, Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import ExampleEvent, GaussianEvent
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import model_statistics, pipeline
 
 PLAIN = STRATEGIES["mean"]()
 PRIVATE = STRATEGIES["dp-clipped"](clip_norm=1.0, noise_multiplier=1.0, delta=1e-5)
@@ -57,11 +58,11 @@ def test_the_first_transform_gets_a_vector():
     assert "takes a payload of integers; the one before it gives vector" in error.message
 
 
-def test_an_aggregator_gets_a_payload_it_has_a_meaning_for():
+def test_an_aggregator_gets_a_payload_that_it_can_aggregate():
     error = refusal(PLAIN._replace(transforms=(ENCRYPTING,)))
     assert error.key == "strategy"
     assert (
-        error.message == "the aggregator mean has no meaning for a payload of ciphertext; it takes vector or "
+        error.message == "the aggregator mean cannot aggregate a payload of ciphertext; it takes vector or "
         "integers."
     )
 
@@ -115,7 +116,7 @@ def test_the_planned_divisor_of_a_private_run_is_not_zero():
 
 def test_statistics_are_not_averaged_without_noise_in_a_private_run():
     with pytest.raises(ConfigError, match="published without noise") as caught:
-        pipeline.check_statistics(PRIVATE, experiment(), num_statistics=64)
+        model_statistics.check(PRIVATE, experiment(), num_statistics=64)
     assert caught.value.key == "model.non_trainable"
     assert caught.value.message.startswith("the model has 64 non-trainable weights")
     assert "local or frozen" in caught.value.hint
@@ -127,12 +128,12 @@ def test_statistics_are_not_averaged_without_noise_in_a_private_run():
 )
 def test_statistics_that_stay_or_protect_nobody_pass(strategy, policy, count):
     made = experiment(model=f"{{name: mlp, non_trainable: {policy}}}")
-    pipeline.check_statistics(strategy, made, num_statistics=count)
+    model_statistics.check(strategy, made, num_statistics=count)
 
 
 def test_the_privacy_event_of_a_pipeline_is_that_of_its_noise():
-    assert pipeline.privacy_event(PLAIN) is None
-    assert pipeline.privacy_event(PRIVATE) == GaussianEvent(1.0, 1.0)
+    assert PLAIN.privacy_event is None
+    assert PRIVATE.privacy_event == GaussianEvent(1.0, 1.0)
 
 
 @pytest.mark.parametrize("name", ["scaffold", "fednova", "qfedavg"])
@@ -167,6 +168,35 @@ def test_a_local_algorithm_is_refused_on_an_optimizer_it_does_not_know(name, par
     assert error.key == "client.optimizer"
 
 
+def test_what_a_strategy_declares_decides_and_not_its_name():
+    own = STRATEGIES["fedbn"]()._replace(name="own")
+    error = refusal(own, model="{name: mlp, non_trainable: federated}")
+    assert (error.key, error.message.split()[0]) == ("model.non_trainable", "own")
+    pipeline.check(own, full(), experiment(model="{name: mlp, non_trainable: local}"), num_clients=10)
+
+
+def test_asynchronous_rounds_take_every_cohort_of_a_fixed_size():
+    own, made = uniform(size=3)._replace(name="own"), experiment(devices="lognormal")
+    pipeline.check(STRATEGIES["fedbuff"](buffer_size=2), own, made, num_clients=10)
+    assert (
+        refusal(STRATEGIES["fedbuff"](buffer_size=2), poisson(rate=0.5), devices="lognormal").key == "cohort"
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "is_plain", "is_linear"),
+    [
+        (sgd(), True, True),
+        (sgd(weight_decay=0.1), True, False),
+        (sgd(momentum=0.9), False, True),
+        (adam(), False, False),
+    ],
+)
+def test_optimizers_declare_what_local_algorithms_rely_on(optimizer, is_plain, is_linear):
+    assert optimizer.is_plain_sgd == is_plain
+    assert (optimizer.accumulated is not None) == is_linear
+
+
 def test_krum_with_too_few_clients_says_how_many_it_needs():
     error = refusal(STRATEGIES["krum"](num_byzantine=4), uniform(size=9))
     assert (error.key, error.message) == (
@@ -177,14 +207,14 @@ def test_krum_with_too_few_clients_says_how_many_it_needs():
 
 def test_own_models_are_refused_where_their_averages_would_be_lost():
     with pytest.raises(ConfigError, match="statistics are not kept"):
-        pipeline.check_statistics(STRATEGIES["ditto"](), experiment(), num_statistics=4)
+        model_statistics.check(STRATEGIES["ditto"](), experiment(), num_statistics=4)
 
 
 EXAMPLES = STRATEGIES["dp-sgd"](**REQUIRED["dp-sgd"])
 
 
 def test_a_trainers_event_is_that_of_its_strategy_and_no_transform_has_another():
-    assert pipeline.privacy_event(EXAMPLES) == ExampleEvent(1.0, 0.5, 0.4, 3)
+    assert EXAMPLES.privacy_event == ExampleEvent(1.0, 0.5, 0.4, 3)
     pipeline.check(EXAMPLES, full(), experiment(compression="quantise"), num_clients=10)
     both = EXAMPLES._replace(transforms=PRIVATE.transforms)
     assert "this one has 2 and does" in refusal(both).message
@@ -194,5 +224,5 @@ def test_a_trainers_event_is_that_of_its_strategy_and_no_transform_has_another()
 def test_clipped_examples_are_not_mixed_by_batchnorm(policy):
     made = experiment(model=f"{{name: mlp, non_trainable: {policy}}}")
     with pytest.raises(ConfigError, match="BatchNorm mixes the examples of a batch") as caught:
-        pipeline.check_statistics(EXAMPLES, made, num_statistics=4)
+        model_statistics.check(EXAMPLES, made, num_statistics=4)
     assert (caught.value.key, "LayerNormalization" in caught.value.hint) == ("model", True)

@@ -9,7 +9,7 @@ from fedcli.config import ConfigErrors, dump, load, loads
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
-from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.cost import cost
 from fedcli.experiment.protection import encryption as encrypting
 
@@ -133,9 +133,9 @@ def test_a_committee_that_the_population_cannot_fill_is_refused_at_its_place():
 
 def test_statistics_do_not_travel_in_the_clear_beside_encrypted_updates():
     made = tiny.plan(*EQUAL, "encryption=shared-key")
-    pipeline.check_statistics(made.strategy, made.experiment, num_statistics=0)
+    model_statistics.check(made.strategy, made.experiment, num_statistics=0)
     with pytest.raises(ConfigError, match="in the clear beside encrypted updates") as caught:
-        pipeline.check_statistics(made.strategy, made.experiment, num_statistics=8)
+        model_statistics.check(made.strategy, made.experiment, num_statistics=8)
     assert caught.value.key == "model.non_trainable"
 
 

@@ -7,7 +7,6 @@ from fedcli.config import ConfigErrors
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
-from fedcli.experiment.compatibility.pipeline import privacy_event
 from fedcli.experiment.cost import cost
 from fedcli.experiment.protection.proofs import with_commitments
 
@@ -52,16 +51,16 @@ def test_the_server_draws_its_noise_where_it_commits_to_it_and_is_charged_once()
     private = (*tiny.PRIVATE, "fixed_point={bits: 16}")
     assert names(*private, PROOFS) == ["clip", "fixed_point", "commit", "prove", "arrival"]
     with_proofs, without = (tiny.plan(*private, *more) for more in ([PROOFS], []))
-    event = privacy_event(with_proofs.strategy)
+    event = with_proofs.strategy.privacy_event
     assert isinstance(event, GaussianEvent)
     assert event.excess_probability == 2.0**-60
-    assert privacy_event(without.strategy) == GaussianEvent(event.noise_multiplier, event.clip_norm)
+    assert without.strategy.privacy_event == GaussianEvent(event.noise_multiplier, event.clip_norm)
     epsilons = [made.accountant.epsilon(2, 1e-3) for made in (with_proofs, without)]
     assert epsilons[1] < epsilons[0] < epsilons[1] * (1 + 1e-5)
 
 
 def test_noise_of_clients_that_would_not_be_proved_is_charged_for_each_contributor():
-    event = privacy_event(tiny.plan(*NOISED_BY_CLIENTS, PROOFS).strategy)
+    event = tiny.plan(*NOISED_BY_CLIENTS, PROOFS).strategy.privacy_event
     assert isinstance(event, DistributedGaussianEvent)
     assert event.excess_probability == 4 * 2.0**-60
 

@@ -22,12 +22,14 @@ class Optimizer(NamedTuple):
         learning_rate: its step before the schedule's factor.
         accumulated: number of steps -> sum of the weights that its gradients have in their update, in steps
             of the learning rate; None where gradients do not enter linearly.
+        is_plain_sgd: whether every step follows the current gradient: SGD without momentum.
     """
 
     init: Callable[[Tensors], Any]
     update: Callable[[Tensors, Tensors, Any, Any], tuple[Tensors, Any]]
     learning_rate: float
     accumulated: Callable[[Any], Any] | None = None
+    is_plain_sgd: bool = False
 
 
 def clipped(optimizer: Optimizer, norm: float) -> Optimizer:

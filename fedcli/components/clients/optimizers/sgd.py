@@ -50,4 +50,6 @@ def sgd(
             return (steps - momentum**2 * (1 - power) / (1 - momentum)) / (1 - momentum)
         return (steps - momentum * (1 - power) / (1 - momentum)) / (1 - momentum)
 
-    return Optimizer(init, update, learning_rate, None if weight_decay else accumulated)
+    return Optimizer(
+        init, update, learning_rate, None if weight_decay else accumulated, is_plain_sgd=not momentum
+    )

@@ -6,7 +6,8 @@ import numpy as np
 
 from fedcli.components.data.dataset import Array
 from fedcli.components.data.preprocessing.preprocessor import ExampleNoise, Preprocessor, Statistics
-from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent, noise_deviation
+from fedcli.core.noise_multipliers import noise_deviation
+from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
 from fedcli.crypto.noise import gaussian
 
 
