@@ -6,20 +6,20 @@ of everything behind it anew, so that only the cryptography and the replay are l
 
 import json
 import math
-from dataclasses import replace
 
 import numpy as np
 from fakes import LinearFederation, LinearRuntime, linear_parts
 
 from fedcli import config
 from fedcli.core.errors import InvalidUpdateError
-from fedcli.engine import round as engine
+from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
-from fedcli.experiment import plan as build
+from fedcli.experiment.protection.order import in_the_clear
 from fedcli.store import directory as store
 from fedcli.store.files import durable, manifests, npz
+from fedcli.testing.changes import changed
 
 CONFIG = """
 name: audited
@@ -46,30 +46,30 @@ class _Silent(LinearRuntime):
 def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
     """A finished run of `CONFIG`; `runs_on` rounds more than there are checkpoints for, if wanted."""
     experiment = config.loads(CONFIG, "audited.yaml", overrides).experiment
-    strategy = build.strategy_of(experiment)
+    strategy = in_the_clear(experiment)
     federation = LinearFederation(CLIENTS)
     parts, state = linear_parts(
         strategy,
         federation=federation,
         runtime=_Silent(federation, by_examples=strategy.weighting == "examples"),
-        run="an audited run",
+        run_id="an audited run",
         average_decay=experiment.average.decay if experiment.average else None,
         rounds=rounds,
     )
     cohort = making.make("cohort", experiment.cohort)
-    parts = replace(parts, strategy=strategy, cohort=cohort)
+    parts = changed(parts, strategy=strategy, cohort=cohort)
     state = assembly.initial_state(strategy, _vectors(state))
     store.create_run(
-        folder, config=config.dump(experiment), environment={"run": parts.run, "num_clients": CLIENTS}
+        folder, config=config.dump(experiment), environment={"run": parts.run_id, "num_clients": CLIENTS}
     )
     run_store = store.RunStore(folder, parts.layout, every=every)
     try:
         state = run_store.begin(state)
         if runs_on is None:
-            engine.run_experiment(parts, state, run_store, Observer())
+            loop.run_experiment(parts, state, run_store, Observer())
         else:
             for _ in range(runs_on):
-                state, record, clients = engine.next_round(parts, state, run_store, lambda *_: None)
+                state, record, clients = loop.next_round(parts, state, run_store, lambda *_: None)
                 run_store.commit(state, record, clients)
     finally:
         run_store.close()

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.cohorts import full
 from fedcli.components.devices import lognormal
+from fedcli.components.encryption.encrypt import begun
 from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.network import Vectors
 from fedcli.components.transforms import arrival
@@ -15,9 +17,20 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
-from fedcli.engine.setup import EvaluationSettings, Participation, Parts
+from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.setup import (
+    Assembly,
+    EvaluationSettings,
+    Participation,
+    Protocol,
+    RunPlan,
+    Setup,
+    Training,
+    World,
+)
 from fedcli.experiment.assemble import initial_state
 from fedcli.privacy import Accountant
+from fedcli.testing.changes import changed
 
 SIZE = 3
 """Weights of the linear model."""
@@ -109,8 +122,8 @@ class SerialExecutor:
 
     num_workers = 1
 
-    def map(self, work, items):
-        return map(work, items)
+    def run(self, work, items):
+        return map(work.begin(), items)
 
     def close(self):
         pass
@@ -149,6 +162,13 @@ class MemoryStore:
         return [record["round"] for record in self.records]
 
 
+class LiteralSender:
+    """Integers as they are, 8 bytes each."""
+
+    def encrypt(self, values):
+        return values.tobytes(), 0.0
+
+
 class LiteralExchange:
     """A sum in the clear where an encrypted one is expected.
 
@@ -163,8 +183,8 @@ class LiteralExchange:
     def __init__(self, refuses=None, void=None, breaks_at=None):
         self.refuses, self.void, self.breaks_at, self.added = refuses or {}, void, breaks_at, {}
 
-    def encrypt(self, _client, values):
-        return values.tobytes()
+    def sender(self, _client):
+        return LiteralSender()
 
     def check(self, client, _data):
         return self.refuses.get(client)
@@ -222,34 +242,39 @@ def counting_accountant(per_release=1.0):
     )
 
 
-def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, **changes):
-    """`Parts` of a linear regression, and the state before its first round."""
+def under_keys(strategy, keys):
+    """The strategy whose encryption has these keys, as `with_keys` gives it new ones."""
+    transforms = [
+        part._replace(begin=partial(begun, keys)) if part.start else part for part in strategy.transforms
+    ]
+    return strategy._replace(transforms=tuple(transforms))
+
+
+def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, keys=None, **changes):
+    """An assembled linear regression, and the state before its first round; `changes` as in `changed`.
+
+    Args:
+        keys: of the strategy's encryption; without them the round has none.
+    """
     federation = federation or LinearFederation()
     payload = strategy.transforms[-1].gives if strategy.transforms else "vector"
     strategy = strategy._replace(transforms=(*strategy.transforms, arrival(payload)))
+    if keys is not None:
+        strategy = under_keys(strategy, keys)
     layout = ModelLayout(
         Layout(("w",), ((SIZE,),)),
         Layout(("averages",), ((num_statistics,),)) if num_statistics else Layout((), ()),
         Layout((), ()),
     )
-    parts = Parts(
-        seed=7,
-        rounds=3,
-        federation=federation,
-        runtime=runtime or LinearRuntime(federation, by_examples=strategy.weighting == "examples"),
-        executor=SerialExecutor(),
-        strategy=strategy,
-        cohort=full(),
-        schedule=lambda _round, _rounds: 1.0,
-        evaluation=EvaluationSettings(1, False, 3, {"loss": False}),
-        layout=layout,
-        batches=BatchPlan(4, 1, None),
-        sends_statistics=num_statistics > 0,
-        reproducible_noise=False,
-        accountant=counting_accountant() if strategy.privacy else None,
-        callbacks=[],
-        participation=Participation(),
-        devices=lognormal() if strategy.buffer else None,
+    runtime = runtime or LinearRuntime(federation, by_examples=strategy.weighting == "examples")
+    setup = Setup(
+        None,
+        World(federation, full(), Participation(), lognormal() if strategy.buffer else None),
+        Training(None, None, lambda _round, _rounds: 1.0, BatchPlan(4, 1, None), num_statistics > 0),
+        Protocol(strategy, counting_accountant() if strategy.privacy else None),
+        RunPlan(7, 3, EvaluationSettings(1, False, 3, {"loss": False})),
     )
+    parts = Assembly(setup, layout, Clients(ClientSide(runtime, federation, strategy)), SerialExecutor())
     zeros = Vectors(*(np.zeros(size, np.float32) for size in (SIZE, num_statistics, 0, 0)))
-    return replace(parts, **changes), initial_state(strategy, zeros)
+    parts = changed(parts, **changes)
+    return parts, initial_state(strategy, zeros)

@@ -10,6 +10,7 @@ from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
+from fedcli.engine import adversary
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.setup import Parts
@@ -76,11 +77,18 @@ class Round:
 def round_of(strategy, *, clients=3, round=1, run=RUN, **changes):
     """A round whose clients have sent what they send."""
     federation = LinearFederation(clients)
-    parts, state = linear_parts(strategy, federation=federation, run=run, **changes)
+    parts, state = linear_parts(strategy, federation=federation, run_id=run, **changes)
     state = replace(state, round=round - 1)
-    present = engine.attend(parts, state, round)
+    present = engine.attend(parts, state)
     context = engine.context_of(parts, state, present)
-    return Round(parts, state, context, list(engine.train_cohort(parts, state, context, present)))
+    return Round(
+        parts,
+        state,
+        context,
+        list(
+            adversary.outcomes(parts, engine.client_work(parts, state, context, present.turns), present.turns)
+        ),
+    )
 
 
 def attached(update, name, data):

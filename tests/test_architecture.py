@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fedcli.cli.list_parts import SECTIONS
+from fedcli.config.registry import home, installed
+
 PACKAGE = Path(__file__).parent.parent / "fedcli"
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -96,6 +99,19 @@ def test_layers():
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
+
+
+# Kinds whose components are not yet one a file.
+NOT_YET = {"datasets", "partitions", "preprocessing"}
+
+
+@pytest.mark.parametrize("kind", sorted(set(SECTIONS) - NOT_YET))
+def test_a_component_is_found_by_the_rule(kind):
+    section = SECTIONS[kind]
+    found = {name: (factory.__module__, factory.__name__) for name, factory in installed(section).items()}
+    by_the_rule = {name: name.replace("-", "_") for name in found}
+    assert found
+    assert found == {name: (f"{home(section)}.{file}", file) for name, file in by_the_rule.items()}
 
 
 # One process for all commands: a module that is loaded stays, so the first command that loads it is named.

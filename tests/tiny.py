@@ -1,13 +1,13 @@
 """The smallest real experiments: four clients of 12 examples, a model of a few weights, two rounds."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 
 from fedcli import config
 from fedcli.config import Config
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build
+from fedcli.testing.changes import changed
 
 YAML = """
 name: tiny
@@ -51,10 +51,14 @@ def plan(*overrides: str):
         return build.plan(made.experiment)
 
 
-@contextmanager
 def assembled(*overrides: str):
     """Its parts and first state; the executor is closed at the end."""
-    made = source(*overrides)
+    return assembled_from(source(*overrides))
+
+
+@contextmanager
+def assembled_from(made: Config):
+    """The same of any experiment."""
     with making.located(made):
         parts, state = assembly.assemble(build.plan(made.experiment))
     try:
@@ -65,7 +69,7 @@ def assembled(*overrides: str):
 
 def on(executor, parts):
     """The same parts on another executor."""
-    return replace(parts, executor=executor)
+    return changed(parts, executor=executor)
 
 
 def untimed(record):

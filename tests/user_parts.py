@@ -6,9 +6,9 @@ from fedcli.components.callbacks.callback import Callback
 from fedcli.components.data import Dataset
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.strategies.dp_clipped import dp_clipped
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.weighted import weighted
 from fedcli.components.transforms import gaussian_noise
-from fedcli.core.contracts import Buffer
+from fedcli.core.contracts import Buffer, Transform
 from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import SERVER, generator
 
@@ -198,3 +198,13 @@ def buffered(*, base: str):
     """A strategy of fedcli's with asynchronous rounds."""
     parameters = {"dp-clipped": {"clip_norm": 1.0, "noise_multiplier": 1.0, "delta": 1e-5}}
     return STRATEGIES[base](**parameters.get(base, {}))._replace(buffer=Buffer(2, lambda _staleness: 1.0))
+
+
+def failing():
+    """A strategy with a transform whose client half has a fault."""
+
+    def encode(_update, _state, _context):
+        raise KeyError("broken")
+
+    strategy = STRATEGIES["mean"]()
+    return strategy._replace(transforms=(*strategy.transforms, Transform("fails", encode=encode)))

@@ -20,6 +20,10 @@ class Kind(StrEnum):
     models = "models"
     partitions = "partitions"
     strategies = "strategies"
+    clients = "clients"
+    transforms = "transforms"
+    aggregators = "aggregators"
+    server_optimizers = "server-optimizers"
     executors = "executors"
     cohorts = "cohorts"
     devices = "devices"
@@ -32,11 +36,15 @@ class Kind(StrEnum):
     attacks = "attacks"
 
 
-_SECTIONS = {
+SECTIONS = {
     Kind.datasets: "data",
     Kind.models: "model",
     Kind.partitions: "data.partition",
     Kind.strategies: "strategy",
+    Kind.clients: "strategy.client",
+    Kind.transforms: "strategy.transforms",
+    Kind.aggregators: "strategy.aggregator",
+    Kind.server_optimizers: "strategy.server_optimizer",
     Kind.executors: "executor",
     Kind.cohorts: "cohort",
     Kind.devices: "devices",
@@ -56,7 +64,7 @@ def list_parts(
 ) -> None:
     """List the built-in components of a kind with their parameters."""
     with reported():
-        rows = _rows(_SECTIONS[kind])
+        rows = _rows(SECTIONS[kind])
         if json:
             print_json(rows)
         else:

@@ -21,7 +21,7 @@ from fedcli.cli.output import Facts, quiet_imports, readable
 from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
-    from fedcli.experiment.plan import Plan
+    from fedcli.engine.setup import Setup
     from fedcli.runs.lifecycle import Progress
 
 _IN_SUMMARY = (
@@ -101,9 +101,11 @@ class Screen:
         self.console.print(f"  {'head':<{width}} {facts['head']}", soft_wrap=True)
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
 
-    def _begin(self, folder: Path, plan: Plan, records: list[Facts]) -> None:
-        self._view = _View(folder, plan, records)
-        for warning in plan.warnings:
+    def _begin(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
+        self._view = _View(folder, setup, records)
+        from fedcli.experiment.plan import warnings_of
+
+        for warning in warnings_of(setup):
             # A pipe gets one line per warning; a terminal wraps between words.
             self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=not self.console.is_terminal)
         if self.console.is_terminal:
@@ -123,11 +125,11 @@ class Screen:
 class _View:
     """The live view of a run; rich renders it several times a second."""
 
-    def __init__(self, folder: Path, plan: Plan, records: list[Facts]) -> None:
-        self.folder, self.plan = folder, plan
+    def __init__(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
+        self.folder, self.setup = folder, setup
         self.clients = (0, 0)
-        self._rounds = plan.experiment.rounds
-        self._metric = f"test/{(*plan.task.metrics, 'loss')[0]}"
+        self._rounds = setup.experiment.rounds
+        self._metric = f"test/{(*setup.training.task.metrics, 'loss')[0]}"
         self._records = list(records)
         self._first = len(records)
         self._begun = time.monotonic()
@@ -136,7 +138,7 @@ class _View:
         self._records.append(record)
 
     def title(self) -> str:
-        experiment, clients = self.plan.experiment, self.plan.federation.num_clients
+        experiment, clients = self.setup.experiment, self.setup.num_clients
         resumed = f", resumed after round {self._first}" if self._first else ""
         return (
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "

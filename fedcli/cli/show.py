@@ -12,7 +12,12 @@ from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Json, print_json, reported
 
 if TYPE_CHECKING:
-    from fedcli.config import Config
+    from collections.abc import Iterator
+
+    from fedcli.config import Composition, Config, Experiment, Part
+    from fedcli.core.factories import Description
+
+_WIDTH = 98
 
 
 def show(
@@ -23,40 +28,82 @@ def show(
     options: SetOptions = None,
     json: Json = False,
 ) -> None:
-    """Print the config complete with defaults, itself a valid config, with the parts of its strategy as comments."""
+    """Print the config complete with defaults and with its strategy written out, and comments on the parts.
+
+    What is printed is itself a valid config.
+    """
     with reported():
         from fedcli.config import dump, flat
+        from fedcli.experiment.compose import strategy_from, written_out
+        from fedcli.experiment.make import located
 
         path = config / "config.yaml" if config.is_dir() else config
         source = read_config(path, overrides, options)
+        with located(source):
+            composition = written_out(strategy_from(source.experiment.strategy))
+        shown = source.experiment
+        if composition is not None:
+            shown = shown.model_copy(update={"strategy": composition})
         if json:
-            print_json(flat(source.experiment))
+            print_json(flat(shown))
         else:
-            explained = _explanation(source)
-            typer.echo(dump(source.experiment) + explained, nl=False)
+            explained = _explanation(source, is_written_out=composition is not None)
+            typer.echo(dump(shown) + explained, nl=False)
 
 
-def _explanation(source: Config) -> str:
-    """The strategy's parts, its paper and its deviations from the paper, as lines of comments."""
-    from fedcli.config import installed, resolve
-    from fedcli.core.factories import describe
+def _explanation(source: Config, *, is_written_out: bool) -> str:
+    """The strategy's parts, its papers and its deviations from them, as lines of comments."""
+    from fedcli.config import Part, inline
     from fedcli.experiment.describe import expand
     from fedcli.experiment.make import located
-    from fedcli.experiment.protection import order as protection
+    from fedcli.experiment.protection.order import in_the_clear
 
-    name = source.experiment.strategy.name
+    strategy = source.experiment.strategy
     with located(source):
-        expansion = expand(protection.strategy_of(source.experiment))
-    about = describe(resolve(installed("strategy"), name))
-    said = [("reference", about.reference), ("deviations", about.deviations), ("combines", about.combines)]
-    lines = textwrap.wrap(f"{name}: {about.summary}" if about.summary else name, 98)
-    for section in ("proofs", "encryption"):
-        part = getattr(source.experiment, section)
-        if part is not None:
-            scheme = describe(resolve(installed(section), part.name))
-            said[:0] = [(section, f"{part.name}: {scheme.summary}"), ("", scheme.reference)]
-    for label, text in [*expansion.rows, *said]:
+        expansion = expand(in_the_clear(source.experiment))
+    lines = [strategy.name]
+    if isinstance(strategy, Part):
+        summary = _about("strategy", strategy).summary
+        lines = textwrap.wrap(f"{strategy.name}: {summary}" if summary else strategy.name, _WIDTH)
+        if is_written_out:
+            # The name of the recipe is not lost, and neither is the shortest way to write it.
+            short = f"strategy: {inline(strategy)} is the same in short."
+            lines += textwrap.wrap(short, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    for label, text in [*_schemes(source.experiment), *expansion.rows, *_papers(strategy)]:
         if text:
             indent = f"  {label:<12}"
-            lines += textwrap.wrap(text, 98, initial_indent=indent, subsequent_indent=" " * len(indent))
+            lines += textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent))
     return "\n" + "".join(f"# {line}\n" for line in lines)
+
+
+def _schemes(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """What encryption and proofs are, where there are some."""
+    for section in ("encryption", "proofs"):
+        part = getattr(experiment, section)
+        if part is not None:
+            scheme = _about(section, part)
+            yield section, f"{part.name}: {scheme.summary}"
+            yield "", scheme.reference
+
+
+def _papers(strategy: Part | Composition) -> Iterator[tuple[str, str]]:
+    """The recipe's paper; of a strategy that was written out, the papers of its parts."""
+    from fedcli.config import Part
+
+    if isinstance(strategy, Part):
+        about = _about("strategy", strategy)
+        yield from [
+            ("reference", about.reference), ("deviations", about.deviations), ("combines", about.combines)
+        ]  # fmt: skip
+        return
+    for section in ("client", "aggregator", "server_optimizer"):
+        yield "reference", _about(f"strategy.{section}", getattr(strategy, section)).reference
+    for part in strategy.transforms:
+        yield "reference", _about("strategy.transforms", part).reference
+
+
+def _about(section: str, part: Part) -> Description:
+    from fedcli.config import installed, resolve
+    from fedcli.core.factories import describe
+
+    return describe(resolve(installed(section), part.name))

@@ -5,7 +5,9 @@ This is the only code that imports yaml. The rest of fedcli receives plain, type
 error, `Config.locate` adds the place in the file.
 """
 
+from fedcli.config.composition import Budget, Buffering, Composition
 from fedcli.config.load import Config, load, loads
+from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registry import Registries, installed, resolve
 from fedcli.config.schema import (
@@ -19,17 +21,14 @@ from fedcli.config.schema import (
     Experiment,
     FixedPoint,
     Model,
-    Part,
     Privacy,
-    Section,
-    Slot,
     Task,
 )
-from fedcli.config.write import dump, flat
+from fedcli.config.write import dump, flat, inline
 
 __all__ = [
-    "Attack", "Average", "Checkpoint", "Client", "Config", "ConfigErrors", "Data", "EarlyStop", "Evaluation",
-    "Experiment", "FixedPoint",
-    "Model", "Part", "Place", "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat",
-    "installed", "load", "loads", "resolve",
+    "Attack", "Average", "Budget", "Buffering", "Checkpoint", "Client", "Composition", "Config",
+    "ConfigErrors", "Data", "EarlyStop", "Evaluation", "Experiment", "FixedPoint", "Model", "Part", "Place",
+    "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat", "inline", "installed",
+    "load", "loads", "resolve",
 ]  # fmt: skip

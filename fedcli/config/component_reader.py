@@ -8,10 +8,11 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
+from fedcli.config.part import Arguments, Part
 from fedcli.config.problem_list import Report
-from fedcli.config.problems import MAX_SHOWN, kind
+from fedcli.config.problems import MAX_SHOWN, kind, listed
 from fedcli.config.registry import Registries, is_reference, resolve
-from fedcli.config.schema import Arguments, Part
+from fedcli.config.schema_keys import field_at
 from fedcli.config.signatures import Signature, needs_more, signature
 from fedcli.config.yaml.tree import Keys, dotted
 from fedcli.core.errors import ConfigError
@@ -19,7 +20,7 @@ from fedcli.core.factories import Factory, parameters
 
 _TRIED = {
     "data.partition", "data.preprocessing", "model", "client.optimizer", "client.schedule", "cohort", "strategy",
-    "attack",
+    "strategy.client", "strategy.transforms", "strategy.aggregator", "strategy.server_optimizer", "attack",
 }  # fmt: skip
 """Sections whose built-ins can be built from their parameters alone, which finds values out of range."""
 
@@ -111,14 +112,22 @@ class PartReader(NamedTuple):
             raise ConfigError(said, hint="Rename the parameter.")
         unknown = [name for name in written.values if name not in schema.parameters]
         for name in unknown[:MAX_SHOWN]:
-            siblings = (*schema.parameters, "name", *written.fixed)
-            # The name of the component may be wrong instead of the key.
-            owners = [
-                owner
-                for owner, factory in self.registries(written.section).items()
-                if name in {each.name for each in parameters(factory)}
-            ]
-            unknown_key(self.report, (*written.keys, name), siblings, owners)
+            here, siblings = (*written.keys, name), (*schema.parameters, "name", *written.fixed)
+            if field_at(here) is None:
+                unknown_key(self.report, here, siblings, self.owners(name, written.section))
+            else:
+                # A strategy has parts of its own only if it has no name.
+                self.report.add(
+                    here,
+                    f"there is no such key in {dotted(written.keys)} beside a name; the keys are "
+                    f"{listed(sorted(siblings))}.",
+                    f"Write {dotted(written.keys)} out without a name; `fedcli show` prints it so.",
+                )
         for name, parameter in schema.parameters.items():
             if parameter.required and name not in written.values:
                 missing_key(self.report, (*written.keys, name), schema.known((name,)))
+
+    def owners(self, name: str, section: str) -> list[str]:
+        """The built-ins of the section that have a parameter of this name."""
+        built_ins = self.registries(section).items()
+        return [owner for owner, factory in built_ins if name in {each.name for each in parameters(factory)}]

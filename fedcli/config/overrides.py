@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fedcli.config.problem_list import split
 from fedcli.config.problems import ConfigErrors, Place, Problem, kind
-from fedcli.config.schema_keys import default_part
+from fedcli.config.schema_keys import default_part, field_at
 from fedcli.config.yaml.strict import MAX_DEPTH
 from fedcli.config.yaml.tree import Keys, Node, child, dotted, parse
 from fedcli.core.errors import ConfigError
@@ -71,8 +71,9 @@ def _entries(node: Node, step: str | int, done: Keys, place: Place) -> dict[str,
             return {"name": node}
         case None:
             # Setting one parameter of a default component keeps its other parameters. Setting its name does not,
-            # since another component has other parameters.
-            part = default_part(done) if step != "name" else None
+            # since another component has other parameters, and neither does setting a part of a composition.
+            is_kept = step != "name" and field_at((*done, step)) is None
+            part = default_part(done) if is_kept else None
             return {key: Node(each, place) for key, each in (part or {}).items()}
         case _:
             said = f"{dotted(done)} is {kind(node.value)}, which has no keys."

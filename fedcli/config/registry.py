@@ -29,11 +29,15 @@ _TABLE = {
     "data.preprocessing": ("fedcli.components.data", "PREPROCESSORS"),
     DEFAULT_PREPROCESSING: ("fedcli.components.data", "DEFAULT_PREPROCESSING"),
     "model": ("fedcli.components.models", "MODELS"),
-    "client.optimizer": ("fedcli.components.clients", "OPTIMIZERS"),
-    "client.schedule": ("fedcli.components.clients", "SCHEDULES"),
+    "client.optimizer": ("fedcli.components.clients.optimizers", "OPTIMIZERS"),
+    "client.schedule": ("fedcli.components.clients.schedules", "SCHEDULES"),
     "cohort": ("fedcli.components.cohorts", "COHORTS"),
     "devices": ("fedcli.components.devices", "DEVICES"),
     "strategy": ("fedcli.components.strategies", "STRATEGIES"),
+    "strategy.client": ("fedcli.components.clients", "CLIENTS"),
+    "strategy.transforms": ("fedcli.components.transforms", "TRANSFORMS"),
+    "strategy.aggregator": ("fedcli.components.aggregators", "AGGREGATORS"),
+    "strategy.server_optimizer": ("fedcli.components.server_optimizers", "SERVER_OPTIMIZERS"),
     DEFAULT_COHORTS: ("fedcli.components.strategies", "DEFAULT_COHORTS"),
     "compression": ("fedcli.components.transforms", "COMPRESSIONS"),
     "encryption": ("fedcli.components.encryption", "ENCRYPTIONS"),
@@ -52,6 +56,11 @@ def installed(section: str) -> Mapping[str, Any]:
     module, attribute = _TABLE[section]
     registry: Mapping[str, Any] = getattr(importlib.import_module(module), attribute)
     return registry
+
+
+def home(section: str) -> str:
+    """The package of a section: a component `my-name` is the function `my_name` in its module `my_name`."""
+    return _TABLE[section][0]
 
 
 def is_reference(name: str) -> bool:

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from fedcli.config.checks import cross_checks
 from fedcli.config.component_reader import PartReader
-from fedcli.config.explain import add_errors, missing_key
+from fedcli.config.explain import add_errors, missing_key, unknown_key
+from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problem_list import Report
-from fedcli.config.problems import ConfigErrors, Problem, kind
+from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
 from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
-from fedcli.config.schema import Experiment, Part, Section, Slot
+from fedcli.config.schema import Experiment
 from fedcli.config.schema_keys import known, section_of, slot_of
 from fedcli.config.write import flat
 from fedcli.config.yaml.scalars import Scalar
@@ -66,14 +67,21 @@ def _section(model: type[Section], raw: object, keys: Keys, reader: PartReader) 
         if slot and slot.many:
             values[name] = _list(slot, values, (*keys, name), reader)
         elif slot:
-            values[name] = _component(slot, values, (*keys, name), reader)
+            values[name] = _component(slot, values, (*keys, name), reader, composition=below)
         # An absent section is filled in with its defaults, unless it has a component, which has no default name.
         elif below and (name in raw or (field.is_required() and "part" not in below.model_fields)):
             values[name] = _section(below, raw.get(name, {}), (*keys, name), reader)
     return values
 
 
-def _component(slot: Slot, values: Mapping[str, object], keys: Keys, reader: PartReader) -> Part | None:
+def _component(
+    slot: Slot,
+    values: Mapping[str, object],
+    keys: Keys,
+    reader: PartReader,
+    *,
+    composition: type[Section] | None,
+) -> Part | Section | None:
     default = slot.default
     if slot.by_strategy:
         # The strategy is not checked yet: it may be a bare name, a mapping with or without a name, or wrong.
@@ -83,6 +91,8 @@ def _component(slot: Slot, values: Mapping[str, object], keys: Keys, reader: Par
         default = own.get(named, slot.default) if isinstance(named, str) else slot.default
     raw = values.get(str(keys[-1]), default)
     if raw is not None or slot.default is not None:
+        if composition is not None and isinstance(raw, dict) and raw and "name" not in raw:
+            return _composition(composition, raw, keys, reader, slot.section)
         return reader.part(raw, keys, slot.section)
     owner = values.get("part")
     # Of the components that may be null, only the partition belongs to another one, the dataset. A custom dataset
@@ -90,6 +100,25 @@ def _component(slot: Slot, values: Mapping[str, object], keys: Keys, reader: Par
     if isinstance(owner, Part) and not is_reference(owner.name):
         missing_key(reader.report, keys, known(keys))
     return None
+
+
+def _composition(
+    model: type[Section], raw: Mapping[str, object], keys: Keys, reader: PartReader, section: str
+) -> Section | Part:
+    """What is written out part by part instead of named. After a problem, the result is a placeholder."""
+    for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
+        siblings = ("name", *model.model_fields)
+        unknown_key(reader.report, (*keys, key), siblings, reader.owners(str(key), section))
+    values = _section(
+        model, {key: value for key, value in raw.items() if key in model.model_fields}, keys, reader
+    )
+    try:
+        # Here, and not with the experiment: there the type is a union with a component, and pydantic would report
+        # an error for each of the two.
+        return model.model_validate(values)
+    except ValidationError as error:
+        add_errors(reader.report, error, keys, lambda below: known((*keys, *below)))
+    return Part("")
 
 
 def _list(slot: Slot, values: Mapping[str, object], keys: Keys, reader: PartReader) -> tuple[Part, ...]:

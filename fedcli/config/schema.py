@@ -7,55 +7,12 @@ has its name; `component_reader.py` checks its parameters against the signature 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from fedcli.config.yaml.scalars import Scalar
-
-Arguments = dict[str, Any]
-"""Keyword arguments of a factory; only its signature knows their types."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A component by name, with its parameters and their defaults: `resolve(registry, name)(..., **parameters)`."""
-
-    name: str
-    """A built-in of the section's registry, or `package.module:factory` for a custom component."""
-    parameters: Arguments = field(default_factory=dict)
-    """The factory's keyword-only arguments."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Marks a field as a component, or as a list of components.
-
-    Args:
-        section: the section whose registry has the names; see `registry.py`.
-        default: the component if the file names none; None if the field may be null.
-        by_dataset: whether the dataset decides the default.
-        by_strategy: whether a strategy may have a default of its own.
-        many: whether it is a list.
-    """
-
-    section: str
-    default: Mapping[str, Scalar] | None = None
-    by_dataset: bool = False
-    by_strategy: bool = False
-    many: bool = False
-
-
-class Section(BaseModel):
-    """A mapping of the file, frozen; unknown keys are errors and types are not converted."""
-
-    # Docstrings of fields become descriptions, which hints show.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
+from fedcli.config.composition import Composition
+from fedcli.config.part import Part, Section, Slot
 
 # The name is part of a path, so it has no slash and no character that some file system forbids.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}\Z")
@@ -243,8 +200,8 @@ class Experiment(Section):
     """The speed of the clients' devices on a simulated clock; null for no clock."""
     participation: Participation
     """Clients of a cohort that are lost, slow or late."""
-    strategy: Annotated[Part, Slot("strategy", {"name": "weighted"})]
-    """How the clients' updates are protected and combined."""
+    strategy: Annotated[Part | Composition, Slot("strategy", {"name": "weighted"})]
+    """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are compressed; null for no compression."""
     fixed_point: FixedPoint | None = None

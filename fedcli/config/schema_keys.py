@@ -7,7 +7,8 @@ import typing
 from pydantic.fields import FieldInfo
 
 from fedcli.config.explain import NO_DEFAULT, Known
-from fedcli.config.schema import Experiment, Section, Slot
+from fedcli.config.part import Section, Slot
+from fedcli.config.schema import Experiment
 from fedcli.config.yaml.scalars import Scalar
 from fedcli.config.yaml.tree import Keys
 

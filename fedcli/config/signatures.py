@@ -14,7 +14,7 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
 from fedcli.config.explain import NO_DEFAULT, Known
-from fedcli.config.schema import Arguments
+from fedcli.config.part import Arguments
 from fedcli.config.yaml.tree import Keys
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Factory, Parameter, parameters

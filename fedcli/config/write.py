@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import yaml
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from fedcli.config.schema import Experiment, Part
+from fedcli.config.part import Part
+from fedcli.config.schema import Experiment
 from fedcli.config.yaml import scalars
 from fedcli.config.yaml.tree import Value
 
@@ -26,6 +28,19 @@ def dump(experiment: Experiment) -> str:
         allow_unicode=True,
     )
     return text
+
+
+def inline(part: Part) -> str:
+    """A component as a file may write it in one line."""
+    text: str = yaml.dump(
+        flat(part),
+        Dumper=_Dumper,
+        default_flow_style=True,
+        sort_keys=False,
+        width=math.inf,
+        allow_unicode=True,
+    )
+    return text.strip()
 
 
 def flat(value: object) -> Value:

@@ -8,12 +8,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.factories import Spec
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
     RoundContext,
+    Session,
 )
 from fedcli.core.types import Array, Payload, Tree, Vector, Weighting
 
@@ -62,6 +64,13 @@ class Transform(NamedTuple):
         grid: the integers that it gives, where it makes them.
         on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
         leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
+        begin: `(context, cohort, size)` -> its session of a round, before anybody trains. The cohort has all clients
+            that were drawn; size is that of the payload that it takes.
+        start: for a mechanism with keys for the length of a run: keys that were kept, or None for new ones -> the
+            transform with its keys, and the keys as a tree that a simulated run may keep.
+        aggregate: `(updates, context)` -> the aggregate, in the place of the strategy's own sum, where the server
+            cannot read what it adds.
+        made: the component that it is, where it is one.
     """
 
     name: str
@@ -81,6 +90,10 @@ class Transform(NamedTuple):
     grid: IntegerGrid | None = None
     on_grid: Callable[[IntegerGrid], Transform] | None = None
     leaves_evidence: bool = False
+    begin: Callable[[RoundContext, Sequence[int], int], Session] | None = None
+    start: Callable[[Tree | None], tuple[Transform, Tree]] | None = None
+    aggregate: Callable[[Iterable[ClientUpdate], RoundContext], Aggregate] | None = None
+    made: Spec | None = None
 
     @property
     def acts_on_clients(self) -> bool:
@@ -112,6 +125,9 @@ class Aggregator(NamedTuple):
         accepts: the payloads it has a meaning for.
         is_sum: whether its value is a plain sum, so that encryption and central noise can follow it.
         min_clients: updates below which the rule has no meaning; with fewer the model stays as it was.
+        uses_weights: whether the clients' weights change the result.
+        divides_by: what the value is divided by: the sum of the weights, or the number of updates.
+        made: the component that it is, where it is one.
     """
 
     name: str
@@ -120,6 +136,9 @@ class Aggregator(NamedTuple):
     accepts: tuple[Payload, ...]
     is_sum: bool
     min_clients: int = 1
+    uses_weights: bool = True
+    divides_by: Literal["weights", "updates"] = "weights"
+    made: Spec | None = None
 
 
 def _nothing(_state: Tree) -> Tree:
@@ -135,12 +154,20 @@ class ServerOptimizer(NamedTuple):
             is float64: the mean delta [P], then what else the trainer sends. The share is the part of the
             population whose updates were accepted.
         broadcast: state -> vectors [P] that every client receives, by name.
+        takes: names of what it expects behind the mean delta, in the order in which the trainer sends it.
+        gives: names of the vectors that it broadcasts.
+        uses_share: whether `share` changes the result.
+        made: the component that it is, where it is one.
     """
 
     name: str
     init: Callable[[Vector], Tree]
     apply: Callable[[Vector, Array, Tree, float], tuple[Vector, Tree]]
     broadcast: Callable[[Tree], Tree] = _nothing
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    uses_share: bool = False
+    made: Spec | None = None
 
 
 class Extra(NamedTuple):
@@ -175,6 +202,7 @@ class TrainerSpec(NamedTuple):
         linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
         privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
             and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
+        made: the component that it is, where it is one.
     """
 
     name: str
@@ -188,6 +216,7 @@ class TrainerSpec(NamedTuple):
     plain_sgd: bool = False
     linear_steps: bool = False
     privacy: ExampleEvent | None = None
+    made: Spec | None = None
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""
@@ -205,10 +234,12 @@ class Buffer(NamedTuple):
     Args:
         size: updates of one round.
         discount: staleness (moves of the model since the client began) -> factor on its update.
+        made: how it was made, where a config can say it.
     """
 
     size: int
     discount: Callable[[int], float]
+    made: Spec | None = None
 
 
 class Strategy(NamedTuple):

@@ -45,6 +45,10 @@ class RunError(FedcliError, RuntimeError):
     """A run that cannot go on, or a run directory that cannot be used."""
 
 
+class ClientError(RunError):
+    """A client whose work failed in a way that is not a refusal: which round, client and component, and why."""
+
+
 class RunInterrupted(FedcliError):
     """The user asked a run to stop; what is committed can be resumed."""
 

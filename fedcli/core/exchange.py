@@ -8,6 +8,18 @@ from typing import Protocol
 from fedcli.core.vectors import Integers
 
 
+class Sender(Protocol):
+    """A client's part of an encrypted sum, as a value that travels to wherever the client is trained."""
+
+    def encrypt(self, values: Integers) -> tuple[bytes, float]:
+        """Integers, shape [P], as what the client sends, and the seconds that it took.
+
+        Raises:
+            InvalidUpdateError: if the values are beyond what the encryption was planned for.
+        """
+        ...
+
+
 class Exchange(Protocol):
     """One round's encrypted sum: what clients do, what the server does, and how they open it together.
 
@@ -20,12 +32,8 @@ class Exchange(Protocol):
         """The server's part, which leads to no secret."""
         ...
 
-    def encrypt(self, client: int, values: Integers) -> bytes:
-        """A client's integers, shape [P], as what it sends. Called from worker threads.
-
-        Raises:
-            InvalidUpdateError: if the values are beyond what the encryption was planned for.
-        """
+    def sender(self, client: int) -> Sender:
+        """What a client is told: how it makes of its integers what it sends. It can be pickled."""
         ...
 
     def check(self, client: int, data: bytes) -> str | None:

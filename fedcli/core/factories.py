@@ -8,14 +8,48 @@ float = 0.5)` is configured by `{name: dirichlet, clients: 100, alpha: 0.5}`.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 Factory = Callable[..., Any]
 Registry = Mapping[str, Factory]
+
+P = ParamSpec("P")
+Made = TypeVar("Made")
+
+
+class Spec(NamedTuple):
+    """How a part was made: what a YAML would say to make it again.
+
+    Args:
+        name: of the factory, with dashes, as its registry has it.
+        parameters: all of the factory's parameters, those with defaults too.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+
+
+def component(factory: Callable[P, Made]) -> Callable[P, Made]:
+    """The same factory, whose parts record in their last field `made` how they were made.
+
+    A strategy can then be written out part by part, and be made again from what was written.
+    """
+    schema = inspect.signature(factory)
+    name = factory.__name__.replace("_", "-")
+
+    @functools.wraps(factory)
+    def recorded(*args: P.args, **parameters: P.kwargs) -> Made:
+        bound = schema.bind(*args, **parameters)
+        bound.apply_defaults()
+        part: Any = factory(*args, **parameters)
+        return cast(Made, part._replace(made=Spec(name, dict(bound.arguments))))
+
+    return recorded
 
 
 class Parameter(NamedTuple):

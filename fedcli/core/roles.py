@@ -11,7 +11,7 @@ from fedcli.core.rounds import (
     ClientData,
     ClientUpdate,
 )
-from fedcli.core.types import Array, Item, Outcome_co, Tree
+from fedcli.core.types import Array, Item, Item_contra, Result, Result_co, Tree
 
 
 class FederationLike(Protocol):
@@ -47,16 +47,24 @@ class ClientRuntime(Protocol):
         ...
 
 
+class Work(Protocol[Item_contra, Result_co]):
+    """Work on many items as a value, which an executor may send to other processes: it can be pickled."""
+
+    def begin(self) -> Callable[[Item_contra], Result_co]:
+        """Called once in every process; what it returns is called for each item, from any thread."""
+        ...
+
+
 class Executor(Protocol):
-    """Where work on clients runs. It holds workers, so it is closed at the end."""
+    """Where work on clients is done. It holds workers, so it is closed at the end."""
 
     @property
     def num_workers(self) -> int:
-        """Clients that are trained at the same time."""
+        """Items that are worked on at the same time."""
         ...
 
-    def map(self, work: Callable[[Item], Outcome_co], items: Iterable[Item]) -> Iterator[Outcome_co]:
-        """Yield `work(item)` lazily, in the order of `items`, holding a window of results at most."""
+    def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the result of each item lazily, in the order of `items`, holding a window of results at most."""
         ...
 
     def close(self) -> None:

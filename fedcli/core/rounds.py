@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fedcli.core.exchange import Exchange
-from fedcli.core.meter import Meter
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.core.vectors import Layout
 
@@ -49,6 +47,7 @@ class ClientUpdate:
         seconds: its training time.
         attachments: what it sends beside its payload, by name, such as a proof.
         private: what its transforms tell each other on the client, by name; never sent.
+        figures: columns of metrics.jsonl that its work adds to, such as the seconds of a proof; sums over a round.
     """
 
     client: int
@@ -62,14 +61,16 @@ class ClientUpdate:
     seconds: float
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     private: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """A client whose update did not enter the aggregate, and why."""
+    """A client whose update did not enter the aggregate, why, and the figures of the work it did."""
 
     client: int
     reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,20 @@ class Aggregate(NamedTuple):
     evidence: Mapping[str, bytes] = {}
 
 
+class Session(NamedTuple):
+    """What a mechanism needs for one round: its server half, and what each client is told.
+
+    Args:
+        server: the server's half; never leaves the server's process.
+        told: what each client is told, by client. It travels to wherever the client is trained, so it can be pickled.
+        figures: () -> columns of metrics.jsonl that the server's half has counted so far.
+    """
+
+    server: Any
+    told: Mapping[int, Any] = {}
+    figures: Callable[[], Mapping[str, float]] = dict
+
+
 @dataclass(frozen=True)
 class RoundContext:
     """What a transform may know of the round besides its own state.
@@ -120,9 +135,9 @@ class RoundContext:
         layers: sizes of the model's arrays, in the order of the payload.
         run: names the run; random, and the same when it is resumed.
         model: SHA-256 of the global weights before the round (`vectors.digest`), in rounds that leave evidence.
-        exchange: the round's encrypted sum, in runs that encrypt.
         num_clients: size of the population.
-        meter: of figures for metrics.jsonl.
+        sessions: on the server, the round's sessions by the name of the transform that began them; empty on clients.
+        told: on a client, what it was told, by the name of the transform; empty on the server.
     """
 
     root: int
@@ -132,9 +147,9 @@ class RoundContext:
     layers: tuple[int, ...] = ()
     run: str = ""
     model: bytes = b""
-    exchange: Exchange | None = None
     num_clients: int = 0
-    meter: Meter = field(default_factory=Meter, compare=False)
+    sessions: Mapping[str, Session] = field(default_factory=dict, compare=False)
+    told: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class ModelLayout(NamedTuple):

@@ -18,7 +18,9 @@ Array: TypeAlias = npt.NDArray[Any]
 Tree: TypeAlias = Mapping[str, Any]
 Payload: TypeAlias = Literal["vector", "integers", "ciphertext"]
 Item = TypeVar("Item")
-Outcome_co = TypeVar("Outcome_co")
+Item_contra = TypeVar("Item_contra", contravariant=True)
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 Weighting: TypeAlias = Literal["uniform", "examples"]
 SECRET = "secret"
 """The entry of a transform's state that never enters a checkpoint, because it would take the noise away."""

@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 
 _MADE_ONCE = threading.Lock()
+_STAYS = threading.Event()
 
 
 def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
@@ -36,6 +37,8 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
     Raises:
         RunError: if the other process was ended, for instance for want of memory.
     """
+    if _STAYS.is_set():
+        return work(*args, **kwargs)
     with _working() as pool:
         return pool.submit(work, *args, **kwargs).result()
 
@@ -46,6 +49,8 @@ def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> l
     Raises:
         RunError: as `elsewhere`.
     """
+    if _STAYS.is_set():
+        return [work(items)] if items else []
     length = max(1, -(-len(items) // available_cores()))
     with _working() as pool:
         pieces = range(0, len(items), length)
@@ -57,6 +62,11 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[
     """`work` of every item, several at a time, for work that spends its time `elsewhere`; results in their order."""
     with ThreadPoolExecutor(available_cores()) as threads:
         return list(threads.map(work, items))
+
+
+def stay_in_this_process() -> None:
+    """From here on, do all work in this process: for a worker whose core has nothing else to do."""
+    _STAYS.set()
 
 
 @contextmanager
@@ -76,10 +86,13 @@ def _working() -> Iterator[ProcessPoolExecutor]:
 
 @functools.cache
 def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(available_cores(), multiprocessing.get_context("spawn"), initializer=_begin)
+    return ProcessPoolExecutor(
+        available_cores(), multiprocessing.get_context("spawn"), initializer=begin_process
+    )
 
 
-def _begin() -> None:
+def begin_process() -> None:
+    """Make this process a worker: Ctrl-C is left to its parent, with which it ends, and it has one core."""
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,35 +1,24 @@
-"""The server's desk: which outcomes enter the aggregate, and what is written down of each."""
+"""Admission: which outcomes enter the aggregate, and what is recorded of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.contracts import Transform, checks_on_arrival
+from fedcli.core.figures import joined
 from fedcli.core.metrics import prefixed, weighted_mean
-from fedcli.core.rounds import Accepted, ClientUpdate, Outcome, RoundContext, RoundState
+from fedcli.core.rounds import Absence, Accepted, ClientUpdate, Outcome, RoundContext, RoundState
 from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.types import Tree
-from fedcli.engine.availability import Turn, Turnout
-from fedcli.engine.setup import Parts
-
-Row = dict[str, Any]
-"""One line of metrics.jsonl or clients.jsonl."""
-
-Watch = Callable[[int, int], None]
-"""Told `(clients done, clients planned)` while a round runs; raises `RunInterrupted` to end it."""
-
-Shelve = Callable[[int, int, Tree], Tree]
-"""`(round, client, what it keeps)` -> the same, be it in memory or read from a file when it is used."""
-
-
-def in_memory(_round: int, _client: int, tree: Tree) -> Tree:
-    """Keeps a client's state in memory."""
-    return tree
+from fedcli.engine.ports import Shelve, Watch, in_memory
+from fedcli.engine.records import Row
+from fedcli.engine.setup import Assembly
+from fedcli.engine.turns import Turn, Turnout
 
 
 @final
@@ -38,31 +27,34 @@ class Arrivals:
 
     def __init__(
         self,
-        parts: Parts,
+        assembly: Assembly,
         state: RoundState,
         context: RoundContext,
         present: Turnout,
         watch: Watch,
         shelve: Shelve = in_memory,
     ) -> None:
-        self._parts, self._state, self._context = parts, state, context
+        self._assembly, self._state, self._context = assembly, state, context
         self._turns, self._watch, self._shelve = present.turns, watch, shelve
-        self._checks = checks_on_arrival(parts.strategy.transforms)
+        self._checks = checks_on_arrival(assembly.strategy.transforms)
         self._statistics = BlockSum(state.statistics.size)
         self._weight = 0.0
         self.num_accepted = 0
         self.with_attachments: list[Accepted] = []
         self.rows: list[Row] = []
         self.states: dict[int, Tree] = {}
+        self.figures: Mapping[str, float] = {}
 
     def accepted(self, outcomes: Iterable[Outcome]) -> Iterator[ClientUpdate]:
         """The updates that may enter the aggregate; the others are recorded with the reason."""
         turns = {turn.client: turn for turn in self._turns}
         for block in self._blocks(self._watched(outcomes)):
             for outcome, refused in zip(block, self._refusals(block), strict=True):
+                if not isinstance(outcome, Absence):
+                    self.figures = joined(self.figures, outcome.figures)
                 row = self._row(outcome, turns[outcome.client], refused)
                 self.rows.append(
-                    row | {"malicious": True} if outcome.client in self._parts.malicious else row
+                    row | {"malicious": True} if outcome.client in self._assembly.malicious else row
                 )
                 if refused is None and isinstance(outcome, ClientUpdate):
                     self._keep(outcome)
@@ -99,16 +91,16 @@ class Arrivals:
             "clients/planned": len(self._turns),
             "clients/finished": len(accepted),
             "clients/rejected": len(self.rows) - len(accepted) - absent,
-            **({"clients/absent": absent} if self._parts.is_uneven else {}),
-            **(attackers if self._parts.adversary else {}),
+            **({"clients/absent": absent} if self._assembly.world.is_uneven else {}),
+            **(attackers if self._assembly.world.adversary else {}),
             **self._staleness(),
             "examples": sum(row["examples"] for row in accepted),
             "bytes_up": sum(row.get("bytes_up", 0) for row in self.rows),
-            "bytes_down": self._parts.planned_bytes_down * len(self._turns),
+            "bytes_down": self._assembly.bytes_down * len(self._turns),
         }
 
     def _staleness(self) -> Row:
-        if self._parts.strategy.buffer is None:
+        if self._assembly.strategy.buffer is None:
             return {}
         values = [turn.staleness for turn in self._turns if turn.absence is None]
         return {"staleness/mean": sum(values) / max(len(values), 1), "staleness/max": max(values, default=0)}
@@ -148,7 +140,7 @@ class Arrivals:
             row["steps"] = turn.steps
         if turn.seconds is not None:
             row["simulated_seconds"] = turn.seconds
-        if self._parts.strategy.buffer is not None:
+        if self._assembly.strategy.buffer is not None:
             row["staleness"] = turn.staleness
         return row if refused is None else row | {"reason": refused}
 

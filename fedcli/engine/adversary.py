@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
 
-from fedcli.components.attacks.attack import Adversary
-from fedcli.core.contracts import Transform
+from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.core.errors import ConfigError
-from fedcli.core.roles import Executor, FederationLike
+from fedcli.core.roles import FederationLike
 from fedcli.core.rounds import ClientData, ClientUpdate, Outcome, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Vector
-from fedcli.engine.availability import Turn
+from fedcli.engine.client_work import TRAINED, ClientWork
+from fedcli.engine.setup import Assembly
+from fedcli.engine.turns import Turn
 
 
 def malicious_clients(
@@ -69,108 +69,55 @@ def trained_on(federation: FederationLike, adversary: Adversary | None, root: in
     return _PoisonedFederation(federation, adversary, root)
 
 
-class ClientSide(NamedTuple):
-    """A client's work: the two halves, each giving a rejection where it cannot be done, and what is done in the second.
-
-    Args:
-        train: its local training.
-        encode: the client halves of the transforms, on what it found.
-        transforms: the run's, which honest clients run.
-    """
-
-    train: Callable[[Turn], Outcome]
-    encode: Callable[[Sequence[Transform], Outcome], Outcome]
-    transforms: Sequence[Transform]
-
-
-def attacked(
-    adversary: Adversary,
-    executor: Executor,
-    turns: Iterable[Turn],
-    side: ClientSide,
-    context: RoundContext,
-) -> Iterator[Outcome]:
-    """Every client's outcome, with those of malicious clients crafted on their way.
+def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Iterator[Outcome]:
+    """Every client's outcome, lazily, with those of malicious clients crafted on their way.
 
     Where the attack looks at others, honest clients come first, and what it looks at is kept until they are done:
     their updates before any transform (4 P bytes each), or their messages. The others follow, both in cohort order.
     """
-    encode = _encoder(adversary, side)
-    if adversary.attack.looks_at_others:
-        return _colluding(adversary, executor, turns, side._replace(encode=encode), context)
-
-    def client_side(turn: Turn) -> Outcome:
-        return encode(side.transforms, _forged(adversary, side.train(turn), context))
-
-    return executor.map(client_side, turns)
-
-
-def _encoder(adversary: Adversary, side: ClientSide) -> Callable[[Sequence[Transform], Outcome], Outcome]:
-    """`side.encode`, with what the attack makes of the transforms for malicious clients."""
-    cheat = adversary.attack.cheat
-    if cheat is None:
-        return side.encode
-    bent = cheat(side.transforms)
-
-    def encode(transforms: Sequence[Transform], outcome: Outcome) -> Outcome:
-        return side.encode(bent if outcome.client in adversary.clients else transforms, outcome)
-
-    return encode
-
-
-def _colluding(
-    adversary: Adversary,
-    executor: Executor,
-    turns: Iterable[Turn],
-    side: ClientSide,
-    context: RoundContext,
-) -> Iterator[Outcome]:
-    encode = partial(side.encode, side.transforms)
-
-    def client_side(turn: Turn) -> tuple[Outcome, Outcome | None]:
-        trained = _forged(adversary, side.train(turn), context)
-        return trained, None if turn.client in adversary.clients else encode(trained)
-
-    honest_first = sorted(turns, key=lambda turn: turn.client in adversary.clients)
+    adversary, executor = assembly.world.adversary, assembly.executor
+    if adversary is None or not adversary.attack.looks_at_others:
+        yield from executor.run(work, turns)
+        return
     attack = adversary.attack
-    own: list[Outcome] = []
+    honest = [turn for turn in turns if turn.client not in adversary.clients]
+    malicious = [turn for turn in turns if turn.client in adversary.clients]
     updates: list[Vector] = []
     messages: list[ClientUpdate] = []
-    for trained, sent in executor.map(client_side, honest_first):
-        if sent is None:
-            own.append(trained)
-            continue
-        if attack.collude and isinstance(trained, ClientUpdate) and np.isfinite(trained.payload).all():
-            updates.append(trained.payload)
-        if attack.intercept and isinstance(sent, ClientUpdate):
+    for outcome in executor.run(replace(work, shows_trained=attack.collude is not None), honest):
+        sent = outcome
+        if isinstance(outcome, ClientUpdate):
+            trained = outcome.private.get(TRAINED)
+            if trained is not None and np.isfinite(trained).all():
+                updates.append(trained)
             # What is on its way can be seen, and what its sender keeps cannot.
-            messages.append(replace(sent, state={}, private={}))
+            sent = replace(outcome, private={})
+            if attack.intercept is not None:
+                messages.append(replace(sent, state={}))
         yield sent
-    encoded = executor.map(encode, _colluded(adversary, own, updates, context))
-    yield from _intercepted(adversary, list(encoded), messages, context) if attack.intercept else encoded
-
-
-def _forged(adversary: Adversary, outcome: Outcome, context: RoundContext) -> Outcome:
-    forge, client = adversary.attack.forge, outcome.client
-    if forge is None or client not in adversary.clients or not isinstance(outcome, ClientUpdate):
-        return outcome
-    # What grows beyond float32 is refused on arrival, and needs no warning before.
-    with np.errstate(over="ignore", invalid="ignore"):
-        payload = forge(outcome.payload, generator(context.root, context.round, client, "attack"))
-    return replace(outcome, payload=payload)
+    own = list(executor.run(replace(work, stage="train"), malicious))
+    crafted = _colluded(attack, own, updates, work.context)
+    trained_ones = {each.client: each for each in crafted if isinstance(each, ClientUpdate)}
+    encoding = replace(work, stage="encode", crafted=trained_ones)
+    encoded = {
+        outcome.client: outcome
+        for outcome in executor.run(encoding, [turn for turn in malicious if turn.client in trained_ones])
+    }
+    yield from _intercepted(
+        attack, [encoded.get(each.client, each) for each in crafted], messages, work.context
+    )
 
 
 def _colluded(
-    adversary: Adversary, own: Sequence[Outcome], honest: Sequence[Vector], context: RoundContext
-) -> list[Outcome]:
-    """The malicious outcomes of a round; a client that has failed to train sends nothing."""
+    attack: Attack, own: Sequence[Outcome], honest: Sequence[Vector], context: RoundContext
+) -> Sequence[Outcome]:
+    """The malicious updates of a round; a client that has failed to train sends nothing."""
     vectors = [outcome.payload for outcome in own if isinstance(outcome, ClientUpdate)]
-    collude = adversary.attack.collude
-    if collude is None or not vectors:
-        return list(own)
+    if attack.collude is None or not vectors:
+        return own
     rng = generator(context.root, context.round, SERVER, "attack")
     with np.errstate(over="ignore", invalid="ignore"):
-        crafted = iter(collude(vectors, honest or vectors, rng))
+        crafted = iter(attack.collude(vectors, honest or vectors, rng))
     return [
         replace(outcome, payload=next(crafted)) if isinstance(outcome, ClientUpdate) else outcome
         for outcome in own
@@ -178,13 +125,12 @@ def _colluded(
 
 
 def _intercepted(
-    adversary: Adversary, own: Sequence[Outcome], honest: Sequence[ClientUpdate], context: RoundContext
-) -> list[Outcome]:
+    attack: Attack, own: Sequence[Outcome], honest: Sequence[ClientUpdate], context: RoundContext
+) -> Sequence[Outcome]:
     """What malicious clients send in the place of their own messages."""
     messages = [outcome for outcome in own if isinstance(outcome, ClientUpdate)]
-    intercept = adversary.attack.intercept
-    if intercept is None or not messages:
-        return list(own)
+    if attack.intercept is None or not messages:
+        return own
     rng = generator(context.root, context.round, SERVER, "intercept")
-    sent = iter(intercept(messages, honest or messages, rng))
+    sent = iter(attack.intercept(messages, honest or messages, rng))
     return [next(sent) if isinstance(outcome, ClientUpdate) else outcome for outcome in own]

@@ -16,8 +16,9 @@ import numpy as np
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Tree, Vector
-from fedcli.engine.availability import Turn, Turnout, is_dropped, seconds_needed
-from fedcli.engine.setup import Parts
+from fedcli.engine.availability import is_dropped, seconds_needed
+from fedcli.engine.setup import Assembly
+from fedcli.engine.turns import Turn, Turnout
 
 
 class Flight(NamedTuple):
@@ -29,17 +30,17 @@ class Flight(NamedTuple):
     began: float
 
 
-def flush(parts: Parts, state: RoundState, round: int) -> Turnout:
+def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
     """The clients whose updates fill the buffer next, in the order of their arrival.
 
     A client begins at most once from one model, and hands in at most one update a round: a second one waits for
     the next. Drop-outs are noticed when their update was due; they leave their place to others and are not
     counted. A buffer that nobody is left to fill is flushed as it is.
     """
-    buffer = parts.strategy.buffer
+    buffer = assembly.strategy.buffer
     if buffer is None:
-        raise ValueError(f"{parts.strategy.name} has no buffer")
-    work = _Work(parts, state, round)
+        raise ValueError(f"{assembly.strategy.name} has no buffer")
+    work = _Work(assembly, state, round)
     turns: list[Turn] = []
     now, arrived = state.seconds, 0
     while arrived < buffer.size:
@@ -49,14 +50,14 @@ def flush(parts: Parts, state: RoundState, round: int) -> Turnout:
         if flight is None:
             break
         now = max(now, flight.arrives)
-        turn = _turn(parts, flight, round)
+        turn = _turn(assembly, flight, round)
         arrived += turn.absence is None
         turns.append(turn)
     return Turnout(turns, now - state.seconds, _underway(work.flights, state))
 
 
-def _turn(parts: Parts, flight: Flight, round: int) -> Turn:
-    absence = "dropped out" if is_dropped(parts, flight.model + 1, flight.client) else None
+def _turn(assembly: Assembly, flight: Flight, round: int) -> Turn:
+    absence = "dropped out" if is_dropped(assembly, flight.model + 1, flight.client) else None
     return Turn(
         flight.client,
         flight.model,
@@ -70,10 +71,10 @@ def _turn(parts: Parts, flight: Flight, round: int) -> Turn:
 class _Work:
     """Who is at work; changed while a round's arrivals are worked out."""
 
-    def __init__(self, parts: Parts, state: RoundState, round: int) -> None:
-        self._parts, self._round = parts, round
-        self._rng = generator(parts.seed, round, SERVER, "dispatch")
-        self._places = int(parts.cohort.expected_size(parts.num_clients))
+    def __init__(self, assembly: Assembly, state: RoundState, round: int) -> None:
+        self._assembly, self._round = assembly, round
+        self._rng = generator(assembly.run.seed, round, SERVER, "dispatch")
+        self._places = int(assembly.world.cohort.expected_size(assembly.num_clients))
         self._arriving = _flights(state.underway)
         heapq.heapify(self._arriving)
         self._waiting: list[Flight] = []
@@ -89,14 +90,14 @@ class _Work:
 
     def fill(self, now: float) -> None:
         """Draw clients uniformly from those who may begin, until all places are taken; send them the model."""
-        population = self._parts.num_clients
+        population = self._assembly.num_clients
         while len(self.flights) < self._places and len(self._barred) < population:
             client = int(self._rng.integers(population))
             while client in self._barred:
                 client = int(self._rng.integers(population))
             self._barred.add(client)
             self._begun.add(client)
-            arrives = now + seconds_needed(self._parts, self._round, client)
+            arrives = now + seconds_needed(self._assembly, self._round, client)
             heapq.heappush(self._arriving, Flight(arrives, client, self._round - 1, now))
 
     def next_arrival(self) -> Flight | None:

@@ -8,52 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from fedcli.core.seeds import SERVER, generator
-from fedcli.core.types import Tree
-from fedcli.engine.setup import Parts
+from fedcli.engine.setup import Assembly
+from fedcli.engine.turns import Turn, Turnout
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One client's part in a round.
-
-    Args:
-        client: its number.
-        model: the round after which it received the model.
-        steps: batches it trains for; None for all that are planned.
-        seconds: simulated, from receiving the model to the arrival of its update; None without a clock.
-        absence: why nothing of it arrives; None if it does.
-        staleness: moves of the model since it received it.
-    """
-
-    client: int
-    model: int
-    steps: int | None = None
-    seconds: float | None = None
-    absence: str | None = None
-    staleness: int = 0
-
-
-@dataclass(frozen=True)
-class Turnout:
-    """The clients of a round as they come through, in the order in which their updates are added.
-
-    Args:
-        turns: one a client of the cohort.
-        seconds: simulated duration of the round; None without a clock.
-        underway: clients still at work when the round ends.
-    """
-
-    turns: Sequence[Turn]
-    seconds: float | None = None
-    underway: Tree = field(default_factory=dict)
-
-
-def turnout(parts: Parts, round: int, cohort: Sequence[int]) -> Turnout:
+def turnout(assembly: Assembly, round: int, cohort: Sequence[int]) -> Turnout:
     """What becomes of the cohort of a synchronous round.
 
     1. Each client drops out by its own coin.
@@ -65,44 +29,46 @@ def turnout(parts: Parts, round: int, cohort: Sequence[int]) -> Turnout:
 
     Unfinished work is used where the strategy keeps it, and otherwise thrown away.
     """
-    settings = parts.participation
-    rng = generator(parts.seed, round, SERVER, "stragglers")
+    settings = assembly.world.participation
+    rng = generator(assembly.run.seed, round, SERVER, "stragglers")
     count = int(np.floor(settings.stragglers * len(cohort) + 0.5))
     slow = set(rng.choice(len(cohort), count, replace=False).tolist())
-    turns = [_turn(parts, round, client, is_slow=place in slow) for place, client in enumerate(cohort)]
-    if parts.devices is None:
+    turns = [_turn(assembly, round, client, is_slow=place in slow) for place, client in enumerate(cohort)]
+    if assembly.world.devices is None:
         return Turnout(turns)
     turns = _first(turns, settings.wait_for)
     return Turnout(turns, _duration(turns, settings.deadline, settings.wait_for))
 
 
-def is_dropped(parts: Parts, round: int, client: int) -> bool:
+def is_dropped(assembly: Assembly, round: int, client: int) -> bool:
     """Whether a client that began in this round is lost on the way."""
-    chance = parts.participation.dropout
-    return bool(chance) and generator(parts.seed, round, client, "participation").random() < chance
+    chance = assembly.world.participation.dropout
+    return bool(chance) and generator(assembly.run.seed, round, client, "participation").random() < chance
 
 
-def seconds_needed(parts: Parts, round: int, client: int, steps: int | None = None) -> float:
+def seconds_needed(assembly: Assembly, round: int, client: int, steps: int | None = None) -> float:
     """Simulated seconds from the model's departure to the update's arrival: download, training, upload."""
-    if parts.devices is None:
+    if assembly.world.devices is None:
         raise ValueError("there is no simulated clock")
-    device = parts.devices.draw(generator(parts.seed, 0, client, "device"))
-    delay = parts.devices.delay(generator(parts.seed, round, client, "delay"))
-    examples = parts.batches.examples_seen(int(parts.federation.num_train[client]), steps)
-    transfer = parts.planned_bytes_down / device.download + parts.planned_bytes_up / device.upload
+    device = assembly.world.devices.draw(generator(assembly.run.seed, 0, client, "device"))
+    delay = assembly.world.devices.delay(generator(assembly.run.seed, round, client, "delay"))
+    examples = assembly.training.batches.examples_seen(
+        int(assembly.world.federation.num_train[client]), steps
+    )
+    transfer = assembly.bytes_down / device.download + assembly.bytes_up / device.upload
     return delay * (transfer + examples / device.examples_per_second)
 
 
-def _turn(parts: Parts, round: int, client: int, *, is_slow: bool) -> Turn:
-    settings, batches = parts.participation, parts.batches
-    num_examples = int(parts.federation.num_train[client])
+def _turn(assembly: Assembly, round: int, client: int, *, is_slow: bool) -> Turn:
+    settings, batches = assembly.world.participation, assembly.training.batches
+    num_examples = int(assembly.world.federation.num_train[client])
     turn = Turn(client, round - 1)
     if is_slow:
-        rng = generator(parts.seed, round, client, "work")
+        rng = generator(assembly.run.seed, round, client, "work")
         turn = replace(turn, steps=batches.part_of_steps(num_examples, rng))
-    if parts.devices is not None:
-        turn = _by_deadline(parts, round, turn)
-    if is_dropped(parts, round, client):
+    if assembly.world.devices is not None:
+        turn = _by_deadline(assembly, round, turn)
+    if is_dropped(assembly, round, client):
         return replace(turn, absence="dropped out")
     if turn.steps is not None and turn.absence is None and not settings.keeps_partial_work:
         total = batches.num_steps(num_examples)
@@ -110,24 +76,28 @@ def _turn(parts: Parts, round: int, client: int, *, is_slow: bool) -> Turn:
     return turn
 
 
-def _by_deadline(parts: Parts, round: int, turn: Turn) -> Turn:
-    deadline = parts.participation.deadline
-    seconds = seconds_needed(parts, round, turn.client, turn.steps)
+def _by_deadline(assembly: Assembly, round: int, turn: Turn) -> Turn:
+    deadline = assembly.world.participation.deadline
+    seconds = seconds_needed(assembly, round, turn.client, turn.steps)
     if deadline is None or seconds <= deadline:
         return replace(turn, seconds=seconds)
     late = f"late: it needs {seconds:.4g} s, the deadline is {deadline:g} s"
-    steps = _steps_within(parts, round, turn, deadline) if parts.participation.keeps_partial_work else 0
+    steps = (
+        _steps_within(assembly, round, turn, deadline)
+        if assembly.world.participation.keeps_partial_work
+        else 0
+    )
     if not steps:
         return replace(turn, seconds=seconds, absence=late)
-    return replace(turn, steps=steps, seconds=seconds_needed(parts, round, turn.client, steps))
+    return replace(turn, steps=steps, seconds=seconds_needed(assembly, round, turn.client, steps))
 
 
-def _steps_within(parts: Parts, round: int, turn: Turn, deadline: float) -> int:
+def _steps_within(assembly: Assembly, round: int, turn: Turn, deadline: float) -> int:
     """The most batches with which the update arrives in time, or 0."""
-    planned = parts.batches.num_steps(int(parts.federation.num_train[turn.client]))
+    planned = assembly.training.batches.num_steps(int(assembly.world.federation.num_train[turn.client]))
     possible = range(1, 1 + (planned if turn.steps is None else turn.steps))
     return bisect_right(
-        possible, deadline, key=lambda steps: seconds_needed(parts, round, turn.client, steps)
+        possible, deadline, key=lambda steps: seconds_needed(assembly, round, turn.client, steps)
     )
 
 

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.rounds import Broadcast, RoundState
 from fedcli.core.types import Array, Tree
-from fedcli.engine.setup import Parts
+from fedcli.engine.client_work import Clients
+from fedcli.engine.setup import Assembly
 
 Metrics = Mapping[str, float]
 
 
-def evaluate(parts: Parts, state: RoundState) -> dict[str, float]:
+def evaluate(assembly: Assembly, state: RoundState) -> dict[str, float]:
     """Figures of a round: `test/`, and `validation/` where the config asks for clients.
 
     Those of the averaged model, where the run keeps one, are under `average/test/`, and those of an attack that
     has a trigger under `attack/`.
     """
-    figures = prefixed("test", evaluate_test(parts, state)) | evaluate_attack(parts, state)
+    figures = prefixed("test", evaluate_test(assembly, state)) | evaluate_attack(assembly, state)
     if state.average:
-        figures |= prefixed("average/test", evaluate_test(parts, averaged(state)))
-    if parts.evaluation.clients:
-        figures |= prefixed("validation", summarise(parts, evaluate_clients(parts, state)))
+        figures |= prefixed("average/test", evaluate_test(assembly, averaged(state)))
+    if assembly.run.evaluation.clients:
+        figures |= prefixed("validation", summarise(assembly, evaluate_clients(assembly, state)))
     return figures
 
 
@@ -34,76 +35,120 @@ def averaged(state: RoundState) -> RoundState:
     return replace(state, weights=mean_model(state.average))
 
 
-def evaluate_test(parts: Parts, state: RoundState) -> dict[str, float]:
+def evaluate_test(assembly: Assembly, state: RoundState) -> dict[str, float]:
     """Mean loss and metrics over the central test set, in pieces that the workers share."""
-    x, y = parts.federation.test
-    size = parts.evaluation.batch_size
-    start = parts.runtime.prepare(_broadcast(state))
-    pieces = [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
-    sums = parts.executor.map(lambda piece: parts.runtime.measure(start, *piece), pieces)
-    return _means(sums, len(x))
+    size, count = assembly.run.evaluation.batch_size, len(assembly.world.federation.test[0])
+    work = TestWork(assembly.clients, _broadcast(state), size)
+    return _means((sums for sums, _ in assembly.executor.run(work, range(0, count, size))), count)
 
 
-def evaluate_attack(parts: Parts, state: RoundState) -> dict[str, float]:
+def evaluate_attack(assembly: Assembly, state: RoundState) -> dict[str, float]:
     """Of an attack with a trigger, the share of test examples with it that are taken for what it wants to see."""
-    trigger = parts.adversary.attack.trigger if parts.adversary else None
-    if trigger is None:
+    adversary = assembly.world.adversary
+    if adversary is None or adversary.attack.trigger is None:
         return {}
-    x, y = parts.federation.test
-    size = parts.evaluation.batch_size
-    start = parts.runtime.prepare(_broadcast(state))
-
-    def work(first: int) -> tuple[float, int]:
-        wrong_x, wanted = trigger(x[first : first + size], y[first : first + size])
-        if not len(wanted):
-            return 0.0, 0
-        return parts.runtime.measure(start, wrong_x, wanted)["accuracy"], len(wanted)
-
-    hits, counts = zip(*parts.executor.map(work, range(0, len(x), size)), strict=True)
+    size, count = assembly.run.evaluation.batch_size, len(assembly.world.federation.test[0])
+    work = TestWork(assembly.clients, _broadcast(state), size, with_trigger=True)
+    sums, counts = zip(*assembly.executor.run(work, range(0, count, size)), strict=True)
+    hits = [each.get("accuracy", 0.0) for each in sums]
     return {"attack/success_rate": math.fsum(hits) / sum(counts)} if sum(counts) else {}
 
 
-def evaluate_clients(parts: Parts, state: RoundState) -> list[dict[str, float]]:
+def evaluate_clients(assembly: Assembly, state: RoundState) -> list[dict[str, float]]:
     """For every client that has validation examples: its number, how many, loss and metrics on them.
 
     Where clients end up with models of their own, the figures are those of their own models, and the ones
-    of the global model, before local adaptation, stand beside them under `global/`.
+    of the global model, before local adaptation, are beside them under `global/`.
     """
-    broadcast = _broadcast(state)
-    shared = parts.runtime.prepare(broadcast)
+    validation = assembly.world.federation.num_validation
+    clients = [client for client in range(assembly.num_clients) if validation[client]]
+    kept = {client: state.clients[client] for client in clients if client in state.clients}
+    work = ValidationWork(assembly.clients, _broadcast(state), assembly.run.evaluation.batch_size, kept)
+    return list(assembly.executor.run(work, clients))
 
-    def work(client: int) -> dict[str, float]:
-        # A stored state is read here, by the worker, and once.
-        own: Tree = dict(state.clients.get(client, {}).items())
-        data = parts.federation.client(client)
-        x, y = data.x_validation, data.y_validation
-        start = parts.runtime.personal(broadcast, own) if own else shared
-        row = {"client": client, "examples": len(x), **_measured(parts, start, x, y)}
-        if parts.strategy.trainer.is_personal:
-            row |= prefixed("global", _measured(parts, shared, x, y))
+
+@dataclass(frozen=True)
+class TestWork:
+    """Measure a model on pieces of the test set; an item is the first example of a piece.
+
+    Args:
+        clients: the clients' side, which has the test set.
+        model: what is measured.
+        size: examples of a piece.
+        with_trigger: measure on examples with the attack's trigger, against the labels that it wants.
+    """
+
+    clients: Clients
+    model: Broadcast
+    size: int
+    with_trigger: bool = False
+
+    def begin(self) -> Callable[[int], tuple[Metrics, int]]:
+        """The sums over the piece that begins at an example, and the number of its examples."""
+        side = self.clients.side
+        start, (x, y) = side.runtime.prepare(self.model), side.federation.test
+        trigger = side.adversary.attack.trigger if side.adversary and self.with_trigger else None
+
+        def measure(first: int) -> tuple[Metrics, int]:
+            piece = x[first : first + self.size], y[first : first + self.size]
+            piece = piece if trigger is None else trigger(*piece)
+            count = len(piece[1])
+            return (side.runtime.measure(start, *piece) if count else {}), count
+
+        return measure
+
+
+@dataclass(frozen=True)
+class ValidationWork:
+    """Measure a model on clients' validation parts; an item is a client.
+
+    Args:
+        clients: the clients' side.
+        model: the global model.
+        size: examples of a piece.
+        kept: what clients keep of their own, by client.
+    """
+
+    clients: Clients
+    model: Broadcast
+    size: int
+    kept: Mapping[int, Tree]
+
+    def begin(self) -> Callable[[int], dict[str, float]]:
+        """The row of a client."""
+        side = self.clients.side
+        shared = side.runtime.prepare(self.model)
+
+        def measured(start: object, x: Array, y: Array) -> dict[str, float]:
+            pieces = range(0, len(x), self.size)
+            sums = (side.runtime.measure(start, x[i : i + self.size], y[i : i + self.size]) for i in pieces)
+            return _means(sums, len(x))
+
+        def row(client: int) -> dict[str, float]:
+            # A stored state is read here, by the worker, and once.
+            own: Tree = dict(self.kept.get(client, {}).items())
+            data = side.federation.client(client)
+            x, y = data.x_validation, data.y_validation
+            start = side.runtime.personal(self.model, own) if own else shared
+            figures = {"client": client, "examples": len(x), **measured(start, x, y)}
+            if side.strategy.trainer.is_personal:
+                figures |= prefixed("global", measured(shared, x, y))
+            return figures
+
         return row
 
-    clients = (client for client in range(parts.num_clients) if parts.federation.num_validation[client])
-    return list(parts.executor.map(work, clients))
 
-
-def summarise(parts: Parts, rows: list[dict[str, float]]) -> dict[str, float]:
+def summarise(assembly: Assembly, rows: list[dict[str, float]]) -> dict[str, float]:
     """Means over clients by their examples, and for each metric the worst client and the deciles."""
     if not rows:
         return {}
     figures = [{k: v for k, v in row.items() if k not in ("client", "examples")} for row in rows]
     summary = weighted_mean(figures, [row["examples"] for row in rows])
     for name in list(summary):
-        better = parts.evaluation.higher_is_better.get(name.removeprefix("global/"), False)
+        better = assembly.run.evaluation.higher_is_better.get(name.removeprefix("global/"), False)
         values = (row[name] for row in figures)
         summary |= prefixed(name, spread(values, higher_is_better=better))
     return summary
-
-
-def _measured(parts: Parts, start: object, x: Array, y: Array) -> dict[str, float]:
-    size = parts.evaluation.batch_size
-    pieces = (parts.runtime.measure(start, x[i : i + size], y[i : i + size]) for i in range(0, len(x), size))
-    return _means(pieces, len(x))
 
 
 def _means(sums: Iterable[Metrics], count: int) -> dict[str, float]:

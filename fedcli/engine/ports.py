@@ -7,7 +7,13 @@ from typing import NamedTuple, Protocol
 
 from fedcli.core.rounds import RoundState
 from fedcli.core.types import Tree
-from fedcli.engine.admission import Row, Watch
+from fedcli.engine.records import Row
+
+Watch = Callable[[int, int], None]
+"""Receives `(clients done, clients planned)` while a round runs; raises `RunInterrupted` to end it."""
+
+Shelve = Callable[[int, int, Tree], Tree]
+"""`(round, client, what it keeps)` -> the same, in memory or read from a file when it is used."""
 
 Deposit = Callable[[int, Mapping[str, bytes]], None]
 """`(round, files)`: keeps what the round can be checked by; no files for a round that released nothing."""
@@ -15,6 +21,11 @@ Deposit = Callable[[int, Mapping[str, bytes]], None]
 
 def nowhere(_round: int, _files: Mapping[str, bytes]) -> None:
     """Keeps nothing."""
+
+
+def in_memory(_round: int, _client: int, tree: Tree) -> Tree:
+    """Keeps a client's state in memory."""
+    return tree
 
 
 class Store(Protocol):

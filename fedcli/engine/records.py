@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fedcli.core.privacy_events import Sampling
-from fedcli.engine.admission import Row
+
+Row = dict[str, Any]
+"""One line of metrics.jsonl or clients.jsonl."""
 
 _FIGURES = ("round", "epsilon", "note")
 _OF_THE_MODEL = ("test/", "average/test/", "attack/")

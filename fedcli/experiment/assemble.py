@@ -11,80 +11,110 @@ import numpy as np
 from fedcli.components.callbacks.callback import Callback, early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.clients.runtime.task import higher_is_better
-from fedcli.components.models.network import Vectors, build_model, personal_weights, split
+from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
 from fedcli.config import Experiment
-from fedcli.core.contracts import Strategy
+from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on
-from fedcli.engine.setup import EvaluationSettings, Participation, Parts
+from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.make import make, placed
-from fedcli.experiment.plan import Plan
+from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.fixed_point import check_size
 
 
-def assemble(plan: Plan) -> tuple[Parts, RoundState]:
-    """Build the model, compile the client program, and return the parts with the state before the first round.
+def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, RoundState]:
+    """Build the model, compile the client program, and return both with the state before the first round.
+
+    Args:
+        setup: as it was planned.
+        strategy: the one that took the place of the config's when it was planned.
 
     Raises:
         ConfigError: if the model does not fit the task, or cannot be trained as configured.
     """
-    experiment = plan.experiment
+    experiment = setup.experiment
     # The executor comes first: it sets TensorFlow's threads, which is possible only before its first operation.
     executor: Executor = make("executor", experiment.executor)
     try:
-        return _assemble_on(executor, plan)
+        side, layout, vectors = _client_side(setup)
+        data_noise = setup.world.data_noise
+        elsewhere = partial(side_in_this_process, experiment, strategy, data_noise and data_noise.key)
+        assembly = Assembly(setup, layout, Clients(side, elsewhere), executor, _callbacks(experiment))
+        return assembly, initial_state(setup.protocol.strategy, vectors)
     except BaseException:
         executor.close()
         raise
 
 
-def with_keys(parts: Parts, plan: Plan, kept: Tree | None = None) -> Parts:
-    """The parts with the keys of their encryption, where they have one: what a run of theirs needs.
+def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, Tree]:
+    """The assembly with the keys of its mechanisms, which a run of it needs, and the keys that a run may keep.
 
     Args:
-        parts: as they were assembled.
-        plan: of which.
+        assembly: as it was assembled.
         kept: the keys of a run that kept them; None makes new ones.
     """
-    return parts if plan.encryption is None else replace(parts, keys=plan.encryption.start(kept))
+    started: list[Transform] = []
+    keys: dict[str, Tree] = {}
+    for transform in assembly.strategy.transforms:
+        if transform.start is not None:
+            # A run directory made before keys were kept by mechanism has those of its one mechanism.
+            own = None if kept is None else kept.get(transform.name, kept)
+            transform, made = transform.start(own)
+            keys |= {transform.name: made} if made else {}
+        started.append(transform)
+    return with_strategy(assembly, assembly.strategy._replace(transforms=tuple(started))), keys
 
 
-def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
+def with_strategy(assembly: Assembly, strategy: Strategy) -> Assembly:
+    """The same assembly with another strategy on the server's side."""
+    protocol = assembly.protocol._replace(strategy=strategy)
+    return replace(assembly, setup=replace(assembly.setup, protocol=protocol))
+
+
+def side_in_this_process(
+    experiment: Experiment, strategy: Strategy | None, data_key: bytes | None
+) -> ClientSide:
+    """The clients' side of an experiment, built from its config, for a process that only works on clients."""
+    side, _, _ = _client_side(plan(experiment, strategy, data_key=data_key))
+    return side
+
+
+def _client_side(setup: Setup) -> tuple[ClientSide, ModelLayout, Vectors]:
     from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
     from fedcli.components.clients.runtime.keras_runtime import KerasRuntime, LocalSettings
     from fedcli.components.clients.runtime.program import Example, compile_programs
 
-    experiment, federation, spec = plan.experiment, plan.federation, plan.strategy.trainer
-    build = partial(plan.architecture.build, federation.input_shape, plan.model_outputs)
+    experiment, federation, training = setup.experiment, setup.world.federation, setup.training
+    strategy, adversary = setup.protocol.strategy, setup.world.adversary
+    spec = strategy.trainer
+    network = _network(setup)
     with placed("model"):
-        model = build_model(build, root=experiment.seed, trainable=experiment.model.trainable)
-    with placed("strategy"):
-        is_personal = personal_weights(model, spec.personal)
-    with placed("model"):
-        network = split(model, is_personal)
-        check_output(network.model, plan.task, num_outputs=federation.num_outputs)
+        check_output(network.model, training.task, num_outputs=federation.num_outputs)
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
     check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
-    pipeline.check_statistics(plan.strategy, experiment, num_statistics=layout.statistics.size)
+    pipeline.check_statistics(strategy, experiment, num_statistics=layout.statistics.size)
     vectors = _warm_start(experiment, layout) or network.vectors()
     network.load_frozen(vectors.frozen)
     with placed("task"):
-        functions = keras_functions(network, plan.task, _optimizer(experiment))
+        functions = keras_functions(network, training.task, _optimizer(experiment))
     x, y = federation.test
     example = Example(x.shape[1:], y.shape[1:], str(y.dtype))
     with placed("task"):
-        programs = compile_programs(network, functions, spec, example=example, batch_size=plan.batches.width)
+        programs = compile_programs(
+            network, functions, spec, example=example, batch_size=training.batches.width
+        )
     settings = LocalSettings(
         root=experiment.seed,
-        plan=plan.batches,
-        weighting=plan.strategy.weighting,
+        plan=training.batches,
+        weighting=strategy.weighting,
         non_trainable=experiment.model.non_trainable,
-        metric_names=plan.task.names,
+        metric_names=training.task.names,
         num_seeds=len(network.seed_slots),
         fixed_shapes=network.is_dense,
         keeps=spec.keeps,
@@ -93,34 +123,19 @@ def _assemble_on(executor: Executor, plan: Plan) -> tuple[Parts, RoundState]:
         draws_noise=spec.privacy is not None,
         reproducible_noise=experiment.privacy.reproducible_noise,
     )
-    parts = Parts(
-        seed=experiment.seed,
-        rounds=experiment.rounds,
-        federation=federation,
-        runtime=KerasRuntime(programs, trained_on(federation, plan.adversary, experiment.seed), settings),
-        executor=executor,
-        strategy=plan.strategy,
-        cohort=plan.cohort,
-        schedule=plan.schedule,
-        evaluation=EvaluationSettings(
-            experiment.evaluation.every,
-            experiment.evaluation.clients,
-            experiment.evaluation.batch_size,
-            {name: higher_is_better(name) for name in plan.task.names},
-        ),
-        layout=layout,
-        batches=plan.batches,
-        sends_statistics=experiment.model.non_trainable == "federated",
-        reproducible_noise=experiment.privacy.reproducible_noise,
-        accountant=plan.accountant,
-        callbacks=_callbacks(experiment),
-        devices=plan.devices,
-        participation=_participation(plan),
-        adversary=plan.adversary,
-        publishes_noised_only=experiment.privacy.publish == "noised-only",
-        average_decay=experiment.average.decay if experiment.average else None,
-    )
-    return parts, initial_state(plan.strategy, vectors)
+    runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)
+    return ClientSide(runtime, federation, strategy, adversary), layout, vectors
+
+
+def _network(setup: Setup) -> Network:
+    experiment, federation = setup.experiment, setup.world.federation
+    build = partial(setup.training.architecture.build, federation.input_shape, setup.model_outputs)
+    with placed("model"):
+        model = build_model(build, root=experiment.seed, trainable=experiment.model.trainable)
+    with placed("strategy"):
+        is_personal = personal_weights(model, setup.protocol.strategy.trainer.personal)
+    with placed("model"):
+        return split(model, is_personal)
 
 
 def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
@@ -136,16 +151,6 @@ def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
             transform.name: transform.init(taken)
             for transform, taken in zip(strategy.transforms, sizes, strict=True)
         },
-    )
-
-
-def _participation(plan: Plan) -> Participation:
-    settings = plan.experiment.participation
-    keeps = (
-        plan.strategy.keeps_partial_work if settings.partial_work is None else settings.partial_work == "keep"
-    )
-    return Participation(
-        settings.dropout, settings.stragglers, settings.deadline, settings.wait_for, keeps_partial_work=keeps
     )
 
 

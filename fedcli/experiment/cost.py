@@ -10,10 +10,12 @@ import numpy as np
 
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
+from fedcli.engine.setup import Setup
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.compatibility.pipeline import privacy_event
+from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
-from fedcli.experiment.plan import Plan, plan
+from fedcli.experiment.plan import num_parameters, plan, warnings_of
 from fedcli.experiment.protection import proofs as proving
 from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import account
@@ -41,8 +43,8 @@ def checked_cost(
         if facts["parameters"] is not None:
             return facts
         with before_tensorflow():
-            parts, state = assemble(made)
-        parts.executor.close()
+            assembly, state = assemble(made)
+        assembly.executor.close()
         return cost(made, parameters=state.weights.size)
 
 
@@ -54,35 +56,35 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
     """
     with located(source):
         made = plan(source.experiment)
-        event, target = privacy_event(made.strategy), made.strategy.privacy
+        event, target = privacy_event(made.protocol.strategy), made.protocol.strategy.privacy
         if event is None or target is None:
             raise ConfigError(
-                f"the strategy {made.strategy.name} adds no noise, so that there is nothing to account for.",
+                f"the strategy {made.protocol.strategy.name} adds no noise, so that there is nothing to account for.",
                 key="strategy",
                 hint="Use a private one: strategy: {name: dp-clipped, ...}.",
             )
-        sampling = made.cohort.sampling(made.federation.num_clients)
+        sampling = made.world.cohort.sampling(made.world.federation.num_clients)
         return account(event, sampling, target, source.experiment.rounds, course=course)
 
 
-def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
+def cost(made: Setup, *, parameters: int | None = None) -> dict[str, Any]:
     """Parameters, clients, steps and bytes of an average round, and the planned epsilon of a private run.
 
     Figures that only a built model tells are None; bytes are those that are sent.
     """
-    federation, experiment = made.federation, made.experiment
-    at_work = made.cohort.expected_size(federation.num_clients)
-    buffer = made.strategy.buffer
+    federation, experiment = made.world.federation, made.experiment
+    at_work = made.world.cohort.expected_size(federation.num_clients)
+    buffer = made.protocol.strategy.buffer
     cohort = at_work if buffer is None else float(buffer.size)
-    parameters = made.num_parameters if parameters is None else parameters
-    trainer = made.strategy.trainer
+    parameters = num_parameters(made) if parameters is None else parameters
+    trainer = made.protocol.strategy.trainer
     if parameters is None:
         up = down = None
     else:
-        up = round(cohort * made.strategy.bytes_up(parameters))
+        up = round(cohort * made.protocol.strategy.bytes_up(parameters))
         down = round(cohort * parameters * (1 + len(trainer.receives)) * _BYTES)
     sizes, counts = np.unique(np.asarray(federation.num_train), return_counts=True)
-    steps = np.array([made.batches.num_steps(int(size)) for size in sizes])
+    steps = np.array([made.training.batches.num_steps(int(size)) for size in sizes])
     facts: dict[str, Any] = {
         "name": experiment.name,
         "rounds": experiment.rounds,
@@ -101,19 +103,22 @@ def cost(made: Plan, *, parameters: int | None = None) -> dict[str, Any]:
     }
     settings = experiment.participation
     facts |= {name: value for name, value in settings if name != "partial_work" and value}
-    if made.devices is not None:
-        facts["devices"] = made.devices.name
-    if made.adversary is not None:
-        facts |= {"attack": made.adversary.attack.name, "malicious_clients": len(made.adversary.clients)}
-    target = made.strategy.privacy
-    if made.accountant is not None and target is not None:
-        epsilon = made.accountant.epsilon(experiment.rounds, target.delta)
+    if made.world.devices is not None:
+        facts["devices"] = made.world.devices.name
+    if made.world.adversary is not None:
+        facts |= {
+            "attack": made.world.adversary.attack.name,
+            "malicious_clients": len(made.world.adversary.clients),
+        }
+    target = made.protocol.strategy.privacy
+    if made.protocol.accountant is not None and target is not None:
+        epsilon = made.protocol.accountant.epsilon(experiment.rounds, target.delta)
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
-        facts |= {"accountant": made.accountant.name, "relation": made.accountant.relation}
-        facts["noise_multiplier"] = experiment.strategy.parameters.get("noise_multiplier")
-    if made.encryption is not None:
-        facts["encryption"] = described(made.encryption, made.strategy)
-    facts |= proving.facts(made.strategy, parameters)
-    if made.warnings:
-        facts["warnings"] = made.warnings
+        facts |= {"accountant": made.protocol.accountant.name, "relation": made.protocol.accountant.relation}
+        facts["noise_multiplier"] = noise_multiplier_of(experiment.strategy)
+    if made.protocol.encryption is not None:
+        facts["encryption"] = described(made.protocol.encryption, made.protocol.strategy)
+    facts |= proving.facts(made.protocol.strategy, parameters)
+    if found := warnings_of(made):
+        facts["warnings"] = found
     return facts

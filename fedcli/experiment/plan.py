@@ -1,118 +1,46 @@
-"""The first stage of building: from the names in an `Experiment` to every part that needs NumPy only.
+"""The first stage of building: from the names in an `Experiment` to a `Setup`, with NumPy alone.
 
-It is what `fedcli check` prints; `assembly.py` does the rest.
+`fedcli check` prints it; `assemble.py` does the rest.
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
-from fedcli.components.clients.runtime.task import Task, task_for
-from fedcli.components.clients.schedules import Schedule
-from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
-from fedcli.components.data.federation import NoiseKey
-from fedcli.components.data.preprocessing import Protection
+from fedcli.components.clients.runtime.task import Task, higher_is_better, task_for
+from fedcli.components.data import Federation
 from fedcli.components.devices import Devices
-from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.architecture import Architecture
 from fedcli.config import Client, Experiment, Part, installed, resolve
 from fedcli.core.contracts import Cohort, Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.seeds import SERVER, generator, seed
-from fedcli.crypto.noise import KEY_BYTES
 from fedcli.engine.adversary import malicious_clients
+from fedcli.engine.setup import (
+    EvaluationSettings,
+    Participation,
+    Protocol,
+    RunPlan,
+    Setup,
+    Training,
+    World,
+)
 from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import call, make, placed
-from fedcli.experiment.protection import encryption as encrypting
+from fedcli.experiment.protection.calibration import calibrated
 from fedcli.experiment.protection.encryption import planned_encryption
+from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.fixed_point import check_sum
-from fedcli.experiment.protection.order import calibrated, strategy_of
+from fedcli.experiment.protection.order import recipe, sent, summed
 from fedcli.experiment.protection.proofs import NOT_REVIEWED
-from fedcli.privacy import Accountant, accountant_for
-from fedcli.privacy.words import warnings
+from fedcli.privacy import accountant_for
+from fedcli.privacy.words import warnings as privacy_warnings
 
 
-class DataNoise(NamedTuple):
-    """Noise on the clients' own examples.
-
-    Args:
-        protection: the step that adds it.
-        key: what it is drawn from; None where the seed gives it.
-    """
-
-    protection: Protection
-    key: bytes | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is known of an experiment before TensorFlow is loaded.
-
-    Its experiment has the noise multiplier that was calculated, where the config leaves it to epsilon.
-    """
-
-    experiment: Experiment
-    federation: Federation
-    architecture: Architecture
-    task: Task
-    strategy: Strategy
-    cohort: Cohort
-    schedule: Schedule
-    batches: BatchPlan
-    accountant: Accountant | None
-    devices: Devices | None
-    adversary: Adversary | None
-    data_noise: DataNoise | None
-    encryption: Encryption | None
-
-    @property
-    def model_outputs(self) -> int:
-        """Values that the model returns for an example."""
-        return 1 if self.task.is_binary else self.federation.num_outputs
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a person should know before the run, though it is allowed."""
-        unreviewed = [NOT_REVIEWED] if self.experiment.proofs else []
-        own = [
-            *encrypting.warnings(
-                self.encryption,
-                dropout=self.experiment.participation.dropout,
-                cohort=self.cohort.expected_size(self.federation.num_clients),
-            ),
-            *unreviewed,
-        ]
-        event, target = pipeline.privacy_event(self.strategy), self.strategy.privacy
-        if event is None or target is None:
-            return own
-        sampling = self.cohort.sampling(self.federation.num_clients)
-        return [*own, *warnings(event, sampling, target.delta, encryption=self.encryption)]
-
-    @property
-    def is_uneven(self) -> bool:
-        """Whether some clients of a cohort may not come through."""
-        settings = self.experiment.participation
-        return self.devices is not None or settings.dropout > 0 or settings.stragglers > 0
-
-    @property
-    def num_parameters(self) -> int | None:
-        """Trainable weights, where they can be told without building the model."""
-        count, model = self.architecture.num_parameters, self.experiment.model
-        if count is None or model.trainable is not None or model.initial_weights is not None:
-            return None
-        if self.strategy.trainer.personal is not None:
-            return None
-        with placed("model"):
-            return count(self.federation.input_shape, self.model_outputs)
-
-
-def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: bytes | None = None) -> Plan:
-    """Load the data and make every part that does not need TensorFlow.
+def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: bytes | None = None) -> Setup:
+    """Load the data and make everything that does not need TensorFlow.
 
     Args:
         experiment: what the config says.
@@ -122,119 +50,117 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    federation, data_noise = _federation(experiment, data_key)
-    given, strategy = strategy, strategy_of(experiment, strategy)
+    federation, data_noise = federation_of(experiment, data_key)
+    num_clients = federation.num_clients
+    inner = summed(strategy or recipe(experiment), experiment)
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
-        sampling = cohort.sampling(federation.num_clients)
-    pipeline.check(strategy, cohort, experiment, num_clients=federation.num_clients)
-    check_sum(experiment.fixed_point, num_clients=federation.num_clients)
-    if given is None and strategy.privacy is not None and not strategy.privacy.is_calibrated:
-        experiment = calibrated(experiment, sampling, strategy.privacy)
-        strategy = strategy_of(experiment)
-    encryption = planned_encryption(strategy, experiment, cohort=cohort, num_clients=federation.num_clients)
-    if encryption is not None:
-        strategy = strategy_of(experiment, given, encryption=encryption)
-    event = pipeline.privacy_event(strategy)
+        sampling = cohort.sampling(num_clients)
+    pipeline.check(sent(inner, None), cohort, experiment, num_clients=num_clients)
+    check_sum(experiment.fixed_point, num_clients=num_clients)
+    target = inner.strategy.privacy
+    if strategy is None and target is not None and not target.is_calibrated:
+        experiment = calibrated(experiment, sampling, target)
+        inner = summed(recipe(experiment), experiment)
+    encryption = planned_encryption(inner.strategy, experiment, cohort=cohort, num_clients=num_clients)
+    protected = sent(inner, encryption)
+    event = pipeline.privacy_event(protected)
     client, task = experiment.client, _task(experiment, federation)
-    made = Plan(
+    made = Setup(
         experiment,
-        federation,
-        _architecture(experiment.model.part),
-        task,
-        strategy,
-        cohort,
-        make("client.schedule", client.schedule),
-        _batches(client, strategy.trainer),
-        accountant_for(event, sampling) if event else None,
-        None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
-        _adversary(experiment, federation),
-        data_noise,
-        encryption,
+        World(
+            federation,
+            cohort,
+            _participation(experiment, protected),
+            None if experiment.devices is None else make("devices", experiment.devices, kind=Devices),
+            _adversary(experiment, federation),
+            data_noise,
+        ),
+        Training(
+            _architecture(experiment.model.part),
+            task,
+            make("client.schedule", client.schedule),
+            _batches(client, protected.trainer),
+            sends_statistics=experiment.model.non_trainable == "federated",
+        ),
+        Protocol(
+            protected,
+            accountant_for(event, sampling) if event else None,
+            encryption,
+            experiment.privacy.reproducible_noise,
+            experiment.privacy.publish == "noised-only",
+        ),
+        RunPlan(
+            experiment.seed,
+            experiment.rounds,
+            EvaluationSettings(
+                experiment.evaluation.every,
+                experiment.evaluation.clients,
+                experiment.evaluation.batch_size,
+                {name: higher_is_better(name) for name in task.names},
+            ),
+            experiment.average.decay if experiment.average else None,
+        ),
     )
-    pipeline.check_everybody_trains(strategy, federation.num_train)
-    pipeline.check_attack(made.adversary, strategy, cohort, task.metrics, num_clients=federation.num_clients)
+    pipeline.check_everybody_trains(protected, federation.num_train)
+    pipeline.check_attack(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
     make("client.optimizer", client.optimizer)
     _check_early_stop(made)
     _check_size(made)
-    if made.architecture.num_parameters is not None:
+    if made.training.architecture.num_parameters is not None:
         with placed("model"):
-            made.architecture.num_parameters(federation.input_shape, made.model_outputs)
+            made.training.architecture.num_parameters(federation.input_shape, made.model_outputs)
     return made
 
 
-def _check_size(made: Plan) -> None:
+def num_parameters(setup: Setup) -> int | None:
+    """Trainable weights of a setup, where they can be told without building the model."""
+    count, model = setup.training.architecture.num_parameters, setup.experiment.model
+    if count is None or model.trainable is not None or model.initial_weights is not None:
+        return None
+    if setup.protocol.strategy.trainer.personal is not None:
+        return None
+    with placed("model"):
+        return count(setup.world.federation.input_shape, setup.model_outputs)
+
+
+def warnings_of(setup: Setup) -> list[str]:
+    """What a person should know before the run, though it is allowed."""
+    strategy, encryption = setup.protocol.strategy, setup.protocol.encryption
+    found = encryption_warnings(
+        encryption,
+        dropout=setup.world.participation.dropout,
+        cohort=setup.world.cohort.expected_size(setup.num_clients),
+    )
+    found += [NOT_REVIEWED] if setup.experiment.proofs else []
+    event, target = pipeline.privacy_event(strategy), strategy.privacy
+    if event is not None and target is not None:
+        sampling = setup.world.cohort.sampling(setup.num_clients)
+        found += privacy_warnings(event, sampling, target.delta, encryption=encryption)
+    return found
+
+
+def _check_size(made: Setup) -> None:
     """Refuse what a model is too large for, where its size is known without building it."""
-    count = made.num_parameters
+    count, strategy = num_parameters(made), made.protocol.strategy
     if count is None:
         return
-    for part, size in zip(made.strategy.transforms, made.strategy.payload_sizes(count), strict=False):
+    for part, size in zip(strategy.transforms, strategy.payload_sizes(count), strict=False):
         # What works on integers has limits, and no state as large as the model.
         if part.takes == "integers":
             part.init(size)
 
 
-def _federation(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
-    root, data = experiment.seed, experiment.data
-    dataset = make("data", data.part, seed(root, 0, SERVER, "data"))
-    if not isinstance(dataset, Dataset):
-        return _own_federation(dataset, data.partition), None
-    if data.partition is None:
-        raise ConfigError(
-            "this dataset must be dealt out to clients; data.partition is missing.",
-            key="data.partition",
-            hint="Add for example partition: {name: iid, clients: 10}.",
-        )
-    rng = generator(root, 0, SERVER, "partition")
-    partition = make("data.partition", data.partition, dataset, rng)
-    steps = [
-        make("data.preprocessing", part, key=f"data.preprocessing.{index}")
-        for index, part in enumerate(data.preprocessing)
-    ]
-    if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
-        raise ConfigError(
-            "a step that is fitted prepares the test set by statistics pooled over the clients, without noise; "
-            "privacy.publish is noised-only.",
-            key="data.preprocessing",
-            hint="Use steps with constants, such as scale, or privacy.publish: all.",
-        )
-    protections = [step.protection for step in steps if step.protection is not None]
-    seeded = experiment.privacy.reproducible_noise
-    if protections and key is None and not seeded:
-        key = secrets.token_bytes(KEY_BYTES)
-    with placed("data"):
-        federation = federate(
-            dataset,
-            partition,
-            preprocessing=steps,
-            validation_fraction=data.validation_fraction,
-            root_seed=root,
-            noise_key=_seeded_keys(root) if key is None else _keys(key),
-        )
-    return federation, DataNoise(protections[0], None if seeded else key) if protections else None
-
-
-def _keys(key: bytes) -> NoiseKey:
-    return lambda client, part: hmac.digest(key, f"{client}:{part}".encode(), "sha256")
-
-
-def _seeded_keys(root: int) -> NoiseKey:
-    return lambda client, part: generator(root, 0, client, f"noise on {part} data").bytes(KEY_BYTES)
-
-
-def _own_federation(made: Any, partition: Part | None) -> Federation:
-    if not all(hasattr(made, name) for name in vars(Federation) if not name.startswith("_")):
-        raise ConfigError(
-            f"the factory returned a {type(made).__name__}; a fedcli Dataset or Federation is expected.",
-            key="data.name",
-        )
-    if partition is not None:
-        raise ConfigError(
-            "the factory returned a Federation, which is dealt out already; a partition has no effect.",
-            key="data.partition",
-            hint="Remove data.partition.",
-        )
-    return CheckedFederation(cast(Federation, made))
+def _participation(experiment: Experiment, strategy: Strategy) -> Participation:
+    settings = experiment.participation
+    partial = settings.partial_work
+    return Participation(
+        settings.dropout,
+        settings.stragglers,
+        settings.deadline,
+        settings.wait_for,
+        keeps_partial_work=strategy.keeps_partial_work if partial is None else partial == "keep",
+    )
 
 
 def _task(experiment: Experiment, federation: Federation) -> Task:
@@ -280,21 +206,22 @@ def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:
     return BatchPlan(client.batch_size, *((1, None) if trainer.one_pass else (client.epochs, client.steps)))
 
 
-def _check_early_stop(made: Plan) -> None:
+def _check_early_stop(made: Setup) -> None:
     """Refuse a metric that no round will have: such a run would never stop."""
     stop = made.experiment.early_stop
     if stop is None:
         return
     metric, average = stop.metric, made.experiment.average
     parts = ("test", "validation", "train", *(["average/test"] if average else []))
-    known = [f"{part}/{name}" for part in parts for name in made.task.names]
-    if made.adversary is not None and made.adversary.attack.trigger is not None:
+    known = [f"{part}/{name}" for part in parts for name in made.training.task.names]
+    adversary = made.world.adversary
+    if adversary is not None and adversary.attack.trigger is not None:
         known.append("attack/success_rate")
-    counted = ["planned", "finished", "rejected", *(["absent"] if made.is_uneven else [])]
+    counted = ["planned", "finished", "rejected", *(["absent"] if made.world.is_uneven else [])]
     known += [f"clients/{name}" for name in counted]
-    known += ["simulated/seconds", "simulated/round_seconds"] if made.devices else []
-    known += ["staleness/mean", "staleness/max"] if made.strategy.buffer else []
-    known += ["epsilon"] if made.accountant else []
+    known += ["simulated/seconds", "simulated/round_seconds"] if made.world.devices else []
+    known += ["staleness/mean", "staleness/max"] if made.protocol.strategy.buffer else []
+    known += ["epsilon"] if made.protocol.accountant else []
     known += ["round", "examples", "bytes_up", "bytes_down"]
     if not any(metric == n or metric.startswith(f"{n}/") for n in known):
         raise ConfigError(

@@ -16,18 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.components.data import Federation
-from fedcli.config import Config
+from fedcli.config import Config, Part
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientData, ClientUpdate, RoundState
 from fedcli.core.types import Array, Tree, Vector
-from fedcli.engine import round as engine
-from fedcli.engine.admission import Row, in_memory
-from fedcli.engine.ports import Observer
-from fedcli.engine.setup import Parts
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import plan as build
+from fedcli.engine.client_work import Clients
+from fedcli.engine.loop import run_experiment
+from fedcli.engine.ports import Observer, in_memory
+from fedcli.engine.records import Row
+from fedcli.engine.setup import Assembly, Setup
+from fedcli.experiment.assemble import assemble, with_strategy
 from fedcli.experiment.make import located
+from fedcli.experiment.plan import plan
 from fedcli.privacy import Accountant
 from fedcli.privacy.one_run_audit import Audit, audit
 
@@ -83,11 +84,13 @@ def audit_experiment(
     """
     with located(source):
         # Neither lets a release tell more, and both are planned for the clients that there are, not for the canaries.
-        plan = build.plan(source.experiment.model_copy(update={"encryption": None, "proofs": None}))
-        accountant = _auditable(plan)
-        parts, state = assembly.assemble(plan)
+        # Canaries exist in this process, so that its threads train the clients.
+        bare = {"encryption": None, "proofs": None, "executor": Part("threads")}
+        setup = plan(source.experiment.model_copy(update=bare))
+        accountant = _auditable(setup)
+        assembly, state = assemble(setup)
     try:
-        size = parts.strategy.trainer.payload_size(parts.layout.trainable.size)
+        size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
         canaries = min(_CANARIES, size) if canaries is None else canaries
         if not 16 <= canaries <= size:
             raise ConfigError(
@@ -99,21 +102,22 @@ def audit_experiment(
         places = rng.choice(size, canaries, replace=False)
         included = rng.integers(0, 2, canaries).astype(bool)
         scores, state = _scores(
-            _joined(parts, places[included]), state, places, Observer(round_end=round_end)
+            _joined(assembly, places[included]), state, places, Observer(round_end=round_end)
         )
     finally:
-        parts.executor.close()
-    delta = plan.strategy.privacy.delta if plan.strategy.privacy else 0.0
+        assembly.executor.close()
+    target = setup.protocol.strategy.privacy
+    delta = target.delta if target else 0.0
     found = audit(scores, included, delta=delta, confidence=confidence)
     return Finding(found, accountant.epsilon(state.releases, delta), state.releases, accountant.name)
 
 
-def _auditable(plan: build.Plan) -> Accountant:
+def _auditable(setup: Setup) -> Accountant:
     """The accountant of a claim that canaries can test."""
-    accountant = plan.accountant
+    accountant = setup.protocol.accountant
     if accountant is None:
         raise ConfigError(
-            f"the strategy {plan.strategy.name} makes no promise that could be audited.",
+            f"the strategy {setup.protocol.strategy.name} makes no promise that could be audited.",
             key="strategy",
             hint="Use a private strategy, such as dp-clipped.",
         )
@@ -129,29 +133,37 @@ def _auditable(plan: build.Plan) -> Accountant:
 
 
 def _scores(
-    parts: Parts, state: RoundState, places: npt.NDArray[np.int64], observer: Observer
+    assembly: Assembly, state: RoundState, places: npt.NDArray[np.int64], observer: Observer
 ) -> tuple[npt.NDArray[np.float64], RoundState]:
     """The sum of each canary's coordinate over all releases, and the state after them."""
     scores = np.zeros(len(places))
-    move = parts.strategy.server.apply
+    move = assembly.strategy.server.apply
 
     def overheard(weights: Vector, mean: Array, server: Tree, share: float) -> tuple[Vector, Tree]:
         np.add(scores, np.asarray(mean, np.float64)[places], out=scores)
         return move(weights, mean, server, share)
 
-    server = parts.strategy.server._replace(apply=overheard)
-    heard = replace(parts, strategy=parts.strategy._replace(server=server))
-    final_state, _ = engine.run_experiment(heard, state, _Nowhere(), observer)
+    server = assembly.strategy.server._replace(apply=overheard)
+    heard = with_strategy(assembly, assembly.strategy._replace(server=server))
+    final_state, _ = run_experiment(heard, state, _Nowhere(), observer)
     return scores, final_state
 
 
-def _joined(parts: Parts, places: npt.NDArray[np.int64]) -> Parts:
+def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
     """The experiment with a canary for each of the coordinates, numbered behind its clients."""
-    federation = _WithCanaries(parts.federation, len(places))
-    size = parts.strategy.trainer.payload_size(parts.layout.trainable.size)
-    runtime = _CanaryRuntime(parts.runtime, parts.num_clients, places, size)
-    settings = parts.evaluation._replace(every=parts.rounds, clients=False)
-    return replace(parts, federation=federation, runtime=runtime, evaluation=settings)
+    federation = _WithCanaries(assembly.world.federation, len(places))
+    size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
+    side = assembly.clients.side
+    runtime = _CanaryRuntime(side.runtime, assembly.num_clients, places, size)
+    settings = assembly.run.evaluation._replace(every=assembly.run.rounds, clients=False)
+    setup = replace(
+        assembly.setup,
+        world=assembly.world._replace(federation=federation),
+        run=assembly.run._replace(evaluation=settings),
+    )
+    return replace(
+        assembly, setup=setup, clients=Clients(side._replace(runtime=runtime, federation=federation))
+    )
 
 
 @final

@@ -9,26 +9,26 @@ from typing import Any
 
 import fedcli
 from fedcli.core.machine import available_cores
-from fedcli.engine.setup import Parts
+from fedcli.engine.setup import Assembly
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dp-accounting", "cryptography")
 _FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "KERAS_BACKEND")
 
 
-def describe_environment(parts: Parts) -> dict[str, Any]:
+def describe_environment(assembly: Assembly) -> dict[str, Any]:
     """Content of environment.json."""
     return {
-        "run": parts.run,
-        "num_clients": parts.num_clients,
+        "run": assembly.run_id,
+        "num_clients": assembly.num_clients,
         "fedcli": fedcli.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in _PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": available_cores(),
-        "workers": parts.executor.num_workers,
+        "workers": assembly.executor.num_workers,
         "intra_op_threads": 1,
-        "client_program": parts.runtime.compiler,
+        "client_program": assembly.clients.side.runtime.compiler,
         "flags": {flag: os.environ[flag] for flag in _FLAGS if flag in os.environ},
     }
 

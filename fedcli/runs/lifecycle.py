@@ -8,29 +8,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from fedcli import config
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.privacy_events import Sampling
 from fedcli.core.rounds import RoundState
-from fedcli.core.types import Tree
 from fedcli.engine import evaluation
-from fedcli.engine import round as engine
-from fedcli.engine.admission import Watch
-from fedcli.engine.ports import Observer
-from fedcli.engine.setup import Parts
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import make as making
-from fedcli.experiment import plan as build
+from fedcli.engine.loop import run_experiment
+from fedcli.engine.ports import Observer, Watch
+from fedcli.engine.records import Row
+from fedcli.engine.setup import Assembly, Setup
+from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.compatibility import pipeline
-from fedcli.experiment.protection import encryption as encrypting
+from fedcli.experiment.make import located
+from fedcli.experiment.plan import plan
+from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
 from fedcli.store import directory as store
 from fedcli.store import secrets as secret
-
-Row = dict[str, Any]
 
 
 class Result(NamedTuple):
@@ -60,7 +57,7 @@ class Progress(NamedTuple):
         round_end: a finished round's record.
     """
 
-    begin: Callable[[Path, build.Plan, list[Row]], None]
+    begin: Callable[[Path, Setup, list[Row]], None]
     watch: Watch
     round_end: Callable[[Row], None]
 
@@ -87,20 +84,21 @@ def start_run(
     experiment = source.experiment
     folder = folder or default_folder(experiment.name)
     store.refuse_existing(folder)
-    with making.located(source):
-        plan = build.plan(experiment)
-        parts, state = assembly.assemble(plan)
-    with _closing(parts):
-        parts = assembly.with_keys(replace(parts, run=secrets.token_hex(16)), plan)
+    with located(source):
+        setup = plan(experiment)
+        assembly, state = assemble(setup)
+    with _closing(assembly):
+        assembly, keys = with_keys(replace(assembly, run_id=secrets.token_hex(16)))
+        encryption = setup.protocol.encryption
         store.create_run(
             folder,
-            config=config.dump(plan.experiment),
-            environment=describe_environment(parts),
-            encryption=encrypting.described(plan.encryption, plan.strategy) if plan.encryption else None,
-            data_key=_data_key(plan),
-            keys=_kept_keys(plan, parts),
+            config=config.dump(setup.experiment),
+            environment=describe_environment(assembly),
+            encryption=described(encryption, assembly.strategy) if encryption else None,
+            data_key=_data_key(setup),
+            keys=keys or None,
         )
-        return _go_on(folder, plan, parts, state, progress or silent())
+        return _go_on(folder, assembly, state, progress or silent())
 
 
 def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
@@ -110,11 +108,11 @@ def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
         ConfigError: if `folder` is not a run directory.
         RunError: if its checkpoint is damaged or another process runs it.
     """
-    plan, parts, state = _rebuild(folder)
-    with _closing(parts):
+    assembly, state = _rebuild(folder)
+    with _closing(assembly):
         # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
-        parts = assembly.with_keys(parts, plan, secret.read_keys(folder))
-        return _go_on(folder, plan, parts, state, progress or silent())
+        assembly, _ = with_keys(assembly, secret.read_keys(folder))
+        return _go_on(folder, assembly, state, progress or silent())
 
 
 def evaluate_run(
@@ -139,26 +137,26 @@ def evaluate_run(
         RunError: if the round has no checkpoint, or a damaged one.
     """
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
-    _, parts, _ = _rebuild(folder, encrypts=False)
-    with _closing(parts):
-        state = store.read_state(folder, parts.layout, round)
+    assembly, _ = _rebuild(folder, encrypts=False)
+    with _closing(assembly):
+        state = store.read_state(folder, assembly.layout, round)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
             state, facts["model"] = _averaged(state), "average"
         if data == "test":
             return {
                 **facts,
-                "examples": len(parts.federation.test[0]),
-                **evaluation.evaluate_test(parts, state),
-                **evaluation.evaluate_attack(parts, state),
+                "examples": len(assembly.world.federation.test[0]),
+                **evaluation.evaluate_test(assembly, state),
+                **evaluation.evaluate_attack(assembly, state),
             }
-        rows = evaluation.evaluate_clients(parts, state)
+        rows = evaluation.evaluate_clients(assembly, state)
         if not rows:
             raise ConfigError(
                 "no client of this run has validation examples.",
                 hint="Use --data test, or a run with data.validation_fraction above 0.",
             )
-        return {**facts, **evaluation.summarise(parts, rows), "clients": rows}
+        return {**facts, **evaluation.summarise(assembly, rows), "clients": rows}
 
 
 def _averaged(state: RoundState) -> RoundState:
@@ -177,31 +175,26 @@ def default_folder(name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[build.Plan, Parts, RoundState]:
+def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundState]:
     source = config.load(store.read_config(folder))
-    with making.located(source):
+    with located(source):
         key = secret.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder)
         if not encrypts:
             experiment = experiment.model_copy(update={"encryption": None})
-        plan = build.plan(experiment, data_key=key)
-        if _data_key(plan) != key:
+        setup = plan(experiment, data_key=key)
+        if _data_key(setup) != key:
             # A second noise on the same data would let averages take both away.
             raise RunError(
                 f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
-        parts, state = assembly.assemble(plan)
-        return plan, replace(parts, run=store.read_run(folder)), state
+        assembly, state = assemble(setup)
+        return replace(assembly, run_id=store.read_run(folder)), state
 
 
-def _data_key(plan: build.Plan) -> bytes | None:
-    return plan.data_noise.key if plan.data_noise else None
-
-
-def _kept_keys(plan: build.Plan, parts: Parts) -> Tree | None:
-    keeps = plan.encryption is not None and plan.encryption.keeps_keys
-    return parts.keys.kept() if keeps and parts.keys is not None else None
+def _data_key(setup: Setup) -> bytes | None:
+    return setup.world.data_noise.key if setup.world.data_noise else None
 
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
@@ -212,66 +205,66 @@ def _without_its_source(experiment: config.Experiment, folder: Path) -> config.E
     return experiment.model_copy(update={"model": model})
 
 
-def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, progress: Progress) -> Result:
-    statement = _statement_of(plan)
+def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:
+    statement = _statement_of(assembly.setup)
     run_store: store.RunStore = store.RunStore(
         folder,
-        parts.layout,
-        every=plan.experiment.checkpoint.every,
+        assembly.layout,
+        every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
         state = run_store.resume() if store.finished_rounds(folder) else run_store.begin(initial)
-        progress.begin(folder, plan, run_store.records)
-        state, ending = engine.run_experiment(
-            parts, state, run_store, Observer(progress.watch, progress.round_end)
+        progress.begin(folder, assembly.setup, run_store.records)
+        state, ending = run_experiment(
+            assembly, state, run_store, Observer(progress.watch, progress.round_end)
         )
         return Result(folder, state, run_store.records, ending, run_store.head)
     finally:
         run_store.close()
 
 
-def _statement_of(plan: build.Plan) -> Callable[[RoundState, Sequence[Row]], Row] | None:
-    event, target = pipeline.privacy_event(plan.strategy), plan.strategy.privacy
-    data = _statement_of_data(plan)
+def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | None:
+    event, target = pipeline.privacy_event(setup.protocol.strategy), setup.protocol.strategy.privacy
+    data = _statement_of_data(setup)
     if event is None or target is None:
         return None if data is None else lambda _state, _records: data
     more = {} if data is None else {"data": data}
     return lambda state, records: {
         **privacy_statement(
             event,
-            plan.cohort.sampling(plan.federation.num_clients),
+            setup.world.cohort.sampling(setup.world.federation.num_clients),
             target,
             releases=state.releases,
-            reproducible_noise=plan.experiment.privacy.reproducible_noise,
+            reproducible_noise=setup.experiment.privacy.reproducible_noise,
             records=records,
-            noised_only=plan.experiment.privacy.publish == "noised-only",
-            encryption=plan.encryption,
+            noised_only=setup.experiment.privacy.publish == "noised-only",
+            encryption=setup.protocol.encryption,
         ),
         **more,
     }
 
 
-def _statement_of_data(plan: build.Plan) -> Row | None:
-    if plan.data_noise is None:
+def _statement_of_data(setup: Setup) -> Row | None:
+    if setup.world.data_noise is None:
         return None
-    clients = plan.federation.num_clients
+    clients = setup.world.federation.num_clients
     statement = privacy_statement(
-        plan.data_noise.protection.event,
+        setup.world.data_noise.protection.event,
         Sampling("full", clients, size=clients),
-        plan.data_noise.protection.target,
+        setup.world.data_noise.protection.target,
         releases=1,
-        reproducible_noise=plan.experiment.privacy.reproducible_noise,
-        noised_only=plan.experiment.privacy.publish == "noised-only",
+        reproducible_noise=setup.experiment.privacy.reproducible_noise,
+        noised_only=setup.experiment.privacy.publish == "noised-only",
     )
     labels = "the labels of the examples, which are not noised"
     return {**statement, "not_covered": [labels, *statement["not_covered"]]}
 
 
 @contextmanager
-def _closing(parts: Parts) -> Iterator[None]:
+def _closing(assembly: Assembly) -> Iterator[None]:
     try:
         yield
     finally:
-        parts.executor.close()
+        assembly.executor.close()

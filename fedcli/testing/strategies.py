@@ -18,12 +18,13 @@ from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Tree
-from fedcli.engine import round as engine
-from fedcli.engine.admission import Row
-from fedcli.engine.setup import Parts
+from fedcli.engine.records import Row
+from fedcli.engine.round import run_round
+from fedcli.engine.setup import Assembly
 from fedcli.store import client_states
 from fedcli.store import secrets as secret
 from fedcli.store.checkpoints import read_checkpoint, write_checkpoint
+from fedcli.testing.changes import changed
 from fedcli.testing.laws import law, same_bits, same_state
 from fedcli.testing.tiny import assembled
 
@@ -49,26 +50,24 @@ def check_strategy(strategy: Strategy, *, settings: Sequence[str] = ()) -> None:
         AssertionError: with the law that does not hold.
         ConfigError: if the strategy is refused before any training, or a setting is.
     """
-    with assembled(strategy, settings) as (parts, first):
-        course = _rounds(parts, first)
-        _check_learning(parts, first, course)
-        _reread(parts, course.state)
-        _check_repetition(parts, first, course)
-        _check_workers(parts, first, course)
-        _check_one_trace(parts)
-        _check_checkpoint(parts, first, course)
-        _check_diverging_client(parts, first)
+    with assembled(strategy, settings) as (assembly, first):
+        course = _rounds(assembly, first)
+        _check_learning(assembly, first, course)
+        _reread(assembly, course.state)
+        _check_repetition(assembly, first, course)
+        _check_workers(assembly, first, course)
+        _check_one_trace(assembly)
+        _check_checkpoint(assembly, first, course)
+        _check_diverging_client(assembly, first)
         # An asynchronous strategy draws no cohorts: there is always somebody at work.
         if strategy.buffer is None:
-            _check_empty_cohort(parts, first)
+            _check_empty_cohort(assembly, first)
 
 
-def _rounds(parts: Parts, state: RoundState, count: int = 2) -> _Course:
+def _rounds(assembly: Assembly, state: RoundState, count: int = 2) -> _Course:
     records = []
     for _ in range(count):
-        state, record, rows = engine.run_round(
-            parts, state, lambda _round: None, lambda _done, _planned: None
-        )
+        state, record, rows = run_round(assembly, state, lambda _round: None, lambda _done, _planned: None)
         records.append([_untimed(record), *map(_untimed, rows)])
     return _Course(state, records)
 
@@ -86,8 +85,8 @@ def _same(one: RoundState, other: RoundState) -> bool:
     )
 
 
-def _check_learning(parts: Parts, first: RoundState, course: _Course) -> None:
-    name, state = parts.strategy.name, course.state
+def _check_learning(assembly: Assembly, first: RoundState, course: _Course) -> None:
+    name, state = assembly.strategy.name, course.state
     law(np.isfinite(state.weights).all(), f"{name}: after two rounds the weights are finite.")
     law(
         not np.array_equal(state.weights, first.weights),
@@ -105,46 +104,46 @@ def _check_learning(parts: Parts, first: RoundState, course: _Course) -> None:
         )
 
 
-def _check_repetition(parts: Parts, first: RoundState, course: _Course) -> None:
-    again = _rounds(parts, first)
+def _check_repetition(assembly: Assembly, first: RoundState, course: _Course) -> None:
+    again = _rounds(assembly, first)
     law(
         _same(again.state, course.state) and again.records == course.records,
-        f"{parts.strategy.name}: the same rounds from the same state give the same bits; does a part draw at random, "
-        "or keep something outside its state?",
+        f"{assembly.strategy.name}: the same rounds from the same state give the same bits; does a part draw "
+        "at random, or keep something outside its state?",
     )
 
 
-def _check_workers(parts: Parts, first: RoundState, course: _Course) -> None:
+def _check_workers(assembly: Assembly, first: RoundState, course: _Course) -> None:
     for workers in (1, 3):
         executor = EXECUTORS["threads"](workers=workers)
         try:
-            other = _rounds(replace(parts, executor=executor), first)
+            other = _rounds(changed(assembly, executor=executor), first)
         finally:
             executor.close()
         law(
             _same(other.state, course.state) and other.records == course.records,
-            f"{parts.strategy.name}: {workers} workers give the same bits as {parts.executor.num_workers}.",
+            f"{assembly.strategy.name}: {workers} workers give the same bits as {assembly.executor.num_workers}.",
         )
 
 
-def _check_one_trace(parts: Parts) -> None:
-    traces = getattr(parts.runtime, "num_traces", 1)
+def _check_one_trace(assembly: Assembly) -> None:
+    traces = getattr(assembly.clients.side.runtime, "num_traces", 1)
     law(
         traces == 1,
-        f"{parts.strategy.name}: one trace of local training serves all clients and rounds; there were {traces}.",
+        f"{assembly.strategy.name}: one trace of local training serves all clients and rounds; there were {traces}.",
     )
 
 
-def _check_checkpoint(parts: Parts, first: RoundState, course: _Course) -> None:
-    between = _rounds(parts, first, count=1).state
-    resumed = _rounds(parts, _reread(parts, between), count=1)
+def _check_checkpoint(assembly: Assembly, first: RoundState, course: _Course) -> None:
+    between = _rounds(assembly, first, count=1).state
+    resumed = _rounds(assembly, _reread(assembly, between), count=1)
     law(
         _same(resumed.state, course.state) and resumed.records[0] == course.records[1],
-        f"{parts.strategy.name}: a checkpoint between two rounds changes no bit of the second.",
+        f"{assembly.strategy.name}: a checkpoint between two rounds changes no bit of the second.",
     )
 
 
-def _reread(parts: Parts, state: RoundState) -> RoundState:
+def _reread(assembly: Assembly, state: RoundState) -> RoundState:
     """The state by way of a run directory, with its clients' states back in memory."""
     with TemporaryDirectory() as folder:
         clients, checkpoint = Path(folder) / "clients", Path(folder) / "checkpoint"
@@ -153,23 +152,25 @@ def _reread(parts: Parts, state: RoundState) -> RoundState:
             stored = {
                 k: client_states.put(clients, state.round, k, tree) for k, tree in state.clients.items()
             }
-            write_checkpoint(checkpoint, replace(state, clients=stored), parts.layout, facts={})
-            read = read_checkpoint(checkpoint, parts.layout, clients)
+            write_checkpoint(checkpoint, replace(state, clients=stored), assembly.layout, facts={})
+            read = read_checkpoint(checkpoint, assembly.layout, clients)
             if noise := secret.noise_of(state.transforms):
                 secret.put_noise(Path(folder), state.round, noise)
                 read = replace(read, transforms=secret.read_noise(Path(folder), state.round, read.transforms))
             return replace(read, clients={k: dict(tree.items()) for k, tree in read.clients.items()})
         except RunError as error:
             raise AssertionError(
-                f"{parts.strategy.name}: its state can be written as a checkpoint, without pickle; {error}"
+                f"{assembly.strategy.name}: its state can be written as a checkpoint, without pickle; {error}"
             ) from error
 
 
-def _check_diverging_client(parts: Parts, first: RoundState) -> None:
-    course = _rounds(replace(parts, runtime=_Diverging(parts.runtime, client=2)), first)
-    name = parts.strategy.name
+def _check_diverging_client(assembly: Assembly, first: RoundState) -> None:
+    course = _rounds(changed(assembly, runtime=_Diverging(assembly.clients.side.runtime, client=2)), first)
+    name = assembly.strategy.name
     # Where clients add the noise, an update that is NaN counts as zero, and its noise is sent all the same.
-    refused = set() if any(is_noised_by_clients(part.privacy) for part in parts.strategy.transforms) else {2}
+    refused = (
+        set() if any(is_noised_by_clients(part.privacy) for part in assembly.strategy.transforms) else {2}
+    )
     law(
         all(
             [row["client"] for row in rows if "reason" in row]
@@ -184,23 +185,23 @@ def _check_diverging_client(parts: Parts, first: RoundState) -> None:
         f"{name}: a client whose update is NaN leaves the weights finite.",
     )
     law(
-        parts.strategy.aggregator.min_clients >= parts.num_clients
+        assembly.strategy.aggregator.min_clients >= assembly.num_clients
         or not np.array_equal(course.state.weights, first.weights),
         f"{name}: without the client whose update is NaN the others still move the model.",
     )
 
 
-def _check_empty_cohort(parts: Parts, first: RoundState) -> None:
-    nobody = parts.cohort._replace(sample=_nobody)
-    after = _rounds(replace(parts, cohort=nobody), first, count=1).state
-    if parts.strategy.privacy is None:
+def _check_empty_cohort(assembly: Assembly, first: RoundState) -> None:
+    nobody = assembly.world.cohort._replace(sample=_nobody)
+    after = _rounds(changed(assembly, cohort=nobody), first, count=1).state
+    if assembly.strategy.privacy is None:
         law(
             _same(after, first),
-            f"{parts.strategy.name}: a round without clients leaves the model and every state as they were.",
+            f"{assembly.strategy.name}: a round without clients leaves the model and every state as they were.",
         )
     law(
         np.isfinite(after.weights).all(),
-        f"{parts.strategy.name}: a round without clients leaves the weights finite.",
+        f"{assembly.strategy.name}: a round without clients leaves the weights finite.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The smallest real experiment: four clients of 15 examples and a model of 51 weights, from YAML to parts."""
+"""The smallest real experiment: four clients of 15 examples and a model of 51 weights, from YAML to assembly."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fedcli.components.data import Dataset
 from fedcli.core.contracts import Strategy
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import generator
-from fedcli.engine.setup import Parts
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import plan as build
+from fedcli.engine.setup import Assembly
+from fedcli.experiment.assemble import assemble
 from fedcli.experiment.make import located
+from fedcli.experiment.plan import plan
 
 YAML = """
 name: tiny
@@ -41,8 +41,8 @@ def clouds(_seed: int) -> Dataset:
 
 
 @contextmanager
-def assembled(strategy: Strategy, settings: Sequence[str] = ()) -> Iterator[tuple[Parts, RoundState]]:
-    """The experiment with the strategy: its parts and first state. The executor is closed at the end.
+def assembled(strategy: Strategy, settings: Sequence[str] = ()) -> Iterator[tuple[Assembly, RoundState]]:
+    """The experiment with the strategy: its assembly and first state. The executor is closed at the end.
 
     Args:
         strategy: takes the place of the one that the config would name.
@@ -53,8 +53,8 @@ def assembled(strategy: Strategy, settings: Sequence[str] = ()) -> Iterator[tupl
     """
     source = config.loads(YAML, "tiny.yaml", settings)
     with located(source):
-        parts, state = assembly.assemble(build.plan(source.experiment, strategy))
+        assembly, state = assemble(plan(source.experiment, strategy), strategy)
     try:
-        yield parts, state
+        yield assembly, state
     finally:
-        parts.executor.close()
+        assembly.executor.close()

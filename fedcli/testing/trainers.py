@@ -13,7 +13,7 @@ from fedcli.core.contracts import Extra, ServerOptimizer, Strategy, TrainerSpec
 from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
 from fedcli.core.types import Array, Tree, Vector
-from fedcli.engine.setup import Parts
+from fedcli.engine.setup import Assembly
 from fedcli.testing.laws import described, is_vector, law, same_bits, same_state, written_and_read
 from fedcli.testing.tiny import assembled
 
@@ -33,18 +33,18 @@ def check_trainer(spec: TrainerSpec, *, settings: Sequence[str] = ()) -> None:
         AssertionError: with the law that does not hold.
         ConfigError: if it is refused before any training, or a setting is.
     """
-    with _clients(spec, [_UNEQUAL, *settings]) as (parts, state):
-        update = _train(parts, state, 0, {})
-        _check_payload(spec, parts, update)
-        _check_kept(spec, parts, state, update)
-        _check_repetition(spec, parts, state)
-        _check_one_trace(spec, parts, state)
+    with _clients(spec, [_UNEQUAL, *settings]) as (assembly, state):
+        update = _train(assembly, state, 0, {})
+        _check_payload(spec, assembly, update)
+        _check_kept(spec, assembly, state, update)
+        _check_repetition(spec, assembly, state)
+        _check_one_trace(spec, assembly, state)
         _check_own_model(spec, state, update)
     _check_padding(spec, settings)
 
 
 @contextmanager
-def _clients(spec: TrainerSpec, settings: Sequence[str]) -> Iterator[tuple[Parts, RoundState]]:
+def _clients(spec: TrainerSpec, settings: Sequence[str]) -> Iterator[tuple[Assembly, RoundState]]:
     target = None if spec.privacy is None else PrivacyTarget(delta=1e-3)
     with assembled(Strategy(spec.name, spec, mean(), _server(spec), privacy=target), settings) as made:
         yield made
@@ -62,14 +62,14 @@ def _server(spec: TrainerSpec) -> ServerOptimizer:
     return ServerOptimizer("along-the-delta", init, apply, lambda state: state)
 
 
-def _train(parts: Parts, state: RoundState, client: int, kept: Tree) -> ClientUpdate:
-    extras = parts.strategy.server.broadcast(state.server)
-    start = parts.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0, extras))
-    return parts.runtime.train(start, Assignment(client, kept))
+def _train(assembly: Assembly, state: RoundState, client: int, kept: Tree) -> ClientUpdate:
+    extras = assembly.strategy.server.broadcast(state.server)
+    start = assembly.clients.side.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0, extras))
+    return assembly.clients.side.runtime.train(start, Assignment(client, kept))
 
 
-def _check_payload(spec: TrainerSpec, parts: Parts, update: ClientUpdate) -> None:
-    size = parts.payload_size
+def _check_payload(spec: TrainerSpec, assembly: Assembly, update: ClientUpdate) -> None:
+    size = assembly.payload_size
     behind = "".join(f", {extra.name} ({_size_text(extra)})" for extra in spec.sends)
     law(
         is_vector(update.payload, size),
@@ -82,7 +82,7 @@ def _check_payload(spec: TrainerSpec, parts: Parts, update: ClientUpdate) -> Non
     )
 
 
-def _check_kept(spec: TrainerSpec, parts: Parts, state: RoundState, update: ClientUpdate) -> None:
+def _check_kept(spec: TrainerSpec, assembly: Assembly, state: RoundState, update: ClientUpdate) -> None:
     size = state.weights.size
     for extra in spec.keeps:
         value = np.asarray(update.state.get(extra.name))
@@ -93,30 +93,30 @@ def _check_kept(spec: TrainerSpec, parts: Parts, state: RoundState, update: Clie
             f"finite; it is {described(value)}.",
         )
     kept = written_and_read(update.state, spec.name)
-    second, resumed = _train(parts, state, 0, update.state), _train(parts, state, 0, kept)
+    second, resumed = _train(assembly, state, 0, update.state), _train(assembly, state, 0, kept)
     law(
         same_bits(second.payload, resumed.payload) and same_state(second.state, resumed.state),
         f"{spec.name}: what a client keeps gives the same bits after it was written to a file and read.",
     )
     law(
-        is_vector(second.payload, parts.payload_size),
+        is_vector(second.payload, assembly.payload_size),
         f"{spec.name}: a client's second participation gives a finite payload too; it is "
         f"{described(second.payload)}.",
     )
 
 
-def _check_repetition(spec: TrainerSpec, parts: Parts, state: RoundState) -> None:
-    first, again = (_train(parts, state, 1, {}) for _ in range(2))
+def _check_repetition(spec: TrainerSpec, assembly: Assembly, state: RoundState) -> None:
+    first, again = (_train(assembly, state, 1, {}) for _ in range(2))
     law(
         same_bits(first.payload, again.payload) and same_state(first.state, again.state),
         f"{spec.name}: the same start gives the same bits; does it draw at random?",
     )
 
 
-def _check_one_trace(spec: TrainerSpec, parts: Parts, state: RoundState) -> None:
+def _check_one_trace(spec: TrainerSpec, assembly: Assembly, state: RoundState) -> None:
     for client in (0, 1):
-        _train(parts, state, client, {})
-    traces = getattr(parts.runtime, "num_traces", 1)
+        _train(assembly, state, client, {})
+    traces = getattr(assembly.clients.side.runtime, "num_traces", 1)
     law(traces == 1, f"{spec.name}: one trace serves clients of every size; there were {traces}.")
 
 
@@ -135,8 +135,8 @@ def _check_padding(spec: TrainerSpec, settings: Sequence[str]) -> None:
     """One batch of all examples, filled up or not, is the same batch."""
     payloads = []
     for batch_size in (_TRAINING, _TRAINING + 4):
-        with _clients(spec, [*settings, f"client.batch_size={batch_size}"]) as (parts, state):
-            payloads.append(_train(parts, state, 0, {}).payload)
+        with _clients(spec, [*settings, f"client.batch_size={batch_size}"]) as (assembly, state):
+            payloads.append(_train(assembly, state, 0, {}).payload)
     law(
         np.allclose(payloads[0], payloads[1], rtol=1e-3, atol=1e-5),
         f"{spec.name}: the padding of a batch, which the mask marks, changes nothing but rounding; the update moved by "

@@ -22,6 +22,10 @@ KINDS = {
     "models": "model",
     "partitions": "data.partition",
     "strategies": "strategy",
+    "clients": "strategy.client",
+    "transforms": "strategy.transforms",
+    "aggregators": "strategy.aggregator",
+    "server-optimizers": "strategy.server_optimizer",
     "executors": "executor",
     "cohorts": "cohort",
     "optimizers": "client.optimizer",
@@ -202,14 +206,26 @@ class TestShow:
         shown = fedcli("show", "tiny.yaml")
         assert (shown.exit_code, shown.stderr) == (0, "")
         (tmp_path / "again.yaml").write_text(shown.stdout)
-        assert fedcli("show", "again.yaml").stdout == shown.stdout
+        config, explained = fedcli("show", "again.yaml").stdout.split("\n\n")
+        assert config == shown.stdout.split("\n\n")[0]
+        assert explained.startswith("# sgd + mean + sgd\n#   clients     train by sgd\n")
+        assert "#   reference   McMahan et al. 2017, arXiv:1602.05629 (FedAvg).\n" in explained
 
     def test_every_default_is_filled_in(self, fedcli):
         shown = yaml.safe_load(fedcli("show", "tiny.yaml").stdout)
         assert shown["cohort"] == {"name": "full"}
         assert shown["checkpoint"] == {"every": 1}
         assert shown["client"]["epochs"] == 1
-        assert shown["strategy"] == {"name": "weighted", "server_learning_rate": 1.0}
+        assert shown["strategy"] == {
+            "client": {"name": "sgd"},
+            "weighting": "examples",
+            "transforms": [],
+            "aggregator": {"name": "mean"},
+            "server_optimizer": {"name": "sgd", "learning_rate": 1.0},
+            "privacy": None,
+            "buffer": None,
+            "keeps_partial_work": False,
+        }
 
     def test_overrides_go_before_the_file(self, fedcli):
         shown = yaml.safe_load(
@@ -230,6 +246,8 @@ class TestShow:
         assert all(line.startswith("# ") and len(line) <= 100 for line in explained.splitlines())
         for said in (
             "# dp-clipped: FedAvg of clipped updates",
+            "# strategy: {name: dp-clipped, clip_norm: 2.0, delta: 0.001, noise_multiplier: 0.5, epsilon: null,\n",
+            "# server_learning_rate: 1.0} is the same in short.\n",
             "#   transform   clip: vector -> vector, acts on client and arrival\n",
             "#   aggregate   mean, a sum, every client counts the same\n",
             "#   privacy     each round charged as Gaussian noise of 0.5 x clip norm 2 at delta 0.001; no budget\n",
@@ -245,12 +263,15 @@ class TestShow:
 
     def test_a_strategy_of_the_users_is_taken_apart_too(self, fedcli, tmp_path):
         (tmp_path / "my_recipe.py").write_text(
-            '"""A recipe."""\n\nfrom fedcli.components.strategies.fedavg import weighted\n\n\n'
+            '"""A recipe."""\n\nfrom fedcli.components.strategies.weighted import weighted\n\n\n'
             'def halved(*, factor: float = 0.5):\n    """Half a step."""\n'
             "    return weighted(server_learning_rate=factor)\n"
         )
         shown = fedcli("show", "tiny.yaml", "--set", "strategy=my_recipe:halved").stdout
-        assert "# my_recipe:halved: Half a step.\n#   clients     train by sgd\n" in shown
+        assert "# my_recipe:halved: Half a step.\n" in shown
+        assert "  server_optimizer: {name: sgd, learning_rate: 0.5}\n" in shown
+        assert "# strategy: {name: 'my_recipe:halved', factor: 0.5} is the same in short.\n" in shown
+        assert "#   clients     train by sgd\n" in shown
         assert "weighted by the clients' examples\n" in shown
         broken = fedcli("show", "tiny.yaml", "--set", "strategy={name: my_recipe:halved, factor: -1.0}")
         assert (broken.exit_code, broken.stdout) == (2, "")

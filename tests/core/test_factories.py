@@ -1,8 +1,8 @@
 """A factory's signature is its schema, and its docstring is what `fedcli list` prints."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from fedcli.core.factories import describe, parameters
+from fedcli.core.factories import Spec, component, describe, parameters
 
 
 def sampler(dataset, rng, *, clients: int, alpha: float = 0.5, mode: Literal["a", "b"] | None = None):
@@ -85,3 +85,25 @@ def test_a_class_is_a_factory_too():
 
     assert describe(Part).summary == "A part."
     assert [(p.name, p.default) for p in parameters(Part)] == [("size", 3)]
+
+
+class Thing(NamedTuple):
+    size: int
+    made: Spec | None = None
+
+
+@component
+def big_thing(*, size: int = 3, names: tuple[str, ...] = ()):
+    """A big thing."""
+    return Thing(2 * size)
+
+
+def test_a_component_records_its_name_and_all_its_parameters():
+    assert big_thing() == Thing(6, Spec("big-thing", {"size": 3, "names": ()}))
+    assert big_thing(size=5).made.parameters["size"] == 5
+
+
+def test_a_component_is_described_as_the_factory_that_it_wraps():
+    assert describe(big_thing).summary == "A big thing."
+    assert [(p.name, p.default) for p in parameters(big_thing)] == [("size", 3), ("names", ())]
+    assert (big_thing.__name__, big_thing.__module__) == ("big_thing", __name__)

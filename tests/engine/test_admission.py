@@ -10,7 +10,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.rounds import Assignment, Broadcast, Rejection, RoundContext
 from fedcli.engine.admission import Arrivals
-from fedcli.engine.availability import Turn, Turnout
+from fedcli.engine.turns import Turn, Turnout
 
 
 def desk(outcomes_of, *, name="weighted", statistics=None, watch=lambda _done, _planned: None, num_clients=3):

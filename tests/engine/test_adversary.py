@@ -17,6 +17,7 @@ from fedcli.engine import evaluation
 from fedcli.engine import round as engine
 from fedcli.engine.adversary import malicious_clients, trained_on
 from fedcli.engine.setup import EvaluationSettings
+from fedcli.testing.changes import changed
 
 NAN = [np.nan, 0.0, 0.0]
 
@@ -179,7 +180,7 @@ def test_a_round_without_malicious_clients_is_an_honest_one():
     two_first = uniform(size=2)._replace(sample=lambda _rng, _population: np.arange(2))
     parts, state = attacked(recording(calls), {4}, cohort=two_first)
     honest, _ = attacked(recording(calls), {4}, cohort=two_first)
-    honest = replace(honest, adversary=None)
+    honest = changed(honest, adversary=None)
     after, record, _ = one_round(parts, state)
     assert np.array_equal(after.weights, one_round(honest, state)[0].weights)
     assert calls == []
@@ -190,7 +191,7 @@ def test_in_a_round_without_honest_clients_the_malicious_ones_study_their_own():
     calls = []
     parts, state = attacked(recording(calls), {0, 1}, payloads={0: 1.0, 1: 2.0})
     only_them = uniform(size=2)._replace(sample=lambda _rng, _population: np.arange(2))
-    _, record, _ = one_round(replace(parts, cohort=only_them), state)
+    _, record, _ = one_round(changed(parts, cohort=only_them), state)
     assert calls == [([1, 2], [1, 2])]
     assert not any(name.startswith("train/") for name in record)
 
@@ -219,7 +220,7 @@ def test_random_attacks_are_functions_of_the_seed_the_round_and_the_client():
 def test_the_number_of_workers_changes_no_bit(executors, workers):
     parts, state = attacked(ipm(epsilon=3.0), {0, 2, 7}, num_clients=40)
     expected, _, rows = one_round(parts, state)
-    found, _, again = one_round(replace(parts, executor=executors[workers]), state)
+    found, _, again = one_round(changed(parts, executor=executors[workers]), state)
     assert np.array_equal(expected.weights, found.weights)
     assert [row["client"] for row in rows] == [row["client"] for row in again]
 

@@ -16,6 +16,7 @@ from fedcli.core.trees import from_table, to_table
 from fedcli.engine import round as engine
 from fedcli.engine.asynchronous import flush
 from fedcli.engine.setup import Participation
+from fedcli.testing.changes import changed
 
 # One second an example, and bytes take no time: client k has 4 + k examples and takes 4 + k seconds.
 BY_EXAMPLES = Devices("by examples", lambda _rng: Device(1.0, 1e30, 1e30))
@@ -29,7 +30,7 @@ def of(size, *, at_work, num_clients, exponent=0.5, payloads=None, **participati
         strategy, federation=federation, runtime=runtime, cohort=uniform(size=at_work)
     )
     return (
-        replace(
+        changed(
             parts,
             devices=BY_EXAMPLES,
             batches=BatchPlan(1, 1, None),
@@ -42,7 +43,7 @@ def of(size, *, at_work, num_clients, exponent=0.5, payloads=None, **participati
 def run(parts, state, rounds):
     presents, records = [], []
     for _ in range(rounds):
-        presents.append(engine.attend(parts, state, state.round + 1))
+        presents.append(engine.attend(parts, state))
         state, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
         records.append(record)
     return state, presents, records
@@ -72,7 +73,7 @@ def test_one_client_at_work_and_a_buffer_of_one_is_sequential_training():
     alike, _ = linear_parts(STRATEGIES["mean"](), federation=LinearFederation(3))
     for present in presents:
         start = replace(state, weights=weights)
-        alone = replace(
+        alone = changed(
             alike, cohort=uniform(size=1)._replace(sample=lambda _rng, _n, t=present: [t.turns[0].client])
         )
         weights = engine.run_round(alone, start, lambda _round: None, lambda _done, _planned: None)[0].weights
@@ -94,7 +95,7 @@ def test_a_second_update_of_a_client_waits_for_the_next_round():
 def test_nearly_everyone_stays_at_work_where_all_are():
     parts, state = of(5, at_work=20, num_clients=20)
     for _ in range(20):
-        present = engine.attend(parts, state, state.round + 1)
+        present = engine.attend(parts, state)
         state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
         assert len(present.underway["client"]) >= 15
 
@@ -111,9 +112,9 @@ def test_old_updates_count_less_and_the_mean_is_over_their_number():
 def test_a_client_trains_from_the_model_that_it_received():
     parts, state = of(2, at_work=3, num_clients=3)
     first, _, _ = run(parts, state, 1)
-    parts.runtime.starts.clear()
+    parts.clients.side.runtime.starts.clear()
     run(parts, first, 1)
-    old, new = parts.runtime.starts[:2]
+    old, new = parts.clients.side.runtime.starts[:2]
     assert old.weights.tobytes() == state.weights.tobytes()
     assert new.weights.tobytes() == first.weights.tobytes()
 

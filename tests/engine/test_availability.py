@@ -1,7 +1,6 @@
 """From a cohort to who comes through."""
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from fedcli.core.rounds import Assignment, Broadcast
 from fedcli.engine import round as engine
 from fedcli.engine.availability import seconds_needed, turnout
 from fedcli.engine.setup import Participation
+from fedcli.testing.changes import changed
 
 # Four clients of 4, 5, 6 and 7 examples; three weights of 4 bytes each way.
 SLOW_TRAINING = Devices("slow", lambda _rng: Device(1.0, 12.0, 6.0))
@@ -24,7 +24,7 @@ SLOW_TRAINING = Devices("slow", lambda _rng: Device(1.0, 12.0, 6.0))
 def of(participation=None, *, devices=None, batches=None, num_clients=4, strategy="mean"):
     parts, state = linear_parts(STRATEGIES[strategy](), federation=LinearFederation(num_clients))
     changes = {"participation": participation or Participation(), "devices": devices}
-    return replace(parts, batches=batches or BatchPlan(1, 1, None), **changes), state
+    return changed(parts, batches=batches or BatchPlan(1, 1, None), **changes), state
 
 
 def turns(participation=None, round=1, **arguments):
@@ -135,9 +135,9 @@ def test_too_few_updates_make_the_server_wait_for_its_deadline():
 
 def test_who_does_not_come_through_is_not_trained_and_is_written_down():
     parts, state = of(Participation(deadline=8.5), devices=SLOW_TRAINING)
-    parts.federation.asked.clear()
+    parts.world.federation.asked.clear()
     after, record, rows = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
-    assert sorted(set(parts.federation.asked)) == [0, 1]
+    assert sorted(set(parts.world.federation.asked)) == [0, 1]
     assert (record["clients/finished"], record["clients/absent"], record["clients/rejected"]) == (2, 2, 0)
     assert record["bytes_up"] == 24
     assert record["bytes_down"] == 48
@@ -178,8 +178,8 @@ def test_a_client_trains_as_many_batches_as_it_is_given():
 def test_all_of_the_steps_as_a_limit_change_no_bit():
     def update(steps):
         with tiny.assembled() as (parts, state):
-            start = parts.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
-            return parts.runtime.train(start, Assignment(0, {}, steps)).payload
+            start = parts.clients.side.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
+            return parts.clients.side.runtime.train(start, Assignment(0, {}, steps)).payload
 
     assert update(3).tobytes() == update(None).tobytes() == update(99).tobytes()
     assert update(1).tobytes() != update(3).tobytes()
@@ -216,9 +216,9 @@ def test_lost_clients_do_not_change_the_divisor_of_a_private_round():
     federation = LinearFederation(4)
     runtime = LinearRuntime(federation, payloads={k: [1.0, 0.0, 0.0] for k in range(4)})
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime)
-    lossy = replace(parts, devices=SLOW_TRAINING, participation=Participation(deadline=8.5))
+    lossy = changed(parts, devices=SLOW_TRAINING, participation=Participation(deadline=8.5))
     after, _, _ = engine.run_round(
-        replace(lossy, batches=BatchPlan(1, 1, None)),
+        changed(lossy, batches=BatchPlan(1, 1, None)),
         state,
         lambda _round: None,
         lambda _done, _planned: None,

@@ -29,7 +29,7 @@ class Shifted(LinearRuntime):
 
 def test_the_test_loss_is_the_mean_over_all_examples():
     parts, state = parts_of()
-    x, y = parts.federation.test
+    x, y = parts.world.federation.test
     assert evaluation.evaluate_test(parts, state)["loss"] == pytest.approx(np.mean(y.astype(np.float64) ** 2))
     assert len(x) == 8
 
@@ -45,7 +45,7 @@ def test_every_client_is_measured_on_its_validation_part():
     rows = evaluation.evaluate_clients(parts, state)
     assert [row["client"] for row in rows] == [0, 1, 2, 3]
     for row in rows:
-        y = parts.federation.client(row["client"]).y_validation
+        y = parts.world.federation.client(row["client"]).y_validation
         assert row["examples"] == 2
         assert row["loss"] == pytest.approx(np.mean(y.astype(np.float64) ** 2))
 
@@ -116,6 +116,6 @@ def test_figures_stand_under_test_and_where_asked_under_validation():
 def test_evaluation_sees_the_weights_of_the_round_and_the_full_learning_rate():
     parts, state = parts_of(clients=False)
     evaluation.evaluate(parts, state)
-    (start,) = parts.runtime.starts
+    (start,) = parts.clients.side.runtime.starts
     assert (start.round, start.learning_rate_scale) == (state.round, 1.0)
     assert start.weights is state.weights

@@ -15,14 +15,14 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import clip
 from fedcli.core.averages import mean_model
 from fedcli.core.contracts import Transform
-from fedcli.core.errors import InvalidUpdateError, RunInterrupted
-from fedcli.core.rounds import RoundContext
-from fedcli.engine import client_side as training
-from fedcli.engine import evaluation
+from fedcli.core.errors import ClientError, InvalidUpdateError, RunInterrupted
+from fedcli.core.rounds import RoundContext, RoundState
+from fedcli.engine import adversary, evaluation, loop, selection
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
+from fedcli.testing.changes import changed
 
 QUIET = Observer()
 NAN = [np.nan, 0.0, 0.0]
@@ -37,7 +37,7 @@ def private(clip_norm=1.0, noise_multiplier=0.0, epsilon=None, **changes):
 
 def plain(name="mean", payloads=None, num_clients=5, **changes):
     federation = LinearFederation(num_clients)
-    strategy = STRATEGIES[name](**REQUIRED.get(name, {}))
+    strategy = STRATEGIES[name](**REQUIRED[name])
     runtime = LinearRuntime(federation, payloads=payloads, by_examples=strategy.weighting == "examples")
     return linear_parts(strategy, federation=federation, runtime=runtime, **changes)
 
@@ -48,7 +48,7 @@ def one_round(parts, state, charge=lambda _round: None, watch=lambda _done, _pla
 
 def run(parts, state, store=None, observer=QUIET):
     store = store or MemoryStore()
-    state, reason = engine.run_experiment(parts, state, store, observer)
+    state, reason = loop.run_experiment(parts, state, store, observer)
     return state, reason, store
 
 
@@ -108,7 +108,7 @@ def test_the_watch_is_told_of_every_client():
 
 def test_nobody_mutates_the_state_it_was_given():
     for name in STRATEGIES:
-        if name.startswith("dp-") or STRATEGIES[name](**REQUIRED.get(name, {})).trainer.sends:
+        if name.startswith("dp-") or STRATEGIES[name](**REQUIRED[name]).trainer.sends:
             continue
         parts, state = plain(name)
         state, _, _ = one_round(parts, state)
@@ -121,7 +121,7 @@ def test_nobody_mutates_the_state_it_was_given():
 def test_a_client_sees_the_broadcast_of_its_round():
     parts, state = plain(schedule=lambda round, rounds: round / rounds)
     state, _, _ = run(parts, state)
-    starts = [start for start in parts.runtime.starts if start.round > 0]
+    starts = [start for start in parts.clients.side.runtime.starts if start.round > 0]
     trained = starts[::2]  # every second broadcast is evaluation's
     assert [(start.round, start.learning_rate_scale) for start in trained] == [
         (1, 1 / 3),
@@ -211,14 +211,16 @@ def test_an_update_that_a_client_cannot_make_is_a_rejection():
     assert rows[1] == {"round": 1, "client": 1, "reason": "the client has no training examples"}
 
 
-def test_any_other_error_of_a_client_ends_the_run():
+def test_any_other_error_of_a_client_ends_the_run_with_round_client_and_component():
     class Broken(LinearRuntime):
         def train(self, start, assignment):
             raise ZeroDivisionError
 
     federation = LinearFederation(3)
     parts, state = linear_parts(STRATEGIES["mean"](), federation=federation, runtime=Broken(federation))
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(
+        ClientError, match="round 1, client 0: the client algorithm sgd failed: ZeroDivisionError"
+    ):
         one_round(parts, state)
 
 
@@ -238,7 +240,7 @@ def test_an_admit_of_any_transform_can_reject():
     lying = clip(clip_norm=2.0)._replace(encode=lambda update, _state, _context: update)
     strategy = parts.strategy._replace(transforms=(lying, *parts.strategy.transforms))
     parts, state = (
-        replace(parts, strategy=strategy),
+        changed(parts, strategy=strategy),
         replace(state, transforms={**state.transforms, "clip": {}}),
     )
     after, _, rows = one_round(parts, state)
@@ -293,7 +295,7 @@ def test_statistics_that_nobody_sends_stay():
 def test_the_average_of_the_models_is_kept_and_evaluated_beside_the_last():
     parts, state = plain(average_decay=0.5)
     states = [state]
-    parts = replace(parts, callbacks=[Callback(on_round_end=lambda after, _record: states.append(after))])
+    parts = changed(parts, callbacks=[Callback(on_round_end=lambda after, _record: states.append(after))])
     _, _, store = run(parts, state)
     expected = np.average([after.weights for after in states[1:]], axis=0, weights=[1, 2, 4])
     mean = mean_model(states[-1].average)
@@ -317,7 +319,7 @@ def test_rounds_that_leave_the_model_as_it_was_leave_the_average_too():
     assert "model unchanged" in record["note"]
     assert after.average == {"sum": pytest.approx(np.ones(SIZE)), "weight": 0.5}
     parts, state, store = charged_before(2, average_decay=0.5)
-    after, record, _ = engine.next_round(parts, state, store, lambda _done, _planned: None)
+    after, record, _ = loop.next_round(parts, state, store, lambda _done, _planned: None)
     assert "void" in record["note"]
     assert after.average is state.average
     assert after.average["weight"] == 0.5
@@ -326,20 +328,25 @@ def test_rounds_that_leave_the_model_as_it_was_leave_the_average_too():
 # --- the cohort ------------------------------------------------------------------------------------------
 
 
+def at(round):
+    """The state before a round."""
+    return RoundState(round - 1, *(np.zeros(size, np.float32) for size in (SIZE, 0, 0)))
+
+
 def test_a_cohort_is_a_function_of_the_seed_and_the_round():
     parts, _ = plain(num_clients=50, cohort=uniform(size=5))
-    cohorts = [training.sample_cohort(parts, round) for round in (1, 2, 1)]
+    cohorts = [selection.sample_cohort(parts, at(round)) for round in (1, 2, 1)]
     assert cohorts[0] == cohorts[2] == sorted(cohorts[0])
     assert cohorts[0] != cohorts[1]
-    assert training.sample_cohort(replace(parts, seed=8), 1) != cohorts[0]
+    assert selection.sample_cohort(changed(parts, seed=8), at(1)) != cohorts[0]
 
 
 def test_a_private_cohort_is_not_derivable_from_the_seed():
     parts, _ = private(federation=LinearFederation(400), cohort=uniform(size=200))
-    first, second = (training.sample_cohort(parts, 1) for _ in range(2))
+    first, second = (selection.sample_cohort(parts, at(1)) for _ in range(2))
     assert first != second  # equal with probability 1 in 400 choose 200
-    open_parts = replace(parts, reproducible_noise=True)
-    assert training.sample_cohort(open_parts, 1) == training.sample_cohort(open_parts, 1)
+    open_parts = changed(parts, reproducible_noise=True)
+    assert selection.sample_cohort(open_parts, at(1)) == selection.sample_cohort(open_parts, at(1))
 
 
 def test_only_the_clients_of_the_cohort_are_asked_for():
@@ -414,7 +421,7 @@ def test_the_noise_has_the_stated_deviation_on_the_sum():
     runtime = LinearRuntime(federation, payloads=dict.fromkeys(range(10), np.zeros(size)))
     parts, state = private(clip_norm=0.5, noise_multiplier=3.0, federation=federation, runtime=runtime)
     trainable = parts.layout.trainable._replace(shapes=((size,),))
-    parts = replace(parts, layout=parts.layout._replace(trainable=trainable))
+    parts = changed(parts, layout=parts.layout._replace(trainable=trainable))
     state = replace(state, weights=np.zeros(size, np.float32))
     state = replace(state, transforms={**state.transforms, "arrival": {"size": np.int64(size)}})
     after, _, _ = one_round(parts, state)
@@ -447,10 +454,12 @@ def test_neighbouring_federations_differ_by_at_most_the_clip_norm(payloads, repl
         runtime = LinearRuntime(federation, payloads=dict(enumerate(updates)))
         chosen = poisson(rate=1.0)._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
         parts, state = private(clip_norm=clip_norm, federation=federation, runtime=runtime, cohort=chosen)
-        context = RoundContext(parts.seed, 1, False)
-        present = engine.attend(parts, state, 1)
+        context = RoundContext(parts.run.seed, 1, False)
+        present = engine.attend(parts, state)
         arrivals = Arrivals(parts, state, context, present, lambda _done, _planned: None)
-        outcomes = engine.train_cohort(parts, state, context, present)
+        outcomes = adversary.outcomes(
+            parts, engine.client_work(parts, state, context, present.turns), present.turns
+        )
         return parts.strategy.aggregator.aggregate(arrivals.accepted(outcomes), SIZE, {})[0].value
 
     with_all = summed(payloads, [0, 1, 2])
@@ -473,7 +482,7 @@ def test_every_round_is_charged_before_its_release_and_its_epsilon_recorded():
         return noise.decode(aggregate, own, context)
 
     transforms = [t._replace(decode=decode) if t is noise else t for t in parts.strategy.transforms]
-    parts = replace(parts, strategy=parts.strategy._replace(transforms=transforms))
+    parts = changed(parts, strategy=parts.strategy._replace(transforms=transforms))
     state, _, _ = run(parts, state, store)
     assert seen == [(1, [1]), (2, [1, 2]), (3, [1, 2, 3])]
     assert [record["epsilon"] for record in store.records] == [1.0, 2.0, 3.0]
@@ -506,7 +515,7 @@ def charged_before(round, **changes):
     """A run that was killed between the charge of `round` and its commit."""
     parts, state = private(noise_multiplier=1.0, **changes)
     store = MemoryStore()
-    finished = replace(parts, rounds=round - 1)
+    finished = changed(parts, rounds=round - 1)
     if round > 1:
         state, _, _ = run(finished, state, store)
     store.charge(round)
@@ -515,7 +524,7 @@ def charged_before(round, **changes):
 
 def test_a_round_that_may_have_been_released_is_void_and_never_released_again():
     parts, state, store = charged_before(2)
-    after, record, clients = engine.next_round(parts, state, store, lambda _done, _planned: None)
+    after, record, clients = loop.next_round(parts, state, store, lambda _done, _planned: None)
     assert np.array_equal(after.weights, state.weights)
     assert (after.round, after.releases) == (2, 2)
     assert record["epsilon"] == 2.0
@@ -647,15 +656,15 @@ def test_the_realised_number_of_clients_does_not_reach_a_private_model():
     some = poisson(rate=0.5)._replace(sample=lambda _rng, _population: np.array([1, 4]))
     parts, state = private(cohort=some)
     server = parts.strategy.server._replace(apply=record)
-    one_round(replace(parts, strategy=parts.strategy._replace(server=server)), state)
-    one_round(replace(parts, strategy=parts.strategy._replace(server=server, privacy=None)), state)
+    one_round(changed(parts, strategy=parts.strategy._replace(server=server)), state)
+    one_round(changed(parts, strategy=parts.strategy._replace(server=server, privacy=None)), state)
     assert shares == [0.5, 0.4]
 
 
 def test_the_last_round_within_a_budget_is_evaluated():
     parts, state = private(noise_multiplier=1.0, epsilon=1.5)
-    parts = replace(parts, evaluation=parts.evaluation._replace(every=100))
+    parts = changed(parts, evaluation=parts.run.evaluation._replace(every=100))
     store = MemoryStore()
-    engine.run_experiment(parts, state, store, Observer())
-    assert 0 < len(store.records) < parts.rounds
+    loop.run_experiment(parts, state, store, Observer())
+    assert 0 < len(store.records) < parts.run.rounds
     assert "test/loss" in store.records[-1]

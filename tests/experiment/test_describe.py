@@ -15,7 +15,7 @@ every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 
 
 def expanded(name, **parameters):
-    return expand(STRATEGIES[name](**{**REQUIRED.get(name, {}), **parameters}))
+    return expand(STRATEGIES[name](**{**REQUIRED[name], **parameters}))
 
 
 def rows(name, **parameters):
@@ -30,7 +30,7 @@ def test_the_example_of_a_strategy_makes_it(name):
 
 @every_strategy
 def test_the_line_goes_from_the_clients_to_the_server_and_names_every_part(name):
-    strategy = STRATEGIES[name](**REQUIRED.get(name, {}))
+    strategy = STRATEGIES[name](**REQUIRED[name])
     first, *middle, last = expand(strategy).line.split(" -> ")
     assert first.startswith(f"{strategy.trainer.name} clients")
     assert last == f"{strategy.server.name} server"
@@ -42,7 +42,7 @@ def test_the_line_goes_from_the_clients_to_the_server_and_names_every_part(name)
 
 @every_strategy
 def test_the_line_is_the_same_for_all_parameters(name):
-    given = REQUIRED.get(name, {})
+    given = REQUIRED[name]
     example = {**given, **describe(STRATEGIES[name]).example}
     assert expanded(name, **given).line == expanded(name, **example).line
 

@@ -204,16 +204,16 @@ MANY = ("data=user_parts:many", "model=user_parts:tiny", "cohort={name: uniform,
 def test_of_a_million_clients_only_the_cohorts_are_asked_for():
     with tiny.assembled(*MANY) as (parts, state):
         assert parts.num_clients == 1_000_000
-        assert parts.federation.source.asked == []
+        assert parts.world.federation.source.asked == []
         _, record, rows = run(parts, state)
-        assert parts.federation.source.asked == [row["client"] for row in rows]
+        assert parts.world.federation.source.asked == [row["client"] for row in rows]
         assert record["clients/finished"] == 3
 
 
 def test_a_poisson_cohort_of_a_million_is_drawn_without_a_draw_for_each():
     with tiny.assembled(*MANY, "cohort={name: poisson, rate: 5.0e-6}") as (parts, state):
         _, record, _ = run(parts, state)
-        assert record["clients/finished"] == len(parts.federation.source.asked) < 40
+        assert record["clients/finished"] == len(parts.world.federation.source.asked) < 40
 
 
 def test_a_client_without_examples_is_rejected_and_the_round_goes_on():
@@ -318,9 +318,9 @@ def test_a_warm_start_fills_frozen_weights_where_the_program_reads_them(tmp_path
         after, _, _ = run(parts, state)
         assert np.array_equal(after.frozen, state.frozen)
         # Behind a hidden layer of zeros every example looks alike: the model says the same of all of them.
-        x, y = parts.federation.test
-        start = parts.runtime.prepare(_broadcast(after))
-        losses = {parts.runtime.measure(start, x[k : k + 1], y[:1])["loss"] for k in range(5)}
+        x, y = parts.world.federation.test
+        start = parts.clients.side.runtime.prepare(_broadcast(after))
+        losses = {parts.clients.side.runtime.measure(start, x[k : k + 1], y[:1])["loss"] for k in range(5)}
         assert len(losses) == 1
 
 

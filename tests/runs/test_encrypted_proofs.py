@@ -13,7 +13,7 @@ from fedcli.components.proofs.prove import digest_of
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import gaussian_noise
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
-from fedcli.engine import round as engine
+from fedcli.engine import loop
 
 CLIENTS = 3
 
@@ -42,7 +42,7 @@ def finished(strategy, encryption=None):
         strategy, federation=LinearFederation(CLIENTS), run=RUN, reproducible_noise=True, **keys
     )
     store = MemoryStore()
-    state, record, rows = engine.next_round(parts, state, store, lambda _done, _planned: None)
+    state, record, rows = loop.next_round(parts, state, store, lambda _done, _planned: None)
     assert all("reason" not in row for row in rows)
     return state, record, store.evidence.get(1)
 
@@ -94,7 +94,7 @@ def test_what_is_sent_beside_a_ciphertext_is_what_is_sent_beside_integers(sealed
 
 def test_a_proof_is_bound_to_its_ciphertext(sealed):
     mine = sealed.updates[0]
-    again = np.frombuffer(sealed.context.exchange.encrypt(mine.client, np.arange(19)), np.uint8)
+    again = np.frombuffer(sealed.context.exchange.sender(mine.client).encrypt(np.arange(19))[0], np.uint8)
     changed = replace(mine, payload=again)
     assert "another payload" in sealed.refused(changed)
     assert "does not hold" in sealed.refused(attached(changed, "digest", digest_of(changed)))

@@ -5,7 +5,6 @@ import json
 import stat
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 
 import pytest
 import tiny
@@ -15,11 +14,12 @@ from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
-from fedcli.engine import round as engine
+from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.runs import lifecycle
 from fedcli.store import directory as store
+from fedcli.testing.changes import changed
 
 OVERRIDES = {
     "mean": ("strategy=mean", "fixed_point={clip_norm: 10.0}"),
@@ -44,12 +44,12 @@ def run(assembled, name, encryption="null", **changes):
     """The final state and the records of two rounds of a compiled experiment, with another encryption."""
     parts, state = assembled[name]
     made = tiny.plan(*OVERRIDES[name], f"encryption={encryption}")
-    parts = assembly.with_keys(replace(parts, strategy=made.strategy, **changes), made)
+    parts = assembly.with_keys(changed(parts, strategy=made.strategy, **changes), made)
     first = assembly.initial_state(
         made.strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal)
     )
     kept = MemoryStore()
-    final, _ = engine.run_experiment(parts, first, kept, Observer())
+    final, _ = loop.run_experiment(parts, first, kept, Observer())
     return final, kept.records
 
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from fedcli.engine.ports import Observer
 from fedcli.engine.round import run_experiment
 from fedcli.runs import lifecycle
 from fedcli.store import directory as store
+from fedcli.testing.changes import changed
 
 ROUNDS = 6
 EXPERIMENT = (
@@ -44,7 +44,7 @@ class Stopped(Exception):
 def run_in(folder, made, *, every=1, error=None, stop=None, callbacks=()):
     """Go on with the run in `folder`, or begin it; `error` is raised at `stop` = (round, clients done)."""
     parts, first = made
-    parts = replace(parts, callbacks=[callback() for callback in callbacks])
+    parts = changed(parts, callbacks=[callback() for callback in callbacks])
     if not folder.exists():
         store.create_run(folder, config="", environment={})
     run_store = store.RunStore(folder, parts.layout, every=every)

@@ -1,7 +1,5 @@
 """What one client can do to a private release: every strategy that promises to hide one, by construction."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from built_ins import REQUIRED
@@ -13,8 +11,10 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.core.privacy_events import GaussianEvent, LocalGaussianEvent
 from fedcli.core.rounds import RoundContext
 from fedcli.core.vectors import Layout
+from fedcli.engine import adversary
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
+from fedcli.testing.changes import changed
 
 CLIPPED = ("dp-clipped", "dp-adaptive", "dp-per-layer", "dp-local")
 """Those that clip a client's whole update, once a round."""
@@ -34,18 +34,20 @@ def parts_of(strategy, updates, cohort=(0, 1, 2), **changes):
     federation = LinearFederation(3)
     runtime = LinearRuntime(federation, payloads=dict(enumerate(updates)))
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime, **changes)
-    drawn = parts.cohort._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
+    drawn = parts.world.cohort._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
     layout = parts.layout._replace(trainable=Layout(("kernel", "bias"), ((2,), (1,))))
-    return replace(parts, cohort=drawn, layout=layout), state
+    return changed(parts, cohort=drawn, layout=layout), state
 
 
 def summed(strategy, updates, cohort=(0, 1, 2)):
     """The sum before central noise, with what stands behind the update."""
     parts, state = parts_of(strategy, updates, cohort)
-    context = RoundContext(parts.seed, 1, True, layers=parts.layout.trainable.sizes)
-    present = engine.attend(parts, state, 1)
+    context = RoundContext(parts.run.seed, 1, True, layers=parts.layout.trainable.sizes)
+    present = engine.attend(parts, state)
     arrivals = Arrivals(parts, state, context, present, lambda _done, _planned: None)
-    outcomes = engine.train_cohort(parts, state, context, present)
+    outcomes = adversary.outcomes(
+        parts, engine.client_work(parts, state, context, present.turns), present.turns
+    )
     accepted = arrivals.accepted(outcomes)
     return parts.strategy.aggregator.aggregate(accepted, parts.payload_size, {})[0].value
 
@@ -76,7 +78,7 @@ def test_every_private_strategy_that_clips_updates_is_tried():
 
 
 def privacy_of(name):
-    strategy = STRATEGIES[name](**REQUIRED.get(name, {}))
+    strategy = STRATEGIES[name](**REQUIRED[name])
     return next((transform.privacy for transform in strategy.transforms if transform.privacy), None)
 
 

@@ -18,7 +18,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
 from fedcli.core.contracts import Transform
-from fedcli.engine import round as engine
+from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import Participation
 
@@ -56,14 +56,14 @@ def encrypted(exchanges=None, *, private=False, payloads=None, min_clients=2, **
             federation, payloads=payloads, state=lambda round, _client, _old: {"round": round}
         ),
         keys=LiteralKeys(exchanges),
-        run="a run",
+        run_id="a run",
         **changes,
     )
 
 
 def run(parts, state):
     store = MemoryStore()
-    state, _ = engine.run_experiment(parts, state, store, Observer())
+    state, _ = loop.run_experiment(parts, state, store, Observer())
     return state, store
 
 

@@ -2,7 +2,6 @@
 
 import threading
 import weakref
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from fedcli.store import client_states
 from fedcli.store import directory as store
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import npz
+from fedcli.testing.changes import changed
 
 TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7), "empty": {}}}
 
@@ -195,7 +195,7 @@ def test_a_run_over_many_clients_never_holds_more_than_a_window_of_states(
         300, keep=lambda round, _client, old: {"n": counted.array(np.full(4, round) + len(old))}
     )
     if workers:
-        parts = replace(parts, executor=executors[workers])
+        parts = changed(parts, executor=executors[workers])
     stored_run(tmp_path / "run", (parts, state))
     # 300 clients train in three rounds, are loaded in the last two of them, and in every evaluation.
     assert counted.made == 300 * (3 + 2 + 3)
@@ -225,5 +225,5 @@ def test_a_damaged_state_ends_a_resumed_run_and_is_named(tmp_path):
     flip_a_bit(tmp_path / "run" / "clients" / "round-00003" / "client-00001.npz")
     run_store = store.RunStore(tmp_path / "run", parts.layout, every=1)
     with pytest.raises(RunError, match="client-00001"):
-        run_experiment(replace(parts, rounds=4), run_store.resume(), run_store, Observer())
+        run_experiment(changed(parts, rounds=4), run_store.resume(), run_store, Observer())
     run_store.close()

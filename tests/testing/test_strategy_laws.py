@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fedcli.components.clients.sgd import sgd
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.mean import mean
 from fedcli.core.contracts import Extra, ServerOptimizer, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.rounds import Aggregate

@@ -2,10 +2,11 @@
 
 from fedcli.components.aggregators.bulyan import bulyan
 from fedcli.components.aggregators.centered_clipping import centered_clipping
+from fedcli.components.aggregators.discounted_mean import discounted_mean
 from fedcli.components.aggregators.dnc import dnc
 from fedcli.components.aggregators.geometric_median import geometric_median
 from fedcli.components.aggregators.krum import krum
-from fedcli.components.aggregators.mean import discounted_mean, mean
+from fedcli.components.aggregators.mean import mean
 from fedcli.components.aggregators.median import median
 from fedcli.components.aggregators.multi_krum import multi_krum
 from fedcli.components.aggregators.norm_bounding import norm_bounding

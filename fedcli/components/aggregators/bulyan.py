@@ -11,10 +11,12 @@ from fedcli.components.aggregators.collected import Float64s, Rows, by_coordinat
 from fedcli.components.aggregators.distances import squared_distances
 from fedcli.components.aggregators.krum import krum_scores
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.ranges import require_count
 from fedcli.core.types import Array, Tree
 
 
+@component
 def bulyan(*, num_byzantine: int) -> Aggregator:
     """Krum's choice, repeated, and a mean of each coordinate around its median.
 

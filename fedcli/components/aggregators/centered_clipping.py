@@ -10,6 +10,7 @@ import numpy as np
 from fedcli.components.aggregators.collected import Float64s, collect, nothing
 from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.ranges import require_count
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
@@ -17,6 +18,7 @@ from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import squared_norm
 
 
+@component
 def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Aggregator:
     """The mean of the updates, each clipped around last round's aggregate.
 
@@ -58,7 +60,9 @@ def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Ag
             centre = moved
         return Aggregate(centre, 1.0), {"centre": centre.astype(np.float32)}
 
-    return Aggregator("centered-clipping", _init, aggregate, accepts=("vector",), is_sum=False)
+    return Aggregator(
+        "centered-clipping", _init, aggregate, accepts=("vector",), is_sum=False, uses_weights=False
+    )
 
 
 def _init(num_parameters: int) -> Tree:

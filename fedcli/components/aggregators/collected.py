@@ -35,7 +35,12 @@ Combine: TypeAlias = Callable[[Rows, Tree], tuple[Array | None, Tree]]
 
 
 def collecting(
-    name: str, combine: Combine, *, init: Callable[[int], Tree] | None = None, min_clients: int = 1
+    name: str,
+    combine: Combine,
+    *,
+    init: Callable[[int], Tree] | None = None,
+    min_clients: int = 1,
+    uses_weights: bool = False,
 ) -> Aggregator:
     """An aggregator that collects a round's updates and combines them; its aggregate has weight 1.
 
@@ -53,7 +58,13 @@ def collecting(
         return (nothing(num_parameters) if value is None else Aggregate(value, 1.0)), state
 
     return Aggregator(
-        name, init or no_state, aggregate, accepts=("vector",), is_sum=False, min_clients=min_clients
+        name,
+        init or no_state,
+        aggregate,
+        accepts=("vector",),
+        is_sum=False,
+        min_clients=min_clients,
+        uses_weights=uses_weights,
     )
 
 

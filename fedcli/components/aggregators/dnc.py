@@ -11,12 +11,14 @@ from fedcli.components.aggregators.collected import Float64s, Rows, collecting, 
 from fedcli.components.aggregators.coordinate_sampling import count_from_zero, counted, sample, stream
 from fedcli.components.aggregators.distances import gram
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.ranges import require_count, require_positive_finite
 from fedcli.core.types import Array, Tree
 
 _SQUARINGS = 40
 
 
+@component
 def dnc(
     *,
     num_byzantine: int,

@@ -10,11 +10,13 @@ from fedcli.components.aggregators.collected import Float64s, Rows, collecting
 from fedcli.components.aggregators.distances import distance
 from fedcli.components.aggregators.median import coordinate_median
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.ranges import require_count, require_positive_finite
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Array, Tree
 
 
+@component
 def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Aggregator:
     """The point with the least sum of distances to the updates, weighted by example counts.
 
@@ -50,7 +52,7 @@ def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Agg
             point = _weiszfeld(rows, point, smoothing)
         return point, state
 
-    return collecting("geometric-median", combine)
+    return collecting("geometric-median", combine, uses_weights=True)
 
 
 def _weiszfeld(rows: Rows, point: Float64s, smoothing: float) -> Float64s:

@@ -7,10 +7,12 @@ import numpy as np
 from fedcli.components.aggregators.collected import Float64s, Rows, collecting, mean_of
 from fedcli.components.aggregators.distances import squared_distances
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.ranges import require_count
 from fedcli.core.types import Array, Tree
 
 
+@component
 def krum(*, num_byzantine: int) -> Aggregator:
     """The one update that is nearest to its neighbours.
 

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum, IntegerSum
 from fedcli.core.types import Array, Tree
 
 
+@component
 def mean() -> Aggregator:
     """Mean of the updates, each with its client's weight: sum_k w_k u_k and sum_k w_k.
 
@@ -22,36 +24,23 @@ def mean() -> Aggregator:
 
     Reference: McMahan et al. 2017, arXiv:1602.05629 (FedAvg).
     """
-    return Aggregator("mean", _no_state, _weighted, accepts=("vector", "integers"), is_sum=True)
+    return Aggregator("mean", no_state, _weighted, accepts=("vector", "integers"), is_sum=True)
 
 
-def discounted_mean() -> Aggregator:
-    """Mean over the number of updates, each scaled by its client's weight: sum_k w_k u_k and the number of k.
-
-    Unlike in `mean`, weights below 1 make the mean itself smaller: what old updates lose, nobody gains.
-
-    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1.
-    """
-    return Aggregator("discounted-mean", _no_state, _discounted, accepts=("vector",), is_sum=True)
-
-
-def _no_state(_num_parameters: int) -> Tree:
+def no_state(_num_parameters: int) -> Tree:
+    """The state of an aggregator that keeps none."""
     return {}
 
 
 def _weighted(updates: Iterable[ClientUpdate], num_parameters: int, state: Tree) -> tuple[Aggregate, Tree]:
-    value, weights = _sum(updates, num_parameters)
+    value, weights = weighted_sum(updates, num_parameters)
     # Rounded once for integers, so that the order of the weights does not matter either.
     weight = math.fsum(weights) if value.dtype == np.int64 else float(sum(weights))
     return Aggregate(value, weight), state
 
 
-def _discounted(updates: Iterable[ClientUpdate], num_parameters: int, state: Tree) -> tuple[Aggregate, Tree]:
-    value, weights = _sum(updates, num_parameters)
-    return Aggregate(value, float(len(weights))), state
-
-
-def _sum(updates: Iterable[ClientUpdate], num_parameters: int) -> tuple[Array, list[float]]:
+def weighted_sum(updates: Iterable[ClientUpdate], num_parameters: int) -> tuple[Array, list[float]]:
+    """sum_k w_k u_k, shape [P], and the weights w_k in the order of the updates; integers carry theirs already."""
     total: BlockSum | IntegerSum = BlockSum(num_parameters)
     weights: list[float] = []
     for update in updates:

@@ -7,9 +7,11 @@ import numpy.typing as npt
 
 from fedcli.components.aggregators.collected import Float64s, Rows, by_coordinate, collecting
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree
 
 
+@component
 def median() -> Aggregator:
     """The median of each coordinate: the middle value, or the mean of the two middle ones.
 

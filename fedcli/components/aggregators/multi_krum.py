@@ -8,10 +8,12 @@ from fedcli.components.aggregators.collected import Rows, collecting, mean_of
 from fedcli.components.aggregators.distances import squared_distances
 from fedcli.components.aggregators.krum import krum_scores
 from fedcli.core.contracts import Aggregator
+from fedcli.core.factories import component
 from fedcli.core.ranges import require_count
 from fedcli.core.types import Array, Tree
 
 
+@component
 def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggregator:
     """The mean of the updates that are nearest to their neighbours.
 

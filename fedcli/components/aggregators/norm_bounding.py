@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from fedcli.components.aggregators.collected import no_state, nothing
 from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.sums import BlockSum
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 
 
+@component
 def norm_bounding(*, clip_norm: float) -> Aggregator:
     """The mean of updates that the server scales down to a bound, weighted by example counts.
 

@@ -11,10 +11,12 @@ from fedcli.components.aggregators.coordinate_sampling import count_from_zero, c
 from fedcli.components.aggregators.mean_shift import bandwidth_of, largest_cluster
 from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.core.vectors import squared_norm
 
 
+@component
 def sign_guard(
     *, lower: float = 0.1, upper: float = 3.0, coordinate_share: float = 0.1, seed: int = 0
 ) -> Aggregator:

@@ -11,12 +11,14 @@ import numpy.typing as npt
 from fedcli.components.aggregators.collected import Float64s, Rows, by_coordinate, collecting
 from fedcli.core.contracts import Aggregator
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree
 
 # For products like 0.29 * 100, which float arithmetic puts below 29.
 _MARGIN = 1e-9
 
 
+@component
 def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
     """The mean of each coordinate after dropping its largest and smallest values.
 

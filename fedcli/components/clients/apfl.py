@@ -9,6 +9,7 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensor, Tensors
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.types import Tree, Vector
 
 # The mixture starts at `alpha`; what is kept is how far it has moved from there, which starts at zero.
@@ -23,7 +24,8 @@ class Mixture(NamedTuple):
     alpha: Tensor
 
 
-def apfl(*, alpha: float, adaptive: bool) -> TrainerSpec:
+@component
+def apfl(*, alpha: float = 0.5, adaptive: bool = True) -> TrainerSpec:
     """v_k moves along the gradient at alpha v_k + (1 - alpha) w, times alpha; w is trained as in FedAvg.
 
     The client's model is the mixture. With `adaptive`, alpha follows its own gradient

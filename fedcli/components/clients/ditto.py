@@ -8,6 +8,7 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensors
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 
 OWN = Extra("own_model", start="global")
 
@@ -19,7 +20,8 @@ class Pair(NamedTuple):
     own: Carry
 
 
-def ditto(*, regularization: float) -> TrainerSpec:
+@component
+def ditto(*, regularization: float = 0.1) -> TrainerSpec:
     """v_k <- v_k - lr * (gradient at v_k + regularization * (v_k - w_global)), beside plain local training of w.
 
     Both see the same batches. Only the update of the global model is sent.

@@ -8,12 +8,14 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import ExampleEvent, noise_deviation
 
 # Factor and product are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.
 _MARGIN = 1 - 2.0**-22
 
 
+@component
 def dp_sgd(
     *, clip_norm: float, noise_multiplier: float, rate: float, steps: int, expected_batch_size: float
 ) -> TrainerSpec:
@@ -32,6 +34,8 @@ def dp_sgd(
         expected_batch_size: the divisor, above 0; a constant, since the number of a client's examples is not noised.
 
     Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1.
+
+    Example: clip_norm=1.0, noise_multiplier=1.0, rate=0.1, steps=10, expected_batch_size=10
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = ExampleEvent(noise_multiplier, clip_norm, rate, steps)

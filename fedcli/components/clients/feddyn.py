@@ -6,11 +6,13 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import ClientTrainer, Learner, Result, Start, Tensors
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 
 DUAL = Extra("dual")
 
 
-def feddyn(*, alpha: float) -> TrainerSpec:
+@component
+def feddyn(*, alpha: float = 0.1) -> TrainerSpec:
     """Adds -<h_k, w> + alpha/2 ||w - w_global||^2 to the loss; then h_k <- h_k - alpha (w_k - w_global).
 
     Args:

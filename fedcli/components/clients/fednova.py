@@ -7,10 +7,12 @@ from typing import Any
 from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import ClientTrainer, Learner, Result, Start
 from fedcli.core.contracts import Extra, TrainerSpec
+from fedcli.core.factories import component
 
 LENGTH = Extra("length", size="scalar")
 
 
+@component
 def fednova() -> TrainerSpec:
     """Sends d_k = delta_k / a_k and a_k, the sum of the weights that its gradients had in its update.
 

@@ -6,9 +6,11 @@ from fedcli.components.clients.sgd import descend
 from fedcli.components.clients.trainer import ClientTrainer, Learner, Start, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 
 
-def fedprox(*, mu: float) -> TrainerSpec:
+@component
+def fedprox(*, mu: float = 0.01) -> TrainerSpec:
     """Adds mu/2 * ||w - w_global||^2 to the loss, that is mu * (w - w_global) to the gradient.
 
     Args:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fedcli.components.clients.sgd import Carry
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start
 from fedcli.core.contracts import TrainerSpec
+from fedcli.core.factories import component
 
 
+@component
 def full_gradient() -> TrainerSpec:
     """Sends minus the gradient of the mean loss over all training examples, at the global weights.
 

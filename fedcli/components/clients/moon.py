@@ -8,11 +8,13 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError, require_positive
+from fedcli.core.factories import component
 
 PREVIOUS = Extra("previous", start="global")
 
 
-def moon(*, mu: float, temperature: float) -> TrainerSpec:
+@component
+def moon(*, mu: float = 1.0, temperature: float = 0.5) -> TrainerSpec:
     """Adds mu * -log(e^(cos(z, z_global)/t) / (e^(cos(z, z_global)/t) + e^(cos(z, z_previous)/t))) to the loss.
 
     z is the input of the model's last layer. Before a client's first participation its previous model is

@@ -6,11 +6,13 @@ from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import ClientTrainer, Learner, Result, Start
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 
 CURVATURE = Extra("curvature", size="scalar")
 
 
-def qfedavg(*, q: float) -> TrainerSpec:
+@component
+def qfedavg(*, q: float = 1.0) -> TrainerSpec:
     """Sends F^q * d and q F^(q-1) L ||d||^2 + F^q, where F is the global model's loss on the client's examples.
 
     d is the delta and L = 1 / learning_rate; both terms are those of the paper divided by L.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import ClientTrainer, Learner, Result, Start, Tensors
 from fedcli.core.contracts import Extra, TrainerSpec
+from fedcli.core.factories import component
 
 CONTROL = Extra("control")
 
 
+@component
 def scaffold() -> TrainerSpec:
     """Steps along g - c_k + c; afterwards c_k <- c_k - c + (x - y_k) / (K * learning_rate), option II.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensor, Tensors
 from fedcli.core.contracts import TrainerSpec
+from fedcli.core.factories import component
 
 BendGradient = Callable[[Tensors, Tensors, Start], Tensors]
 """`(gradients, weights, start)` -> gradients."""
@@ -27,6 +28,7 @@ class Carry(NamedTuple):
     steps: Tensor
 
 
+@component
 def sgd() -> TrainerSpec:
     """Epochs of mini-batches with the client's optimizer; the update is local minus global weights."""
     return TrainerSpec("sgd", descend)

@@ -6,25 +6,34 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, final
 
 from fedcli.components.encryption.ciphertext_server import AddingServer
-from fedcli.components.encryption.costs import Costs
+from fedcli.components.encryption.costs import ADD_SECONDS, OPEN_SECONDS, timed_elsewhere
 from fedcli.components.encryption.reasons import middle
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
+from fedcli.core.figures import Tally
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 
 
-class Sender(NamedTuple):
-    """The clients' part of a round: what makes ciphertexts of their integers.
+class CiphertextSender(NamedTuple):
+    """A client's part of a round: what makes ciphertexts of its integers.
 
     Args:
-        encrypt: `(values, key) -> bytes`, done in another process.
+        work: `(values, key) -> bytes`, done in another process.
         key: what clients encrypt with.
-        label: client -> what stands before its ciphertexts.
+        label: what is put before the client's ciphertexts.
     """
 
-    encrypt: Callable[[Integers, Any], bytes]
+    work: Callable[[Integers, Any], bytes]
     key: Any
-    label: Callable[[int], bytes]
+    label: bytes
+
+    def encrypt(self, values: Integers) -> tuple[bytes, float]:
+        """See `core.exchange.Sender`."""
+        try:
+            sent, seconds = timed_elsewhere(self.work, values, self.key)
+        except (CiphertextError, ConfigError) as error:
+            raise InvalidUpdateError(middle(error)) from error
+        return self.label + sent, seconds
 
 
 @final
@@ -34,9 +43,9 @@ class CiphertextExchange:
     Args:
         server: the server's part, which leads to no secret.
         adding: where it adds.
-        sender: the clients' part.
+        sender: client -> the client's part.
         opening: opens what the server has added.
-        costs: of the round.
+        tally: what the round costs.
     """
 
     def __init__(
@@ -44,41 +53,36 @@ class CiphertextExchange:
         server: object,
         *,
         adding: AddingServer,
-        sender: Sender,
+        sender: Callable[[int], CiphertextSender],
         opening: Callable[[], Integers],
-        costs: Costs,
+        tally: Tally,
     ) -> None:
         self.server = server
         self._adding, self._sender = adding, sender
-        self._opening, self._costs = opening, costs
+        self._opening, self._tally = opening, tally
 
-    def encrypt(self, client: int, values: Integers) -> bytes:
-        """See `core.encryption.Exchange`."""
-        sender = self._sender
-        try:
-            sent = self._costs.elsewhere("encrypt_seconds", sender.encrypt, values, sender.key)
-        except (CiphertextError, ConfigError) as error:
-            raise InvalidUpdateError(middle(error)) from error
-        return sender.label(client) + sent
+    def sender(self, client: int) -> CiphertextSender:
+        """See `core.exchange.Exchange`."""
+        return self._sender(client)
 
     def check(self, client: int, data: bytes) -> str | None:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("add_seconds"):
+        """See `core.exchange.Exchange`."""
+        with self._tally.span(ADD_SECONDS):
             return self._adding.check(client, data)
 
     def add(self, client: int, data: bytes) -> None:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("add_seconds"):
+        """See `core.exchange.Exchange`."""
+        with self._tally.span(ADD_SECONDS):
             self._adding.add(client, data)
 
     def open(self) -> Integers:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("open_seconds"):
+        """See `core.exchange.Exchange`."""
+        with self._tally.span(OPEN_SECONDS):
             try:
                 return self._opening()
             except (CiphertextError, DecryptionError) as error:
                 raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
-        """See `core.encryption.Exchange`."""
-        return self._costs.figures()
+        """See `core.exchange.Exchange`."""
+        return self._tally.figures()

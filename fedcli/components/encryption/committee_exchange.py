@@ -8,11 +8,12 @@ from typing import Any, final
 
 import numpy as np
 
-from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, Sender
+from fedcli.components.encryption import costs
+from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, CiphertextSender
 from fedcli.components.encryption.ciphertext_server import AddingServer, label
 from fedcli.components.encryption.committee import Committee, Presence
-from fedcli.components.encryption.costs import Costs
 from fedcli.core.errors import VoidRoundError
+from fedcli.core.figures import Tally
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.attempts import ATTEMPTS, Request
@@ -67,25 +68,25 @@ class CommitteeKeys:
         self._committee, self._presence = committee, presence
 
     def begin(self, round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
-        """See `core.encryption.Keys`."""
-        public, costs = self._committee.public, Costs("members_lost")
+        """See `scheme.Keys`."""
+        public, tally = self._committee.public, costs.new_tally(costs.MEMBERS_LOST)
         adding = AddingServer(public.scheme, cohort=cohort, context=context, size=size)
         server = ThresholdServer(public, adding, context)
         return CiphertextExchange(
             server,
             adding=adding,
-            sender=Sender(encrypt, public, partial(label, public.scheme, context)),
-            opening=partial(_opened, server, self._committee, self._presence, round, costs),
-            costs=costs,
+            sender=lambda client: CiphertextSender(encrypt, public, label(public.scheme, context, client)),
+            opening=partial(_opened, server, self._committee, self._presence, round, tally),
+            tally=tally,
         )
 
     def kept(self) -> Mapping[str, Any]:
-        """See `core.encryption.Keys`."""
+        """See `scheme.Keys`."""
         return self._committee.kept()
 
 
 def _opened(
-    server: ThresholdServer, committee: Committee, presence: Presence, round: int, costs: Costs
+    server: ThresholdServer, committee: Committee, presence: Presence, round: int, tally: Tally
 ) -> Integers:
     """Active sets are announced until one answers in full.
 
@@ -93,19 +94,19 @@ def _opened(
         VoidRoundError: if none does within three attempts, or too few members are left.
     """
     total, away = server.adding.total(), presence.away(round)
-    costs.add("members_lost", len(away))
+    tally.add(costs.MEMBERS_LOST, len(away))
     members = range(1, committee.public.scheme.plan.members + 1)
     for attempt in range(ATTEMPTS):
         there = [member for member in members if member not in away]
         rng = generator(presence.root, round, SERVER, f"active set:{attempt}")
         request = server.announce(attempt, there, rng=rng)
-        costs.add("attempts", 1)
+        tally.add(costs.ATTEMPTS, 1)
         silent = {m for m in request.active if not presence.answers(round, attempt, m)}
         answers = committee.answers(total, request, set(request.active) - silent)
-        costs.add("bytes_opening", sum(map(len, answers.values())))
+        tally.add(costs.BYTES_OPENING, sum(map(len, answers.values())))
         if not silent:
             return server.fuse(total, request, answers)
-        costs.add("members_lost", len(silent))
+        tally.add(costs.MEMBERS_LOST, len(silent))
         away |= silent
     raise VoidRoundError(
         f"{ATTEMPTS} active sets were asked, and in each a member did not answer; {len(away)} of the "

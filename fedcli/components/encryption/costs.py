@@ -3,61 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Literal, TypeVar, final
+from collections.abc import Callable
+from typing import TypeVar
 
-from fedcli.core.meter import Meter
+from fedcli.core.figures import Tally
 from fedcli.crypto.workers import elsewhere
 
 Result = TypeVar("Result")
-Column = Literal[
-    "encrypt_seconds", "add_seconds", "open_seconds", "bytes_opening", "attempts", "members_lost"
-]
-_ALWAYS: tuple[Column, ...] = (
-    "encrypt_seconds",
-    "add_seconds",
-    "open_seconds",
-    "bytes_opening",
-    "attempts",
-)
+
+ENCRYPT_SECONDS = "encryption/encrypt_seconds"
+ADD_SECONDS = "encryption/add_seconds"
+OPEN_SECONDS = "encryption/open_seconds"
+BYTES_OPENING = "encryption/bytes_opening"
+ATTEMPTS = "encryption/attempts"
+MEMBERS_LOST = "encryption/members_lost"
 
 
-@final
-class Costs:
-    """Seconds, bytes and counts of one round; clients report from their own threads.
+def new_tally(*columns: str) -> Tally:
+    """What the server's side of a round counts: the columns that every scheme has, and those of one scheme."""
+    return Tally(ENCRYPT_SECONDS, ADD_SECONDS, OPEN_SECONDS, BYTES_OPENING, ATTEMPTS, *columns)
 
-    Args:
-        columns: those of the scheme besides the ones that all have.
-    """
 
-    def __init__(self, *columns: Column) -> None:
-        self._meter = Meter()
-        for column in (*_ALWAYS, *columns):
-            self.add(column, 0)
-
-    def add(self, column: Column, number: float) -> None:
-        """Add seconds, bytes or events."""
-        self._meter.add(f"encryption/{column}", number)
-
-    @contextmanager
-    def span(self, column: Column) -> Iterator[None]:
-        """Add the seconds of the `with` block."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(column, time.perf_counter() - begun)
-
-    def elsewhere(self, column: Column, work: Callable[..., Result], *args: object) -> Result:
-        """`work(*args)` in another process, with the seconds that it took there."""
-        result, seconds = elsewhere(_timed, work, args)
-        self.add(column, seconds)
-        return result
-
-    def figures(self) -> dict[str, float]:
-        """The columns so far."""
-        return self._meter.figures()
+def timed_elsewhere(work: Callable[..., Result], *args: object) -> tuple[Result, float]:
+    """`work(*args)` in another process, and the seconds that it took there."""
+    return elsewhere(_timed, work, args)
 
 
 def _timed(work: Callable[..., Result], args: tuple[object, ...]) -> tuple[Result, float]:

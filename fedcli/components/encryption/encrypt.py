@@ -1,51 +1,86 @@
-"""Updates that only their sum is read of: integers become ciphertexts, and a sum of ciphertexts integers."""
+"""Encrypts integer updates so that the server can decrypt only their sum."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from fedcli.components.encryption.scheme import Encryption
+from fedcli.components.encryption.costs import ENCRYPT_SECONDS
+from fedcli.components.encryption.scheme import Encryption, Keys
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
-from fedcli.core.exchange import Exchange
+from fedcli.core.exchange import Exchange, Sender
+from fedcli.core.figures import joined
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext, Session
 from fedcli.core.types import Tree
 
+NAME = "encrypt"
 
-def encrypt(encryption: Encryption, *, grid: IntegerGrid, plain_bytes: Callable[[int], int]) -> Transform:
+
+def encrypt(
+    encryption: Encryption,
+    *,
+    grid: IntegerGrid,
+    plain_bytes: Callable[[int], int],
+    keys: Keys | None = None,
+) -> Transform:
     """Enc(u_k) on the client; on the server sum_k Enc(u_k), opened to sum_k u_k, the same integers to the bit.
 
-    What a ciphertext holds cannot be checked on arrival: a client can send any integers that fit. Its form can be
-    checked, and its weight against its number of examples.
+    The server cannot check what a ciphertext holds: a client can send any integers that fit. It checks the form of
+    the ciphertext, and the client's weight against its number of examples.
 
     Args:
         encryption: as it was planned for the run.
         grid: of the integers.
         plain_bytes: size of the payload -> bytes of the integers, had they been sent as they are.
+        keys: of the run; None before it starts, when nothing can be encrypted yet.
 
     Raises:
+        ConfigError: from `encode`, in a round that has no keys.
         InvalidUpdateError: from `encode`, for integers beyond what the encryption was planned for.
-        VoidRoundError: from `decode`, where the sum stays closed.
+        VoidRoundError: from `aggregate` and `decode`, where the sum cannot be made or opened.
     """
 
+    def start(kept: Tree | None) -> tuple[Transform, Tree]:
+        made = encryption.start(kept)
+        ready = encrypt(encryption, grid=grid, plain_bytes=plain_bytes, keys=made)
+        return ready, made.kept() if encryption.keeps_keys else {}
+
+    def begin(context: RoundContext, cohort: Sequence[int], size: int) -> Session:
+        if keys is None:
+            raise ConfigError(_NO_KEYS, hint=_START)
+        return begun(keys, context, cohort, size)
+
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
-        sent = exchange_of(context).encrypt(update.client, update.payload)
+        sender: Sender | None = context.told.get(NAME)
+        if sender is None:
+            raise ConfigError(_NO_KEYS, hint=_START)
+        sent, seconds = sender.encrypt(update.payload)
         size = update.bytes_up - plain_bytes(update.payload.size) + len(sent)
-        return replace(update, payload=np.frombuffer(sent, np.uint8), bytes_up=size)
+        figures = joined(update.figures, {ENCRYPT_SECONDS: seconds})
+        return replace(update, payload=np.frombuffer(sent, np.uint8), bytes_up=size, figures=figures)
 
     def admit(update: ClientUpdate, _state: Tree, context: RoundContext) -> str | None:
         objection = grid.objection(update.weight, update.num_examples)
         return objection or exchange_of(context).check(update.client, update.payload.tobytes())
 
+    def aggregate(updates: Iterable[ClientUpdate], context: RoundContext) -> Aggregate:
+        # Weights are added here and ciphertexts in the exchange; `decode` puts the opened sum in the place of nothing.
+        exchange, weights = exchange_of(context), []
+        for update in updates:
+            exchange.add(update.client, update.payload.tobytes())
+            weights.append(update.weight)
+        return Aggregate(np.zeros(0, np.int64), math.fsum(weights))
+
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         return aggregate._replace(value=exchange_of(context).open()), state
 
     return Transform(
-        "encrypt",
+        NAME,
         encode=encode,
         admit=admit,
         decode=decode,
@@ -54,18 +89,31 @@ def encrypt(encryption: Encryption, *, grid: IntegerGrid, plain_bytes: Callable[
         coded_bytes=encryption.coded_bytes,
         hides=True,
         min_clients=encryption.min_clients,
+        begin=begin,
+        start=start,
+        aggregate=aggregate,
     )
 
 
+_NO_KEYS = "updates are to be encrypted, and the round has no keys."
+_START = "Start the transform with the run's keys before the first round."
+
+
+def begun(keys: Keys, context: RoundContext, cohort: Sequence[int], size: int) -> Session:
+    """The session of a round under the run's keys: the server's half, and each client's sender."""
+    named = f"{context.run}:{context.round}".encode()
+    exchange = keys.begin(context.round, cohort, context=named, size=size)
+    return Session(exchange, {client: exchange.sender(client) for client in cohort}, exchange.figures)
+
+
 def exchange_of(context: RoundContext) -> Exchange:
-    """The round's exchange.
+    """The server's half of the round's encrypted sum.
 
     Raises:
         ConfigError: if the round has none, because the run was not given its keys.
     """
-    if context.exchange is None:
-        raise ConfigError(
-            "updates are to be encrypted, and the round has no keys.",
-            hint="Start the run's encryption and hand its keys to the parts.",
-        )
-    return context.exchange
+    session = context.sessions.get(NAME)
+    if session is None:
+        raise ConfigError(_NO_KEYS, hint=_START)
+    exchange: Exchange = session.server
+    return exchange

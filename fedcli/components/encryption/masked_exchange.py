@@ -3,34 +3,69 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, final
+from typing import NamedTuple, NoReturn, final
 
-from fedcli.components.encryption.costs import Costs
+from fedcli.components.encryption.costs import (
+    ADD_SECONDS,
+    ATTEMPTS,
+    BYTES_OPENING,
+    ENCRYPT_SECONDS,
+    OPEN_SECONDS,
+    new_tally,
+)
 from fedcli.components.encryption.masked_server import MaskingServer
 from fedcli.components.encryption.reasons import middle
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
+from fedcli.core.figures import Tally
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masking.graph import MaskPlan, neighbours
-from fedcli.crypto.masking.masking import Party
+from fedcli.crypto.masking.masking import MaskSeeds, Party, mask
 from fedcli.crypto.masking.seeds import MaskScheme
+from fedcli.crypto.workers import side_by_side
 
 _SEED_BYTES = 32
 
 
 def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, size: int) -> MaskedExchange:
     """A round's exchange: all parties advertise keys, then share their seeds by way of the server."""
-    costs = Costs()
+    tally = new_tally()
     # A round that is repeated after an interruption is another sum, so the context has a number of its own.
     circle = secrets.token_bytes(_SEED_BYTES)
     scheme = MaskScheme(plan, context + circle, neighbours(plan, circle))
-    with costs.span("encrypt_seconds"):
+    with tally.span(ENCRYPT_SECONDS):
         parties = [Party(scheme, index) for index in range(plan.num_parties)]
         keys = {index: party.advertise() for index, party in enumerate(parties)}
         shares = {index: party.share(keys) for index, party in enumerate(parties)}
-    server = MaskingServer(scheme, keys, shares, cohort=cohort, size=size)
-    return MaskedExchange(server, dict(zip(cohort, parties, strict=True)), costs)
+        server = MaskingServer(scheme, keys, shares, cohort=cohort, size=size)
+        # Each party agrees on seeds with its neighbours before it trains: what it then needs to mask is a value that
+        # travels, and its keys stay with it.
+        seeds = side_by_side(
+            lambda index: parties[index].agree(server.shares_for(index)), range(plan.num_parties)
+        )
+    senders = {client: MaskingSender(each) for client, each in zip(cohort, seeds, strict=True)}
+    return MaskedExchange(server, dict(zip(cohort, parties, strict=True)), senders, tally)
+
+
+class MaskingSender(NamedTuple):
+    """A client's part of a round: the seeds of its masks.
+
+    Args:
+        seeds: of this client's masks; secret.
+    """
+
+    seeds: MaskSeeds
+
+    def encrypt(self, values: Integers) -> tuple[bytes, float]:
+        """See `core.exchange.Sender`."""
+        begun = time.perf_counter()
+        try:
+            sent = mask(values, self.seeds)
+        except ConfigError as error:
+            raise InvalidUpdateError(middle(error)) from error
+        return sent, time.perf_counter() - begun
 
 
 @final
@@ -39,53 +74,55 @@ class MaskedExchange:
 
     Args:
         server: the server's part, which leads to no secret.
-        parties: the clients' parts, by client.
-        costs: of the round.
+        parties: the clients' keys, by client.
+        senders: what each client masks with.
+        tally: what the round costs.
     """
 
-    def __init__(self, server: MaskingServer, parties: Mapping[int, Party], costs: Costs) -> None:
+    def __init__(
+        self,
+        server: MaskingServer,
+        parties: Mapping[int, Party],
+        senders: Mapping[int, MaskingSender],
+        tally: Tally,
+    ) -> None:
         self.server = server
-        self._parties, self._costs = parties, costs
+        self._parties, self._senders, self._tally = parties, senders, tally
         self._client = dict(enumerate(parties))
-        self._index = {client: index for index, client in self._client.items()}
 
-    def encrypt(self, client: int, values: Integers) -> bytes:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("encrypt_seconds"):
-            try:
-                return self._parties[client].mask(values, self.server.shares_for(self._index[client]))
-            except (CiphertextError, ConfigError, DecryptionError) as error:
-                raise InvalidUpdateError(middle(error)) from error
+    def sender(self, client: int) -> MaskingSender:
+        """See `core.exchange.Exchange`."""
+        return self._senders[client]
 
     def check(self, client: int, data: bytes) -> str | None:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("add_seconds"):
+        """See `core.exchange.Exchange`."""
+        with self._tally.span(ADD_SECONDS):
             return self.server.check(client, data)
 
     def add(self, client: int, data: bytes) -> None:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("add_seconds"):
+        """See `core.exchange.Exchange`."""
+        with self._tally.span(ADD_SECONDS):
             self.server.add(client, data)
 
     def open(self) -> Integers:
-        """See `core.encryption.Exchange`."""
-        with self._costs.span("open_seconds"):
+        """See `core.exchange.Exchange`."""
+        with self._tally.span(OPEN_SECONDS):
             self.server.require_enough()
-            self._costs.add("attempts", 1)
+            self._tally.add(ATTEMPTS, 1)
             came_through, lost = self.server.came_through, self.server.lost
             try:
                 revealed = {
                     index: self._parties[self._client[index]].reveal(came_through, lost)
                     for index in sorted(came_through)
                 }
-                self._costs.add("bytes_opening", sum(map(len, revealed.values())))
+                self._tally.add(BYTES_OPENING, sum(map(len, revealed.values())))
                 return self.server.unmask(revealed)
             except (CiphertextError, DecryptionError) as error:
                 raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:
-        """See `core.encryption.Exchange`."""
-        return self._costs.figures()
+        """See `core.exchange.Exchange`."""
+        return self._tally.figures()
 
 
 @final
@@ -101,22 +138,36 @@ class ClosedExchange:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def encrypt(self, _client: int, _values: Integers) -> NoReturn:
-        """See `core.encryption.Exchange`."""
-        raise InvalidUpdateError(self._reason)
+    def sender(self, _client: int) -> ClosedSender:
+        """See `core.exchange.Exchange`."""
+        return ClosedSender(self._reason)
 
     def check(self, _client: int, _data: bytes) -> str:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         return self._reason
 
     def add(self, _client: int, _data: bytes) -> NoReturn:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         raise VoidRoundError(self._reason)
 
     def open(self) -> NoReturn:
-        """See `core.encryption.Exchange`."""
+        """See `core.exchange.Exchange`."""
         raise VoidRoundError(self._reason)
 
     def figures(self) -> Mapping[str, float]:
-        """See `core.encryption.Exchange`."""
-        return Costs().figures()
+        """See `core.exchange.Exchange`."""
+        return new_tally().figures()
+
+
+class ClosedSender(NamedTuple):
+    """A client's part of a round in which nobody can mask.
+
+    Args:
+        reason: why, as the middle of a sentence.
+    """
+
+    reason: str
+
+    def encrypt(self, _values: Integers) -> NoReturn:
+        """See `core.exchange.Sender`."""
+        raise InvalidUpdateError(self.reason)

@@ -120,7 +120,7 @@ class FreshKeys:
         self._plan_of = plan_of
 
     def begin(self, _round: int, cohort: Sequence[int], *, context: bytes, size: int) -> Exchange:
-        """See `core.encryption.Keys`."""
+        """See `scheme.Keys`."""
         try:
             plan = self._plan_of(len(cohort))
         except ConfigError as error:
@@ -129,5 +129,5 @@ class FreshKeys:
         return masked_exchange(plan, cohort, context=context, size=size)
 
     def kept(self) -> Mapping[str, Any]:
-        """See `core.encryption.Keys`."""
+        """See `scheme.Keys`."""
         return {}

@@ -9,12 +9,13 @@ from typing import Any, final
 import numpy as np
 
 from fedcli.components.encryption import disclosure
-from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, Sender
+from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, CiphertextSender
 from fedcli.components.encryption.ciphertext_server import AddingServer, label, sent_bytes
-from fedcli.components.encryption.costs import Costs
+from fedcli.components.encryption.costs import ATTEMPTS, BYTES_OPENING, new_tally
 from fedcli.components.encryption.planning import figures, planned, require_summands
 from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
 from fedcli.core.errors import RunError, VoidRoundError
+from fedcli.core.figures import Tally
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.ciphertexts import Scheme
 from fedcli.crypto.bfv.errors import DecryptionError
@@ -123,28 +124,28 @@ class SharedKeys:
         self._key = key
 
     def begin(self, _round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
-        """See `core.encryption.Keys`."""
+        """See `scheme.Keys`."""
         scheme = Scheme(self._key.scheme.plan, self._key.scheme.key_name)
-        server, costs = AddingServer(scheme, cohort=cohort, context=context, size=size), Costs()
+        server, tally = AddingServer(scheme, cohort=cohort, context=context, size=size), new_tally()
         return CiphertextExchange(
             server,
             adding=server,
-            sender=Sender(encrypt, self._key, partial(label, scheme, context)),
-            opening=partial(_opened, server, KeyHolder(self._key), costs, size),
-            costs=costs,
+            sender=lambda client: CiphertextSender(encrypt, self._key, label(scheme, context, client)),
+            opening=partial(_opened, server, KeyHolder(self._key), tally, size),
+            tally=tally,
         )
 
     def kept(self) -> Mapping[str, Any]:
-        """See `core.encryption.Keys`."""
+        """See `scheme.Keys`."""
         return {"name": np.frombuffer(self._key.scheme.key_name, np.uint8), "words": self._key.words}
 
 
-def _opened(server: AddingServer, holder: KeyHolder, costs: Costs, size: int) -> Integers:
+def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) -> Integers:
     """The designated client opens what the server sends it, and sends back the sum."""
     total = server.total()
-    costs.add("attempts", 1)
+    tally.add(ATTEMPTS, 1)
     answer = holder.open(total)
-    costs.add("bytes_opening", len(answer))
+    tally.add(BYTES_OPENING, len(answer))
     if len(answer) != 8 * size:
         raise VoidRoundError(
             f"client {server.came_through[0]} handed over a sum of {len(answer) // 8} values; {size} are expected"

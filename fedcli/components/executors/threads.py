@@ -11,8 +11,8 @@ from typing import final
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.machine import available_cores
-from fedcli.core.roles import Executor
-from fedcli.core.types import Item, Outcome_co
+from fedcli.core.roles import Executor, Work
+from fedcli.core.types import Item, Result
 
 # Results that a worker may be ahead of the one that is waited for, so that a slow client stalls nobody.
 _WINDOW_PER_WORKER = 4
@@ -37,33 +37,39 @@ class ThreadsExecutor:
     """A thread pool that yields results in order and keeps a bounded number of them."""
 
     def __init__(self, workers: int) -> None:
-        _limit_tensorflow_threads(workers)
+        limit_tensorflow_threads(workers)
         self.num_workers = workers
-        self._window = workers * (1 + _WINDOW_PER_WORKER)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fedcli-client")
 
-    def map(self, work: Callable[[Item], Outcome_co], items: Iterable[Item]) -> Iterator[Outcome_co]:
-        """Yield `work(item)` lazily, in the order of `items`; work that nobody waits for any more is dropped."""
-        rest = iter(items)
-        pending: deque[Future[Outcome_co]] = deque()
-        try:
-            for item in islice(rest, self._window):
-                pending.append(self._pool.submit(work, item))
-            while pending:
-                result = pending.popleft().result()
-                for item in islice(rest, 1):
-                    pending.append(self._pool.submit(work, item))
-                yield result
-        finally:
-            for future in pending:
-                future.cancel()
+    def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results lazily, in the order of `items`; work that nobody waits for any more is dropped."""
+        yield from in_order(self._pool, self.num_workers, work.begin(), items)
 
     def close(self) -> None:
         """Wait for work under way, drop the rest."""
         self._pool.shutdown(cancel_futures=True)
 
 
-def _limit_tensorflow_threads(workers: int) -> None:
+def in_order(
+    pool: ThreadPoolExecutor, workers: int, act: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield `act(item)` for all items, lazily and in their order, holding a window of results at most."""
+    rest, window = iter(items), workers * (1 + _WINDOW_PER_WORKER)
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in islice(rest, window):
+            pending.append(pool.submit(act, item))
+        while pending:
+            result = pending.popleft().result()
+            for item in islice(rest, 1):
+                pending.append(pool.submit(act, item))
+            yield result
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def limit_tensorflow_threads(workers: int) -> None:
     """Set TensorFlow's thread counts, which it accepts only before its first operation in a process."""
     import tensorflow as tf
 

@@ -10,9 +10,18 @@ import numpy as np
 from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import COMMITMENT, NOISE_COMMITMENT, Opened, ServerNoise, evidence
 from fedcli.components.proofs.statements import NormBounds
-from fedcli.components.proofs.timed_jobs import proving, verifying, verifying_each
+from fedcli.components.proofs.timed_jobs import (
+    PROVE_SECONDS,
+    VERIFY_SECONDS,
+    counted,
+    counting_session,
+    tally_of,
+    timed_elsewhere,
+    verified_each,
+)
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, VoidRoundError
+from fedcli.core.figures import joined
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 from fedcli.core.vectors import Integers, digest, exact_squared_norm
@@ -20,6 +29,8 @@ from fedcli.crypto.norm_proofs.commitments import Opening
 from fedcli.crypto.norm_proofs.curve import ORDER
 from fedcli.crypto.norm_proofs.jobs import commit_to, open_each, opens, prove_all
 from fedcli.crypto.norm_proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
+
+NAME = "commit"
 
 _FURTHEST = 1 << 62
 
@@ -51,12 +62,12 @@ def commit(
         bounds.require_provable(size)
         return {"size": np.int64(size)}
 
-    def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
+    def encode(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
         sent, added = update.payload, update.private.get("noise")
         if added is not None and exact_squared_norm(added) > bounds.of_share(sent.size).squared:
             raise InvalidUpdateError("the noise is longer than the bound that is proved of it")
         vectors = [sent] if added is None else [sent - added, added]
-        made = proving(context, commit_to, vectors)
+        made, seconds = timed_elsewhere(commit_to, vectors)
         commitments = dict(zip(_names(bounds), (each.commitment for each in made), strict=True))
         limbs = to_limbs(_total(each.opening.blindings for each in made))
         return replace(
@@ -65,6 +76,7 @@ def commit(
             bytes_up=update.bytes_up + 2 * limbs.size + sum(map(len, commitments.values())),
             attachments={**update.attachments, **commitments},
             private={**update.private, "committed": made},
+            figures=joined(update.figures, {PROVE_SECONDS: seconds}),
         )
 
     def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
@@ -75,7 +87,7 @@ def commit(
             for update, reason in zip(updates, reasons, strict=True)
             if reason is None
         ]
-        answers = verifying_each(context, open_each, asked)
+        answers = verified_each(tally_of(context, NAME), open_each, asked)
         left = iter(
             [None if why is None else f"the update is not what it was committed to: {why}" for why in answers]
         )
@@ -95,7 +107,7 @@ def commit(
         return aggregate._replace(value=published.vector, evidence=files), state
 
     return Transform(
-        "commit",
+        NAME,
         init=init,
         encode=encode,
         admit_all=admit_all,
@@ -108,6 +120,7 @@ def commit(
         adds=num_limbs,
         hides=True,
         leaves_evidence=True,
+        begin=counting_session,
     )
 
 
@@ -142,7 +155,7 @@ def _require_open(aggregate: Aggregate, names: Sequence[str], total: Opening, co
     commitments = [each.attachments[name] for each in aggregate.accepted for name in names]
     if not commitments:
         return
-    if verifying(context, opens, commitments, total) is not None:
+    if counted(tally_of(context, NAME), VERIFY_SECONDS, opens, commitments, total) is not None:
         raise VoidRoundError(
             "the sum of the updates does not open the sum of their commitments: one of them at least is not what "
             "its client committed to, and a sum does not show which"
@@ -157,9 +170,9 @@ def _noised(
     drawn, bound = vector - total.vector, bounds.of_central_noise(vector.size)
     if exact_squared_norm(drawn) > bound.squared:
         raise VoidRoundError("the noise is longer than the bound that is proved of it")
-    (made,) = proving(context, commit_to, [drawn])
+    (made,) = counted(tally_of(context, NAME), PROVE_SECONDS, commit_to, [drawn])
     about = said.encode("central noise", digest(vector))
-    (proof,) = proving(context, prove_all, [(bound, made, about)])
+    (proof,) = counted(tally_of(context, NAME), PROVE_SECONDS, prove_all, [(bound, made, about)])
     blindings = _total([total.blindings, made.opening.blindings])
     return Opened(vector, blindings), ServerNoise(made.commitment, proof)
 

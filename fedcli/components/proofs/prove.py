@@ -11,9 +11,17 @@ import numpy as np
 
 from fedcli.components.proofs.evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.components.proofs.statements import NormBounds
-from fedcli.components.proofs.timed_jobs import proving, verifying_each
+from fedcli.components.proofs.timed_jobs import (
+    PROOF_BYTES,
+    PROVE_SECONDS,
+    counting_session,
+    tally_of,
+    timed_elsewhere,
+    verified_each,
+)
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.figures import joined
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Payload, Tree
 from fedcli.core.vectors import digest
@@ -21,6 +29,8 @@ from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.norm_proofs.limbs import size_before
 from fedcli.crypto.norm_proofs.statement import NormBound
+
+NAME = "prove"
 
 _DIGEST_BYTES = 32
 
@@ -56,14 +66,19 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         claims = _claims(update, sent, bounds, made[0].opening.vector.size, context)
         jobs = [(claim.bound, each, claim.context) for claim, each in zip(claims, made, strict=True)]
         try:
-            proofs = proving(context, prove_all, jobs)
+            proofs, seconds = timed_elsewhere(prove_all, jobs)
         except ProofError as error:
             raise InvalidUpdateError(f"no proof can be made: {error}") from error
         named = {claim.proof: proof for claim, proof in zip(claims, proofs, strict=True)}
         attachments = {**update.attachments, DIGEST: sent, **named}
-        context.meter.add("proofs/bytes", sum(map(len, attachments.values())))
+        figures = {PROVE_SECONDS: seconds, PROOF_BYTES: sum(map(len, attachments.values()))}
         grown = len(sent) + sum(map(len, proofs))
-        return replace(update, bytes_up=update.bytes_up + grown, attachments=attachments)
+        return replace(
+            update,
+            bytes_up=update.bytes_up + grown,
+            attachments=attachments,
+            figures=joined(update.figures, figures),
+        )
 
     def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
         size = int(state["size"])
@@ -73,7 +88,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
             for update, reason in zip(updates, reasons, strict=True)
             if reason is None
         ]
-        left = iter(verifying_each(context, refusals, [each for one in shown for each in one]))
+        left = iter(verified_each(tally_of(context, NAME), refusals, [each for one in shown for each in one]))
         each = len(_names(bounds))
         return [
             _first([next(left) for _ in range(each)], update, context) if reason is None else reason
@@ -81,12 +96,13 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         ]
 
     return Transform(
-        "prove",
+        NAME,
         init=lambda size: {"size": np.int64(size_before(size))},
         encode=encode,
         admit_all=admit_all,
         takes=payload,
         gives=payload,
+        begin=counting_session,
         attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
     )
 

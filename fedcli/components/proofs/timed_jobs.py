@@ -1,39 +1,54 @@
-"""The work of commitments and proofs, done in other processes and counted in the round's figures."""
+"""The work of commitments and proofs, done in other processes, with the seconds that it took there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from fedcli.core.rounds import RoundContext
+from fedcli.core.figures import Tally
+from fedcli.core.rounds import RoundContext, Session
 from fedcli.crypto.norm_proofs.jobs import timed
 from fedcli.crypto.workers import elsewhere, spread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-
-def proving(context: RoundContext, work: Callable[..., Result], *args: Any) -> Result:
-    """What `work` returns; its seconds are added to the round's `proofs/prove_seconds`."""
-    return _counted(context, "prove", elsewhere(timed, work, *args))
+PROVE_SECONDS, VERIFY_SECONDS, PROOF_BYTES = "proofs/prove_seconds", "proofs/verify_seconds", "proofs/bytes"
 
 
-def verifying(context: RoundContext, work: Callable[..., Result], *args: Any) -> Result:
-    """What `work` returns; its seconds are added to the round's `proofs/verify_seconds`."""
-    return _counted(context, "verify", elsewhere(timed, work, *args))
+def timed_elsewhere(work: Callable[..., Result], *args: Any) -> tuple[Result, float]:
+    """What `work` returns, done in another process, and the seconds that it took."""
+    return elsewhere(timed, work, *args)
 
 
-def verifying_each(
-    context: RoundContext, work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
-) -> list[Result]:
-    """`work` on all items, on every core at the same time; counted as by `verifying`."""
-    on_piece: Callable[[Sequence[Item]], tuple[list[Result], float]] = partial(timed, work)
-    pieces = spread(on_piece, items)
-    return [each for piece in pieces for each in _counted(context, "verify", piece)]
+def counting_session(_context: RoundContext, _cohort: Sequence[int], _size: int) -> Session:
+    """A session that tells clients nothing and counts what the server's half costs."""
+    tally = Tally()
+    return Session(tally, figures=tally.figures)
 
 
-def _counted(context: RoundContext, what: Literal["prove", "verify"], made: tuple[Result, float]) -> Result:
-    result, seconds = made
-    context.meter.add(f"proofs/{what}_seconds", seconds)
+def counted(tally: Tally, column: str, work: Callable[..., Result], *args: Any) -> Result:
+    """What `work` returns; its seconds are added to a column."""
+    result, seconds = timed_elsewhere(work, *args)
+    tally.add(column, seconds)
     return result
+
+
+def verified_each(
+    tally: Tally, work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
+) -> list[Result]:
+    """`work` on all items, on every core at the same time; its seconds are added to those of verifying."""
+    on_piece: Callable[[Sequence[Item]], tuple[list[Result], float]] = partial(timed, work)
+    results: list[Result] = []
+    for made, seconds in spread(on_piece, items):
+        tally.add(VERIFY_SECONDS, seconds)
+        results += made
+    return results
+
+
+def tally_of(context: RoundContext, name: str) -> Tally:
+    """Where the server's half of a transform counts; a tally that nobody reads in a round without sessions."""
+    session = context.sessions.get(name)
+    tally = session.server if session else Tally()
+    return tally if isinstance(tally, Tally) else Tally()

@@ -6,10 +6,12 @@ import numpy as np
 
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
 
-def feddyn(*, alpha: float) -> ServerOptimizer:
+@component
+def feddyn(*, alpha: float = 0.1) -> ServerOptimizer:
     """h <- h - alpha * |S| / N * delta; w <- w + delta - h / alpha.
 
     Args:
@@ -27,4 +29,4 @@ def feddyn(*, alpha: float) -> ServerOptimizer:
         moved = weights + delta - dual / alpha
         return moved.astype(np.float32), {"dual": dual.astype(np.float32)}
 
-    return ServerOptimizer("feddyn", lambda weights: {"dual": np.zeros_like(weights)}, apply)
+    return ServerOptimizer("feddyn", lambda weights: {"dual": np.zeros_like(weights)}, apply, uses_share=True)

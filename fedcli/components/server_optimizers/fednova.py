@@ -6,9 +6,11 @@ import numpy as np
 
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
 
+@component
 def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * tau * d, where d is the mean of normalised updates and tau of their lengths.
 
@@ -25,4 +27,4 @@ def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
         moved = weights + learning_rate * mean[-1] * mean[:-1]
         return moved.astype(np.float32), state
 
-    return ServerOptimizer("fednova", lambda _weights: {}, apply)
+    return ServerOptimizer("fednova", lambda _weights: {}, apply, takes=("length",))

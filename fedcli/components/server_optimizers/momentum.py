@@ -6,9 +6,11 @@ import numpy as np
 
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive, require_share
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
 
+@component
 def momentum(*, learning_rate: float = 1.0, beta: float = 0.9) -> ServerOptimizer:
     """v <- beta * v + delta; w <- w + learning_rate * v.
 

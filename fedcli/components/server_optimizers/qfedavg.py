@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.core.contracts import ServerOptimizer
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
 
+@component
 def qfedavg() -> ServerOptimizer:
     """w <- w + D / h, where D is the mean of the clients' loss-weighted deltas and h of their curvatures.
 
@@ -21,4 +23,4 @@ def qfedavg() -> ServerOptimizer:
             return weights, state
         return (weights + mean[:-1] / mean[-1]).astype(np.float32), state
 
-    return ServerOptimizer("qfedavg", lambda _weights: {}, apply)
+    return ServerOptimizer("qfedavg", lambda _weights: {}, apply, takes=("curvature",))

@@ -6,9 +6,11 @@ import numpy as np
 
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
 
+@component
 def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * mean delta; c <- c + |S| / N * mean change of the clients' control variates.
 
@@ -28,5 +30,11 @@ def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
         return moved.astype(np.float32), {"control": control.astype(np.float32)}
 
     return ServerOptimizer(
-        "scaffold", lambda weights: {"control": np.zeros_like(weights)}, apply, lambda state: state
+        "scaffold",
+        lambda weights: {"control": np.zeros_like(weights)},
+        apply,
+        lambda state: state,
+        takes=("control",),
+        gives=("control",),
+        uses_share=True,
     )

@@ -6,9 +6,11 @@ import numpy as np
 
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
 
+@component
 def sgd(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * delta; a learning rate of 1 is FedAvg.
 

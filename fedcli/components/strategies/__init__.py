@@ -3,31 +3,48 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fedcli.components.strategies import robust
-from fedcli.components.strategies.adaptive import fedadagrad, fedadam, fedyogi
 from fedcli.components.strategies.apfl import apfl
+from fedcli.components.strategies.bulyan import bulyan
+from fedcli.components.strategies.centered_clipping import centered_clipping
 from fedcli.components.strategies.ditto import ditto
+from fedcli.components.strategies.dnc import dnc
 from fedcli.components.strategies.dp_adaptive import dp_adaptive
+from fedcli.components.strategies.dp_banded import dp_banded
 from fedcli.components.strategies.dp_clipped import dp_clipped
 from fedcli.components.strategies.dp_distributed import dp_distributed
-from fedcli.components.strategies.dp_ftrl import dp_banded, dp_ftrl
+from fedcli.components.strategies.dp_ftrl import dp_ftrl
 from fedcli.components.strategies.dp_local import dp_local
 from fedcli.components.strategies.dp_per_layer import dp_per_layer
 from fedcli.components.strategies.dp_sgd import dp_sgd
-from fedcli.components.strategies.fedavg import mean, weighted
+from fedcli.components.strategies.fedadagrad import fedadagrad
+from fedcli.components.strategies.fedadam import fedadam
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.strategies.fedavgm import fedavgm
+from fedcli.components.strategies.fedbn import fedbn
 from fedcli.components.strategies.fedbuff import fedbuff
 from fedcli.components.strategies.feddyn import feddyn
 from fedcli.components.strategies.fednova import fednova
+from fedcli.components.strategies.fedper import fedper
 from fedcli.components.strategies.fedprox import fedprox
+from fedcli.components.strategies.fedrep import fedrep
 from fedcli.components.strategies.fedsgd import fedsgd
+from fedcli.components.strategies.fedyogi import fedyogi
+from fedcli.components.strategies.geometric_median import geometric_median
+from fedcli.components.strategies.krum import krum
+from fedcli.components.strategies.mean import mean
+from fedcli.components.strategies.median import median
 from fedcli.components.strategies.moon import moon
-from fedcli.components.strategies.personal_layers import fedbn, fedper, fedrep
+from fedcli.components.strategies.multi_krum import multi_krum
+from fedcli.components.strategies.norm_bounded import norm_bounded
 from fedcli.components.strategies.qfedavg import qfedavg
 from fedcli.components.strategies.scaffold import scaffold
+from fedcli.components.strategies.sign_guard import sign_guard
+from fedcli.components.strategies.trimmed_mean import trimmed_mean
+from fedcli.components.strategies.weighted import weighted
 from fedcli.core.factories import Registry
 
 STRATEGIES: Registry = {
+    "fedavg": fedavg,
     "mean": mean,
     "weighted": weighted,
     "fedsgd": fedsgd,
@@ -54,16 +71,16 @@ STRATEGIES: Registry = {
     "fedadam": fedadam,
     "fedyogi": fedyogi,
     "qfedavg": qfedavg,
-    "median": robust.median,
-    "trimmed-mean": robust.trimmed_mean,
-    "krum": robust.krum,
-    "multi-krum": robust.multi_krum,
-    "bulyan": robust.bulyan,
-    "geometric-median": robust.geometric_median,
-    "centered-clipping": robust.centered_clipping,
-    "norm-bounded": robust.norm_bounded,
-    "sign-guard": robust.sign_guard,
-    "dnc": robust.dnc,
+    "median": median,
+    "trimmed-mean": trimmed_mean,
+    "krum": krum,
+    "multi-krum": multi_krum,
+    "bulyan": bulyan,
+    "geometric-median": geometric_median,
+    "centered-clipping": centered_clipping,
+    "norm-bounded": norm_bounded,
+    "sign-guard": sign_guard,
+    "dnc": dnc,
     "fedbuff": fedbuff,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.apfl import apfl as local_apfl
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -22,4 +22,6 @@ def apfl(*, alpha: float = 0.5, adaptive: bool = True) -> Strategy:
     Combines: any cohort, models without BatchNorm; with adaptive, clients with sgd without momentum. Local
     training costs twice as much.
     """
-    return mean()._replace(name="apfl", trainer=local_apfl(alpha=alpha, adaptive=adaptive))
+    return fedavg(weighting="uniform")._replace(
+        name="apfl", trainer=local_apfl(alpha=alpha, adaptive=adaptive)
+    )

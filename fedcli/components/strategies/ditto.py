@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.ditto import ditto as local_ditto
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -20,4 +20,4 @@ def ditto(*, regularization: float = 0.1) -> Strategy:
 
     Combines: any cohort, models without BatchNorm. Local training costs twice as much.
     """
-    return weighted()._replace(name="ditto", trainer=local_ditto(regularization=regularization))
+    return fedavg()._replace(name="ditto", trainer=local_ditto(regularization=regularization))

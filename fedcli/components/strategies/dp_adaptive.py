@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import adaptive_clip
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
-
-# Noise on the count that costs the updates half a percent more of theirs.
-_COUNT_OVER_UPDATES = 5.0
 
 
 def dp_adaptive(
@@ -49,15 +46,14 @@ def dp_adaptive(
 
     Example: noise_multiplier=1.0, delta=1e-5
     """
-    multiplier = noise_multiplier or 0.0
     part = adaptive_clip(
-        noise_multiplier=multiplier,
-        count_deviation=_COUNT_OVER_UPDATES * multiplier if count_deviation is None else count_deviation,
+        noise_multiplier=noise_multiplier,
+        count_deviation=count_deviation,
         initial_clip_norm=initial_clip_norm,
         target_quantile=target_quantile,
         learning_rate=clip_learning_rate,
     )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-adaptive",
         transforms=(part,),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),

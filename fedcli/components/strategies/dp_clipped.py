@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import clip, gaussian_noise
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -40,11 +40,11 @@ def dp_clipped(
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-clipped",
         transforms=(
             clip(clip_norm=clip_norm),
-            gaussian_noise(noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm),
+            gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm),
         ),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import distributed_noise, finite, fixed_point
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -48,13 +48,13 @@ def dp_distributed(
     Example: clip_norm=1.0, contributors=2, noise_multiplier=1.0, delta=1e-5
     """
     noise = distributed_noise(
-        noise_multiplier=noise_multiplier or 0.0,
+        noise_multiplier=noise_multiplier,
         clip_norm=clip_norm,
         bits=bits,
         contributors=contributors,
         colluders=colluders,
     )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-distributed",
         transforms=(finite(), fixed_point(clip_norm=clip_norm, bits=bits), noise),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),

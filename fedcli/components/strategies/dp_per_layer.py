@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import gaussian_noise, layer_clip
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
@@ -39,10 +39,8 @@ def dp_per_layer(
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
-    noise = gaussian_noise(
-        noise_multiplier=noise_multiplier or 0.0, clip_norm=clip_norm, clipping="per-layer"
-    )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    noise = gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, clipping="per-layer")
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-per-layer",
         transforms=(layer_clip(clip_norm=clip_norm), noise),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),

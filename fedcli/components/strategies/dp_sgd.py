@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.dp_sgd import dp_sgd as local_dp_sgd
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 from fedcli.core.privacy_events import PrivacyTarget
 
@@ -55,6 +55,6 @@ def dp_sgd(
         steps=steps,
         expected_batch_size=expected_batch_size,
     )
-    return mean(server_learning_rate=server_learning_rate)._replace(
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-sgd", trainer=trainer, privacy=PrivacyTarget(delta, epsilon)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.server_optimizers import momentum
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 
@@ -21,4 +21,4 @@ def fedavgm(*, server_learning_rate: float = 1.0, beta: float = 0.9) -> Strategy
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = momentum(learning_rate=server_learning_rate, beta=beta)
-    return weighted()._replace(name="fedavgm", server=server)
+    return fedavg()._replace(name="fedavgm", server=server)

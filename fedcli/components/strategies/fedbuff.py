@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from fedcli.components.aggregators import discounted_mean
-from fedcli.components.clients.sgd import sgd as local_sgd
-from fedcli.components.server_optimizers import sgd
-from fedcli.core.contracts import Buffer, Strategy
+from fedcli.components.strategies.buffering import buffering
+from fedcli.components.strategies.fedavg import fedavg
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError, require_positive
 
 
@@ -40,10 +40,8 @@ def fedbuff(
             f"staleness_exponent is a number of at least 0; received {staleness_exponent}.",
             key="staleness_exponent",
         )
-    return Strategy(
-        "fedbuff",
-        local_sgd(),
-        discounted_mean(),
-        sgd(learning_rate=server_learning_rate),
-        buffer=Buffer(buffer_size, lambda staleness: (1.0 + staleness) ** -staleness_exponent),
+    return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
+        name="fedbuff",
+        aggregator=discounted_mean(),
+        buffer=buffering(size=buffer_size, staleness_exponent=staleness_exponent),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.feddyn import feddyn as local_feddyn
 from fedcli.components.server_optimizers import feddyn as feddyn_server
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -23,6 +23,6 @@ def feddyn(*, alpha: float = 0.1) -> Strategy:
 
     Combines: any cohort, any model.
     """
-    return mean()._replace(
+    return fedavg(weighting="uniform")._replace(
         name="feddyn", trainer=local_feddyn(alpha=alpha), server=feddyn_server(alpha=alpha)
     )

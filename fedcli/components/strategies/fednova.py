@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.fednova import fednova as local_fednova
 from fedcli.components.server_optimizers import fednova as fednova_server
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 
@@ -26,6 +26,4 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = fednova_server(learning_rate=server_learning_rate)
-    return weighted()._replace(
-        name="fednova", trainer=local_fednova(), server=server, keeps_partial_work=True
-    )
+    return fedavg()._replace(name="fednova", trainer=local_fednova(), server=server, keeps_partial_work=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.fedprox import fedprox as local_fedprox
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -23,4 +23,4 @@ def fedprox(*, mu: float = 0.01) -> Strategy:
 
     Combines: any cohort, any model.
     """
-    return weighted()._replace(name="fedprox", trainer=local_fedprox(mu=mu), keeps_partial_work=True)
+    return fedavg()._replace(name="fedprox", trainer=local_fedprox(mu=mu), keeps_partial_work=True)

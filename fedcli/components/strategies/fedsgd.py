@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.full_gradient import full_gradient
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -22,6 +22,4 @@ def fedsgd(*, server_learning_rate: float = 0.1) -> Strategy:
     Combines: any cohort; models without BatchNorm, whose statistics depend on the batch. Of the client's
     settings only batch_size has an effect, on memory.
     """
-    return weighted(server_learning_rate=server_learning_rate)._replace(
-        name="fedsgd", trainer=full_gradient()
-    )
+    return fedavg(server_learning_rate=server_learning_rate)._replace(name="fedsgd", trainer=full_gradient())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.moon import moon as local_moon
-from fedcli.components.strategies.fedavg import weighted
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -20,4 +20,4 @@ def moon(*, mu: float = 1.0, temperature: float = 0.5) -> Strategy:
 
     Combines: any cohort; models with a layer before the last. Each step costs three forward passes.
     """
-    return weighted()._replace(name="moon", trainer=local_moon(mu=mu, temperature=temperature))
+    return fedavg()._replace(name="moon", trainer=local_moon(mu=mu, temperature=temperature))

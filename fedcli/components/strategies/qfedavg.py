@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.qfedavg import qfedavg as local_qfedavg
 from fedcli.components.server_optimizers import qfedavg as qfedavg_server
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
 
@@ -20,4 +20,6 @@ def qfedavg(*, q: float = 1.0) -> Strategy:
 
     Combines: any cohort, any model; clients with sgd without momentum. Costs one more forward pass for every step.
     """
-    return mean()._replace(name="qfedavg", trainer=local_qfedavg(q=q), server=qfedavg_server())
+    return fedavg(weighting="uniform")._replace(
+        name="qfedavg", trainer=local_qfedavg(q=q), server=qfedavg_server()
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.clients.scaffold import scaffold as local_scaffold
 from fedcli.components.server_optimizers import scaffold as scaffold_server
-from fedcli.components.strategies.fedavg import mean
+from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import require_positive
 
@@ -27,4 +27,4 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = scaffold_server(learning_rate=server_learning_rate)
-    return mean()._replace(name="scaffold", trainer=local_scaffold(), server=server)
+    return fedavg(weighting="uniform")._replace(name="scaffold", trainer=local_scaffold(), server=server)

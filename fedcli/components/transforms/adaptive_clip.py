@@ -11,6 +11,7 @@ from fedcli.components.transforms.clip import clipped
 from fedcli.components.transforms.gaussian_noise import noise_key
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, require_positive
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import GaussianEvent, require_noise_multiplier, update_noise_multiplier
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.types import Tree
@@ -18,12 +19,15 @@ from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import gaussian
 
 _HALF = 0.5
+# Noise on the count that costs the updates half a percent more of theirs.
+_COUNT_OVER_UPDATES = 5.0
 
 
+@component
 def adaptive_clip(
     *,
-    noise_multiplier: float,
-    count_deviation: float,
+    noise_multiplier: float | None,
+    count_deviation: float | None = None,
     initial_clip_norm: float = 0.1,
     target_quantile: float = 0.5,
     learning_rate: float = 0.2,
@@ -38,8 +42,9 @@ def adaptive_clip(
     The clip norm is the transform's state. It is as private as the model, since it follows from noised counts.
 
     Args:
-        noise_multiplier: z of the joint release, at least 0; at 0 nothing is noised.
-        count_deviation: noise standard deviation on the count, above z / 2.
+        noise_multiplier: z of the joint release, at least 0; at 0 nothing is noised. Null for the least that keeps
+            the planned rounds within the strategy's epsilon.
+        count_deviation: noise standard deviation on the count, above z / 2; null for 5 z.
         initial_clip_norm: C of the first round.
         target_quantile: gamma, the share of clients that should be within C, in [0, 1].
         learning_rate: eta, the speed at which log C moves.
@@ -49,7 +54,9 @@ def adaptive_clip(
     Deviations: the count's mean is taken over the planned cohort and not over the realised one, which is not
     noised.
     """
-    require_noise_multiplier(noise_multiplier)
+    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    multiplier = noise_multiplier or 0.0
+    require_noise_multiplier(multiplier)
     require_positive("initial_clip_norm", initial_clip_norm)
     if not math.isfinite(initial_clip_norm):
         raise ConfigError(
@@ -62,8 +69,9 @@ def adaptive_clip(
         )
     if not 0 <= learning_rate < math.inf:
         raise ConfigError(f"learning_rate is at least 0; received {learning_rate}.", key="learning_rate")
-    on_updates = update_noise_multiplier(noise_multiplier, count_deviation)
-    on_count = count_deviation if noise_multiplier else 0.0
+    deviation = _COUNT_OVER_UPDATES * multiplier if count_deviation is None else count_deviation
+    on_updates = update_noise_multiplier(multiplier, deviation)
+    on_count = deviation if multiplier else 0.0
 
     def encode(update: ClientUpdate, state: Tree, _context: RoundContext) -> ClientUpdate:
         bound = float(state["clip_norm"])
@@ -81,7 +89,7 @@ def adaptive_clip(
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         bound, value = float(state["clip_norm"]), np.asarray(aggregate.value, np.float64)
-        if noise_multiplier:
+        if multiplier:
             noise = gaussian(value.size, key=noise_key(context))
             noise[:-1] *= on_updates * bound
             noise[-1] *= on_count
@@ -97,5 +105,5 @@ def adaptive_clip(
         admit=admit,
         decode=decode,
         adds=lambda _size: 1,
-        privacy=GaussianEvent(noise_multiplier, initial_clip_norm, "adaptive", on_count),
+        privacy=GaussianEvent(multiplier, initial_clip_norm, "adaptive", on_count),
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, require_positive
+from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import squared_norm
@@ -17,6 +18,7 @@ from fedcli.core.vectors import squared_norm
 MARGIN = 1 - 2.0**-22
 
 
+@component
 def clip(*, clip_norm: float) -> Transform:
     """u <- u * min(1, clip_norm / ||u||), over all coordinates together.
 

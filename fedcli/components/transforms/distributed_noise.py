@@ -11,6 +11,7 @@ import numpy as np
 from fedcli.components.transforms.fixed_point import packed_bytes
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import DistributedGaussianEvent, require_noise_multiplier
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
@@ -25,8 +26,9 @@ _LARGEST_DEVIATION = 2.0**26
 _FURTHEST = 128  # deviations beyond which no sample lies
 
 
+@component
 def distributed_noise(
-    *, noise_multiplier: float, clip_norm: float, bits: int, contributors: int, colluders: int = 0
+    *, noise_multiplier: float | None, clip_norm: float, bits: int = 20, contributors: int, colluders: int = 0
 ) -> Transform:
     """u_k <- u_k + N_Z(0, sigma^2) in every coordinate, with sigma = z B / sqrt(contributors - colluders).
 
@@ -34,7 +36,8 @@ def distributed_noise(
     whom some may tell their noise, has a deviation of z B or more. With fewer updates nothing is decoded.
 
     Args:
-        noise_multiplier: z, deviation of the guaranteed noise on the sum over the bound, at least 0.
+        noise_multiplier: z, deviation of the guaranteed noise on the sum over the bound, at least 0; null for the
+            least that keeps the planned rounds within the strategy's epsilon.
         clip_norm: the clip before the grid, which the ledger states.
         bits: those of the grid before it.
         contributors: clients without whose shares nothing is released, at least 1.
@@ -44,7 +47,9 @@ def distributed_noise(
 
     Deviations: no random rotation before the grid and no modulus after it: the sum is over whole integers.
     """
-    require_noise_multiplier(noise_multiplier)
+    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    multiplier = noise_multiplier or 0.0
+    require_noise_multiplier(multiplier)
     if not 0 <= colluders < contributors:
         raise ConfigError(
             f"{contributors} contributors of noise, {colluders} of whom collude, leave none.",
@@ -52,7 +57,7 @@ def distributed_noise(
             hint="Use at least one contributor more than colluders.",
         )
     bound = 2**bits
-    deviation = noise_multiplier * bound / math.sqrt(contributors - colluders)
+    deviation = multiplier * bound / math.sqrt(contributors - colluders)
     largest = bound + math.ceil(_FURTHEST * (deviation + 1)) if deviation else bound
     event = DistributedGaussianEvent(
         deviation, contributors, _MOST_COORDINATES, float(bound), colluders, clip_norm=clip_norm

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.core.contracts import Transform
+from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 
 
+@component
 def finite() -> Transform:
     """An update with NaN or infinity counts as zero, and goes on its way.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
+from fedcli.core.factories import component
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
@@ -28,6 +29,7 @@ _ROUNDED: dict[str, float] = {"nearest": 0.5, "stochastic": 1.0}
 _MARGIN = 1 - 2.0**-40
 
 
+@component
 def fixed_point(
     *,
     clip_norm: float,

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from fedcli.core.contracts import Transform
+from fedcli.core.factories import component
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import GaussianEvent, noise_deviation
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
@@ -18,8 +19,9 @@ from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 
 
+@component
 def gaussian_noise(
-    *, noise_multiplier: float, clip_norm: float, clipping: Literal["fixed", "per-layer"] = "fixed"
+    *, noise_multiplier: float | None, clip_norm: float, clipping: Literal["fixed", "per-layer"] = "fixed"
 ) -> Transform:
     """Sum of the updates + N(0, (noise_multiplier * clip_norm)^2) in every coordinate.
 
@@ -27,13 +29,16 @@ def gaussian_noise(
     operating system keys, or that the seed keys where `reproducible_noise` is set.
 
     Args:
-        noise_multiplier: noise standard deviation over clip norm, at least 0.
+        noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the
+            planned rounds within the strategy's epsilon.
         clip_norm: bound on one client's L2 norm in the sum.
         clipping: how that bound is made, which the privacy statement says.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963.
     """
-    deviation = noise_deviation(noise_multiplier, clip_norm)
+    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    multiplier = noise_multiplier or 0.0
+    deviation = noise_deviation(multiplier, clip_norm)
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         # The noise is worth its epsilon only if nobody moves the sum further, whoever clips before.
@@ -48,7 +53,7 @@ def gaussian_noise(
         noise = gaussian(aggregate.value.size, key=noise_key(context))
         return aggregate._replace(value=aggregate.value + deviation * noise), state
 
-    event = GaussianEvent(noise_multiplier, clip_norm, clipping)
+    event = GaussianEvent(multiplier, clip_norm, clipping)
     return Transform(
         "gaussian_noise",
         admit=admit,

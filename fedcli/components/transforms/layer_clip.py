@@ -11,11 +11,13 @@ import numpy as np
 from fedcli.components.transforms.clip import MARGIN, clipped
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import require_positive
+from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 
 
+@component
 def layer_clip(*, clip_norm: float) -> Transform:
     """u_l <- u_l * min(1, C_l / ||u_l||) for each of L layers, with C_l = clip_norm / sqrt(L).
 

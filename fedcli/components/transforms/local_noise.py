@@ -10,6 +10,7 @@ import numpy as np
 
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.core.factories import component
 from fedcli.core.privacy_events import LocalGaussianEvent, noise_deviation
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
@@ -18,14 +19,16 @@ from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 
 
-def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
+@component
+def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transform:
     """u_k <- u_k + N(0, (noise_multiplier * clip_norm)^2) in every coordinate, before it leaves the client.
 
     It protects a client from the server too. What arrives can be of any length, so that the server cannot check
     the clip: an attacker is bounded by nothing.
 
     Args:
-        noise_multiplier: noise standard deviation over clip norm, at least 0.
+        noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the
+            planned rounds within the strategy's epsilon.
         clip_norm: bound on the update's L2 norm before the noise; a longer one is not sent.
 
     Raises:
@@ -33,7 +36,9 @@ def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
 
     Reference: Dwork and Roth 2014, the Gaussian mechanism in the local model.
     """
-    deviation = noise_deviation(noise_multiplier, clip_norm)
+    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    multiplier = noise_multiplier or 0.0
+    deviation = noise_deviation(multiplier, clip_norm)
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         norm = math.sqrt(squared_norm(update.payload))
@@ -46,7 +51,7 @@ def local_noise(*, noise_multiplier: float, clip_norm: float) -> Transform:
         noise = deviation * gaussian(update.payload.size, key=_key(update.client, context))
         return replace(update, payload=(update.payload + noise).astype(np.float32))
 
-    event = LocalGaussianEvent(noise_multiplier, clip_norm)
+    event = LocalGaussianEvent(multiplier, clip_norm)
     return Transform("local_noise", encode=encode, privacy=event, hides=True)
 
 

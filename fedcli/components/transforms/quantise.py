@@ -8,6 +8,7 @@ import numpy as np
 
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
 from fedcli.core.types import Tree, Vector
@@ -15,6 +16,7 @@ from fedcli.core.types import Tree, Vector
 _SCALE_BYTES = 4
 
 
+@component
 def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
     """u <- s * round(u / s), with s = max |u| / (2^(bits - 1) - 1); bits a coordinate and one float are sent.
 

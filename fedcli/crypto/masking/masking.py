@@ -6,7 +6,7 @@ its own covers a party whose neighbours' masks are taken off. Both seeds are Sha
 reveal of each party one of the two and never both: its own mask's where it came through, its pairwise key where
 it was lost. Unaudited.
 
-Steps: `advertise` -> `share` -> `mask` -> `reveal`; who adds is in `unmasking.py`.
+Steps: `advertise` -> `share` -> `agree`, then `mask`, then `reveal`; who adds is in `unmasking.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 import struct
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
@@ -25,6 +26,7 @@ from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers
 from fedcli.crypto.bfv.residues import Words, share
 from fedcli.crypto.bfv.wire import Kind, fingerprint, seal_envelope
+from fedcli.crypto.masking.graph import MaskPlan
 from fedcli.crypto.masking.seeds import (
     FIELD,
     LIMBS,
@@ -39,6 +41,46 @@ from fedcli.crypto.masking.seeds import (
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
 _SHARES = struct.Struct(f"<{2 * LIMBS}Q")
+
+
+class MaskSeeds(NamedTuple):
+    """What a party masks its values with, once, wherever its values are.
+
+    Args:
+        plan: parameters of the sum.
+        label: names the sum and the party in what is sent.
+        add: seeds of 32 bytes whose masks are added; secret.
+        take: seeds whose masks are taken away; secret.
+    """
+
+    plan: MaskPlan
+    label: bytes
+    add: tuple[bytes, ...]
+    take: tuple[bytes, ...]
+
+
+def mask(values: Integers, seeds: MaskSeeds) -> bytes:
+    """The values under all masks of a party.
+
+    Args:
+        values: shape [P].
+        seeds: what the party has agreed on; used for one vector only.
+
+    Raises:
+        ConfigError: if the values are no integers or beyond the plan's `largest_value`.
+    """
+    if values.dtype != np.int64 or values.ndim != 1 or not values.size:
+        raise ConfigError(f"integers of shape [P] are masked; received {values.dtype} of {values.shape}.")
+    if max(int(values.max()), -int(values.min())) > seeds.plan.largest_value:
+        raise ConfigError(f"a value is beyond {seeds.plan.largest_value}, for which the masking was planned.")
+    total = masked(values, seeds.plan, add=seeds.add, take=seeds.take)
+    return seal_envelope(
+        Kind.MASKED,
+        seeds.label,
+        num_values=values.size,
+        num_summands=1,
+        body=total.astype(total.dtype.newbyteorder("<"), copy=False).tobytes(),
+    )
 
 
 class Party:
@@ -57,7 +99,7 @@ class Party:
         self._seed = secrets.token_bytes(KEY_BYTES)
         self._keys: dict[int, Advertised] = {}
         self._received: dict[int, tuple[Words, Words]] = {}
-        self._has_masked = False
+        self._has_agreed = False
         self._has_revealed = False
 
     def advertise(self) -> Advertised:
@@ -91,48 +133,35 @@ class Party:
             for other in self._keys
         }
 
-    def mask(self, values: Integers, received: Mapping[int, bytes]) -> bytes:
-        """The values under this party's own mask and one for each neighbour whose shares it has.
+    def agree(self, received: Mapping[int, bytes]) -> MaskSeeds:
+        """The seeds of this party's own mask and of one with each neighbour whose shares it has.
 
         Args:
-            values: shape [P].
             received: from each neighbour that goes on, its encrypted shares for this party.
 
         Raises:
-            ConfigError: if the values are no integers or beyond the plan's `largest_value`.
             CiphertextError: if shares are truncated, mutated or foreign.
-            DecryptionError: if values were masked already, or too few neighbours go on.
+            DecryptionError: if seeds were agreed on already, or too few neighbours go on.
         """
         plan = self._scheme.plan
-        if self._has_masked:
+        if self._has_agreed:
             raise DecryptionError("a party masks once a sum; a second value would show the difference.")
         if len(received) < plan.threshold or not set(received) <= set(self._keys):
             raise DecryptionError(
                 f"party {self._index} masks with at least {plan.threshold} of its neighbours; "
                 f"received {sorted(received)}."
             )
-        if values.dtype != np.int64 or values.ndim != 1 or not values.size:
-            raise ConfigError(f"integers of shape [P] are masked; received {values.dtype} of {values.shape}.")
-        if max(int(values.max()), -int(values.min())) > plan.largest_value:
-            raise ConfigError(f"a value is beyond {plan.largest_value}, for which the masking was planned.")
         self._received = {other: self._opened(other, data) for other, data in received.items()}
-        self._has_masked = True
+        self._has_agreed = True
         seeds = {
             other: pair_seed(self._mask, self._keys[other].mask, self._scheme, self._index, other)
             for other in self._received
         }
-        total = masked(
-            values,
+        return MaskSeeds(
             plan,
-            add=[self._seed, *(seed for other, seed in seeds.items() if self._index < other)],
-            take=[seed for other, seed in seeds.items() if self._index > other],
-        )
-        return seal_envelope(
-            Kind.MASKED,
             fingerprint(self._scheme.fingerprint, self._index),
-            num_values=values.size,
-            num_summands=1,
-            body=total.astype(total.dtype.newbyteorder("<"), copy=False).tobytes(),
+            add=(self._seed, *(seed for other, seed in seeds.items() if self._index < other)),
+            take=tuple(seed for other, seed in seeds.items() if self._index > other),
         )
 
     def reveal(self, came_through: Collection[int], lost: Collection[int]) -> bytes:

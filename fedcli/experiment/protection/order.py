@@ -1,78 +1,66 @@
-"""What is put around a strategy in a run, and how much noise it adds."""
+"""The order around a strategy: what a client does to its update after the strategy's own transforms."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from fedcli.components.encryption.scheme import Encryption
+from fedcli.components.proofs.norm_bound import Proofs
 from fedcli.components.transforms import arrival
-from fedcli.config import Experiment, Part
+from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy, Transform
-from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
-from fedcli.experiment.compatibility import pipeline
-from fedcli.experiment.make import make, placed
+from fedcli.experiment.compose import strategy_from
+from fedcli.experiment.make import make
 from fedcli.experiment.protection.encryption import check_encryptable, encrypted
 from fedcli.experiment.protection.fixed_point import on_grid
 from fedcli.experiment.protection.proofs import with_commitments, with_proofs
-from fedcli.privacy import calibrate
 
 
-def strategy_of(
-    experiment: Experiment, strategy: Strategy | None = None, *, encryption: Encryption | None = None
-) -> Strategy:
-    """The strategy with what surrounds it in a run, in the order in which a client meets it.
+class Summed(NamedTuple):
+    """A strategy up to the vectors whose sum is wanted: compressed, or integers, or integers under commitments.
 
     Args:
-        experiment: what the config says.
-        strategy: takes the place of the one that the config names.
-        encryption: as it was planned.
+        strategy: with these transforms.
+        proofs: what is to follow the payload as it is sent, in a run with proofs.
+    """
+
+    strategy: Strategy
+    proofs: Proofs | None
+
+
+def recipe(experiment: Experiment) -> Strategy:
+    """The strategy that the config names, by itself.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
     """
-    made: Strategy = strategy or make("strategy", experiment.strategy, kind=Strategy)
-    check_encryptable(made, experiment)
-    made = _compressed(made, experiment)
-    made = on_grid(made, experiment)
-    made, proofs = with_commitments(made, experiment)
-    made = encrypted(made, encryption)
-    made = with_proofs(made, proofs)
-    return _checked_on_arrival(made)
+    return strategy_from(experiment.strategy)
 
 
-def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:
-    """The experiment with the least noise multiplier that keeps all its rounds within the budget.
+def summed(strategy: Strategy, experiment: Experiment) -> Summed:
+    """First half of the order: the strategy's own transforms, compression, the integer grid, commitments.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: with the key of the value that cannot be used.
     """
-
-    def with_noise(noise_multiplier: float) -> Experiment:
-        part = experiment.strategy
-        written = Part(part.name, {**part.parameters, "noise_multiplier": noise_multiplier})
-        return experiment.model_copy(update={"strategy": written})
-
-    def event_of(noise_multiplier: float) -> Event:
-        event = pipeline.privacy_event(strategy_of(with_noise(noise_multiplier)))
-        if event is None or event.noise_multiplier == 0:
-            raise ConfigError(
-                "the noise of this strategy does not follow its noise_multiplier.",
-                key="strategy.noise_multiplier",
-                hint="Give the strategy a noise_multiplier instead of null.",
-            )
-        return event
-
-    with placed("strategy"):
-        found = calibrate(event_of, sampling, target, experiment.rounds)
-    return with_noise(found)
+    check_encryptable(strategy, experiment)
+    if experiment.compression is not None:
+        smaller = make("compression", experiment.compression, kind=Transform)
+        strategy = strategy._replace(transforms=(*strategy.transforms, smaller))
+    return Summed(*with_commitments(on_grid(strategy, experiment), experiment))
 
 
-def _compressed(strategy: Strategy, experiment: Experiment) -> Strategy:
-    if experiment.compression is None:
-        return strategy
-    smaller = make("compression", experiment.compression, kind=Transform)
-    return strategy._replace(transforms=(*strategy.transforms, smaller))
-
-
-def _checked_on_arrival(strategy: Strategy) -> Strategy:
+def sent(inner: Summed, encryption: Encryption | None) -> Strategy:
+    """Second half of the order: encryption, proofs of what is sent, and the server's check on arrival."""
+    strategy = with_proofs(encrypted(inner.strategy, encryption), inner.proofs)
     given = strategy.transforms[-1].gives if strategy.transforms else "vector"
     return strategy._replace(transforms=(*strategy.transforms, arrival(given)))
+
+
+def in_the_clear(experiment: Experiment) -> Strategy:
+    """The strategy with all that surrounds it but encryption, for those who look at it and do not run it.
+
+    Raises:
+        ConfigError: with the key of the value that cannot be used.
+    """
+    return sent(summed(recipe(experiment), experiment), None)

@@ -14,7 +14,7 @@ from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
 from fedcli.experiment.protection import proofs as proving
-from fedcli.experiment.protection.order import strategy_of
+from fedcli.experiment.protection.order import in_the_clear
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory as store
 
@@ -143,7 +143,7 @@ def _text(path: Path) -> str:
 
 def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -> Server | None:
     # What encodes and proves has no share in how the model moves from the opened sum.
-    bare = strategy_of(planned.model_copy(update={"proofs": None}))
+    bare = in_the_clear(planned.model_copy(update={"proofs": None}))
     if all(part.grid is None for part in bare.transforms):
         return None
     is_private, size = bare.privacy is not None, None

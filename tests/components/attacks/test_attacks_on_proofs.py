@@ -38,7 +38,7 @@ def rounds_of(num_rounds, attack=None, *, absent=(), encryption=None):
     adversary = Adversary(attack, frozenset({CHEAT})) if attack else None
     strategy, keys = proved(summed(), encryption=encryption), encryption and encryption.start(None)
     parts, state = linear_parts(
-        strategy, federation=federation, runtime=runtime, adversary=adversary, keys=keys, run="r"
+        strategy, federation=federation, runtime=runtime, adversary=adversary, keys=keys, run_id="r"
     )
     notes, rows = [], []
     for round in range(1, num_rounds + 1):

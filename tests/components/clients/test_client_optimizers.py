@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fedcli.components.clients import OPTIMIZERS
-from fedcli.components.clients.optimizers import adam, adamw, clipped, sgd
+from fedcli.components.clients.optimizers import OPTIMIZERS, adam, adamw, clipped, sgd
 from fedcli.core.errors import ConfigError
 
 START = [np.array([1.0, -2.0], np.float32), np.array([[0.5]], np.float32)]

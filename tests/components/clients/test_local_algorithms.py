@@ -11,7 +11,8 @@ from fedcli.components.clients.feddyn import feddyn
 from fedcli.components.clients.fednova import fednova
 from fedcli.components.clients.moon import moon
 from fedcli.components.clients.optimizers import sgd as plain_sgd
-from fedcli.components.clients.personal_layers import in_turn, together
+from fedcli.components.clients.personal_layers import personal_layers
+from fedcli.components.clients.personal_layers_in_turn import personal_layers_in_turn
 from fedcli.components.clients.qfedavg import qfedavg
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.scaffold import scaffold
@@ -139,7 +140,7 @@ class TestMoon:
 
 class TestPersonalLayers:
     def test_what_is_personal_is_trained_and_never_sent(self, reference):
-        made = local(together(personal="head/*"))
+        made = local(personal_layers(personal="head/*"))
         update = updated(made)
         assert update.payload.size == 4 * 5 + 5
         np.testing.assert_array_equal(update.payload, reference[1].payload[:25])
@@ -147,14 +148,16 @@ class TestPersonalLayers:
         np.testing.assert_allclose(moved, reference[1].payload[25:], rtol=1e-5, atol=1e-7)
 
     def test_a_client_goes_on_from_its_own_head(self):
-        made = local(together(personal="head/*"))
+        made = local(personal_layers(personal="head/*"))
         first, second = updated(made), updated(made, state={"personal": np.full(18, 0.5, np.float32)})
         assert not np.allclose(first.payload, second.payload)
 
     def test_in_turn_the_head_is_trained_at_the_global_body_first(self):
         # Of two steps the first moves the head and the second the body.
         two = BatchPlan(4, None, 2)
-        made = locally.Local(network, CLIENTS, trainer=in_turn(personal="head/*", head_share=0.5), plan=two)
+        made = locally.Local(
+            network, CLIENTS, trainer=personal_layers_in_turn(personal="head/*", head_share=0.5), plan=two
+        )
         one = locally.Local(network, CLIENTS, trainer=sgd(), plan=BatchPlan(4, None, 1))
         moved = updated(made).state["personal"] - made.network.vectors().personal
         np.testing.assert_allclose(moved, updated(one).payload[25:], rtol=1e-4, atol=1e-7)
@@ -162,13 +165,13 @@ class TestPersonalLayers:
     def test_in_turn_a_single_step_is_the_shared_layers(self):
         single = BatchPlan(16, 1, None)
         made = locally.Local(
-            network, CLIENTS, trainer=in_turn(personal="head/*", head_share=0.9), plan=single
+            network, CLIENTS, trainer=personal_layers_in_turn(personal="head/*", head_share=0.9), plan=single
         )
         assert updated(made).payload.any()
         assert np.array_equal(updated(made).state["personal"], made.network.vectors().personal)
 
     def test_in_turn_both_are_trained_in_the_end(self):
-        made = local(in_turn(personal="head/*", head_share=0.5))
+        made = local(personal_layers_in_turn(personal="head/*", head_share=0.5))
         assert updated(made).payload.any()
 
     @pytest.mark.parametrize("pattern", ["haed/*", "*"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedcli.components.clients import SCHEDULES
+from fedcli.components.clients.schedules import SCHEDULES
 from fedcli.core.errors import ConfigError
 
 ROUNDS = 5

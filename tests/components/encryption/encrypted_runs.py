@@ -9,7 +9,7 @@ from fedcli.components.encryption.scheme import Sums
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
-from fedcli.engine import round as engine
+from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 
 BITS = 12
@@ -29,7 +29,11 @@ def begun(keys, round, cohort=(0, 1, 2, 3, 4), size=SIZE):
     """A round's exchange, and what its clients send in the clear and encrypted."""
     exchange = keys.begin(round, list(cohort), context=f"a run:{round}".encode(), size=size)
     values = {client: np.arange(size) % 100 + 10 * client - 7 * round for client in cohort}
-    return exchange, values, {client: exchange.encrypt(client, each) for client, each in values.items()}
+    return (
+        exchange,
+        values,
+        {client: exchange.sender(client).encrypt(each)[0] for client, each in values.items()},
+    )
 
 
 def added(exchange, sent):
@@ -51,12 +55,14 @@ def parts_of(strategy, encryption=None, *, behind=(), keys=None, **changes):
         grid = next(part.grid for part in strategy.transforms if part.grid)
         part = encrypt(encryption, grid=grid, plain_bytes=lambda size: packed_bytes(size, grid.largest))
         strategy = strategy._replace(transforms=(*strategy.transforms, part, *behind))
-        changes["keys"] = keys or encryption.start(None)
+        keys = keys or encryption.start(None)
     runtime = LinearRuntime(federation)
-    return linear_parts(strategy, federation=federation, runtime=runtime, run="a run", **changes)
+    return linear_parts(
+        strategy, federation=federation, runtime=runtime, run_id="a run", keys=keys, **changes
+    )
 
 
 def run(parts, state, store=None):
     store = store or MemoryStore()
-    state, _ = engine.run_experiment(parts, state, store, Observer())
+    state, _ = loop.run_experiment(parts, state, store, Observer())
     return state, store

@@ -104,7 +104,7 @@ def test_a_ciphertext_without_a_key_in_it_is_refused(keys, rounds):
 def test_values_beyond_the_plan_are_not_sent(name, keys, rounds):
     exchange = keys[name].begin(next(rounds), range(5), context=b"beyond", size=SIZE)
     with pytest.raises(InvalidUpdateError, match=r"planned$"):
-        exchange.encrypt(0, np.full(SIZE, 2**SUMS.bits + 1))
+        exchange.sender(0).encrypt(np.full(SIZE, 2**SUMS.bits + 1))[0]
 
 
 def test_what_was_not_checked_and_cannot_be_added_voids_the_round(started):

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import LiteralExchange, literal_encryption
+from fakes import LiteralExchange, LiteralSender, literal_encryption
 
 from fedcli.components.encryption.encrypt import encrypt
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.integer_grid import IntegerGrid
-from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext, Session
 
 GRID = IntegerGrid(clip_norm=2.0, bits=8, max_examples=10)
 
@@ -20,7 +20,8 @@ def part_of(**changes):
 
 def in_round(**behaviour):
     exchange = LiteralExchange(**behaviour)
-    return exchange, RoundContext(7, 1, False, exchange=exchange)
+    sessions, told = {"encrypt": Session(exchange)}, {"encrypt": LiteralSender()}
+    return exchange, RoundContext(7, 1, False, sessions=sessions, told=told)
 
 
 def update(values, client=3, weight=0.5, num_examples=5, bytes_up=106):
@@ -38,12 +39,12 @@ def test_what_is_sent_is_the_ciphertext_and_counts_in_place_of_the_integers():
 
 
 def test_integers_that_do_not_fit_are_not_sent():
-    class Tight(LiteralExchange):
-        def encrypt(self, client, values):
+    class Tight:
+        def encrypt(self, values):
             raise InvalidUpdateError("beyond what was planned")
 
     with pytest.raises(InvalidUpdateError, match="beyond"):
-        part_of().encode(update([1]), {}, RoundContext(7, 1, False, exchange=Tight()))
+        part_of().encode(update([1]), {}, RoundContext(7, 1, False, told={"encrypt": Tight()}))
 
 
 def test_the_server_asks_the_exchange_and_checks_the_weight_itself():

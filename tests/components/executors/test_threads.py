@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from typing import NamedTuple
 
 import pytest
 
@@ -11,6 +12,15 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.machine import available_cores
 
 WINDOW_PER_WORKER = 5
+
+
+class Each(NamedTuple):
+    """A function of an item as work."""
+
+    act: object
+
+    def begin(self):
+        return self.act
 
 
 class Failed(Exception):
@@ -32,13 +42,13 @@ def test_results_come_in_the_order_of_the_items_whoever_is_first(executors):
             second_is_done.set()
         return item
 
-    assert list(executors[2].map(work, range(8))) == list(range(8))
+    assert list(executors[2].run(Each(work), range(8))) == list(range(8))
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 40])
 def test_every_item_is_worked_on_once(pool, count):
     done = []
-    assert list(pool.map(lambda item: (done.append(item), item)[1], range(count))) == list(range(count))
+    assert list(pool.run(Each(lambda item: (done.append(item), item)[1]), range(count))) == list(range(count))
     assert sorted(done) == list(range(count))
 
 
@@ -52,7 +62,7 @@ def test_items_are_taken_no_further_ahead_than_the_window(pool):
             last = next(taken)
             yield item
 
-    results = pool.map(lambda item: item, items())
+    results = pool.run(Each(lambda item: item), items())
     assert last == 0
     for consumed, _ in enumerate(results, start=1):
         assert last - consumed <= WINDOW_PER_WORKER * pool.num_workers
@@ -60,7 +70,7 @@ def test_items_are_taken_no_further_ahead_than_the_window(pool):
 
 
 def test_endless_items_are_no_trouble(pool):
-    results = pool.map(lambda item: item * item, itertools.count())
+    results = pool.run(Each(lambda item: item * item), itertools.count())
     assert [next(results) for _ in range(50)] == [item * item for item in range(50)]
     results.close()
 
@@ -73,11 +83,11 @@ def test_closing_early_drops_the_work_that_waits(executors):
         assert item == 0 or go.wait(timeout=30)
         return item
 
-    results = pool.map(work, range(100))
+    results = pool.run(Each(work), range(100))
     assert next(results) == 0
     results.close()
     go.set()
-    assert list(pool.map(lambda item: item, ["after"])) == ["after"]  # behind all that was still queued
+    assert list(pool.run(Each(lambda item: item), ["after"])) == ["after"]  # behind all that was still queued
     assert set(started) <= {0, 1}
 
 
@@ -90,11 +100,11 @@ def test_an_error_of_the_work_reaches_the_caller_and_drops_the_rest(pool):
             raise Failed(item)
         return item
 
-    results = pool.map(work, range(1000))
+    results = pool.run(Each(work), range(1000))
     with pytest.raises(Failed, match="2"):
         list(results)
     assert len(started) <= 3 + WINDOW_PER_WORKER * pool.num_workers
-    assert list(pool.map(str, [1])) == ["1"]
+    assert list(pool.run(Each(str), [1])) == ["1"]
 
 
 def test_an_error_of_the_items_reaches_the_caller(pool):
@@ -103,7 +113,7 @@ def test_an_error_of_the_items_reaches_the_caller(pool):
         raise Failed("items")
 
     with pytest.raises(Failed, match="items"):
-        list(pool.map(str, items()))
+        list(pool.run(Each(str), items()))
 
 
 def test_no_more_workers_than_asked_for_are_busy(pool):
@@ -117,13 +127,13 @@ def test_no_more_workers_than_asked_for_are_busy(pool):
         with lock:
             busy -= 1
 
-    list(pool.map(work, range(200)))
+    list(pool.run(Each(work), range(200)))
     assert 1 <= most <= pool.num_workers
 
 
 def test_workers_work_at_the_same_time(executors):
     meeting = threading.Barrier(3, timeout=30)
-    assert list(executors[3].map(lambda _item: meeting.wait() >= 0, range(3))) == [True] * 3
+    assert list(executors[3].run(Each(lambda _item: meeting.wait() >= 0), range(3))) == [True] * 3
 
 
 def test_a_closed_executor_waits_for_what_is_under_way():
@@ -133,14 +143,14 @@ def test_a_closed_executor_waits_for_what_is_under_way():
         begun.set()
         finished.append(True)
 
-    results = pool.map(work, range(3))
+    results = pool.run(Each(work), range(3))
     next(results)
     assert begun.is_set()
     pool.close()
     count = len(finished)
     assert 1 <= count <= 3
     with pytest.raises(RuntimeError):
-        list(pool.map(work, range(1)))
+        list(pool.run(Each(work), range(1)))
 
 
 def test_the_default_is_a_worker_for_each_core():

@@ -19,7 +19,8 @@ from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
 from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.crypto.norm_proofs.verifier import verify
-from fedcli.engine import round as engine
+from fedcli.engine import loop
+from fedcli.testing.changes import changed
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def finished(strategy, **changes):
     """One whole round: its state, record and evidence."""
     parts, state = linear_parts(strategy, federation=LinearFederation(2), run=RUN, **changes)
     store = MemoryStore()
-    state, record, _ = engine.next_round(parts, state, store, lambda _done, _planned: None)
+    state, record, _ = loop.next_round(parts, state, store, lambda _done, _planned: None)
     return state, record, store.evidence.get(1)
 
 
@@ -133,7 +134,7 @@ def test_the_files_alone_show_that_every_update_kept_its_bound(honest):
 def test_the_files_alone_give_the_next_model():
     parts, first = linear_parts(proved(summed()), federation=LinearFederation(2), run=RUN)
     store = MemoryStore()
-    state, _, _ = engine.next_round(parts, first, store, lambda _done, _planned: None)
+    state, _, _ = loop.next_round(parts, first, store, lambda _done, _planned: None)
     said, total = parameters(store.evidence[1]), opened(store.evidence[1]).vector
     mean = total * (said["clip_norm"] / 2 ** said["bits"]) / said["divisor"]
     expected, _ = parts.strategy.server.apply(first.weights, mean, first.server, said["share"])
@@ -196,9 +197,11 @@ def test_a_sum_that_is_off_by_one_anywhere_is_never_released(honest, place):
 def test_a_round_without_updates_leaves_the_model_and_no_files():
     nobody = proved(summed())
     parts, first = linear_parts(nobody, run=RUN)
-    parts = replace(parts, cohort=parts.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64)))
+    parts = changed(
+        parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64))
+    )
     store = MemoryStore()
-    state, record, _ = engine.next_round(parts, first, store, lambda _done, _planned: None)
+    state, record, _ = loop.next_round(parts, first, store, lambda _done, _planned: None)
     assert state.weights is first.weights
     assert record["note"].startswith("no valid update")
     assert store.evidence == {1: {}}
@@ -255,9 +258,11 @@ def test_the_server_proves_its_noise_and_only_the_sum_with_it_is_written():
 def test_an_empty_private_round_releases_noise_that_its_commitment_opens_to():
     strategy, noise = central()
     parts, first = linear_parts(proved(strategy, noise=noise), run=RUN)
-    parts = replace(parts, cohort=parts.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64)))
+    parts = changed(
+        parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64))
+    )
     store = MemoryStore()
-    engine.next_round(parts, first, store, lambda _done, _planned: None)
+    loop.next_round(parts, first, store, lambda _done, _planned: None)
     files = store.evidence[1]
     assert parameters(files)["clients"] == []
     check_opening(read(files, 0, 3, server=1)[0], opened(files))

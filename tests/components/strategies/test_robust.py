@@ -5,23 +5,23 @@ import pytest
 from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 
 from fedcli.components.aggregators import AGGREGATORS
-from fedcli.components.strategies import STRATEGIES, robust
+from fedcli.components.strategies import STRATEGIES
 from fedcli.core.factories import describe
 from fedcli.engine import round as engine
 
 RECIPES = {
-    "median": robust.median(),
-    "trimmed-mean": robust.trimmed_mean(trim=0.2),
-    "krum": robust.krum(num_byzantine=2),
-    "multi-krum": robust.multi_krum(num_byzantine=2),
-    "bulyan": robust.bulyan(num_byzantine=2),
-    "geometric-median": robust.geometric_median(),
-    "centered-clipping": robust.centered_clipping(clip_norm=5.0),
-    "norm-bounded": robust.norm_bounded(clip_norm=5.0),
-    "sign-guard": robust.sign_guard(coordinate_share=1.0),
-    "dnc": robust.dnc(num_byzantine=2),
+    "median": STRATEGIES["median"](),
+    "trimmed-mean": STRATEGIES["trimmed-mean"](trim=0.2),
+    "krum": STRATEGIES["krum"](num_byzantine=2),
+    "multi-krum": STRATEGIES["multi-krum"](num_byzantine=2),
+    "bulyan": STRATEGIES["bulyan"](num_byzantine=2),
+    "geometric-median": STRATEGIES["geometric-median"](),
+    "centered-clipping": STRATEGIES["centered-clipping"](clip_norm=5.0),
+    "norm-bounded": STRATEGIES["norm-bounded"](clip_norm=5.0),
+    "sign-guard": STRATEGIES["sign-guard"](coordinate_share=1.0),
+    "dnc": STRATEGIES["dnc"](num_byzantine=2),
 }
-FACTORIES = {name: getattr(robust, name.replace("-", "_")) for name in RECIPES}
+FACTORIES = {name: STRATEGIES[name] for name in RECIPES}
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
 
@@ -64,10 +64,10 @@ def test_what_needs_single_updates_refuses_encryption_and_central_noise(name):
 
 
 def test_parameters_reach_the_rule():
-    assert robust.krum(num_byzantine=4).aggregator.min_clients == 11
-    assert robust.multi_krum(num_byzantine=4, num_selected=9).aggregator.min_clients == 13
-    assert robust.bulyan(num_byzantine=4).aggregator.min_clients == 19
-    assert robust.dnc(num_byzantine=4, filter_fraction=3.0).aggregator.min_clients == 13
+    assert STRATEGIES["krum"](num_byzantine=4).aggregator.min_clients == 11
+    assert STRATEGIES["multi-krum"](num_byzantine=4, num_selected=9).aggregator.min_clients == 13
+    assert STRATEGIES["bulyan"](num_byzantine=4).aggregator.min_clients == 19
+    assert STRATEGIES["dnc"](num_byzantine=4, filter_fraction=3.0).aggregator.min_clients == 13
 
 
 @every_recipe

@@ -19,7 +19,7 @@ WEIGHTS = np.array([1.0, -2.0], np.float32)
 
 
 def made(name, **parameters):
-    return STRATEGIES[name](**{**REQUIRED.get(name, {}), **parameters})
+    return STRATEGIES[name](**{**REQUIRED[name], **parameters})
 
 
 @ALL
@@ -28,9 +28,9 @@ def test_it_builds_from_its_required_parameters_and_bears_its_name(name):
 
 
 @ALL
-def test_what_it_requires_is_what_the_tests_give(name):
-    required = {parameter.name for parameter in describe(STRATEGIES[name]).parameters if parameter.required}
-    assert required <= REQUIRED.get(name, {}).keys()
+def test_its_example_has_every_parameter_that_it_requires(name):
+    about = describe(STRATEGIES[name])
+    assert {parameter.name for parameter in about.parameters if parameter.required} <= about.example.keys()
 
 
 @ALL
@@ -63,9 +63,17 @@ def test_only_those_that_claim_to_protect_have_an_event_and_a_target(name):
 
 
 BY_EXAMPLES = {
-    *("weighted", "fedsgd", "fedprox", "fednova", "moon", "fedbn", "fedper", "fedrep", "ditto"),
+    *("fedavg", "weighted", "fedsgd", "fedprox", "fednova", "moon", "fedbn", "fedper", "fedrep", "ditto"),
     *("fedavgm", "fedadagrad", "fedadam", "fedyogi", "norm-bounded", "geometric-median"),
 }
+
+
+def test_mean_and_weighted_are_fedavg_by_its_two_weightings():
+    for name, weighting in (("mean", "uniform"), ("weighted", "examples")):
+        one, other = made(name, server_learning_rate=0.5), made("fedavg", weighting=weighting)
+        assert (one.weighting, one.aggregator.made) == (other.weighting, other.aggregator.made)
+        assert one.trainer.made == other.trainer.made
+        assert one.server.made == made("fedavg", server_learning_rate=0.5).server.made
 
 
 @ALL
@@ -75,7 +83,14 @@ def test_clients_count_by_examples_where_their_paper_says_so(name):
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("mean", {}), ("weighted", {}), ("fedprox", {}), ("fedavgm", {"beta": 0.0}), ("dp-clipped", {})],
+    [
+        ("fedavg", {}),
+        ("mean", {}),
+        ("weighted", {}),
+        ("fedprox", {}),
+        ("fedavgm", {"beta": 0.0}),
+        ("dp-clipped", {}),
+    ],
 )
 def test_with_its_neutral_parameters_the_server_adds_the_mean_update(name, parameters):
     server, delta = made(name, **parameters).server, np.array([0.5, -1.0])

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from fedcli.components.transforms import banded_noise, tree_noise
-from fedcli.components.transforms.correlated_noise import banded_square_root, changed_nodes
+from fedcli.components.transforms.banded_noise import banded_square_root
+from fedcli.components.transforms.tree_noise import changed_nodes
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import BandedEvent, Sampling, TreeEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext

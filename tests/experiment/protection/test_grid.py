@@ -1,7 +1,5 @@
 """Runs on the integer grid: near the run in floats, the same bits in any order, refused where they mean nothing."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import tiny
@@ -11,6 +9,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
 from fedcli.experiment.protection import fixed_point as grid
+from fedcli.testing.changes import changed
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)
@@ -50,7 +49,7 @@ def test_a_run_of_integers_is_near_the_run_of_floats(plain, section):
         expected = run(parts, first)[0].weights
     with tiny.assembled(f"strategy={plain}", unequal, f"fixed_point={section}") as (parts, first):
         found, record, rows = run(parts, first)
-        assert record["bytes_up"] == 4 * parts.planned_bytes_up < 4 * 4 * parts.payload_size
+        assert record["bytes_up"] == 4 * parts.bytes_up < 4 * 4 * parts.payload_size
         assert all("reason" not in row for row in rows)
     np.testing.assert_allclose(found.weights, expected, rtol=1e-3, atol=1e-4)
     assert not np.array_equal(found.weights, first.weights)
@@ -63,8 +62,8 @@ def test_any_order_of_arrival_gives_the_same_weights_to_the_bit():
     ):
         weights = []
         for order in ([0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0]):
-            shuffled = parts.cohort._replace(sample=lambda _rng, _size, order=order: np.array(order))
-            weights.append(run(replace(parts, cohort=shuffled), first)[0].weights.tobytes())
+            shuffled = parts.world.cohort._replace(sample=lambda _rng, _size, order=order: np.array(order))
+            weights.append(run(changed(parts, cohort=shuffled), first)[0].weights.tobytes())
     assert len(set(weights)) == 1
 
 
@@ -80,11 +79,11 @@ def test_a_private_run_supplies_its_clip_and_is_refused_another():
 
 def test_one_client_more_moves_a_private_sum_of_integers_by_at_most_the_clip():
     with tiny.assembled(*tiny.PRIVATE, "fixed_point={bits: 12}", "client.epochs=20") as (parts, first):
-        context = engine.RoundContext(parts.seed, 1, False)
+        context = engine.RoundContext(parts.run.seed, 1, False)
 
         def decoded(clients):
-            chosen = parts.cohort._replace(sample=lambda _rng, _size: np.array(clients, np.int64))
-            here = replace(parts, cohort=chosen)
+            chosen = parts.world.cohort._replace(sample=lambda _rng, _size: np.array(clients, np.int64))
+            here = changed(parts, cohort=chosen)
             present = engine.attend(here, first, 1)
             desk = Arrivals(here, first, context, present, lambda _done, _planned: None)
             outcomes = engine.train_cohort(here, first, context, present)

@@ -24,4 +24,4 @@ def test_a_run_directory_can_be_made_with_it_and_it_comes_to_the_figures_it_came
     assert ("epsilon" in result.records[0]) == (result.folder / "privacy.json").exists() == is_private
     found = golden.figures(result)
     # Another processor may round float32 sums otherwise; a changed rule moves the third digit at the latest.
-    assert found == pytest.approx(KEPT[name], rel=1e-3, abs=1e-5), "see tests/golden/golden.py"
+    assert found == pytest.approx(KEPT[name], rel=1e-3, abs=1e-5), "see tests/runs/golden/golden.py"

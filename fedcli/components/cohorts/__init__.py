@@ -1,0 +1,18 @@
+"""Who takes part in a round."""
+
+from fedcli.components.cohorts.capped_poisson import capped_poisson
+from fedcli.components.cohorts.full import full
+from fedcli.components.cohorts.min_separation import min_separation, whose_turn
+from fedcli.components.cohorts.poisson import poisson
+from fedcli.components.cohorts.uniform import uniform
+from fedcli.core.factories import Registry
+
+COHORTS: Registry = {
+    "full": full,
+    "uniform": uniform,
+    "poisson": poisson,
+    "capped-poisson": capped_poisson,
+    "min-separation": min_separation,
+}
+
+__all__ = ["COHORTS", "capped_poisson", "full", "min_separation", "poisson", "uniform", "whose_turn"]

@@ -1,0 +1,18 @@
+"""All clients in every round."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedcli.core.contracts import Cohort
+from fedcli.core.privacy_events import Sampling
+
+
+def full() -> Cohort:
+    """Every client in every round."""
+    return Cohort(
+        name="full",
+        sample=lambda _rng, population: np.arange(population, dtype=np.int64),
+        expected_size=float,
+        sampling=lambda population: Sampling("full", population, size=population),
+    )

@@ -1,0 +1,53 @@
+"""Groups of clients that take turns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedcli.components.cohorts.sampling import Clients, by_coins, require_rate
+from fedcli.core.contracts import Cohort
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy_events import Sampling
+from fedcli.core.seeds import SERVER, generator
+
+
+def min_separation(*, separation: int, rate: float = 1.0) -> Cohort:
+    """Clients stand in groups that take turns, so that a client waits `separation` rounds for its next turn.
+
+    The seed deals the clients out to `separation` groups, whose sizes differ by one at most. With a rate, each client
+    of the group whose turn it is takes part by its own coin.
+
+    Args:
+        separation: groups, at least 1 and at most the population; 1 is every client in every round.
+        rate: probability that a client takes part in its turn, in (0, 1].
+
+    Reference: Choquette-Choo et al. 2023, arXiv:2306.08153, Section 3.
+    """
+    if separation < 1:
+        raise ConfigError(f"separation is at least 1 round; received {separation}.", key="separation")
+    require_rate(rate)
+
+    def sampling(population: int) -> Sampling:
+        if separation > population:
+            raise ConfigError(
+                f"each of {separation} groups has at least one client; the federation has {population}.",
+                key="separation",
+                hint=f"Use a separation of at most {population}, or more clients in data.partition.",
+            )
+        return Sampling("min-separation", population, rate=rate, separation=separation)
+
+    return Cohort(
+        name="min-separation",
+        sample=lambda rng, members: by_coins(rng, members, rate),
+        expected_size=lambda population: rate * population / separation,
+        sampling=sampling,
+        separation=separation,
+    )
+
+
+def whose_turn(cohort: Cohort, round: int, *, num_clients: int, root: int) -> Clients:
+    """The clients from whom a round's cohort is drawn, ascending: all of them, or the group whose turn it is."""
+    if cohort.separation == 1:
+        return np.arange(num_clients, dtype=np.int64)
+    order = generator(root, 0, SERVER, "cohort groups").permutation(num_clients)
+    return np.sort(order[(round - 1) % cohort.separation :: cohort.separation]).astype(np.int64)

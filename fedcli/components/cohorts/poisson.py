@@ -1,0 +1,24 @@
+"""One coin a client: Poisson sampling."""
+
+from __future__ import annotations
+
+from fedcli.components.cohorts.sampling import by_coins, require_rate
+from fedcli.core.contracts import Cohort
+from fedcli.core.privacy_events import Sampling
+
+
+def poisson(*, rate: float) -> Cohort:
+    """Each client takes part by its own coin, so that a round's size varies; what privacy amplification wants.
+
+    Args:
+        rate: probability that a client takes part in a round, in (0, 1].
+
+    Reference: Mironov et al. 2019, arXiv:1908.10530.
+    """
+    require_rate(rate)
+    return Cohort(
+        name="poisson",
+        sample=lambda rng, population: by_coins(rng, population, rate),
+        expected_size=lambda population: rate * population,
+        sampling=lambda population: Sampling("poisson", population, rate=rate),
+    )

@@ -1,0 +1,32 @@
+"""A fixed number of clients, drawn without replacement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedcli.components.cohorts.sampling import Clients, at_most
+from fedcli.core.contracts import Cohort
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy_events import Sampling
+
+
+def uniform(*, size: int) -> Cohort:
+    """A fixed number of clients, drawn without replacement.
+
+    Args:
+        size: clients in a round, at least 1 and at most the population.
+
+    Reference: McMahan et al. 2017, arXiv:1602.05629.
+    """
+    if size < 1:
+        raise ConfigError(f"a cohort has at least 1 client; received {size}.", key="size")
+
+    def sample(rng: np.random.Generator, population: int) -> Clients:
+        return np.sort(rng.choice(population, at_most(size, population), replace=False)).astype(np.int64)
+
+    return Cohort(
+        name="uniform",
+        sample=sample,
+        expected_size=lambda population: float(at_most(size, population)),
+        sampling=lambda population: Sampling("fixed", population, size=at_most(size, population)),
+    )

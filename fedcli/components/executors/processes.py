@@ -1,0 +1,184 @@
+"""Clients in spawned processes of this machine, each with its own interpreter and its own TensorFlow."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, cast, final
+
+from fedcli.components.executors.threads import in_order, limit_tensorflow_threads
+from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.machine import available_cores
+from fedcli.core.roles import Executor, Work
+from fedcli.core.types import Item, Result
+from fedcli.crypto.workers import begin_process, stay_in_this_process
+
+_ATTEMPTS = 2
+"""How often an item is tried: a process that was ended from outside is replaced once, and gives the same bits."""
+
+
+def processes(*, workers: int | None = None) -> Executor:
+    """Whole clients in processes of their own: for components whose Python code holds the interpreter's lock.
+
+    Every process builds the experiment again from its config, which takes the time of an import of TensorFlow and
+    the memory of a data set; threads need neither and are faster wherever TensorFlow does the work. The bits are the
+    same. A process that dies is replaced, and its client is trained again.
+
+    Args:
+        workers: clients trained at the same time; the number of cores if it is not given.
+    """
+    if workers is not None and workers < 1:
+        raise ConfigError(f"an executor has at least 1 worker; received {workers}.", key="workers")
+    return ProcessesExecutor(workers or available_cores())
+
+
+class _Sent(NamedTuple):
+    """A work as it travels: its number, and its pickle."""
+
+    number: int
+    content: bytes
+
+
+@final
+class _Process:
+    """One worker process, and the thread's end of the way to it."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there,), name="fedcli-worker")
+        self._process.start()
+        there.close()
+        self._has = -1
+
+    def do(self, work: _Sent, item: Any) -> Any:
+        """The result of an item.
+
+        Raises:
+            EOFError, OSError: if the process has ended.
+        """
+        if self._has != work.number:
+            self._here.send((True, work.content))
+            self._has = work.number
+        self._here.send((False, pickle.dumps(item, pickle.HIGHEST_PROTOCOL)))
+        is_result, answer = pickle.loads(self._here.recv_bytes())
+        if not is_result:
+            raise cast(BaseException, answer)
+        return answer
+
+    def close(self) -> None:
+        """End the process; it may be in the middle of a client that nobody waits for."""
+        self._here.close()
+        self._process.join(timeout=1)
+        self._process.kill()
+        self._process.join()
+
+
+@final
+class ProcessesExecutor:
+    """A thread for each process: it sends the work of a round once, then one item after the other."""
+
+    def __init__(self, workers: int) -> None:
+        # This process evaluates nothing, and still has to draw initial weights and compile as its workers do.
+        limit_tensorflow_threads(workers)
+        self.num_workers = workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fedcli-client")
+        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
+        self._all: list[_Process] = []
+        self._lock = threading.Lock()
+        self._works = 0
+
+    def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results lazily, in the order of `items`; work that nobody waits for any more is dropped.
+
+        Raises:
+            ConfigError: if the work has something that cannot be sent to another process.
+            RunError: if a process is ended from outside twice over the same item.
+        """
+        self._works += 1
+        sent = _Sent(self._works, _pickled(work))
+
+        def act(item: Item) -> Result:
+            return cast(Result, self._done(sent, item))
+
+        yield from in_order(self._pool, self.num_workers, act, items)
+
+    def close(self) -> None:
+        """End all processes."""
+        self._pool.shutdown(cancel_futures=True)
+        for process in self._all:
+            process.close()
+
+    def _done(self, work: _Sent, item: Any) -> Any:
+        for _ in range(_ATTEMPTS):
+            process = self._process()
+            try:
+                answer = process.do(work, item)
+            except (EOFError, OSError):
+                process.close()
+                continue
+            except BaseException:
+                self._idle.put(process)
+                raise
+            self._idle.put(process)
+            return answer
+        raise RunError(
+            f"a worker process was ended from outside {_ATTEMPTS} times at {item}, perhaps for want of memory.\n"
+            "Resume the run with `fedcli run --resume`, with fewer executor.workers or executor: threads."
+        )
+
+    def _process(self) -> _Process:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            process = _Process()
+            with self._lock:
+                self._all.append(process)
+            return process
+
+
+def _pickled(work: object) -> bytes:
+    try:
+        return pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"this experiment cannot be sent to another process: {error}.",
+            key="executor",
+            hint="Use executor: threads, or name your components as package.module:factory.",
+        ) from error
+
+
+def _serve(there: Connection) -> None:
+    """The life of a worker process: a work, then its items, until the executor hangs up."""
+    begin_process()
+    # A worker has its core for itself: what is done elsewhere for the sake of other threads is done here.
+    stay_in_this_process()
+    limit_tensorflow_threads(1)
+    work, act = b"", None
+    while True:
+        try:
+            is_work, content = there.recv()
+        except (EOFError, OSError):
+            return
+        if is_work:
+            work, act = content, None
+            continue
+        try:
+            act = act or pickle.loads(work).begin()
+            answer = pickle.dumps((True, act(pickle.loads(content))), pickle.HIGHEST_PROTOCOL)
+        except Exception as error:  # noqa: BLE001 - whatever fails here is raised again where the result is awaited
+            answer = _failure(error)
+        there.send_bytes(answer)
+
+
+def _failure(error: Exception) -> bytes:
+    try:
+        return pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        # An exception of a user's module may hold what cannot travel; its words can.
+        return pickle.dumps((False, RunError(f"{type(error).__name__}: {error}")), pickle.HIGHEST_PROTOCOL)

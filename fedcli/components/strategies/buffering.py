@@ -1,0 +1,19 @@
+"""The buffer of asynchronous rounds, with weights that fall with staleness."""
+
+from __future__ import annotations
+
+from fedcli.core.contracts import Buffer
+from fedcli.core.factories import component
+
+
+@component
+def buffering(*, size: int, staleness_exponent: float) -> Buffer:
+    """A buffer in which an update that is t moves of the model old counts (1 + t)^-staleness_exponent.
+
+    Args:
+        size: updates of one round, at least 1.
+        staleness_exponent: how fast old updates lose weight, at least 0; 0 is never.
+
+    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), whose weights are 1 / sqrt(1 + t).
+    """
+    return Buffer(size, lambda staleness: (1.0 + staleness) ** -staleness_exponent)

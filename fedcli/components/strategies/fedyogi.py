@@ -1,0 +1,35 @@
+"""FedAvg with Yogi on the server."""
+
+from __future__ import annotations
+
+from fedcli.components.server_optimizers import yogi
+from fedcli.components.strategies.fedavg import fedavg
+from fedcli.core.contracts import Strategy
+from fedcli.core.errors import require_positive
+
+
+def fedyogi(
+    *,
+    server_learning_rate: float = 0.01,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+    tau: float = 1e-3,
+) -> Strategy:
+    """FedAvg with Yogi on the server.
+
+    Args:
+        server_learning_rate: the server's step.
+        beta_1: decay of the first moment, in [0, 1).
+        beta_2: weight of the old second moment, in [0, 1).
+        tau: degree of adaptivity, above 0.
+
+    Reference: Reddi et al. 2021, arXiv:2003.00295, Algorithm 2.
+
+    Deviations: clients are weighted by their examples, as in the paper's experiments; its algorithm weights
+    them equally.
+
+    Combines: any cohort, any model.
+    """
+    require_positive("server_learning_rate", server_learning_rate)
+    server = yogi(learning_rate=server_learning_rate, beta_1=beta_1, beta_2=beta_2, tau=tau)
+    return fedavg()._replace(name="fedyogi", server=server)

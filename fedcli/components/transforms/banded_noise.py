@@ -1,0 +1,83 @@
+"""Noise that a banded matrix correlates over the rounds."""
+
+from __future__ import annotations
+
+import math
+import secrets
+
+import numpy as np
+import numpy.typing as npt
+
+from fedcli.components.transforms.correlated_noise import within
+from fedcli.core.contracts import Transform
+from fedcli.core.errors import ConfigError
+from fedcli.core.factories import component
+from fedcli.core.privacy_events import BandedEvent, noise_deviation
+from fedcli.core.rounds import Aggregate, RoundContext
+from fedcli.core.seeds import SERVER, generator
+from fedcli.core.types import SECRET, Tree
+from fedcli.crypto.noise import KEY_BYTES, gaussian
+
+Noise = npt.NDArray[np.float64]
+
+
+@component
+def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Transform:
+    """Sum of the updates + w_t, with C w = z and z ~ N(0, (noise_multiplier * clip_norm)^2) in every round.
+
+    C is lower triangular with `bands` diagonals, the first coefficients of the square root of the matrix of running
+    sums, so that the noise on a running sum is small; its columns have an L2 norm of 1. w_t follows from z_t and
+    the bands - 1 rows of w before it, which are the secret state. After a round that was closed as void the rows
+    begin again at zero: C is then made of two blocks, whose columns are no longer than before.
+
+    Args:
+        noise_multiplier: deviation of z over clip norm, at least 0.
+        clip_norm: bound on one client's L2 norm in a round's sum.
+        bands: non-zero diagonals of C, at least 1; 1 is independent noise. A client waits as many rounds between
+            its turns.
+
+    Reference: Choquette-Choo et al. 2023, arXiv:2306.08153; the coefficients are the banded square root of
+    Kalinin and Lampert 2024, arXiv:2405.13763, in place of numerically optimal ones.
+    """
+    deviation = noise_deviation(noise_multiplier, clip_norm)
+    event = BandedEvent(noise_multiplier, clip_norm, bands)
+    coefficients = banded_square_root(bands)
+
+    def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
+        if not deviation:
+            return aggregate, state
+        rows = _rows_before(state, context.round, aggregate.value.size)
+        independent = deviation * gaussian(aggregate.value.size, key=_round_key(context))
+        correlation = coefficients[1 : len(rows) + 1] @ rows[::-1]
+        noise = (independent - correlation) / coefficients[0]
+        kept = np.concatenate([rows, noise[None]])[len(rows) + 1 - min(len(rows) + 1, bands - 1) :]
+        secret = {"rows": kept, "round": np.int64(context.round)}
+        return aggregate._replace(value=aggregate.value + noise), {**state, SECRET: secret}
+
+    return Transform("banded_noise", admit=within(clip_norm), decode=decode, privacy=event)
+
+
+def banded_square_root(bands: int) -> Noise:
+    """The first `bands` coefficients of (1 - x)^(-1/2), scaled to an L2 norm of 1: the first column of C.
+
+    Its square is 1 + x + x^2 + ..., the column of the matrix of running sums.
+    """
+    if bands < 1:
+        raise ConfigError(f"bands is a whole number of at least 1; received {bands}.", key="bands")
+    ratios = [(2 * k - 1) / (2 * k) for k in range(1, bands)]
+    column = np.cumprod([1.0, *ratios])
+    return np.asarray(column / math.sqrt(float(np.square(column).sum())))
+
+
+def _rows_before(state: Tree, round: int, size: int) -> Noise:
+    """The rows of w before this round's, shape [m, P], as many as there are; none after a void round."""
+    secret = state.get(SECRET)
+    if secret is None or int(secret["round"]) != round - 1:
+        return np.zeros((0, size))
+    return np.asarray(secret["rows"], np.float64)
+
+
+def _round_key(context: RoundContext) -> bytes:
+    if context.reproducible_noise:
+        return generator(context.root, context.round, SERVER, "banded noise").bytes(KEY_BYTES)
+    return secrets.token_bytes(KEY_BYTES)

@@ -1,0 +1,53 @@
+"""A strategy that is written out part by part, where the file gives no name of one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fedcli.config.part import Part, Section, Slot
+
+
+class Budget(Section):
+    """What epsilon is stated and held to."""
+
+    delta: float = Field(gt=0, lt=1, examples=["1.0e-5"])
+    """The delta at which epsilon is stated; well below 1 over the number of clients."""
+    epsilon: float | None = Field(None, gt=0)
+    """The run stops before the round that would pass it; null for never."""
+
+
+class Buffering(Section):
+    """Asynchronous rounds: the server moves whenever its buffer is full."""
+
+    size: int = Field(10, ge=1)
+    """Updates of one round."""
+    staleness_exponent: float = Field(0.5, ge=0)
+    """An update that is t moves of the model old counts (1 + t)^-staleness_exponent."""
+
+
+class Composition(Section):
+    """How clients train, what happens to their updates, and how the server moves."""
+
+    client: Annotated[Part, Slot("strategy.client", {"name": "sgd"})]
+    """The local algorithm."""
+    weighting: Literal["uniform", "examples"] = "uniform"
+    """Whether clients count all the same, or by their number of training examples."""
+    transforms: Annotated[tuple[Part, ...], Slot("strategy.transforms", many=True)]
+    """What is done to an update between client and server, in the order in which the client does it."""
+    aggregator: Annotated[Part, Slot("strategy.aggregator", {"name": "mean"})]
+    """How the updates become one."""
+    server_optimizer: Annotated[Part, Slot("strategy.server_optimizer", {"name": "sgd"})]
+    """How the server moves the model along it."""
+    privacy: Budget | None = None
+    """What epsilon is stated and held to; needed where a part adds noise."""
+    buffer: Buffering | None = None
+    """Asynchronous rounds; null for rounds that wait for the whole cohort."""
+    keeps_partial_work: bool = False
+    """Whether the update of a client that could not finish its work is used."""
+
+    @property
+    def name(self) -> str:
+        """The parts that tell it from others."""
+        return " + ".join(part.name for part in (self.client, self.aggregator, self.server_optimizer))

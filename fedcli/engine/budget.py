@@ -1,0 +1,31 @@
+"""When a run is over: its planned rounds, or its privacy budget."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedcli.core.rounds import RoundState
+from fedcli.engine.records import Row
+from fedcli.engine.setup import Assembly
+
+
+def nothing_left(assembly: Assembly, state: RoundState) -> str | None:
+    """Why no round follows `state`, as a sentence, or None."""
+    if state.round >= assembly.run.rounds:
+        return f"all {assembly.run.rounds} rounds are done"
+    accountant, target = assembly.protocol.accountant, assembly.strategy.privacy
+    if accountant is None or target is None or target.epsilon is None:
+        return None
+    following = accountant.epsilon(state.releases + 1, target.delta)
+    if following <= target.epsilon:
+        return None
+    return f"the privacy budget is spent: one more round would make epsilon {following:.3g} of {target.epsilon:g}"
+
+
+def spent(assembly: Assembly, state: RoundState) -> Row:
+    """Epsilon of all releases so far, as a column; empty for a run that is not private."""
+    accountant, target = assembly.protocol.accountant, assembly.strategy.privacy
+    if accountant is None or target is None:
+        return {}
+    epsilon = accountant.epsilon(state.releases, target.delta)
+    return {"epsilon": epsilon if np.isfinite(epsilon) else None}

@@ -1,0 +1,61 @@
+"""The story of an experiment: rounds until nothing is left to do, each committed before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fedcli.core.errors import RunInterrupted
+from fedcli.core.rounds import RoundState
+from fedcli.engine.budget import nothing_left, spent
+from fedcli.engine.ports import Observer, Store, Watch
+from fedcli.engine.records import Row, noised_only
+from fedcli.engine.round import run_round
+from fedcli.engine.setup import Assembly
+
+
+def run_experiment(
+    assembly: Assembly, state: RoundState, store: Store, observer: Observer
+) -> tuple[RoundState, str]:
+    """Run the rounds that are left, commit each, and say why the run ended.
+
+    Raises:
+        RunInterrupted: from the observer's `watch`; the last finished round is made durable first.
+    """
+    callbacks = assembly.callbacks
+    reason = _first(callback.on_start(store.records) for callback in callbacks)
+    try:
+        while not (reason := reason or nothing_left(assembly, state)):
+            state, record, clients = next_round(assembly, state, store, observer.watch)
+            if assembly.protocol.publishes_noised_only:
+                # Before anything is written, shown, or handed to a callback.
+                sampling = assembly.world.cohort.sampling(assembly.num_clients)
+                record, clients = noised_only(record, sampling), []
+            store.commit(state, record, clients)
+            observer.round_end(record)
+            reason = _first(callback.on_round_end(state, record) for callback in callbacks)
+    except RunInterrupted:
+        store.checkpoint(state)
+        raise
+    store.checkpoint(state)
+    for callback in callbacks:
+        callback.on_end(state, store.records)
+    return state, reason
+
+
+def next_round(
+    assembly: Assembly, state: RoundState, store: Store, watch: Watch
+) -> tuple[RoundState, Row, list[Row]]:
+    """The next round, or its closing as charged and void if it may have released something before."""
+    if store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise:
+        if assembly.leaves_evidence:
+            store.deposit(state.round + 1, {})
+        after = replace(state, round=state.round + 1, releases=state.releases + 1)
+        note = "void: the run was stopped while it released this round, which is charged and not repeated"
+        return after, {"round": after.round, "note": note, **spent(assembly, after)}, []
+    return run_round(assembly, state, store.charge, watch, store.shelve, store.deposit)
+
+
+def _first(reasons: Iterable[str | None]) -> str | None:
+    # Every callback is called, also after one has asked to stop.
+    return next((reason for reason in list(reasons) if reason), None)

@@ -1,0 +1,36 @@
+"""Who takes part in a round: the cohort's draw, or the clients whose updates fill a buffer next."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+from fedcli.components.cohorts import whose_turn
+from fedcli.core.rounds import RoundState
+from fedcli.core.seeds import SERVER, generator
+from fedcli.engine.asynchronous import flush
+from fedcli.engine.availability import turnout
+from fedcli.engine.setup import Assembly
+from fedcli.engine.turns import Turnout
+
+
+def attend(assembly: Assembly, state: RoundState) -> Turnout:
+    """Who takes part in the round after `state`, and what becomes of everyone on the way."""
+    if assembly.strategy.buffer is not None:
+        return flush(assembly, state, state.round + 1)
+    return turnout(assembly, state.round + 1, sample_cohort(assembly, state))
+
+
+def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
+    """The clients of the round after `state`, in the order of their numbers.
+
+    Where privacy is amplified by sampling, the draw must be secret: it comes from the operating system.
+    """
+    cohort, round, seed = assembly.world.cohort, state.round + 1, assembly.run.seed
+    if assembly.strategy.privacy and not assembly.protocol.reproducible_noise:
+        rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
+    else:
+        rng = generator(seed, round, SERVER, "cohort")
+    present = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed)
+    return [int(client) for client in present[cohort.sample(rng, len(present))]]

@@ -1,0 +1,138 @@
+"""A strategy and its parts: from a config to the strategy, and from the strategy to the config that writes it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from fedcli.components.strategies.buffering import buffering
+from fedcli.config import Budget, Buffering, Composition, Part
+from fedcli.core.contracts import Aggregator, ServerOptimizer, Strategy, TrainerSpec, Transform
+from fedcli.core.errors import ConfigError
+from fedcli.core.factories import Spec
+from fedcli.core.privacy_events import PrivacyTarget
+from fedcli.experiment.compatibility.composition import check_composition
+from fedcli.experiment.make import make, placed
+
+_NOISE = "noise_multiplier"
+
+
+def strategy_from(section: Part | Composition) -> Strategy:
+    """The strategy that the section `strategy` names or writes out.
+
+    Raises:
+        ConfigError: with the key of the part that cannot be made, or does not fit the others.
+    """
+    if isinstance(section, Part):
+        named: Strategy = make("strategy", section, kind=Strategy)
+        return named
+    budget, buffer = section.privacy, section.buffer
+    strategy = Strategy(
+        section.name,
+        make("strategy.client", section.client, kind=TrainerSpec),
+        make("strategy.aggregator", section.aggregator, kind=Aggregator),
+        make("strategy.server_optimizer", section.server_optimizer, kind=ServerOptimizer),
+        transforms=tuple(
+            make("strategy.transforms", part, key=f"strategy.transforms.{index}", kind=Transform)
+            for index, part in enumerate(section.transforms)
+        ),
+        weighting=section.weighting,
+        privacy=None if budget is None else _target(section, budget),
+        keeps_partial_work=section.keeps_partial_work,
+        buffer=None if buffer is None else buffering(**dict(buffer)),
+    )
+    with placed("strategy"):
+        check_composition(strategy)
+    return strategy
+
+
+def written_out(strategy: Strategy) -> Composition | None:
+    """The parts of a strategy as a config writes them; None where it has a part that no config could name.
+
+    What is returned makes the same strategy again, which is tried.
+    """
+    made = [strategy.trainer.made, strategy.aggregator.made, strategy.server.made]
+    client, aggregator, server = (None if spec is None else _part(spec) for spec in made)
+    transforms = tuple(_part(each.made) for each in strategy.transforms if each.made is not None)
+    target, buffer = strategy.privacy, strategy.buffer
+    if client is None or aggregator is None or server is None or (buffer and buffer.made is None):
+        return None
+    composition = Composition(
+        client=client,
+        weighting=strategy.weighting,
+        transforms=transforms,
+        aggregator=aggregator,
+        server_optimizer=server,
+        privacy=None if target is None else Budget(delta=target.delta, epsilon=target.epsilon),
+        buffer=None if buffer is None or buffer.made is None else Buffering(**buffer.made.parameters),
+        keeps_partial_work=strategy.keeps_partial_work,
+    )
+    try:
+        again = strategy_from(composition)
+    except ConfigError:
+        return None
+    # A part may have been changed after it was made, and would then be written as what it no longer is.
+    return composition if same(again._replace(name=strategy.name), strategy) else None
+
+
+def noise_multiplier_of(section: Part | Composition) -> float | None:
+    """The noise multiplier that a strategy's config has; None where it is left to epsilon, and where there is none."""
+    parts = [section] if isinstance(section, Part) else [section.client, *section.transforms]
+    return next((part.parameters[_NOISE] for part in parts if _NOISE in part.parameters), None)
+
+
+def with_noise_multiplier(section: Part | Composition, noise_multiplier: float) -> Part | Composition:
+    """The same section with the noise multiplier that its config left to epsilon."""
+    if isinstance(section, Part):
+        return Part(section.name, {**section.parameters, _NOISE: noise_multiplier})
+    transforms = tuple(
+        Part(part.name, {**part.parameters, _NOISE: noise_multiplier}) if _is_open(part) else part
+        for part in section.transforms
+    )
+    return section.model_copy(update={"transforms": transforms})
+
+
+def same(one: Any, other: Any, _seen: frozenset[tuple[int, int]] = frozenset()) -> bool:
+    """Whether two values do the same: equal data, and functions of equal code over equal captured values."""
+    if one is other or (id(one), id(other)) in _seen:
+        return True
+    seen = _seen | {(id(one), id(other))}
+    if isinstance(one, FunctionType) and isinstance(other, FunctionType):
+        return one.__code__ == other.__code__ and same(_captured(one), _captured(other), seen)
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key], seen) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(
+            same(mine, its, seen) for mine, its in zip(one, other, strict=True)
+        )
+    return bool(one == other)
+
+
+def _captured(function: FunctionType) -> list[Any]:
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    return [*cells, function.__defaults__ or (), function.__kwdefaults__ or {}]
+
+
+def _part(spec: Spec) -> Part:
+    return Part(spec.name, dict(spec.parameters))
+
+
+def _is_open(part: Part) -> bool:
+    """Whether its noise is left to epsilon."""
+    return part.parameters.get(_NOISE, 0.0) is None
+
+
+def _target(section: Composition, budget: Budget) -> PrivacyTarget:
+    is_open = [_is_open(part) for part in section.transforms]
+    if any(is_open) and budget.epsilon is None:
+        raise ConfigError(
+            "noise is given by a noise multiplier, or calculated from an epsilon; neither is given.",
+            key=f"strategy.transforms.{is_open.index(True)}.{_NOISE}",
+            hint="Add for example `epsilon: 8.0` to strategy.privacy, or use noise_multiplier: 1.0.",
+        )
+    return PrivacyTarget(budget.delta, budget.epsilon, is_calibrated=not any(is_open))

@@ -1,0 +1,88 @@
+"""From the section data to the clients' data: dataset, partition, preprocessing, and noise on examples."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Any, cast
+
+from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
+from fedcli.components.data.federation import NoiseKey
+from fedcli.config import Experiment, Part
+from fedcli.core.errors import ConfigError
+from fedcli.core.seeds import SERVER, generator, seed
+from fedcli.crypto.noise import KEY_BYTES
+from fedcli.engine.setup import DataNoise
+from fedcli.experiment.make import make, placed
+
+
+def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
+    """The clients' data, and the noise on it where a step of preprocessing adds any.
+
+    Args:
+        experiment: what the config says.
+        key: of the noise, of a run that has drawn it before.
+
+    Raises:
+        ConfigError: with the key of the value that cannot be used.
+    """
+    root, data = experiment.seed, experiment.data
+    dataset = make("data", data.part, seed(root, 0, SERVER, "data"))
+    if not isinstance(dataset, Dataset):
+        return _own_federation(dataset, data.partition), None
+    if data.partition is None:
+        raise ConfigError(
+            "this dataset must be dealt out to clients; data.partition is missing.",
+            key="data.partition",
+            hint="Add for example partition: {name: iid, clients: 10}.",
+        )
+    rng = generator(root, 0, SERVER, "partition")
+    partition = make("data.partition", data.partition, dataset, rng)
+    steps = [
+        make("data.preprocessing", part, key=f"data.preprocessing.{index}")
+        for index, part in enumerate(data.preprocessing)
+    ]
+    if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
+        raise ConfigError(
+            "a step that is fitted prepares the test set by statistics pooled over the clients, without noise; "
+            "privacy.publish is noised-only.",
+            key="data.preprocessing",
+            hint="Use steps with constants, such as scale, or privacy.publish: all.",
+        )
+    protections = [step.protection for step in steps if step.protection is not None]
+    seeded = experiment.privacy.reproducible_noise
+    if protections and key is None and not seeded:
+        key = secrets.token_bytes(KEY_BYTES)
+    with placed("data"):
+        federation = federate(
+            dataset,
+            partition,
+            preprocessing=steps,
+            validation_fraction=data.validation_fraction,
+            root_seed=root,
+            noise_key=_seeded_keys(root) if key is None else _keys(key),
+        )
+    return federation, DataNoise(protections[0], None if seeded else key) if protections else None
+
+
+def _keys(key: bytes) -> NoiseKey:
+    return lambda client, part: hmac.digest(key, f"{client}:{part}".encode(), "sha256")
+
+
+def _seeded_keys(root: int) -> NoiseKey:
+    return lambda client, part: generator(root, 0, client, f"noise on {part} data").bytes(KEY_BYTES)
+
+
+def _own_federation(made: Any, partition: Part | None) -> Federation:
+    if not all(hasattr(made, name) for name in vars(Federation) if not name.startswith("_")):
+        raise ConfigError(
+            f"the factory returned a {type(made).__name__}; a fedcli Dataset or Federation is expected.",
+            key="data.name",
+        )
+    if partition is not None:
+        raise ConfigError(
+            "the factory returned a Federation, which is dealt out already; a partition has no effect.",
+            key="data.partition",
+            hint="Remove data.partition.",
+        )
+    return CheckedFederation(cast(Federation, made))
