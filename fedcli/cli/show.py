@@ -28,7 +28,10 @@ def show(
     options: SetOptions = None,
     json: Json = False,
 ) -> None:
-    """Print the resolved config, itself a valid config with its strategy written out, and comments on its parts."""
+    """Print the config complete with defaults and with its strategy written out, and comments on the parts.
+
+    What is printed is itself a valid config.
+    """
     with reported():
         from fedcli.config import dump, flat
         from fedcli.experiment.compose import strategy_from, written_out
@@ -49,7 +52,7 @@ def show(
 
 
 def _explanation(source: Config, *, is_written_out: bool) -> str:
-    """The strategy's parts, papers and deviations from them, as lines of comments."""
+    """The strategy's parts, its papers and its deviations from them, as lines of comments."""
     from fedcli.config import Part, inline
     from fedcli.experiment.describe import expand
     from fedcli.experiment.make import located

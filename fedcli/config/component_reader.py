@@ -116,7 +116,7 @@ class PartReader(NamedTuple):
             if field_at(here) is None:
                 unknown_key(self.report, here, siblings, self.owners(name, written.section))
             else:
-                # A strategy has parts of its own only where it has no name.
+                # A strategy has parts of its own only if it has no name.
                 self.report.add(
                     here,
                     f"there is no such key in {dotted(written.keys)} beside a name; the keys are "

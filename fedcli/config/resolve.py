@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from fedcli.config.checks import cross_checks
 from fedcli.config.component_reader import PartReader
 from fedcli.config.explain import add_errors, missing_key, unknown_key
-from fedcli.config.part import Arguments, Part, Section, Slot
+from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problem_list import Report
 from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
 from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
@@ -67,7 +67,7 @@ def _section(model: type[Section], raw: object, keys: Keys, reader: PartReader) 
         if slot and slot.many:
             values[name] = _list(slot, values, (*keys, name), reader)
         elif slot:
-            values[name] = _component(slot, values, (*keys, name), reader, written_out=below)
+            values[name] = _component(slot, values, (*keys, name), reader, composition=below)
         # An absent section is filled in with its defaults, unless it has a component, which has no default name.
         elif below and (name in raw or (field.is_required() and "part" not in below.model_fields)):
             values[name] = _section(below, raw.get(name, {}), (*keys, name), reader)
@@ -80,8 +80,8 @@ def _component(
     keys: Keys,
     reader: PartReader,
     *,
-    written_out: type[Section] | None,
-) -> Section | Part | None:
+    composition: type[Section] | None,
+) -> Part | Section | None:
     default = slot.default
     if slot.by_strategy:
         # The strategy is not checked yet: it may be a bare name, a mapping with or without a name, or wrong.
@@ -90,9 +90,9 @@ def _component(
         own: Mapping[str, Mapping[str, Scalar]] = reader.registries(DEFAULT_COHORTS)
         default = own.get(named, slot.default) if isinstance(named, str) else slot.default
     raw = values.get(str(keys[-1]), default)
-    if written_out is not None and isinstance(raw, dict) and raw and "name" not in raw:
-        return _written_out(written_out, raw, keys, reader, slot.section)
     if raw is not None or slot.default is not None:
+        if composition is not None and isinstance(raw, dict) and raw and "name" not in raw:
+            return _composition(composition, raw, keys, reader, slot.section)
         return reader.part(raw, keys, slot.section)
     owner = values.get("part")
     # Of the components that may be null, only the partition belongs to another one, the dataset. A custom dataset
@@ -102,18 +102,19 @@ def _component(
     return None
 
 
-def _written_out(
-    model: type[Section], raw: Arguments, keys: Keys, reader: PartReader, section: str
+def _composition(
+    model: type[Section], raw: Mapping[str, object], keys: Keys, reader: PartReader, section: str
 ) -> Section | Part:
-    """A component that is written out by its parts instead of named; after a problem it is never used."""
+    """What is written out part by part instead of named. After a problem, the result is a placeholder."""
     for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
-        unknown_key(
-            reader.report, (*keys, key), ("name", *model.model_fields), reader.owners(str(key), section)
-        )
-    known_keys = {key: value for key, value in raw.items() if key in model.model_fields}
-    values = _section(model, known_keys, keys, reader)
+        siblings = ("name", *model.model_fields)
+        unknown_key(reader.report, (*keys, key), siblings, reader.owners(str(key), section))
+    values = _section(
+        model, {key: value for key, value in raw.items() if key in model.model_fields}, keys, reader
+    )
     try:
-        # Here, and not within the experiment: a union would refuse it as a part as well.
+        # Here, and not with the experiment: there the type is a union with a component, and pydantic would report
+        # an error for each of the two.
         return model.model_validate(values)
     except ValidationError as error:
         add_errors(reader.report, error, keys, lambda below: known((*keys, *below)))
