@@ -1,4 +1,4 @@
-"""`fedcli list` and `fedcli list-strategies`: what a config can name."""
+"""`fedcli list` and `fedcli list-strategies`: the components that a config can name."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SECTIONS = {
 def list_parts(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)], json: Json = False
 ) -> None:
-    """List the built-in parts of a kind, with their parameters."""
+    """List the built-in components of a kind, with their parameters."""
     with reported():
         rows = _rows(SECTIONS[kind])
         if json:

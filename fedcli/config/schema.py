@@ -191,7 +191,7 @@ class Experiment(Section):
     client: Client
     """How one client trains in a round."""
     cohort: Annotated[Part, Slot("cohort", {"name": "full"}, by_strategy=True)]
-    """Who takes part in a round; by default everybody, and with central noise each client by a coin of 0.1."""
+    """Who takes part in a round; by default everybody; with dp-clipped and its kind, each client by a coin of 0.1."""
     devices: Annotated[Part | None, Slot("devices")] = None
     """How fast the clients' devices are, on a simulated clock; null for no clock."""
     participation: Participation
