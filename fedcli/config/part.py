@@ -24,7 +24,7 @@ class Slot:
     """Marks a field as a part, or as a list of parts.
 
     Args:
-        section: which registry names it; see `registries.py`.
+        section: which registry names it; see `registry.py`.
         default: what stands there when the file says nothing; None where there is nothing to stand there.
         by_dataset: whether the default is the dataset's own instead.
         by_strategy: whether a strategy may have a default of its own instead.

@@ -1,7 +1,7 @@
 """What an experiment's file may say: one frozen model a section, one docstring a field.
 
 A field marked with `Slot` is a part: `{name: ..., **parameters}` or a bare name. Its parameters are checked
-against the factory's own signature, in `parts.py`; here stands only which registry names it.
+against the factory's own signature, in `component_reader.py`; here stands only which registry names it.
 """
 
 from __future__ import annotations
