@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from fedcli.config.composition import Composition
 from fedcli.config.part import Part, Section, Slot
+from fedcli.config.written_strategy import WrittenStrategy
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}\Z")
 
@@ -196,7 +196,7 @@ class Experiment(Section):
     """How fast the clients' devices are, on a simulated clock; null for no clock."""
     participation: Participation
     """What becomes of a cohort on the way."""
-    strategy: Annotated[Part | Composition, Slot("strategy", {"name": "weighted"})]
+    strategy: Annotated[Part | WrittenStrategy, Slot("strategy", {"name": "weighted"})]
     """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are made smaller on their way to the server; null for not at all."""

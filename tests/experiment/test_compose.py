@@ -32,8 +32,8 @@ every_recipe = pytest.mark.parametrize("name", STRATEGIES)
 def long_form(source):
     """The experiment with its strategy written out, through the text of a file."""
     experiment = source.experiment
-    composition = written_out(strategy_from(experiment.strategy))
-    return config.loads(config.dump(experiment.model_copy(update={"strategy": composition})))
+    written = written_out(strategy_from(experiment.strategy))
+    return config.loads(config.dump(experiment.model_copy(update={"strategy": written})))
 
 
 def recipe(name, parameters, *more):
@@ -121,7 +121,7 @@ def test_parts_are_named_alone_or_with_parameters_and_have_defaults():
     ]
 
 
-def test_a_composition_runs():
+def test_a_strategy_that_was_written_out_runs():
     source = tiny.source("strategy={client: fedprox, aggregator: median, server_optimizer: adam}")
     assert two_rounds(source) == two_rounds(long_form(source))
 
