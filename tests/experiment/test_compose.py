@@ -254,3 +254,18 @@ def test_an_override_of_one_part_writes_the_strategy_out():
         "strategy=null", "strategy.aggregator=median", "strategy.client.name=fedprox"
     ).experiment
     assert (read.strategy.client.name, read.strategy.aggregator.name) == ("fedprox", "median")
+
+
+def test_problems_are_placed_at_their_lines():
+    text = tiny.YAML.replace(
+        "strategy: {name: weighted}\n",
+        "strategy:\n  client: {name: fedprox, mu: much}\n  transforms:\n  - {name: clip, clip_nrom: 1.0}\n",
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        tiny.source(text=text)
+    found = [f"{problem.place.file}:{problem.place.line} {problem.key}" for problem in caught.value.problems]
+    assert found == [
+        "tiny.yaml:12 strategy.client.mu",
+        "tiny.yaml:14 strategy.transforms.0.clip_norm",
+        "tiny.yaml:14 strategy.transforms.0.clip_nrom",
+    ]
