@@ -14,7 +14,7 @@ from fedcli.cli.output import Json, print_json, reported
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fedcli.config import Composition, Config, Experiment, Part
+    from fedcli.config import Config, Experiment, Part, WrittenStrategy
     from fedcli.core.factories import Description
 
 _WIDTH = 98
@@ -40,14 +40,14 @@ def show(
         path = config / "config.yaml" if config.is_dir() else config
         source = read_config(path, overrides, options)
         with located(source):
-            composition = written_out(strategy_from(source.experiment.strategy))
+            written = written_out(strategy_from(source.experiment.strategy))
         shown = source.experiment
-        if composition is not None:
-            shown = shown.model_copy(update={"strategy": composition})
+        if written is not None:
+            shown = shown.model_copy(update={"strategy": written})
         if json:
             print_json(flat(shown))
         else:
-            explained = _explanation(source, is_written_out=composition is not None)
+            explained = _explanation(source, is_written_out=written is not None)
             typer.echo(dump(shown) + explained, nl=False)
 
 
@@ -86,7 +86,7 @@ def _schemes(experiment: Experiment) -> Iterator[tuple[str, str]]:
             yield "", scheme.reference
 
 
-def _papers(strategy: Part | Composition) -> Iterator[tuple[str, str]]:
+def _papers(strategy: Part | WrittenStrategy) -> Iterator[tuple[str, str]]:
     """The recipe's paper; of a strategy that was written out, the papers of its parts."""
     from fedcli.config import Part
 

@@ -5,7 +5,6 @@ This is the only code that imports yaml. The rest of fedcli receives plain, type
 error, `Config.locate` adds the place in the file.
 """
 
-from fedcli.config.composition import Budget, Buffering, Composition
 from fedcli.config.load import Config, load, loads
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
@@ -25,10 +24,37 @@ from fedcli.config.schema import (
     Task,
 )
 from fedcli.config.write import dump, flat, inline
+from fedcli.config.written_strategy import Budget, Buffering, WrittenStrategy
 
 __all__ = [
-    "Attack", "Average", "Budget", "Buffering", "Checkpoint", "Client", "Composition", "Config",
-    "ConfigErrors", "Data", "EarlyStop", "Evaluation", "Experiment", "FixedPoint", "Model", "Part", "Place",
-    "Privacy", "Problem", "Registries", "Section", "Slot", "Task", "dump", "flat", "inline", "installed",
-    "load", "loads", "resolve",
-]  # fmt: skip
+    "Attack",
+    "Average",
+    "Budget",
+    "Buffering",
+    "Checkpoint",
+    "Client",
+    "Config",
+    "ConfigErrors",
+    "Data",
+    "EarlyStop",
+    "Evaluation",
+    "Experiment",
+    "FixedPoint",
+    "Model",
+    "Part",
+    "Place",
+    "Privacy",
+    "Problem",
+    "Registries",
+    "Section",
+    "Slot",
+    "Task",
+    "WrittenStrategy",
+    "dump",
+    "flat",
+    "inline",
+    "installed",
+    "load",
+    "loads",
+    "resolve",
+]

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from fedcli.config.composition import Composition
 from fedcli.config.part import Part, Section, Slot
+from fedcli.config.written_strategy import WrittenStrategy
 
 # The name is part of a path, so it has no slash and no character that some file system forbids.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}\Z")
@@ -195,12 +195,12 @@ class Experiment(Section):
     client: Client
     """How a client trains in a round."""
     cohort: Annotated[Part, Slot("cohort", {"name": "full"}, by_strategy=True)]
-    """Which clients take part in a round; by default all, and with central noise each with probability 0.1."""
+    """Which clients take part in a round; all by default, and each with probability 0.1 for dp-clipped and its kind."""
     devices: Annotated[Part | None, Slot("devices")] = None
     """The speed of the clients' devices on a simulated clock; null for no clock."""
     participation: Participation
     """Clients of a cohort that are lost, slow or late."""
-    strategy: Annotated[Part | Composition, Slot("strategy", {"name": "weighted"})]
+    strategy: Annotated[Part | WrittenStrategy, Slot("strategy", {"name": "weighted"})]
     """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
     compression: Annotated[Part | None, Slot("compression")] = None
     """How updates are compressed; null for no compression."""

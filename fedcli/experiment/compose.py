@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from fedcli.components.strategies.buffering import buffering
-from fedcli.config import Budget, Buffering, Composition, Part
+from fedcli.config import Budget, Buffering, Part, WrittenStrategy
 from fedcli.core.contracts import Aggregator, ServerOptimizer, Strategy, TrainerSpec, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Spec
 from fedcli.core.privacy_events import PrivacyTarget
-from fedcli.experiment.compatibility.composition import check_composition
+from fedcli.experiment.compatibility.written_strategy import check_written
 from fedcli.experiment.make import make, placed
 
 _NOISE = "noise_multiplier"
 
 
-def strategy_from(section: Part | Composition) -> Strategy:
+def strategy_from(section: Part | WrittenStrategy) -> Strategy:
     """The strategy that the section `strategy` names or writes out.
 
     Raises:
@@ -45,11 +45,11 @@ def strategy_from(section: Part | Composition) -> Strategy:
         buffer=None if buffer is None else buffering(**dict(buffer)),
     )
     with placed("strategy"):
-        check_composition(strategy)
+        check_written(strategy)
     return strategy
 
 
-def written_out(strategy: Strategy) -> Composition | None:
+def written_out(strategy: Strategy) -> WrittenStrategy | None:
     """The parts of a strategy as a config writes them; None where it has a part that no config could name.
 
     What is returned makes the same strategy again, which is tried.
@@ -60,7 +60,7 @@ def written_out(strategy: Strategy) -> Composition | None:
     target, buffer = strategy.privacy, strategy.buffer
     if client is None or aggregator is None or server is None or (buffer and buffer.made is None):
         return None
-    composition = Composition(
+    written = WrittenStrategy(
         client=client,
         weighting=strategy.weighting,
         transforms=transforms,
@@ -71,20 +71,20 @@ def written_out(strategy: Strategy) -> Composition | None:
         keeps_partial_work=strategy.keeps_partial_work,
     )
     try:
-        again = strategy_from(composition)
+        again = strategy_from(written)
     except ConfigError:
         return None
     # A part may have been changed after it was made, and would then be written as what it no longer is.
-    return composition if same(again._replace(name=strategy.name), strategy) else None
+    return written if same(again._replace(name=strategy.name), strategy) else None
 
 
-def noise_multiplier_of(section: Part | Composition) -> float | None:
+def noise_multiplier_of(section: Part | WrittenStrategy) -> float | None:
     """The noise multiplier that a strategy's config has; None where it is left to epsilon, and where there is none."""
     parts = [section] if isinstance(section, Part) else [section.client, *section.transforms]
     return next((part.parameters[_NOISE] for part in parts if _NOISE in part.parameters), None)
 
 
-def with_noise_multiplier(section: Part | Composition, noise_multiplier: float) -> Part | Composition:
+def with_noise_multiplier(section: Part | WrittenStrategy, noise_multiplier: float) -> Part | WrittenStrategy:
     """The same section with the noise multiplier that its config left to epsilon."""
     if isinstance(section, Part):
         return Part(section.name, {**section.parameters, _NOISE: noise_multiplier})
@@ -127,7 +127,7 @@ def _is_open(part: Part) -> bool:
     return part.parameters.get(_NOISE, 0.0) is None
 
 
-def _target(section: Composition, budget: Budget) -> PrivacyTarget:
+def _target(section: WrittenStrategy, budget: Budget) -> PrivacyTarget:
     is_open = [_is_open(part) for part in section.transforms]
     if any(is_open) and budget.epsilon is None:
         raise ConfigError(

@@ -32,8 +32,8 @@ every_recipe = pytest.mark.parametrize("name", STRATEGIES)
 def long_form(source):
     """The experiment with its strategy written out, through the text of a file."""
     experiment = source.experiment
-    composition = written_out(strategy_from(experiment.strategy))
-    return config.loads(config.dump(experiment.model_copy(update={"strategy": composition})))
+    written = written_out(strategy_from(experiment.strategy))
+    return config.loads(config.dump(experiment.model_copy(update={"strategy": written})))
 
 
 def recipe(name, parameters, *more):
@@ -121,7 +121,7 @@ def test_parts_are_named_alone_or_with_parameters_and_have_defaults():
     ]
 
 
-def test_a_composition_runs():
+def test_a_strategy_that_was_written_out_runs():
     source = tiny.source("strategy={client: fedprox, aggregator: median, server_optimizer: adam}")
     assert two_rounds(source) == two_rounds(long_form(source))
 
@@ -254,3 +254,18 @@ def test_an_override_of_one_part_writes_the_strategy_out():
         "strategy=null", "strategy.aggregator=median", "strategy.client.name=fedprox"
     ).experiment
     assert (read.strategy.client.name, read.strategy.aggregator.name) == ("fedprox", "median")
+
+
+def test_problems_are_placed_at_their_lines():
+    text = tiny.YAML.replace(
+        "strategy: {name: weighted}\n",
+        "strategy:\n  client: {name: fedprox, mu: much}\n  transforms:\n  - {name: clip, clip_nrom: 1.0}\n",
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        tiny.source(text=text)
+    found = [f"{problem.place.file}:{problem.place.line} {problem.key}" for problem in caught.value.problems]
+    assert found == [
+        "tiny.yaml:12 strategy.client.mu",
+        "tiny.yaml:14 strategy.transforms.0.clip_norm",
+        "tiny.yaml:14 strategy.transforms.0.clip_nrom",
+    ]

@@ -1,4 +1,4 @@
-"""Local training of the global model and of a mixture of it with a model of the client's own."""
+"""Local training of the global model, and of a mixture of it with the client's own model."""
 
 from __future__ import annotations
 

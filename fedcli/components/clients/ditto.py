@@ -1,4 +1,4 @@
-"""Local training of the global model, and beside it of a model of the client's own that is held near it."""
+"""Local training of the global model, and of the client's own model, which stays near it."""
 
 from __future__ import annotations
 

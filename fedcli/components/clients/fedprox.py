@@ -1,4 +1,4 @@
-"""Local training held near the global model."""
+"""Local training with a proximal term, which keeps it near the global model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local training whose representations are drawn to the global model's and away from its own last ones."""
+"""Local training that pulls representations towards the global model's and away from its own previous ones."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ CONTROL = Extra("control")
 def scaffold() -> TrainerSpec:
     """Steps along g - c_k + c; afterwards c_k <- c_k - c + (x - y_k) / (K * learning_rate), option II.
 
-    The client keeps its control variate c_k and sends its change behind the delta, so that both share a
-    clip norm where there is one. c comes from the server.
+    The client keeps its control variate c_k and sends its change after the delta, in the same vector. c comes from
+    the server.
 
     Reference: Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1.
     """

@@ -70,6 +70,7 @@ def descend(
 
     def final(start: Start, carry: Carry) -> Result:
         delta = [local - begun for local, begun in zip(carry.weights, start.weights, strict=True)]
+        # Batches that are drawn by coins may all be empty.
         return Result(delta, carry.moving, carry.sums / tf.maximum(carry.count, 1.0), {}, {})
 
     return ClientTrainer(init, step, final)

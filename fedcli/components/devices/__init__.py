@@ -1,4 +1,4 @@
-"""How fast the clients' devices are: the distributions from which a simulated clock draws them."""
+"""Distributions of device speeds, from which the simulated clock draws one for each client."""
 
 from fedcli.components.devices.device import Device, Devices
 from fedcli.components.devices.half_normal import half_normal

@@ -15,7 +15,7 @@ def half_normal(
     download: float = 1e6,
     spread: float = 1.0,
 ) -> Devices:
-    """Equal devices, each participation of which lasts 1 + spread * |N(0, 1)| times as long as it could.
+    """Equal devices; each participation takes 1 + spread * |N(0, 1)| times its undisturbed duration.
 
     Args:
         examples_per_second: training speed of every device, above 0.

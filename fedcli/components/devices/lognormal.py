@@ -18,7 +18,7 @@ def lognormal(
     spread: float = 1.0,
     jitter: float = 0.0,
 ) -> Devices:
-    """Speeds and bandwidths are lognormal around their medians, each drawn by itself.
+    """Speeds and bandwidths are lognormal around their medians, and independent of each other.
 
     Args:
         examples_per_second: median training speed, above 0.

@@ -23,6 +23,7 @@ def feddyn(*, alpha: float = 0.1) -> ServerOptimizer:
         raise ConfigError(f"alpha is at least 0; received {alpha}.", key="alpha")
 
     def apply(weights: Vector, delta: Array, state: Tree, share: float) -> tuple[Vector, Tree]:
+        # Without a regulariser there is nothing to divide by, and no dual vector to correct.
         if not alpha:
             return (weights + delta).astype(np.float32), state
         dual = state["dual"] - alpha * share * delta

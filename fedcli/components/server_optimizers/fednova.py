@@ -14,7 +14,7 @@ from fedcli.core.types import Array, Tree, Vector
 def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * tau * d, where d is the mean of normalised updates and tau of their lengths.
 
-    The mean [P + 1] holds d and behind it tau.
+    The mean [P + 1] holds d, then tau.
 
     Args:
         learning_rate: the server's step, above 0.

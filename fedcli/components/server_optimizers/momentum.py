@@ -1,4 +1,4 @@
-"""A heavy ball on the server."""
+"""Momentum on the server."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from fedcli.core.types import Array, Tree, Vector
 def qfedavg() -> ServerOptimizer:
     """w <- w + D / h, where D is the mean of the clients' loss-weighted deltas and h of their curvatures.
 
-    The mean [P + 1] holds D and behind it h. Where every loss is so small that h is 0, the weights stay.
+    The mean [P + 1] holds D, then h. If every loss is so small that h is 0, the weights stay.
 
     Reference: Li et al. 2020, arXiv:1905.10497, Algorithm 2.
     """

@@ -14,7 +14,7 @@ from fedcli.core.types import Array, Tree, Vector
 def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
     """w <- w + learning_rate * mean delta; c <- c + |S| / N * mean change of the clients' control variates.
 
-    The mean [2P] holds the mean delta and behind it the mean change. c is sent to the clients.
+    The mean [2P] holds the mean delta, then the mean change. c is sent to the clients.
 
     Args:
         learning_rate: the server's step, above 0.
@@ -26,6 +26,7 @@ def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
     def apply(weights: Vector, mean: Array, state: Tree, share: float) -> tuple[Vector, Tree]:
         delta, change = np.split(mean, 2)
         moved = weights + learning_rate * delta
+        # The mean change is over those who took part; the control variates of the others stayed.
         control = state["control"] + share * change
         return moved.astype(np.float32), {"control": control.astype(np.float32)}
 

@@ -8,7 +8,7 @@ from fedcli.core.factories import component
 
 @component
 def buffering(*, size: int, staleness_exponent: float) -> Buffer:
-    """A buffer in which an update that is t moves of the model old counts (1 + t)^-staleness_exponent.
+    """A buffer in which an update that started t model updates ago has weight (1 + t)^-staleness_exponent.
 
     Args:
         size: updates of one round, at least 1.

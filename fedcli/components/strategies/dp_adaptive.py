@@ -21,14 +21,14 @@ def dp_adaptive(
 ) -> Strategy:
     """FedAvg with central Gaussian noise, whose clip norm follows a quantile of the clients' update norms.
 
-    It needs no clip norm that was tuned on the clients' data. The count from which the clip is learned is
-    noised, and paid for.
+    No clip norm has to be tuned on the clients' data. The count from which the clip norm is learned is noised as
+    well, and its cost is part of epsilon.
 
     Args:
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
         noise_multiplier: of the updates and the count together; null for the least that keeps the planned
             rounds within epsilon.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         initial_clip_norm: clip norm of the first round; it moves by a factor of 1.1 a round at most.
         target_quantile: share of clients whose updates should stay unclipped, in [0, 1].
         clip_learning_rate: how fast the logarithm of the clip norm moves.
@@ -53,6 +53,7 @@ def dp_adaptive(
         target_quantile=target_quantile,
         learning_rate=clip_learning_rate,
     )
+    # The clip bounds a client's share of the sum only if its weight is not its own number of examples.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-adaptive",
         transforms=(part,),

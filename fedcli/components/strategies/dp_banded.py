@@ -27,13 +27,14 @@ def dp_banded(
         noise_multiplier: standard deviation of the uncorrelated noise over clip norm.
         bands: rounds over which noise is correlated; 1 is independent noise.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         server_learning_rate: the server's step along the noised mean.
 
     Reference: Choquette-Choo et al. 2023, arXiv:2306.08153.
 
     Deviations: the matrix is the banded square root of Kalinin and Lampert 2024, arXiv:2405.13763, its columns
-    scaled to norm 1, and not the numerically optimal one for a number of rounds: so a run may go on.
+    scaled to norm 1, instead of the matrix that is optimal for a fixed number of rounds, so that a run can be
+    extended.
 
     Combines: min-separation cohorts of a separation of at least bands; models whose non-trainable weights are
     local or frozen.
@@ -41,6 +42,7 @@ def dp_banded(
     Example: clip_norm=1.0, noise_multiplier=1.0, bands=4, delta=1e-5
     """
     noise = banded_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, bands=bands)
+    # The clip bounds a client's share of the sum only if its weight is not its own number of examples.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-banded",
         transforms=(clip(clip_norm=clip_norm), noise),

@@ -18,15 +18,15 @@ def dp_clipped(
 ) -> Strategy:
     """FedAvg of clipped updates with central Gaussian noise on their sum; epsilon after every round.
 
-    The sum is divided by the planned size of a cohort, never by the realised one, and an empty cohort
-    releases the noise all the same.
+    The sum is divided by the planned size of a cohort, never by the realised one. An empty cohort releases the noise
+    as well.
 
     Args:
         clip_norm: largest L2 norm of one client's update.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
         noise_multiplier: noise standard deviation over clip norm; null for the least that keeps the planned
             rounds within epsilon.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         server_learning_rate: the server's step along the noised mean.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963, Algorithm 1.
@@ -40,6 +40,7 @@ def dp_clipped(
 
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
+    # The clip bounds a client's share of the sum only if its weight is not its own number of examples.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-clipped",
         transforms=(

@@ -19,13 +19,13 @@ def dp_distributed(
     bits: int = 20,
     server_learning_rate: float = 1.0,
 ) -> Strategy:
-    """FedAvg of integer updates, to each of which its client adds a share of discrete Gaussian noise.
+    """FedAvg of integer updates; every client adds a share of discrete Gaussian noise to its own.
 
-    Nobody needs to be trusted with the exact sum: only the sum of all shares has enough noise. A round with fewer
-    updates than contributors is charged and releases nothing. A single share protects little, so that the updates
-    themselves must be hidden by the section encryption for the promise to hold against the server: under threshold or
-    secagg it does as far as these hold, under shared-key unless a client is in league with the server. Without
-    encryption epsilon holds for readers of the models.
+    Nobody has to be trusted with the exact sum, because only the sum of all shares has enough noise. A round with
+    fewer updates than contributors is charged and releases nothing. One share protects little: against the server,
+    epsilon holds only if the section `encryption` hides the single updates. With threshold and secagg it holds as
+    long as their assumptions do, with shared-key unless a client colludes with the server. Without encryption,
+    epsilon holds for readers of the models.
 
     Args:
         clip_norm: largest L2 norm of one client's update.
@@ -33,8 +33,8 @@ def dp_distributed(
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
         noise_multiplier: deviation of the guaranteed noise on the sum over clip norm; null for the least that
             keeps the planned rounds within epsilon.
-        epsilon: budget against the coordinator; the run stops before the round that would pass it.
-        colluders: contributors whose noise does not count, because they may tell it to the coordinator.
+        epsilon: budget against the coordinator; the run stops before the round that would exceed it.
+        colluders: contributors whose noise does not count, because they may reveal it to the coordinator.
         bits: of the integer grid: 2^bits steps are one clip norm.
         server_learning_rate: the server's step along the noised mean.
 
@@ -54,6 +54,7 @@ def dp_distributed(
         contributors=contributors,
         colluders=colluders,
     )
+    # Equal weights: a weight by example counts, which are not noised, would show them in the sum.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-distributed",
         transforms=(finite(), fixed_point(clip_norm=clip_norm, bits=bits), noise),

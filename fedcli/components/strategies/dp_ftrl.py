@@ -25,21 +25,21 @@ def dp_ftrl(
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
         restart_every: rounds after which a new tree begins, such as those in which every client has had its turn
             once; one tree for the run if it is not given.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         server_learning_rate: the server's step along the noised mean.
 
     Reference: Kairouz et al. 2021, arXiv:2103.00039, Algorithm 1.
 
-    Deviations: noise on the difference of two running sums moves the model from round to round, which for the
-    paper's FTRL without momentum comes to the same models; nodes are not weighted as by Honaker; trees are not
-    completed before a restart. Epsilon bounds a client's turns below the nodes by how often the cohort lets it
-    take part.
+    Deviations: the model moves by the noised difference of two running sums, which gives the same models as the
+    paper's FTRL without momentum; nodes are not weighted as by Honaker; trees are not completed before a restart.
+    Epsilon bounds a client's turns below the nodes by how often the cohort lets it take part.
 
     Combines: full and min-separation cohorts without a rate; models whose non-trainable weights are local or frozen.
 
     Example: clip_norm=1.0, noise_multiplier=4.0, delta=1e-5
     """
     noise = tree_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, restart_every=restart_every)
+    # The clip bounds a client's share of the sum only if its weight is not its own number of examples.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-ftrl",
         transforms=(clip(clip_norm=clip_norm), noise),

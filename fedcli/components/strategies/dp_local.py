@@ -18,16 +18,15 @@ def dp_local(
 ) -> Strategy:
     """FedAvg of clipped updates to which each client has added Gaussian noise of its own.
 
-    It protects a client from the server that receives its update, and costs far more noise for it: the mean over
-    n clients has sqrt(n) times the noise that dp-clipped adds. Epsilon is that of a client that takes part in
-    every round.
+    This protects a client from the server as well, and costs more noise: the mean over n clients has sqrt(n) times
+    the noise that dp-clipped adds. Epsilon is that of a client that takes part in every round.
 
     Args:
         clip_norm: largest L2 norm of one client's update before its noise.
         delta: the delta at which epsilon is stated, in (0, 1).
         noise_multiplier: standard deviation of one client's noise over clip norm; null for the least that keeps
             the planned rounds within epsilon.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         server_learning_rate: the server's step along the mean.
 
     Reference: Dwork et al. 2006, the Gaussian mechanism; its curve by Balle and Wang 2018, arXiv:1805.06530.
@@ -37,6 +36,7 @@ def dp_local(
 
     Example: clip_norm=1.0, noise_multiplier=4.0, delta=1e-5
     """
+    # Equal weights: a weight by example counts, which are not noised, would show them in the sum.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-local",
         transforms=(

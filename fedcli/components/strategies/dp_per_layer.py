@@ -26,7 +26,7 @@ def dp_per_layer(
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
         noise_multiplier: noise standard deviation over clip norm; null for the least that keeps the planned
             rounds within epsilon.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         server_learning_rate: the server's step along the noised mean.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963, per-layer clipping.
@@ -40,6 +40,7 @@ def dp_per_layer(
     Example: clip_norm=1.0, noise_multiplier=1.0, delta=1e-5
     """
     noise = gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, clipping="per-layer")
+    # The clip bounds a client's share of the sum only if its weight is not its own number of examples.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-per-layer",
         transforms=(layer_clip(clip_norm=clip_norm), noise),

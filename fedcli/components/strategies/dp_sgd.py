@@ -1,4 +1,4 @@
-"""FedAvg of clients that protect their single examples."""
+"""FedAvg whose clients protect single examples by DP-SGD."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def dp_sgd(
 ) -> Strategy:
     """FedAvg whose clients train by DP-SGD: epsilon protects one example of a client, and not the client.
 
-    It holds against the server too, since the noise is added before an update leaves its client, but for the number of
-    the client's examples and its training metrics, which the server sees. Epsilon composes
-    over the rounds in which one client can take part: all of them, unless the cohort is min-separation. The noise
-    is floating point, from a Philox stream in TensorFlow with a key of the operating system's for each step.
+    Epsilon holds against the server too, because the noise is added before an update leaves its client. The server
+    still sees the client's number of examples and its training metrics. Epsilon composes over the rounds in which one
+    client can take part: all of them, unless the cohort is min-separation. The noise is drawn in floating point from
+    a Philox stream in TensorFlow, with a key from the operating system for each step.
 
     Args:
         clip_norm: largest L2 norm of one example's gradient.
@@ -33,14 +33,14 @@ def dp_sgd(
         steps: batches of one client in a round.
         expected_batch_size: what the sum is divided by, such as rate times a typical number of examples.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over a client's number of examples.
-        epsilon: budget; the run stops before the round that would pass it.
+        epsilon: budget; the run stops before the round that would exceed it.
         server_learning_rate: the server's step along the mean update.
 
     Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1, inside the clients of McMahan et al. 2017,
     arXiv:1602.05629.
 
-    Deviations: the divisor is a constant of the config and not rate times a client's number of examples, which
-    would give that number away. Epsilon comes from privacy-loss distributions in place of the moments accountant.
+    Deviations: the divisor is a constant of the config and not rate times a client's number of examples, which would
+    reveal that number. Epsilon comes from privacy-loss distributions in place of the moments accountant.
 
     Combines: any cohort; any client optimizer and schedule, which see noised gradients only; models without
     BatchNorm. client.epochs, client.steps and client.batch_size have no effect. The gradients of all examples of
@@ -55,6 +55,7 @@ def dp_sgd(
         steps=steps,
         expected_batch_size=expected_batch_size,
     )
+    # Equal weights: a weight by example counts, which are not noised, would show them in the sum.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-sgd", trainer=trainer, privacy=PrivacyTarget(delta, epsilon)
     )

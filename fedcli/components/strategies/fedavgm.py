@@ -9,7 +9,7 @@ from fedcli.core.errors import require_positive
 
 
 def fedavgm(*, server_learning_rate: float = 1.0, beta: float = 0.9) -> Strategy:
-    """FedAvg with a heavy ball on the server.
+    """FedAvg with heavy-ball momentum on the server.
 
     Args:
         server_learning_rate: the server's step along its velocity.

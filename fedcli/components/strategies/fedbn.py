@@ -6,6 +6,7 @@ from fedcli.components.clients.personal_layers import personal_layers
 from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
 
+# By the kind of layer, since the names of the layers are the model's own.
 _BATCH_NORM = "BatchNormalization/*"
 
 

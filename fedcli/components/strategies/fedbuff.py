@@ -16,8 +16,8 @@ def fedbuff(
 ) -> Strategy:
     """The clients of the cohort are always at work; a round is one flush of a buffer of their updates.
 
-    An update that is t moves of the model old counts (1 + t)^-staleness_exponent, and the mean is over the
-    number of updates, so that old ones also move the model less.
+    An update that started t model updates ago has weight (1 + t)^-staleness_exponent. The sum is divided by the
+    number of updates, so that old updates also move the model less.
 
     Args:
         buffer_size: updates of one round, at least 1 and at most the clients at work.
@@ -26,11 +26,12 @@ def fedbuff(
 
     Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t).
 
-    Deviations: a client begins at most once from one model, and hands in at most one update a round (a second one
-    waits for the next), so that its state and its random draws stay apart. Where nearly all clients are at work,
-    whoever is done twice as fast as the buffer fills therefore rests until the server has moved.
+    Deviations: a client starts at most once from one model, and hands in at most one update a round (a second one
+    waits for the next), so that its state and its random draws stay separate. If nearly all clients are at work, a
+    client that finishes twice while the buffer fills once therefore waits until the server has moved.
 
-    Combines: a cohort of fixed size (the clients at work), and `devices`, whose clock says who is done when.
+    Combines: a cohort of fixed size (the clients at work), and a section `devices`, whose clock decides when each
+    client finishes.
     """
     require_positive("server_learning_rate", server_learning_rate)
     if buffer_size < 1:
@@ -42,6 +43,7 @@ def fedbuff(
         )
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="fedbuff",
+        # What old updates lose in weight must not go to the others, as it would in a weighted mean.
         aggregator=discounted_mean(),
         buffer=buffering(size=buffer_size, staleness_exponent=staleness_exponent),
     )

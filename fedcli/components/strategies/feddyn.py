@@ -18,8 +18,8 @@ def feddyn(*, alpha: float = 0.1) -> Strategy:
 
     Reference: Acar et al. 2021, arXiv:2111.04263, Algorithm 1.
 
-    Deviations: the minimum of a client's regularised loss is approached by its local training, where the
-    algorithm takes it as found.
+    Deviations: local training approaches the minimum of a client's regularised loss, where the algorithm assumes the
+    exact minimum.
 
     Combines: any cohort, any model.
     """

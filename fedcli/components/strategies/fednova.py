@@ -10,7 +10,7 @@ from fedcli.core.errors import require_positive
 
 
 def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
-    """Updates are divided by how far each client went, so that clients with more steps do not pull the optimum.
+    """Updates are divided by how far each client went, so that clients with more steps do not bias the optimum.
 
     The unfinished work of stragglers is used.
 

@@ -1,4 +1,4 @@
-"""FedAvg whose clients are held near the global model."""
+"""FedProx: FedAvg whose clients stay near the global model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fedprox(*, mu: float = 0.01) -> Strategy:
     Reference: Li et al. 2020, arXiv:1812.06127, Algorithm 2.
 
     Deviations: clients are weighted by their examples, as in the paper's experiments; its algorithm draws them by
-    their examples and weights them equally. They train as long as the config says, and not up to a given
+    their examples and weights them equally. They train as long as the config says instead of up to a given
     inexactness.
 
     Combines: any cohort, any model.

@@ -8,7 +8,7 @@ from fedcli.core.contracts import Strategy
 
 
 def moon(*, mu: float = 1.0, temperature: float = 0.5) -> Strategy:
-    """Clients draw their representations to the global model's and away from their own last ones.
+    """Clients pull their representations towards the global model's and away from their own previous ones.
 
     Args:
         mu: weight of the contrastive term, at least 0; 0 is FedAvg to the bit.

@@ -1,6 +1,6 @@
-"""How a robust strategy is made: FedAvg whose mean is replaced by a rule that poisoned clients cannot move at will.
+"""FedAvg with a robust aggregator, which poisoned clients cannot move at will, in place of the mean.
 
-A recipe is its rule: parameters, ranges, paper and deviations are those of the aggregator, and said there.
+Such a recipe has the parameters, ranges, paper and deviations of its aggregator, and its docstring.
 """
 
 from __future__ import annotations

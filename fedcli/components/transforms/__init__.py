@@ -1,4 +1,4 @@
-"""What happens to an update between client and server: both ends of one mechanism in one file."""
+"""What is done to an update between client and server; each file holds both halves of one mechanism."""
 
 from fedcli.components.transforms.adaptive_clip import adaptive_clip
 from fedcli.components.transforms.arrival import arrival

@@ -1,4 +1,4 @@
-"""The check that every update meets on arrival, whatever else the pipeline does."""
+"""The arrival check of every update, whatever the other transforms are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fedcli.core.types import Array, Payload, Tree
 def arrival(payload: Payload = "vector") -> Transform:
     """Refuses updates of another shape than the model's and updates with NaN or infinity.
 
-    A ciphertext is checked by what made it.
+    A ciphertext is checked by the transform that made it.
 
     Args:
         payload: what the transforms before it give; it hands on the same.

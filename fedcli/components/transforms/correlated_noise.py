@@ -1,7 +1,8 @@
-"""Noise on the running sum of all rounds, of which a round adds the difference: DP-FTRL without sampling.
+"""Noise on the running sum of all rounds (DP-FTRL): a round adds the difference of two running sums.
 
-A later round's noise cancels a part of an earlier one's. What it needs to know of them is secret: it would take
-the noise away, so that it stands in the `SECRET` entry of the transform's state and never in a checkpoint.
+A later round's noise cancels a part of the noise of earlier rounds. What a round needs to know of earlier noise is
+secret, because it would remove that noise: it is kept in the `SECRET` entry of the transform's state and never in a
+checkpoint.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def distributed_noise(
     """u_k <- u_k + N_Z(0, sigma^2) in every coordinate, with sigma = z B / sqrt(contributors - colluders).
 
     B = 2^bits bounds a client's norm on the grid (`fixed_point`). The sum over at least `contributors` clients, of
-    whom some may tell their noise, has a deviation of z B or more. With fewer updates nothing is decoded.
+    whom some may reveal their noise, has a deviation of z B or more. With fewer updates nothing is decoded.
 
     Args:
         noise_multiplier: z, deviation of the guaranteed noise on the sum over the bound, at least 0; null for the
@@ -42,7 +42,7 @@ def distributed_noise(
         clip_norm: the clip before the grid, which the ledger states.
         bits: those of the grid before it.
         contributors: clients without whose shares nothing is released, at least 1.
-        colluders: those among them whose noise does not count, because they may tell it.
+        colluders: those among them whose noise does not count, because they may reveal it.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387; sampled exactly as in Canonne et al. 2020, arXiv:2004.00010.
 

@@ -1,4 +1,4 @@
-"""Updates that cannot be sent as they are, where not to send them would tell something."""
+"""Replacement of updates that are not finite, where a missing update would reveal something."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fedcli.core.types import Tree
 
 @component
 def finite() -> Transform:
-    """An update with NaN or infinity counts as zero, and goes on its way.
+    """An update with NaN or infinity is replaced by zeros and sent.
 
-    Where clients add noise themselves, one that sends nothing sends no noise either: its absence would be seen,
-    and the sum would hold one share less than is accounted for.
+    If clients add noise themselves, a client that sends nothing sends no noise either: its absence would be seen, and
+    the sum would have one share of noise less than is accounted for.
     """
 
     def encode(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:

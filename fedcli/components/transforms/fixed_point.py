@@ -1,4 +1,4 @@
-"""Updates as vectors of integers: the common ground of exact sums, encryption and proofs."""
+"""Updates as vectors of integers, which exact sums, encryption and proofs need."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def fixed_point(
     """u_k = round(w_k clip(x_k) / step) with step = clip_norm / 2^bits, so that ||u_k|| <= floor(w_k 2^bits).
 
     A client clips, scales by its weight w_k in (0, 1], and rounds. An update that was clipped is shrunk a little
-    further, by as much as rounding could add to its norm, so that the bound holds for certain. It is checked in
-    integers; what still fails is rounded towards zero, which never adds. Everything downstream is an unweighted
-    sum of integers, the same to the bit in any order. The server turns it back: sum times step.
+    further, by as much as rounding could add to its norm, so that the bound holds for certain. The bound is checked
+    in integers; an update that still exceeds it is rounded towards zero, which never increases a norm. Everything
+    downstream is an unweighted sum of integers, the same to the bit in any order. The server turns it back: sum times
+    step.
 
     The weight of an update becomes w_k, so that the sum over it is the weighted mean.
 

@@ -50,6 +50,7 @@ def gaussian_noise(
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         if not deviation:
+            # Not even + 0.0, so that without noise the sum is the mean's to the bit.
             return aggregate, state
         noise = gaussian(aggregate.value.size, key=noise_key(context))
         return aggregate._replace(value=aggregate.value + deviation * noise), state

@@ -24,8 +24,8 @@ from fedcli.crypto.noise import KEY_BYTES, gaussian
 def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transform:
     """u_k <- u_k + N(0, (noise_multiplier * clip_norm)^2) in every coordinate, before it leaves the client.
 
-    It protects a client from the server too. What arrives can be of any length, so that the server cannot check
-    the clip: an attacker is bounded by nothing.
+    This protects a client from the server too. A noised update can have any norm, so that the server cannot check the
+    clip, and an attacker's update is not bounded.
 
     Args:
         noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the

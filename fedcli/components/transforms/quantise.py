@@ -28,6 +28,7 @@ def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
     """
     if not 2 <= bits <= 16:
         raise ConfigError(f"a coordinate has 2 to 16 bits; received {bits}.", key="bits")
+    # As many levels below 0 as above it, so that 0 stays 0; one code is not used.
     levels = 2 ** (bits - 1) - 1
 
     def coded_bytes(size: int) -> int:

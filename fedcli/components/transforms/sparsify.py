@@ -1,4 +1,4 @@
-"""What the transforms that send few coordinates share: what is left out is kept and sent later."""
+"""Shared code of the transforms that send few coordinates, and keep the others to send them later."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ def top_k(*, fraction: float = 0.01, error_feedback: bool = True) -> Transform:
     def largest(vector: Vector, count: int, _update: ClientUpdate, _context: RoundContext) -> Indices:
         if count == vector.size:
             return np.arange(count, dtype=np.int64)
+        # A partition, since only which ones are largest matters, and a sort of a whole model is slow.
         return np.argpartition(np.abs(vector), vector.size - count)[vector.size - count :]
 
     def size(count: int, total: int) -> int:

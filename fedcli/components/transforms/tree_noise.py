@@ -76,5 +76,6 @@ def _node_keys(state: Tree, context: RoundContext, tree: int) -> tuple[Callable[
         return seeded, state
     if SECRET not in state:
         state = {**state, SECRET: {"key": np.frombuffer(secrets.token_bytes(KEY_BYTES), np.uint8)}}
+    # Noise is drawn anew from its node's key whenever it is needed, so that the state does not grow with the model.
     key = np.asarray(state[SECRET]["key"], np.uint8).tobytes()
     return lambda height, number: hmac.digest(key, f"{tree}:{height}:{number}".encode(), "sha256"), state

@@ -48,6 +48,13 @@ def test_it_says_what_it_takes(name):
 
 
 @every_rule
+def test_it_declares_whether_weights_change_the_result(name):
+    vectors = noise(9, 11, 3).tolist()
+    equal, unequal = (value_of(RULES[name], vectors, weights=w) for w in (None, [1.0 + k for k in range(11)]))
+    assert (equal.tobytes() != unequal.tobytes()) == RULES[name].uses_weights
+
+
+@every_rule
 def test_it_keeps_the_public_laws(name):
     check_aggregator(RULES[name], exact_order=name not in STREAMED)
 

@@ -197,3 +197,19 @@ def test_without_its_regulariser_the_dynamic_server_takes_the_mean():
 def test_the_fair_step_is_a_ratio_of_means():
     weights, _ = qfedavg().apply(START, np.array([1.0, -2.0, 4.0]), {}, 1.0)
     assert (weights - START).tolist() == [0.25, -0.5]
+
+
+@pytest.mark.parametrize("name", SERVER_OPTIMIZERS)
+def test_it_declares_what_it_takes_and_gives_and_whether_it_uses_the_share(name):
+    optimizer = SERVER_OPTIMIZERS[name]()
+    state = optimizer.init(START)
+    assert optimizer.takes == tuple(extra.name for extra in SENDS.get(name, ()))
+    assert optimizer.gives == tuple(optimizer.broadcast(state))
+    # Behind the delta only ones: a change of zero would move no control variate, whatever the share.
+    sizes = [DELTAS[0].size if extra.size == "model" else 1 for extra in SENDS.get(name, ())]
+    mean = np.concatenate([DELTAS[0], np.ones(sum(sizes))])
+    (one, kept), (other, also_kept) = (optimizer.apply(START, mean, state, share) for share in (0.25, 1.0))
+    differ = one.tobytes() != other.tobytes() or any(
+        kept[key].tobytes() != also_kept[key].tobytes() for key in kept
+    )
+    assert differ == optimizer.uses_share

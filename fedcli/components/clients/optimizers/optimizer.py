@@ -1,4 +1,4 @@
-"""The clients' optimizers, as pure pairs: Keras's own raise in `stateless_apply` on TensorFlow.
+"""The clients' optimizers as pairs of pure functions, because Keras's raise in `stateless_apply` on TensorFlow.
 
 Each works on lists of tensors. State is a nest of tensors that starts anew at every participation.
 """

@@ -27,7 +27,7 @@ class Buffering(Section):
     """An update that is t moves of the model old counts (1 + t)^-staleness_exponent."""
 
 
-class Composition(Section):
+class WrittenStrategy(Section):
     """How clients train, what happens to their updates, and how the server moves."""
 
     client: Annotated[Part, Slot("strategy.client", {"name": "sgd"})]

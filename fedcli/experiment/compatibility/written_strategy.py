@@ -13,7 +13,7 @@ from fedcli.core.factories import describe
 from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent, is_noised_by_clients
 
 
-def check_composition(strategy: Strategy) -> None:
+def check_written(strategy: Strategy) -> None:
     """Reject parts that do not fit each other.
 
     Raises:
