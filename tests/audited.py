@@ -18,8 +18,9 @@ from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment import plan as build
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.store.files import durable, manifests, npz
+from fedcli.store.run_store import RunStore, create_run
 
 CONFIG = """
 name: audited
@@ -59,10 +60,8 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
     cohort = making.make("cohort", experiment.cohort)
     parts = replace(parts, strategy=strategy, cohort=cohort)
     state = assembly.initial_state(strategy, _vectors(state))
-    store.create_run(
-        folder, config=config.dump(experiment), environment={"run": parts.run, "num_clients": CLIENTS}
-    )
-    run_store = store.RunStore(folder, parts.layout, every=every)
+    create_run(folder, config=config.dump(experiment), environment={"run": parts.run, "num_clients": CLIENTS})
+    run_store = RunStore(folder, parts.layout, every=every)
     try:
         state = run_store.begin(state)
         if runs_on is None:
@@ -103,7 +102,7 @@ def rehash(run):
             del facts[name]
         facts["evidence"] = heads.get(facts["round"])
         if "run" in facts:
-            facts["run"] = {name: durable.sha256(run / name) for name in store.BOUND}
+            facts["run"] = {name: durable.sha256(run / name) for name in directory.BOUND}
         previous = manifests.write(folder, files_of(folder), facts=facts, previous=previous)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
-from fedcli.store import directory as store
+from fedcli.store.run_store import RunStore, create_run
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),
@@ -45,8 +45,8 @@ CONFIG = "rounds: 4\ndata: {name: digits, partition: {name: iid, clients: 2}}\nm
 
 def make_run(folder, rounds=4, every=1, config=CONFIG, proofs=False):
     """`rounds` rounds with a checkpoint after every so many, and after the last."""
-    store.create_run(folder, config=config, environment={"run": "kept", "num_clients": 2})
-    run_store = store.RunStore(folder, LAYOUT, every=every)
+    create_run(folder, config=config, environment={"run": "kept", "num_clients": 2})
+    run_store = RunStore(folder, LAYOUT, every=every)
     run_store.checkpoint(advance(run_store, run_store.begin(state_of(0)), rounds, proofs))
     run_store.close()
     return folder

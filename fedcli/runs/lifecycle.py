@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal, NamedTuple
 
 from fedcli import config
@@ -27,8 +27,8 @@ from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.protection import encryption as encrypting
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
-from fedcli.store import directory as store
-from fedcli.store import secrets as secret
+from fedcli.store import directory, secrets
+from fedcli.store.run_store import RunStore, create_run
 
 Row = dict[str, Any]
 
@@ -86,13 +86,13 @@ def start_run(
     """
     experiment = source.experiment
     folder = folder or default_folder(experiment.name)
-    store.refuse_existing(folder)
+    directory.refuse_existing(folder)
     with making.located(source):
         plan = build.plan(experiment)
         parts, state = assembly.assemble(plan)
     with _closing(parts):
-        parts = assembly.with_keys(replace(parts, run=secrets.token_hex(16)), plan)
-        store.create_run(
+        parts = assembly.with_keys(replace(parts, run=token_hex(16)), plan)
+        create_run(
             folder,
             config=config.dump(plan.experiment),
             environment=describe_environment(parts),
@@ -113,7 +113,7 @@ def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
     plan, parts, state = _rebuild(folder)
     with _closing(parts):
         # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
-        parts = assembly.with_keys(parts, plan, secret.read_keys(folder))
+        parts = assembly.with_keys(parts, plan, secrets.read_keys(folder))
         return _go_on(folder, plan, parts, state, progress or silent())
 
 
@@ -141,7 +141,7 @@ def evaluate_run(
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
     _, parts, _ = _rebuild(folder, encrypts=False)
     with _closing(parts):
-        state = store.read_state(folder, parts.layout, round)
+        state = directory.read_state(folder, parts.layout, round)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
             state, facts["model"] = _averaged(state), "average"
@@ -178,9 +178,9 @@ def default_folder(name: str) -> Path:
 
 
 def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[build.Plan, Parts, RoundState]:
-    source = config.load(store.read_config(folder))
+    source = config.load(directory.read_config(folder))
     with making.located(source):
-        key = secret.read_data_key(folder)
+        key = secrets.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder)
         if not encrypts:
             experiment = experiment.model_copy(update={"encryption": None})
@@ -188,11 +188,11 @@ def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[build.Plan, Parts,
         if _data_key(plan) != key:
             # A second noise on the same data would let averages take both away.
             raise RunError(
-                f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
+                f"{folder} has no {secrets.FOLDER}/{secrets.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
         parts, state = assembly.assemble(plan)
-        return plan, replace(parts, run=store.read_run(folder)), state
+        return plan, replace(parts, run=directory.read_run(folder)), state
 
 
 def _data_key(plan: build.Plan) -> bytes | None:
@@ -206,7 +206,7 @@ def _kept_keys(plan: build.Plan, parts: Parts) -> Tree | None:
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
     """A run that began from other weights has them all in its own checkpoints; the others may have changed."""
-    if experiment.model.initial_weights is None or not store.finished_rounds(folder):
+    if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
         return experiment
     model = experiment.model.model_copy(update={"initial_weights": str(folder)})
     return experiment.model_copy(update={"model": model})
@@ -214,7 +214,7 @@ def _without_its_source(experiment: config.Experiment, folder: Path) -> config.E
 
 def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, progress: Progress) -> Result:
     statement = _statement_of(plan)
-    run_store: store.RunStore = store.RunStore(
+    run_store: RunStore = RunStore(
         folder,
         parts.layout,
         every=plan.experiment.checkpoint.every,
@@ -222,7 +222,7 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
-        state = run_store.resume() if store.finished_rounds(folder) else run_store.begin(initial)
+        state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
         progress.begin(folder, plan, run_store.records)
         state, ending = engine.run_experiment(
             parts, state, run_store, Observer(progress.watch, progress.round_end)

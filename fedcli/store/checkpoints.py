@@ -15,8 +15,7 @@ from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
-from fedcli.store import client_states
-from fedcli.store import secrets as secret
+from fedcli.store import client_states, secrets
 from fedcli.store.files import manifests, npz
 from fedcli.store.files.manifests import Manifest
 
@@ -48,7 +47,7 @@ def write_checkpoint(
     parts = {
         "server": state.server,
         "aggregator": state.aggregator,
-        "transforms": secret.public(state.transforms),
+        "transforms": secrets.public(state.transforms),
         "underway": state.underway,
     }
     files = {WEIGHTS: weights}

@@ -19,6 +19,7 @@ import numpy as np
 from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import Array, Tree
+from fedcli.store import round_folders
 from fedcli.store.files import durable, npz
 
 
@@ -45,7 +46,7 @@ class StoredTree(Mapping[str, Any]):
     @property
     def path(self) -> Path:
         """The file."""
-        return _round_folder(self.shelf, self.round) / f"client-{self.client:05d}.npz"
+        return self.shelf / round_folders.name(self.round) / f"client-{self.client:05d}.npz"
 
     def items(self) -> ItemsView[str, Any]:
         """All of the state, after one reading."""
@@ -94,9 +95,9 @@ def put(shelf: Path, round: int, client: int, tree: Tree) -> StoredTree:
 
 def sync(shelf: Path, first: int, last: int) -> None:
     """Force the states of the rounds `first` to `last` to the disk."""
-    rounds = [folder for round, folder in _rounds(shelf) if first <= round <= last]
-    for folder in rounds:
-        durable.sync_folder(folder)
+    rounds = [round for round in round_folders.rounds(shelf) if first <= round <= last]
+    for round in rounds:
+        durable.sync_folder(shelf / round_folders.name(round))
     if rounds:
         durable.sync(shelf)
         durable.sync(shelf.parent)
@@ -107,17 +108,17 @@ def drop_after(shelf: Path, round: int) -> None:
 
     Where cohorts are secret they are then other clients, so that nothing of the first attempt may stay.
     """
-    for number, folder in _rounds(shelf):
-        if number > round:
-            shutil.rmtree(folder)
+    for later in round_folders.rounds(shelf):
+        if later > round:
+            shutil.rmtree(shelf / round_folders.name(later))
 
 
 def prune(shelf: Path, first: int, last: int, keep: Mapping[int, Tree]) -> None:
     """Remove the states of the rounds `first` to `last` that are not in `keep`: no checkpoint refers to them."""
     needed = {tree.path for tree in keep.values() if isinstance(tree, StoredTree)}
-    for round, folder in _rounds(shelf):
+    for round in round_folders.rounds(shelf):
         if first <= round <= last:
-            for path in set(folder.iterdir()) - needed:
+            for path in set((shelf / round_folders.name(round)).iterdir()) - needed:
                 path.unlink()
 
 
@@ -142,12 +143,3 @@ def from_index(shelf: Path, index: Mapping[str, Array]) -> dict[int, Tree]:
     """The states that `to_index` listed. Nothing is read from the shelf."""
     rows = zip(index["client"].tolist(), index["round"].tolist(), index["sha256"], strict=True)
     return {client: StoredTree(shelf, client, round, digest.tobytes()) for client, round, digest in rows}
-
-
-def _round_folder(shelf: Path, round: int) -> Path:
-    return shelf / f"round-{round:05d}"
-
-
-def _rounds(shelf: Path) -> list[tuple[int, Path]]:
-    names = ((folder.name.removeprefix("round-"), folder) for folder in shelf.glob("round-*"))
-    return [(int(number), folder) for number, folder in names if number.isdecimal()]

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from fedcli.store import round_folders
 from fedcli.store.files import durable, manifests
 
 FORMAT = 1
@@ -38,9 +39,7 @@ def drop_after(folder: Path, round: int) -> None:
 
 def rounds(folder: Path) -> list[int]:
     """The rounds of which something is kept, ascending."""
-    numbers = (path.name.removeprefix("round-") for path in folder.glob("round-*"))
-    found = sorted(int(number) for number in numbers if number.isdecimal())
-    return [round for round in found if round_folder(folder, round).is_dir()]
+    return [round for round in round_folders.rounds(folder) if round_folder(folder, round).is_dir()]
 
 
 def head(folder: Path, round: int) -> str | None:
@@ -50,4 +49,4 @@ def head(folder: Path, round: int) -> str | None:
 
 def round_folder(folder: Path, round: int) -> Path:
     """Where a round's files stand."""
-    return folder / f"round-{round:05d}"
+    return folder / round_folders.name(round)

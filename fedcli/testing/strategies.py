@@ -21,8 +21,7 @@ from fedcli.core.types import Tree
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Row
 from fedcli.engine.setup import Parts
-from fedcli.store import client_states
-from fedcli.store import secrets as secret
+from fedcli.store import client_states, secrets
 from fedcli.store.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.testing.laws import law, same_bits, same_state
 from fedcli.testing.tiny import assembled
@@ -155,9 +154,11 @@ def _reread(parts: Parts, state: RoundState) -> RoundState:
             }
             write_checkpoint(checkpoint, replace(state, clients=stored), parts.layout, facts={})
             read = read_checkpoint(checkpoint, parts.layout, clients)
-            if noise := secret.noise_of(state.transforms):
-                secret.put_noise(Path(folder), state.round, noise)
-                read = replace(read, transforms=secret.read_noise(Path(folder), state.round, read.transforms))
+            if noise := secrets.noise_of(state.transforms):
+                secrets.put_noise(Path(folder), state.round, noise)
+                read = replace(
+                    read, transforms=secrets.read_noise(Path(folder), state.round, read.transforms)
+                )
             return replace(read, clients={k: dict(tree.items()) for k, tree in read.clients.items()})
         except RunError as error:
             raise AssertionError(

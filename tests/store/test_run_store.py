@@ -13,9 +13,10 @@ from kept_runs import LAYOUT
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import RoundState
 from fedcli.runs.verification import verify_run
-from fedcli.store import directory as store
+from fedcli.store import client_states, directory, round_folders
 from fedcli.store.files import durable, manifests
 from fedcli.store.files.logs import marks_at
+from fedcli.store.run_store import RunStore, create_run
 
 
 def state_of(round):
@@ -52,12 +53,12 @@ def rows_of(round):
 
 
 def create(folder):
-    store.create_run(folder, config="rounds: 3\n", environment={"cores": 2})
+    create_run(folder, config="rounds: 3\n", environment={"cores": 2})
     return folder
 
 
 def opened(folder, every=1, **settings):
-    return store.RunStore(folder, LAYOUT, every=every, **settings)
+    return RunStore(folder, LAYOUT, every=every, **settings)
 
 
 def advance(run_store, state, rounds):
@@ -71,7 +72,7 @@ def advance(run_store, state, rounds):
 
 
 def rounds_on_shelf(folder):
-    return sorted(int(path.name.removeprefix("round-")) for path in (folder / "clients").glob("*"))
+    return round_folders.rounds(folder / "clients")
 
 
 def lines(path):
@@ -117,7 +118,7 @@ def test_a_run_directory_appears_complete_or_not_at_all(tmp_path, monkeypatch, s
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path):
     with pytest.raises(ConfigError, match=r"is not a run directory: it has no config\.yaml"):
-        store.read_config(tmp_path)
+        directory.read_config(tmp_path)
 
 
 def test_a_run_is_held_by_one_store_at_a_time(folder):
@@ -132,7 +133,7 @@ def test_the_first_state_is_durable_before_the_first_round(folder):
     run_store = opened(folder, every=5)
     assert_equal(run_store.begin(state_of(0)), state_of(0))
     run_store.close()
-    assert_equal(store.read_state(folder, LAYOUT), state_of(0))
+    assert_equal(directory.read_state(folder, LAYOUT), state_of(0))
 
 
 @pytest.mark.parametrize(
@@ -141,9 +142,9 @@ def test_the_first_state_is_durable_before_the_first_round(folder):
 def test_a_checkpoint_is_written_every_so_many_rounds(folder, every, expected):
     run_store = opened(folder, every)
     state = advance(run_store, run_store.begin(state_of(0)), 5)
-    assert store.finished_rounds(folder) == expected
+    assert directory.finished_rounds(folder) == expected
     run_store.checkpoint(state)
-    assert store.finished_rounds(folder) == sorted({*expected, 5})
+    assert directory.finished_rounds(folder) == sorted({*expected, 5})
     run_store.close()
 
 
@@ -194,7 +195,7 @@ def test_a_store_that_is_simply_dropped_resumes_at_the_last_checkpoint(folder, e
     resumed.checkpoint(advance(resumed, state, 2))
     resumed.close()
     assert [line["round"] for line in lines(folder / "metrics.jsonl")] == list(range(1, last + 3))
-    assert_equal(store.read_state(folder, LAYOUT), state_of(last + 2))
+    assert_equal(directory.read_state(folder, LAYOUT), state_of(last + 2))
 
 
 class Killed(BaseException):
@@ -295,14 +296,14 @@ def test_what_a_killed_process_left_of_a_checkpoint_is_removed(folder):
     advance(run_store, state_of(0), 1)
     run_store.close()
     assert not left.exists()
-    assert_equal(store.read_state(folder, LAYOUT), state_of(1))
+    assert_equal(directory.read_state(folder, LAYOUT), state_of(1))
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(folder):
     (folder / "metrics.jsonl").write_text("half a li")
-    assert store.finished_rounds(folder) == []
+    assert directory.finished_rounds(folder) == []
     with pytest.raises(RunError, match="no checkpoint"):
-        store.read_state(folder, LAYOUT)
+        directory.read_state(folder, LAYOUT)
     run_store = opened(folder)
     advance(run_store, run_store.begin(state_of(0)), 1)
     run_store.close()
@@ -319,7 +320,7 @@ def test_what_an_unfinished_round_put_on_the_shelf_is_removed(folder):
     state = advance(resumed, resumed.resume(), 1)
     resumed.close()
     assert [path.name for path in (folder / "clients" / "round-00002").iterdir()] == ["client-00001.npz"]
-    assert_equal(store.read_state(folder, LAYOUT), state)
+    assert_equal(directory.read_state(folder, LAYOUT), state)
 
 
 @pytest.mark.parametrize("every", [1, 2])
@@ -412,7 +413,7 @@ def test_a_log_in_which_a_line_was_altered_is_named(folder, name):
 
 
 def manifest_of(folder, round):
-    return manifests.read(store.checkpoint_folder(folder, round))
+    return manifests.read(directory.checkpoint_folder(folder, round))
 
 
 def test_the_first_checkpoint_binds_the_config_and_the_environment(folder):
@@ -449,14 +450,14 @@ def test_every_checkpoint_follows_the_one_before_it_and_knows_the_logs(folder):
 def test_foreign_names_beside_the_checkpoints_do_no_harm(folder, name):
     finished_run(folder)
     (folder / "checkpoints" / name).mkdir()
-    assert store.finished_rounds(folder) == [0, 1, 2]
+    assert directory.finished_rounds(folder) == [0, 1, 2]
 
 
 def test_a_round_without_a_checkpoint_is_said_with_those_there_are(folder):
     finished_run(folder)
-    assert_equal(store.read_state(folder, LAYOUT, 1), state_of(1))
+    assert_equal(directory.read_state(folder, LAYOUT, 1), state_of(1))
     with pytest.raises(ConfigError, match=r"no checkpoint of round 7; the last ones are 0, 1, 2"):
-        store.read_state(folder, LAYOUT, 7)
+        directory.read_state(folder, LAYOUT, 7)
 
 
 # --- privacy ---------------------------------------------------------------------------------------------
@@ -504,7 +505,10 @@ def test_privacy_json_follows_every_checkpoint(folder):
 
 def test_the_weights_of_a_run_and_of_a_file_are_read_by_name(folder, tmp_path):
     last = finished_run(folder)
-    from_run, from_file = store.read_weights(str(folder)), store.read_weights(str(last / "weights.npz"))
+    from_run, from_file = (
+        directory.read_weights(str(folder)),
+        directory.read_weights(str(last / "weights.npz")),
+    )
     for weights in (from_run, from_file):
         assert set(weights) == {"dense/kernel", "dense/bias", "norm/mean", "frozen"}
         assert weights["dense/kernel"].tolist() == [[2, 2], [2, 2]]
@@ -514,7 +518,7 @@ def test_the_weights_of_a_run_and_of_a_file_are_read_by_name(folder, tmp_path):
 def test_weights_that_are_not_those_of_the_run_are_refused(folder, damage):
     damage(finished_run(folder) / "weights.npz")
     with pytest.raises(ConfigError, match=r"weights\.npz"):
-        store.read_weights(str(folder))
+        directory.read_weights(str(folder))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no zip", b"text"])
@@ -523,12 +527,12 @@ def test_what_holds_no_weights_is_refused(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"weights\.npz"):
-        store.read_weights(str(path))
+        directory.read_weights(str(path))
 
 
 def test_a_run_without_a_checkpoint_has_no_weights(folder):
     with pytest.raises(ConfigError, match=r"neither an \.npz file nor a run directory"):
-        store.read_weights(str(folder))
+        directory.read_weights(str(folder))
 
 
 # --- files that survive ----------------------------------------------------------------------------------
@@ -596,7 +600,7 @@ def test_what_was_put_away_in_a_round_without_a_release_is_removed(folder, every
 def test_what_a_process_killed_before_removing_left_is_removed_on_resume(folder, monkeypatch):
     run_store = opened(folder, every=4)
     state = run_store.begin(state_of(0))
-    monkeypatch.setattr(store.shelf, "prune", lambda *_arguments: None)
+    monkeypatch.setattr(client_states, "prune", lambda *_arguments: None)
     for _ in range(4):
         after = state_of(state.round + 1)
         state = replace(after, clients={0: run_store.shelve(after.round, 0, {"a": np.arange(3.0)})})

@@ -17,7 +17,7 @@ from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.planned_run import Recipe, planned
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.report import Finding, Report, Tally
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
 
 __all__ = ["Finding", "Report", "Tally", "Watch", "verify_run"]
@@ -44,7 +44,7 @@ def verify_run(
         ConfigError: if `folder` is no run directory, no checkpoint covers `round`, there are no proofs to verify a
             second time, or a library that verifies proofs is not installed.
     """
-    store.read_config(folder)
+    directory.read_config(folder)
     pairs = read_pairs(folder)
     recipe = planned(folder)
     kept = evidence.is_kept(folder, pairs)
@@ -91,7 +91,7 @@ def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Fin
 
 def _checkpoints(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
     if not pairs:
-        place = store.CHECKPOINTS
+        place = directory.CHECKPOINTS
         sentence = (
             f"{place} holds none: the run was stopped before its first checkpoint, or they were removed."
         )

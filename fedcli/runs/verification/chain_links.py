@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.store import checkpoints
-from fedcli.store import directory as store
+from fedcli.store import checkpoints, directory
 from fedcli.store.files import manifests
 from fedcli.store.files.manifests import Manifest
 
@@ -43,8 +42,8 @@ class Pair(NamedTuple):
 def read_pairs(run: Path) -> list[Pair]:
     """Every checkpoint with the one before it, in the order of rounds."""
     links = [
-        read_link(run, store.checkpoint_folder(run, round), round=round, format=checkpoints.FORMAT)
-        for round in dict.fromkeys(store.finished_rounds(run))
+        read_link(run, directory.checkpoint_folder(run, round), round=round, format=checkpoints.FORMAT)
+        for round in dict.fromkeys(directory.finished_rounds(run))
     ]
     return [Pair(before, link) for before, link in zip([None, *links], links, strict=False)]
 
