@@ -17,6 +17,7 @@ from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
 from fedcli.store import client_states, secrets
 from fedcli.store.files import manifests, npz
+from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.manifests import Manifest
 
 FORMAT = 3
@@ -30,6 +31,7 @@ def write_checkpoint(
     *,
     facts: Mapping[str, Any],
     previous: str | None = None,
+    disk: Disk = LOCAL,
 ) -> str:
     """Write `state` into the empty `folder`, and return the digest of its manifest.
 
@@ -56,7 +58,7 @@ def write_checkpoint(
         files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
     files[STATE] = trees.to_table({**parts, "clients": client_states.to_index(state.clients)})
     for name, arrays in files.items():
-        npz.write_arrays(folder / name, arrays)
+        disk.write(folder / name, npz.to_bytes(arrays))
     about = {
         "format": FORMAT,
         "round": state.round,
@@ -65,7 +67,7 @@ def write_checkpoint(
         # Without the model: which arrays stand in which of the state's vectors, and in which order.
         "arrays": {group: list(part.names) for group, part in layout._asdict().items()},
     }
-    return manifests.write(folder, files, facts={**about, **facts}, previous=previous)
+    return manifests.write(folder, files, facts={**about, **facts}, previous=previous, disk=disk)
 
 
 def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundState:

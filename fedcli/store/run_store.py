@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -31,6 +31,7 @@ from fedcli.store.directory import (
     refuse_existing,
 )
 from fedcli.store.files import durable, locks, logs, manifests
+from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.logs import Log, Mark
 
 Row = dict[str, Any]
@@ -44,6 +45,7 @@ def create_run(
     encryption: Mapping[str, Any] | None = None,
     data_key: bytes | None = None,
     keys: Tree | None = None,
+    disk: Disk = LOCAL,
 ) -> None:
     """Make a run directory, complete or not at all.
 
@@ -54,30 +56,31 @@ def create_run(
         encryption: how updates are encrypted, and who sees what of them.
         data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
         keys: those of the encryption, where the run keeps them; they go there too.
+        disk: where it is written.
 
     Raises:
         ConfigError: if `folder` exists, or cannot be made where it is wanted.
     """
     refuse_existing(folder)
     try:
-        draft = durable.fresh(folder.with_name(f".{folder.name}.tmp"))
+        draft = durable.fresh(durable.draft_of(folder), disk=disk)
     except OSError as error:
         raise ConfigError(
             f"the run directory {folder} cannot be made: {error.strerror}: {error.filename}.",
             hint="Choose another with --run-dir.",
         ) from None
-    (draft / CONFIG).write_text(config)
-    (draft / ENVIRONMENT).write_text(json.dumps(environment, indent=1) + "\n")
+    disk.write(draft / CONFIG, config.encode())
+    disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
     if encryption is not None:
-        (draft / ENCRYPTION).write_text(json.dumps(jsonable(encryption), indent=1) + "\n")
-    (draft / METRICS).touch()
-    (draft / CLIENTS).touch()
-    (draft / CHECKPOINTS).mkdir()
+        disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
+    for log in LOGS:
+        disk.write(draft / log, b"")
+    disk.make_folder(draft / CHECKPOINTS)
     if data_key is not None:
-        secrets.put_data_key(draft, data_key)
+        secrets.put_data_key(draft, data_key, disk=disk)
     if keys is not None:
-        secrets.put_keys(draft, keys)
-    durable.publish(draft, folder)
+        secrets.put_keys(draft, keys, disk=disk)
+    durable.publish(draft, folder, disk=disk)
 
 
 @final
@@ -94,11 +97,20 @@ class RunStore:
         layout: how the model's variables stand in a state's vectors.
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.
+        disk: where it is written.
     """
 
-    def __init__(self, folder: Path, layout: ModelLayout, *, every: int, privacy: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        layout: ModelLayout,
+        *,
+        every: int,
+        privacy: Callable[[RoundState], Mapping[str, Any]] | None = None,
+        disk: Disk = LOCAL,
+    ) -> None:
         self.folder = folder
-        self._layout, self._every, self._privacy = layout, every, privacy
+        self._layout, self._every, self._privacy, self._disk = layout, every, privacy, disk
         self._lock = locks.hold(folder)
         self._durable_round = -1
         self._head: str | None = None
@@ -113,8 +125,8 @@ class RunStore:
     def begin(self, state: RoundState) -> RoundState:
         """Write the state before the first round, and return it."""
         self._open_logs(dict.fromkeys(LOGS, logs.START))
-        client_states.drop_after(self.folder / SHELF, state.round)
-        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round)
+        client_states.drop_after(self.folder / SHELF, state.round, disk=self._disk)
+        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         self.checkpoint(state)
         return state
 
@@ -126,14 +138,15 @@ class RunStore:
         """
         state = read_state(self.folder, self._layout)
         before = [-1, *finished_rounds(self.folder)][-2]
-        client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients)
+        client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients, disk=self._disk)
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
         if manifest.facts["has_secret"]:
             noise = secrets.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
+            secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
-        client_states.drop_after(self.folder / SHELF, state.round)
-        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round)
+        client_states.drop_after(self.folder / SHELF, state.round, disk=self._disk)
+        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
         return state
@@ -151,18 +164,18 @@ class RunStore:
 
         Nothing of the exact sum is written, not even a hash, by which a guess at it could be confirmed.
         """
-        durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n")
+        durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n", disk=self._disk)
 
     def shelve(self, round: int, client: int, tree: Tree) -> Tree:
         """Put away what a client keeps of a round; what is returned reads it when it is used.
 
         The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
         """
-        return client_states.put(self.folder / SHELF, round, client, tree)
+        return client_states.put(self.folder / SHELF, round, client, tree, disk=self._disk)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
         """Keep the files that a round can be checked by; a round that is done again replaces them."""
-        proof_files.put(self.folder / proof_files.FOLDER, round, files)
+        proof_files.put(self.folder / proof_files.FOLDER, round, files, disk=self._disk)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines, and write its checkpoint if one is due."""
@@ -177,32 +190,34 @@ class RunStore:
         if state.round == self._durable_round:
             return
         marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
-        client_states.sync(self.folder / SHELF, self._durable_round + 1, state.round)
+        shelf = self.folder / SHELF
+        client_states.sync(shelf, self._durable_round + 1, state.round, disk=self._disk)
         if self._privacy is not None:
-            durable.write(self.folder / PRIVACY, json.dumps(self._privacy(state), indent=1) + "\n")
+            statement = json.dumps(self._privacy(state), indent=1) + "\n"
+            durable.write(self.folder / PRIVACY, statement, disk=self._disk)
         target = checkpoint_folder(self.folder, state.round)
-        draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
+        draft = durable.fresh(durable.draft_of(target), disk=self._disk)
         noise = secrets.noise_of(state.transforms)
         if noise:
-            secrets.put_noise(self.folder, state.round, noise)
+            secrets.put_noise(self.folder, state.round, noise, disk=self._disk)
         kept = proof_files.head(self.folder / proof_files.FOLDER, state.round)
         facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
-        head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
-        durable.publish(draft, target)
+        head = checkpoints.write_checkpoint(
+            draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
+        )
+        durable.publish(draft, target, disk=self._disk)
         # Rounds since the checkpoint before are referred to by this one or by none.
-        client_states.prune(self.folder / SHELF, self._durable_round + 1, state.round, state.clients)
-        secrets.drop_other_noise(self.folder, state.round)
+        client_states.prune(shelf, self._durable_round + 1, state.round, state.clients, disk=self._disk)
+        secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._durable_round, self._head = state.round, head
 
     def close(self) -> None:
-        """Close the files and let others in."""
-        for log in self._logs.values():
-            log.close()
+        """Let other processes in."""
         locks.release(self._lock)
 
     def _open_logs(self, marks: Mapping[str, Mark]) -> None:
         for name in LOGS:
-            self._logs[name] = Log(self.folder / name, marks[name])
+            self._logs[name] = Log(self.folder / name, marks[name], disk=self._disk)
 
     def _link(self) -> dict[str, Any]:
         """What the next checkpoint says of the one before it; the first, of what the run was started with."""

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from kept_runs import LAYOUT, advance, make_run
+from kept_runs import LAYOUT, advance, forge_manifest, make_run
 
 from fedcli.runs.verification import verify_run
 from fedcli.store import directory, round_folders
@@ -81,7 +81,7 @@ def test_files_of_another_round_or_written_anew_are_not_those_that_are_bound(fol
     shutil.copytree(folder / "proofs/round-00003", folder / PLACE)
     assert named(folder) == [(2, f"{PLACE}/manifest.json")]
     (folder / PLACE / "sum.bin").write_bytes(b"mus")
-    manifests.write(folder / PLACE, ["sum.bin", "client-00000.bin"], facts={"format": 1, "round": 2})
+    forge_manifest(folder / PLACE, ["sum.bin", "client-00000.bin"], facts={"format": 1, "round": 2})
     assert named(folder) == [(2, f"{PLACE}/manifest.json")]
 
 
@@ -96,7 +96,7 @@ def test_a_checkpoint_that_binds_nothing_or_nonsense_is_named(folder, proofs):
     last = folder / "checkpoints/round-00004"
     manifest = manifests.read(last)
     facts = {**manifest.facts, "evidence": proofs}
-    manifests.write(last, manifest.files, facts=facts, previous=manifest.previous)
+    forge_manifest(last, manifest.files, facts=facts, previous=manifest.previous)
     assert [round for round, file in named(folder) if file.startswith("proofs/")][-1] == 4
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from kept_runs import LAYOUT, advance, make_run
+from kept_runs import LAYOUT, advance, forge_manifest, make_run
 
 from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import verify_run
@@ -257,7 +257,7 @@ def forge(folder, round, change, previous=...):
     manifest = manifests.read(place)
     change(manifest.facts)
     kept = manifest.previous if previous is ... else previous
-    manifests.write(place, manifest.files, facts=manifest.facts, previous=kept)
+    forge_manifest(place, manifest.files, facts=manifest.facts, previous=kept)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_state_that_was_written_anew_without_an_index_is_named(folder, content
 def test_weights_that_the_manifest_leaves_out_are_named(folder):
     place = folder / "checkpoints/round-00004"
     manifest = manifests.read(place)
-    manifests.write(place, ["state.npz"], facts=manifest.facts, previous=manifest.previous)
+    forge_manifest(place, ["state.npz"], facts=manifest.facts, previous=manifest.previous)
     assert named(folder) == [(4, checkpoint(4, "weights.npz"))]
     os.remove(place / "weights.npz")
     assert named(folder) == [(4, checkpoint(4, "weights.npz"))]
