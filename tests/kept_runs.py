@@ -43,7 +43,7 @@ def advance(run_store, state, rounds, proofs=False, change=lambda state: state):
 
 def forge_manifest(folder, files, **settings):
     """Replace the manifest of a folder by one that is sound in itself, as somebody who knows the format can."""
-    (folder / manifests.NAME).unlink()
+    (folder / manifests.NAME).unlink(missing_ok=True)
     return manifests.write(folder, files, **settings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from fedcli.core.errors import ConfigError
 
 def cross_checks(values: Any) -> Iterator[ConfigError]:
     """The contradictions in a resolved config; its values may themselves be wrong, and are then passed over."""
-    for check in (_cohort_size, _client_evaluation, _early_stop, _epochs_or_steps, _malicious):
+    for check in (_cohort_size, _client_evaluation, _early_stop, _keep_best, _epochs_or_steps, _malicious):
         error = check(values)
         if error:
             yield error
@@ -49,6 +50,25 @@ def _early_stop(values: Any) -> ConfigError | None:
         "validation metrics are measured on the clients; evaluation.clients is false.",
         key="early_stop.metric",
         hint="Add `clients: true` to evaluation, or watch a metric of the test set, such as test/loss.",
+    )
+
+
+def _keep_best(values: Any) -> ConfigError | None:
+    metric = _get(values, "early_stop.metric", "test/loss")
+    rounds, kept, measured = (
+        _get(values, key, 1) for key in ("rounds", "checkpoint.every", "evaluation.every")
+    )
+    numbers = all(type(number) is int and number > 0 for number in (rounds, kept, measured))
+    if _get(values, "checkpoint.keep_best") is None or not numbers or not isinstance(metric, str):
+        return None
+    # Every round has the figures of training.
+    if metric.startswith("train/") or math.lcm(kept, measured) <= rounds:
+        return None
+    return ConfigError(
+        "the best checkpoint is chosen among rounds that are evaluated, and only the last round is evaluated and has "
+        f"a checkpoint: checkpoint.every is {kept}, evaluation.every is {measured}, rounds is {rounds}.",
+        key="checkpoint.keep_best",
+        hint=f"Use checkpoint.every: {measured}, or remove keep_best.",
     )
 
 

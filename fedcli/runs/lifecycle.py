@@ -27,6 +27,7 @@ from fedcli.experiment.compatibility import pipeline
 from fedcli.experiment.protection import encryption as encrypting
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
+from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.store import directory, secrets
 from fedcli.store.run_store import RunStore, create_run
 
@@ -135,13 +136,13 @@ def evaluate_run(
         average: evaluate the moving average of the models up to the round instead.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, or the round has no average.
-        RunError: if the round has no checkpoint, or a damaged one.
+        ConfigError: if `folder` is not a run directory, or the round has no checkpoint, a pruned one, or no average.
+        RunError: if the checkpoint of the round is damaged.
     """
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
-    _, parts, _ = _rebuild(folder, encrypts=False)
+    plan, parts, _ = _rebuild(folder, encrypts=False)
     with _closing(parts):
-        state = directory.read_state(folder, parts.layout, round)
+        state = directory.read_state(folder, parts.layout, round, retention_of(plan.experiment))
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
             state, facts["model"] = _averaged(state), "average"
@@ -219,6 +220,7 @@ def _go_on(folder: Path, plan: build.Plan, parts: Parts, initial: RoundState, pr
         parts.layout,
         every=plan.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
+        retention=retention_of(plan.experiment),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.

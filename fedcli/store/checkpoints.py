@@ -105,6 +105,18 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
     )
 
 
+def has_arrays(folder: Path) -> bool:
+    """Whether a checkpoint can be read: a pruned one lacks its weights, its state, or both."""
+    return (folder / WEIGHTS).exists() and (folder / STATE).exists()
+
+
+def prune(folder: Path, *, disk: Disk = LOCAL) -> None:
+    """Remove the arrays of a checkpoint that still has any; its manifest stays, as a link of the chain."""
+    for name in (WEIGHTS, AVERAGE, STATE):
+        if (folder / name).exists():
+            disk.remove(folder / name)
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest, after checking every file against it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.store import checkpoints, round_folders
 from fedcli.store.files import npz
+from fedcli.store.retention import Retention, to_prune
 
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
 PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
@@ -21,6 +23,7 @@ LOGS = (CLIENTS, METRICS)
 # What the first checkpoint binds: it never changes.
 BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, SHELF = "checkpoints", "clients"
+KEEP_ALL = Retention()
 
 
 def refuse_existing(folder: Path) -> None:
@@ -73,11 +76,42 @@ def checkpoint_folder(folder: Path, round: int) -> Path:
     return folder / CHECKPOINTS / round_folders.name(round)
 
 
-def read_state(folder: Path, layout: ModelLayout, round: int | None = None) -> RoundState:
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl, up to the first line that is damaged or was not finished."""
+    records: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / METRICS).open("rb") as file:
+        for line in file:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                break
+            records.append(record)
+    return records
+
+
+def pruned_rounds(folder: Path, retention: Retention) -> list[int]:
+    """The rounds whose checkpoints lack arrays because the run's policy prunes them, ascending.
+
+    What lacks arrays for another reason is not pruned but missing.
+    """
+    if not retention.prunes:
+        return []
+    planned = to_prune(retention, finished_rounds(folder), read_records(folder))
+    return [round for round in planned if not checkpoints.has_arrays(checkpoint_folder(folder, round))]
+
+
+def read_state(
+    folder: Path, layout: ModelLayout, round: int | None = None, retention: Retention = KEEP_ALL
+) -> RoundState:
     """The state after `round`, or after the last one that has a checkpoint.
 
+    Args:
+        folder: the run directory.
+        layout: how the model's variables are placed in the state's vectors.
+        round: the round; None for the last one.
+        retention: the run's policy, which tells a checkpoint that was pruned from one that is damaged.
+
     Raises:
-        ConfigError: if there is no such checkpoint.
+        ConfigError: if there is no such checkpoint, or it was pruned.
         RunError: if there is none at all, or it is damaged.
     """
     rounds = finished_rounds(folder)
@@ -86,9 +120,21 @@ def read_state(folder: Path, layout: ModelLayout, round: int | None = None) -> R
     if round is not None and round not in rounds:
         known = ", ".join(map(str, rounds[-10:]))
         raise ConfigError(f"{folder} has no checkpoint of round {round}; the last ones are {known}.")
-    return checkpoints.read_checkpoint(
-        checkpoint_folder(folder, rounds[-1] if round is None else round), layout, folder / SHELF
-    )
+    wanted = rounds[-1] if round is None else round
+    place = checkpoint_folder(folder, wanted)
+    if retention.prunes and not checkpoints.has_arrays(place):
+        whole = [each for each in rounds if checkpoints.has_arrays(checkpoint_folder(folder, each))]
+        known = f"the last checkpoints that still have theirs are of the rounds {', '.join(map(str, whole[-10:]))}"
+        known = known if whole else "no checkpoint has arrays"
+        if wanted in pruned_rounds(folder, retention):
+            raise ConfigError(
+                f"the checkpoint of round {wanted} was pruned: `{retention}` removed its arrays; {known}."
+            )
+        raise RunError(
+            f"{place} lacks arrays that `{retention}` keeps; {known}.\n"
+            "Restore the folder, or delete the checkpoints after one of these rounds to go on from it."
+        )
+    return checkpoints.read_checkpoint(place, layout, folder / SHELF)
 
 
 def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:

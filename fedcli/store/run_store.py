@@ -21,6 +21,7 @@ from fedcli.store.directory import (
     CONFIG,
     ENCRYPTION,
     ENVIRONMENT,
+    KEEP_ALL,
     LOGS,
     METRICS,
     PRIVACY,
@@ -33,6 +34,7 @@ from fedcli.store.directory import (
 from fedcli.store.files import durable, locks, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.logs import Log, Mark
+from fedcli.store.retention import Retention, to_prune
 
 Row = dict[str, Any]
 
@@ -97,6 +99,7 @@ class RunStore:
         layout: how the model's variables stand in a state's vectors.
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.
+        retention: which checkpoints keep their arrays.
         disk: where it is written.
     """
 
@@ -107,14 +110,17 @@ class RunStore:
         *,
         every: int,
         privacy: Callable[[RoundState], Mapping[str, Any]] | None = None,
+        retention: Retention = KEEP_ALL,
         disk: Disk = LOCAL,
     ) -> None:
         self.folder = folder
-        self._layout, self._every, self._privacy, self._disk = layout, every, privacy, disk
+        self._layout, self._every, self._privacy = layout, every, privacy
+        self._retention, self._disk = retention, disk
         self._lock = locks.hold(folder)
         self._durable_round = -1
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
+        self._unpruned: list[int] = []
         self.records: list[Row] = []
 
     @property
@@ -136,8 +142,9 @@ class RunStore:
         Raises:
             RunError: if the checkpoint or a log is damaged, or the secret state that belongs to it is gone.
         """
-        state = read_state(self.folder, self._layout)
-        before = [-1, *finished_rounds(self.folder)][-2]
+        state = read_state(self.folder, self._layout, retention=self._retention)
+        self._unpruned = finished_rounds(self.folder)
+        before = [-1, *self._unpruned][-2]
         client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients, disk=self._disk)
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
         if manifest.facts["has_secret"]:
@@ -149,6 +156,8 @@ class RunStore:
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
+        # A process that was killed may have left a part of what it was about to prune.
+        self._prune()
         return state
 
     def is_charged(self, round: int) -> bool:
@@ -210,10 +219,18 @@ class RunStore:
         client_states.prune(shelf, self._durable_round + 1, state.round, state.clients, disk=self._disk)
         secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._durable_round, self._head = state.round, head
+        self._unpruned.append(state.round)
+        self._prune()
 
     def close(self) -> None:
         """Let other processes in."""
         locks.release(self._lock)
+
+    def _prune(self) -> None:
+        """Remove the arrays that the policy keeps no longer, of checkpoints before one that is durable."""
+        for round in to_prune(self._retention, self._unpruned, self.records):
+            checkpoints.prune(checkpoint_folder(self.folder, round), disk=self._disk)
+            self._unpruned.remove(round)
 
     def _open_logs(self, marks: Mapping[str, Mark]) -> None:
         for name in LOGS:

@@ -11,6 +11,7 @@ from fedcli.store import checkpoints, directory, round_folders
 from fedcli.store.files import manifests
 
 WHAT = "files of checkpoints"
+PRUNED = "pruned checkpoints"
 REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
 
 
@@ -25,8 +26,14 @@ def checked_files(
     faults = dict(
         manifests.damaged(link.folder, link.manifest) + manifests.strangers(link.folder, link.manifest)
     )
+    # A process that was killed while it pruned leaves some arrays: those are checked.
+    pruned = {name for name in listed if link.is_pruned and not (link.folder / name).exists()}
     faults |= {name: "is not in the manifest" for name in required if name not in listed}
+    if pruned:
+        yield Finding(PRUNED, link.round, place)
     for name in dict.fromkeys([manifests.NAME, *listed, *faults]):
+        if name in pruned:
+            continue
         file, fault = f"{place}/{name}", faults.get(name)
         yield Finding(what, link.round, file, fault is None, f"{file} {fault}." if fault else "")
 

@@ -15,8 +15,10 @@ from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
 from fedcli.experiment.protection import proofs as proving
 from fedcli.experiment.protection.order import strategy_of
+from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory
+from fedcli.store.retention import Retention
 
 WHAT = "plan of the run"
 _LEFT_OUT = {
@@ -97,6 +99,14 @@ def read_recipe(run: Path) -> Recipe:
         None if "strategy" in foreign else _server(planned, num_clients, own_cohort="cohort" in foreign),
         foreign,
     )
+
+
+def planned_retention(run: Path) -> Retention:
+    """Which checkpoints the config lets the run prune; none if the config cannot be used, which `planned` reports."""
+    try:
+        return retention_of(_experiment(_text(directory.read_config(run))))
+    except FedcliError:
+        return Retention()
 
 
 def planned(run: Path) -> Recipe | Finding:

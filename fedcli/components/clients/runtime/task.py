@@ -15,6 +15,8 @@ PerExample = Callable[[Any, Any], Any]
 
 _LOSSES = {"classification": "sparse_categorical_crossentropy", "regression": "mean_squared_error"}
 _METRICS = {"classification": ("accuracy",), "regression": ("mean_absolute_error",)}
+DEFAULT_METRICS = tuple(name for names in _METRICS.values() for name in names)
+"""The metrics that a dataset may bring where the config names none."""
 _ERRORS = (
     *("error", "loss", "crossentropy", "divergence", "hinge", "poisson", "huber", "cosh"),
     *("mse", "mae", "mape", "msle", "bce"),
