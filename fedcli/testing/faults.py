@@ -50,6 +50,11 @@ class Change(NamedTuple):
     length: int = 0
     mode: int = 0o777
 
+    def below(self, root: Path, other: Path) -> Change:
+        """The same change below the folder `other` instead of `root`."""
+        target = self.target and other / self.target.relative_to(root)
+        return self._replace(path=other / self.path.relative_to(root), target=target)
+
 
 class Fault(NamedTuple):
     """How a change fails.

@@ -146,10 +146,7 @@ def test_nothing_is_written_but_through_the_disk(tmp_path, whole):
     """The recorded changes alone make the same files."""
     _, root, changes, expected = whole
     for change in changes:
-        move = {"path": tmp_path / change.path.relative_to(root)}
-        if change.target:
-            move["target"] = tmp_path / change.target.relative_to(root)
-        faults.make(change._replace(**move))
+        faults.make(change.below(root, tmp_path))
     assert files(tmp_path) == expected
 
 

@@ -160,9 +160,9 @@ class Scratch:
 
 
 @contextmanager
-def scratch() -> Iterator[Scratch]:
+def scratch(*, in_memory: bool = hasattr(os, "memfd_create")) -> Iterator[Scratch]:
     """A new scratch file: in memory on Linux, else on disk for its owner alone; gone in the end."""
-    if hasattr(os, "memfd_create"):
+    if in_memory:
         descriptor = os.memfd_create("scratch")
         with open(descriptor, "r+b", buffering=0) as file:
             yield Scratch(file, f"/proc/self/fd/{descriptor}")

@@ -1,8 +1,23 @@
 """The local disk makes each change, durably when it is synced, and refuses what would hide a mistake."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import fedcli.store
 from fedcli.store.files.disk import LOCAL
+
+
+def test_no_other_module_of_the_store_imports_what_changes_files():
+    folder = Path(fedcli.store.__file__).parent
+    importing = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if re.search(r"^\s*(import|from) (os|shutil|tempfile)\b", path.read_text(), re.MULTILINE)
+    }
+    # A lock is not a change: it ends with its process.
+    assert importing == {"files/disk.py", "files/locks.py"}
 
 
 def test_every_change_is_made(tmp_path):
