@@ -30,7 +30,7 @@ from fedcli.cli.live_view import interruptible
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.core.errors import ConfigError, FedcliError, RunInterrupted
-from fedcli.store import directory as store
+from fedcli.store import directory
 
 Row = dict[str, Any]
 Values = Sequence[float]
@@ -73,8 +73,8 @@ def run_folder(experiment: config.Experiment) -> Path:
 def records_of(source: config.Config, asked_to_stop: Callable[[], bool]) -> list[Row]:
     """The rounds of a run: read if it is finished, else gone on with, else started."""
     folder = run_folder(source.experiment)
-    if source.experiment.rounds in store.finished_rounds(folder):
-        return [json.loads(line) for line in (folder / store.METRICS).read_text().splitlines()]
+    if source.experiment.rounds in directory.finished_rounds(folder):
+        return [json.loads(line) for line in (folder / directory.METRICS).read_text().splitlines()]
     return train(source, folder, asked_to_stop)
 
 

@@ -22,7 +22,7 @@ from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.core.errors import FedcliError
 from fedcli.runs import lifecycle
-from fedcli.store import directory as store
+from fedcli.store import directory
 
 BASE = Path(__file__).parent.parent / "configs" / "attacks" / "robustness.yaml"
 LAST = 5
@@ -61,7 +61,7 @@ def cell(defence: str, attack: str, folder: Path) -> list[Row]:
         raise FedcliError(
             f"{folder} is a run of another config; remove it, or name another place with --runs."
         )
-    if source.experiment.rounds not in store.finished_rounds(folder):
+    if source.experiment.rounds not in directory.finished_rounds(folder):
         return lifecycle.resume_run(folder).records
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 from fakes import LinearFederation, LinearRuntime, linear_parts
+from kept_runs import forge_manifest
 
 from fedcli import config
 from fedcli.core.errors import InvalidUpdateError
@@ -17,8 +18,9 @@ from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import make as making
 from fedcli.experiment.protection.order import in_the_clear
-from fedcli.store import directory as store
-from fedcli.store.files import durable, manifests, npz
+from fedcli.store import directory, round_folders
+from fedcli.store.files import durable, npz
+from fedcli.store.run_store import RunStore, create_run
 from fedcli.testing.changes import changed
 
 CONFIG = """
@@ -59,10 +61,10 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
     cohort = making.make("cohort", experiment.cohort)
     parts = changed(parts, strategy=strategy, cohort=cohort)
     state = assembly.initial_state(strategy, _vectors(state))
-    store.create_run(
+    create_run(
         folder, config=config.dump(experiment), environment={"run": parts.run_id, "num_clients": CLIENTS}
     )
-    run_store = store.RunStore(folder, parts.layout, every=every)
+    run_store = RunStore(folder, parts.layout, every=every)
     try:
         state = run_store.begin(state)
         if runs_on is None:
@@ -91,8 +93,8 @@ def rehash(run):
     """Write every manifest of evidence and checkpoints anew, each following the one before: all of it is consistent."""
     previous, heads = None, {}
     for folder in sorted((run / "proofs").glob("round-*")):
-        round = int(folder.name[-5:])
-        previous = manifests.write(
+        round = round_folders.number(folder.name)
+        previous = forge_manifest(
             folder, files_of(folder), facts={"format": 1, "round": round}, previous=previous
         )
         heads[round] = previous
@@ -103,8 +105,8 @@ def rehash(run):
             del facts[name]
         facts["evidence"] = heads.get(facts["round"])
         if "run" in facts:
-            facts["run"] = {name: durable.sha256(run / name) for name in store.BOUND}
-        previous = manifests.write(folder, files_of(folder), facts=facts, previous=previous)
+            facts["run"] = {name: durable.sha256(run / name) for name in directory.BOUND}
+        previous = forge_manifest(folder, files_of(folder), facts=facts, previous=previous)
 
 
 def follow(run):
@@ -114,16 +116,18 @@ def follow(run):
     velocity = npz.read_arrays(first / "state.npz")["server/velocity"]
     total, share = np.zeros(weights.size), 0.0
     for folder in sorted((run / "checkpoints").glob("round-*"))[1:]:
-        round = int(folder.name[-5:])
+        round = round_folders.number(folder.name)
         if (run / place(round)).exists():
             exact = 0.5 * velocity.astype(np.float64) + published_mean(run, round)
             weights, velocity = (weights + exact).astype(np.float32), exact.astype(np.float32)
             total, share = 0.5 * total + 0.5 * weights.astype(np.float64), 0.5 * share + 0.5
         state = {**npz.read_arrays(folder / "state.npz"), "server/velocity": velocity}
         state |= {"average/sum": total, "average/weight": np.float64(share)}
-        npz.write_arrays(folder / "weights.npz", {"w": weights})
-        npz.write_arrays(folder / "average.npz", {"w": (total / share).astype(np.float32)})
-        npz.write_arrays(folder / "state.npz", {name: np.asarray(array) for name, array in state.items()})
+        (folder / "weights.npz").write_bytes(npz.to_bytes({"w": weights}))
+        (folder / "average.npz").write_bytes(npz.to_bytes({"w": (total / share).astype(np.float32)}))
+        (folder / "state.npz").write_bytes(
+            npz.to_bytes({name: np.asarray(array) for name, array in state.items()})
+        )
 
 
 def published_mean(run, round):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fedcli.core.errors import ConfigError
@@ -14,7 +15,7 @@ def cross_checks(values: object) -> Iterator[ConfigError]:
         values: nested mappings, as `flat` returns them. They need not be valid: the schema reports wrong types, so
             a check passes over them.
     """
-    for check in (_cohort_size, _client_evaluation, _early_stop, _epochs_or_steps, _malicious):
+    for check in (_cohort_size, _client_evaluation, _early_stop, _keep_best, _epochs_or_steps, _malicious):
         error = check(values)
         if error:
             yield error
@@ -52,6 +53,25 @@ def _early_stop(values: object) -> ConfigError | None:
         "validation metrics are measured on the clients; evaluation.clients is false.",
         key="early_stop.metric",
         hint="Add `clients: true` to evaluation, or use a metric of the test set, such as test/loss.",
+    )
+
+
+def _keep_best(values: object) -> ConfigError | None:
+    metric = _get(values, "early_stop.metric")
+    metric = "test/loss" if metric is None else metric
+    rounds, kept, measured = (_get(values, key) for key in ("rounds", "checkpoint.every", "evaluation.every"))
+    if _get(values, "checkpoint.keep_best") is None or not isinstance(metric, str):
+        return None
+    if not (isinstance(rounds, int) and isinstance(kept, int) and isinstance(measured, int)):
+        return None
+    # Every round has the figures of training.
+    if metric.startswith("train/") or min(kept, measured) < 1 or math.lcm(kept, measured) <= rounds:
+        return None
+    return ConfigError(
+        "the best checkpoint is chosen among rounds that are evaluated, and only the last round is evaluated and has "
+        f"a checkpoint: checkpoint.every is {kept}, evaluation.every is {measured}, rounds is {rounds}.",
+        key="checkpoint.keep_best",
+        hint=f"Use checkpoint.every: {measured}, or remove keep_best.",
     )
 
 

@@ -153,10 +153,20 @@ class Evaluation(Section):
 
 
 class Checkpoint(Section):
-    """What is kept to resume from."""
+    """What is kept to resume from, and to evaluate later.
+
+    A checkpoint stays whole if `keep_last` or `keep_best` keeps it; with both null, all do. The others are pruned:
+    their arrays (the model and the server's state) are removed, and their manifests stay, so that `fedcli verify` can
+    check the chain. The last checkpoint is never pruned. The best are those with the largest value of the metric, or
+    the smallest for losses and errors (`early_stop.mode`, if it is given); of two equal ones, the earlier.
+    """
 
     every: int = Field(1, ge=1)
     """Rounds from one checkpoint to the next; the last round is always kept."""
+    keep_last: int | None = Field(None, ge=1, examples=["3"])
+    """Checkpoints at the end that keep their arrays, at least 1; null for all."""
+    keep_best: int | None = Field(None, ge=1, examples=["1"])
+    """Best checkpoints that keep theirs, by `early_stop.metric` or else the task's first metric on test data."""
 
 
 class Average(Section):
@@ -219,7 +229,7 @@ class Experiment(Section):
     evaluation: Evaluation
     """Evaluation on held-out examples."""
     checkpoint: Checkpoint
-    """What is kept to resume from."""
+    """What is kept to resume from, and to evaluate later."""
     early_stop: EarlyStop | None = None
     """A rule that ends the run before the last round; null for none."""
     callbacks: Annotated[tuple[Part, ...], Slot("callbacks", many=True)]

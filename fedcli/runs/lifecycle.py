@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Literal, NamedTuple
 
 from fedcli import config
@@ -25,8 +25,9 @@ from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
-from fedcli.store import directory as store
-from fedcli.store import secrets as secret
+from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.store import directory, secrets
+from fedcli.store.run_store import RunStore, create_run
 
 
 class Result(NamedTuple):
@@ -82,14 +83,14 @@ def start_run(
     """
     experiment = source.experiment
     folder = folder or default_folder(experiment.name)
-    store.refuse_existing(folder)
+    directory.refuse_existing(folder)
     with located(source):
         setup = plan(experiment)
         assembly, state = assemble(setup)
     with _closing(assembly):
-        assembly, keys = with_keys(replace(assembly, run_id=secrets.token_hex(16)))
+        assembly, keys = with_keys(replace(assembly, run_id=token_hex(16)))
         encryption = setup.protocol.encryption
-        store.create_run(
+        create_run(
             folder,
             config=config.dump(setup.experiment),
             environment=describe_environment(assembly),
@@ -110,7 +111,7 @@ def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
     assembly, state = _rebuild(folder)
     with _closing(assembly):
         # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
-        assembly, _ = with_keys(assembly, secret.read_keys(folder))
+        assembly, _ = with_keys(assembly, secrets.read_keys(folder))
         return _go_on(folder, assembly, state, progress or silent())
 
 
@@ -132,13 +133,14 @@ def evaluate_run(
         average: evaluate the moving average of the models up to the round instead.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, or the round has no average.
-        RunError: if the round has no checkpoint, or a damaged one.
+        ConfigError: if `folder` is not a run directory, or the round has no checkpoint, a pruned one, or no average.
+        RunError: if the checkpoint of the round is damaged.
     """
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
     assembly, _ = _rebuild(folder, encrypts=False)
     with _closing(assembly):
-        state = store.read_state(folder, assembly.layout, round)
+        retention = retention_of(assembly.setup.experiment)
+        state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
             state, facts["model"] = _averaged(state), "average"
@@ -175,9 +177,9 @@ def default_folder(name: str) -> Path:
 
 
 def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundState]:
-    source = config.load(store.read_config(folder))
+    source = config.load(directory.read_config(folder))
     with located(source):
-        key = secret.read_data_key(folder)
+        key = secrets.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder)
         if not encrypts:
             experiment = experiment.model_copy(update={"encryption": None})
@@ -185,11 +187,11 @@ def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundSta
         if _data_key(setup) != key:
             # A second noise on the same data would let averages take both away.
             raise RunError(
-                f"{folder} has no {secret.FOLDER}/{secret.DATA_KEY}, from which the noise on its clients' data was "
+                f"{folder} has no {secrets.FOLDER}/{secrets.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
         assembly, state = assemble(setup)
-        return replace(assembly, run_id=store.read_run(folder)), state
+        return replace(assembly, run_id=directory.read_run(folder)), state
 
 
 def _data_key(setup: Setup) -> bytes | None:
@@ -198,7 +200,7 @@ def _data_key(setup: Setup) -> bytes | None:
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
     """A run that began from other weights has them all in its own checkpoints; the others may have changed."""
-    if experiment.model.initial_weights is None or not store.finished_rounds(folder):
+    if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
         return experiment
     model = experiment.model.model_copy(update={"initial_weights": str(folder)})
     return experiment.model_copy(update={"model": model})
@@ -206,15 +208,16 @@ def _without_its_source(experiment: config.Experiment, folder: Path) -> config.E
 
 def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:
     statement = _statement_of(assembly.setup)
-    run_store: store.RunStore = store.RunStore(
+    run_store: RunStore = RunStore(
         folder,
         assembly.layout,
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
+        retention=retention_of(assembly.setup.experiment),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
-        state = run_store.resume() if store.finished_rounds(folder) else run_store.begin(initial)
+        state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
         progress.begin(folder, assembly.setup, run_store.records)
         state, ending = run_experiment(
             assembly, state, run_store, Observer(progress.watch, progress.round_end)

@@ -15,9 +15,9 @@ from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import gather, unflatten
-from fedcli.store import client_states
-from fedcli.store import secrets as secret
+from fedcli.store import client_states, secrets
 from fedcli.store.files import manifests, npz
+from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.manifests import Manifest
 
 FORMAT = 3
@@ -31,6 +31,7 @@ def write_checkpoint(
     *,
     facts: Mapping[str, Any],
     previous: str | None = None,
+    disk: Disk = LOCAL,
 ) -> str:
     """Write `state` into the empty `folder`, and return the digest of its manifest.
 
@@ -48,7 +49,7 @@ def write_checkpoint(
     parts = {
         "server": state.server,
         "aggregator": state.aggregator,
-        "transforms": secret.public(state.transforms),
+        "transforms": secrets.public(state.transforms),
         "underway": state.underway,
     }
     files = {WEIGHTS: weights}
@@ -57,7 +58,7 @@ def write_checkpoint(
         files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
     files[STATE] = trees.to_table({**parts, "clients": client_states.to_index(state.clients)})
     for name, arrays in files.items():
-        npz.write_arrays(folder / name, arrays)
+        disk.write(folder / name, npz.to_bytes(arrays))
     about = {
         "format": FORMAT,
         "round": state.round,
@@ -66,7 +67,7 @@ def write_checkpoint(
         # Without the model: which arrays stand in which of the state's vectors, and in which order.
         "arrays": {group: list(part.names) for group, part in layout._asdict().items()},
     }
-    return manifests.write(folder, files, facts={**about, **facts}, previous=previous)
+    return manifests.write(folder, files, facts={**about, **facts}, previous=previous, disk=disk)
 
 
 def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundState:
@@ -102,6 +103,18 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
         underway=tree["underway"],
         average=tree.get("average", {}),
     )
+
+
+def has_arrays(folder: Path) -> bool:
+    """Whether a checkpoint can be read: a pruned one lacks its weights, its state, or both."""
+    return (folder / WEIGHTS).exists() and (folder / STATE).exists()
+
+
+def prune(folder: Path, *, disk: Disk = LOCAL) -> None:
+    """Remove the arrays of a checkpoint that still has any; its manifest stays, as a link of the chain."""
+    for name in (WEIGHTS, AVERAGE, STATE):
+        if (folder / name).exists():
+            disk.remove(folder / name)
 
 
 def read_manifest(folder: Path) -> Manifest:

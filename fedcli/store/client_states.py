@@ -8,7 +8,6 @@ refer to it.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,9 @@ import numpy as np
 from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import Array, Tree
+from fedcli.store import round_folders
 from fedcli.store.files import durable, npz
+from fedcli.store.files.disk import LOCAL, Disk
 
 
 @final
@@ -45,7 +46,7 @@ class StoredTree(Mapping[str, Any]):
     @property
     def path(self) -> Path:
         """The file."""
-        return _round_folder(self.shelf, self.round) / f"client-{self.client:05d}.npz"
+        return self.shelf / round_folders.name(self.round) / f"client-{self.client:05d}.npz"
 
     def items(self) -> ItemsView[str, Any]:
         """All of the state, after one reading."""
@@ -80,45 +81,52 @@ class StoredTree(Mapping[str, Any]):
         )
 
 
-def put(shelf: Path, round: int, client: int, tree: Tree) -> StoredTree:
+def put(shelf: Path, round: int, client: int, tree: Tree, *, disk: Disk = LOCAL) -> StoredTree:
     """Write what `client` keeps of `round`; it is durable only after `sync`.
 
     The same participation of a round that is done again replaces the file.
     """
     content = npz.to_bytes(trees.to_table(tree))
     stored = StoredTree(shelf, client, round, hashlib.sha256(content).digest())
-    stored.path.parent.mkdir(parents=True, exist_ok=True)
-    stored.path.write_bytes(content)
+    if not stored.path.parent.is_dir():
+        durable.make_folder(shelf, disk=disk)
+        disk.make_folder(stored.path.parent)
+    if stored.path.exists():
+        disk.remove(stored.path)
+    disk.write(stored.path, content)
     return stored
 
 
-def sync(shelf: Path, first: int, last: int) -> None:
+def sync(shelf: Path, first: int, last: int, *, disk: Disk = LOCAL) -> None:
     """Force the states of the rounds `first` to `last` to the disk."""
-    rounds = [folder for round, folder in _rounds(shelf) if first <= round <= last]
-    for folder in rounds:
-        durable.sync_folder(folder)
+    rounds = _between(shelf, first, last)
+    for round in rounds:
+        durable.sync_folder(shelf / round_folders.name(round), disk=disk)
     if rounds:
-        durable.sync(shelf)
-        durable.sync(shelf.parent)
+        disk.sync(shelf)
 
 
-def drop_after(shelf: Path, round: int) -> None:
+def drop_after(shelf: Path, round: int, *, disk: Disk = LOCAL) -> None:
     """Remove the states of rounds after `round`, which no checkpoint refers to: their rounds are done again.
 
     Where cohorts are secret they are then other clients, so that nothing of the first attempt may stay.
     """
-    for number, folder in _rounds(shelf):
-        if number > round:
-            shutil.rmtree(folder)
+    for later in round_folders.rounds(shelf):
+        if later > round:
+            durable.remove_all(shelf / round_folders.name(later), disk=disk)
 
 
-def prune(shelf: Path, first: int, last: int, keep: Mapping[int, Tree]) -> None:
+def prune(shelf: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk: Disk = LOCAL) -> None:
     """Remove the states of the rounds `first` to `last` that are not in `keep`: no checkpoint refers to them."""
     needed = {tree.path for tree in keep.values() if isinstance(tree, StoredTree)}
-    for round, folder in _rounds(shelf):
-        if first <= round <= last:
-            for path in set(folder.iterdir()) - needed:
-                path.unlink()
+    for round in _between(shelf, first, last):
+        folder = shelf / round_folders.name(round)
+        unneeded = sorted(set(folder.iterdir()) - needed)
+        for path in unneeded:
+            disk.remove(path)
+        if unneeded:
+            # Later checkpoints never look here again, so a file that a power cut brought back would stay.
+            disk.sync(folder)
 
 
 def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
@@ -144,10 +152,5 @@ def from_index(shelf: Path, index: Mapping[str, Array]) -> dict[int, Tree]:
     return {client: StoredTree(shelf, client, round, digest.tobytes()) for client, round, digest in rows}
 
 
-def _round_folder(shelf: Path, round: int) -> Path:
-    return shelf / f"round-{round:05d}"
-
-
-def _rounds(shelf: Path) -> list[tuple[int, Path]]:
-    names = ((folder.name.removeprefix("round-"), folder) for folder in shelf.glob("round-*"))
-    return [(int(number), folder) for number, folder in names if number.isdecimal()]
+def _between(shelf: Path, first: int, last: int) -> list[int]:
+    return [round for round in round_folders.rounds(shelf) if first <= round <= last]

@@ -1,25 +1,20 @@
-"""The run directory: the only code that writes below runs/."""
+"""Layout of a run directory, and what reads it; `run_store.py` writes it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
-from fedcli.core.types import Tree
-from fedcli.store import checkpoints, client_states, proof_files
-from fedcli.store import secrets as secret
-from fedcli.store.files import durable, locks, logs, manifests, npz
-from fedcli.store.files.logs import Log, Mark
+from fedcli.store import checkpoints, round_folders
+from fedcli.store.files import npz
+from fedcli.store.retention import Retention, to_prune
 
-Row = dict[str, Any]
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
 PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
@@ -28,6 +23,7 @@ LOGS = (CLIENTS, METRICS)
 # What the first checkpoint binds: it never changes.
 BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, SHELF = "checkpoints", "clients"
+KEEP_ALL = Retention()
 
 
 def refuse_existing(folder: Path) -> None:
@@ -40,50 +36,6 @@ def refuse_existing(folder: Path) -> None:
         raise ConfigError(
             f"the run directory {folder} exists.", hint="Choose another with --run-dir, or --resume it."
         )
-
-
-def create_run(
-    folder: Path,
-    *,
-    config: str,
-    environment: Mapping[str, Any],
-    encryption: Mapping[str, Any] | None = None,
-    data_key: bytes | None = None,
-    keys: Tree | None = None,
-) -> None:
-    """Make a run directory, complete or not at all.
-
-    Args:
-        folder: where.
-        config: the resolved config.
-        environment: what bits depend on.
-        encryption: how updates are encrypted, and who sees what of them.
-        data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
-        keys: those of the encryption, where the run keeps them; they go there too.
-
-    Raises:
-        ConfigError: if `folder` exists, or cannot be made where it is wanted.
-    """
-    refuse_existing(folder)
-    try:
-        draft = durable.fresh(folder.with_name(f".{folder.name}.tmp"))
-    except OSError as error:
-        raise ConfigError(
-            f"the run directory {folder} cannot be made: {error.strerror}: {error.filename}.",
-            hint="Choose another with --run-dir.",
-        ) from None
-    (draft / CONFIG).write_text(config)
-    (draft / ENVIRONMENT).write_text(json.dumps(environment, indent=1) + "\n")
-    if encryption is not None:
-        (draft / ENCRYPTION).write_text(json.dumps(jsonable(encryption), indent=1) + "\n")
-    (draft / METRICS).touch()
-    (draft / CLIENTS).touch()
-    (draft / CHECKPOINTS).mkdir()
-    if data_key is not None:
-        secret.put_data_key(draft, data_key)
-    if keys is not None:
-        secret.put_keys(draft, keys)
-    durable.publish(draft, folder)
 
 
 def read_config(folder: Path) -> Path:
@@ -116,20 +68,50 @@ def read_run(folder: Path) -> str:
 
 def finished_rounds(folder: Path) -> list[int]:
     """Rounds that have a checkpoint, ascending."""
-    numbers = (path.name.removeprefix("round-") for path in (folder / CHECKPOINTS).glob("round-*"))
-    return sorted(int(number) for number in numbers if number.isdecimal())
+    return round_folders.rounds(folder / CHECKPOINTS)
 
 
 def checkpoint_folder(folder: Path, round: int) -> Path:
     """Where the checkpoint of a round stands."""
-    return folder / CHECKPOINTS / f"round-{round:05d}"
+    return folder / CHECKPOINTS / round_folders.name(round)
 
 
-def read_state(folder: Path, layout: ModelLayout, round: int | None = None) -> RoundState:
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl, up to the first line that is damaged or was not finished."""
+    records: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / METRICS).open("rb") as file:
+        for line in file:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                break
+            records.append(record)
+    return records
+
+
+def pruned_rounds(folder: Path, retention: Retention) -> list[int]:
+    """The rounds whose checkpoints lack arrays because the run's policy prunes them, ascending.
+
+    What lacks arrays for another reason is not pruned but missing.
+    """
+    if not retention.prunes:
+        return []
+    planned = to_prune(retention, finished_rounds(folder), read_records(folder))
+    return [round for round in planned if not checkpoints.has_arrays(checkpoint_folder(folder, round))]
+
+
+def read_state(
+    folder: Path, layout: ModelLayout, round: int | None = None, retention: Retention = KEEP_ALL
+) -> RoundState:
     """The state after `round`, or after the last one that has a checkpoint.
 
+    Args:
+        folder: the run directory.
+        layout: how the model's variables are placed in the state's vectors.
+        round: the round; None for the last one.
+        retention: the run's policy, which tells a checkpoint that was pruned from one that is damaged.
+
     Raises:
-        ConfigError: if there is no such checkpoint.
+        ConfigError: if there is no such checkpoint, or it was pruned.
         RunError: if there is none at all, or it is damaged.
     """
     rounds = finished_rounds(folder)
@@ -138,9 +120,21 @@ def read_state(folder: Path, layout: ModelLayout, round: int | None = None) -> R
     if round is not None and round not in rounds:
         known = ", ".join(map(str, rounds[-10:]))
         raise ConfigError(f"{folder} has no checkpoint of round {round}; the last ones are {known}.")
-    return checkpoints.read_checkpoint(
-        checkpoint_folder(folder, rounds[-1] if round is None else round), layout, folder / SHELF
-    )
+    wanted = rounds[-1] if round is None else round
+    place = checkpoint_folder(folder, wanted)
+    if retention.prunes and not checkpoints.has_arrays(place):
+        whole = [each for each in rounds if checkpoints.has_arrays(checkpoint_folder(folder, each))]
+        known = f"the last checkpoints that still have theirs are of the rounds {', '.join(map(str, whole[-10:]))}"
+        known = known if whole else "no checkpoint has arrays"
+        if wanted in pruned_rounds(folder, retention):
+            raise ConfigError(
+                f"the checkpoint of round {wanted} was pruned: `{retention}` removed its arrays; {known}."
+            )
+        raise RunError(
+            f"{place} lacks arrays that `{retention}` keeps; {known}.\n"
+            "Restore the folder, or delete the checkpoints after one of these rounds to go on from it."
+        )
+    return checkpoints.read_checkpoint(place, layout, folder / SHELF)
 
 
 def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
@@ -163,138 +157,3 @@ def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
         return npz.read_arrays(source)
     except RunError as error:
         raise ConfigError(str(error)) from error
-
-
-@final
-class RunStore:
-    """An open run directory. One process at a time holds it.
-
-    The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
-    written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
-    digests of the manifest before it and of the last round's evidence, and the first has those of the config and
-    the environment.
-
-    Args:
-        folder: a directory made by `create_run`.
-        layout: how the model's variables stand in a state's vectors.
-        every: rounds between checkpoints.
-        privacy: state -> the content of privacy.json, for runs with a privacy event.
-    """
-
-    def __init__(self, folder: Path, layout: ModelLayout, *, every: int, privacy: Any = None) -> None:
-        self.folder = folder
-        self._layout, self._every, self._privacy = layout, every, privacy
-        self._lock = locks.hold(folder)
-        self._durable_round = -1
-        self._head: str | None = None
-        self._logs: dict[str, Log] = {}
-        self.records: list[Row] = []
-
-    @property
-    def head(self) -> str | None:
-        """The digest of the last checkpoint's manifest: the head of the chain."""
-        return self._head
-
-    def begin(self, state: RoundState) -> RoundState:
-        """Write the state before the first round, and return it."""
-        self._open_logs(dict.fromkeys(LOGS, logs.START))
-        client_states.drop_after(self.folder / SHELF, state.round)
-        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round)
-        self.checkpoint(state)
-        return state
-
-    def resume(self) -> RoundState:
-        """The last durable state; cuts off what was written after it.
-
-        Raises:
-            RunError: if the checkpoint or a log is damaged, or the secret state that belongs to it is gone.
-        """
-        state = read_state(self.folder, self._layout)
-        before = [-1, *finished_rounds(self.folder)][-2]
-        client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients)
-        manifest = manifests.read(checkpoint_folder(self.folder, state.round))
-        if manifest.facts["has_secret"]:
-            noise = secret.read_noise(self.folder, state.round, state.transforms)
-            state = replace(state, transforms=noise)
-        self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
-        client_states.drop_after(self.folder / SHELF, state.round)
-        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round)
-        self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
-        self._durable_round, self._head = state.round, manifest.digest
-        return state
-
-    def is_charged(self, round: int) -> bool:
-        """Whether a release of this round was announced by a process that did not commit it.
-
-        So are all rounds before one that was announced: whoever deletes checkpoints goes back behind them.
-        """
-        path = self.folder / CHARGE
-        return path.exists() and json.loads(path.read_text())["round"] >= round
-
-    def charge(self, round: int) -> None:
-        """Note durably that a release follows: whatever happens next, the round is paid for.
-
-        Nothing of the exact sum is written, not even a hash, by which a guess at it could be confirmed.
-        """
-        durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n")
-
-    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
-        """Put away what a client keeps of a round; what is returned reads it when it is used.
-
-        The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
-        """
-        return client_states.put(self.folder / SHELF, round, client, tree)
-
-    def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
-        """Keep the files that a round can be checked by; a round that is done again replaces them."""
-        proof_files.put(self.folder / proof_files.FOLDER, round, files)
-
-    def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
-        """Append the round's lines, and write its checkpoint if one is due."""
-        self._logs[CLIENTS].append("".join(_line(row) for row in clients))
-        self._logs[METRICS].append(_line(record))
-        self.records.append(jsonable(record))
-        if state.round % self._every == 0:
-            self.checkpoint(state)
-
-    def checkpoint(self, state: RoundState) -> None:
-        """Make `state` durable, together with the lines of its rounds."""
-        if state.round == self._durable_round:
-            return
-        marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
-        client_states.sync(self.folder / SHELF, self._durable_round + 1, state.round)
-        if self._privacy is not None:
-            durable.write(self.folder / PRIVACY, json.dumps(self._privacy(state), indent=1) + "\n")
-        target = checkpoint_folder(self.folder, state.round)
-        draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
-        noise = secret.noise_of(state.transforms)
-        if noise:
-            secret.put_noise(self.folder, state.round, noise)
-        kept = proof_files.head(self.folder / proof_files.FOLDER, state.round)
-        facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
-        head = checkpoints.write_checkpoint(draft, state, self._layout, facts=facts, previous=self._head)
-        durable.publish(draft, target)
-        # Rounds since the checkpoint before are referred to by this one or by none.
-        client_states.prune(self.folder / SHELF, self._durable_round + 1, state.round, state.clients)
-        secret.drop_other_noise(self.folder, state.round)
-        self._durable_round, self._head = state.round, head
-
-    def close(self) -> None:
-        """Close the files and let others in."""
-        for log in self._logs.values():
-            log.close()
-        locks.release(self._lock)
-
-    def _open_logs(self, marks: Mapping[str, Mark]) -> None:
-        for name in LOGS:
-            self._logs[name] = Log(self.folder / name, marks[name])
-
-    def _link(self) -> dict[str, Any]:
-        """What the next checkpoint says of the one before it; the first, of what the run was started with."""
-        if self._head is not None:
-            return {"follows": self._durable_round}
-        return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
-
-
-def _line(row: Row) -> str:
-    return json.dumps(jsonable(row), allow_nan=False) + "\n"

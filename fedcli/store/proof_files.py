@@ -6,41 +6,40 @@ checkpoint names its last link.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from fedcli.store import round_folders
 from fedcli.store.files import durable, manifests
+from fedcli.store.files.disk import LOCAL, Disk
 
 FORMAT = 1
 FOLDER = "proofs"
 
 
-def put(folder: Path, round: int, files: Mapping[str, bytes]) -> None:
+def put(folder: Path, round: int, files: Mapping[str, bytes], *, disk: Disk = LOCAL) -> None:
     """Keep a round's files in `folder`, all of them or none; those of a round that is done again are replaced."""
     target = round_folder(folder, round)
     if target.exists():
-        shutil.rmtree(target)
-    draft = durable.fresh(target.with_name(f".{target.name}.tmp"))
+        durable.discard(target, disk=disk)
+    draft = durable.fresh(durable.draft_of(target), disk=disk)
     for name, content in files.items():
-        (draft / name).write_bytes(content)
+        disk.write(draft / name, content)
     facts = {"format": FORMAT, "round": round}
-    manifests.write(draft, files, facts=facts, previous=head(folder, round - 1))
-    durable.publish(draft, target)
+    manifests.write(draft, files, facts=facts, previous=head(folder, round - 1), disk=disk)
+    durable.publish(draft, target, disk=disk)
 
 
-def drop_after(folder: Path, round: int) -> None:
+def drop_after(folder: Path, round: int, *, disk: Disk = LOCAL) -> None:
     """Remove what was kept of the rounds after `round`, which will be done again."""
-    for kept in rounds(folder):
+    for kept in reversed(rounds(folder)):
         if kept > round:
-            shutil.rmtree(round_folder(folder, kept))
+            durable.discard(round_folder(folder, kept), disk=disk)
 
 
 def rounds(folder: Path) -> list[int]:
     """The rounds of which something is kept, ascending."""
-    numbers = (path.name.removeprefix("round-") for path in folder.glob("round-*"))
-    found = sorted(int(number) for number in numbers if number.isdecimal())
-    return [round for round in found if round_folder(folder, round).is_dir()]
+    return [round for round in round_folders.rounds(folder) if round_folder(folder, round).is_dir()]
 
 
 def head(folder: Path, round: int) -> str | None:
@@ -50,4 +49,4 @@ def head(folder: Path, round: int) -> str | None:
 
 def round_folder(folder: Path, round: int) -> Path:
     """Where a round's files stand."""
-    return folder / f"round-{round:05d}"
+    return folder / round_folders.name(round)

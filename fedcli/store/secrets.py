@@ -13,13 +13,14 @@ from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET, Tree
 from fedcli.store.files import durable, npz
+from fedcli.store.files.disk import LOCAL, Disk
 
 FOLDER, DATA_KEY, KEYS = "secret", "data-noise.key", "keys.npz"
 
 
-def put_data_key(run: Path, key: bytes) -> None:
+def put_data_key(run: Path, key: bytes, *, disk: Disk = LOCAL) -> None:
     """Keep the key of the noise on the clients' data."""
-    durable.write(_folder(run) / DATA_KEY, key, mode=0o600)
+    _put(run, DATA_KEY, key, disk)
 
 
 def read_data_key(run: Path) -> bytes | None:
@@ -28,9 +29,9 @@ def read_data_key(run: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def put_keys(run: Path, keys: Tree) -> None:
+def put_keys(run: Path, keys: Tree, *, disk: Disk = LOCAL) -> None:
     """Keep the keys of a simulated run's encryption."""
-    durable.write(_folder(run) / KEYS, npz.to_bytes(trees.to_table(keys)), mode=0o600)
+    _put(run, KEYS, npz.to_bytes(trees.to_table(keys)), disk)
 
 
 def read_keys(run: Path) -> dict[str, Any] | None:
@@ -53,9 +54,9 @@ def noise_of(transforms: Tree) -> dict[str, Tree]:
     return {name: state[SECRET] for name, state in transforms.items() if SECRET in state}
 
 
-def put_noise(run: Path, round: int, noise: Mapping[str, Tree]) -> None:
+def put_noise(run: Path, round: int, noise: Mapping[str, Tree], *, disk: Disk = LOCAL) -> None:
     """Keep the transforms' secret states after `round`, durably."""
-    durable.write(_noise_file(_folder(run), round), npz.to_bytes(trees.to_table(noise)), mode=0o600)
+    _put(run, _noise_name(round), npz.to_bytes(trees.to_table(noise)), disk)
 
 
 def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
@@ -64,7 +65,7 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
     Raises:
         RunError: if the file is gone, without which the next noise could not be the one that was accounted for.
     """
-    path = _noise_file(run / FOLDER, round)
+    path = run / FOLDER / _noise_name(round)
     if not path.is_file():
         raise RunError(
             f"{path} is missing, which holds the noise of earlier rounds: the next round's must cancel some of it.\n"
@@ -76,18 +77,17 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
     }
 
 
-def drop_other_noise(run: Path, round: int) -> None:
+def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
     """Remove the secret states of all rounds but one: who finds them later can take away less."""
-    for path in (run / FOLDER).glob("noise-*.npz"):
-        if path != _noise_file(run / FOLDER, round):
-            path.unlink()
+    for path in sorted((run / FOLDER).glob("noise-*.npz")):
+        if path.name != _noise_name(round):
+            disk.remove(path)
 
 
-def _folder(run: Path) -> Path:
-    folder = run / FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+def _put(run: Path, name: str, content: bytes, disk: Disk) -> None:
+    folder = durable.make_folder(run / FOLDER, mode=0o700, disk=disk)
+    durable.write(folder / name, content, mode=0o600, disk=disk)
 
 
-def _noise_file(folder: Path, round: int) -> Path:
-    return folder / f"noise-{round:05d}.npz"
+def _noise_name(round: int) -> str:
+    return f"noise-{round:05d}.npz"

@@ -20,8 +20,7 @@ from fedcli.core.types import Tree
 from fedcli.engine.records import Row
 from fedcli.engine.round import run_round
 from fedcli.engine.setup import Assembly
-from fedcli.store import client_states
-from fedcli.store import secrets as secret
+from fedcli.store import client_states, secrets
 from fedcli.store.checkpoints import read_checkpoint, write_checkpoint
 from fedcli.testing.changes import changed
 from fedcli.testing.laws import law, same_bits, same_state
@@ -143,9 +142,11 @@ def _reread(assembly: Assembly, state: RoundState) -> RoundState:
             write_checkpoint(checkpoint, replace(state, clients=stored), assembly.layout, facts={})
             read = read_checkpoint(checkpoint, assembly.layout, clients)
             # Noise that protects people is stored apart from the checkpoint, under secret/.
-            if noise := secret.noise_of(state.transforms):
-                secret.put_noise(Path(folder), state.round, noise)
-                read = replace(read, transforms=secret.read_noise(Path(folder), state.round, read.transforms))
+            if noise := secrets.noise_of(state.transforms):
+                secrets.put_noise(Path(folder), state.round, noise)
+                read = replace(
+                    read, transforms=secrets.read_noise(Path(folder), state.round, read.transforms)
+                )
             return replace(read, clients={k: dict(tree.items()) for k, tree in read.clients.items()})
         except RunError as error:
             raise AssertionError(

@@ -67,7 +67,7 @@ def test_every_default_is_filled_in():
         "privacy": {"reproducible_noise": False, "publish": "all"},
         "average": None,
         "evaluation": {"every": 1, "clients": False, "batch_size": 1000},
-        "checkpoint": {"every": 1},
+        "checkpoint": {"every": 1, "keep_last": None, "keep_best": None},
         "early_stop": None,
         "callbacks": (),
         "executor": {"name": "threads", "parameters": {"workers": None}},
@@ -216,7 +216,7 @@ attack: null
 privacy: {reproducible_noise: false, publish: all}
 average: null
 evaluation: {every: 1, clients: false, batch_size: 1000}
-checkpoint: {every: 1}
+checkpoint: {every: 1, keep_last: null, keep_best: null}
 early_stop: {metric: test/loss, patience: 3, mode: null}
 callbacks: []
 executor: {name: threads, workers: null}

@@ -134,6 +134,12 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("cohort: {name: uniform, size: 0}", "c.yaml:4:25  cohort.size = 0\n  a cohort has at least 1 client"),
         ("cohort: {name: uniform, size: 11}", "c.yaml:4:25  cohort.size = 11\n  a cohort is drawn without replacement "
          "from the clients; data.partition.clients is 10.\n  Use cohort.size <= 10, or data.partition.clients of at"),
+        ("checkpoint: {keep_last: 0}", "c.yaml:4:14  checkpoint.keep_last = 0"),
+        ("checkpoint: {keep_best: 0}", "c.yaml:4:14  checkpoint.keep_best = 0"),
+        ("checkpoint: {keep_best: 1, every: 2}\nevaluation: {every: 3}",
+         "c.yaml:4:14  checkpoint.keep_best = 1\n  the best checkpoint is chosen among rounds that are evaluated, and "
+         "only the last round is evaluated and has a checkpoint: checkpoint.every is 2, evaluation.every is 3, "
+         "rounds is 3.\n  Use checkpoint.every: 3, or remove keep_best."),
         ("early_stop: {metric: validation/loss, patience: 1}",
          "c.yaml:4:14  early_stop.metric = 'validation/loss'\n  validation metrics are measured on the clients"),
         ("average: {decay: 0}", "average.decay = 0\n  a value above 0 is expected; received 0."),

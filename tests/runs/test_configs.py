@@ -13,7 +13,7 @@ from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost
-from fedcli.store import directory as store
+from fedcli.store.run_store import RunStore, create_run
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
 IMAGES = Path("/usr/share/datasets/fashion-mnist")
@@ -90,8 +90,8 @@ def test_it_runs_for_two_rounds(path, tmp_path):
     plan = build.plan(loaded.experiment)
     parts, state = assembly.assemble(plan)
     parts, _ = assembly.with_keys(parts)
-    store.create_run(tmp_path / "run", config=config.dump(loaded.experiment), environment={})
-    run = store.RunStore(tmp_path / "run", parts.layout, every=1)
+    create_run(tmp_path / "run", config=config.dump(loaded.experiment), environment={})
+    run = RunStore(tmp_path / "run", parts.layout, every=1)
     try:
         final, _ = loop.run_experiment(parts, run.begin(state), run, Observer())
     finally:

@@ -18,7 +18,7 @@ from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.experiment import assemble as assembly
 from fedcli.runs import lifecycle
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.testing.changes import changed
 
 OVERRIDES = {
@@ -91,7 +91,7 @@ def test_a_run_that_was_stopped_comes_to_the_same_model(assembled, tmp_path, kee
     kept = f"encryption={{name: threshold, committee: 3, threshold: 2, keep_keys: {str(keeps).lower()}}}"
 
     def watch(_done, _planned):
-        if folder.is_dir() and store.finished_rounds(folder)[-1:] == [1]:
+        if folder.is_dir() and directory.finished_rounds(folder)[-1:] == [1]:
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):

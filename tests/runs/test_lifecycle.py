@@ -15,7 +15,8 @@ from fedcli.core.errors import ConfigError, RunError, RunInterrupted
 from fedcli.experiment import assemble as assembly
 from fedcli.experiment import plan as build
 from fedcli.runs import lifecycle
-from fedcli.store import directory as store
+from fedcli.store import directory
+from fedcli.store.run_store import RunStore
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_a_result_says_what_the_directory_says(finished):
     assert finished.ending == "all 2 rounds are done"
     assert finished.state.round == 2
     assert lines(finished.folder / "metrics.jsonl") == finished.records
-    assert store.finished_rounds(finished.folder) == [0, 1, 2]
+    assert directory.finished_rounds(finished.folder) == [0, 1, 2]
 
 
 def test_a_record_has_the_promised_figures(finished):
@@ -186,7 +187,7 @@ def test_a_run_can_start_from_the_average_of_another(tmp_path):
 
 def test_evaluation_writes_nothing_and_needs_no_lock(finished):
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
-    held = store.RunStore(finished.folder, build_layout(finished), every=1)
+    held = RunStore(finished.folder, build_layout(finished), every=1)
     lifecycle.evaluate_run(finished.folder)
     held.close()
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
@@ -249,7 +250,7 @@ def test_a_run_that_started_from_a_file_does_not_need_it_again(tmp_path, fate):
     whole = lifecycle.start_run(trained_head(weights), tmp_path / "whole")
 
     def watch(_done, _planned):
-        if store.finished_rounds(tmp_path / "stopped")[-1:] == [1]:
+        if directory.finished_rounds(tmp_path / "stopped")[-1:] == [1]:
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):
@@ -305,7 +306,7 @@ def test_a_run_that_was_killed_while_it_released_closes_the_round_as_void(tmp_pa
     result = lifecycle.resume_run(tmp_path / "run")
     assert "charged and not repeated" in result.records[1]["note"]
     assert strict((result.folder / "privacy.json").read_text())["events"][0]["count"] == 3
-    first, void = (store.read_state(result.folder, _layout_of(result), round) for round in (1, 2))
+    first, void = (directory.read_state(result.folder, _layout_of(result), round) for round in (1, 2))
     assert np.array_equal(first.weights, void.weights)
     assert void.releases == 2
 

@@ -18,7 +18,8 @@ from fedcli.core.errors import RunInterrupted
 from fedcli.engine.ports import Observer
 from fedcli.engine.round import run_experiment
 from fedcli.runs import lifecycle
-from fedcli.store import directory as store
+from fedcli.store import directory
+from fedcli.store.run_store import RunStore, create_run
 from fedcli.testing.changes import changed
 
 ROUNDS = 6
@@ -46,8 +47,8 @@ def run_in(folder, made, *, every=1, error=None, stop=None, callbacks=()):
     parts, first = made
     parts = changed(parts, callbacks=[callback() for callback in callbacks])
     if not folder.exists():
-        store.create_run(folder, config="", environment={})
-    run_store = store.RunStore(folder, parts.layout, every=every)
+        create_run(folder, config="", environment={})
+    run_store = RunStore(folder, parts.layout, every=every)
     finished = 0
 
     def watch(done, _planned):
@@ -55,7 +56,7 @@ def run_in(folder, made, *, every=1, error=None, stop=None, callbacks=()):
             raise error
 
     try:
-        state = run_store.resume() if store.finished_rounds(folder) else run_store.begin(first)
+        state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(first)
         finished, reason = run_experiment(parts, state, run_store, Observer(watch))
         return finished, reason
     finally:
@@ -64,7 +65,7 @@ def run_in(folder, made, *, every=1, error=None, stop=None, callbacks=()):
 
 def what_remains(folder):
     """Everything that must be the same: the last weights and states to the bit, and the lines without times."""
-    last = folder / "checkpoints" / f"round-{store.finished_rounds(folder)[-1]:05d}"
+    last = folder / "checkpoints" / f"round-{directory.finished_rounds(folder)[-1]:05d}"
     lines = {
         name: [tiny.untimed(json.loads(line)) for line in (folder / name).read_text().splitlines()]
         for name in ("metrics.jsonl", "clients.jsonl")
@@ -110,7 +111,7 @@ def test_a_run_stopped_anywhere_ends_as_if_it_never_was(
     folder = tmp_path / "run"
     with pytest.raises(type(error)):
         run_in(folder, parts_and_state, every=every, error=error, stop=stop)
-    durable = store.finished_rounds(folder)[-1]
+    durable = directory.finished_rounds(folder)[-1]
     done = stop[0] - 1
     assert durable == (done if isinstance(error, RunInterrupted) else done - done % every)
     run_in(folder, parts_and_state, every=every)
@@ -212,7 +213,7 @@ def test_a_run_resumed_from_its_directory_alone_ends_with_the_same_bits(uninterr
     source = tiny.source(*EXPERIMENT, "checkpoint.every=3")
 
     def watch(done, _planned):
-        if store.finished_rounds(tmp_path / "run")[-1:] == [3] and done == 2:
+        if directory.finished_rounds(tmp_path / "run")[-1:] == [3] and done == 2:
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):
@@ -235,7 +236,7 @@ def test_the_number_of_workers_may_change_between_the_halves(
 
 def test_a_state_shares_nothing_with_the_one_before(parts_and_state, tmp_path):
     state, _ = run_in(tmp_path / "run", parts_and_state)
-    read = store.read_state(tmp_path / "run", parts_and_state[0].layout)
+    read = directory.read_state(tmp_path / "run", parts_and_state[0].layout)
     assert np.array_equal(state.weights, read.weights)
     assert not np.shares_memory(state.weights, parts_and_state[1].weights)
 

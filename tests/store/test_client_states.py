@@ -13,10 +13,10 @@ from fedcli.core.errors import RunError
 from fedcli.engine.ports import Observer
 from fedcli.engine.round import run_experiment
 from fedcli.engine.setup import EvaluationSettings
-from fedcli.store import client_states
-from fedcli.store import directory as store
+from fedcli.store import client_states, directory
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import npz
+from fedcli.store.run_store import RunStore, create_run
 from fedcli.testing.changes import changed
 
 TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7), "empty": {}}}
@@ -157,8 +157,8 @@ def count(_round, _client, old):
 
 def stored_run(folder, made, **settings):
     parts, state = made
-    store.create_run(folder, config="", environment={})
-    run_store = store.RunStore(folder, parts.layout, every=1, **settings)
+    create_run(folder, config="", environment={})
+    run_store = RunStore(folder, parts.layout, every=1, **settings)
     try:
         return run_experiment(parts, run_store.begin(state), run_store, Observer())[0], run_store.records
     finally:
@@ -209,7 +209,7 @@ def test_every_participation_has_a_file_and_older_checkpoints_keep_theirs(tmp_pa
     rows = (tmp_path / "run" / "clients.jsonl").read_text().count("\n")
     assert len(list((tmp_path / "run" / "clients").rglob("*.npz"))) == rows == 9
     for round in range(4):
-        state = store.read_state(tmp_path / "run", made[0].layout, round)
+        state = directory.read_state(tmp_path / "run", made[0].layout, round)
         assert all(tree.round <= round and tree["n"].min() >= 1 for tree in state.clients.values())
     assert (tmp_path / "run" / "checkpoints" / "round-00003" / "state.npz").stat().st_size < 5000
 
@@ -223,7 +223,7 @@ def test_a_damaged_state_ends_a_resumed_run_and_is_named(tmp_path):
     parts, state = parts_of(3, keep=count)
     stored_run(tmp_path / "run", (parts, state))
     flip_a_bit(tmp_path / "run" / "clients" / "round-00003" / "client-00001.npz")
-    run_store = store.RunStore(tmp_path / "run", parts.layout, every=1)
+    run_store = RunStore(tmp_path / "run", parts.layout, every=1)
     with pytest.raises(RunError, match="client-00001"):
         run_experiment(changed(parts, rounds=4), run_store.resume(), run_store, Observer())
     run_store.close()

@@ -5,11 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from kept_runs import LAYOUT, advance, make_run
+from kept_runs import LAYOUT, advance, forge_manifest, make_run
 
 from fedcli.runs.verification import verify_run
-from fedcli.store import directory as store
+from fedcli.store import directory, round_folders
 from fedcli.store.files import manifests
+from fedcli.store.run_store import RunStore
 
 PLACE = "proofs/round-00002"
 
@@ -46,7 +47,7 @@ def test_no_byte_of_it_changes_unseen(folder):
         whole = path.read_bytes()
         for place, bit in zip(rng.integers(len(whole), size=12), rng.integers(8, size=12), strict=True):
             path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
-            round = int(path.parent.name.removeprefix("round-"))
+            round = round_folders.number(path.parent.name)
             assert named(folder) == [(round, path.relative_to(folder).as_posix())]
         path.write_bytes(whole)
     assert verify_run(folder).holds
@@ -65,7 +66,7 @@ def test_a_removed_folder_is_named(folder):
     shutil.rmtree(folder / PLACE)
     assert named(folder) == [(2, f"{PLACE}/manifest.json")]
     shutil.rmtree(folder / "proofs")
-    checkpoints = [round for round in store.finished_rounds(folder) if round]
+    checkpoints = [round for round in directory.finished_rounds(folder) if round]
     assert named(folder) == [(round, f"proofs/round-{round:05d}/manifest.json") for round in checkpoints]
 
 
@@ -80,7 +81,7 @@ def test_files_of_another_round_or_written_anew_are_not_those_that_are_bound(fol
     shutil.copytree(folder / "proofs/round-00003", folder / PLACE)
     assert named(folder) == [(2, f"{PLACE}/manifest.json")]
     (folder / PLACE / "sum.bin").write_bytes(b"mus")
-    manifests.write(folder / PLACE, ["sum.bin", "client-00000.bin"], facts={"format": 1, "round": 2})
+    forge_manifest(folder / PLACE, ["sum.bin", "client-00000.bin"], facts={"format": 1, "round": 2})
     assert named(folder) == [(2, f"{PLACE}/manifest.json")]
 
 
@@ -95,17 +96,17 @@ def test_a_checkpoint_that_binds_nothing_or_nonsense_is_named(folder, proofs):
     last = folder / "checkpoints/round-00004"
     manifest = manifests.read(last)
     facts = {**manifest.facts, "evidence": proofs}
-    manifests.write(last, manifest.files, facts=facts, previous=manifest.previous)
+    forge_manifest(last, manifest.files, facts=facts, previous=manifest.previous)
     assert [round for round, file in named(folder) if file.startswith("proofs/")][-1] == 4
 
 
 def test_a_run_that_was_stopped_after_it_left_something_behind_holds(folder):
-    run_store = store.RunStore(folder, LAYOUT, every=9)
+    run_store = RunStore(folder, LAYOUT, every=9)
     state = run_store.resume()
     advance(run_store, state, 1, proofs=True)
     run_store.close()
     assert verify_run(folder).holds
-    run_store = store.RunStore(folder, LAYOUT, every=1)
+    run_store = RunStore(folder, LAYOUT, every=1)
     advance(run_store, run_store.resume(), 2, proofs=True)
     run_store.close()
     assert verify_run(folder).failures == []

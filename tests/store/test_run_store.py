@@ -1,10 +1,10 @@
 """The run directory: whole or not at all, held by one process, cut back to what was durable."""
 
+import contextlib
 import json
 import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +12,11 @@ from kept_runs import LAYOUT
 
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import RoundState
-from fedcli.runs.verification import verify_run
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.store.files import durable, manifests
 from fedcli.store.files.logs import marks_at
+from fedcli.store.run_store import RunStore, create_run
+from fedcli.testing import faults
 
 
 def state_of(round):
@@ -51,13 +52,13 @@ def rows_of(round):
     return [{"round": round, "client": k, "train/loss": 0.1 * k} for k in range(2)]
 
 
-def create(folder):
-    store.create_run(folder, config="rounds: 3\n", environment={"cores": 2})
+def create(folder, **settings):
+    create_run(folder, config="rounds: 3\n", environment={"cores": 2}, **settings)
     return folder
 
 
 def opened(folder, every=1, **settings):
-    return store.RunStore(folder, LAYOUT, every=every, **settings)
+    return RunStore(folder, LAYOUT, every=every, **settings)
 
 
 def advance(run_store, state, rounds):
@@ -68,10 +69,6 @@ def advance(run_store, state, rounds):
         state = replace(after, clients={**state.clients, client: kept})
         run_store.commit(state, record_of(state.round), rows_of(state.round))
     return state
-
-
-def rounds_on_shelf(folder):
-    return sorted(int(path.name.removeprefix("round-")) for path in (folder / "clients").glob("*"))
 
 
 def lines(path):
@@ -101,23 +98,26 @@ def test_a_path_that_exists_is_refused_and_left_alone(tmp_path, make):
     assert target.is_file() if make == "touch" else not any(target.iterdir())
 
 
-@pytest.mark.parametrize("step", ["sync", "rename"])
-def test_a_run_directory_appears_complete_or_not_at_all(tmp_path, monkeypatch, step):
-    def killed(*_arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", killed) if step == "sync" else patch.setattr("pathlib.Path.rename", killed)
-        with pytest.raises(KeyboardInterrupt):
-            create(tmp_path / "one")
-    assert not (tmp_path / "one").exists()
-    create(tmp_path / "one")
-    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+def test_a_run_directory_appears_complete_or_not_at_all(tmp_path):
+    disk = faults.recording()
+    create(tmp_path / "whole" / "one", disk=disk)
+    renamed = [number for number, change in enumerate(disk.changes, 1) if change.kind == "rename"][-1]
+    for number in range(1, len(disk.changes) + 1):
+        folder = tmp_path / f"{number}" / "one"
+        with pytest.raises(faults.Died):
+            create(folder, disk=faults.torn(number))
+        assert folder.exists() == (number > renamed)
+        if not folder.exists():
+            create(folder)
+        assert [path.name for path in folder.parent.iterdir()] == ["one"]
+        assert {path.name for path in folder.iterdir()} == {
+            path.name for path in (tmp_path / "whole" / "one").iterdir()
+        }
 
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path):
     with pytest.raises(ConfigError, match=r"is not a run directory: it has no config\.yaml"):
-        store.read_config(tmp_path)
+        directory.read_config(tmp_path)
 
 
 def test_a_run_is_held_by_one_store_at_a_time(folder):
@@ -132,7 +132,7 @@ def test_the_first_state_is_durable_before_the_first_round(folder):
     run_store = opened(folder, every=5)
     assert_equal(run_store.begin(state_of(0)), state_of(0))
     run_store.close()
-    assert_equal(store.read_state(folder, LAYOUT), state_of(0))
+    assert_equal(directory.read_state(folder, LAYOUT), state_of(0))
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_the_first_state_is_durable_before_the_first_round(folder):
 def test_a_checkpoint_is_written_every_so_many_rounds(folder, every, expected):
     run_store = opened(folder, every)
     state = advance(run_store, run_store.begin(state_of(0)), 5)
-    assert store.finished_rounds(folder) == expected
+    assert directory.finished_rounds(folder) == expected
     run_store.checkpoint(state)
-    assert store.finished_rounds(folder) == sorted({*expected, 5})
+    assert directory.finished_rounds(folder) == sorted({*expected, 5})
     run_store.close()
 
 
@@ -194,96 +194,7 @@ def test_a_store_that_is_simply_dropped_resumes_at_the_last_checkpoint(folder, e
     resumed.checkpoint(advance(resumed, state, 2))
     resumed.close()
     assert [line["round"] for line in lines(folder / "metrics.jsonl")] == list(range(1, last + 3))
-    assert_equal(store.read_state(folder, LAYOUT), state_of(last + 2))
-
-
-class Killed(BaseException):
-    """The process ends here: nothing after it happens."""
-
-
-def killing_at(monkeypatch, step):
-    """Let `step` writes to the disk happen, and kill the process at the next.
-
-    Returns a count of the writes that happened.
-    """
-    happened = []
-
-    def counted(function):
-        def call(*arguments, **keywords):
-            if len(happened) == step:
-                raise Killed
-            happened.append(function.__name__)
-            return function(*arguments, **keywords)
-
-        return call
-
-    for owner, name in [(os, "fsync"), (os, "truncate")]:
-        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
-    for name in ("rename", "replace", "write_bytes", "write_text", "mkdir"):
-        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
-    monkeypatch.setattr(np.lib.format, "write_array", counted(np.lib.format.write_array))
-    return happened
-
-
-@pytest.mark.parametrize("every", [1, 2])
-def test_a_process_killed_at_any_write_leaves_a_run_that_resumes(tmp_path, monkeypatch, every):
-    """Rounds 1 to 3 are committed; the process is killed at the n-th write, for every n until none is left."""
-    # The order of writes is what counts here; waiting for a disk a thousand times would only take long.
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
-    step, resumed_rounds = 0, []
-    while True:
-        folder = create(tmp_path / f"run-{step}")
-        run_store = opened(folder, every, privacy=lambda state: {"releases": state.releases})
-        state = run_store.begin(state_of(0))
-        with monkeypatch.context() as patch:
-            happened = killing_at(patch, step)
-            try:
-                for _ in range(3):
-                    run_store.charge(state.round + 1)
-                    state = advance(run_store, state, 1)
-                finished = True
-            except Killed:
-                finished = False
-        shutil.copytree(folder, tmp_path / "copy")  # the disk as the dead process left it
-        run_store.close()
-        assert verify_run(tmp_path / "copy").holds
-        resumed = opened(tmp_path / "copy", every)
-        state = resumed.resume()
-        resumed_rounds.append(state.round)
-        assert_equal(state, state_of(state.round))
-        assert state.round % every == 0
-        assert resumed.records == [record_of(round) for round in range(1, state.round + 1)]
-        assert rounds_on_shelf(tmp_path / "copy") == list(range(1, state.round + 1))
-        advance(resumed, state, 3)
-        resumed.close()
-        assert [line["round"] for line in lines(tmp_path / "copy" / "metrics.jsonl")] == list(
-            range(1, state.round + 4)
-        )
-        assert verify_run(tmp_path / "copy").holds
-        shutil.rmtree(tmp_path / "copy")
-        if finished:
-            break
-        step += 1
-    assert len(happened) == step > 20
-    assert resumed_rounds == sorted(resumed_rounds)
-    assert resumed_rounds[-1] == 3 - 3 % every
-
-
-def test_a_process_killed_while_it_resumes_loses_nothing(folder, monkeypatch):
-    run_store = opened(folder, every=2)
-    advance(run_store, run_store.begin(state_of(0)), 3)
-    run_store.close()
-    for step in range(2):
-        again = opened(folder, every=2)
-        with monkeypatch.context() as patch:
-            killing_at(patch, step)
-            with pytest.raises(Killed):
-                again.resume()
-        again.close()
-    resumed = opened(folder, every=2)
-    assert_equal(resumed.resume(), state_of(2))
-    assert lines(folder / "metrics.jsonl") == [record_of(1), record_of(2)]
-    resumed.close()
+    assert_equal(directory.read_state(folder, LAYOUT), state_of(last + 2))
 
 
 def test_what_a_killed_process_left_of_a_checkpoint_is_removed(folder):
@@ -295,14 +206,14 @@ def test_what_a_killed_process_left_of_a_checkpoint_is_removed(folder):
     advance(run_store, state_of(0), 1)
     run_store.close()
     assert not left.exists()
-    assert_equal(store.read_state(folder, LAYOUT), state_of(1))
+    assert_equal(directory.read_state(folder, LAYOUT), state_of(1))
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(folder):
     (folder / "metrics.jsonl").write_text("half a li")
-    assert store.finished_rounds(folder) == []
+    assert directory.finished_rounds(folder) == []
     with pytest.raises(RunError, match="no checkpoint"):
-        store.read_state(folder, LAYOUT)
+        directory.read_state(folder, LAYOUT)
     run_store = opened(folder)
     advance(run_store, run_store.begin(state_of(0)), 1)
     run_store.close()
@@ -319,29 +230,7 @@ def test_what_an_unfinished_round_put_on_the_shelf_is_removed(folder):
     state = advance(resumed, resumed.resume(), 1)
     resumed.close()
     assert [path.name for path in (folder / "clients" / "round-00002").iterdir()] == ["client-00001.npz"]
-    assert_equal(store.read_state(folder, LAYOUT), state)
-
-
-@pytest.mark.parametrize("every", [1, 2])
-def test_states_of_clients_are_on_the_disk_before_the_checkpoint_that_refers_to_them(
-    folder, monkeypatch, every
-):
-    """The law of a power cut: what is not synced is lost."""
-    run_store, synced, published = opened(folder, every), set(), []
-    state = run_store.begin(state_of(0))
-    sync, publish = durable.sync, durable.publish
-    monkeypatch.setattr(durable, "sync", lambda path: synced.add(path) or sync(path))
-
-    def checked(draft, target):
-        for path in [folder, folder / "clients", *(folder / "clients").rglob("*")]:
-            assert path in synced
-        published.append(target.name)
-        publish(draft, target)
-
-    monkeypatch.setattr(durable, "publish", checked)
-    advance(run_store, state, 4)
-    run_store.close()
-    assert len(published) == 4 // every
+    assert_equal(directory.read_state(folder, LAYOUT), state)
 
 
 def finished_run(folder, rounds=2):
@@ -412,7 +301,7 @@ def test_a_log_in_which_a_line_was_altered_is_named(folder, name):
 
 
 def manifest_of(folder, round):
-    return manifests.read(store.checkpoint_folder(folder, round))
+    return manifests.read(directory.checkpoint_folder(folder, round))
 
 
 def test_the_first_checkpoint_binds_the_config_and_the_environment(folder):
@@ -449,14 +338,14 @@ def test_every_checkpoint_follows_the_one_before_it_and_knows_the_logs(folder):
 def test_foreign_names_beside_the_checkpoints_do_no_harm(folder, name):
     finished_run(folder)
     (folder / "checkpoints" / name).mkdir()
-    assert store.finished_rounds(folder) == [0, 1, 2]
+    assert directory.finished_rounds(folder) == [0, 1, 2]
 
 
 def test_a_round_without_a_checkpoint_is_said_with_those_there_are(folder):
     finished_run(folder)
-    assert_equal(store.read_state(folder, LAYOUT, 1), state_of(1))
+    assert_equal(directory.read_state(folder, LAYOUT, 1), state_of(1))
     with pytest.raises(ConfigError, match=r"no checkpoint of round 7; the last ones are 0, 1, 2"):
-        store.read_state(folder, LAYOUT, 7)
+        directory.read_state(folder, LAYOUT, 7)
 
 
 # --- privacy ---------------------------------------------------------------------------------------------
@@ -504,7 +393,10 @@ def test_privacy_json_follows_every_checkpoint(folder):
 
 def test_the_weights_of_a_run_and_of_a_file_are_read_by_name(folder, tmp_path):
     last = finished_run(folder)
-    from_run, from_file = store.read_weights(str(folder)), store.read_weights(str(last / "weights.npz"))
+    from_run, from_file = (
+        directory.read_weights(str(folder)),
+        directory.read_weights(str(last / "weights.npz")),
+    )
     for weights in (from_run, from_file):
         assert set(weights) == {"dense/kernel", "dense/bias", "norm/mean", "frozen"}
         assert weights["dense/kernel"].tolist() == [[2, 2], [2, 2]]
@@ -514,7 +406,7 @@ def test_the_weights_of_a_run_and_of_a_file_are_read_by_name(folder, tmp_path):
 def test_weights_that_are_not_those_of_the_run_are_refused(folder, damage):
     damage(finished_run(folder) / "weights.npz")
     with pytest.raises(ConfigError, match=r"weights\.npz"):
-        store.read_weights(str(folder))
+        directory.read_weights(str(folder))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no zip", b"text"])
@@ -523,32 +415,12 @@ def test_what_holds_no_weights_is_refused(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"weights\.npz"):
-        store.read_weights(str(path))
+        directory.read_weights(str(path))
 
 
 def test_a_run_without_a_checkpoint_has_no_weights(folder):
     with pytest.raises(ConfigError, match=r"neither an \.npz file nor a run directory"):
-        store.read_weights(str(folder))
-
-
-# --- files that survive ----------------------------------------------------------------------------------
-
-
-def test_a_write_is_the_old_content_or_the_new(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    durable.write(path, "old")
-    for step in range(5):
-        with monkeypatch.context() as patch:
-            happened = killing_at(patch, step)
-            try:
-                durable.write(path, "new" * 1000)
-            except Killed:
-                assert path.read_text() == ("new" * 1000 if "replace" in happened else "old")
-            else:
-                break
-        durable.write(path, "old")
-    assert "replace" in happened
-    assert path.read_text() == "new" * 1000
+        directory.read_weights(str(folder))
 
 
 def test_a_states_arguments_are_left_alone(folder):
@@ -593,17 +465,19 @@ def test_what_was_put_away_in_a_round_without_a_release_is_removed(folder, every
     assert files_on_shelf(folder) == ["round-00001/client-00000.npz"]
 
 
-def test_what_a_process_killed_before_removing_left_is_removed_on_resume(folder, monkeypatch):
-    run_store = opened(folder, every=4)
+def test_what_a_process_killed_before_removing_left_is_removed_on_resume(folder):
+    def killed_before_removing(_number, change):
+        return faults.Fault(faults.Died()) if change.kind == "remove" else None
+
+    run_store = opened(folder, every=4, disk=faults.FaultyDisk(killed_before_removing))
     state = run_store.begin(state_of(0))
-    monkeypatch.setattr(store.shelf, "prune", lambda *_arguments: None)
     for _ in range(4):
         after = state_of(state.round + 1)
         state = replace(after, clients={0: run_store.shelve(after.round, 0, {"a": np.arange(3.0)})})
-        run_store.commit(state, record_of(state.round), rows_of(state.round))
+        with pytest.raises(faults.Died) if state.round == 4 else contextlib.nullcontext():
+            run_store.commit(state, record_of(state.round), rows_of(state.round))
     run_store.close()
     assert len(files_on_shelf(folder)) == 4
-    monkeypatch.undo()
     again = opened(folder)
     again.resume()
     again.close()

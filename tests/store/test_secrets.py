@@ -9,8 +9,7 @@ import tiny
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET
 from fedcli.runs import lifecycle
-from fedcli.store import directory as store
-from fedcli.store import secrets as secret
+from fedcli.store import directory, secrets
 from fedcli.store.files import npz
 
 BANDED = (
@@ -57,8 +56,8 @@ def test_a_resumed_run_goes_on_with_it(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished.folder, folder)
     state = lifecycle.resume_run(folder).state
-    (name,) = secret.noise_of(finished.state.transforms)
-    before, after = (secret.noise_of(each.transforms)[name] for each in (finished.state, state))
+    (name,) = secrets.noise_of(finished.state.transforms)
+    before, after = (secrets.noise_of(each.transforms)[name] for each in (finished.state, state))
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[key], after[key]) for key in before)
 
@@ -92,7 +91,7 @@ def test_killed_and_resumed_with_reproducible_noise_it_ends_with_the_same_bits(m
         lifecycle.start_run(
             tiny.source(*overrides), killed, progress=lifecycle.silent()._replace(round_end=die)
         )
-    assert store.finished_rounds(killed)[-1] == stop
+    assert directory.finished_rounds(killed)[-1] == stop
     resumed = lifecycle.resume_run(killed)
     assert np.array_equal(resumed.state.weights, whole.state.weights)
     assert names(killed) == names(whole.folder)
@@ -114,11 +113,11 @@ def test_a_killed_release_is_closed_as_void_and_the_noise_goes_on(finished, tmp_
 def test_the_parts_of_a_state_go_their_ways_and_come_together_again(tmp_path):
     rows = np.arange(4.0).reshape(2, 2)
     states = {"clip": {}, "noise": {"shown": np.int64(3), SECRET: {"rows": rows}}}
-    assert secret.public(states) == {"clip": {}, "noise": {"shown": 3}}
-    secret.put_noise(tmp_path, 2, secret.noise_of(states))
-    secret.put_noise(tmp_path, 3, secret.noise_of(states))
-    secret.drop_other_noise(tmp_path, 3)
+    assert secrets.public(states) == {"clip": {}, "noise": {"shown": 3}}
+    secrets.put_noise(tmp_path, 2, secrets.noise_of(states))
+    secrets.put_noise(tmp_path, 3, secrets.noise_of(states))
+    secrets.drop_other_noise(tmp_path, 3)
     assert names(tmp_path / "secret") == ["noise-00003.npz"]
-    after = secret.read_noise(tmp_path, 3, secret.public(states))
+    after = secrets.read_noise(tmp_path, 3, secrets.public(states))
     assert np.array_equal(after["noise"][SECRET]["rows"], rows)
     assert (after["clip"], after["noise"]["shown"]) == ({}, 3)

@@ -165,10 +165,10 @@ class Scratch:
 
 
 @contextmanager
-def scratch() -> Iterator[Scratch]:
+def scratch(*, in_memory: bool = hasattr(os, "memfd_create")) -> Iterator[Scratch]:
     """A new scratch file, removed at the end: in memory on Linux, elsewhere on disk and readable by its owner only."""
     # Keys pass through the file, so it has no name that another user could open.
-    if hasattr(os, "memfd_create"):
+    if in_memory:
         descriptor = os.memfd_create("scratch")
         with open(descriptor, "r+b", buffering=0) as file:
             yield Scratch(file, f"/proc/self/fd/{descriptor}")

@@ -14,10 +14,10 @@ from fedcli.runs.verification.files import checked_files, checked_names
 from fedcli.runs.verification.logs import checked_logs
 from fedcli.runs.verification.models import has_statistics
 from fedcli.runs.verification.not_covered import not_covered
-from fedcli.runs.verification.planned_run import Recipe, planned
+from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.report import Finding, Report, Tally
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
 
 __all__ = ["Finding", "Report", "Tally", "Watch", "verify_run"]
@@ -44,8 +44,8 @@ def verify_run(
         ConfigError: if `folder` is no run directory, no checkpoint covers `round`, there are no proofs to verify a
             second time, or a library that verifies proofs is not installed.
     """
-    store.read_config(folder)
-    pairs = read_pairs(folder)
+    directory.read_config(folder)
+    pairs = read_pairs(folder, planned_retention(folder))
     recipe = planned(folder)
     kept = evidence.is_kept(folder, pairs)
     has_proofs = recipe.has_proofs if isinstance(recipe, Recipe) else kept
@@ -67,7 +67,12 @@ def verify_run(
         wanted = Wanted(chosen, intact, damaged, round, independent)
         findings += checked_rounds(folder, wanted, recipe, watch)
     last = pairs[-1].link if pairs else None
-    limits = not_covered(recipe, has_proofs=has_proofs, has_statistics=has_statistics(pairs))
+    limits = not_covered(
+        recipe,
+        has_proofs=has_proofs,
+        has_statistics=has_statistics(pairs),
+        num_pruned=sum(pair.link.is_pruned for pair in chosen),
+    )
     return Report(tuple(findings), last and last.digest, last and last.round, limits)
 
 
@@ -78,7 +83,8 @@ def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Fin
     for link in links:
         found = [*checked_files(folder, link)]
         findings += found
-        intact += [link] if all(finding.holds for finding in found) else []
+        # Nothing more can be asked of a model that is not there.
+        intact += [link] if all(finding.holds for finding in found) and not link.is_pruned else []
     for pair in pairs:
         findings += checked_chain(folder, pair)
     findings += evidence.checked_evidence(folder, pairs)
@@ -91,7 +97,7 @@ def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Fin
 
 def _checkpoints(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
     if not pairs:
-        place = store.CHECKPOINTS
+        place = directory.CHECKPOINTS
         sentence = (
             f"{place} holds none: the run was stopped before its first checkpoint, or they were removed."
         )

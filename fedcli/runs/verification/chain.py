@@ -8,7 +8,7 @@ from typing import Any
 
 from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.report import Finding
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.store.files import durable
 from fedcli.store.files.manifests import Manifest
 
@@ -32,7 +32,7 @@ def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Fi
     if said != link.round:
         return _broken(link, f"is of round {said} and stands in the folder of round {link.round}")
     if missing is not None:
-        path = store.checkpoint_folder(run, missing).relative_to(run).as_posix()
+        path = directory.checkpoint_folder(run, missing).relative_to(run).as_posix()
         sentence = f"{path} is missing, which the checkpoint of round {link.round} follows."
         return Finding(WHAT, missing, path, holds=False, sentence=sentence)
     if follows != (before.round if before else None) or (before is None and link.round):
@@ -58,9 +58,9 @@ def _broken(link: Link, reason: str) -> Finding:
 
 def _bound(run: Path, link: Link, manifest: Manifest) -> Iterator[Finding]:
     sums = manifest.facts.get("run")
-    if not isinstance(sums, dict) or sums.keys() != set(store.BOUND):
-        yield _broken(link, f"does not bind {' and '.join(store.BOUND)}")
+    if not isinstance(sums, dict) or sums.keys() != set(directory.BOUND):
+        yield _broken(link, f"does not bind {' and '.join(directory.BOUND)}")
         return
-    for name in store.BOUND:
+    for name in directory.BOUND:
         fault = durable.fault(run / name, str(sums[name]))
         yield Finding(BOUND, link.round, name, fault is None, f"{name} {fault}." if fault else "")

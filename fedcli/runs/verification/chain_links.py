@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.store import checkpoints
-from fedcli.store import directory as store
+from fedcli.store import checkpoints, directory
 from fedcli.store.files import manifests
 from fedcli.store.files.manifests import Manifest
+from fedcli.store.retention import Retention
 
 
 class Link(NamedTuple):
@@ -23,6 +23,7 @@ class Link(NamedTuple):
         manifest: what its manifest says; None if that is not to be trusted.
         fault: why not.
         digest: SHA-256 of its manifest as it stands there; None if there is none.
+        is_pruned: whether the run's policy removed its arrays, so that only its manifest is left.
     """
 
     round: int
@@ -31,6 +32,7 @@ class Link(NamedTuple):
     manifest: Manifest | None
     fault: str
     digest: str | None
+    is_pruned: bool = False
 
 
 class Pair(NamedTuple):
@@ -40,12 +42,14 @@ class Pair(NamedTuple):
     link: Link
 
 
-def read_pairs(run: Path) -> list[Pair]:
-    """Every checkpoint with the one before it, in the order of rounds."""
-    links = [
-        read_link(run, store.checkpoint_folder(run, round), round=round, format=checkpoints.FORMAT)
-        for round in dict.fromkeys(store.finished_rounds(run))
-    ]
+def read_pairs(run: Path, retention: Retention) -> list[Pair]:
+    """Every checkpoint with the one before it, in the order of rounds; `retention` says which may be pruned."""
+    pruned = set(directory.pruned_rounds(run, retention))
+    links = []
+    for round in directory.finished_rounds(run):
+        folder = directory.checkpoint_folder(run, round)
+        link = read_link(run, folder, round=round, format=checkpoints.FORMAT)
+        links.append(link._replace(is_pruned=round in pruned))
     return [Pair(before, link) for before, link in zip([None, *links], links, strict=False)]
 
 

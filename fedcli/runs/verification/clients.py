@@ -9,8 +9,7 @@ from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.report import Finding
-from fedcli.store import checkpoints, client_states
-from fedcli.store import directory as store
+from fedcli.store import checkpoints, client_states, directory
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import durable, npz
 
@@ -35,5 +34,5 @@ def checked_clients(run: Path, link: Link, seen: set[StoredTree]) -> Iterator[Fi
 
 def _index(run: Path, link: Link) -> list[StoredTree]:
     index = trees.from_table(npz.read_arrays(link.folder / checkpoints.STATE))["clients"]
-    stored = client_states.from_index(run / store.SHELF, index).values()
+    stored = client_states.from_index(run / directory.SHELF, index).values()
     return [tree for tree in stored if isinstance(tree, StoredTree) and tree.path]

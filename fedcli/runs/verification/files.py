@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.report import Finding
-from fedcli.store import checkpoints
-from fedcli.store import directory as store
+from fedcli.store import checkpoints, directory, round_folders
 from fedcli.store.files import manifests
 
 WHAT = "files of checkpoints"
-# A draft is what a process that was killed leaves of a checkpoint; the next process removes it.
-_DRAFT = re.compile(r"\.round-[0-9]{5,}\.tmp")
+PRUNED = "pruned checkpoints"
 REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
 
 
@@ -29,22 +26,28 @@ def checked_files(
     faults = dict(
         manifests.damaged(link.folder, link.manifest) + manifests.strangers(link.folder, link.manifest)
     )
+    # A process that was killed while it pruned leaves some arrays: those are checked.
+    pruned = {name for name in listed if link.is_pruned and not (link.folder / name).exists()}
     faults |= {name: "is not in the manifest" for name in required if name not in listed}
+    if pruned:
+        yield Finding(PRUNED, link.round, place)
     for name in dict.fromkeys([manifests.NAME, *listed, *faults]):
+        if name in pruned:
+            continue
         file, fault = f"{place}/{name}", faults.get(name)
         yield Finding(what, link.round, file, fault is None, f"{file} {fault}." if fault else "")
 
 
 def checked_names(run: Path) -> Iterator[Finding]:
     """What stands among the checkpoints and is none."""
-    known = {store.checkpoint_folder(run, round).name for round in store.finished_rounds(run)}
-    return strangers(run, store.CHECKPOINTS, known, what=WHAT)
+    known = {directory.checkpoint_folder(run, round).name for round in directory.finished_rounds(run)}
+    return strangers(run, directory.CHECKPOINTS, known, what=WHAT)
 
 
 def strangers(run: Path, place: str, known: Collection[str], *, what: str) -> Iterator[Finding]:
     """What stands in a folder of the run and is neither `known` nor a draft."""
     folder = run / place
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name not in known and not _DRAFT.fullmatch(path.name):
+        if path.name not in known and round_folders.of_draft(path.name) is None:
             file = f"{place}/{path.name}"
             yield Finding(what, None, file, holds=False, sentence=f"{file} is not of the run.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedcli.runs.verification.chain_links import Pair, trusted
 from fedcli.runs.verification.report import Finding
-from fedcli.store import directory as store
+from fedcli.store import directory
 from fedcli.store.files import durable
 from fedcli.store.files.logs import Mark, marks_at, to_mark
 from fedcli.store.files.manifests import Manifest
@@ -18,8 +18,8 @@ WHAT = "lines of the logs"
 def checked_logs(run: Path, pairs: list[Pair]) -> Iterator[Finding]:
     """Every log up to each checkpoint."""
     rounds = [(link.round, manifest) for link, manifest in trusted(pairs)]
-    last = [-1, *store.finished_rounds(run)][-1]
-    for log in store.LOGS:
+    last = [-1, *directory.finished_rounds(run)][-1]
+    for log in directory.LOGS:
         yield from _checked(run / log, [(round, _mark(manifest, log)) for round, manifest in rounds], last)
 
 

@@ -9,6 +9,7 @@ _ALWAYS = (
     "that no checkpoint was removed at the end: compare the head with the one that was published",
     "that the figures in metrics.jsonl and clients.jsonl are true: only that the run wrote them",
 )
+_PRUNED = "what the models of the {:,} pruned checkpoints were: their arrays were removed, and their manifests are left"
 _WITHOUT_PROOFS = ("that the models follow from what clients sent: this run keeps no proofs",)
 _WITH_PROOFS = (
     "that clients trained honestly, on real data, or do no harm within the bound on their norms",
@@ -26,11 +27,14 @@ _STATISTICS = (
 _FOREIGN = "that each model follows from the published sum: the strategy is a part of the user's own"
 
 
-def not_covered(recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool) -> tuple[str, ...]:
+def not_covered(
+    recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool, num_pruned: int
+) -> tuple[str, ...]:
     """What a verification of such a run leaves open, each the end of "it does not show ..."."""
+    pruned = [_PRUNED.format(num_pruned)] if num_pruned else []
     if not has_proofs:
-        return (*_ALWAYS, *_WITHOUT_PROOFS)
-    found = [*_ALWAYS, *_WITH_PROOFS]
+        return (*_ALWAYS, *pruned, *_WITHOUT_PROOFS)
+    found = [*_ALWAYS, *pruned, *_WITH_PROOFS]
     if isinstance(recipe, Recipe):
         found += [_STATISTICS] if recipe.moves_statistics and has_statistics else []
         found += [_FOREIGN] if recipe.server is None else []

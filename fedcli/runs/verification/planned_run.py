@@ -15,8 +15,10 @@ from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
 from fedcli.experiment.protection import proofs as proving
 from fedcli.experiment.protection.order import in_the_clear
+from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.report import Finding
-from fedcli.store import directory as store
+from fedcli.store import directory
+from fedcli.store.retention import Retention
 
 WHAT = "plan of the run"
 _LEFT_OUT = {
@@ -81,13 +83,13 @@ def read_recipe(run: Path) -> Recipe:
     Raises:
         FedcliError: if config.yaml or environment.json cannot be used.
     """
-    planned = _experiment(_text(store.read_config(run)))
+    planned = _experiment(_text(directory.read_config(run)))
     parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
     foreign = tuple(name for name, part in parts.items() if part is not None and ":" in part.name)
     num_clients = _num_clients(run)
     dealt = planned.data.partition.parameters.get("clients") if planned.data.partition else None
     return Recipe(
-        store.read_run(run),
+        directory.read_run(run),
         planned.rounds,
         num_clients,
         dealt if type(dealt) is int else None,
@@ -99,39 +101,45 @@ def read_recipe(run: Path) -> Recipe:
     )
 
 
+def planned_retention(run: Path) -> Retention:
+    """Which checkpoints the config lets the run prune; none if the config cannot be used, which `planned` reports."""
+    try:
+        return retention_of(_experiment(_text(directory.read_config(run))))
+    except FedcliError:
+        return Retention()
+
+
 def planned(run: Path) -> Recipe | Finding:
     """The run as its config plans it, or the finding that it cannot be read."""
     try:
         return read_recipe(run)
     except FedcliError as error:
         said = error.message if type(error) is ConfigError else str(error)
-        sentence = (
-            f"{store.CONFIG} cannot be used by this version of fedcli, so that no round was replayed: {said}"
-        )
-        return Finding(WHAT, None, store.CONFIG, holds=False, sentence=sentence)
+        sentence = f"{directory.CONFIG} cannot be used by this version of fedcli, so that no round was replayed: {said}"
+        return Finding(WHAT, None, directory.CONFIG, holds=False, sentence=sentence)
 
 
 def checked_plan(recipe: Recipe) -> Iterator[Finding]:
     """Whether there are as many clients as the config deals out, and what is left out for parts of the user's own."""
     if recipe.clients_dealt not in (None, recipe.num_clients):
         sentence = (
-            f"{store.ENVIRONMENT} says that there are {recipe.num_clients} clients; {store.CONFIG} deals data out "
-            f"to {recipe.clients_dealt}."
+            f"{directory.ENVIRONMENT} says that there are {recipe.num_clients} clients; "
+            f"{directory.CONFIG} deals data out to {recipe.clients_dealt}."
         )
-        yield Finding(WHAT, None, store.ENVIRONMENT, holds=False, sentence=sentence)
+        yield Finding(WHAT, None, directory.ENVIRONMENT, holds=False, sentence=sentence)
     if not recipe.has_proofs and "proofs" not in recipe.foreign:
-        sentence = f"{store.CONFIG} plans no proofs, so that {_LEFT_OUT['proofs']}."
-        yield Finding(WHAT, None, store.CONFIG, sentence=sentence)
+        sentence = f"{directory.CONFIG} plans no proofs, so that {_LEFT_OUT['proofs']}."
+        yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
     for name in recipe.foreign:
         sentence = (
-            f"{store.CONFIG} names a {name} of the user's own, which is not imported: {_LEFT_OUT[name]}."
+            f"{directory.CONFIG} names a {name} of the user's own, which is not imported: {_LEFT_OUT[name]}."
         )
-        yield Finding(WHAT, None, store.CONFIG, sentence=sentence)
+        yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
 
 
 @lru_cache(maxsize=4)
 def _experiment(text: str) -> config.Experiment:
-    return config.loads(text, store.CONFIG, imports=False).experiment
+    return config.loads(text, directory.CONFIG, imports=False).experiment
 
 
 def _text(path: Path) -> str:
@@ -154,9 +162,9 @@ def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -
 
 def _num_clients(run: Path) -> int:
     try:
-        said: Any = json.loads((run / store.ENVIRONMENT).read_bytes())["num_clients"]
+        said: Any = json.loads((run / directory.ENVIRONMENT).read_bytes())["num_clients"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         said = None
     if type(said) is not int or said < 1:
-        raise RunError(f"{store.ENVIRONMENT} does not say how many clients there are.")
+        raise RunError(f"{directory.ENVIRONMENT} does not say how many clients there are.")
     return said

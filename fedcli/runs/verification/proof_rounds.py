@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +10,10 @@ from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.evidence import read_round_link
 from fedcli.runs.verification.planned_run import Recipe, checked_plan
 from fedcli.runs.verification.proofs import checked_proofs
-from fedcli.runs.verification.replay import checked_step
+from fedcli.runs.verification.replay import NEXT, checked_step
 from fedcli.runs.verification.report import Finding
 from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
+from fedcli.store import checkpoints, directory
 
 Watch = Callable[[str], None]
 """Told what is being checked, in a few words."""
@@ -55,9 +56,34 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: W
             yield from checked_statement(run, round, recipe)
             yield from checked_proofs(run, round, independently=wanted.independently)
     watch("that the models follow")
+    yield from _replayed(run, wanted, rounds, recipe)
+
+
+def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:
+    """Every model from the one before it. A step passes over pruned checkpoints, whose own models are not compared."""
+    start, pruned = None, []
     for before, link in wanted.pairs:
-        if link in wanted.intact and (before is None or before in wanted.intact):
-            yield from checked_step(run, Pair(before, link), rounds, recipe)
+        if before is None or not before.is_pruned:
+            start = before
+        if link.is_pruned:
+            pruned.append(link.round)
+        elif start is None and before is not None:
+            file = (link.folder / checkpoints.WEIGHTS).relative_to(run).as_posix()
+            sentence = f"{file} was not replayed: every checkpoint before it that could be a start is pruned."
+            yield Finding(NEXT, link.round, file, sentence=sentence)
+        elif link in wanted.intact and (start is None or start in wanted.intact):
+            yield from checked_step(run, Pair(start, link), rounds, recipe)
+    if pruned:
+        which = (
+            f"round {pruned[0]}"
+            if len(pruned) == 1
+            else f"{len(pruned)} rounds from {pruned[0]} to {pruned[-1]}"
+        )
+        sentence = (
+            f"{directory.CHECKPOINTS} has no models of {which}, which were pruned and could not be compared "
+            "with a replay."
+        )
+        yield Finding(NEXT, None, directory.CHECKPOINTS, sentence=sentence)
 
 
 def _numbers(pairs: Sequence[Pair]) -> range:

@@ -3,58 +3,82 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from pathlib import Path
 
-
-def sync(path: Path) -> None:
-    """Force a file or a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+from fedcli.store.files.disk import LOCAL, Disk
 
 
-def sync_folder(folder: Path) -> None:
+def draft_of(path: Path) -> Path:
+    """Where a file or folder is prepared before it is renamed to `path`."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def sync_folder(folder: Path, *, disk: Disk = LOCAL) -> None:
     """Force a folder and everything in it to the disk."""
-    for path in folder.rglob("*"):
-        sync(path)
-    sync(folder)
+    for path in sorted(folder.rglob("*")):
+        disk.sync(path)
+    disk.sync(folder)
 
 
-def write(path: Path, content: bytes | str, *, mode: int = 0o666) -> None:
+def write(path: Path, content: bytes | str, *, mode: int = 0o666, disk: Disk = LOCAL) -> None:
     """Replace `path` by `content` at once: a reader sees the old file or the new one, never a part.
 
     Args:
         path: the file.
         content: all of it.
-        mode: who may read it, before the umask; 0o600 for what nobody else may ever see.
+        mode: who may read it, before the umask; 0o600 for secrets.
+        disk: where it is written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    data = content.encode() if isinstance(content, str) else content
-    # Made anew, because a file that is there would keep its own mode.
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
+    draft = draft_of(path)
+    if draft.exists():
+        # A process that was killed left it.
+        disk.remove(draft)
+    disk.write(draft, content.encode() if isinstance(content, str) else content, mode=mode)
+    disk.sync(draft)
+    disk.rename(draft, path)
+    disk.sync(path.parent)
 
 
-def publish(folder: Path, target: Path) -> None:
-    """Make a finished folder appear under its final name at once; `folder` stands beside `target`."""
-    sync_folder(folder)
-    folder.rename(target)
-    sync(target.parent)
+def publish(folder: Path, target: Path, *, disk: Disk = LOCAL) -> None:
+    """Make a finished folder appear under its final name at once; `folder` and `target` have the same parent."""
+    sync_folder(folder, disk=disk)
+    disk.rename(folder, target)
+    disk.sync(target.parent)
 
 
-def fresh(folder: Path) -> Path:
-    """An empty folder at `folder`; what a killed process left there is removed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def make_folder(folder: Path, *, mode: int = 0o777, disk: Disk = LOCAL) -> Path:
+    """Make a folder and its parents, durably, if they do not exist; `mode` is that of the last one."""
+    if not folder.is_dir():
+        make_folder(folder.parent, disk=disk)
+        disk.make_folder(folder, mode=mode)
+        # Otherwise a power cut could take the folder away with everything in it, synced or not.
+        disk.sync(folder.parent)
     return folder
+
+
+def fresh(folder: Path, *, disk: Disk = LOCAL) -> Path:
+    """An empty folder at `folder`; what a killed process left there is removed."""
+    remove_all(folder, disk=disk)
+    make_folder(folder.parent, disk=disk)
+    disk.make_folder(folder)
+    return folder
+
+
+def remove_all(path: Path, *, disk: Disk = LOCAL) -> None:
+    """Remove a file, or a folder with everything in it, if it exists. A killed process may leave a part of it."""
+    # Backwards, the content of a folder comes before the folder.
+    for inner in sorted(path.rglob("*"), reverse=True):
+        disk.remove(inner)
+    if path.exists():
+        disk.remove(path)
+
+
+def discard(folder: Path, *, disk: Disk = LOCAL) -> None:
+    """Remove a published folder. Its name disappears at once: a killed process leaves a draft, not a damaged folder."""
+    draft = draft_of(folder)
+    remove_all(draft, disk=disk)
+    disk.rename(folder, draft)
+    remove_all(draft, disk=disk)
 
 
 def sha256(path: Path) -> str:
@@ -64,7 +88,7 @@ def sha256(path: Path) -> str:
 
 
 def fault(path: Path, expected: str) -> str | None:
-    """Why a file is not the one of this SHA-256, as the end of a sentence that begins with it; None if it is."""
+    """Why a file does not have this SHA-256, as the end of a sentence that begins with the file; None if it does."""
     if path.exists() and not path.is_file():
         return "is not a file"
     try:
@@ -77,5 +101,5 @@ def fault(path: Path, expected: str) -> str | None:
 
 
 def unreadable(error: OSError) -> str:
-    """Why a file could not be read, as the end of a sentence that begins with it."""
+    """Why a file could not be read, as the end of a sentence that begins with the file."""
     return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from fedcli.core.errors import RunError
 from fedcli.store.files import durable
+from fedcli.store.files.disk import LOCAL, Disk
 
 _CHUNK = 1 << 20
 
@@ -45,32 +45,28 @@ class Log:
     Args:
         path: the file, which exists.
         mark: where it is cut off.
+        disk: where it is written.
 
     Raises:
         RunError: if it is not the log of that mark.
     """
 
-    def __init__(self, path: Path, mark: Mark) -> None:
+    def __init__(self, path: Path, mark: Mark, *, disk: Disk = LOCAL) -> None:
+        self._path, self._disk = path, disk
         self._length, self._hash = mark.bytes, _required(path, mark)
-        os.truncate(path, mark.bytes)
-        self._file = path.open("ab")
+        disk.truncate(path, mark.bytes)
 
     def append(self, text: str) -> None:
         """Write `text` at the end. It is durable only after `sync`."""
         content = text.encode()
-        self._file.write(content)
-        self._file.flush()
+        self._disk.append(self._path, content)
         self._hash.update(content)
         self._length += len(content)
 
     def sync(self) -> Mark:
         """Force the log to the disk; where its end is."""
-        os.fsync(self._file.fileno())
+        self._disk.sync(self._path)
         return Mark(self._length, self._hash.hexdigest())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def _required(path: Path, mark: Mark) -> hashlib._Hash:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from fedcli.core.errors import RunError
 from fedcli.store.files import durable
+from fedcli.store.files.disk import LOCAL, Disk
 
 NAME = "manifest.json"
 _FILES, _PREVIOUS, _SELF = "sha256", "previous", "self"
@@ -43,7 +44,12 @@ class Problem(NamedTuple):
 
 
 def write(
-    folder: Path, files: Iterable[str], *, facts: Mapping[str, Any], previous: str | None = None
+    folder: Path,
+    files: Iterable[str],
+    *,
+    facts: Mapping[str, Any],
+    previous: str | None = None,
+    disk: Disk = LOCAL,
 ) -> str:
     """Write the manifest of a folder.
 
@@ -52,6 +58,7 @@ def write(
         files: names of all of them.
         facts: what else it says; plain JSON values.
         previous: the digest of the manifest before it.
+        disk: where it is written.
 
     Returns:
         Its digest.
@@ -59,7 +66,7 @@ def write(
     sums = {name: durable.sha256(folder / name) for name in files}
     content = {**facts, _FILES: sums, _PREVIOUS: previous}
     sealed = _canonical({**content, _SELF: _digest(_canonical(content))})
-    (folder / NAME).write_bytes(sealed)
+    disk.write(folder / NAME, sealed)
     return _digest(sealed)
 
 

@@ -17,19 +17,20 @@ from fedcli.core.errors import RunError
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write `arrays` to a new file.
+def to_bytes(arrays: Arrays) -> bytes:
+    """`arrays` as the content of an `.npz`.
 
     Raises:
         RunError: if one of them could only be pickled.
     """
-    _write(path, arrays)
-
-
-def to_bytes(arrays: Arrays) -> bytes:
-    """What `write_arrays` writes."""
     buffer = BytesIO()
-    _write(buffer, arrays)
+    # As np.savez, which has no place for an array named "file" and would pickle objects.
+    with ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            if array.dtype.hasobject:
+                raise RunError(f"{name} holds Python objects; a run directory keeps plain arrays only.")
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -57,13 +58,3 @@ def _read(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
     if isinstance(archive, np.ndarray):
         raise ValueError("it is a single array, an .npy")
     return dict(archive)
-
-
-def _write(target: Path | IO[bytes], arrays: Arrays) -> None:
-    # As np.savez, which has no place for an array named "file" and would pickle objects.
-    with ZipFile(target, "w") as archive:
-        for name, array in arrays.items():
-            if array.dtype.hasobject:
-                raise RunError(f"{name} holds Python objects; a run directory keeps plain arrays only.")
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)

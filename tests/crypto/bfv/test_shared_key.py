@@ -1,6 +1,6 @@
 """Encryption with one key: exact at the limits of each plan, refused beyond them, and unreadable for the server."""
 
-import os
+import functools
 import pickle
 import struct
 import tempfile
@@ -11,7 +11,7 @@ import pytest
 from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.bfv import seal
+from fedcli.crypto.bfv import seal, streams
 from fedcli.crypto.bfv.ciphertexts import Adder, Scheme
 from fedcli.crypto.bfv.committee import Dealing, MemberKey
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
@@ -179,7 +179,7 @@ def test_no_values_are_refused(key):
 
 
 def test_where_there_are_no_files_in_memory_temporary_ones_serve_and_are_gone(key, monkeypatch, tmp_path):
-    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr(streams, "scratch", functools.partial(streams.scratch, in_memory=False))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sent = encrypt(np.arange(5), key)
     assert decrypt(added(key, [sent, sent]), key).tolist() == [0, 2, 4, 6, 8]

@@ -46,7 +46,7 @@ def checkpoint(run, round, name):
 
 def changed(path, name, change):
     arrays = npz.read_arrays(path)
-    npz.write_arrays(path, {**arrays, name: np.asarray(change(arrays[name]), arrays[name].dtype)})
+    path.write_bytes(npz.to_bytes({**arrays, name: np.asarray(change(arrays[name]), arrays[name].dtype)}))
 
 
 def both_agree(found, kind):
@@ -210,7 +210,7 @@ def test_a_state_that_the_optimizer_does_not_begin_with_or_cannot_go_on_from_is_
     path = checkpoint(run, 0, "state.npz")
     changed(path, "server/velocity", lambda velocity: velocity + 1)
     assert "begins with" in failed(run, round=0)[STARTS]
-    npz.write_arrays(path, {"server/mass": np.zeros(3), "clients/": np.zeros(0)})
+    path.write_bytes(npz.to_bytes({"server/mass": np.zeros(3), "clients/": np.zeros(0)}))
     assert "cannot be applied" in failed(run, round=1)[NEXT]
 
 
@@ -223,7 +223,7 @@ def test_another_first_model_is_not_the_one_that_the_proofs_were_made_for(run):
 
 
 def test_arrays_that_the_manifest_does_not_name_are_named(run):
-    npz.write_arrays(checkpoint(run, 3, "weights.npz"), {"v": np.zeros(3, np.float32)})
+    checkpoint(run, 3, "weights.npz").write_bytes(npz.to_bytes({"v": np.zeros(3, np.float32)}))
     assert "does not have the arrays that the manifest names" in failed(run, round=3)[NEXT]
 
 

@@ -7,12 +7,13 @@ import shutil
 
 import numpy as np
 import pytest
-from kept_runs import LAYOUT, advance, make_run
+from kept_runs import LAYOUT, advance, forge_manifest, make_run
 
 from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import verify_run
-from fedcli.store import directory as store
+from fedcli.store import round_folders
 from fedcli.store.files import manifests
+from fedcli.store.run_store import RunStore
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_run_with_fewer_checkpoints_than_rounds_holds(tmp_path, rounds, every)
 
 def test_a_run_that_was_stopped_between_checkpoints_holds_and_says_so(tmp_path):
     folder = make_run(tmp_path / "run", 2)
-    run_store = store.RunStore(folder, LAYOUT, every=9)
+    run_store = RunStore(folder, LAYOUT, every=9)
     state = advance(run_store, run_store.resume(), 1)
     report = verify_run(folder)
     assert report.holds
@@ -94,7 +95,7 @@ def test_a_run_that_went_on_from_an_earlier_checkpoint_holds(folder):
     """As after a damaged one was deleted: later checkpoints and what belonged to them are of another chain."""
     for round in (3, 4):
         shutil.rmtree(folder / f"checkpoints/round-{round:05d}")
-    run_store = store.RunStore(folder, LAYOUT, every=2)
+    run_store = RunStore(folder, LAYOUT, every=2)
     advance(run_store, run_store.resume(), 4)
     run_store.close()
     assert verify_run(folder).failures == verify_run(folder).notes == []
@@ -116,7 +117,7 @@ def test_no_byte_of_a_checkpoint_changes_unseen(folder):
                 path,
                 lambda content, place=place, bit=bit: content.__setitem__(place, content[place] ^ (1 << bit)),
             )
-            round = int(path.parent.name.removeprefix("round-"))
+            round = round_folders.number(path.parent.name)
             assert (round, path.relative_to(folder).as_posix()) in named(folder)
         path.write_bytes(whole)
     assert verify_run(folder).holds
@@ -162,7 +163,7 @@ def test_an_altered_state_of_a_client_is_named_with_its_round(folder):
             lambda content: content.pop(),
         ):
             rewrite(path, change)
-            round = int(path.parent.name.removeprefix("round-"))
+            round = round_folders.number(path.parent.name)
             assert named(folder) == [(round, path.relative_to(folder).as_posix())]
             path.write_bytes(whole)
         os.remove(path)
@@ -256,7 +257,7 @@ def forge(folder, round, change, previous=...):
     manifest = manifests.read(place)
     change(manifest.facts)
     kept = manifest.previous if previous is ... else previous
-    manifests.write(place, manifest.files, facts=manifest.facts, previous=kept)
+    forge_manifest(place, manifest.files, facts=manifest.facts, previous=kept)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_a_state_that_was_written_anew_without_an_index_is_named(folder, content
 def test_weights_that_the_manifest_leaves_out_are_named(folder):
     place = folder / "checkpoints/round-00004"
     manifest = manifests.read(place)
-    manifests.write(place, ["state.npz"], facts=manifest.facts, previous=manifest.previous)
+    forge_manifest(place, ["state.npz"], facts=manifest.facts, previous=manifest.previous)
     assert named(folder) == [(4, checkpoint(4, "weights.npz"))]
     os.remove(place / "weights.npz")
     assert named(folder) == [(4, checkpoint(4, "weights.npz"))]

@@ -23,7 +23,6 @@ def test_the_mark_of_a_log_is_that_of_its_file(path):
     for text in ("one\n", "", "zw\u00f6lf\n"):
         log.append(text)
         assert log.sync() == mark_of(path.read_bytes())
-    log.close()
 
 
 def test_a_log_goes_on_behind_its_mark_and_forgets_the_rest(path):
@@ -31,7 +30,6 @@ def test_a_log_goes_on_behind_its_mark_and_forgets_the_rest(path):
     log = Log(path, mark_of(b"one\ntwo\n"))
     log.append("three\n")
     assert log.sync() == mark_of(b"one\ntwo\nthree\n")
-    log.close()
     assert path.read_bytes() == b"one\ntwo\nthree\n"
 
 

@@ -17,6 +17,8 @@ PerExample = Callable[[Tensor, Tensor], Tensor]
 _LOSSES = {"classification": "sparse_categorical_crossentropy", "regression": "mean_squared_error"}
 _METRICS = {"classification": ("accuracy",), "regression": ("mean_absolute_error",)}
 # Parts of the names of Keras's losses and errors; a larger value of any other metric is taken for a better one.
+DEFAULT_METRICS = tuple(name for names in _METRICS.values() for name in names)
+"""The metrics that a dataset may bring where the config names none."""
 _ERRORS = (
     *("error", "loss", "crossentropy", "divergence", "hinge", "poisson", "huber", "cosh"),
     *("mse", "mae", "mape", "msle", "bce"),

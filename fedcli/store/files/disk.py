@@ -1,0 +1,97 @@
+"""The disk under a run directory: each change that a run makes to the file system is one call of it.
+
+The store receives it from outside, so that a test can give one that fails (`fedcli/testing/faults.py`). What only reads
+changes nothing, and needs no such object.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol, final
+
+
+class Disk(Protocol):
+    """The changes that a run makes.
+
+    A change is visible to readers when its call returns. It survives a power cut after `sync`: of the file for its
+    content, of the folder for the names in it.
+
+    Every method raises OSError if the change cannot be made.
+    """
+
+    def make_folder(self, path: Path, *, mode: int = 0o777) -> None:
+        """Make a folder; its parent exists and it does not. `mode` is who may enter it, before the umask."""
+        ...
+
+    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+        """Make a file with this content; no file of that name exists. `mode` is who may read it, before the umask."""
+        ...
+
+    def append(self, path: Path, content: bytes) -> None:
+        """Add to the end of a file that exists."""
+        ...
+
+    def truncate(self, path: Path, length: int) -> None:
+        """Cut a file off after `length` bytes."""
+        ...
+
+    def sync(self, path: Path) -> None:
+        """Force a file's content, or the names in a folder, to the disk."""
+        ...
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Move a file or a folder at once; a file replaces the file `target`."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or an empty folder."""
+        ...
+
+
+@final
+class LocalDisk:
+    """The disk of this machine."""
+
+    def make_folder(self, path: Path, *, mode: int = 0o777) -> None:
+        """Make a folder."""
+        os.mkdir(path, mode)
+
+    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+        """Make a file."""
+        # A file that is there already would keep its own mode, which may let others read a secret.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+
+    def append(self, path: Path, content: bytes) -> None:
+        """Add to a file."""
+        # Without O_CREAT: a log that was removed under a running process is an error, not a new log.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as file:
+            file.write(content)
+
+    def truncate(self, path: Path, length: int) -> None:
+        """Cut a file off."""
+        os.truncate(path, length)
+
+    def sync(self, path: Path) -> None:
+        """Wait until a file or a folder is on the disk."""
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Move a file or a folder."""
+        path.replace(target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or an empty folder."""
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+
+
+LOCAL: Disk = LocalDisk()

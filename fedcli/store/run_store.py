@@ -1,0 +1,247 @@
+"""Writes a run directory: created whole, then one round after the other, cut back to what is durable on resume."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, final
+
+from fedcli.core.errors import ConfigError
+from fedcli.core.metrics import jsonable
+from fedcli.core.rounds import ModelLayout, RoundState
+from fedcli.core.types import Tree
+from fedcli.store import checkpoints, client_states, proof_files, secrets
+from fedcli.store.directory import (
+    BOUND,
+    CHARGE,
+    CHECKPOINTS,
+    CLIENTS,
+    CONFIG,
+    ENCRYPTION,
+    ENVIRONMENT,
+    KEEP_ALL,
+    LOGS,
+    METRICS,
+    PRIVACY,
+    SHELF,
+    checkpoint_folder,
+    finished_rounds,
+    read_state,
+    refuse_existing,
+)
+from fedcli.store.files import durable, locks, logs, manifests
+from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.logs import Log, Mark
+from fedcli.store.retention import Retention, to_prune
+
+Row = dict[str, Any]
+
+
+def create_run(
+    folder: Path,
+    *,
+    config: str,
+    environment: Mapping[str, Any],
+    encryption: Mapping[str, Any] | None = None,
+    data_key: bytes | None = None,
+    keys: Tree | None = None,
+    disk: Disk = LOCAL,
+) -> None:
+    """Make a run directory, complete or not at all.
+
+    Args:
+        folder: where.
+        config: the resolved config.
+        environment: what bits depend on.
+        encryption: how updates are encrypted, and who sees what of them.
+        data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
+        keys: those of the encryption, where the run keeps them; they go there too.
+        disk: where it is written.
+
+    Raises:
+        ConfigError: if `folder` exists, or cannot be made where it is wanted.
+    """
+    refuse_existing(folder)
+    try:
+        draft = durable.fresh(durable.draft_of(folder), disk=disk)
+    except OSError as error:
+        raise ConfigError(
+            f"the run directory {folder} cannot be made: {error.strerror}: {error.filename}.",
+            hint="Choose another with --run-dir.",
+        ) from None
+    disk.write(draft / CONFIG, config.encode())
+    disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
+    if encryption is not None:
+        disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
+    for log in LOGS:
+        disk.write(draft / log, b"")
+    disk.make_folder(draft / CHECKPOINTS)
+    if data_key is not None:
+        secrets.put_data_key(draft, data_key, disk=disk)
+    if keys is not None:
+        secrets.put_keys(draft, keys, disk=disk)
+    durable.publish(draft, folder, disk=disk)
+
+
+@final
+class RunStore:
+    """An open run directory. One process at a time holds it.
+
+    The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
+    written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
+    digests of the manifest before it and of the last round's evidence, and the first has those of the config and
+    the environment.
+
+    Args:
+        folder: a directory made by `create_run`.
+        layout: how the model's variables stand in a state's vectors.
+        every: rounds between checkpoints.
+        privacy: state -> the content of privacy.json, for runs with a privacy event.
+        retention: which checkpoints keep their arrays.
+        disk: where it is written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        layout: ModelLayout,
+        *,
+        every: int,
+        privacy: Callable[[RoundState], Mapping[str, Any]] | None = None,
+        retention: Retention = KEEP_ALL,
+        disk: Disk = LOCAL,
+    ) -> None:
+        self.folder = folder
+        self._layout, self._every, self._privacy = layout, every, privacy
+        self._retention, self._disk = retention, disk
+        self._lock = locks.hold(folder)
+        self._durable_round = -1
+        self._head: str | None = None
+        self._logs: dict[str, Log] = {}
+        self._unpruned: list[int] = []
+        self.records: list[Row] = []
+
+    @property
+    def head(self) -> str | None:
+        """The digest of the last checkpoint's manifest: the head of the chain."""
+        return self._head
+
+    def begin(self, state: RoundState) -> RoundState:
+        """Write the state before the first round, and return it."""
+        self._open_logs(dict.fromkeys(LOGS, logs.START))
+        client_states.drop_after(self.folder / SHELF, state.round, disk=self._disk)
+        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
+        self.checkpoint(state)
+        return state
+
+    def resume(self) -> RoundState:
+        """The last durable state; cuts off what was written after it.
+
+        Raises:
+            RunError: if the checkpoint or a log is damaged, or the secret state that belongs to it is gone.
+        """
+        state = read_state(self.folder, self._layout, retention=self._retention)
+        self._unpruned = finished_rounds(self.folder)
+        before = [-1, *self._unpruned][-2]
+        client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients, disk=self._disk)
+        manifest = manifests.read(checkpoint_folder(self.folder, state.round))
+        if manifest.facts["has_secret"]:
+            noise = secrets.read_noise(self.folder, state.round, state.transforms)
+            state = replace(state, transforms=noise)
+            secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
+        self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
+        client_states.drop_after(self.folder / SHELF, state.round, disk=self._disk)
+        proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
+        self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
+        self._durable_round, self._head = state.round, manifest.digest
+        # A process that was killed may have left a part of what it was about to prune.
+        self._prune()
+        return state
+
+    def is_charged(self, round: int) -> bool:
+        """Whether a release of this round was announced by a process that did not commit it.
+
+        So are all rounds before one that was announced: whoever deletes checkpoints goes back behind them.
+        """
+        path = self.folder / CHARGE
+        return path.exists() and json.loads(path.read_text())["round"] >= round
+
+    def charge(self, round: int) -> None:
+        """Note durably that a release follows: whatever happens next, the round is paid for.
+
+        Nothing of the exact sum is written, not even a hash, by which a guess at it could be confirmed.
+        """
+        durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n", disk=self._disk)
+
+    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
+        """Put away what a client keeps of a round; what is returned reads it when it is used.
+
+        The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
+        """
+        return client_states.put(self.folder / SHELF, round, client, tree, disk=self._disk)
+
+    def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
+        """Keep the files that a round can be checked by; a round that is done again replaces them."""
+        proof_files.put(self.folder / proof_files.FOLDER, round, files, disk=self._disk)
+
+    def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
+        """Append the round's lines, and write its checkpoint if one is due."""
+        self._logs[CLIENTS].append("".join(_line(row) for row in clients))
+        self._logs[METRICS].append(_line(record))
+        self.records.append(jsonable(record))
+        if state.round % self._every == 0:
+            self.checkpoint(state)
+
+    def checkpoint(self, state: RoundState) -> None:
+        """Make `state` durable, together with the lines of its rounds."""
+        if state.round == self._durable_round:
+            return
+        marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
+        shelf = self.folder / SHELF
+        client_states.sync(shelf, self._durable_round + 1, state.round, disk=self._disk)
+        if self._privacy is not None:
+            statement = json.dumps(self._privacy(state), indent=1) + "\n"
+            durable.write(self.folder / PRIVACY, statement, disk=self._disk)
+        target = checkpoint_folder(self.folder, state.round)
+        draft = durable.fresh(durable.draft_of(target), disk=self._disk)
+        noise = secrets.noise_of(state.transforms)
+        if noise:
+            secrets.put_noise(self.folder, state.round, noise, disk=self._disk)
+        kept = proof_files.head(self.folder / proof_files.FOLDER, state.round)
+        facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
+        head = checkpoints.write_checkpoint(
+            draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
+        )
+        durable.publish(draft, target, disk=self._disk)
+        # Rounds since the checkpoint before are referred to by this one or by none.
+        client_states.prune(shelf, self._durable_round + 1, state.round, state.clients, disk=self._disk)
+        secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
+        self._durable_round, self._head = state.round, head
+        self._unpruned.append(state.round)
+        self._prune()
+
+    def close(self) -> None:
+        """Let other processes in."""
+        locks.release(self._lock)
+
+    def _prune(self) -> None:
+        """Remove the arrays that the policy keeps no longer, of checkpoints before one that is durable."""
+        for round in to_prune(self._retention, self._unpruned, self.records):
+            checkpoints.prune(checkpoint_folder(self.folder, round), disk=self._disk)
+            self._unpruned.remove(round)
+
+    def _open_logs(self, marks: Mapping[str, Mark]) -> None:
+        for name in LOGS:
+            self._logs[name] = Log(self.folder / name, marks[name], disk=self._disk)
+
+    def _link(self) -> dict[str, Any]:
+        """What the next checkpoint says of the one before it; the first, of what the run was started with."""
+        if self._head is not None:
+            return {"follows": self._durable_round}
+        return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
+
+
+def _line(row: Row) -> str:
+    return json.dumps(jsonable(row), allow_nan=False) + "\n"
