@@ -28,7 +28,10 @@ def show(
     options: SetOptions = None,
     json: Json = False,
 ) -> None:
-    """Print the resolved config, itself a valid config with its strategy written out, and comments on its parts."""
+    """Print the config complete with defaults and with its strategy written out, and comments on the parts.
+
+    What is printed is itself a valid config.
+    """
     with reported():
         from fedcli.config import dump, flat
         from fedcli.experiment.compose import strategy_from, written_out

@@ -89,7 +89,7 @@ def unknown_key(report: Report, keys: Keys, siblings: Iterable[str], owners: Seq
     where = f"in {dotted(keys[:-1])}" if keys[1:] else "here"
     hint = nearest(keys[-1], siblings) or "Remove it."
     if owners and hint == "Remove it.":
-        hint = f"It is a parameter of {listed(owners)}; remove it, or change the name."
+        hint = f"It is a parameter of {listed(owners)}; remove it, or use that name."
     report.add(keys, f"there is no such key {where}; the keys are {listed(siblings)}.", hint)
 
 

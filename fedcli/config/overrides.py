@@ -70,8 +70,8 @@ def _entries(node: Node, step: str | int, done: Keys, place: Place) -> dict[str,
         case str():  # a component may be written as a bare name
             return {"name": node}
         case None:
-            # To change one parameter of a default part is to keep the others; to change its name is not.
-            # A key of the schema's own belongs to what is written out instead of named.
+            # Setting one parameter of a default component keeps its other parameters. Setting its name does not,
+            # since another component has other parameters, and neither does setting a part of a composition.
             is_kept = step != "name" and field_at((*done, step)) is None
             part = default_part(done) if is_kept else None
             return {key: Node(each, place) for key, each in (part or {}).items()}

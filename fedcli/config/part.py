@@ -1,4 +1,4 @@
-"""What the sections of a config are made of: named components, and mappings with fixed keys."""
+"""Building blocks of the schema: components, the fields that hold them, and sections."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _component(
 def _written_out(
     model: type[Section], raw: Arguments, keys: Keys, reader: PartReader, section: str
 ) -> Section | Part:
-    """A component that is written out by its parts instead of named; after a problem it is never used."""
+    """A strategy that is written out part by part instead of named. After a problem, the result is a placeholder."""
     for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
         unknown_key(
             reader.report, (*keys, key), ("name", *model.model_fields), reader.owners(str(key), section)
@@ -113,7 +113,8 @@ def _written_out(
     known_keys = {key: value for key, value in raw.items() if key in model.model_fields}
     values = _section(model, known_keys, keys, reader)
     try:
-        # Here, and not within the experiment: a union would refuse it as a part as well.
+        # Here, and not with the experiment: there the type is a union with a component, and pydantic would report
+        # an error for each of the two.
         return model.model_validate(values)
     except ValidationError as error:
         add_errors(reader.report, error, keys, lambda below: known((*keys, *below)))

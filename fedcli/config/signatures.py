@@ -75,10 +75,9 @@ def signature(factory: Factory) -> Signature:
         ) from error
     defaults: Arguments = {}
     for name, parameter in found.items():
-        # A default that has no form in YAML, such as a function, is left to the factory.
-        with contextlib.suppress(
-            ValueError
-        ):  # pydantic's error: not serialisable, or not of the annotated type
+        # A default that has no form in YAML, such as a function, is left to the factory. pydantic's errors for it, not
+        # serialisable and not of the annotated type, are both ValueErrors.
+        with contextlib.suppress(ValueError):
             defaults |= _validate(adapter, {} if parameter.required else {name: parameter.default})
     return Signature(found, adapter, defaults)
 

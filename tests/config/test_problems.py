@@ -130,7 +130,7 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("cohort: uniform", "c.yaml:4:1  cohort.size is missing\n  it has no default. It is an integer."),
         ("cohort: {size: 3}", "cohort.name is missing"),
         ("cohort: {name: full, size: 3}", "no such key in cohort; the keys are name.\n  It is a parameter of uniform; "
-                                          "remove it, or change the name."),
+                                          "remove it, or use that name."),
         ("cohort: {name: uniform, size: 0}", "c.yaml:4:25  cohort.size = 0\n  a cohort has at least 1 client"),
         ("cohort: {name: uniform, size: 11}", "c.yaml:4:25  cohort.size = 11\n  a cohort is drawn without replacement "
          "from the clients; data.partition.clients is 10.\n  Use cohort.size <= 10, or data.partition.clients of at"),
