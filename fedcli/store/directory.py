@@ -123,7 +123,7 @@ def read_state(
     place = checkpoint_folder(folder, wanted)
     if retention.prunes and not checkpoints.has_arrays(place):
         whole = [each for each in rounds if checkpoints.has_arrays(checkpoint_folder(folder, each))]
-        known = f"the last checkpoints that still have theirs are of the rounds {', '.join(map(str, whole[-10:]))}"
+        known = f"the last rounds that still have theirs: {', '.join(map(str, whole[-10:]))}"
         known = known if whole else "no checkpoint has arrays"
         if wanted in pruned_rounds(folder, retention):
             raise ConfigError(
