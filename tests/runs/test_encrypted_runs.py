@@ -44,9 +44,10 @@ def run(assembled, name, encryption="null", **changes):
     """The final state and the records of two rounds of a compiled experiment, with another encryption."""
     parts, state = assembled[name]
     made = tiny.plan(*OVERRIDES[name], f"encryption={encryption}")
-    parts = assembly.with_keys(changed(parts, strategy=made.strategy, **changes), made)
+    strategy = made.protocol.strategy
+    parts, _ = assembly.with_keys(changed(parts, strategy=strategy, **changes))
     first = assembly.initial_state(
-        made.strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal)
+        strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal)
     )
     kept = MemoryStore()
     final, _ = loop.run_experiment(parts, first, kept, Observer())
