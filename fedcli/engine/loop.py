@@ -11,6 +11,7 @@ from fedcli.engine.budget import nothing_left, spent
 from fedcli.engine.ports import Observer, Store, Watch
 from fedcli.engine.records import Row, noised_only
 from fedcli.engine.round import run_round
+from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly
 
 
@@ -30,7 +31,7 @@ def run_experiment(
             if assembly.protocol.publishes_noised_only:
                 # Before anything is written, shown, or handed to a callback.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
-                record, clients = noised_only(record, sampling), []
+                record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
             store.commit(state, record, clients)
             observer.round_end(record)
             reason = _first(callback.on_round_end(state, record) for callback in callbacks)

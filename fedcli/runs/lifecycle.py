@@ -139,7 +139,7 @@ def evaluate_run(
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
     assembly, _ = _rebuild(folder, encrypts=False)
     with _closing(assembly):
-        retention = retention_of(assembly.setup.experiment)
+        retention = retention_of(assembly.setup.experiment, assembly.strategy.columns)
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
@@ -213,7 +213,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         assembly.layout,
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
-        retention=retention_of(assembly.setup.experiment),
+        retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.

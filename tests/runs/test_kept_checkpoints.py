@@ -29,11 +29,11 @@ from fedcli.store.retention import Metric, Retention
 )  # fmt: skip
 def test_the_best_is_what_early_stopping_or_the_tasks_first_metric_calls_best(overrides, metrics):
     experiment = tiny.source("checkpoint={keep_last: 3, keep_best: 2}", *overrides).experiment
-    assert retention_of(experiment) == Retention(3, 2, tuple(Metric(*metric) for metric in metrics))
+    assert retention_of(experiment, []) == Retention(3, 2, tuple(Metric(*metric) for metric in metrics))
 
 
 def test_all_is_kept_unless_the_config_says_otherwise():
-    assert not retention_of(loads(tiny.YAML).experiment).prunes
+    assert not retention_of(loads(tiny.YAML).experiment, []).prunes
 
 
 def whole_rounds(folder):
