@@ -100,7 +100,7 @@ BEFORE_MECHANISMS = (
         _on_clients("validation", "the model"),
     ),
     Group(
-        "runs with `evaluation.clients: true` whose clients have models of their own",
+        "runs with `evaluation.clients: true` and personal models",
         lambda setup: setup.run.evaluation.clients and setup.protocol.strategy.trainer.is_personal,
         _on_clients("validation/global", "the global model before local adaptation"),
     ),

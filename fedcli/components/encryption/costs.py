@@ -23,23 +23,23 @@ OF_CLIENTS, OF_SERVER = "components/encryption/encrypt.py", "components/encrypti
 COLUMNS = (
     Column(
         ENCRYPT_SECONDS,
-        "encrypting, summed over all clients",
+        "time to encrypt, summed over all clients",
         OF_CLIENTS,
         unit="seconds",
         better="down",
         live=Live("encrypted {value:.1f} s"),
     ),
-    Column(ADD_SECONDS, "checking and adding what was sent", OF_SERVER, unit="seconds", better="down"),
+    Column(ADD_SECONDS, "time to check and add what was sent", OF_SERVER, unit="seconds", better="down"),
     Column(
         OPEN_SECONDS,
-        "until the sum was decrypted",
+        "time to decrypt the sum",
         OF_SERVER,
         unit="seconds",
         better="down",
         live=Live("opened {value:.1f} s", "comma"),
     ),
-    Column(BYTES_OPENING, "bytes that were sent to open the sum", OF_SERVER, unit="bytes", better="down"),
-    Column(ATTEMPTS, "attempts to open the sum", OF_SERVER, unit="attempts", better="down"),
+    Column(BYTES_OPENING, "what was sent to decrypt the sum", OF_SERVER, unit="bytes", better="down"),
+    Column(ATTEMPTS, "attempts to decrypt the sum", OF_SERVER, unit="attempts", better="down"),
 )
 """The columns of every scheme."""
 OF_COMMITTEES = Column(

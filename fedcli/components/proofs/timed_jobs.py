@@ -20,7 +20,7 @@ PROVE_SECONDS, VERIFY_SECONDS, PROOF_BYTES = "proofs/prove_seconds", "proofs/ver
 COLUMNS = (
     Column(
         PROVE_SECONDS,
-        "commitments and proofs, summed over all clients and processes",
+        "time for commitments and proofs, summed over all clients and processes",
         "components/proofs/prove.py",
         unit="seconds",
         better="down",
@@ -28,7 +28,7 @@ COLUMNS = (
     ),
     Column(
         VERIFY_SECONDS,
-        "verifying them on the server, summed over its processes",
+        "time to verify them on the server, summed over its processes",
         "components/proofs/timed_jobs.py",
         unit="seconds",
         better="down",
@@ -36,7 +36,7 @@ COLUMNS = (
     ),
     Column(
         PROOF_BYTES,
-        "bytes of the commitments and proofs that the clients sent",
+        "commitments and proofs that the clients sent",
         "components/proofs/prove.py",
         unit="bytes",
         better="down",
