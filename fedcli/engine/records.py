@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fedcli.core.column import Column
@@ -34,3 +34,12 @@ def noised_only(record: Row, columns: Mapping[str, Column], sampling: Sampling) 
         if name in columns and columns[name].may_leave(has_fixed_cohorts=has_fixed_cohorts)
     }
     return left | {"note": _VOID} if str(left.get("note", "")).startswith("void: ") else left
+
+
+def published_from_data(records: Sequence[Row], columns: Mapping[str, Column]) -> set[str]:
+    """Names of the figures in `records` that are calculated from data, and have no noise of their own.
+
+    What is not declared counts as calculated from data.
+    """
+    names = {name for record in records for name in record}
+    return {name for name in names if name not in columns or columns[name].source != "config"}

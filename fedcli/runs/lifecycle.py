@@ -17,7 +17,8 @@ from fedcli.core.rounds import RoundState
 from fedcli.engine import evaluation
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
-from fedcli.engine.records import Row
+from fedcli.engine.records import Row, published_from_data
+from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.make import located
@@ -233,6 +234,7 @@ def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | 
     if event is None or target is None:
         return None if data is None else lambda _state, _records: data
     more = {} if data is None else {"data": data}
+    columns, is_quiet = columns_of(setup), setup.protocol.publishes_noised_only
     return lambda state, records: {
         **privacy_statement(
             event,
@@ -241,7 +243,7 @@ def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | 
             releases=state.releases,
             reproducible_noise=setup.experiment.privacy.reproducible_noise,
             records=records,
-            noised_only=setup.experiment.privacy.publish == "noised-only",
+            published=None if is_quiet else published_from_data(records, columns),
             encryption=setup.protocol.encryption,
         ),
         **more,
@@ -258,7 +260,7 @@ def _statement_of_data(setup: Setup) -> Row | None:
         setup.world.data_noise.protection.target,
         releases=1,
         reproducible_noise=setup.experiment.privacy.reproducible_noise,
-        noised_only=setup.experiment.privacy.publish == "noised-only",
+        published=None if setup.protocol.publishes_noised_only else (),
     )
     labels = "the labels of the examples, which are not noised"
     return {**statement, "not_covered": [labels, *statement["not_covered"]]}

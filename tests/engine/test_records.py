@@ -7,7 +7,7 @@ import tiny
 
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import Sampling
-from fedcli.engine.records import noised_only
+from fedcli.engine.records import noised_only, published_from_data
 from fedcli.engine.run_columns import columns_of
 from fedcli.runs import lifecycle
 
@@ -51,7 +51,13 @@ def test_the_statement_names_what_is_published(tmp_path):
     ]
     # Figures of a noised model on the central test set, which belongs to no client, tell no more than the model.
     assert named[0] == []
-    assert {"train/loss", "clients/finished", "examples"} <= set(named[1])
+    assert {"train/loss", "test/loss", "clients/finished", "clients/planned", "examples"} <= set(named[1])
+    assert not {"round", "epsilon", "note"} & set(named[1])
+
+
+def test_what_is_not_declared_counts_as_published_without_noise():
+    record = {"round": 1, "epsilon": 1.0, "note": "void", "test/loss": 1.0, "mine": 3}
+    assert published_from_data([record], columns_of(tiny.plan(*tiny.PRIVATE))) == {"test/loss", "mine"}
 
 
 def test_it_changes_no_weight_and_a_resumed_run_keeps_to_it(tmp_path):
