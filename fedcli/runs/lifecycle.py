@@ -27,6 +27,7 @@ from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
 from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.run_store import RunStore, create_run
 
@@ -140,7 +141,7 @@ def evaluate_run(
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
     assembly, _ = _rebuild(folder, encrypts=False)
     with _closing(assembly):
-        retention = retention_of(assembly.setup.experiment, assembly.strategy.columns)
+        retention = planned_retention(folder)
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
@@ -183,7 +184,8 @@ def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundSta
         key = secrets.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder)
         if not encrypts:
-            experiment = experiment.model_copy(update={"encryption": None})
+            # Without the encryption there is none of its columns, which early stopping may watch.
+            experiment = experiment.model_copy(update={"encryption": None, "early_stop": None})
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
             # A second noise on the same data would let averages take both away.

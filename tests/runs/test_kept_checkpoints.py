@@ -66,6 +66,15 @@ def test_a_run_that_prunes_ends_with_the_same_bits_and_its_kept_models_are_evalu
     assert verify_run(result.folder).holds
 
 
+def test_a_run_that_stops_by_a_figure_of_its_encryption_is_evaluated_without_it(tmp_path):
+    encrypted = ("strategy=mean", "fixed_point={clip_norm: 1.0, bits: 10}", "encryption=shared-key")
+    stop = "early_stop={metric: encryption/open_seconds, patience: 1, mode: max}"
+    source = tiny.source("rounds=3", "checkpoint={keep_best: 1}", *encrypted, stop)
+    result = lifecycle.start_run(source, tmp_path / "run")
+    assert lifecycle.evaluate_run(result.folder)["round"] == result.state.round
+    assert verify_run(result.folder).holds
+
+
 # --- runs with proofs ------------------------------------------------------------------------------------
 
 NEXT = "next models"
