@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.column import Column
 from fedcli.core.factories import Spec
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling, is_noised_by_clients
@@ -72,6 +73,7 @@ class Transform(NamedTuple):
             cannot read what it adds.
         made: the component that it is, where it is one.
         proves: whether its client half proves something of the update.
+        columns: the columns of metrics.jsonl that its figures add up to.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Transform(NamedTuple):
     aggregate: Callable[[Iterable[ClientUpdate], RoundContext], Aggregate] | None = None
     made: Spec | None = None
     proves: bool = False
+    columns: tuple[Column, ...] = ()
 
     @property
     def acts_on_clients(self) -> bool:
@@ -288,6 +291,11 @@ class Strategy(NamedTuple):
     def min_updates(self) -> int:
         """Updates without which the transforms release nothing."""
         return max((part.min_clients for part in self.transforms), default=0)
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of metrics.jsonl that its transforms add, each once."""
+        return list(dict.fromkeys(column for part in self.transforms for column in part.columns))
 
     @property
     def privacy_events(self) -> list[Event]:

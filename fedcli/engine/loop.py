@@ -12,6 +12,7 @@ from fedcli.engine.evaluation import evaluate, is_evaluated
 from fedcli.engine.ports import Observer, Store, Watch
 from fedcli.engine.records import Row, noised_only
 from fedcli.engine.round import run_round
+from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly
 
 
@@ -31,7 +32,7 @@ def run_experiment(
             if assembly.protocol.publishes_noised_only:
                 # Before anything is written, shown, or handed to a callback.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
-                record, clients = noised_only(record, sampling), []
+                record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
             try:
                 reason = _first(callback.on_round_end(state, record) for callback in callbacks)
                 if reason and not is_evaluated(assembly, state):

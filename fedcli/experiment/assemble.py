@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from fedcli.components.callbacks.callback import Callback, early_stop
 from fedcli.components.clients.optimizers import clipped
-from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
 from fedcli.config import Experiment
 from fedcli.core.contracts import Strategy, Transform
@@ -21,6 +20,7 @@ from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.run_columns import best_is
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.make import make, placed
@@ -45,7 +45,7 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
         side, layout, vectors = _client_side(setup)
         data_noise = setup.world.data_noise
         elsewhere = partial(side_in_this_process, experiment, strategy, data_noise and data_noise.key)
-        assembly = Assembly(setup, layout, Clients(side, elsewhere), executor, _callbacks(experiment))
+        assembly = Assembly(setup, layout, Clients(side, elsewhere), executor, _callbacks(setup))
         return assembly, initial_state(setup.protocol.strategy, vectors)
     except BaseException:
         executor.close()
@@ -160,7 +160,8 @@ def _optimizer(experiment: Experiment) -> Any:
     return optimizer if norm is None else clipped(optimizer, norm)
 
 
-def _callbacks(experiment: Experiment) -> list[Callback]:
+def _callbacks(setup: Setup) -> list[Callback]:
+    experiment = setup.experiment
     own = [
         make("callbacks", part, key=f"callbacks.{i}", kind=Callback)
         for i, part in enumerate(experiment.callbacks)
@@ -168,7 +169,7 @@ def _callbacks(experiment: Experiment) -> list[Callback]:
     stop = experiment.early_stop
     if stop is None:
         return own
-    mode: Literal["min", "max"] = stop.mode or ("max" if higher_is_better(stop.metric) else "min")
+    mode = stop.mode or best_is(stop.metric, setup.protocol.strategy.columns)
     return [*own, early_stop(metric=stop.metric, patience=stop.patience, mode=mode)]
 
 

@@ -105,7 +105,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     privacy.check_everybody_trains(protected, federation.num_train)
     attacks.check(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
     make("client.optimizer", client.optimizer)
-    early_stop.check(experiment, protected, made.world.adversary, figures=task.names)
+    early_stop.check(made)
     _check_size(made)
     if made.training.architecture.num_parameters is not None:
         with placed("model"):

@@ -17,7 +17,8 @@ from fedcli.core.rounds import RoundState
 from fedcli.engine import evaluation
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
-from fedcli.engine.records import Row
+from fedcli.engine.records import Row, published_from_data
+from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.make import located
@@ -26,6 +27,7 @@ from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
 from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.run_store import RunStore, create_run
 
@@ -139,7 +141,7 @@ def evaluate_run(
     # What was encrypted was a sum on its way: the model needs neither keys nor their library.
     assembly, _ = _rebuild(folder, encrypts=False)
     with _closing(assembly):
-        retention = retention_of(assembly.setup.experiment)
+        retention = planned_retention(folder)
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
@@ -182,7 +184,8 @@ def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundSta
         key = secrets.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder)
         if not encrypts:
-            experiment = experiment.model_copy(update={"encryption": None})
+            # Without the encryption there is none of its columns, which early stopping may watch.
+            experiment = experiment.model_copy(update={"encryption": None, "early_stop": None})
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
             # A second noise on the same data would let averages take both away.
@@ -213,7 +216,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         assembly.layout,
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
-        retention=retention_of(assembly.setup.experiment),
+        retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
@@ -233,6 +236,7 @@ def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | 
     if event is None or target is None:
         return None if data is None else lambda _state, _records: data
     more = {} if data is None else {"data": data}
+    columns, is_quiet = columns_of(setup), setup.protocol.publishes_noised_only
     return lambda state, records: {
         **privacy_statement(
             event,
@@ -241,7 +245,7 @@ def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | 
             releases=state.releases,
             reproducible_noise=setup.experiment.privacy.reproducible_noise,
             records=records,
-            noised_only=setup.experiment.privacy.publish == "noised-only",
+            published=None if is_quiet else published_from_data(records, columns),
             encryption=setup.protocol.encryption,
         ),
         **more,
@@ -258,7 +262,7 @@ def _statement_of_data(setup: Setup) -> Row | None:
         setup.world.data_noise.protection.target,
         releases=1,
         reproducible_noise=setup.experiment.privacy.reproducible_noise,
-        noised_only=setup.experiment.privacy.publish == "noised-only",
+        published=None if setup.protocol.publishes_noised_only else (),
     )
     labels = "the labels of the examples, which are not noised"
     return {**statement, "not_covered": [labels, *statement["not_covered"]]}

@@ -2,6 +2,7 @@
 
 import html
 import re
+import runpy
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -78,6 +79,14 @@ def test_the_picture_of_the_readme_shows_its_first_run():
 def test_the_index_names_every_page():
     linked = set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs/index.md").read_text(encoding="utf-8")))
     assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+
+def test_the_tables_of_the_columns_are_those_of_the_code():
+    """If it fails, run `python docs/columns.py`."""
+    made = runpy.run_path(str(ROOT / "docs/columns.py"))["page"]
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    assert made(text) == text
+    assert text.count("\n| `") > 50
 
 
 class TestLinksAndPaths:

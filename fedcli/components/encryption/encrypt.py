@@ -92,6 +92,7 @@ def encrypt(
         begin=begin,
         start=start,
         aggregate=aggregate,
+        columns=encryption.columns,
     )
 
 

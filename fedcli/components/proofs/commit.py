@@ -11,6 +11,7 @@ from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import COMMITMENT, NOISE_COMMITMENT, Opened, ServerNoise, evidence
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.proofs.timed_jobs import (
+    COLUMNS,
     PROVE_SECONDS,
     VERIFY_SECONDS,
     counted,
@@ -121,6 +122,7 @@ def commit(
         hides=True,
         leaves_evidence=True,
         begin=counting_session,
+        columns=COLUMNS,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from fedcli.components.proofs.evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.proofs.timed_jobs import (
+    COLUMNS,
     PROOF_BYTES,
     PROVE_SECONDS,
     counting_session,
@@ -105,6 +106,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         begin=counting_session,
         attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
         proves=True,
+        columns=COLUMNS,
     )
 
 

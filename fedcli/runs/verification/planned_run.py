@@ -14,6 +14,7 @@ from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
 from fedcli.experiment.protection import proofs as proving
+from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.report import Finding
@@ -104,7 +105,10 @@ def read_recipe(run: Path) -> Recipe:
 def planned_retention(run: Path) -> Retention:
     """Which checkpoints the config lets the run prune; none if the config cannot be used, which `planned` reports."""
     try:
-        return retention_of(_experiment(_text(directory.read_config(run))))
+        return retention_of(
+            _experiment(_text(directory.read_config(run))),
+            [column for columns in MECHANISM_COLUMNS.values() for column in columns],
+        )
     except FedcliError:
         return Retention()
 
