@@ -74,7 +74,8 @@ def test_one_client_at_work_and_a_buffer_of_one_is_sequential_training():
     for present in presents:
         start = replace(state, weights=weights)
         alone = changed(
-            alike, cohort=uniform(size=1)._replace(sample=lambda _rng, _n, t=present: [t.turns[0].client])
+            alike,
+            cohort=uniform(size=1)._replace(sample=lambda _rng, _n, _state, t=present: [t.turns[0].client]),
         )
         weights = engine.run_round(alone, start, lambda _round: None, lambda _done, _planned: None)[0].weights
     assert final.weights.tobytes() == weights.tobytes()
