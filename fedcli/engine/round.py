@@ -51,7 +51,7 @@ def run_round(
     present = attend(assembly, state)
     with clock.span("total"):
         context = context_of(assembly, state, present)
-        if assembly.is_noised_by_clients:
+        if assembly.strategy.is_noised_by_clients:
             charge(context.round)
         arrivals = Arrivals(assembly, state, context, present, watch, shelve)
         with clock.span("aggregate"):
@@ -168,7 +168,7 @@ def release(
         for _ in accepted:
             pass
         raise
-    if strategy.privacy and not assembly.is_noised_by_clients:
+    if strategy.privacy and not assembly.strategy.is_noised_by_clients:
         charge(context.round)
     if arrivals.num_accepted < strategy.min_updates:
         raise VoidRoundError(
