@@ -239,12 +239,24 @@ class Buffer(NamedTuple):
     Args:
         size: updates of one round.
         discount: staleness (moves of the model since the client began) -> factor on its update.
+        max_staleness: staleness above which an update is not used; None for never.
         made: how it was made, where a config can say it.
     """
 
     size: int
     discount: Callable[[int], float]
+    max_staleness: int | None = None
     made: Spec | None = None
+
+    def is_stale(self, staleness: int) -> bool:
+        """Whether an update is too old to be used."""
+        return self.max_staleness is not None and staleness > self.max_staleness
+
+    def most_models(self, *, at_work: int, rounds: int) -> int:
+        """Largest number of models that are kept at once, because somebody still trains from them."""
+        # At worst everybody at work began from another model.
+        bounds = (at_work, rounds, at_work if self.max_staleness is None else self.max_staleness)
+        return min(bounds)
 
 
 class Strategy(NamedTuple):

@@ -99,6 +99,14 @@ def test_a_built_in_model_is_counted_without_tensorflow_and_a_users_is_built():
     assert entered == [True]
 
 
+def test_the_models_that_an_asynchronous_run_keeps_are_told_beforehand():
+    fedbuff = ["strategy={name: fedbuff, buffer_size: 2}", "devices=lognormal", "rounds=9"]
+    facts = figures(*fedbuff)
+    assert (facts["most_models_kept"], facts["most_bytes_of_models_kept"]) == (4, 4 * 4 * WEIGHTS)
+    assert figures(*fedbuff, "strategy.max_staleness=1")["most_models_kept"] == 1
+    assert "most_models_kept" not in figures()
+
+
 GRID = "fixed_point={clip_norm: 2.0, bits: 12}"
 TOLD = {
     "a mean": ["strategy={name: mean}"],
