@@ -21,19 +21,23 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
     Candidates are drawn without replacement, each with a probability proportional to its number of examples. More
     candidates prefer large losses more; with as many candidates as `size`, losses decide nothing.
 
+    A client's loss is the mean over the examples of its last participation, which it reported with its update. It
+    counts as infinite before that, so that clients never heard of come first. Equal losses are ordered at random.
+
     Args:
         size: clients in a round, at least 1.
         candidates: clients to choose from, at least `size` and at most the clients with examples.
 
-    Reference: Cho et al. 2020, arXiv:2010.01243, the variant rpow-d. A client's loss is the mean over the examples of
-    its last participation, which it reported with its update. It counts as infinite before that, so that clients never
-    heard of come first. Equal losses are ordered at random.
+    Raises:
+        ConfigError: for a size or a number of candidates outside its range.
 
-    Deviations: pow-d, the paper's main form, asks all candidates for the loss of the current model before each round,
-    and cpow-d for that of one batch of it. rpow-d costs no such work and no messages, but a loss may be many rounds
-    old, and was measured while the client trained. A client whose update is never accepted keeps an infinite loss, and
-    one that reports a false loss is chosen more often: the share of malicious clients in a cohort may be far above
-    that in the population.
+    Reference: Cho et al. 2020, arXiv:2010.01243, the variant rpow-d.
+
+    Deviations: pow-d, the paper's main form, asks all candidates for the loss of the current model on their data before
+    each round, and cpow-d for that on one batch. rpow-d costs no such work and no messages, but a loss may be many
+    rounds old, and was measured while the client trained. A client whose update is never accepted keeps an infinite
+    loss, and one that reports a false loss is chosen more often: the share of malicious clients in a cohort may be far
+    above that in the population.
 
     Combines: the strategy `mean`, as in the paper, since candidates already are drawn by their examples. It is refused
     with privacy, and with asynchronous strategies.

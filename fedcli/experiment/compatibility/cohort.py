@@ -26,7 +26,7 @@ def check(cohort: Cohort, strategy: Strategy, num_train: Array) -> None:
         return
     if strategy.privacy_event is not None:
         raise ConfigError(
-            f"{cohort.name} chooses clients by the losses that they report, which are not noised, and no accountant "
+            f"{cohort.name} chooses clients by figures that they report, which are not noised, and no accountant "
             "knows how likely a client is to be chosen: epsilon would be false.",
             key="cohort",
             hint="Use a cohort that chance alone decides, such as cohort: {name: poisson, rate: 0.1}, or a strategy "
