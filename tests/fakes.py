@@ -279,4 +279,4 @@ def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, k
     parts = Assembly(setup, layout, Clients(ClientSide(runtime, federation, strategy)), SerialExecutor())
     zeros = Vectors(*(np.zeros(size, np.float32) for size in (SIZE, num_statistics, 0, 0)))
     parts = changed(parts, **changes)
-    return parts, initial_state(strategy, zeros)
+    return parts, initial_state(strategy, zeros, parts.world.cohort.init(federation.num_train))

@@ -15,6 +15,7 @@ from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampl
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
+    Report,
     RoundContext,
     Session,
 )
@@ -241,12 +242,24 @@ class Buffer(NamedTuple):
     Args:
         size: updates of one round.
         discount: staleness (moves of the model since the client began) -> factor on its update.
+        max_staleness: staleness above which an update is not used; None for never.
         made: how it was made, where a config can say it.
     """
 
     size: int
     discount: Callable[[int], float]
+    max_staleness: int | None = None
     made: Spec | None = None
+
+    def is_stale(self, staleness: int) -> bool:
+        """Whether an update is too old to be used."""
+        return self.max_staleness is not None and staleness > self.max_staleness
+
+    def most_models(self, *, at_work: int, rounds: int) -> int:
+        """Largest number of models that are kept at once, because somebody still trains from them."""
+        # At worst everybody at work began from another model.
+        bounds = (at_work, rounds, at_work if self.max_staleness is None else self.max_staleness)
+        return min(bounds)
 
 
 class Strategy(NamedTuple):
@@ -314,18 +327,34 @@ class Strategy(NamedTuple):
         return any(is_noised_by_clients(event) for event in self.privacy_events)
 
 
+def _remembers_nothing(_num_examples: Array) -> Tree:
+    return {}
+
+
 class Cohort(NamedTuple):
     """Which clients take part in a round.
 
     Args:
-        sample: `(rng, num_clients)` -> sorted client numbers.
+        sample: `(rng, num_clients, state)` -> sorted client numbers.
         expected_size: number of clients -> the planned size, a constant of the config.
         sampling: number of clients -> the scheme as the privacy accountant knows it.
-        separation: groups of clients that take turns; `sample` then draws from those whose turn it is.
+        separation: groups of clients that take turns; `sample` then draws from those whose turn it is. A cohort that
+            observes draws from everybody: 1.
+        init: the clients' numbers of training examples, int [N] -> state before the first round. It raises a
+            `ConfigError` if no cohort can be drawn from these clients.
+        observe: `(reports, state)` -> state after a round, void rounds included; the reports are those of the round's
+            clients, in the order of their updates. None for a cohort that does not look at what clients report.
     """
 
     name: str
-    sample: Callable[[np.random.Generator, int], npt.NDArray[np.int64]]
+    sample: Callable[[np.random.Generator, int, Tree], npt.NDArray[np.int64]]
     expected_size: Callable[[int], float]
     sampling: Callable[[int], Sampling]
     separation: int = 1
+    init: Callable[[Array], Tree] = _remembers_nothing
+    observe: Callable[[Sequence[Report], Tree], Tree] | None = None
+
+    @property
+    def observes(self) -> bool:
+        """Whether later cohorts depend on what clients reported in earlier rounds."""
+        return self.observe is not None

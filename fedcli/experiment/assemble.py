@@ -46,7 +46,8 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
         data_noise = setup.world.data_noise
         elsewhere = partial(side_in_this_process, experiment, strategy, data_noise and data_noise.key)
         assembly = Assembly(setup, layout, Clients(side, elsewhere), executor, _callbacks(setup))
-        return assembly, initial_state(setup.protocol.strategy, vectors)
+        cohort = setup.world.cohort.init(setup.world.federation.num_train)
+        return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
     except BaseException:
         executor.close()
         raise
@@ -138,7 +139,7 @@ def _network(setup: Setup) -> Network:
         return split(model, is_personal)
 
 
-def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
+def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = None) -> RoundState:
     """The state before the first round: the model's vectors, and every part's first state."""
     weights = vectors.trainable
     *sizes, size = strategy.payload_sizes(weights.size)
@@ -151,6 +152,7 @@ def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
             transform.name: transform.init(taken)
             for transform, taken in zip(strategy.transforms, sizes, strict=True)
         },
+        cohort=cohort or {},
     )
 
 

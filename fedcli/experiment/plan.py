@@ -27,6 +27,7 @@ from fedcli.engine.setup import (
     World,
 )
 from fedcli.experiment.compatibility import attacks, early_stop, pipeline, privacy
+from fedcli.experiment.compatibility import cohort as cohorts
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.protection.calibration import calibrated
@@ -56,6 +57,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(num_clients)
+    cohorts.check(cohort, inner.strategy, federation.num_train)
     pipeline.check(sent(inner, None), cohort, experiment, num_clients=num_clients)
     check_sum(experiment.fixed_point, num_clients=num_clients)
     target = inner.strategy.privacy

@@ -221,6 +221,8 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
         state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
+        # A checkpoint from before its cohort kept anything begins with the cohort's first state.
+        state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
         state, ending = run_experiment(
             assembly, state, run_store, Observer(progress.watch, progress.round_end)

@@ -205,7 +205,7 @@ class TestPython:
         assert len([line for line in lines if line.strip() and not line.startswith("#")]) < 15
         check_aggregator(my_rules.midrange().aggregator, exact_order=True)
         experiment = config.loads(YAML, "tiny.yaml", ["strategy=my_rules:midrange"]).experiment
-        assert build.plan(experiment).strategy.aggregator.name == "midrange"
+        assert build.plan(experiment).protocol.strategy.aggregator.name == "midrange"
 
     def test_the_callback_stops_a_run_and_is_one_that_a_config_can_name(self, modules):
         import my_callbacks
