@@ -33,15 +33,14 @@ def run_experiment(
                 # Before anything is written, shown, or handed to a callback.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
                 record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
-            try:
-                reason = _first(callback.on_round_end(state, record) for callback in callbacks)
-                if reason and not is_evaluated(assembly, state):
-                    # The last model of a run is the one that is used, so its figures are in the record.
-                    record |= evaluate(assembly, state)
-            finally:
-                # Also where a callback fails: no finished round is lost, and none is released twice.
-                store.commit(state, record, clients)
+            reason = _first(callback.should_stop(state, record) for callback in callbacks)
+            if reason and not is_evaluated(assembly, state):
+                # The last model of a run is the one that is used, so its figures are in the record.
+                record |= evaluate(assembly, state)
+            store.commit(state, record, clients)
             observer.round_end(record)
+            ended = _first(callback.on_round_end(state, record) for callback in callbacks)
+            reason = reason or ended
     except RunInterrupted:
         store.checkpoint(state)
         raise

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.components.callbacks.callback import Callback, early_stop
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
 from fedcli.config import Experiment

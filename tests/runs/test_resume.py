@@ -136,7 +136,7 @@ def test_a_finished_run_that_is_resumed_stays_as_it_is(parts_and_state, uninterr
 
 
 def test_an_early_stop_comes_in_the_same_round_after_a_resumption(parts_and_state, tmp_path):
-    from fedcli.components.callbacks.callback import early_stop
+    from fedcli.components.callbacks.early_stop import early_stop
 
     def rising():
         # A loss cannot be larger than all before it for long: watched as "max", it stops the run early.

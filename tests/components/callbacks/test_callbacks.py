@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from fedcli.components.callbacks.callback import Callback, early_stop
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.core.rounds import RoundState
 
 EMPTY = np.zeros(0, np.float32)
