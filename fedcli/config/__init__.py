@@ -6,7 +6,7 @@ error, `Config.locate` adds the place in the file.
 """
 
 from fedcli.config.given import Objects, objects_of
-from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads
+from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registry import Registries, installed, resolve
@@ -64,4 +64,5 @@ __all__ = [
     "loads",
     "objects_of",
     "resolve",
+    "with_section",
 ]

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from fedcli.config.given import Objects, given_again, with_placeholders
-from fedcli.config.overrides import override
+from fedcli.config.overrides import override, with_value
+from fedcli.config.part import Section
 from fedcli.config.problem_list import placed, split
 from fedcli.config.problems import ConfigErrors, Place, Problem, show
 from fedcli.config.registry import Registries, installed
@@ -115,7 +116,11 @@ def from_mapping(
     Raises:
         ConfigErrors: with every problem of the values and of the overrides.
     """
-    return given(Config(Experiment.model_construct(), _tree(values, ())), overrides, objects=objects)
+    return given(
+        Config(Experiment.model_construct(), _tree(values, (), Place("the config"))),
+        overrides,
+        objects=objects,
+    )
 
 
 def given(source: Config, overrides: Iterable[str] = (), *, objects: Objects = NO_OBJECTS) -> Config:
@@ -128,6 +133,14 @@ def given(source: Config, overrides: Iterable[str] = (), *, objects: Objects = N
     root, values = with_placeholders(root, objects)
     values = {**source.objects, **values}
     return Config(assemble(root, problems, installed, objects=values), root, values)
+
+
+def with_section(source: Config, name: str, section: Section) -> Config:
+    """The same experiment with one section written in another way; its place for errors stays."""
+    there, depth = find(source.root, (name,))
+    place = there.place if depth else Place(f"the default of {name}")
+    root = with_value(source.root, (name,), _tree(flat(section), (name,), place))
+    return Config(source.experiment.model_copy(update={name: section}), root, source.objects)
 
 
 def load_again(path: Path, objects: Objects) -> Config:
@@ -144,13 +157,14 @@ def load_again(path: Path, objects: Objects) -> Config:
     return Config(assemble(source.root, [], installed, objects=values), source.root, values)
 
 
-def _tree(value: object, keys: Keys) -> Node:
-    place = Place("the config")
+def _tree(value: object, keys: Keys, place: Place) -> Node:
     match value:
         case Mapping():
-            return Node({str(key): _tree(below, (*keys, str(key))) for key, below in value.items()}, place)
+            return Node(
+                {str(key): _tree(below, (*keys, str(key)), place) for key, below in value.items()}, place
+            )
         case list() | tuple():
-            return Node([_tree(below, (*keys, index)) for index, below in enumerate(value)], place)
+            return Node([_tree(below, (*keys, index), place) for index, below in enumerate(value)], place)
         case None | bool() | int() | float() | str():
             return Node(value, place)
         case _:

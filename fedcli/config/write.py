@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from fedcli.config.part import Part, Section
+from fedcli.config.part import Part
 from fedcli.config.schema import Experiment
 from fedcli.config.yaml import scalars
 from fedcli.config.yaml.tree import Value
@@ -30,8 +30,8 @@ def dump(experiment: Experiment) -> str:
     return text
 
 
-def inline(part: Part | Section) -> str:
-    """A component or a section as a file may write it in one line."""
+def inline(part: Part) -> str:
+    """A component as a file may write it in one line."""
     text: str = yaml.dump(
         flat(part),
         Dumper=_Dumper,

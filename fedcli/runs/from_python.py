@@ -182,7 +182,7 @@ def _loaded(source: Source, overrides: Iterable[str], objects: config.Objects) -
 
 def _with_aggregator(loaded: Config, rule: Aggregator) -> Config:
     """The strategy written out, since only then its aggregator has a place of its own."""
-    section, overrides = loaded.experiment.strategy, []
+    section = loaded.experiment.strategy
     if isinstance(section, Part):
         if section.value is not None:
             raise ConfigError(
@@ -197,5 +197,5 @@ def _with_aggregator(loaded: Config, rule: Aggregator) -> Config:
                 key="strategy",
                 hint="Give the whole strategy as an object: strategy=...",
             )
-        overrides = [f"strategy={config.inline(written)}"]
-    return config.given(loaded, overrides, objects={"aggregator": rule})
+        loaded = config.with_section(loaded, "strategy", written)
+    return config.given(loaded, objects={"aggregator": rule})

@@ -50,7 +50,7 @@ class Result(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a run tells while it goes on.
+    """What is called while a run goes on; by default nothing is.
 
     Args:
         begin: the run directory, the plan and the records so far.
@@ -58,14 +58,14 @@ class Progress(NamedTuple):
         round_end: a finished round's record.
     """
 
-    begin: Callable[[Path, Setup, list[Row]], None]
-    watch: Watch
-    round_end: Callable[[Row], None]
+    begin: Callable[[Path, Setup, list[Row]], None] = lambda _folder, _plan, _records: None
+    watch: Watch = lambda _done, _planned: None
+    round_end: Callable[[Row], None] = lambda _record: None
 
 
 def silent() -> Progress:
     """Tells nothing."""
-    return Progress(lambda _folder, _plan, _records: None, lambda _done, _planned: None, lambda _record: None)
+    return Progress()
 
 
 def start_run(

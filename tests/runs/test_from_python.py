@@ -245,6 +245,16 @@ class TestObjects:
         assert with_rule.experiment.strategy.client.parameters == {"mu": 0.3}
         assert with_rule.experiment.strategy.aggregator.name == "<object:median>"
 
+    def test_an_aggregator_that_does_not_fit_is_refused_at_the_strategy(self):
+        median = fedcli.make("strategy.aggregator", "median")
+        with pytest.raises(
+            ConfigErrors, match=r"<text>:11:1  strategy\.weighting = 'examples'\n  median does not"
+        ):
+            fedcli.check(tiny.YAML, aggregator=median)
+        without = "\n".join(line for line in tiny.YAML.splitlines() if "strategy" not in line)
+        with pytest.raises(ConfigErrors, match=r"the default of strategy  strategy\.weighting"):
+            fedcli.check(without, aggregator=median)
+
     def test_callbacks_come_after_those_of_the_config(self, tmp_path):
         overrides = ["callbacks=[user_parts:not_a_part]"]
         names = [
@@ -275,4 +285,4 @@ def _halting_after_round_1():
         if record["round"] == 1:
             raise KeyboardInterrupt
 
-    return fedcli.Progress(lambda *_: None, lambda *_: None, halt)
+    return fedcli.Progress(round_end=halt)
