@@ -14,7 +14,7 @@ import fedcli
 from fedcli import config
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError
-from fedcli.runs.verification import verify_run
+from fedcli.runs.verification import planned_run, verify_run
 
 
 def midrange():
@@ -286,3 +286,23 @@ def _halting_after_round_1():
             raise KeyboardInterrupt
 
     return fedcli.Progress(round_end=halt)
+
+
+class TestVerify:
+    @pytest.mark.parametrize(
+        "strategy",
+        [
+            "<object:mine>",
+            {"aggregator": "<object:midrange>"},
+            {"transforms": ["module_that_is_not_there:factory"]},
+            {"client": "module_that_is_not_there:factory"},
+        ],
+    )
+    def test_what_is_not_fedclis_own_is_named_and_not_imported(self, strategy, tmp_path):
+        source = {**config.flat(tiny.source().experiment), "strategy": strategy}
+        (tmp_path / "config.yaml").write_text(json.dumps(source))
+        (tmp_path / "environment.json").write_text('{"run": "a run", "num_clients": 4}')
+        recipe = planned_run.read_recipe(tmp_path)
+        assert recipe.foreign == ("strategy",)
+        said = [finding.sentence for finding in planned_run.checked_plan(recipe)]
+        assert any("names a strategy of the user's own, which is not imported" in each for each in said)
