@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from fedcli.components.clients.trainer import Learner as Learner
     from fedcli.components.clients.trainer import Pass as Pass
     from fedcli.components.clients.trainer import Start as Start
+    from fedcli.components.clients.trainer import Trained as Trained
     from fedcli.components.data import Dataset as Dataset
     from fedcli.components.data import Federation as Federation
     from fedcli.components.data import Partition as Partition
     from fedcli.components.data import Preprocessor as Preprocessor
+    from fedcli.components.data.preprocessing.preprocessor import ExampleNoise as ExampleNoise
     from fedcli.components.devices import Device as Device
     from fedcli.components.devices import Devices as Devices
     from fedcli.components.models.architecture import Architecture as Architecture
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from fedcli.core.errors import RunInterrupted as RunInterrupted
     from fedcli.core.errors import VoidRoundError as VoidRoundError
     from fedcli.core.factories import component as component
+    from fedcli.core.integer_grid import IntegerGrid as IntegerGrid
     from fedcli.core.privacy_events import BandedEvent as BandedEvent
     from fedcli.core.privacy_events import DistributedGaussianEvent as DistributedGaussianEvent
     from fedcli.core.privacy_events import ExampleEvent as ExampleEvent
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from fedcli.core.privacy_events import Sampling as Sampling
     from fedcli.core.privacy_events import TreeEvent as TreeEvent
     from fedcli.core.roles import Executor as Executor
+    from fedcli.core.rounds import Accepted as Accepted
     from fedcli.core.rounds import Aggregate as Aggregate
     from fedcli.core.rounds import Broadcast as Broadcast
     from fedcli.core.rounds import ClientData as ClientData
@@ -87,8 +91,9 @@ _NAMES = {
     "fedcli.components.attacks.attack": ("Attack", "DataForm"),
     "fedcli.components.callbacks.callback": ("Callback",),
     "fedcli.components.clients.optimizers": ("Optimizer",),
-    "fedcli.components.clients.trainer": ("Batch", "ClientTrainer", "Learner", "Pass", "Start"),
+    "fedcli.components.clients.trainer": ("Batch", "ClientTrainer", "Learner", "Pass", "Start", "Trained"),
     "fedcli.components.data": ("Dataset", "Federation", "Partition", "Preprocessor"),
+    "fedcli.components.data.preprocessing.preprocessor": ("ExampleNoise",),
     "fedcli.components.devices": ("Device", "Devices"),
     "fedcli.components.models.architecture": ("Architecture",),
     "fedcli.config": ("Config", "ConfigErrors", "Experiment"),
@@ -113,6 +118,7 @@ _NAMES = {
         "VoidRoundError",
     ),
     "fedcli.core.factories": ("component",),
+    "fedcli.core.integer_grid": ("IntegerGrid",),
     "fedcli.core.privacy_events": (
         "BandedEvent",
         "DistributedGaussianEvent",
@@ -126,6 +132,7 @@ _NAMES = {
     ),
     "fedcli.core.roles": ("Executor",),
     "fedcli.core.rounds": (
+        "Accepted",
         "Aggregate",
         "Broadcast",
         "ClientData",

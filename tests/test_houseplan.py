@@ -32,7 +32,7 @@ ONE_IDEA = {
 CLASHING_FILES = {"replay", "seeds", "statement"}
 CLASHING_CLASSES = {
     *("Attack", "Finding", "Kind", "Layout", "Mechanism", "Model", "Pair", "Participation", "Plan"),
-    *("Problem", "Report", "Result", "Scheme", "Sender"),
+    *("Problem", "Report", "Scheme", "Sender"),
 }
 LONG_FILES = {"core/privacy_events.py", "experiment/compatibility/pipeline.py", "experiment/plan.py"}
 
