@@ -106,6 +106,7 @@ class Screen:
         from fedcli.experiment.plan import warnings_of
 
         for warning in warnings_of(setup):
+            # A pipe gets one line per warning; a terminal wraps between words.
             self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=not self.console.is_terminal)
         if self.console.is_terminal:
             self._live = Live(self._view, console=self.console, refresh_per_second=8, transient=False)

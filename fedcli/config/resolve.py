@@ -113,7 +113,7 @@ def _component(
 def _composition(
     model: type[Section], raw: Mapping[str, object], keys: Keys, reader: PartReader, section: str
 ) -> Section | Part:
-    """What is written out part by part instead of named. After a problem, the result is a placeholder."""
+    """A strategy that is written out part by part instead of named. After a problem, the result is a placeholder."""
     for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
         siblings = ("name", *model.model_fields)
         unknown_key(reader.report, (*keys, key), siblings, reader.owners(str(key), section))

@@ -16,7 +16,7 @@ from fedcli.core.vectors import digest
 from fedcli.engine import adversary, evaluation
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.asynchronous import model_of
-from fedcli.engine.budget import nothing_left, spent
+from fedcli.engine.budget import spent
 from fedcli.engine.client_work import ClientWork
 from fedcli.engine.clock import Clock
 from fedcli.engine.ports import Deposit, Shelve, Watch, in_memory, nowhere
@@ -51,7 +51,7 @@ def run_round(
     present = attend(assembly, state)
     with clock.span("total"):
         context = context_of(assembly, state, present)
-        if assembly.is_noised_by_clients:
+        if assembly.strategy.is_noised_by_clients:
             charge(context.round)
         arrivals = Arrivals(assembly, state, context, present, watch, shelve)
         with clock.span("aggregate"):
@@ -74,7 +74,7 @@ def run_round(
             underway=present.underway,
         )
         with clock.span("evaluate"):
-            is_due = after.round % assembly.run.evaluation.every == 0 or nothing_left(assembly, after)
+            is_due = evaluation.is_evaluated(assembly, after)
             figures = evaluation.evaluate(assembly, after) if is_due else {}
     record = {
         "round": after.round,
@@ -164,7 +164,7 @@ def release(
         for _ in accepted:
             pass
         raise
-    if strategy.privacy and not assembly.is_noised_by_clients:
+    if strategy.privacy and not assembly.strategy.is_noised_by_clients:
         charge(context.round)
     if arrivals.num_accepted < strategy.min_updates:
         raise VoidRoundError(

@@ -18,7 +18,6 @@ from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.architecture import Architecture
 from fedcli.config import Experiment
 from fedcli.core.contracts import Cohort, Strategy
-from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout
 from fedcli.engine.client_work import Clients
@@ -243,12 +242,6 @@ class Assembly:
     def leaves_evidence(self) -> bool:
         """Whether each round leaves what it can be checked by afterwards."""
         return any(part.leaves_evidence for part in self.strategy.transforms)
-
-    @property
-    def is_noised_by_clients(self) -> bool:
-        """Whether a round releases something as soon as the first client has sent its update."""
-        declared = [self.strategy.trainer.privacy, *(part.privacy for part in self.strategy.transforms)]
-        return any(is_noised_by_clients(event) for event in declared)
 
     @property
     def bytes_up(self) -> int:

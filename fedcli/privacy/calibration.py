@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import AccountantName, Event, PrivacyTarget, RelationName, Sampling
+from fedcli.privacy.accountant import Accountant
 from fedcli.privacy.table import accountant_for
 
 # Epsilon of the answer is at most this share below the target. The search aims at the middle.
@@ -21,7 +21,9 @@ def calibrate(
     sampling: Sampling,
     target: PrivacyTarget,
     rounds: int,
-    **valid: Any,
+    *,
+    relation: RelationName | None = None,
+    accountant: AccountantName | None = None,
 ) -> float:
     """The noise multiplier whose epsilon after `rounds` is at most the target's, and within 1e-3 of it.
 
@@ -33,21 +35,26 @@ def calibrate(
         sampling: how cohorts are drawn.
         target: epsilon and the delta it is stated at.
         rounds: releases.
-        **valid: `relation` and `accountant`, as `accountant_for` takes them.
+        relation: as for `accountant_for`.
+        accountant: as for `accountant_for`.
 
     Raises:
-        ConfigError: if no multiplier between 0.01 and 100,000 meets the target.
+        ConfigError: if no accountant is valid, or no multiplier between 0.01 and 100,000 meets the target.
     """
     if target.epsilon is None or not 0 < target.epsilon < math.inf:
         raise ConfigError(f"a target epsilon is a number above 0; received {target.epsilon}.", key="epsilon")
     wanted = target.epsilon
-    accountant_for(event_of(1.0), sampling, **valid)  # refuses cohorts and accountants that are not valid
+
+    def valid(multiplier: float) -> Accountant:
+        return accountant_for(event_of(multiplier), sampling, relation=relation, accountant=accountant)
+
+    valid(1.0)  # raises here what would be raised about another cohort below
     # No Renyi accounting is valid for a cap, but the search only needs to know where to begin.
     is_capped = sampling.scheme == "capped-poisson"
     similar = Sampling("poisson", sampling.population, rate=sampling.rate) if is_capped else sampling
 
     def epsilon(multiplier: float) -> float:
-        return accountant_for(event_of(multiplier), sampling, **valid).epsilon(rounds, target.delta)
+        return valid(multiplier).epsilon(rounds, target.delta)
 
     def guide(multiplier: float) -> float:
         return accountant_for(event_of(multiplier), similar, accountant="rdp").epsilon(rounds, target.delta)

@@ -78,6 +78,12 @@ def privacy_statement(
         figures = (*_OF_EXAMPLES, *figures)
     others = "" if noised_only else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
     composed = accountant.event(releases)
+    if event.noise_multiplier == 0:
+        noise = "none: the noise multiplier is 0, so this run protects nobody"
+    elif reproducible_noise:
+        noise = "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
+    else:
+        noise = mechanism.noise
     weaker = {who: _finite(law(releases, target.delta)) for who, law in accountant.weaker.items()}
     return {
         "unit": accountant.unit,
@@ -100,7 +106,7 @@ def privacy_statement(
         "warnings": words.warnings(event, sampling, target.delta, encryption=encryption),
         "not_covered": [*figures, *_NOT_COVERED],
         "published_without_noise": [] if noised_only else sorted(published),
-        "noise": _noise(event, reproducible_noise),
+        "noise": noise,
     }
 
 
@@ -136,12 +142,3 @@ def serialised(event: Any) -> Any:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _noise(event: Event, reproducible: bool) -> str:
-    if event.noise_multiplier == 0:
-        return "none: the noise multiplier is 0, so this run protects nobody"
-    # Real noise is said to be so only if nobody can compute it again.
-    if reproducible:
-        return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
-    return mechanism_of(event).noise

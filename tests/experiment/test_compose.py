@@ -87,8 +87,8 @@ def test_noise_that_is_left_to_epsilon_is_the_same_in_the_long_form(name):
     named, composed = (plan(each.experiment) for each in (source, written))
     found = noise_multiplier_of(named.experiment.strategy)
     assert found == noise_multiplier_of(composed.experiment.strategy) > 0
-    assert [part.privacy for part in named.strategy.transforms] == [
-        part.privacy for part in composed.strategy.transforms
+    assert [part.privacy for part in named.protocol.strategy.transforms] == [
+        part.privacy for part in composed.protocol.strategy.transforms
     ]
 
 
@@ -183,12 +183,12 @@ GRID = "finite, {name: fixed-point, clip_norm: 1.0, bits: 16}"
         ("{client: {name: fedprox, mu: -1.0}}", "strategy.client.mu", "at least 0"),
         ("{aggregater: median}", "strategy.aggregater", "Did you mean aggregator?"),
         ("{nmae: fedprox}", "strategy.nmae", "Did you mean name?"),
-        ("{temperature: 1.0}", "strategy.temperature", "moon would take it"),
+        ("{temperature: 1.0}", "strategy.temperature", "It is a parameter of moon"),
         ("{name: fedprox, aggregator: median}", "strategy.aggregator", "`fedcli show` prints it so"),
         ("{weighting: example}", "strategy.weighting", "Did you mean examples?"),
         ("{transforms: clip}", "strategy.transforms", "Write it as in `transforms: [name]`"),
         ("{transforms: [{name: clip, clip_norm: 0.0}]}", "strategy.transforms.0.clip_norm", "above 0"),
-        ("{transforms: [top-k]}", "strategy.transforms.0", "nothing of this name"),
+        ("{transforms: [top-k]}", "strategy.transforms.0", "no component of this name"),
         ("{privacy: {epsilon: 1.0}}", "strategy.privacy.delta", "it has no default"),
         ("{privacy: {delta: 2.0}}", "strategy.privacy.delta", "below 1"),
         ("{buffer: {size: 0}}", "strategy.buffer.size", "at least 1"),

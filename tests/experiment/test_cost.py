@@ -56,7 +56,7 @@ def test_unequal_clients_count_by_the_average():
     sizes = np.asarray(
         tiny.plan(
             *MLP, "data.partition={name: quantity-dirichlet, clients: 4, alpha: 0.7}"
-        ).federation.num_train
+        ).world.federation.num_train
     )
     assert facts["examples_per_client"] == {"min": sizes.min(), "max": sizes.max()}
     assert facts["examples"] == sizes.sum()

@@ -305,4 +305,4 @@ class TestVerify:
         recipe = planned_run.read_recipe(tmp_path)
         assert recipe.foreign == ("strategy",)
         said = [finding.sentence for finding in planned_run.checked_plan(recipe)]
-        assert any("names a strategy of the user's own, which is not imported" in each for each in said)
+        assert any("names a custom strategy, which is not imported" in each for each in said)

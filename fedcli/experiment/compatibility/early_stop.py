@@ -37,7 +37,7 @@ def check(
     known += ["staleness/mean", "staleness/max"] if strategy.buffer else []
     known += ["epsilon"] if strategy.privacy_event else []
     known += ["round", "examples", "bytes_up", "bytes_down"]
-    # Statistics over the clients stand below a metric's name, such as test/accuracy/worst.
+    # A metric over clients also has statistics, with names that begin with its own.
     if not any(metric == name or metric.startswith(f"{name}/") for name in known):
         raise ConfigError(
             f"no round has the metric '{metric}'; there are {', '.join(known)}.", key="early_stop.metric"
