@@ -32,7 +32,7 @@ ONE_IDEA = {
 CLASHING_FILES = {"composition", "replay", "seeds", "statement"}
 CLASHING_CLASSES = {
     *("Attack", "Composition", "Finding", "Kind", "Layout", "Mark", "Mechanism", "Model", "Pair"),
-    *("Participation", "Problem", "Report", "Result", "Scheme", "Sender", "Tally"),
+    *("Participation", "Problem", "Report", "Scheme", "Sender", "Tally"),
 }
 LONG_FILES = {"core/contracts.py"}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
-from fedcli.config import Experiment
+from fedcli.config import Experiment, objects_of
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
@@ -45,13 +46,28 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
     try:
         side, layout, vectors = _client_side(setup)
         data_noise = setup.world.data_noise
-        elsewhere = partial(side_in_this_process, experiment, strategy, data_noise and data_noise.key)
-        assembly = Assembly(setup, layout, Clients(side, elsewhere), executor, _callbacks(setup))
+        # Callbacks stay with the server, so that they may be objects of this process.
+        travels = experiment.model_copy(update={"callbacks": ()})
+        elsewhere = partial(side_in_this_process, travels, strategy, data_noise and data_noise.key)
+        clients = Clients(side, None if objects_of(experiment) else elsewhere)
+        # An executor that cannot run these clients says so now, before a run directory is created.
+        list(executor.run(_Nothing(clients), ()))
+        assembly = Assembly(setup, layout, clients, executor, _callbacks(setup))
         cohort = setup.world.cohort.init(setup.world.federation.num_train)
         return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
     except BaseException:
         executor.close()
         raise
+
+
+class _Nothing(NamedTuple):
+    """Work on no items, which an executor receives as it will receive that of a round."""
+
+    clients: Clients
+
+    def begin(self) -> Callable[[None], None]:
+        """What is never called."""
+        return lambda _item: None
 
 
 def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, Tree]:

@@ -62,6 +62,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     check_sum(experiment.fixed_point, num_clients=num_clients)
     target = inner.strategy.privacy
     if strategy is None and target is not None and not target.is_calibrated:
+        _refuse_open_noise(experiment)
         experiment = calibrated(experiment, sampling, target)
         inner = summed(recipe(experiment), experiment)
     encryption = planned_encryption(inner.strategy, experiment, cohort=cohort, num_clients=num_clients)
@@ -142,6 +143,17 @@ def warnings_of(setup: Setup) -> list[str]:
     return found
 
 
+def _refuse_open_noise(experiment: Experiment) -> None:
+    section = experiment.strategy
+    if isinstance(section, Part) and section.value is not None:
+        raise ConfigError(
+            "the noise of this strategy is left to epsilon; it can be calculated only for a strategy that the config "
+            "names.",
+            key="strategy",
+            hint="Make the object with a noise_multiplier, or name the strategy in the config.",
+        )
+
+
 def _check_size(made: Setup) -> None:
     """Refuse what a model is too large for, where its size is known without building it."""
     count, strategy = num_parameters(made), made.protocol.strategy
@@ -192,7 +204,15 @@ def _adversary(experiment: Experiment, federation: Federation) -> Adversary | No
 
 def _architecture(part: Part) -> Architecture:
     with placed("model"):
-        factory = resolve(installed("model"), part.name)
+        factory = part.value or resolve(installed("model"), part.name)
+        # A built model is callable as well, but its weights would not be those of the seed.
+        if not callable(factory) or hasattr(factory, "trainable_variables"):
+            raise ConfigError(
+                f"the object is a {type(factory).__name__}; a function (input_shape, num_outputs) -> Keras model is "
+                "expected.",
+                key="name",
+                hint="Give the function that builds the model, so that the seed decides its first weights.",
+            )
         if part.name in installed("model"):
             return cast(Architecture, factory(**part.parameters))
 

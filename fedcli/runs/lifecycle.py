@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from fedcli import config
@@ -51,7 +52,7 @@ class Result(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a run tells while it goes on.
+    """What is called while a run goes on; by default nothing is.
 
     Args:
         begin: the run directory, the plan and the records so far.
@@ -59,14 +60,14 @@ class Progress(NamedTuple):
         round_end: a finished round's record.
     """
 
-    begin: Callable[[Path, Setup, list[Row]], None]
-    watch: Watch
-    round_end: Callable[[Row], None]
+    begin: Callable[[Path, Setup, list[Row]], None] = lambda _folder, _plan, _records: None
+    watch: Watch = lambda _done, _planned: None
+    round_end: Callable[[Row], None] = lambda _record: None
 
 
 def silent() -> Progress:
     """Tells nothing."""
-    return Progress(lambda _folder, _plan, _records: None, lambda _done, _planned: None, lambda _record: None)
+    return Progress()
 
 
 def start_run(
@@ -103,14 +104,21 @@ def start_run(
         return _go_on(folder, assembly, state, progress or silent())
 
 
-def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
+def resume_run(
+    folder: Path, *, progress: Progress | None = None, objects: config.Objects = config.NO_OBJECTS
+) -> Result:
     """Go on with a run from its last checkpoint; it ends with the same bits as if it had never stopped.
 
+    Args:
+        folder: the run directory.
+        progress: what is told while it runs.
+        objects: the components that the run was started with as Python objects.
+
     Raises:
-        ConfigError: if `folder` is not a run directory.
+        ConfigError: if `folder` is not a run directory, or an object is missing.
         RunError: if its checkpoint is damaged or another process runs it.
     """
-    assembly, state = _rebuild(folder)
+    assembly, state = _rebuild(folder, objects)
     with _closing(assembly):
         # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
         assembly, _ = with_keys(assembly, secrets.read_keys(folder))
@@ -123,6 +131,7 @@ def evaluate_run(
     round: int | None = None,
     data: Literal["test", "clients"] = "test",
     average: bool = False,
+    objects: config.Objects = config.NO_OBJECTS,
 ) -> Row:
     """Evaluate the model of a round (the last one if none is named) on the test set or on every client.
 
@@ -133,13 +142,18 @@ def evaluate_run(
         round: the round whose model it is.
         data: where it is evaluated.
         average: evaluate the moving average of the models up to the round instead.
+        objects: the components that the run was started with as Python objects; callbacks are not needed.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, or the round has no checkpoint, a pruned one, or no average.
+        ConfigError: if `folder` is not a run directory, an object is missing, or the round has no checkpoint, a
+            pruned one, or no average.
         RunError: if the checkpoint of the round is damaged.
     """
-    # What was encrypted was a sum on its way: the model needs neither keys nor their library.
-    assembly, _ = _rebuild(folder, encrypts=False)
+    # What was encrypted was a sum on its way: the model needs neither keys nor their library, and no callbacks.
+    needed = {name: value for name, value in objects.items() if name != "callbacks"}
+    # Without the encryption there are none of its columns, which early stopping may watch.
+    without = {"encryption": None, "callbacks": (), "early_stop": None}
+    assembly, _ = _rebuild(folder, needed, without=without)
     with _closing(assembly):
         retention = planned_retention(folder)
         state = directory.read_state(folder, assembly.layout, round, retention)
@@ -178,14 +192,13 @@ def default_folder(name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundState]:
-    source = config.load(directory.read_config(folder))
+def _rebuild(
+    folder: Path, objects: config.Objects, *, without: Mapping[str, object] = MappingProxyType({})
+) -> tuple[Assembly, RoundState]:
+    source = config.load_again(directory.read_config(folder), objects)
     with located(source):
         key = secrets.read_data_key(folder)
-        experiment = _without_its_source(source.experiment, folder)
-        if not encrypts:
-            # Without the encryption there is none of its columns, which early stopping may watch.
-            experiment = experiment.model_copy(update={"encryption": None, "early_stop": None})
+        experiment = _without_its_source(source.experiment, folder).model_copy(update=without)
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
             # A second noise on the same data would let averages take both away.

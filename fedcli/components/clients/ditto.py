@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensors
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensors, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
@@ -48,7 +48,7 @@ def ditto(*, regularization: float = 0.1) -> TrainerSpec:
         def step(start: Start, carry: Pair, batch: Batch) -> Pair:
             return Pair(shared.step(start, carry.shared, batch), own.step(start, carry.own, batch))
 
-        def final(start: Start, carry: Pair) -> Result:
+        def final(start: Start, carry: Pair) -> Trained:
             return shared.final(start, carry.shared)._replace(keeps={OWN.name: list(carry.own.weights)})
 
         return ClientTrainer(init, step, final)

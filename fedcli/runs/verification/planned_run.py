@@ -86,7 +86,7 @@ def read_recipe(run: Path) -> Recipe:
     """
     planned = _experiment(_text(directory.read_config(run)))
     parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
-    foreign = tuple(name for name, part in parts.items() if part is not None and ":" in part.name)
+    foreign = tuple(name for name, part in parts.items() if part is not None and _is_foreign(part))
     num_clients = _num_clients(run)
     dealt = planned.data.partition.parameters.get("clients") if planned.data.partition else None
     return Recipe(
@@ -139,6 +139,14 @@ def checked_plan(recipe: Recipe) -> Iterator[Finding]:
     for name in recipe.foreign:
         sentence = f"{directory.CONFIG} names a custom {name}, which is not imported: {_LEFT_OUT[name]}."
         yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
+
+
+def _is_foreign(section: config.Part | config.WrittenStrategy) -> bool:
+    """Whether a component, or a part of a strategy that is written out, is not one of fedcli's own."""
+    if isinstance(section, config.Part):
+        return ":" in section.name
+    parts = [section.client, *section.transforms, section.aggregator, section.server_optimizer]
+    return any(_is_foreign(part) for part in parts)
 
 
 @lru_cache(maxsize=4)
