@@ -1,7 +1,7 @@
-"""A `RoundState` as a folder: weights by name, states by path, and a manifest with their SHA-256.
+"""A checkpoint: a `RoundState` as a folder of arrays, and a manifest with their SHA-256.
 
-Each manifest has the digest of the one before it (`core/manifests.py`), so that the checkpoints are a chain. Clients'
-own states stand on the shelf beside the checkpoints; here is their index.
+Each manifest has the digest of the one before it (`files/manifests.py`), so the checkpoints form a chain. A checkpoint
+holds an index of the states that clients keep, not the states (`client_states.py`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,16 @@ def write_checkpoint(
 ) -> str:
     """Write `state` into the empty `folder`, and return the digest of its manifest.
 
-    The manifest also has `facts`, and `previous`, the digest of the manifest of the checkpoint before.
+    weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli. So does
+    average.npz for the averaged model, if the state has one.
 
-    weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli; so
-    does average.npz of the averaged model, where the state has one.
+    Args:
+        folder: where.
+        state: what is written.
+        layout: how the model's variables are placed in the state's vectors.
+        facts: what else the manifest says.
+        previous: the digest of the manifest of the checkpoint before.
+        disk: where it is written.
     """
     weights = {
         **unflatten(state.weights, layout.trainable),
@@ -64,7 +70,7 @@ def write_checkpoint(
         "round": state.round,
         "releases": state.releases,
         "seconds": state.seconds,
-        # Without the model: which arrays stand in which of the state's vectors, and in which order.
+        # So that `verify` can build the state's vectors without the model.
         "arrays": {group: list(part.names) for group, part in layout._asdict().items()},
     }
     return manifests.write(folder, files, facts={**about, **facts}, previous=previous, disk=disk)
@@ -75,8 +81,8 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
 
     Args:
         folder: the checkpoint.
-        layout: how the model's variables stand in the state's vectors.
-        clients: the shelf of the clients' own states, which are read when they are used.
+        layout: how the model's variables are placed in the state's vectors.
+        clients: the folder of the clients' states, which are read when they are used.
 
     Raises:
         RunError: if a file is missing or damaged, or the model of the run has other weights.
@@ -87,7 +93,7 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
     try:
         vectors = [gather(weights, group) for group in layout]
     except KeyError as error:
-        raise RunError(f"{folder / WEIGHTS} lacks the weight {error}, which the run's model has.") from None
+        raise RunError(f"{folder / WEIGHTS} lacks the weight {error} of the run's model.") from None
     return RoundState(
         facts["round"],
         vectors[0],
@@ -118,17 +124,17 @@ def prune(folder: Path, *, disk: Disk = LOCAL) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest, after checking every file against it.
+    """The manifest of a checkpoint, after checking every file against it.
 
     Raises:
-        RunError: if a file is missing, is not the one that was written, or is of another format.
+        RunError: if a file is missing, is not the one that was written, or has another format.
     """
     require_format(folder)
     manifest = manifests.read(folder)
     for file, reason in manifests.damaged(folder, manifest):
         raise RunError(
             f"{folder / file} {reason}.\n"
-            f"Restore the folder, or delete {folder} to go on from the checkpoint before it."
+            f"Restore the folder, or delete {folder} to resume from the checkpoint before it."
         )
     return manifest
 

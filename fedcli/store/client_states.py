@@ -1,8 +1,8 @@
-"""Clients' own states on disk: one file a client and participation, read when the client takes part again.
+"""States that clients keep between rounds, on disk: one file for each client and participation.
 
-Between its participations a client's state is in no memory, and a checkpoint holds only an index of the files,
-so that neither grows with what a large population keeps. A file is written once and stays: older checkpoints
-refer to it.
+A state is read when its client takes part again, and a checkpoint holds only an index of the files. So neither memory
+nor checkpoints grow with what a large population keeps. A file is written once and stays, since older checkpoints refer
+to it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from fedcli.store.files.disk import LOCAL, Disk
 @final
 @dataclass(frozen=True, slots=True)
 class StoredTree(Mapping[str, Any]):
-    """A client's state, which every access reads from its file; `dict(tree.items())` reads it once.
+    """A client's state. Every access reads its file; `dict(tree.items())` reads it once.
 
     Args:
-        shelf: the folder of all clients' states.
-        client: whose it is.
-        round: the participation that it comes from.
+        folder: where the states of all clients are.
+        client: the client's number.
+        round: the round in which the client left the state.
         digest: SHA-256 of the file, 32 bytes.
 
     Raises:
         RunError: on access, if the file is missing or is not the one that was written.
     """
 
-    shelf: Path
+    folder: Path
     client: int
     round: int
     digest: bytes
@@ -46,10 +46,10 @@ class StoredTree(Mapping[str, Any]):
     @property
     def path(self) -> Path:
         """The file."""
-        return self.shelf / round_folders.name(self.round) / f"client-{self.client:05d}.npz"
+        return self.folder / round_folders.name(self.round) / f"client-{self.client:05d}.npz"
 
     def items(self) -> ItemsView[str, Any]:
-        """All of the state, after one reading."""
+        """The whole state, from one reading of the file."""
         return self._load().items()
 
     def __getitem__(self, name: str) -> Any:
@@ -77,19 +77,19 @@ class StoredTree(Mapping[str, Any]):
     def _unusable(self, why: str) -> RunError:
         return RunError(
             f"{self.path}, the state of client {self.client} after round {self.round}, {why}.\n"
-            f"Restore the file, or delete the checkpoints of round {self.round} and later to go on from before it."
+            f"Restore the file, or delete the checkpoints of round {self.round} and later to resume before it."
         )
 
 
-def put(shelf: Path, round: int, client: int, tree: Tree, *, disk: Disk = LOCAL) -> StoredTree:
-    """Write what `client` keeps of `round`; it is durable only after `sync`.
+def put(folder: Path, round: int, client: int, tree: Tree, *, disk: Disk = LOCAL) -> StoredTree:
+    """Write the state of `client` after `round`. It is durable only after `sync`.
 
-    The same participation of a round that is done again replaces the file.
+    If a round is repeated, the new state replaces the file.
     """
     content = npz.to_bytes(trees.to_table(tree))
-    stored = StoredTree(shelf, client, round, hashlib.sha256(content).digest())
+    stored = StoredTree(folder, client, round, hashlib.sha256(content).digest())
     if not stored.path.parent.is_dir():
-        durable.make_folder(shelf, disk=disk)
+        durable.make_folder(folder, disk=disk)
         disk.make_folder(stored.path.parent)
     if stored.path.exists():
         disk.remove(stored.path)
@@ -97,60 +97,60 @@ def put(shelf: Path, round: int, client: int, tree: Tree, *, disk: Disk = LOCAL)
     return stored
 
 
-def sync(shelf: Path, first: int, last: int, *, disk: Disk = LOCAL) -> None:
-    """Force the states of the rounds `first` to `last` to the disk."""
-    rounds = _between(shelf, first, last)
+def sync(folder: Path, first: int, last: int, *, disk: Disk = LOCAL) -> None:
+    """Force the states of rounds `first` to `last` to the disk."""
+    rounds = _between(folder, first, last)
     for round in rounds:
-        durable.sync_folder(shelf / round_folders.name(round), disk=disk)
+        durable.sync_folder(folder / round_folders.name(round), disk=disk)
     if rounds:
-        disk.sync(shelf)
+        disk.sync(folder)
 
 
-def drop_after(shelf: Path, round: int, *, disk: Disk = LOCAL) -> None:
-    """Remove the states of rounds after `round`, which no checkpoint refers to: their rounds are done again.
+def drop_after(folder: Path, round: int, *, disk: Disk = LOCAL) -> None:
+    """Remove the states of rounds after `round`. No checkpoint refers to them, and their rounds are repeated.
 
-    Where cohorts are secret they are then other clients, so that nothing of the first attempt may stay.
+    With a secret cohort the repeated round has other clients, so nothing of the first attempt may stay.
     """
-    for later in round_folders.rounds(shelf):
+    for later in round_folders.rounds(folder):
         if later > round:
-            durable.remove_all(shelf / round_folders.name(later), disk=disk)
+            durable.remove_all(folder / round_folders.name(later), disk=disk)
 
 
-def prune(shelf: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk: Disk = LOCAL) -> None:
-    """Remove the states of the rounds `first` to `last` that are not in `keep`: no checkpoint refers to them."""
+def prune(folder: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk: Disk = LOCAL) -> None:
+    """Remove the states of rounds `first` to `last` that are not in `keep`. No checkpoint refers to them."""
     needed = {tree.path for tree in keep.values() if isinstance(tree, StoredTree)}
-    for round in _between(shelf, first, last):
-        folder = shelf / round_folders.name(round)
-        unneeded = sorted(set(folder.iterdir()) - needed)
+    for round in _between(folder, first, last):
+        place = folder / round_folders.name(round)
+        unneeded = sorted(set(place.iterdir()) - needed)
         for path in unneeded:
             disk.remove(path)
         if unneeded:
             # Later checkpoints never look here again, so a file that a power cut brought back would stay.
-            disk.sync(folder)
+            disk.sync(place)
 
 
 def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
-    """The K stored states in the order of their clients: `client` and `round` [K], `sha256` [K, 32].
+    """The index of K stored states, in the order of their clients: `client` and `round` [K], `sha256` [K, 32].
 
     Raises:
-        TypeError: if a state is not on a shelf.
+        TypeError: if a state is not a stored one.
     """
     stored = [tree for _, tree in sorted(clients.items())]
-    on_shelf = [tree for tree in stored if isinstance(tree, StoredTree)]
-    if len(on_shelf) < len(stored):
-        raise TypeError("a checkpoint refers to clients' states by their files; shelve them first")
+    on_disk = [tree for tree in stored if isinstance(tree, StoredTree)]
+    if len(on_disk) < len(stored):
+        raise TypeError("a checkpoint refers to the files of clients' states; write them with `put` first")
     return {
-        "client": np.array([tree.client for tree in on_shelf], np.int64),
-        "round": np.array([tree.round for tree in on_shelf], np.int64),
-        "sha256": np.frombuffer(b"".join(tree.digest for tree in on_shelf), np.uint8).reshape(-1, 32),
+        "client": np.array([tree.client for tree in on_disk], np.int64),
+        "round": np.array([tree.round for tree in on_disk], np.int64),
+        "sha256": np.frombuffer(b"".join(tree.digest for tree in on_disk), np.uint8).reshape(-1, 32),
     }
 
 
-def from_index(shelf: Path, index: Mapping[str, Array]) -> dict[int, Tree]:
-    """The states that `to_index` listed. Nothing is read from the shelf."""
+def from_index(folder: Path, index: Mapping[str, Array]) -> dict[int, Tree]:
+    """The states that `to_index` listed. No file is read."""
     rows = zip(index["client"].tolist(), index["round"].tolist(), index["sha256"], strict=True)
-    return {client: StoredTree(shelf, client, round, digest.tobytes()) for client, round, digest in rows}
+    return {client: StoredTree(folder, client, round, digest.tobytes()) for client, round, digest in rows}
 
 
-def _between(shelf: Path, first: int, last: int) -> list[int]:
-    return [round for round in round_folders.rounds(shelf) if first <= round <= last]
+def _between(folder: Path, first: int, last: int) -> list[int]:
+    return [round for round in round_folders.rounds(folder) if first <= round <= last]

@@ -1,4 +1,4 @@
-"""Layout of a run directory, and what reads it; `run_store.py` writes it."""
+"""Layout of a run directory, and its readers; `run_store.py` writes it."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from fedcli.store.retention import Retention, to_prune
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
 PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
-# A checkpoint needs the lines of clients before those of their round.
+# In the order of writing: a record is written after the lines of its clients.
 LOGS = (CLIENTS, METRICS)
-# What the first checkpoint binds: it never changes.
+# Never changed after the start; the first checkpoint has their SHA-256.
 BOUND = (CONFIG, ENVIRONMENT)
-CHECKPOINTS, SHELF = "checkpoints", "clients"
+CHECKPOINTS, CLIENT_STATES = "checkpoints", "clients"
 KEEP_ALL = Retention()
 
 
 def refuse_existing(folder: Path) -> None:
-    """Refuse to write into a folder that is there already.
+    """Refuse to start a run in a folder that exists.
 
     Raises:
         ConfigError: if `folder` exists.
     """
     if folder.exists():
         raise ConfigError(
-            f"the run directory {folder} exists.", hint="Choose another with --run-dir, or --resume it."
+            f"the run directory {folder} exists.",
+            hint="Choose another with --run-dir, or --resume it.",
         )
 
 
@@ -47,23 +48,21 @@ def read_config(folder: Path) -> Path:
     if not (folder / CONFIG).is_file():
         raise ConfigError(
             f"{folder} is not a run directory: it has no {CONFIG}.",
-            hint="Give the folder that `fedcli run` named.",
+            hint="Give the run directory that `fedcli run` printed.",
         )
     return folder / CONFIG
 
 
 def read_run(folder: Path) -> str:
-    """The name that the run gave itself when it began.
+    """The random name that the run got when it started, from environment.json.
 
     Raises:
-        RunError: if environment.json, which has it, is gone or damaged.
+        RunError: if environment.json is missing or damaged.
     """
     try:
         return str(json.loads((folder / ENVIRONMENT).read_text())["run"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{folder / ENVIRONMENT} does not name the run: {error}.\nRestore the file from a copy."
-        ) from None
+        raise RunError(f"{folder / ENVIRONMENT} does not name the run: {error}.\nRestore the file.") from None
 
 
 def finished_rounds(folder: Path) -> list[int]:
@@ -72,7 +71,7 @@ def finished_rounds(folder: Path) -> list[int]:
 
 
 def checkpoint_folder(folder: Path, round: int) -> Path:
-    """Where the checkpoint of a round stands."""
+    """The folder of a round's checkpoint."""
     return folder / CHECKPOINTS / round_folders.name(round)
 
 
@@ -116,7 +115,7 @@ def read_state(
     """
     rounds = finished_rounds(folder)
     if not rounds:
-        raise RunError(f"{folder} has no checkpoint: the run was stopped before its first. Start it anew.")
+        raise RunError(f"{folder} has no checkpoint: the run stopped before the first one. Start a new run.")
     if round is not None and round not in rounds:
         known = ", ".join(map(str, rounds[-10:]))
         raise ConfigError(f"{folder} has no checkpoint of round {round}; the last ones are {known}.")
@@ -124,7 +123,7 @@ def read_state(
     place = checkpoint_folder(folder, wanted)
     if retention.prunes and not checkpoints.has_arrays(place):
         whole = [each for each in rounds if checkpoints.has_arrays(checkpoint_folder(folder, each))]
-        known = f"the last checkpoints that still have theirs are of the rounds {', '.join(map(str, whole[-10:]))}"
+        known = f"the last rounds that still have theirs: {', '.join(map(str, whole[-10:]))}"
         known = known if whole else "no checkpoint has arrays"
         if wanted in pruned_rounds(folder, retention):
             raise ConfigError(
@@ -132,16 +131,16 @@ def read_state(
             )
         raise RunError(
             f"{place} lacks arrays that `{retention}` keeps; {known}.\n"
-            "Restore the folder, or delete the checkpoints after one of these rounds to go on from it."
+            "Restore the folder, or delete all checkpoints after one of these rounds to resume from it."
         )
-    return checkpoints.read_checkpoint(place, layout, folder / SHELF)
+    return checkpoints.read_checkpoint(place, layout, folder / CLIENT_STATES)
 
 
 def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
     """The named weights of an `.npz` file, or of the last checkpoint of a run directory.
 
     Raises:
-        ConfigError: if there are none, or the checkpoint's are not those that its run wrote.
+        ConfigError: if there are none, or the checkpoint is not as its run wrote it.
     """
     source = Path(path)
     try:
@@ -152,7 +151,7 @@ def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
         if not source.is_file():
             raise ConfigError(
                 f"{path} is neither an .npz file nor a run directory with a checkpoint.",
-                hint="Give the path of one, seen from the folder where fedcli runs.",
+                hint="Give the path of one, relative to the working directory.",
             )
         return npz.read_arrays(source)
     except RunError as error:

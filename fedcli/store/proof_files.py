@@ -1,7 +1,7 @@
-"""What rounds can be checked by afterwards: a folder of files for each of them, below proofs/.
+"""Evidence by which a round can be verified later: a folder of files for each round, below proofs/.
 
-Each folder has a manifest with the digest of the round's before, so that they are a chain of their own; every
-checkpoint names its last link.
+The manifest of each folder has the digest of the manifest of the round before, so the folders form a chain. Every
+checkpoint names the last manifest of that chain.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER = "proofs"
 
 
 def put(folder: Path, round: int, files: Mapping[str, bytes], *, disk: Disk = LOCAL) -> None:
-    """Keep a round's files in `folder`, all of them or none; those of a round that is done again are replaced."""
+    """Write all files of a round, or none of them. If a round is repeated, the new files replace the old ones."""
     target = round_folder(folder, round)
     if target.exists():
         durable.discard(target, disk=disk)
@@ -31,22 +31,23 @@ def put(folder: Path, round: int, files: Mapping[str, bytes], *, disk: Disk = LO
 
 
 def drop_after(folder: Path, round: int, *, disk: Disk = LOCAL) -> None:
-    """Remove what was kept of the rounds after `round`, which will be done again."""
+    """Remove the files of rounds after `round`, which will be repeated."""
+    # From the last one, so that a killed process leaves a chain without a gap.
     for kept in reversed(rounds(folder)):
         if kept > round:
             durable.discard(round_folder(folder, kept), disk=disk)
 
 
 def rounds(folder: Path) -> list[int]:
-    """The rounds of which something is kept, ascending."""
+    """The rounds that have a folder of files, ascending."""
     return [round for round in round_folders.rounds(folder) if round_folder(folder, round).is_dir()]
 
 
 def head(folder: Path, round: int) -> str | None:
-    """The digest of a round's manifest; None where nothing was kept of it."""
+    """The digest of a round's manifest; None if the round has no files."""
     return manifests.digest(round_folder(folder, round))
 
 
 def round_folder(folder: Path, round: int) -> Path:
-    """Where a round's files stand."""
+    """The folder of a round's files."""
     return folder / round_folders.name(round)

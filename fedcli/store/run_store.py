@@ -1,4 +1,4 @@
-"""Writes a run directory: created whole, then one round after the other, cut back to what is durable on resume."""
+"""Writes a run directory: creates it, adds one round after the other, and cuts it back to a checkpoint on resume."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fedcli.store.directory import (
     BOUND,
     CHARGE,
     CHECKPOINTS,
+    CLIENT_STATES,
     CLIENTS,
     CONFIG,
     ENCRYPTION,
@@ -25,7 +26,6 @@ from fedcli.store.directory import (
     LOGS,
     METRICS,
     PRIVACY,
-    SHELF,
     checkpoint_folder,
     finished_rounds,
     read_state,
@@ -49,19 +49,19 @@ def create_run(
     keys: Tree | None = None,
     disk: Disk = LOCAL,
 ) -> None:
-    """Make a run directory, complete or not at all.
+    """Make a run directory. A process that is killed leaves a complete one or none.
 
     Args:
         folder: where.
         config: the resolved config.
-        environment: what bits depend on.
-        encryption: how updates are encrypted, and who sees what of them.
-        data_key: the key of the noise on the clients' data; it goes into secret/, which is not to be handed on.
-        keys: those of the encryption, where the run keeps them; they go there too.
+        environment: what the bits of the results depend on.
+        encryption: how updates are encrypted, and what each party sees.
+        data_key: the key of the noise on the clients' data; it goes into secret/, which must not be shared.
+        keys: the encryption keys, if the run keeps them; they go into secret/ as well.
         disk: where it is written.
 
     Raises:
-        ConfigError: if `folder` exists, or cannot be made where it is wanted.
+        ConfigError: if `folder` exists or cannot be made.
     """
     refuse_existing(folder)
     try:
@@ -89,14 +89,14 @@ def create_run(
 class RunStore:
     """An open run directory. One process at a time holds it.
 
-    The checkpoint is the truth: its manifest says how long metrics.jsonl and clients.jsonl were when it was
-    written, with their SHA-256, and what stands behind that in them is cut off when a run is resumed. It has the
-    digests of the manifest before it and of the last round's evidence, and the first has those of the config and
-    the environment.
+    The last checkpoint decides what is durable. Its manifest has the length and SHA-256 of metrics.jsonl and
+    clients.jsonl at that time, and what follows in them is cut off when the run is resumed. The manifest also has the
+    digests of the manifest before it and of the last round's evidence; the first one has those of the config and the
+    environment.
 
     Args:
         folder: a directory made by `create_run`.
-        layout: how the model's variables stand in a state's vectors.
+        layout: how the model's variables are placed in a state's vectors.
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.
         retention: which checkpoints keep their arrays.
@@ -131,28 +131,30 @@ class RunStore:
     def begin(self, state: RoundState) -> RoundState:
         """Write the state before the first round, and return it."""
         self._open_logs(dict.fromkeys(LOGS, logs.START))
-        client_states.drop_after(self.folder / SHELF, state.round, disk=self._disk)
+        client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         self.checkpoint(state)
         return state
 
     def resume(self) -> RoundState:
-        """The last durable state; cuts off what was written after it.
+        """Return the last durable state, and remove what was written after it.
 
         Raises:
-            RunError: if the checkpoint or a log is damaged, or the secret state that belongs to it is gone.
+            RunError: if the checkpoint, a log, or the secret state that belongs to it is damaged or missing.
         """
         state = read_state(self.folder, self._layout, retention=self._retention)
         self._unpruned = finished_rounds(self.folder)
         before = [-1, *self._unpruned][-2]
-        client_states.prune(self.folder / SHELF, before + 1, state.round, state.clients, disk=self._disk)
+        client_states.prune(
+            self.folder / CLIENT_STATES, before + 1, state.round, state.clients, disk=self._disk
+        )
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
         if manifest.facts["has_secret"]:
             noise = secrets.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
             secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
-        client_states.drop_after(self.folder / SHELF, state.round, disk=self._disk)
+        client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
@@ -161,33 +163,31 @@ class RunStore:
         return state
 
     def is_charged(self, round: int) -> bool:
-        """Whether a release of this round was announced by a process that did not commit it.
+        """Whether this round was charged by a process that did not commit it.
 
-        So are all rounds before one that was announced: whoever deletes checkpoints goes back behind them.
+        All rounds before a charged one count as charged: they are repeated if checkpoints are deleted.
         """
         path = self.folder / CHARGE
         return path.exists() and json.loads(path.read_text())["round"] >= round
 
     def charge(self, round: int) -> None:
-        """Note durably that a release follows: whatever happens next, the round is paid for.
-
-        Nothing of the exact sum is written, not even a hash, by which a guess at it could be confirmed.
-        """
+        """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
+        # Nothing of the exact sum is written, not even a hash: a hash could confirm a guess.
         durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n", disk=self._disk)
 
     def shelve(self, round: int, client: int, tree: Tree) -> Tree:
-        """Put away what a client keeps of a round; what is returned reads it when it is used.
+        """Write the state that a client keeps after a round, and return a tree that reads it when it is used.
 
-        The next checkpoint makes it durable. Until then `resume` and `begin` remove it again.
+        The next checkpoint makes it durable. Until then, `resume` and `begin` remove it.
         """
-        return client_states.put(self.folder / SHELF, round, client, tree, disk=self._disk)
+        return client_states.put(self.folder / CLIENT_STATES, round, client, tree, disk=self._disk)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
-        """Keep the files that a round can be checked by; a round that is done again replaces them."""
+        """Write the files by which a round can be verified; a repeated round replaces them."""
         proof_files.put(self.folder / proof_files.FOLDER, round, files, disk=self._disk)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
-        """Append the round's lines, and write its checkpoint if one is due."""
+        """Append the round's lines to the logs, and write its checkpoint if one is due."""
         self._logs[CLIENTS].append("".join(_line(row) for row in clients))
         self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
@@ -199,8 +199,9 @@ class RunStore:
         if state.round == self._durable_round:
             return
         marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
-        shelf = self.folder / SHELF
-        client_states.sync(shelf, self._durable_round + 1, state.round, disk=self._disk)
+        kept = self.folder / CLIENT_STATES
+        # Everything that the checkpoint refers to must be durable before it.
+        client_states.sync(kept, self._durable_round + 1, state.round, disk=self._disk)
         if self._privacy is not None:
             statement = json.dumps(self._privacy(state), indent=1) + "\n"
             durable.write(self.folder / PRIVACY, statement, disk=self._disk)
@@ -209,14 +210,14 @@ class RunStore:
         noise = secrets.noise_of(state.transforms)
         if noise:
             secrets.put_noise(self.folder, state.round, noise, disk=self._disk)
-        kept = proof_files.head(self.folder / proof_files.FOLDER, state.round)
-        facts = {"logs": marks, "has_secret": bool(noise), "evidence": kept, **self._link()}
+        evidence = proof_files.head(self.folder / proof_files.FOLDER, state.round)
+        facts = {"logs": marks, "has_secret": bool(noise), "evidence": evidence, **self._link()}
         head = checkpoints.write_checkpoint(
             draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
         )
         durable.publish(draft, target, disk=self._disk)
-        # Rounds since the checkpoint before are referred to by this one or by none.
-        client_states.prune(shelf, self._durable_round + 1, state.round, state.clients, disk=self._disk)
+        # States of rounds since the checkpoint before are needed by this one, or by no checkpoint.
+        client_states.prune(kept, self._durable_round + 1, state.round, state.clients, disk=self._disk)
         secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._durable_round, self._head = state.round, head
         self._unpruned.append(state.round)
@@ -237,7 +238,7 @@ class RunStore:
             self._logs[name] = Log(self.folder / name, marks[name], disk=self._disk)
 
     def _link(self) -> dict[str, Any]:
-        """What the next checkpoint says of the one before it; the first, of what the run was started with."""
+        """The next checkpoint's link to the one before it; the first one's, to the files that the run started with."""
         if self._head is not None:
             return {"follows": self._durable_round}
         return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}

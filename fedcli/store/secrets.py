@@ -1,6 +1,6 @@
-"""What a run directory keeps for itself: from `secret/` the noise of its mechanisms could be taken away.
+"""Secret files of a run, in `secret/`: whoever reads them could remove the noise that protects clients.
 
-Its files are readable by their owner only, and are left behind when checkpoints are handed on.
+Only their owner can read them, and they are not part of a checkpoint, which may be shared.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ FOLDER, DATA_KEY, KEYS = "secret", "data-noise.key", "keys.npz"
 
 
 def put_data_key(run: Path, key: bytes, *, disk: Disk = LOCAL) -> None:
-    """Keep the key of the noise on the clients' data."""
+    """Write the key of the noise on the clients' data."""
     _put(run, DATA_KEY, key, disk)
 
 
 def read_data_key(run: Path) -> bytes | None:
-    """The key of the noise on the clients' data, if the run directory holds one."""
+    """The key of the noise on the clients' data; None if the run has none."""
     path = run / FOLDER / DATA_KEY
     return path.read_bytes() if path.is_file() else None
 
 
 def put_keys(run: Path, keys: Tree, *, disk: Disk = LOCAL) -> None:
-    """Keep the keys of a simulated run's encryption."""
+    """Write the encryption keys of a simulated run."""
     _put(run, KEYS, npz.to_bytes(trees.to_table(keys)), disk)
 
 
 def read_keys(run: Path) -> dict[str, Any] | None:
-    """The keys of the run's encryption, if the run directory holds them.
+    """The encryption keys of the run; None if it keeps none.
 
     Raises:
         RunError: if the file is damaged.
@@ -45,17 +45,17 @@ def read_keys(run: Path) -> dict[str, Any] | None:
 
 
 def public(transforms: Tree) -> dict[str, Tree]:
-    """The transforms' states by name, without what must not enter a checkpoint."""
+    """The transforms' states by name, without the secret parts, which must not enter a checkpoint."""
     return {name: {k: v for k, v in state.items() if k != SECRET} for name, state in transforms.items()}
 
 
 def noise_of(transforms: Tree) -> dict[str, Tree]:
-    """The rest of the transforms' states, by name."""
+    """The secret parts of the transforms' states, by name."""
     return {name: state[SECRET] for name, state in transforms.items() if SECRET in state}
 
 
 def put_noise(run: Path, round: int, noise: Mapping[str, Tree], *, disk: Disk = LOCAL) -> None:
-    """Keep the transforms' secret states after `round`, durably."""
+    """Write the secret parts of the transforms' states after `round`, durably."""
     _put(run, _noise_name(round), npz.to_bytes(trees.to_table(noise)), disk)
 
 
@@ -63,13 +63,14 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
     """The transforms' states after `round`, with the secret parts that `public` left out.
 
     Raises:
-        RunError: if the file is gone, without which the next noise could not be the one that was accounted for.
+        RunError: if the file is missing. Without it, the next noise would not be the noise that was accounted for.
     """
     path = run / FOLDER / _noise_name(round)
     if not path.is_file():
         raise RunError(
-            f"{path} is missing, which holds the noise of earlier rounds: the next round's must cancel some of it.\n"
-            "Restore the file; or start a new run from this one's weights, whose epsilon is added to this one's."
+            f"{path} is missing. It holds the noise of earlier rounds, which the next round must cancel in part.\n"
+            "Restore the file, or start a new run from the weights of this run; the epsilon of the new run is added to "
+            "the epsilon of this one."
         )
     noise = trees.from_table(npz.read_arrays(path))
     return {
@@ -78,7 +79,7 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
 
 
 def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
-    """Remove the secret states of all rounds but one: who finds them later can take away less."""
+    """Remove the secret parts of all rounds but one, so that whoever finds them later can remove less noise."""
     for path in sorted((run / FOLDER).glob("noise-*.npz")):
         if path.name != _noise_name(round):
             disk.remove(path)

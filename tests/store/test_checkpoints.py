@@ -140,8 +140,8 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path):
         checkpoints.read_manifest(tmp_path)
 
 
-def test_a_state_that_is_not_on_the_shelf_cannot_be_referred_to(tmp_path):
-    with pytest.raises(TypeError, match="shelve them first"):
+def test_a_state_that_was_not_written_cannot_be_referred_to(tmp_path):
+    with pytest.raises(TypeError, match="write them with `put` first"):
         through(tmp_path, state(clients={1: {"x": np.ones(2)}}))
 
 

@@ -34,7 +34,7 @@ def test_what_was_left_behind_holds(original):
     report = verify_run(original)
     assert report.failures == []
     (note,) = report.notes
-    assert note.sentence == "config.yaml plans no proofs, so that only the files of proofs were checked."
+    assert note.sentence == "config.yaml plans no proofs, so only the files of proofs were checked."
     assert any("keeps no proofs" in limit for limit in report.not_covered)
     assert {tally.what: tally.checked for tally in report.tallies()}["files of proofs"] == 4 * 3
 

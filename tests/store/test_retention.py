@@ -171,7 +171,7 @@ def test_a_pruned_checkpoint_is_said_to_be_pruned_and_a_missing_one_to_be_missin
         ConfigError, match=r"round 2 was pruned: `checkpoint: \{keep_last: 2, keep_best: 1\}`"
     ) as caught:
         directory.read_state(folder, LAYOUT, 2, RETENTION)
-    assert "are of the rounds 1, 3, 4" in str(caught.value)
+    assert "still have theirs: 1, 3, 4" in str(caught.value)
     (directory.checkpoint_folder(folder, 3) / "weights.npz").unlink()
     with pytest.raises(RunError, match=r"round-00003 lacks arrays that `checkpoint: .*` keeps"):
         directory.read_state(folder, LAYOUT, 3, RETENTION)
@@ -185,7 +185,7 @@ def test_a_run_goes_back_to_a_checkpoint_that_was_kept(folder):
         for path in directory.checkpoint_folder(folder, round).iterdir():
             path.unlink()
         directory.checkpoint_folder(folder, round).rmdir()
-    with pytest.raises(RunError, match="still have theirs are of the rounds 1"):
+    with pytest.raises(RunError, match="still have theirs: 1"):
         story(folder, faults.recording())
     (directory.checkpoint_folder(folder, 2) / "manifest.json").unlink()
     directory.checkpoint_folder(folder, 2).rmdir()

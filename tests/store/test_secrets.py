@@ -68,7 +68,7 @@ def test_a_run_that_lost_it_is_refused_with_a_way_out(finished, tmp_path):
     shutil.rmtree(folder / "secret")
     with pytest.raises(RunError, match="holds the noise of earlier rounds") as caught:
         lifecycle.resume_run(folder)
-    assert "epsilon is added" in str(caught.value)
+    assert "the epsilon of the new run is added" in str(caught.value)
     # Its models are there for everybody.
     assert lifecycle.evaluate_run(folder)["round"] == ROUNDS
 

@@ -1,4 +1,4 @@
-"""What an auditor can tell from a run directory alone; nothing that it holds is executed or unpickled."""
+"""Verifies a run directory from its files alone. Nothing in it is executed or unpickled."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def verify_run(
     independent: bool = False,
     watch: Watch = lambda _what: None,
 ) -> Report:
-    """Check every file of a run's checkpoints, the chain that they form, the logs, and the clients' states.
+    """Check the files of a run's checkpoints, their chain, the logs, and the clients' states.
 
-    Of a run with proofs also that they hold, that sums open the commitments, and that each model follows.
+    If the run has proofs, check also that they hold, that the sums open the commitments, and that each model follows.
 
     Args:
         folder: the run directory.
-        round: check only this round and the first checkpoint that covers it; all of them if it is not given.
-        independent: verify proofs a second time, by another library.
-        watch: told what is being checked.
+        round: check only this round and the first checkpoint after it; all rounds if it is None.
+        independent: verify proofs a second time, with another library.
+        watch: receives what is being checked.
 
     Raises:
-        ConfigError: if `folder` is no run directory, no checkpoint covers `round`, there are no proofs to verify a
+        ConfigError: if `folder` is not a run directory, no checkpoint covers `round`, there are no proofs to verify a
             second time, or a library that verifies proofs is not installed.
     """
     directory.read_config(folder)
@@ -77,7 +77,7 @@ def verify_run(
 
 
 def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Finding], list[Link]]:
-    """The findings on files, chain and logs, and the checkpoints whose files are as they were written."""
+    """Findings about files, chain and logs, and the checkpoints whose files are as they were written."""
     findings = [*_checkpoints(folder, pairs)]
     intact = []
     for link in links:
@@ -99,7 +99,7 @@ def _checkpoints(folder: Path, pairs: list[Pair]) -> Iterator[Finding]:
     if not pairs:
         place = directory.CHECKPOINTS
         sentence = (
-            f"{place} holds none: the run was stopped before its first checkpoint, or they were removed."
+            f"{place} is empty: the run stopped before its first checkpoint, or the checkpoints were removed."
         )
         yield Finding(WHAT, None, place, holds=False, sentence=sentence)
     yield from checked_names(folder)

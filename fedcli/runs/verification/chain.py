@@ -1,4 +1,4 @@
-"""Whether every checkpoint follows the one before it, from the config and the initial model on."""
+"""Checks that every checkpoint follows the one before it, from the config and the initial model on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOUND = "config and environment"
 
 
 def checked_chain(run: Path, pair: Pair) -> Iterator[Finding]:
-    """A checkpoint's place in the chain; the first one's also binds the files that the run was started with."""
+    """Check a checkpoint's place in the chain; and for the first one, the files that the run was started with."""
     before, link = pair
     if link.manifest is None:
         return
@@ -30,20 +30,20 @@ def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Fi
     said, follows = manifest.facts.get("round"), manifest.facts.get("follows")
     missing = _missing(follows, before, link)
     if said != link.round:
-        return _broken(link, f"is of round {said} and stands in the folder of round {link.round}")
+        return _broken(link, f"is of round {said} and is in the folder of round {link.round}")
     if missing is not None:
         path = directory.checkpoint_folder(run, missing).relative_to(run).as_posix()
-        sentence = f"{path} is missing, which the checkpoint of round {link.round} follows."
+        sentence = f"{path} is missing; the checkpoint of round {link.round} follows it."
         return Finding(WHAT, missing, path, holds=False, sentence=sentence)
     if follows != (before.round if before else None) or (before is None and link.round):
-        return _broken(link, f"follows {_name(follows)} and stands behind {_name(before and before.round)}")
+        return _broken(link, f"follows {_name(follows)} and comes after {_name(before and before.round)}")
     if manifest.previous != (before.digest if before else None):
-        return _broken(link, f"does not follow from {_name(follows)} as it stands here")
+        return _broken(link, f"does not follow from {_name(follows)} as it is now")
     return Finding(WHAT, link.round, link.file)
 
 
 def _missing(follows: Any, before: Link | None, link: Link) -> int | None:
-    """The round of the checkpoint that should stand before a link, if there is none of that round."""
+    """The round of the checkpoint that a link follows, if that checkpoint does not exist."""
     first = before.round if before else -1
     return follows if type(follows) is int and first < follows < link.round else None
 

@@ -1,4 +1,4 @@
-"""Folders with a manifest, such as the checkpoints of a run, as links of a chain."""
+"""Links of a chain: folders with a manifest, such as the checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Link(NamedTuple):
 
     Args:
         round: the round that the folder is named after.
-        folder: where it stands.
-        file: its manifest, below the run directory.
-        manifest: what its manifest says; None if that is not to be trusted.
-        fault: why not.
-        digest: SHA-256 of its manifest as it stands there; None if there is none.
+        folder: its path.
+        file: the path of its manifest, below the run directory.
+        manifest: what its manifest says; None if the manifest is not as it was written.
+        fault: what is wrong with the manifest, as the end of a sentence.
+        digest: SHA-256 of the manifest as it is now; None if there is none.
         is_pruned: whether the run's policy removed its arrays, so that only its manifest is left.
     """
 
@@ -36,7 +36,7 @@ class Link(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A checkpoint and the one before it, if there is one."""
+    """A checkpoint, and the one before it; None before the first."""
 
     before: Link | None
     link: Link
@@ -54,7 +54,7 @@ def read_pairs(run: Path, retention: Retention) -> list[Pair]:
 
 
 def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
-    """What the manifest of a folder says, or what is wrong with it."""
+    """The link of a folder: what its manifest says, or what is wrong with it."""
     manifest, fault = None, ""
     found = manifests.fact(folder, "format")
     try:
@@ -68,10 +68,10 @@ def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
 
 
 def covering(pairs: list[Pair], round: int) -> list[Pair]:
-    """The first checkpoint that covers a round.
+    """The first checkpoint at or after a round.
 
     Raises:
-        ConfigError: if none does.
+        ConfigError: if there is none.
     """
     found = [pair for pair in pairs if pair.link.round >= round >= 0]
     if not found:

@@ -1,4 +1,4 @@
-"""Whether the clients' own states are those that the checkpoints refer to."""
+"""Checks that the clients' states are those that the checkpoints refer to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHAT = "states of clients"
 
 
 def checked_clients(run: Path, link: Link, seen: set[StoredTree]) -> Iterator[Finding]:
-    """The states that a checkpoint refers to and that are not `seen`, to which they are added."""
+    """Check the states that a checkpoint refers to and that are not in `seen`, and add them to it."""
     try:
         stored = _index(run, link)
     except (RunError, LookupError, TypeError, ValueError, AttributeError):
@@ -34,5 +34,5 @@ def checked_clients(run: Path, link: Link, seen: set[StoredTree]) -> Iterator[Fi
 
 def _index(run: Path, link: Link) -> list[StoredTree]:
     index = trees.from_table(npz.read_arrays(link.folder / checkpoints.STATE))["clients"]
-    stored = client_states.from_index(run / directory.SHELF, index).values()
+    stored = client_states.from_index(run / directory.CLIENT_STATES, index).values()
     return [tree for tree in stored if isinstance(tree, StoredTree) and tree.path]

@@ -1,4 +1,4 @@
-"""Whether the files of proofs are those that the checkpoints bind, and none is missing or added."""
+"""Checks that the files of proofs are those that the checkpoints bind, and that none is missing or added."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WHAT = "files of proofs"
 
 
 def is_kept(run: Path, pairs: Sequence[Pair]) -> bool:
-    """Whether rounds of the run left something behind, as its folder or a checkpoint says."""
+    """Whether the run keeps evidence of its rounds: a folder of it exists, or a checkpoint binds it."""
     bound = any(manifest.facts.get("evidence") is not None for _, manifest in trusted(pairs))
     return bound or (run / proof_files.FOLDER).exists()
 
 
 def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
-    """The folder of every round that the checkpoints bind, and those that none binds though it should."""
+    """Check the folder of every round that the checkpoints bind, and find those that no checkpoint binds."""
     kept = {
         proof_files.round_folder(run, round).name: round
         for round in proof_files.rounds(run / proof_files.FOLDER)
@@ -33,26 +33,26 @@ def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
 
 
 def checked_behind(run: Path, last: int) -> Iterator[Finding]:
-    """What stands behind the last checkpoint, as a run leaves it that was stopped: the files, and a note."""
+    """Check the files of rounds after the last checkpoint, which a stopped run leaves, and note them."""
     later = [round for round in proof_files.rounds(run / proof_files.FOLDER) if round > last]
     for round in later:
         yield from checked_files(run, read_round_link(run, round), what=WHAT, required=())
     if later:
         which = f"round {later[0]}" if len(later) == 1 else f"rounds {later[0]} to {later[-1]}"
         sentence = (
-            f"{proof_files.FOLDER} has {which} behind the last checkpoint: only the files of it were checked."
+            f"{proof_files.FOLDER} has {which} after the last checkpoint; only their files were checked."
         )
         yield Finding(WHAT, None, proof_files.FOLDER, sentence=sentence)
 
 
 def read_round_link(run: Path, round: int) -> Link:
-    """The folder of a round, be it there or not."""
+    """The folder of a round, which may be missing."""
     folder = proof_files.round_folder(run / proof_files.FOLDER, round)
     return read_link(run, folder, round=round, format=proof_files.FORMAT)
 
 
 def _checked(run: Path, pair: Pair, bound: Any, kept: Iterable[int]) -> Iterator[Finding]:
-    """The rounds from the checkpoint before to this one."""
+    """Check the rounds from the checkpoint before up to this one."""
     first = pair.before.round + 1 if pair.before else 1
     reached, bound = yield from _followed(run, pair.link.round, first, bound)
     for round in kept:
@@ -63,15 +63,15 @@ def _checked(run: Path, pair: Pair, bound: Any, kept: Iterable[int]) -> Iterator
                 yield _broken(
                     link.file,
                     round,
-                    f"is bound by no checkpoint, and that of round {pair.link.round} follows",
+                    f"is not bound by the checkpoint of round {pair.link.round}, which follows it",
                 )
 
 
 def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding, None, tuple[int, Any]]:
-    """The rounds from `last` back to `first`, as far as each binds the one before it.
+    """Check the rounds from `last` back to `first`, as far as each binds the one before it.
 
     Returns:
-        The round that was reached, and what it binds.
+        The round that was reached, and the digest that it binds.
     """
     for round in range(last, first - 1, -1):
         if bound is None:
@@ -81,7 +81,7 @@ def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding
         if link.manifest is None:
             return round, bound
         if link.digest != bound:
-            yield _broken(link.file, round, f"is not the manifest that round {round} left behind")
+            yield _broken(link.file, round, f"is not the manifest that round {round} wrote")
             return round, bound
         if link.manifest.facts.get("round") != round:
             yield _broken(link.file, round, "is of another round")

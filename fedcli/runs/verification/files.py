@@ -1,4 +1,4 @@
-"""Whether every file that a manifest lists is the one that was written, and nothing stands beside them."""
+"""Checks that every file that a manifest lists is as it was written, and that there are no other files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ REQUIRED = (checkpoints.WEIGHTS, checkpoints.STATE)
 def checked_files(
     run: Path, link: Link, *, what: str = WHAT, required: Sequence[str] = REQUIRED
 ) -> Iterator[Finding]:
-    """The manifest of a folder, every file in it, and what is not in it, as findings of the kind `what`."""
+    """Check the manifest of a folder, every file that it lists, and that there are no others.
+
+    Args:
+        run: the run directory.
+        link: the folder.
+        what: the kind of the findings.
+        required: files that the manifest must list.
+    """
     if link.manifest is None:
         yield Finding(what, link.round, link.file, holds=False, sentence=f"{link.file} {link.fault}.")
         return
@@ -39,15 +46,15 @@ def checked_files(
 
 
 def checked_names(run: Path) -> Iterator[Finding]:
-    """What stands among the checkpoints and is none."""
+    """Entries in checkpoints/ that are not checkpoints."""
     known = {directory.checkpoint_folder(run, round).name for round in directory.finished_rounds(run)}
     return strangers(run, directory.CHECKPOINTS, known, what=WHAT)
 
 
 def strangers(run: Path, place: str, known: Collection[str], *, what: str) -> Iterator[Finding]:
-    """What stands in a folder of the run and is neither `known` nor a draft."""
+    """Entries in a folder of the run that are neither `known` nor the draft of a round."""
     folder = run / place
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name not in known and round_folders.of_draft(path.name) is None:
             file = f"{place}/{path.name}"
-            yield Finding(what, None, file, holds=False, sentence=f"{file} is not of the run.")
+            yield Finding(what, None, file, holds=False, sentence=f"{file} is not a file of the run.")

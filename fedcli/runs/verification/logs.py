@@ -1,4 +1,4 @@
-"""Whether the logs have the lines that they had when the checkpoints were written."""
+"""Checks that the logs have the lines that they had when the checkpoints were written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHAT = "lines of the logs"
 
 
 def checked_logs(run: Path, pairs: list[Pair]) -> Iterator[Finding]:
-    """Every log up to each checkpoint."""
+    """Check every log up to each checkpoint."""
     rounds = [(link.round, manifest) for link, manifest in trusted(pairs)]
     last = [-1, *directory.finished_rounds(run)][-1]
     for log in directory.LOGS:
@@ -24,7 +24,7 @@ def checked_logs(run: Path, pairs: list[Pair]) -> Iterator[Finding]:
 
 
 def _checked(log: Path, marks: list[tuple[int, Mark | None]], last: int) -> Iterator[Finding]:
-    """One log. Behind the first difference nothing can be told any more."""
+    """Check one log, up to the first difference: what comes after it cannot be checked."""
     try:
         found = marks_at(log, [mark.bytes for _, mark in marks if mark])
         size = log.stat().st_size
@@ -53,7 +53,7 @@ def _difference(mark: Mark | None, size: int, known: int | None) -> str:
 
 def _behind(log: Path, round: int, size: int) -> Finding:
     sentence = (
-        f"{log.name} has {size} bytes behind the checkpoint of round {round}, which no checkpoint covers."
+        f"{log.name} has {size} bytes after the checkpoint of round {round}, which no checkpoint covers."
     )
     return Finding(WHAT, round, log.name, sentence=sentence)
 

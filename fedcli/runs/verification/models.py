@@ -1,4 +1,4 @@
-"""A checkpoint as vectors, read without the model's own code."""
+"""Reads the model of a checkpoint as vectors, without the code of the model."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from fedcli.store.files import npz
 
 
 class Model(NamedTuple):
-    """What of a checkpoint follows from the rounds.
+    """The parts of a checkpoint that a replay of its rounds can compute.
 
     Args:
-        name: the checkpoint, as sentences call it.
-        layout: which arrays stand in which vector.
-        vectors: by the layout's groups, "trainable" among them.
+        name: the checkpoint, as sentences name it.
+        layout: which arrays are in which vector.
+        vectors: by group of the layout, such as "trainable".
         server: the server optimizer's state.
-        average: the moving average's state; empty where the run keeps none.
-        averaged: what stands in average.npz; empty where there is none.
+        average: the moving average's state; empty if the run keeps none.
+        averaged: the arrays of average.npz; empty if there is no such file.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Model(NamedTuple):
 
 
 class Unreadable(Exception):
-    """A file of a checkpoint that is not written as a run writes it: its name, and the end of a sentence."""
+    """A file of a checkpoint whose content a run would not write: its name, and the end of a sentence."""
 
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(reason)
@@ -55,21 +55,21 @@ def read_model(link: Link) -> Model:
     """The model of a checkpoint whose files are as they were written.
 
     Raises:
-        Unreadable: if its content is not what a checkpoint has.
+        Unreadable: if the content of a file is not that of a checkpoint.
     """
     weights = _arrays(link, checkpoints.WEIGHTS)
     layout = _layout(link, weights)
     tree = trees.from_table(_arrays(link, checkpoints.STATE))
     server, average = tree.get("server"), tree.get("average", {})
     if not isinstance(server, Mapping) or not isinstance(average, Mapping):
-        raise Unreadable(checkpoints.STATE, "has no state of the server's optimizer")
+        raise Unreadable(checkpoints.STATE, "has no state of the server optimizer")
     averaged = _arrays(link, checkpoints.AVERAGE) if (link.folder / checkpoints.AVERAGE).exists() else {}
     vectors = {group: gather(weights, part) for group, part in layout._asdict().items()}
     return Model(f"the checkpoint of round {link.round}", layout, vectors, server, average, averaged)
 
 
 def has_statistics(pairs: Sequence[Pair]) -> bool:
-    """Whether the model has non-trainable weights that clients may send, as far as a checkpoint says."""
+    """Whether a checkpoint says that the model has non-trainable weights, which clients may send."""
     said = [manifest.facts.get("arrays") for _, manifest in trusted(pairs)]
     return any(isinstance(arrays, dict) and bool(arrays.get("statistics")) for arrays in said)
 

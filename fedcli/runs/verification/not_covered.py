@@ -1,4 +1,4 @@
-"""What a verification does not tell, and nobody should read into it."""
+"""What a verification does not show."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _WITHOUT_PROOFS = ("that the models follow from what clients sent: this run keep
 _WITH_PROOFS = (
     "that clients trained honestly, on real data, or do no harm within the bound on their norms",
     "that the numbers of examples, by which clients are weighted, are true",
-    "that each client is a party of its own: proofs are not signed",
-    "that the server left no valid client out, and ended no round as void without need",
-    "that the model which the run began with is a good one",
+    "that each client is a separate party: proofs are not signed",
+    "that the server left out no valid client, and declared no round void without need",
+    "that the initial model is a good one",
     "that the proofs are composed soundly: no cryptographer has reviewed it (docs/proofs.md)",
 )
-_NOISE = "that noise was drawn from a Gaussian, and afresh: only that its norm keeps a bound"
+_NOISE = "that noise was drawn from a Gaussian and is fresh: only that its norm is within a bound"
 _PRIVACY = "that privacy.json is right: it follows from config.yaml and the number of rounds"
 _STATISTICS = (
     "that weights which training does not touch, such as BatchNorm's averages, are what clients sent"
 )
-_FOREIGN = "that each model follows from the published sum: the strategy is a part of the user's own"
+_FOREIGN = "that each model follows from the published sum: the strategy is a custom component"
 
 
 def not_covered(
     recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool, num_pruned: int
 ) -> tuple[str, ...]:
-    """What a verification of such a run leaves open, each the end of "it does not show ..."."""
+    """What a verification of such a run does not show, each the end of "it does not show ..."."""
     pruned = [_PRUNED.format(num_pruned)] if num_pruned else []
     if not has_proofs:
         return (*_ALWAYS, *pruned, *_WITHOUT_PROOFS)

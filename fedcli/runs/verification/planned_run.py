@@ -1,4 +1,4 @@
-"""What the config of a run says of how its server moves the model; parts of the user's own are never imported."""
+"""What the config of a run says about how its server moves the model. Custom components are never imported."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from fedcli.store.retention import Retention
 
 WHAT = "plan of the run"
 _LEFT_OUT = {
-    "strategy": "the step from each sum to the next model was left out",
-    "cohort": "the divisor and the share of a private round were taken as the round says them",
+    "strategy": "the step from each sum to the next model was not checked",
+    "cohort": "the divisor and the share of a private round were taken from the round itself",
     "proofs": "only the files of proofs were checked",
 }
 
@@ -32,11 +32,11 @@ class Server(NamedTuple):
     """What moves the model.
 
     Args:
-        bounds: the grid of the updates, and what is proved of noise.
+        bounds: the fixed-point grid of the updates, and the proved bounds on noise.
         optimizer: moves the weights along the mean.
         is_private: whether the sum is divided by the planned cohort.
-        planned: the planned cohort; None where it is the user's own, or the run is not private.
-        min_clients: clients without whose shares of noise nothing is to be released.
+        planned: the planned cohort size; None if the cohort is custom or the run is not private.
+        min_clients: clients whose shares of noise a release needs.
     """
 
     bounds: NormBounds
@@ -56,14 +56,14 @@ class Recipe(NamedTuple):
 
     Args:
         run: its name.
-        rounds: at most so many.
+        rounds: the largest number of rounds.
         num_clients: size of the population.
-        clients_dealt: clients that the config deals data out to, where it says so.
-        has_proofs: whether updates come with proofs in the format that is known here.
-        moves_statistics: whether clients send non-trainable weights, of which nothing is proved.
-        average_decay: of a run that keeps an average of its model.
-        server: None where the strategy is a part of the user's own.
-        foreign: the parts that are not imported though they matter here.
+        clients_dealt: clients among which the config distributes the data; None if it does not say.
+        has_proofs: whether updates come with proofs in a known format.
+        moves_statistics: whether clients send non-trainable weights, about which nothing is proved.
+        average_decay: decay of the moving average of the model; None if the run keeps none.
+        server: None if the strategy is a custom component.
+        foreign: custom components that matter here and are not imported.
     """
 
     run: str
@@ -110,30 +110,30 @@ def planned_retention(run: Path) -> Retention:
 
 
 def planned(run: Path) -> Recipe | Finding:
-    """The run as its config plans it, or the finding that it cannot be read."""
+    """The run as its config plans it, or the finding that the config cannot be used."""
     try:
         return read_recipe(run)
     except FedcliError as error:
         said = error.message if type(error) is ConfigError else str(error)
-        sentence = f"{directory.CONFIG} cannot be used by this version of fedcli, so that no round was replayed: {said}"
+        sentence = (
+            f"{directory.CONFIG} cannot be used by this version of fedcli, so no round was replayed: {said}"
+        )
         return Finding(WHAT, None, directory.CONFIG, holds=False, sentence=sentence)
 
 
 def checked_plan(recipe: Recipe) -> Iterator[Finding]:
-    """Whether there are as many clients as the config deals out, and what is left out for parts of the user's own."""
+    """Check the number of clients, and note what is not checked because of custom components."""
     if recipe.clients_dealt not in (None, recipe.num_clients):
         sentence = (
             f"{directory.ENVIRONMENT} says that there are {recipe.num_clients} clients; "
-            f"{directory.CONFIG} deals data out to {recipe.clients_dealt}."
+            f"{directory.CONFIG} distributes data among {recipe.clients_dealt}."
         )
         yield Finding(WHAT, None, directory.ENVIRONMENT, holds=False, sentence=sentence)
     if not recipe.has_proofs and "proofs" not in recipe.foreign:
-        sentence = f"{directory.CONFIG} plans no proofs, so that {_LEFT_OUT['proofs']}."
+        sentence = f"{directory.CONFIG} plans no proofs, so {_LEFT_OUT['proofs']}."
         yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
     for name in recipe.foreign:
-        sentence = (
-            f"{directory.CONFIG} names a {name} of the user's own, which is not imported: {_LEFT_OUT[name]}."
-        )
+        sentence = f"{directory.CONFIG} names a custom {name}, which is not imported: {_LEFT_OUT[name]}."
         yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
 
 
@@ -150,7 +150,7 @@ def _text(path: Path) -> str:
 
 
 def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -> Server | None:
-    # What encodes and proves has no share in how the model moves from the opened sum.
+    # Encoding and proving do not affect how the model moves from the opened sum.
     bare = in_the_clear(planned.model_copy(update={"proofs": None}))
     if all(part.grid is None for part in bare.transforms):
         return None

@@ -1,4 +1,4 @@
-"""The binary files of a round with proofs, taken apart."""
+"""Parses the binary files of a round with proofs."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _LARGEST = 1 << 62
 
 
 class Shown(NamedTuple):
-    """One proof of a round: of what, by whom, and where the statement is said."""
+    """One proof of a round: what and whom it is about, and its statement."""
 
     whose: str
     statement: Statement
 
 
 class Evidence(NamedTuple):
-    """All proofs of a round with what they are about, and what opens the sum."""
+    """All proofs of a round, and the opening of the sum."""
 
     shown: list[Shown]
     opening: Opening
 
 
 class Malformed(Exception):
-    """A file that cannot be taken apart: its name, and the end of a sentence."""
+    """A file that cannot be parsed: its name, and the end of a sentence."""
 
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(reason)
@@ -48,7 +48,7 @@ def read_evidence(round: Round, said: Parameters) -> Evidence:
     """The commitments, proofs and sum of a round.
 
     Raises:
-        Malformed: if a file has not what the round's parameters name.
+        Malformed: if a file does not have what the round's parameters name.
     """
     try:
         vector = read_sum(round, said.size)
@@ -61,7 +61,7 @@ def read_sum(round: Round, size: int) -> Integers:
     """The published sum.
 
     Raises:
-        ValueError: if it is not one of so many integers.
+        ValueError: if it does not have that many integers.
     """
     data = round.path(evidence.AGGREGATE).read_bytes()
     if len(data) != 8 * size:
@@ -87,7 +87,7 @@ def _shown(round: Round, said: Parameters) -> list[Shown]:
     try:
         claims = _claims(round, said)
     except ConfigError as error:
-        # A bound that nothing can be proved of.
+        # The bound is one for which there are no proofs.
         raise Malformed(evidence.PARAMETERS, f"is refused: {error.message}".rstrip(".")) from None
     each = layout(said.size).encoded_bytes
     commitments = _pieces(round, evidence.COMMITMENTS, [each] * len(claims))
@@ -99,7 +99,7 @@ def _shown(round: Round, said: Parameters) -> list[Shown]:
 
 
 def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]]:
-    """Whose, what bound and what context, in the order of the files."""
+    """The owner, the bound and the context of each proof, in the order of the files."""
     claims = []
     for each in said.clients:
         of: list[tuple[About, int]] = [("update", said.grid.bound_of(each.weight) ** 2)]

@@ -1,4 +1,4 @@
-"""The rounds of a run with proofs: what each says of itself, its proofs and its sum, and the models that follow."""
+"""Checks the rounds of a run with proofs: their parameters, proofs and sums, and the models that follow."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fedcli.runs.verification.round_statement import Round, checked_statement, r
 from fedcli.store import checkpoints, directory
 
 Watch = Callable[[str], None]
-"""Told what is being checked, in a few words."""
+"""Receives what is being checked, in a few words."""
 
 
 class Wanted(NamedTuple):
-    """What of a run's rounds is to be checked.
+    """What to check in the rounds of a run.
 
     Args:
         pairs: the checkpoints, each with the one before it.
-        intact: those whose files are as they were written.
-        damaged: rounds of which something is not as it was left behind; nothing more is asked of them.
+        intact: the checkpoints whose files are as they were written.
+        damaged: rounds whose files are not as they were written, and which are not checked further.
         only: the one round whose proofs are verified; None for all.
-        independently: verify proofs a second time, by another library.
+        independently: verify proofs a second time, with another library.
     """
 
     pairs: Sequence[Pair]
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 
 def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: Watch) -> Iterator[Finding]:
-    """Everything that rounds with proofs can be held to, as far as files are as they were written."""
+    """Check rounds with proofs, as far as their files are as they were written."""
     if isinstance(recipe, Finding):
         yield recipe
         return
@@ -60,7 +60,7 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: W
 
 
 def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:
-    """Every model from the one before it. A step passes over pruned checkpoints, whose own models are not compared."""
+    """Replay every model from the one before it. A step passes over pruned checkpoints: they have no model."""
     start, pruned = None, []
     for before, link in wanted.pairs:
         if before is None or not before.is_pruned:
@@ -87,7 +87,7 @@ def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Re
 
 
 def _numbers(pairs: Sequence[Pair]) -> range:
-    """The rounds that lead to the checkpoints."""
+    """The rounds up to the checkpoints."""
     if not pairs:
         return range(0)
     before = pairs[0].before

@@ -1,4 +1,4 @@
-"""Whether the proofs of a round hold, and its published sum opens the sum of the commitments."""
+"""Checks that the proofs of a round hold, and that its published sum opens the sum of the commitments."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PROOFS = "proofs of bounded norms"
 SUMS = "sums of commitments"
 INDEPENDENT = "second verifier"
 _OF_PROOFS = (files.PARAMETERS, files.COMMITMENTS, files.PROOFS)
-# Below so many bytes of proofs, starting other processes takes longer than it saves.
+# For fewer bytes of proofs, starting other processes takes longer than it saves.
 _SPREAD_BYTES = 500_000
 
 
 def checked_proofs(run: Path, round: Round, *, independently: bool) -> Iterator[Finding]:
-    """Every proof, the sum, and if wanted both of them by the second verifier."""
+    """Check every proof and the sum, and if wanted both again with the second verifier."""
     if round.said is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""The server's part of every round, done again: the next model from the published sum, byte for byte."""
+"""Replays the server's step of every round: the next model from the published sum, byte for byte."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from fedcli.store import checkpoints
 STARTS = "starting models"
 NEXT = "next models"
 _KEPT = {"statistics": "non-trainable", "frozen": "frozen", "personal": "personal"}
-# What an optimizer may raise at a state that is none of its own.
+# What an optimizer may raise if the state is not one of its own.
 _NO_STATE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 class Position(NamedTuple):
-    """Where a replay has come to."""
+    """What a replay has computed so far."""
 
     weights: Vector
     server: Tree
@@ -38,12 +38,12 @@ class Position(NamedTuple):
 
 
 def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:
-    """A checkpoint from the one before it; the first, from what the server's optimizer begins with.
+    """Replay a checkpoint from an earlier one; the first, from the initial state of the server optimizer.
 
     Args:
         run: the run directory.
-        pair: two checkpoints whose files are as they were written.
-        rounds: the rounds whose evidence is as it was written; behind one that is missing nothing can be told.
+        pair: two checkpoints whose files are as they were written; all between them are pruned.
+        rounds: the rounds whose evidence is as it was written. The replay ends before a missing one.
         recipe: the run as it was planned.
     """
     before, link = pair
@@ -58,7 +58,7 @@ def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Rec
         return
     start = _read(run, before)
     if isinstance(start, Finding):
-        return  # said where that checkpoint was checked
+        return  # reported when that checkpoint was checked
     position = Position(start.weights, start.server, start.average)
     for number in range(before.round + 1, link.round + 1):
         if number not in rounds:
@@ -81,22 +81,22 @@ def _read(run: Path, link: Link) -> Model | Finding:
 
 
 def _begun(run: Path, link: Link, model: Model, optimizer: ServerOptimizer) -> Iterator[Finding]:
-    """The first checkpoint; its weights are where the run began, and everything else follows from them."""
+    """Check the first checkpoint. Its weights are the initial ones, and everything else follows from them."""
     if link.round:
-        return  # the chain says which checkpoint is missing
+        return  # the check of the chain reports the missing checkpoint
     begins = is_same(model.server, optimizer.init(model.weights)) and not model.average
     file = (link.folder / checkpoints.STATE).relative_to(run).as_posix()
-    sentence = f"{file} does not have the state that the server's optimizer begins with."
+    sentence = f"{file} does not have the state that the server optimizer begins with."
     yield Finding(STARTS, link.round, file, begins, "" if begins else sentence)
 
 
 def _moved(
     run: Path, round: Round, said: Parameters, position: Position, recipe: Recipe
 ) -> tuple[list[Finding], Position]:
-    """The server's step of a round, and the finding that the round's proofs were made for the model before it."""
+    """The server's step of a round, and whether the round's proofs were made for the model before it."""
     file = round.file(run, evidence.PARAMETERS)
     is_start = said.model == digest(position.weights)
-    sentence = f"{file} is about proofs for another model than the one that this round began with."
+    sentence = f"{file} has proofs for another model than the one that this round began with."
     found = [Finding(STARTS, round.link.round, file, is_start, "" if is_start else sentence)]
     if said.size != position.weights.size:
         sentence = f"{file} is about {said.size} weights; the model has {position.weights.size}."
@@ -106,7 +106,7 @@ def _moved(
     except _NO_STATE:
         file = round.file(run, evidence.AGGREGATE)
         sentence = (
-            f"{file} cannot be applied: the server's state before this round does not fit its optimizer."
+            f"{file} cannot be applied: the state of the server before this round does not fit its optimizer."
         )
         return [*found, Finding(NEXT, round.link.round, file, holds=False, sentence=sentence)], position
 
@@ -116,7 +116,7 @@ def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe)
     if server is None or not divisor:
         return position
     total = read_sum(round, said.size) * server.bounds.grid.step
-    with np.errstate(all="ignore"):  # whatever stands there is compared, and not judged
+    with np.errstate(all="ignore"):  # overflow is compared like any other value
         weights, state = server.optimizer.apply(
             position.weights, total / divisor, position.server, share_of(said, recipe)
         )
@@ -128,9 +128,9 @@ def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe)
 def _compared(
     run: Path, link: Link, models: tuple[Model, Model], position: Position, recipe: Recipe
 ) -> Iterator[Finding]:
-    """What a checkpoint has beside what was calculated from the one before it."""
+    """Compare a checkpoint with what was computed from the earlier one."""
     start, after = models
-    since = f"what follows from {start.name} and the rounds behind it"
+    since = f"what follows from {start.name} and the rounds after it"
     if start.layout != after.layout or after.weights.tobytes() != position.weights.tobytes():
         yield _broken(run, link, checkpoints.WEIGHTS, f"does not have the weights that are {since}")
     else:
@@ -138,7 +138,7 @@ def _compared(
     for group, name in _KEPT.items():
         moves = group == "statistics" and recipe.moves_statistics
         if not moves and start.vectors[group].tobytes() != after.vectors[group].tobytes():
-            reason = f"has other {name} weights than {start.name}, which no round changes"
+            reason = f"has other {name} weights than {start.name}; no round changes them"
             yield _broken(run, link, checkpoints.WEIGHTS, reason)
     if not is_same(after.server, position.server):
         yield _broken(run, link, checkpoints.STATE, f"does not have the server's state that is {since}")
@@ -153,7 +153,7 @@ def _compared(
 
 
 def _averaged(after: Model, position: Position) -> Tree:
-    """average.npz as it should be."""
+    """The expected arrays of average.npz."""
     return with_weights(after, averages.mean_model(position.average)) if position.average else {}
 
 

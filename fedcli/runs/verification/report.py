@@ -1,4 +1,4 @@
-"""What was checked of a run directory, and what of it holds."""
+"""The report of a verification: what was checked, and what is wrong."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Finding:
     """One thing that was checked.
 
     Args:
-        what: the kind of check, a line of the table.
-        round: the round that it is of, if it is of one.
-        file: the file or folder that was looked at, below the run directory.
+        what: the kind of check, one line of the table.
+        round: the round that it is about; None for the whole run.
+        file: the file or folder that was checked, below the run directory.
         holds: whether it is as it should be.
-        sentence: what is wrong, or what is worth knowing though it holds; it begins with the file.
+        sentence: what is wrong, or a note if it holds; it begins with the file.
     """
 
     what: str
@@ -27,7 +27,7 @@ class Finding:
 
 
 class Tally(NamedTuple):
-    """How many things of a kind were checked, and how many of them do not hold."""
+    """How many checks of a kind were made, and how many failed."""
 
     what: str
     checked: int
@@ -39,9 +39,9 @@ class Report(NamedTuple):
 
     Args:
         findings: everything that was checked, in this order.
-        head: digest of the last checkpoint's manifest, which stands for all of the chain; None without a checkpoint.
+        head: digest of the last checkpoint's manifest, which identifies the whole chain; None without a checkpoint.
         last: the round of that checkpoint.
-        not_covered: what no verification of this run directory can tell, a sentence each.
+        not_covered: what a verification of this run directory cannot show, one sentence each.
     """
 
     findings: tuple[Finding, ...]
@@ -56,16 +56,16 @@ class Report(NamedTuple):
 
     @property
     def failures(self) -> list[Finding]:
-        """What does not hold."""
+        """The findings that do not hold."""
         return [finding for finding in self.findings if not finding.holds]
 
     @property
     def notes(self) -> list[Finding]:
-        """What holds and is worth knowing."""
+        """Findings that hold and have something to say."""
         return [finding for finding in self.findings if finding.holds and finding.sentence]
 
     def tallies(self) -> list[Tally]:
-        """The findings counted by their kind, in the order in which the kinds first stand."""
+        """The findings counted by kind, in the order in which the kinds first appear."""
         kinds = dict.fromkeys(finding.what for finding in self.findings)
         of = {what: [finding.holds for finding in self.findings if finding.what == what] for what in kinds}
         return [Tally(what, len(held), held.count(False)) for what, held in of.items()]

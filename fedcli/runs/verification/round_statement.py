@@ -1,4 +1,4 @@
-"""Whether what a round says of itself is what the run was planned to do."""
+"""Checks that the parameters of a round are those that the run was planned to have."""
 
 from __future__ import annotations
 
@@ -25,29 +25,27 @@ _FILES = (
 
 
 class Round(NamedTuple):
-    """The evidence of a round whose files are as they were written; `said` is None of a void round."""
+    """The evidence of a round whose files are as they were written; `said` is None for a void round."""
 
     link: Link
     said: Parameters | None
 
     def path(self, name: str) -> Path:
-        """Where one of its files stands."""
+        """The path of one of its files."""
         return self.link.folder / name
 
     def file(self, run: Path, name: str) -> str:
-        """The same below the run directory."""
+        """The same path, below the run directory."""
         return self.path(name).relative_to(run).as_posix()
 
 
 def read_round(run: Path, link: Link, rounds: dict[int, Round]) -> Iterator[Finding]:
-    """Add a round to `rounds`, or say why it is none: each has a folder, with all files or, if void, with none."""
+    """Add a round to `rounds`, or report what is wrong: its folder has all files, or none if the round was void."""
     listed = link.manifest.files if link.manifest is not None else {}
     if link.manifest is None:
         yield _broken(link.round, link.file, link.fault)
     elif listed and listed.keys() != set(_FILES):
-        yield _broken(
-            link.round, link.file, f"does not list {', '.join(_FILES)}, which a round leaves behind"
-        )
+        yield _broken(link.round, link.file, f"does not list {', '.join(_FILES)}, the files of a round")
     elif not listed:
         rounds[link.round] = Round(link, None)
     else:
@@ -63,7 +61,7 @@ def _broken(round: int, file: str, reason: str) -> Finding:
 
 
 def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Finding]:
-    """Everything in a round's parameters that does not agree with the run's config, or that it does."""
+    """Check that a round's parameters agree with the run's config."""
     if round.said is None:
         return
     file = round.file(run, evidence.PARAMETERS)
@@ -77,14 +75,14 @@ def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Findi
 
 
 def divisor_of(said: Parameters, recipe: Recipe) -> float:
-    """What the sum is to be divided by: the clients' weights, or under privacy the planned cohort."""
+    """The divisor of the sum: the clients' total weight or, under privacy, the planned cohort size."""
     if recipe.server is None or (recipe.server.is_private and recipe.server.planned is None):
         return said.divisor
     return recipe.server.planned or math.fsum(each.weight for each in said.clients)
 
 
 def share_of(said: Parameters, recipe: Recipe) -> float:
-    """The share of the population that the server optimizer is to be given."""
+    """The share of the population that the server optimizer receives."""
     if recipe.server is None or (recipe.server.is_private and recipe.server.planned is None):
         return said.share
     return (recipe.server.planned or len(said.clients)) / recipe.num_clients
@@ -94,7 +92,7 @@ def _of_run(said: Parameters, round: int, recipe: Recipe) -> Iterator[str]:
     if said.run != recipe.run:
         yield f"is of the run {said.run[:40]!r}; this one is {recipe.run!r}"
     if said.round != round:
-        yield f"is of round {said.round} and stands in the folder of round {round}"
+        yield f"is of round {said.round} and is in the folder of round {round}"
     if round > recipe.rounds:
         yield f"is of round {round}; the config plans {recipe.rounds}"
 

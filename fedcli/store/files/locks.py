@@ -1,4 +1,4 @@
-"""One process at a time: a lock on a folder that ends with its process, however it ends."""
+"""A lock on a folder, for one process at a time. It ends with its process, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fedcli.core.errors import RunError
 
 
 def hold(folder: Path) -> int:
-    """Lock a folder; what is returned is for `release`.
+    """Lock a folder, and return the handle for `release`.
 
     Raises:
-        RunError: if another process holds it.
+        RunError: if another process has locked it.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -20,6 +20,7 @@ def hold(folder: Path) -> int:
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:
+        # Windows has no such locks.
         pass
     except BlockingIOError:
         os.close(handle)
@@ -28,5 +29,5 @@ def hold(folder: Path) -> int:
 
 
 def release(handle: int) -> None:
-    """Let others in."""
+    """End the lock."""
     os.close(handle)

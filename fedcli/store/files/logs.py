@@ -1,4 +1,4 @@
-"""Files of lines that only grow, with the SHA-256 of all that was written so far: cut back, or checked, by it."""
+"""Log files: they only grow, and are checked and cut back by the SHA-256 of their beginning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 
 class Mark(NamedTuple):
-    """A point of a log: its length there, and the hexadecimal SHA-256 of everything before."""
+    """A position in a log, in bytes, and the hexadecimal SHA-256 of everything before it."""
 
     bytes: int
     sha256: str
@@ -25,7 +25,7 @@ START = Mark(0, hashlib.sha256().hexdigest())
 
 
 def to_mark(value: Any) -> Mark | None:
-    """A mark that was written as JSON, `mark._asdict()`; None if `value` is none."""
+    """The mark that was written as JSON, as `mark._asdict()`; None if `value` is not a mark."""
     if not isinstance(value, dict) or value.keys() != set(Mark._fields):
         return None
     mark = Mark(**value)
@@ -34,13 +34,13 @@ def to_mark(value: Any) -> Mark | None:
 
 
 def marks_at(path: Path, lengths: Iterable[int]) -> dict[int, Mark]:
-    """The marks of a log at those of the lengths that it reaches, in one reading."""
+    """The marks of a log at all of the lengths that it reaches, from one reading."""
     return {length: Mark(length, hashed.hexdigest()) for length, hashed in _hashes(path, lengths)}
 
 
 @final
 class Log:
-    """A log that is open at its end.
+    """A log that is cut off at a mark and then grows.
 
     Args:
         path: the file, which exists.
@@ -48,7 +48,7 @@ class Log:
         disk: where it is written.
 
     Raises:
-        RunError: if it is not the log of that mark.
+        RunError: if the log before the mark is not as it was written.
     """
 
     def __init__(self, path: Path, mark: Mark, *, disk: Disk = LOCAL) -> None:
@@ -64,7 +64,7 @@ class Log:
         self._length += len(content)
 
     def sync(self) -> Mark:
-        """Force the log to the disk; where its end is."""
+        """Force the log to the disk, and return the mark of its end."""
         self._disk.sync(self._path)
         return Mark(self._length, self._hash.hexdigest())
 
@@ -73,17 +73,17 @@ def _required(path: Path, mark: Mark) -> hashlib._Hash:
     try:
         found = dict(_hashes(path, [mark.bytes])).get(mark.bytes)
     except OSError as error:
-        raise RunError(f"{path} {durable.unreadable(error)}. Restore the file from a copy.") from None
+        raise RunError(f"{path} {durable.unreadable(error)}. Restore the file.") from None
     if found is None:
         raise RunError(
-            f"{path} is shorter than the checkpoint says ({mark.bytes} bytes): lines were removed from it.\n"
-            "Restore the file from a copy, or start the run anew."
+            f"{path} is shorter than the checkpoint says ({mark.bytes} bytes): lines were removed.\n"
+            "Restore the file, or start a new run."
         )
     if found.hexdigest() != mark.sha256:
         raise RunError(
             f"{path} is not the log that the run wrote: the SHA-256 of its first {mark.bytes} bytes is "
             f"{found.hexdigest()[:16]}..., the checkpoint says {mark.sha256[:16]}...\n"
-            "Restore the file from a copy, or start the run anew."
+            "Restore the file, or start a new run."
         )
     return found
 

@@ -1,7 +1,8 @@
-"""A folder's manifest: the SHA-256 of its files, facts about them, and of the manifest before it: a link of a chain.
+"""The manifest of a folder: facts, the SHA-256 of its files, and the SHA-256 of the manifest before it.
 
-A manifest is one canonical JSON text. It holds the digest of itself without that digest, so that a change of any byte
-shows in the last link too. Whoever rewrites the whole chain changes its head, which is why heads are published.
+So manifests form a chain. A manifest is one canonical JSON text, and also has the digest of its own other content, so
+that a changed byte is found in the last manifest too. Whoever rewrites the whole chain changes its head; this is why
+heads are published.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Manifest(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with a file of a folder, as the end of a sentence that begins with the file."""
+    """A file of a folder, and what is wrong with it, as the end of a sentence that begins with the file."""
 
     file: str
     reason: str
@@ -54,14 +55,14 @@ def write(
     """Write the manifest of a folder.
 
     Args:
-        folder: where the files stand and the manifest will.
-        files: names of all of them.
-        facts: what else it says; plain JSON values.
+        folder: where the files are.
+        files: the names of all of them.
+        facts: what else the manifest says; plain JSON values.
         previous: the digest of the manifest before it.
         disk: where it is written.
 
     Returns:
-        Its digest.
+        The digest of the manifest.
     """
     sums = {name: durable.sha256(folder / name) for name in files}
     content = {**facts, _FILES: sums, _PREVIOUS: previous}
@@ -71,10 +72,10 @@ def write(
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of a folder, whose files are not looked at.
+    """The manifest of a folder. Its files are not checked.
 
     Raises:
-        RunError: if it cannot be read or is not as it was written.
+        RunError: if the manifest cannot be read, or is not as it was written.
     """
     try:
         return parse((folder / NAME).read_bytes())
@@ -102,7 +103,7 @@ def parse(content: bytes) -> Manifest:
 
 
 def fact(folder: Path, name: str) -> Any:
-    """One fact of a manifest that may be of another version of fedcli; None where there is none. Nothing is checked."""
+    """One fact of a manifest, which may have another format; None if there is none. Nothing is checked."""
     try:
         return _object((folder / NAME).read_bytes()).get(name)
     except (OSError, ValueError):
@@ -110,7 +111,7 @@ def fact(folder: Path, name: str) -> Any:
 
 
 def digest(folder: Path) -> str | None:
-    """The SHA-256 of a folder's manifest as it stands there; None without one."""
+    """The SHA-256 of a folder's manifest as it is now; None if there is no manifest."""
     try:
         return durable.sha256(folder / NAME)
     except OSError:
@@ -118,7 +119,7 @@ def digest(folder: Path) -> str | None:
 
 
 def damaged(folder: Path, manifest: Manifest) -> list[Problem]:
-    """The files of a manifest that are not in its folder as they were written."""
+    """The files of a manifest that are missing or changed."""
     return [
         Problem(name, why)
         for name, sum in manifest.files.items()
@@ -127,7 +128,7 @@ def damaged(folder: Path, manifest: Manifest) -> list[Problem]:
 
 
 def strangers(folder: Path, manifest: Manifest) -> list[Problem]:
-    """What stands in a manifest's folder beside its files."""
+    """What is in the folder of a manifest and not listed by it."""
     there = {path.name for path in folder.iterdir()}
     return [Problem(name, "is not in the manifest") for name in sorted(there - {NAME, *manifest.files})]
 

@@ -1,4 +1,4 @@
-"""Named arrays as `.npz` files of plain arrays; equal arrays are equal files, and nothing is ever unpickled."""
+"""Named arrays as `.npz` files. Equal arrays make equal files, and nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def to_bytes(arrays: Arrays) -> bytes:
         RunError: if one of them could only be pickled.
     """
     buffer = BytesIO()
-    # As np.savez, which has no place for an array named "file" and would pickle objects.
+    # Not np.savez: it refuses an array named "file", and would pickle objects.
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             if array.dtype.hasobject:
@@ -38,10 +38,10 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """The arrays of an `.npz`.
 
     Raises:
-        RunError: if it is missing or not an `.npz` of plain arrays.
+        RunError: if the file is missing, or is not an `.npz` of plain arrays.
     """
     try:
-        # NumPy leaves a file open that it opened itself and could not read.
+        # NumPy does not close a file that it opened and could not read.
         with path.open("rb") as file:
             return _read(file)
     except (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
@@ -49,7 +49,7 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def from_bytes(content: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of `to_bytes`."""
+    """The arrays that `to_bytes` made the content of."""
     return _read(BytesIO(content))
 
 

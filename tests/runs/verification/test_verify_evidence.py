@@ -11,6 +11,7 @@ from audited import CLIENTS, VOID, edit, make_audited, place, rehash
 from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import evidence, verify_run
 from fedcli.runs.verification.chain_links import read_pairs
+from fedcli.store.retention import Retention
 
 NAMES = (
     "manifest.json",
@@ -60,7 +61,7 @@ def test_hundreds_of_flipped_bits_are_each_named_with_file_and_round(run):
     """The stage that looks at files, in the same process; what comes of it for the whole is tested below."""
     rng = np.random.Generator(np.random.Philox(11))
     paths = sorted(path for path in (run / "proofs").rglob("*") if path.is_file())
-    pairs = {pair.link.round: pair for pair in read_pairs(run)}
+    pairs = {pair.link.round: pair for pair in read_pairs(run, Retention())}
     assert len(paths) == 13
     for path in paths:
         whole, round = path.read_bytes(), int(path.parent.name[-5:])
@@ -148,8 +149,8 @@ def test_parts_of_the_users_own_are_never_imported_and_what_that_leaves_out_is_s
     report = verify_run(run)
     assert report.failures == []
     (note,) = report.notes
-    assert "the step from each sum to the next model was left out" in note.sentence
-    assert any("user's own" in limit for limit in report.not_covered)
+    assert "the step from each sum to the next model was not checked" in note.sentence
+    assert any("custom component" in limit for limit in report.not_covered)
     kinds = {tally.what for tally in report.tallies()}
     assert "proofs of bounded norms" in kinds
     assert "next models" not in kinds

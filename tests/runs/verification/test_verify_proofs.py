@@ -241,7 +241,7 @@ def test_arrays_that_the_manifest_does_not_name_are_named(run):
         ({"noise_squared": 4}, "has noise_squared 4; by the config it is None"),
         ({"central_noise_squared": 4}, "has central_noise_squared 4; by the config it is None"),
         ({"run": "another"}, "is of the run 'another'"),
-        ({"round": 1}, "is of round 1 and stands in the folder of round 3"),
+        ({"round": 1}, "is of round 1 and is in the folder of round 3"),
         ({"model": "0" * 64}, "for another model"),
         ({"size": 4}, "integers have 32"),
         ({"clients": lambda all: all[::-1]}, "does not name each client once, in ascending order"),

@@ -78,7 +78,7 @@ def test_a_run_that_was_stopped_between_checkpoints_holds_and_says_so(tmp_path):
     assert report.holds
     assert [(note.round, note.file) for note in report.notes] == [(2, "clients.jsonl"), (2, "metrics.jsonl")]
     assert all(
-        "behind the checkpoint of round 2, which no checkpoint covers" in n.sentence for n in report.notes
+        "after the checkpoint of round 2, which no checkpoint covers" in n.sentence for n in report.notes
     )
     run_store.checkpoint(state)
     run_store.close()
@@ -214,7 +214,7 @@ def test_a_run_without_checkpoints_does_not_hold(folder):
     shutil.rmtree(folder / "checkpoints")
     report = verify_run(folder)
     assert (report.holds, report.head, report.last) == (False, None, None)
-    assert "holds none" in report.failures[0].sentence
+    assert "checkpoints is empty" in report.failures[0].sentence
 
 
 def test_the_head_tells_that_the_last_checkpoint_was_removed(folder, original):
@@ -265,7 +265,7 @@ def forge(folder, round, change, previous=...):
     [
         (lambda facts: facts.update(round=3), "is of round 3"),
         (lambda facts: facts.pop("round"), "is of round None"),
-        (lambda facts: facts.update(follows=0), "follows the checkpoint of round 0 and stands behind"),
+        (lambda facts: facts.update(follows=0), "follows the checkpoint of round 0 and comes after"),
         (lambda facts: facts.update(follows="x"), "follows the checkpoint of round x"),
         (lambda facts: facts.pop("follows"), "follows nothing"),
         (lambda facts: facts.update(format=2), "has format 2"),
