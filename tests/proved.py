@@ -13,7 +13,7 @@ from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
 from fedcli.engine import adversary
 from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
-from fedcli.engine.setup import Parts
+from fedcli.engine.setup import Assembly
 from fedcli.experiment.protection.encryption import encrypted
 from fedcli.experiment.protection.proofs import with_proofs
 
@@ -44,7 +44,7 @@ def proved(strategy, *, noise=None, encryption=None):
 class Round:
     """One round between the clients' halves and the server's."""
 
-    parts: Parts
+    parts: Assembly
     state: RoundState
     context: RoundContext
     updates: list[ClientUpdate]
@@ -68,7 +68,7 @@ class Round:
         """The server's desk after all updates have come, some of them exchanged."""
         by_client = {update.client: update for update in instead}
         sent = [by_client.get(update.client, update) for update in self.updates]
-        present = engine.attend(self.parts, self.state, self.context.round)
+        present = engine.attend(self.parts, self.state)
         desk = Arrivals(self.parts, self.state, self.context, present, lambda _done, _planned: None)
         list(desk.accepted(sent))
         return desk

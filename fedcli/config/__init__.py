@@ -10,7 +10,7 @@ from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registry import Registries, installed, resolve
 from fedcli.config.schema import (
-    Attack,
+    AttackSection,
     Average,
     Checkpoint,
     Client,
@@ -19,7 +19,7 @@ from fedcli.config.schema import (
     Evaluation,
     Experiment,
     FixedPoint,
-    Model,
+    ModelSection,
     Privacy,
     Task,
 )
@@ -27,7 +27,7 @@ from fedcli.config.write import dump, flat, inline
 from fedcli.config.written_strategy import Budget, Buffering, WrittenStrategy
 
 __all__ = [
-    "Attack",
+    "AttackSection",
     "Average",
     "Budget",
     "Buffering",
@@ -40,7 +40,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "FixedPoint",
-    "Model",
+    "ModelSection",
     "Part",
     "Place",
     "Privacy",

@@ -5,8 +5,8 @@ from fakes import MemoryStore, linear_parts
 
 from fedcli.components.callbacks.callback import Callback, early_stop
 from fedcli.components.strategies import STRATEGIES
+from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
-from fedcli.engine.round import run_experiment
 from fedcli.engine.setup import EvaluationSettings
 
 STOPS = {

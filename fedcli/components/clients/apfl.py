@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 from fedcli.components.clients.ditto import OWN
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensor, Tensors
+from fedcli.components.clients.trainer import (
+    Batch,
+    ClientTrainer,
+    Learner,
+    LocalResult,
+    Start,
+    Tensor,
+    Tensors,
+)
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
@@ -81,7 +89,7 @@ def _build(learner: Learner, first_alpha: float, adaptive: bool) -> ClientTraine
         kept = own._replace(weights=list(weights), moving=list(seen.moving), optimizer=optimizer)
         return Mixture(after, kept, alpha)
 
-    def final(start: Start, carry: Mixture) -> Result:
+    def final(start: Start, carry: Mixture) -> LocalResult:
         keeps = {OWN.name: list(carry.own.weights), SHIFT.name: carry.alpha - first_alpha}
         return shared.final(start, carry.shared)._replace(keeps=keeps)
 

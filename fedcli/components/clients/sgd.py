@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Result, Start, Tensor, Tensors
+from fedcli.components.clients.trainer import (
+    Batch,
+    ClientTrainer,
+    Learner,
+    LocalResult,
+    Start,
+    Tensor,
+    Tensors,
+)
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.factories import component
 
@@ -68,9 +76,9 @@ def descend(
             carry.steps + 1,
         )
 
-    def final(start: Start, carry: Carry) -> Result:
+    def final(start: Start, carry: Carry) -> LocalResult:
         delta = [local - begun for local, begun in zip(carry.weights, start.weights, strict=True)]
         # Batches that are drawn by coins may all be empty.
-        return Result(delta, carry.moving, carry.sums / tf.maximum(carry.count, 1.0), {}, {})
+        return LocalResult(delta, carry.moving, carry.sums / tf.maximum(carry.count, 1.0), {}, {})
 
     return ClientTrainer(init, step, final)

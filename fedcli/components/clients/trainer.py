@@ -94,7 +94,7 @@ class Learner(NamedTuple):
     is_personal: tuple[bool, ...]
 
 
-class Result(NamedTuple):
+class LocalResult(NamedTuple):
     """What a client's training yields.
 
     Args:
@@ -118,11 +118,11 @@ class ClientTrainer(NamedTuple):
     Args:
         init: start -> carry, a nest of tensors.
         step: `(start, carry, batch)` -> carry of the same structure.
-        final: `(start, carry)` -> `Result`.
+        final: `(start, carry)` -> `LocalResult`.
         survey: measure the global weights on the client's examples before the first step.
     """
 
     init: Callable[[Start], Any]
     step: Callable[[Start, Any, Batch], Any]
-    final: Callable[[Start, Any], Result]
+    final: Callable[[Start, Any], LocalResult]
     survey: bool = False

@@ -23,7 +23,7 @@ from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masking.graph import MaskPlan, neighbours
 from fedcli.crypto.masking.masking import MaskSeeds, Party, mask
-from fedcli.crypto.masking.seeds import MaskScheme
+from fedcli.crypto.masking.masks import MaskScheme
 from fedcli.crypto.workers import side_by_side
 
 _SEED_BYTES = 32

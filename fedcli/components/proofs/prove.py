@@ -28,7 +28,7 @@ from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.norm_proofs.limbs import size_before
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 
 NAME = "prove"
 

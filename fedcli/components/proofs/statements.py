@@ -12,7 +12,7 @@ from fedcli.core.rounds import RoundContext
 from fedcli.crypto.discrete_gaussian import grid_variance
 from fedcli.crypto.noise_norms import squared_norm_bound
 from fedcli.crypto.norm_proofs.generators import layout
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 
 _PROVABLE = 1 << 52
 _FEWEST_BITS = 8

@@ -18,8 +18,8 @@ from fedcli.crypto.norm_proofs.commitments import (
     read_commitment,
 )
 from fedcli.crypto.norm_proofs.curve import ProofError
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, read_proof
 from fedcli.crypto.norm_proofs.prover import prove
-from fedcli.crypto.norm_proofs.statement import NormBound, read_proof
 from fedcli.crypto.norm_proofs.verifier import Claim, all_hold, check
 
 Result = TypeVar("Result")

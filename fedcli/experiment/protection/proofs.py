@@ -11,7 +11,7 @@ from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
-from fedcli.crypto.norm_proofs.statement import PROJECTIONS
+from fedcli.crypto.norm_proofs.norm_statement import PROJECTIONS
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.protection.fixed_point import grid_of
 from fedcli.privacy import mechanism_of

@@ -1,12 +1,17 @@
-"""The sum of what the server cannot read: weights are added here, updates in the exchange."""
+"""The encrypted sum: weights are added by the transform, ciphertexts by the exchange."""
 
 import numpy as np
 import pytest
-from fakes import LiteralExchange
+from fakes import LiteralExchange, literal_encryption
 
-from fedcli.components.encryption.encrypted_sum import encrypted_sum
+from fedcli.components.encryption.encrypt import encrypt
 from fedcli.core.errors import VoidRoundError
-from fedcli.core.rounds import ClientUpdate
+from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.rounds import ClientUpdate, RoundContext, Session
+
+PART = encrypt(
+    literal_encryption(), grid=IntegerGrid(clip_norm=2.0, bits=8), plain_bytes=lambda size: 2 * size
+)
 
 
 def update(client, values, weight):
@@ -14,15 +19,19 @@ def update(client, values, weight):
     return ClientUpdate(client, payload, weight, 1, np.zeros(0, np.float32), {}, {}, 0, 0.0)
 
 
+def summed(exchange, updates):
+    context = RoundContext(7, 1, False, sessions={"encrypt": Session(exchange)})
+    return PART.aggregate(updates, context)
+
+
 def test_updates_are_added_in_the_exchange_and_weights_exactly_here():
     exchange = LiteralExchange()
     weights = [0.1] * 10
     updates = (update(client, [client, 1], weight) for client, weight in enumerate(weights))
-    aggregate, state = encrypted_sum(exchange)(updates, 2, {"kept": 1})
+    aggregate = summed(exchange, updates)
     assert aggregate.weight == 1.0 != sum(weights)
     assert aggregate.value.size == 0
     assert exchange.open().tolist() == [45, 10]
-    assert state == {"kept": 1}
 
 
 def test_updates_are_streamed_and_an_empty_cohort_has_weight_zero():
@@ -33,10 +42,10 @@ def test_updates_are_streamed_and_an_empty_cohort_has_weight_zero():
         assert list(exchange.added) == [0]
         yield update(1, [2], 1.0)
 
-    assert encrypted_sum(exchange)(stream(), 1, {})[0].weight == 2.0
-    assert encrypted_sum(LiteralExchange())(iter(()), 1, {})[0].weight == 0
+    assert summed(exchange, stream()).weight == 2.0
+    assert summed(LiteralExchange(), iter(())).weight == 0
 
 
 def test_what_cannot_be_added_ends_the_sum():
     with pytest.raises(VoidRoundError, match="client 1 cannot be added"):
-        encrypted_sum(LiteralExchange(breaks_at=1))([update(0, [1], 1.0), update(1, [2], 1.0)], 1, {})
+        summed(LiteralExchange(breaks_at=1), [update(0, [1], 1.0), update(1, [2], 1.0)])

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from encrypted_runs import SCHEMES, added, begun
 from protected import reached
 
-from fedcli.components.encryption.ciphertext_exchange import Sender
+from fedcli.components.encryption.ciphertext_exchange import CiphertextSender
 from fedcli.components.encryption.committee import Committee, Holder
 from fedcli.components.encryption.shared_key import KeyHolder
 from fedcli.crypto.bfv.committee import Dealing, MemberKey
@@ -20,7 +20,7 @@ from fedcli.crypto.bfv.threshold import Member
 from fedcli.crypto.masking.masking import Party
 
 OF_CLIENTS = (
-    SharedKey, KeyHolder, MemberKey, Member, Dealing, Holder, Committee, Party, X25519PrivateKey, Sender,
+    SharedKey, KeyHolder, MemberKey, Member, Dealing, Holder, Committee, Party, X25519PrivateKey, CiphertextSender,
 )  # fmt: skip
 
 
@@ -78,8 +78,8 @@ def test_the_walk_finds_the_clients_side_where_it_begins_there(name, keys, round
     added(exchange, sent)
     kinds = {type(one) for one in reached(exchange)} & set(OF_CLIENTS)
     expected = {
-        "shared-key": {SharedKey, KeyHolder, Sender},
-        "threshold": {MemberKey, Member, Holder, Committee, Sender},
+        "shared-key": {SharedKey, KeyHolder, CiphertextSender},
+        "threshold": {MemberKey, Member, Holder, Committee, CiphertextSender},
         "secagg": {Party},
     }
     assert kinds >= expected[name]

@@ -17,7 +17,7 @@ from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.rounds import Aggregate
 from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.crypto.norm_proofs.verifier import verify
 from fedcli.engine import loop
 from fedcli.testing.changes import changed
