@@ -10,10 +10,17 @@ from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.rounds import Broadcast, RoundState
 from fedcli.core.types import Array, Tree
+from fedcli.engine.budget import nothing_left
 from fedcli.engine.client_work import Clients
 from fedcli.engine.setup import Assembly
 
 Metrics = Mapping[str, float]
+
+
+def is_evaluated(assembly: Assembly, state: RoundState) -> bool:
+    """Whether the round of `state` is evaluated by the plan: every so many rounds, and the last one."""
+    is_due = state.round % assembly.run.evaluation.every == 0
+    return is_due or nothing_left(assembly, state) is not None
 
 
 def evaluate(assembly: Assembly, state: RoundState) -> dict[str, float]:

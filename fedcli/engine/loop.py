@@ -8,6 +8,7 @@ from dataclasses import replace
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.rounds import RoundState
 from fedcli.engine.budget import nothing_left, spent
+from fedcli.engine.evaluation import evaluate, is_evaluated
 from fedcli.engine.ports import Observer, Store, Watch
 from fedcli.engine.records import Row, noised_only
 from fedcli.engine.round import run_round
@@ -31,9 +32,15 @@ def run_experiment(
                 # Before anything is written, shown, or handed to a callback.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
                 record, clients = noised_only(record, sampling), []
-            store.commit(state, record, clients)
+            try:
+                reason = _first(callback.on_round_end(state, record) for callback in callbacks)
+                if reason and not is_evaluated(assembly, state):
+                    # The last model of a run is the one that is used, so its figures are in the record.
+                    record |= evaluate(assembly, state)
+            finally:
+                # Also where a callback fails: no finished round is lost, and none is released twice.
+                store.commit(state, record, clients)
             observer.round_end(record)
-            reason = _first(callback.on_round_end(state, record) for callback in callbacks)
     except RunInterrupted:
         store.checkpoint(state)
         raise

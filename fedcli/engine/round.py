@@ -16,7 +16,7 @@ from fedcli.core.vectors import digest
 from fedcli.engine import adversary, evaluation
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.asynchronous import model_of
-from fedcli.engine.budget import nothing_left, spent
+from fedcli.engine.budget import spent
 from fedcli.engine.client_work import ClientWork
 from fedcli.engine.clock import Clock
 from fedcli.engine.ports import Deposit, Shelve, Watch, in_memory, nowhere
@@ -74,7 +74,7 @@ def run_round(
             underway=present.underway,
         )
         with clock.span("evaluate"):
-            is_due = after.round % assembly.run.evaluation.every == 0 or nothing_left(assembly, after)
+            is_due = evaluation.is_evaluated(assembly, after)
             figures = evaluation.evaluate(assembly, after) if is_due else {}
     record = {
         "round": after.round,

@@ -87,8 +87,8 @@ def test_noise_that_is_left_to_epsilon_is_the_same_in_the_long_form(name):
     named, composed = (plan(each.experiment) for each in (source, written))
     found = noise_multiplier_of(named.experiment.strategy)
     assert found == noise_multiplier_of(composed.experiment.strategy) > 0
-    assert [part.privacy for part in named.strategy.transforms] == [
-        part.privacy for part in composed.strategy.transforms
+    assert [part.privacy for part in named.protocol.strategy.transforms] == [
+        part.privacy for part in composed.protocol.strategy.transforms
     ]
 
 

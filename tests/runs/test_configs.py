@@ -74,13 +74,13 @@ def test_its_cost_is_told_without_training(path):
     made = build.plan(load(path).experiment)
     facts = cost(made)
     assert facts["client_steps_per_round"] > 0
-    if made.strategy.trainer.personal is not None:
+    if made.protocol.strategy.trainer.personal is not None:
         # Which weights are personal, only the built model tells.
         assert facts["parameters"] is facts["bytes_up_per_round"] is None
         return
     assert facts["parameters"] > 0
-    sent = made.strategy.bytes_up(facts["parameters"])
-    updates = facts["updates_per_round"] if made.strategy.buffer else facts["cohort"]
+    sent = made.protocol.strategy.bytes_up(facts["parameters"])
+    updates = facts["updates_per_round"] if made.protocol.strategy.buffer else facts["cohort"]
     assert facts["bytes_up_per_round"] == round(updates * sent)
 
 

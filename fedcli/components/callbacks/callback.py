@@ -29,7 +29,8 @@ class Callback(NamedTuple):
 
     Args:
         on_start: the records so far (not empty when a run is resumed) -> a reason to stop, or None.
-        on_round_end: `(state, record)` after the round is committed -> a reason to stop, or None.
+        on_round_end: `(state, record)` of a finished round, before it is committed -> a reason to stop, or None. The
+            round that ends the run is then evaluated, if it was not.
         on_end: `(state, records)` at the normal end of a run.
     """
 
