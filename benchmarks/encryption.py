@@ -29,7 +29,7 @@ from fedcli.crypto.bfv.attempts import Request
 from fedcli.crypto.bfv.ciphertexts import Adder
 from fedcli.crypto.bfv.plans import Plan, plan_shared_key, plan_threshold
 from fedcli.crypto.masking.graph import neighbours, plan_masking
-from fedcli.crypto.masking.masking import Party
+from fedcli.crypto.masking.masking import Party, mask
 from fedcli.crypto.masking.masks import MaskScheme
 from fedcli.crypto.masking.unmasking import MaskedSum
 
@@ -166,7 +166,7 @@ def measure_masking(num_parties: int, values: np.ndarray, repeats: int) -> Row:
     for index in range(num_parties - num_lost):
         received = {other: shares[other][index] for other in scheme.neighbours[index]}
         begin = time.perf_counter()
-        sent = parties[index].mask(values, received)
+        sent = mask(values, parties[index].agree(received))
         masked = time.perf_counter()
         adder.add(index, sent)
         masking.append(masked - begin)

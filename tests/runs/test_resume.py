@@ -15,8 +15,8 @@ import pytest
 import tiny
 
 from fedcli.core.errors import RunInterrupted
-from fedcli.engine.ports import Observer
 from fedcli.engine.loop import run_experiment
+from fedcli.engine.ports import Observer
 from fedcli.runs import lifecycle
 from fedcli.store import directory
 from fedcli.store.run_store import RunStore, create_run

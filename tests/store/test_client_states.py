@@ -10,8 +10,8 @@ from fakes import LinearFederation, LinearRuntime, MemoryStore, linear_parts
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import RunError
-from fedcli.engine.ports import Observer
 from fedcli.engine.loop import run_experiment
+from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
 from fedcli.store import client_states, directory
 from fedcli.store.client_states import StoredTree

@@ -10,8 +10,8 @@ from kept_runs import CONFIG, LAYOUT, advance, state_of
 
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.types import SECRET
-from fedcli.engine.ports import Observer
 from fedcli.engine.loop import run_experiment
+from fedcli.engine.ports import Observer
 from fedcli.runs.verification import verify_run
 from fedcli.store import directory, round_folders
 from fedcli.store.run_store import RunStore, create_run

@@ -47,7 +47,7 @@ def central(strategy=None):
 
 def finished(strategy, **changes):
     """One whole round: its state, record and evidence."""
-    parts, state = linear_parts(strategy, federation=LinearFederation(2), run=RUN, **changes)
+    parts, state = linear_parts(strategy, federation=LinearFederation(2), run_id=RUN, **changes)
     store = MemoryStore()
     state, record, _ = loop.next_round(parts, state, store, lambda _done, _planned: None)
     return state, record, store.evidence.get(1)
@@ -132,7 +132,7 @@ def test_the_files_alone_show_that_every_update_kept_its_bound(honest):
 
 
 def test_the_files_alone_give_the_next_model():
-    parts, first = linear_parts(proved(summed()), federation=LinearFederation(2), run=RUN)
+    parts, first = linear_parts(proved(summed()), federation=LinearFederation(2), run_id=RUN)
     store = MemoryStore()
     state, _, _ = loop.next_round(parts, first, store, lambda _done, _planned: None)
     said, total = parameters(store.evidence[1]), opened(store.evidence[1]).vector
@@ -196,7 +196,7 @@ def test_a_sum_that_is_off_by_one_anywhere_is_never_released(honest, place):
 
 def test_a_round_without_updates_leaves_the_model_and_no_files():
     nobody = proved(summed())
-    parts, first = linear_parts(nobody, run=RUN)
+    parts, first = linear_parts(nobody, run_id=RUN)
     parts = changed(
         parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64))
     )
@@ -257,7 +257,7 @@ def test_the_server_proves_its_noise_and_only_the_sum_with_it_is_written():
 
 def test_an_empty_private_round_releases_noise_that_its_commitment_opens_to():
     strategy, noise = central()
-    parts, first = linear_parts(proved(strategy, noise=noise), run=RUN)
+    parts, first = linear_parts(proved(strategy, noise=noise), run_id=RUN)
     parts = changed(
         parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64))
     )

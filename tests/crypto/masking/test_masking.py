@@ -8,7 +8,7 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masking.graph import neighbours, plan_masking
-from fedcli.crypto.masking.masking import Party
+from fedcli.crypto.masking.masking import MaskSeeds, Party, mask
 from fedcli.crypto.masking.masks import MaskScheme, limbs, masked, seed_of
 from fedcli.crypto.masking.unmasking import MaskedSum
 from fedcli.crypto.noise import keystream
@@ -40,7 +40,8 @@ class Sum:
             for index in sharers
         }
         self.masked = {
-            index: self.parties[index].mask(self.inputs[index], self.received[index]) for index in sharers
+            index: mask(self.inputs[index], self.parties[index].agree(self.received[index]))
+            for index in sharers
         }
         self.adder = MaskedSum(scheme, self.keys, sharers)
         for index in sharers - set(lost):
@@ -89,7 +90,7 @@ def test_the_largest_sum_of_most_parties_is_exact():
         adder = MaskedSum(scheme, keys, frozenset(parties))
         for index, party in parties.items():
             received = {other: shares[other][index] for other in scheme.neighbours[index]}
-            adder.add(index, party.mask(np.full(3, sign * 2**27), received))
+            adder.add(index, mask(np.full(3, sign * 2**27), party.agree(received)))
         revealed = {index: party.reveal(adder.came_through, ()) for index, party in parties.items()}
         assert adder.unmask(revealed).tolist() == [sign * 15 * 2**27] * 3
 
@@ -142,7 +143,7 @@ def test_a_party_opens_no_sum_of_few():
 def test_a_party_masks_once():
     one = Sum(scheme_of(10))
     with pytest.raises(DecryptionError, match="once for a sum"):
-        one.parties[0].mask(one.inputs[0], one.received[0])
+        mask(one.inputs[0], one.parties[0].agree(one.received[0]))
 
 
 def test_too_few_neighbours_are_refused():
@@ -153,18 +154,16 @@ def test_too_few_neighbours_are_refused():
         parties[0].share({index: keys[index] for index in range(1, scheme.plan.threshold)})
     shares = {index: party.share(keys) for index, party in parties.items()}
     with pytest.raises(DecryptionError, match="masks with at least"):
-        parties[0].mask(np.zeros(3, np.int64), {1: shares[1][0]})
+        mask(np.zeros(3, np.int64), parties[0].agree({1: shares[1][0]}))
 
 
 @pytest.mark.parametrize(
     "bad", [np.array([2**20 + 1]), np.array([-(2**20) - 1]), np.zeros(3), np.zeros(0, np.int64)]
 )
 def test_values_beyond_the_plan_are_refused(bad):
-    one = Sum(scheme_of(10))
-    fresh = Party(one.scheme, 0)
-    fresh.share(one.keys)
+    seeds = MaskSeeds(scheme_of(10).plan, bytes(32), add=(), take=())
     with pytest.raises(ConfigError):
-        fresh.mask(bad, one.received[0])
+        mask(bad, seeds)
 
 
 def test_meddled_messages_are_refused_with_a_reason():
@@ -202,7 +201,7 @@ def test_meddled_shares_are_refused():
         fresh._channel = one.parties[0]._channel
         fresh.share(one.keys)
         with pytest.raises(CiphertextError, match="shares of party 1"):
-            fresh.mask(one.inputs[0], shares | {1: bad})
+            mask(one.inputs[0], fresh.agree(shares | {1: bad}))
 
 
 def test_a_public_key_that_is_none_is_refused():
