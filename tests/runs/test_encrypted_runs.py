@@ -16,7 +16,7 @@ from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
-from fedcli.experiment import assemble as assembly
+from fedcli.experiment.assemble import initial_state, with_keys
 from fedcli.runs import lifecycle
 from fedcli.store import directory
 from fedcli.testing.changes import changed
@@ -44,8 +44,8 @@ def run(assembled, name, encryption="null", **changes):
     """The final state and the records of two rounds of a compiled experiment, with another encryption."""
     parts, state = assembled[name]
     made = tiny.plan(*OVERRIDES[name], f"encryption={encryption}")
-    parts = assembly.with_keys(changed(parts, strategy=made.strategy, **changes), made)
-    first = assembly.initial_state(
+    parts = with_keys(changed(parts, strategy=made.strategy, **changes), made)
+    first = initial_state(
         made.strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal)
     )
     kept = MemoryStore()

@@ -11,7 +11,7 @@ from fedcli.core.privacy_events import Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.cost import cost
-from fedcli.experiment.protection import encryption as encrypting
+from fedcli.experiment.protection.encryption import warnings
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)
@@ -74,7 +74,7 @@ def test_keys_that_are_kept_are_warned_of():
     assert tiny.plan(*EQUAL, "encryption=shared-key").warnings == []
     (warning,) = tiny.plan(*EQUAL, "encryption={name: shared-key, keep_keys: true}").warnings
     assert "secret/keys.npz" in warning
-    assert encrypting.warnings(None, dropout=0.5, cohort=10) == []
+    assert warnings(None, dropout=0.5, cohort=10) == []
 
 
 def test_the_section_survives_the_file(tmp_path):
