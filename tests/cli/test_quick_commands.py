@@ -214,7 +214,7 @@ class TestShow:
     def test_every_default_is_filled_in(self, fedcli):
         shown = yaml.safe_load(fedcli("show", "tiny.yaml").stdout)
         assert shown["cohort"] == {"name": "full"}
-        assert shown["checkpoint"] == {"every": 1}
+        assert shown["checkpoint"] == {"every": 1, "keep_last": None, "keep_best": None}
         assert shown["client"]["epochs"] == 1
         assert shown["strategy"] == {
             "client": {"name": "sgd"},

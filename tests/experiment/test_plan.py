@@ -1,5 +1,7 @@
 """From names to parts: built-in ones, the user's own, and every refusal with its place in the file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -37,16 +39,16 @@ def run(parts, state, rounds=1):
 
 def test_a_plan_says_what_it_is_made_of():
     made = tiny.plan("client.epochs=3")
-    assert made.federation.num_clients == 4
-    assert made.task.names == ("loss", "accuracy")
-    assert made.batches == BatchPlan(5, 3, None)
-    assert [transform.name for transform in made.strategy.transforms] == ["arrival"]
-    assert made.accountant is None
-    assert made.num_parameters is None  # a user's model must be built
+    assert made.num_clients == 4
+    assert made.training.task.names == ("loss", "accuracy")
+    assert made.training.batches == BatchPlan(5, 3, None)
+    assert [transform.name for transform in made.protocol.strategy.transforms] == ["arrival"]
+    assert made.protocol.accountant is None
+    assert build.num_parameters(made) is None  # a user's model must be built
 
 
 def test_the_data_is_the_same_at_every_start_and_another_for_another_seed():
-    first, again, other = (tiny.plan(f"seed={seed}").federation.client(1) for seed in (3, 3, 4))
+    first, again, other = (tiny.plan(f"seed={seed}").world.federation.client(1) for seed in (3, 3, 4))
     assert np.array_equal(first.x_train, again.x_train)
     assert not np.array_equal(first.x_train, other.x_train)
 
@@ -155,9 +157,9 @@ def test_private_runs_keep_every_round_unless_their_noise_can_be_drawn_again():
 def test_a_model_whose_output_does_not_fit_is_refused():
     # The model takes the number of outputs for granted that the data gives; a lambda cannot be named in YAML.
     made = tiny.plan()
-    wrong = made.architecture._replace(build=lambda shape, _outputs: user_parts.tiny(shape, 7))
+    wrong = made.training.architecture._replace(build=lambda shape, _outputs: user_parts.tiny(shape, 7))
     with pytest.raises(ConfigErrors, match=r"returns values of shape \[7\]"), located(tiny.source()):
-        assemble(made.__class__(**{**vars(made), "architecture": wrong}))
+        assemble(replace(made, training=made.training._replace(architecture=wrong)))
 
 
 @pytest.mark.parametrize("non_trainable", ["local", "frozen"])
@@ -351,11 +353,11 @@ def test_weights_of_another_architecture_are_refused(tmp_path, stack_layout, cha
 
 
 def test_malicious_clients_are_part_of_the_plan():
-    assert tiny.plan().adversary is None
-    adversary = tiny.plan("attack={name: sign-flip, share: 0.5}").adversary
+    assert tiny.plan().world.adversary is None
+    adversary = tiny.plan("attack={name: sign-flip, share: 0.5}").world.adversary
     assert adversary.attack.name == "sign-flip"
     assert len(adversary.clients) == 2
-    assert tiny.plan("attack={name: sign-flip, clients: [3]}").adversary.clients == {3}
+    assert tiny.plan("attack={name: sign-flip, clients: [3]}").world.adversary.clients == {3}
 
 
 @pytest.mark.parametrize("attack", ["sign-flip", "alie", "min-sum", "label-flip"])

@@ -1,6 +1,8 @@
 """The compiled client program does what a plain loop does, for every client, with one trace and the same bits."""
 
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -130,14 +132,21 @@ def test_the_same_bits_again_and_others_in_another_round_or_client(dense, statef
         assert not same(first, local.train(2))
 
 
+class Training(NamedTuple):
+    """Local training of assignments, as work."""
+
+    train: object
+
+    def begin(self):
+        return self.train
+
+
 def test_the_same_bits_from_one_thread_and_from_two(dense, stateful, executors):
     for local in (dense, stateful):
         start = local.prepare()
         assignments = [Assignment(client, {}) for client in range(len(SIZES))] * 3
-        runs = [
-            list(executors[workers].map(lambda each: local.runtime.train(start, each), assignments))  # noqa: B023
-            for workers in (1, 2)
-        ]
+        work = Training(partial(local.runtime.train, start))
+        runs = [list(executors[workers].run(work, assignments)) for workers in (1, 2)]
         assert all(same(a, b) for a, b in zip(*runs, strict=True))
 
 
