@@ -13,7 +13,7 @@ from fedcli.core.vectors import unflatten
 from fedcli.engine.round import run_round
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.make import located
-from fedcli.experiment.plan import plan
+from fedcli.experiment.plan import num_parameters, plan
 
 
 def refusal(*overrides, built=False):
@@ -44,7 +44,7 @@ def test_a_plan_says_what_it_is_made_of():
     assert made.training.batches == BatchPlan(5, 3, None)
     assert [transform.name for transform in made.protocol.strategy.transforms] == ["arrival"]
     assert made.protocol.accountant is None
-    assert build.num_parameters(made) is None  # a user's model must be built
+    assert num_parameters(made) is None  # a user's model must be built
 
 
 def test_the_data_is_the_same_at_every_start_and_another_for_another_seed():

@@ -26,7 +26,7 @@ def refusal(*overrides):
 
 
 def names(*overrides):
-    return [part.name for part in tiny.plan(*overrides).strategy.transforms]
+    return [part.name for part in tiny.plan(*overrides).protocol.strategy.transforms]
 
 
 def test_commitments_stand_behind_the_grid_and_proofs_behind_everything_that_is_sent():
@@ -40,7 +40,7 @@ def test_a_sum_that_the_server_changes_in_a_way_of_the_users_own_is_not_publishe
     def noised(aggregate, state, _context):
         return aggregate._replace(value=aggregate.value + 1), state
 
-    strategy = tiny.plan(GRID).strategy
+    strategy = tiny.plan(GRID).protocol.strategy
     own = Transform("own noise", decode=noised, takes="integers", gives="integers")
     experiment = tiny.plan(GRID, PROOFS).experiment
     with pytest.raises(ConfigError, match="own noise changes the sum of integers on the server"):
@@ -55,12 +55,12 @@ def test_the_server_draws_its_noise_where_it_commits_to_it_and_is_charged_once()
     assert isinstance(event, GaussianEvent)
     assert event.excess_probability == 2.0**-60
     assert without.strategy.privacy_event == GaussianEvent(event.noise_multiplier, event.clip_norm)
-    epsilons = [made.accountant.epsilon(2, 1e-3) for made in (with_proofs, without)]
+    epsilons = [made.protocol.accountant.epsilon(2, 1e-3) for made in (with_proofs, without)]
     assert epsilons[1] < epsilons[0] < epsilons[1] * (1 + 1e-5)
 
 
 def test_noise_of_clients_that_would_not_be_proved_is_charged_for_each_contributor():
-    event = tiny.plan(*NOISED_BY_CLIENTS, PROOFS).strategy.privacy_event
+    event = tiny.plan(*NOISED_BY_CLIENTS, PROOFS).protocol.strategy.privacy_event
     assert isinstance(event, DistributedGaussianEvent)
     assert event.excess_probability == 4 * 2.0**-60
 
