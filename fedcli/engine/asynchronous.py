@@ -1,9 +1,9 @@
-"""Asynchronous rounds: clients come and go on the simulated clock, and a round is one flush of the buffer.
+"""Asynchronous rounds on a simulated clock: a round ends when the server's buffer of updates is full.
 
-Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients is always at work. Whoever is done hands in
-its update and is replaced by a client drawn from those at rest, which starts from the model of that moment. When the
-buffer is full, the server moves, and the round ends. Clients that are then still at work go on; each carries the
-number of the model it started from, which is kept until nobody needs it.
+Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients trains at any time. A client that finishes
+sends its update, and the server draws an idle client in its place, which starts from the current model. When the
+buffer is full, the server takes a step and the round ends. The other clients continue. Each model is kept as long as a
+client trains from it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from fedcli.engine.turns import Turn, Turnout
 
 
 class Flight(NamedTuple):
-    """A client at work: when its update arrives, who it is, and the round after which it received the model."""
+    """A client that is training.
+
+    Args:
+        arrives: simulated second at which its update arrives.
+        client: its number.
+        model: number of the round after which it received the model.
+        began: simulated second at which it received the model.
+    """
 
     arrives: float
     client: int
@@ -33,9 +40,9 @@ class Flight(NamedTuple):
 def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
     """The clients whose updates fill the buffer next, in the order of their arrival.
 
-    A client begins at most once from one model, and hands in at most one update a round: a second one waits for
-    the next. Drop-outs are noticed when their update was due; they leave their place to others and are not
-    counted. A buffer that nobody is left to fill is flushed as it is.
+    A client starts at most once from one model and sends at most one update in a round; a second one waits for the
+    next round. The server notices a lost client when its update was due, and draws another in its place; a lost client
+    does not count towards the buffer. If no client is left to draw, the round ends with a buffer that is not full.
     """
     buffer = assembly.strategy.buffer
     if buffer is None:
@@ -44,7 +51,7 @@ def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
     turns: list[Turn] = []
     now, arrived = state.seconds, 0
     while arrived < buffer.size:
-        # Not after the last arrival: who replaces it begins from the next model, in the next round.
+        # Not after the last arrival: its replacement starts from the next model, in the next round.
         work.fill(now)
         flight = work.next_arrival()
         if flight is None:
@@ -69,7 +76,7 @@ def _turn(assembly: Assembly, flight: Flight, round: int) -> Turn:
 
 @final
 class _Work:
-    """Who is at work; changed while a round's arrivals are worked out."""
+    """The clients that are training; mutable, while the arrivals of one round are simulated."""
 
     def __init__(self, assembly: Assembly, state: RoundState, round: int) -> None:
         self._assembly, self._round = assembly, round
@@ -78,21 +85,22 @@ class _Work:
         self._arriving = _flights(state.underway)
         heapq.heapify(self._arriving)
         self._waiting: list[Flight] = []
-        # Who may not begin: whoever is at work, and whoever began in this round.
+        # Clients that may not start: those that are training, and those that started in this round.
         self._barred = {flight.client for flight in self._arriving}
         self._begun: set[int] = set()
         self._handed_in: set[int] = set()
 
     @property
     def flights(self) -> list[Flight]:
-        """The clients at work."""
+        """The clients that are training."""
         return self._arriving + self._waiting
 
     def fill(self, now: float) -> None:
-        """Draw clients uniformly from those who may begin, until all places are taken; send them the model."""
+        """Draw clients uniformly from those that may start, until all places are taken, and start them."""
         population = self._assembly.num_clients
         while len(self.flights) < self._places and len(self._barred) < population:
             client = int(self._rng.integers(population))
+            # Drawing again is uniform over the others, without a list of a large population.
             while client in self._barred:
                 client = int(self._rng.integers(population))
             self._barred.add(client)
@@ -101,7 +109,7 @@ class _Work:
             heapq.heappush(self._arriving, Flight(arrives, client, self._round - 1, now))
 
     def next_arrival(self) -> Flight | None:
-        """The earliest update of a client that has handed in none in this round; None if nobody is left."""
+        """The earliest update of a client that has sent none in this round; None if there is none."""
         while self._arriving:
             flight = heapq.heappop(self._arriving)
             if flight.client in self._handed_in:
