@@ -16,7 +16,6 @@ from fedcli.components.proofs.timed_jobs import (
     counted,
     counting_session,
     tally_of,
-    timed_elsewhere,
     verified_each,
 )
 from fedcli.core.contracts import Transform
@@ -29,6 +28,7 @@ from fedcli.crypto.norm_proofs.commitments import Opening
 from fedcli.crypto.norm_proofs.curve import ORDER
 from fedcli.crypto.norm_proofs.jobs import commit_to, open_each, opens, prove_all
 from fedcli.crypto.norm_proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
+from fedcli.crypto.workers import timed_elsewhere
 
 NAME = "commit"
 

@@ -16,7 +16,6 @@ from fedcli.components.proofs.timed_jobs import (
     PROVE_SECONDS,
     counting_session,
     tally_of,
-    timed_elsewhere,
     verified_each,
 )
 from fedcli.core.contracts import Transform
@@ -29,6 +28,7 @@ from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.norm_proofs.limbs import size_before
 from fedcli.crypto.norm_proofs.norm_statement import NormBound
+from fedcli.crypto.workers import timed_elsewhere
 
 NAME = "prove"
 
