@@ -114,5 +114,5 @@ class MaskingServer:
             )
 
     def unmask(self, revealed: Mapping[int, bytes]) -> Integers:
-        """The sum, from the shares that the parties revealed."""
+        """The sum, unmasked with the shares that the parties revealed."""
         return self._sum.unmask(revealed)

@@ -142,7 +142,7 @@ class SharedKeys:
 
 
 def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) -> Integers:
-    """The designated client opens what the server sends it, and sends back the sum."""
+    """The sum: the designated client decrypts it and sends it back."""
     total = server.total()
     tally.add(ATTEMPTS, 1)
     answer = holder.open(total)

@@ -19,7 +19,7 @@ _OPTIONAL = ("max_examples", "noise_squared", "central_noise_squared")
 
 
 class IncludedClient(NamedTuple):
-    """A client in the sum; `digest` is the SHA-256 of what it sent."""
+    """A client whose update is in the sum; `digest` is the SHA-256 of the payload that it sent."""
 
     client: int
     weight: float
@@ -50,15 +50,15 @@ class Parameters(NamedTuple):
 
     @property
     def context(self) -> ProofContext:
-        """What the round's proofs are bound to."""
+        """The context that all proofs of the round share."""
         return ProofContext(self.run, self.round, self.model, self.clip_norm, self.bits)
 
 
 def read_parameters(content: bytes) -> Parameters:
-    """The parameters whose bytes are `content`.
+    """Parse parameters.json.
 
     Raises:
-        ValueError: if they are not written as a run writes them, as the end of a sentence that begins with the file.
+        ValueError: if a run would not write these bytes; the message continues a sentence that begins with the file.
     """
     said = _parsed(content)
     if list(said) != list(_KEYS):
@@ -86,7 +86,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
         raise ValueError("is not JSON") from None
     if not isinstance(said, dict):
         raise ValueError("is not a mapping")
-    # Two texts for the same values could be told apart by nobody who compares values.
+    # Otherwise two different files, with different digests in the manifest, could have the same values.
     if json.dumps(said, indent=2).encode() + b"\n" != content:
         raise ValueError("is not written in its canonical form")
     return said
