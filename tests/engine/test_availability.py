@@ -191,7 +191,7 @@ def test_a_client_trains_as_many_batches_as_it_is_given():
         start = parts.clients.side.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
 
         def trained(client, steps):
-            return parts.runtime.train(start, Assignment(client, {}, steps)).payload.tobytes()
+            return parts.clients.side.runtime.train(start, Assignment(client, {}, steps)).payload.tobytes()
 
         given = {row["client"]: row["steps"] for row in rows}
         assert watched.payloads == {client: trained(client, steps) for client, steps in given.items()}

@@ -345,9 +345,9 @@ def test_noise_on_the_clients_data_is_drawn_once_and_its_key_is_secret(tmp_path)
     assert ledger["not_covered"][0].startswith("the labels")
     assert "epsilon" not in result.records[0]
     again = [plan(tiny.source(PRIVATISED).experiment, data_key=key.read_bytes()) for _ in range(2)]
-    first, second = (made.federation.client(0).x_train for made in again)
+    first, second = (made.world.federation.client(0).x_train for made in again)
     assert np.array_equal(first, second)
-    other = plan(tiny.source(PRIVATISED).experiment).federation.client(0).x_train
+    other = plan(tiny.source(PRIVATISED).experiment).world.federation.client(0).x_train
     assert not np.array_equal(first, other)
 
 

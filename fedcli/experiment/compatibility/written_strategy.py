@@ -10,7 +10,7 @@ from fedcli.config import installed
 from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import describe
-from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent, is_noised_by_clients
+from fedcli.core.privacy_events import DistributedGaussianEvent, is_noised_by_clients
 
 
 def check_written(strategy: Strategy) -> None:
@@ -113,7 +113,7 @@ def _check_noise(strategy: Strategy) -> None:
         )
     *before, last = strategy.transforms
     _check_bound(before, last)
-    if isinstance(last.privacy, DistributedGaussianEvent):
+    if last.privacy is not None and last.privacy.noise_on == "shares":
         _check_grid(before, last.privacy)
 
 
@@ -123,7 +123,7 @@ def _check_bound(before: list[Transform], last: Transform) -> None:
     if any(part.made is None for part in before) or last.made is None:
         # What custom transforms do is not known here; noise checks its bound on every update all the same.
         return
-    if not (isinstance(event, GaussianEvent) and event.clipping == "adaptive"):
+    if not (event.noise_on == "sum" and event.clipping == "adaptive"):
         bounds = [part.made.parameters.get("clip_norm", math.inf) for part in before if part.made]
         if min(bounds, default=math.inf) > event.clip_norm:
             raise ConfigError(

@@ -125,9 +125,10 @@ def kept_and_read(kept):
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_run_resumes_behind_a_round_with_new_keys_and_with_kept_ones(name, keeps, in_the_clear):
     encryption = encryption_of(name)
-    parts, state = parts_of(on_grid(), encryption, rounds=1)
+    first = encryption.start(None)
+    parts, state = parts_of(on_grid(), encryption, keys=first, rounds=1)
     _, store = run(parts, state)
-    keys = encryption.start(kept_and_read(parts.keys.kept()) if keeps else None)
+    keys = encryption.start(kept_and_read(first.kept()) if keeps else None)
     parts, _ = parts_of(on_grid(), encryption, keys=keys)
     state, _ = run(parts, store.durable[-1], store)
     assert digest(state.weights) == in_the_clear[0.0][0]

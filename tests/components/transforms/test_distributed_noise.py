@@ -11,6 +11,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.engine.round import run_round
+from fedcli.testing.changes import changed
 
 SECRET, SEEDED = (RoundContext(7, 1, reproducible_noise=drawn) for drawn in (False, True))
 
@@ -108,7 +109,7 @@ def one_round(updates, *, noise_multiplier=0.0, contributors=3, cohort=(0, 1, 2)
     runtime = LinearRuntime(federation, payloads=dict(enumerate(updates)))
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime, **changes)
     drawn = parts.world.cohort._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
-    parts = parts.__class__(**{**vars(parts), "cohort": drawn})
+    parts = changed(parts, cohort=drawn)
     charges = []
     return *run_round(parts, state, charges.append, lambda _done, _planned: None), charges
 

@@ -64,7 +64,7 @@ def test_a_round_is_charged_before_its_first_noise(name):
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["devices=lognormal", "participation.deadline=9.0"], "its absence would tell"),
+        (["devices=lognormal", "participation.deadline=9.0"], "its absence would reveal"),
         (
             ["data={name: 'user_parts:many', clients: 9, empty: [3], partition: null}"],
             "client 3 has no training examples",

@@ -143,7 +143,7 @@ def test_a_party_opens_no_sum_of_few():
 def test_a_party_masks_once():
     one = Sum(scheme_of(10))
     with pytest.raises(DecryptionError, match="once for a sum"):
-        mask(one.inputs[0], one.parties[0].agree(one.received[0]))
+        one.parties[0].agree(one.received[0])
 
 
 def test_too_few_neighbours_are_refused():
@@ -154,14 +154,14 @@ def test_too_few_neighbours_are_refused():
         parties[0].share({index: keys[index] for index in range(1, scheme.plan.threshold)})
     shares = {index: party.share(keys) for index, party in parties.items()}
     with pytest.raises(DecryptionError, match="masks with at least"):
-        mask(np.zeros(3, np.int64), parties[0].agree({1: shares[1][0]}))
+        parties[0].agree({1: shares[1][0]})
 
 
 @pytest.mark.parametrize(
     "bad", [np.array([2**20 + 1]), np.array([-(2**20) - 1]), np.zeros(3), np.zeros(0, np.int64)]
 )
 def test_values_beyond_the_plan_are_refused(bad):
-    seeds = MaskSeeds(scheme_of(10).plan, bytes(32), add=(), take=())
+    seeds = MaskSeeds(scheme_of(10).plan, bytes(32), add=(bytes(32),), take=())
     with pytest.raises(ConfigError):
         mask(bad, seeds)
 
@@ -201,7 +201,7 @@ def test_meddled_shares_are_refused():
         fresh._channel = one.parties[0]._channel
         fresh.share(one.keys)
         with pytest.raises(CiphertextError, match="shares of party 1"):
-            mask(one.inputs[0], fresh.agree(shares | {1: bad}))
+            fresh.agree(shares | {1: bad})
 
 
 def test_a_public_key_that_is_none_is_refused():

@@ -70,7 +70,7 @@ def test_any_order_of_arrival_gives_the_same_weights_to_the_bit():
 
 def test_a_private_run_supplies_its_clip_and_is_refused_another():
     made = tiny.plan(*tiny.PRIVATE, "fixed_point={bits: 16}")
-    names = [transform.name for transform in made.strategy.transforms]
+    names = [transform.name for transform in made.protocol.strategy.transforms]
     assert names == ["clip", "fixed_point", "gaussian_noise", "arrival"]
     tiny.plan(*tiny.PRIVATE, "fixed_point={clip_norm: 0.5}")
     report = refusal(*tiny.PRIVATE, "fixed_point={clip_norm: 0.25}")
@@ -101,7 +101,7 @@ def test_with_max_examples_a_private_run_may_weight_its_clients():
     weighted = "strategy={name: 'user_parts:unweighted_noise'}"
     assert "weight must be bounded" in refusal(weighted, "cohort=full")
     made = tiny.plan(weighted, "cohort=full", "fixed_point={max_examples: 10}")
-    assert made.strategy.privacy is not None
+    assert made.protocol.strategy.privacy is not None
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ SHARES = "strategy={name: dp-distributed, clip_norm: 0.5, contributors: 3, epsil
 def test_shares_of_noise_are_calibrated_against_the_coordinator():
     made = tiny.plan(SHARES, "cohort=full")
     assert made.experiment.strategy.parameters["noise_multiplier"] > 0
-    assert made.accountant.epsilon(2, 1e-3) <= 20.0
-    assert "coordinator" in made.accountant.against
+    assert made.protocol.accountant.epsilon(2, 1e-3) <= 20.0
+    assert "coordinator" in made.protocol.accountant.against
 
 
 @pytest.mark.parametrize(

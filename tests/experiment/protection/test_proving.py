@@ -51,10 +51,10 @@ def test_the_server_draws_its_noise_where_it_commits_to_it_and_is_charged_once()
     private = (*tiny.PRIVATE, "fixed_point={bits: 16}")
     assert names(*private, PROOFS) == ["clip", "fixed_point", "commit", "prove", "arrival"]
     with_proofs, without = (tiny.plan(*private, *more) for more in ([PROOFS], []))
-    event = with_proofs.strategy.privacy_event
+    event = with_proofs.protocol.strategy.privacy_event
     assert isinstance(event, GaussianEvent)
     assert event.excess_probability == 2.0**-60
-    assert without.strategy.privacy_event == GaussianEvent(event.noise_multiplier, event.clip_norm)
+    assert without.protocol.strategy.privacy_event == GaussianEvent(event.noise_multiplier, event.clip_norm)
     epsilons = [made.protocol.accountant.epsilon(2, 1e-3) for made in (with_proofs, without)]
     assert epsilons[1] < epsilons[0] < epsilons[1] * (1 + 1e-5)
 

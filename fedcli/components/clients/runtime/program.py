@@ -146,10 +146,8 @@ def compile_programs(
             personal=inputs.personal + _join(own) if own else None,
             statistics=_join(statistics) if statistics else None,
             means=result.means,
-            keeps={
-                x.name: _join(kept) if isinstance(kept := result.keeps[x.name], list | tuple) else kept
-                for x in spec.keeps
-            },
+            # A vector may come layer by layer. No `:=` here: AutoGraph cannot read it.
+            keeps={x.name: _vector(result.keeps[x.name]) for x in spec.keeps},
         )
 
     def measure(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -270,6 +268,10 @@ def _input_specs(
         num_steps=tf.TensorSpec([], tf.int32),
         noise_keys=tf.TensorSpec([None, 2], tf.int64),
     )
+
+
+def _vector(value: Tensor | Tensors) -> Tensor:
+    return _join(value) if isinstance(value, list | tuple) else value
 
 
 def _tensors(value: Tensor | Tensors) -> list[Tensor]:
