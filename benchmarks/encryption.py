@@ -30,7 +30,7 @@ from fedcli.crypto.bfv.ciphertexts import Adder
 from fedcli.crypto.bfv.plans import Plan, plan_shared_key, plan_threshold
 from fedcli.crypto.masking.graph import neighbours, plan_masking
 from fedcli.crypto.masking.masking import Party, mask
-from fedcli.crypto.masking.seeds import MaskScheme
+from fedcli.crypto.masking.masks import MaskScheme
 from fedcli.crypto.masking.unmasking import MaskedSum
 
 Row = dict[str, Any]

@@ -48,7 +48,7 @@ def measure(size: int, runs: int) -> Row:
 
     from fedcli.crypto.norm_proofs import commitments, prover
     from fedcli.crypto.norm_proofs import verifier as norm_verifier
-    from fedcli.crypto.norm_proofs.statement import NormBound, read_proof
+    from fedcli.crypto.norm_proofs.norm_statement import NormBound, read_proof
 
     bound = NormBound(size, NORM**2)
     setup, _ = timed(lambda: commitments.column_sums(bound.columns))

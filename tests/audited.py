@@ -15,8 +15,8 @@ from fedcli import config
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import make as making
+from fedcli.experiment.assemble import initial_state
+from fedcli.experiment.make import make
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.store import directory, round_folders
 from fedcli.store.files import durable, npz
@@ -58,9 +58,9 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
         average_decay=experiment.average.decay if experiment.average else None,
         rounds=rounds,
     )
-    cohort = making.make("cohort", experiment.cohort)
+    cohort = make("cohort", experiment.cohort)
     parts = changed(parts, strategy=strategy, cohort=cohort)
-    state = assembly.initial_state(strategy, _vectors(state))
+    state = initial_state(strategy, _vectors(state))
     create_run(
         folder, config=config.dump(experiment), environment={"run": parts.run_id, "num_clients": CLIENTS}
     )

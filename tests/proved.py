@@ -11,8 +11,9 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.core.rounds import ClientUpdate, RoundContext, RoundState
 from fedcli.engine import adversary
-from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
+from fedcli.engine.round import client_work, context_of
+from fedcli.engine.selection import attend
 from fedcli.engine.setup import Assembly
 from fedcli.experiment.protection.encryption import encrypted
 from fedcli.experiment.protection.proofs import with_proofs
@@ -68,7 +69,7 @@ class Round:
         """The server's desk after all updates have come, some of them exchanged."""
         by_client = {update.client: update for update in instead}
         sent = [by_client.get(update.client, update) for update in self.updates]
-        present = engine.attend(self.parts, self.state)
+        present = attend(self.parts, self.state)
         desk = Arrivals(self.parts, self.state, self.context, present, lambda _done, _planned: None)
         list(desk.accepted(sent))
         return desk
@@ -79,14 +80,13 @@ def round_of(strategy, *, clients=3, round=1, run=RUN, **changes):
     federation = LinearFederation(clients)
     parts, state = linear_parts(strategy, federation=federation, run_id=run, **changes)
     state = replace(state, round=round - 1)
-    present = engine.attend(parts, state)
-    context = engine.context_of(parts, state, present)
-    work = engine.client_work(parts, state, context, present.turns)
+    present = attend(parts, state)
+    context = context_of(parts, state, present)
     return Round(
         parts,
         state,
         context,
-        list(adversary.outcomes(parts, work, present.turns)),
+        list(adversary.outcomes(parts, client_work(parts, state, context, present.turns), present.turns)),
     )
 
 

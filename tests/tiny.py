@@ -4,9 +4,9 @@ from contextlib import contextmanager
 
 from fedcli import config
 from fedcli.config import Config
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import make as making
-from fedcli.experiment import plan as build
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.make import located
+from fedcli.experiment.plan import plan as planned
 from fedcli.testing.changes import changed
 
 YAML = """
@@ -47,8 +47,8 @@ def source(*overrides: str, text: str = YAML) -> Config:
 def plan(*overrides: str):
     """Its plan, with errors placed as `fedcli run` places them."""
     made = source(*overrides)
-    with making.located(made):
-        return build.plan(made.experiment)
+    with located(made):
+        return planned(made.experiment)
 
 
 def assembled(*overrides: str):
@@ -59,8 +59,8 @@ def assembled(*overrides: str):
 @contextmanager
 def assembled_from(made: Config):
     """The same of any experiment."""
-    with making.located(made):
-        parts, state = assembly.assemble(build.plan(made.experiment))
+    with located(made):
+        parts, state = assemble(planned(made.experiment))
     try:
         yield parts, state
     finally:

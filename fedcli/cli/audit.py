@@ -12,7 +12,7 @@ from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_
 from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
 
 if TYPE_CHECKING:
-    from fedcli.runs.audit import Finding
+    from fedcli.runs.audit import AuditResult
 
 
 def audit(
@@ -67,7 +67,7 @@ def audit(
             raise typer.Exit(1)
 
 
-def _verdict(found: Finding) -> str:
+def _verdict(found: AuditResult) -> str:
     bound = f"epsilon is at least {found.audit.epsilon:.3g}, with confidence {found.audit.confidence:g}"
     if found.is_disproved is None:
         return (

@@ -28,7 +28,7 @@ class Mechanism(StrEnum):
     data = "data"
 
 
-class Scheme(StrEnum):
+class SamplingScheme(StrEnum):
     """The sampling of a round's cohort."""
 
     poisson = "poisson"
@@ -100,7 +100,8 @@ def privacy(
         _option("The accountant, by default the tightest of", panel=_NOISE, choices=AccountantChoice),
     ] = None,
     sampling: Annotated[
-        Scheme | None, _option("The sampling of a round's cohort", panel=_COHORT, choices=Scheme)
+        SamplingScheme | None,
+        _option("The sampling of a round's cohort", panel=_COHORT, choices=SamplingScheme),
     ] = None,
     rate: Annotated[
         float | None, _option("Probability that a client takes part in a round.", panel=_COHORT)

@@ -10,7 +10,7 @@ import typer
 from fedcli.cli.output import Json, print_json, print_rows, reported
 
 if TYPE_CHECKING:
-    from fedcli.runs.verification import Finding, Report, Tally
+    from fedcli.runs.verification import CheckCount, Finding, VerificationReport
 
 # A directory with many changes has thousands of failures, and the first ones tell enough.
 _SHOWN = 20
@@ -55,7 +55,7 @@ def verify(
                     "holds": report.holds,
                     "head": report.head,
                     "last_checkpoint": report.last,
-                    "checks": [tally._asdict() for tally in report.tallies()],
+                    "checks": [count._asdict() for count in report.counts()],
                     "failures": [_fact(finding) for finding in report.failures],
                     "notes": [_fact(finding) for finding in report.notes],
                     "not_covered": report.not_covered,
@@ -76,8 +76,8 @@ def _fact(finding: Finding) -> dict[str, object]:
     }
 
 
-def _print(report: Report) -> None:
-    _print_table(report.tallies())
+def _print(report: VerificationReport) -> None:
+    _print_table(report.counts())
     rows = [("FAILS", _located(finding)) for finding in report.failures[:_SHOWN]]
     if len(report.failures) > _SHOWN:
         rows.append(("FAILS", f"and {len(report.failures) - _SHOWN:,} more; --json names all."))
@@ -95,24 +95,24 @@ def _located(finding: Finding) -> str:
     return finding.sentence if finding.round is None else f"round {finding.round}: {finding.sentence}"
 
 
-def _print_table(tallies: list[Tally]) -> None:
+def _print_table(counts: list[CheckCount]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        for tally in tallies:
-            typer.echo(f"{tally.what:<23}  {tally.checked:>8,} checked  {_verdict(tally)}")
+        for count in counts:
+            typer.echo(f"{count.what:<23}  {count.checked:>8,} checked  {_verdict(count)}")
         return
     table = Table("what", box=None, header_style="dim", padding=(0, 2))
     table.add_column("checked", justify="right")
     table.add_column("verdict")
-    for tally in tallies:
-        style = "bold red" if tally.failed else "green"
-        table.add_row(tally.what, f"{tally.checked:,}", Text(_verdict(tally), style=style))
+    for count in counts:
+        style = "bold red" if count.failed else "green"
+        table.add_row(count.what, f"{count.checked:,}", Text(_verdict(count), style=style))
     console.print(table)
 
 
-def _verdict(tally: Tally) -> str:
-    return f"{tally.failed:,} FAIL" if tally.failed else "holds"
+def _verdict(count: CheckCount) -> str:
+    return f"{count.failed:,} FAIL" if count.failed else "holds"

@@ -11,7 +11,7 @@ from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registry import Registries, installed, resolve
 from fedcli.config.schema import (
-    Attack,
+    AttackSection,
     Average,
     Checkpoint,
     Client,
@@ -20,7 +20,7 @@ from fedcli.config.schema import (
     Evaluation,
     Experiment,
     FixedPoint,
-    Model,
+    ModelSection,
     Privacy,
     Task,
 )
@@ -29,7 +29,7 @@ from fedcli.config.written_strategy import Budget, Buffering, WrittenStrategy
 
 __all__ = [
     "NO_OBJECTS",
-    "Attack",
+    "AttackSection",
     "Average",
     "Budget",
     "Buffering",
@@ -42,7 +42,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "FixedPoint",
-    "Model",
+    "ModelSection",
     "Objects",
     "Part",
     "Place",

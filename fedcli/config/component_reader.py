@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
 from fedcli.config.part import Arguments, Part
-from fedcli.config.problem_list import Report
+from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, kind, listed
 from fedcli.config.registry import Registries, is_placeholder, is_reference, resolve
 from fedcli.config.schema_keys import field_at
@@ -39,7 +39,7 @@ class PartReader(NamedTuple):
     """Reads the components of one config."""
 
     registries: Registries
-    report: Report
+    report: ProblemList
     imports: bool = True
     """Whether custom factories are imported to check their parameters."""
     objects: Mapping[Keys, Any] = {}

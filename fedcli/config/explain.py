@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from fedcli.config.problem_list import Report
+from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, kind, listed, nearest, show
 from fedcli.config.yaml.tree import Keys, child, dotted, find
 
@@ -59,7 +59,7 @@ _EXAMPLES = {
 }  # fmt: skip
 
 
-def add_errors(report: Report, error: ValidationError, under: Keys, guide: Guide) -> None:
+def add_errors(report: ProblemList, error: ValidationError, under: Keys, guide: Guide) -> None:
     """Add pydantic's errors about the value at `under`; the errors of all members of a union are one problem."""
     groups: dict[Keys, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
@@ -76,7 +76,7 @@ def add_errors(report: Report, error: ValidationError, under: Keys, guide: Guide
             report.add(keys, _sentence(group), _hint(group, keys, known))
 
 
-def unknown_key(report: Report, keys: Keys, siblings: Iterable[str], owners: Sequence[str] = ()) -> None:
+def unknown_key(report: ProblemList, keys: Keys, siblings: Iterable[str], owners: Sequence[str] = ()) -> None:
     """Add an unknown key.
 
     Args:
@@ -93,14 +93,14 @@ def unknown_key(report: Report, keys: Keys, siblings: Iterable[str], owners: Seq
     report.add(keys, f"there is no such key {where}; the keys are {listed(siblings)}.", hint)
 
 
-def missing_key(report: Report, keys: Keys, known: Known) -> None:
+def missing_key(report: ProblemList, keys: Keys, known: Known) -> None:
     """Add a key that is missing and has no default."""
     expected = f"it has no default. {known.description}".strip()
     where = f" to {dotted(keys[:-1])}" if keys[1:] else ""
     report.add(keys, expected, f"Add `{keys[-1]}: {known.example or '...'}`{where}.", "is missing")
 
 
-def _keys(report: Report, details: ErrorDetails, under: Keys) -> Keys:
+def _keys(report: ProblemList, details: ErrorDetails, under: Keys) -> Keys:
     # Between the keys of the file, pydantic also names members of unions; those are left out.
     keys = under
     node, _ = find(report.root, under)

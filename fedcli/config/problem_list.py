@@ -9,7 +9,7 @@ from fedcli.config.yaml.tree import Keys, Node, dotted, find, plain
 from fedcli.core.errors import ConfigError
 
 
-class Report:
+class ProblemList:
     """The problems found so far in one tree."""
 
     def __init__(self, root: Node, problems: Iterable[Problem]) -> None:

@@ -12,7 +12,7 @@ from fedcli.config.checks import cross_checks
 from fedcli.config.component_reader import PartReader
 from fedcli.config.explain import add_errors, missing_key, unknown_key
 from fedcli.config.part import Part, Section, Slot
-from fedcli.config.problem_list import Report
+from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
 from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
 from fedcli.config.schema import Experiment
@@ -42,7 +42,7 @@ def assemble(
     Raises:
         ConfigErrors: with `problems` and all problems that are found here.
     """
-    report = Report(root, problems)
+    report = ProblemList(root, problems)
     values = _section(Experiment, plain(root), (), PartReader(registries, report, imports, objects))
     experiment = None
     try:

@@ -37,7 +37,7 @@ class Data(Section):
     """Steps that each client fits on its training examples; by default, those that the dataset needs."""
 
 
-class Model(Section):
+class ModelSection(Section):
     """The Keras model; the section's other keys are the parameters of the architecture."""
 
     part: Annotated[Part, Slot("model")]
@@ -85,7 +85,7 @@ class Client(Section):
         return values
 
 
-class Participation(Section):
+class ParticipationSection(Section):
     """Clients of a cohort that are lost, slow or late."""
 
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -100,7 +100,7 @@ class Participation(Section):
     """Number of updates after which the server stops waiting (over-selection); null for the whole cohort."""
 
 
-class Attack(Section):
+class AttackSection(Section):
     """Malicious clients, to test defences; the section's other keys are the parameters of the attack."""
 
     part: Annotated[Part, Slot("attack")]
@@ -199,7 +199,7 @@ class Experiment(Section):
     """Number of training rounds."""
     data: Data = Field(examples=["{name: digits, partition: {name: iid, clients: 10}}"])
     """The data of the clients."""
-    model: Model = Field(examples=["{name: mlp}"])
+    model: ModelSection = Field(examples=["{name: mlp}"])
     """The model."""
     task: Task
     """The loss and the metrics."""
@@ -209,7 +209,7 @@ class Experiment(Section):
     """Which clients take part in a round; all by default, and each with probability 0.1 for dp-clipped and its kind."""
     devices: Annotated[Part | None, Slot("devices")] = None
     """The speed of the clients' devices on a simulated clock; null for no clock."""
-    participation: Participation
+    participation: ParticipationSection
     """Clients of a cohort that are lost, slow or late."""
     strategy: Annotated[Part | WrittenStrategy, Slot("strategy", {"name": "weighted"})]
     """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
@@ -221,7 +221,7 @@ class Experiment(Section):
     """How updates are encrypted, so that the server can decrypt only their sum; null for no encryption."""
     proofs: Annotated[Part | None, Slot("proofs")] = None
     """What clients prove about their integer updates without revealing them; null for no proofs."""
-    attack: Attack | None = None
+    attack: AttackSection | None = None
     """Malicious clients, to test defences; null for none."""
     privacy: Privacy
     """How noise is drawn, and what is published beside the model."""

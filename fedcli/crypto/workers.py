@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -42,6 +43,18 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
         return work(*args, **kwargs)
     with _working() as pool:
         return pool.submit(work, *args, **kwargs).result()
+
+
+def timed(work: Callable[..., Result], *args: object) -> tuple[Result, float]:
+    """The result of `work`, and its seconds in this process, without the time spent waiting for a worker."""
+    begun = time.perf_counter()
+    result = work(*args)
+    return result, time.perf_counter() - begun
+
+
+def timed_elsewhere(work: Callable[..., Result], *args: object) -> tuple[Result, float]:
+    """The result of `work` in a worker process, and the seconds that it took there."""
+    return elsewhere(timed, work, *args)
 
 
 def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> list[Result]:

@@ -1,4 +1,4 @@
-"""Admission: which outcomes enter the aggregate, and what is recorded of each."""
+"""Admission: checks the outcomes of a round, passes on the valid updates and records every client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from fedcli.engine.turns import Turn, Turnout
 
 @final
 class Arrivals:
-    """Admits or rejects each outcome of a round while it streams by, and keeps what outlives it."""
+    """Checks outcomes one by one as they stream in, and keeps only what is needed after the round.
+
+    Updates are not collected: a cohort of large models would not fit in memory.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Arrivals:
         self.figures: Mapping[str, float] = {}
 
     def accepted(self, outcomes: Iterable[Outcome]) -> Iterator[ClientUpdate]:
-        """The updates that may enter the aggregate; the others are recorded with the reason."""
+        """The valid updates; rejected ones are recorded with the reason."""
         turns = {turn.client: turn for turn in self._turns}
         for block in self._blocks(self._watched(outcomes)):
             for outcome, refused in zip(block, self._refusals(block), strict=True):
@@ -72,22 +75,23 @@ class Arrivals:
             yield outcome
 
     def _blocks(self, outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
-        """One outcome at a time, or as many as are checked together."""
+        """Blocks of one outcome; of `BLOCK` outcomes if a transform checks several updates faster at once."""
         size = BLOCK if any(check.admit_all for check in self._checks) else 1
         while block := list(islice(outcomes, size)):
             yield block
 
     def statistics(self) -> npt.NDArray[np.float64] | None:
-        """Mean of the accepted clients' non-trainable weights, or None where nobody sent any."""
+        """Mean of the accepted clients' non-trainable weights; None if no client sent any."""
         return self._statistics.result() / self._weight if self._weight else None
 
     def summary(self) -> Row:
-        """Counts and bytes of the round, and the training metrics of its honest clients."""
+        """Counts and bytes of the round, and the mean training metrics of its honest clients."""
         accepted = [row for row in self.rows if "reason" not in row]
-        # A client may send an update and no figures.
-        figures = [(_figures(row), row["examples"]) for row in accepted if "malicious" not in row]
-        told = [pair for pair in figures if pair[0]]
-        means = weighted_mean([row for row, _ in told], [examples for _, examples in told])
+        # Metrics are optional: an attacker or a custom runtime may send an update without them.
+        honest = [row for row in accepted if "malicious" not in row]
+        metrics = [{name: row[name] for name in row if name.startswith("train/")} for row in honest]
+        reported = [pair for pair in zip(metrics, honest, strict=True) if pair[0]]
+        means = weighted_mean([found for found, _ in reported], [row["examples"] for _, row in reported])
         absent = sum(turn.absence is not None for turn in self._turns)
         attackers = {"clients/malicious": sum("malicious" in row for row in self.rows)}
         return {
@@ -110,7 +114,7 @@ class Arrivals:
         return {"staleness/mean": sum(values) / max(len(values), 1), "staleness/max": max(values, default=0)}
 
     def _refusals(self, outcomes: Sequence[Outcome]) -> list[str | None]:
-        """For each outcome the first reason not to accept it, or None."""
+        """For each outcome, the first reason to reject it; None if it is valid."""
         reasons = [
             self._misshapen(outcome) if isinstance(outcome, ClientUpdate) else outcome.reason
             for outcome in outcomes
@@ -158,7 +162,3 @@ class Arrivals:
             self._weight += update.weight
         if update.state:
             self.states[update.client] = self._shelve(self._context.round, update.client, update.state)
-
-
-def _figures(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name.startswith("train/")}

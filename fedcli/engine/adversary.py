@@ -1,4 +1,4 @@
-"""Malicious clients in a round: who they are, what they train on, and what they send."""
+"""Malicious clients: their choice, their poisoned data and their crafted updates."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from fedcli.engine.turns import Turn
 def malicious_clients(
     share: float | None, clients: Sequence[int] | None, *, num_clients: int, root: int
 ) -> frozenset[int]:
-    """The malicious ones of a population: those named, or a share of it (at least one) drawn by the seed.
+    """The malicious clients: those that the config names, or a share of the population (at least one) drawn by seed.
 
     Raises:
-        ConfigError: if there is no such client, or nobody honest is left.
+        ConfigError: if a client does not exist, or no client is honest.
     """
     if clients is not None:
         beyond = [client for client in clients if client >= num_clients]
@@ -50,7 +50,7 @@ def malicious_clients(
 
 @final
 class _PoisonedFederation:
-    """A federation whose malicious clients hold what the attack makes of their data, the same in every round."""
+    """A federation in which the attack has changed the data of malicious clients, in the same way in every round."""
 
     def __init__(self, federation: FederationLike, adversary: Adversary, root: int) -> None:
         self._federation, self._adversary, self._root = federation, adversary, root
@@ -63,17 +63,17 @@ class _PoisonedFederation:
 
 
 def trained_on(federation: FederationLike, adversary: Adversary | None, root: int) -> FederationLike:
-    """What the clients train on. Evaluation looks at the federation itself, which stays clean."""
+    """The data that clients train on. Evaluation uses `federation` itself, which no attack changes."""
     if adversary is None or adversary.attack.poison is None:
         return federation
     return _PoisonedFederation(federation, adversary, root)
 
 
 def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Iterator[Outcome]:
-    """Every client's outcome, lazily, with those of malicious clients crafted on their way.
+    """The outcome of every client, lazily; malicious clients send what their attack makes.
 
-    Where the attack looks at others, honest clients come first, and what it looks at is kept until they are done:
-    their updates before any transform (4 P bytes each), or their messages. The others follow, both in cohort order.
+    If the attack reads honest updates, honest clients come first and malicious ones after them, both in cohort order.
+    What the attack reads is kept until then: the updates before any transform (4 P bytes each), or the messages.
     """
     adversary, executor = assembly.world.adversary, assembly.executor
     if adversary is None or not adversary.attack.looks_at_others:
@@ -90,7 +90,7 @@ def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Ite
             trained = outcome.private.get(TRAINED)
             if trained is not None and np.isfinite(trained).all():
                 updates.append(trained)
-            # What is on its way can be seen, and what its sender keeps cannot.
+            # An attacker can read messages, but not what the sender keeps on its device.
             sent = replace(outcome, private={})
             if attack.intercept is not None:
                 messages.append(replace(sent, state={}))
@@ -111,7 +111,7 @@ def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Ite
 def _colluded(
     attack: Attack, own: Sequence[Outcome], honest: Sequence[Vector], context: RoundContext
 ) -> Sequence[Outcome]:
-    """The malicious updates of a round; a client that has failed to train sends nothing."""
+    """The outcomes of malicious clients after `attack.collude`; a client whose training failed sends no update."""
     vectors = [outcome.payload for outcome in own if isinstance(outcome, ClientUpdate)]
     if attack.collude is None or not vectors:
         return own
@@ -127,7 +127,7 @@ def _colluded(
 def _intercepted(
     attack: Attack, own: Sequence[Outcome], honest: Sequence[ClientUpdate], context: RoundContext
 ) -> Sequence[Outcome]:
-    """What malicious clients send in the place of their own messages."""
+    """The outcomes of malicious clients after `attack.intercept`, which replaces their messages."""
     messages = [outcome for outcome in own if isinstance(outcome, ClientUpdate)]
     if attack.intercept is None or not messages:
         return own

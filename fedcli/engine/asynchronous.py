@@ -1,4 +1,4 @@
-"""Asynchronous rounds: clients come and go on the simulated clock, and a round is one flush of the buffer.
+"""Asynchronous rounds on a simulated clock: a round ends when the server's buffer of updates is full.
 
 Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients is always at work. Whoever is done hands in
 its update and is replaced by a client drawn from those at rest, which starts from the model of that moment. When the
@@ -24,7 +24,14 @@ from fedcli.engine.turns import Turn, Turnout
 
 
 class Flight(NamedTuple):
-    """A client at work: when its update arrives, who it is, and the round after which it received the model."""
+    """A client that is training.
+
+    Args:
+        arrives: simulated second at which its update arrives.
+        client: its number.
+        model: number of the round after which it received the model.
+        began: simulated second at which it received the model.
+    """
 
     arrives: float
     client: int
@@ -46,7 +53,7 @@ def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
     turns: list[Turn] = []
     now, arrived = state.seconds, 0
     while arrived < buffer.size:
-        # Not after the last arrival: who replaces it begins from the next model, in the next round.
+        # Not after the last arrival: its replacement starts from the next model, in the next round.
         work.fill(now)
         flight = work.next_arrival()
         if flight is None:
@@ -77,7 +84,7 @@ def _turn(assembly: Assembly, buffer: Buffer, flight: Flight, round: int) -> Tur
 
 @final
 class _Work:
-    """Who is at work; changed while a round's arrivals are worked out."""
+    """The clients that are training; mutable, while the arrivals of one round are simulated."""
 
     def __init__(self, assembly: Assembly, state: RoundState, round: int) -> None:
         self._assembly, self._round = assembly, round
@@ -86,21 +93,22 @@ class _Work:
         self._arriving = _flights(state.underway)
         heapq.heapify(self._arriving)
         self._waiting: list[Flight] = []
-        # Who may not begin: whoever is at work, and whoever began in this round.
+        # Clients that may not start: those that are training, and those that started in this round.
         self._barred = {flight.client for flight in self._arriving}
         self._begun: set[int] = set()
         self._handed_in: set[int] = set()
 
     @property
     def flights(self) -> list[Flight]:
-        """The clients at work."""
+        """The clients that are training."""
         return self._arriving + self._waiting
 
     def fill(self, now: float) -> None:
-        """Draw clients uniformly from those who may begin, until all places are taken; send them the model."""
+        """Draw clients uniformly from those that may start, until all places are taken, and start them."""
         population = self._assembly.num_clients
         while len(self.flights) < self._places and len(self._barred) < population:
             client = int(self._rng.integers(population))
+            # Drawing again is uniform over the others, without a list of a large population.
             while client in self._barred:
                 client = int(self._rng.integers(population))
             self._barred.add(client)
@@ -109,7 +117,7 @@ class _Work:
             heapq.heappush(self._arriving, Flight(arrives, client, self._round - 1, now))
 
     def next_arrival(self) -> Flight | None:
-        """The earliest update of a client that has handed in none in this round; None if nobody is left."""
+        """The earliest update of a client that has sent none in this round; None if there is none."""
         while self._arriving:
             flight = heapq.heappop(self._arriving)
             if flight.client in self._handed_in:

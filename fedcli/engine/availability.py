@@ -1,7 +1,7 @@
-"""From a cohort to who comes through: drop-outs, stragglers and a deadline, on a simulated clock.
+"""Availability of a cohort: dropout, stragglers and a deadline on a simulated clock.
 
-All of it is decided before anybody trains, because a simulated duration depends on the amount of work and not on its
-result. Who does not come through is not trained.
+It is decided before training, because a simulated duration depends on the amount of work and not on its result.
+Clients whose updates are not used are not trained.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from fedcli.engine.turns import Turn, Turnout
 
 
 def turnout(assembly: Assembly, round: int, cohort: Sequence[int]) -> Turnout:
-    """What becomes of the cohort of a synchronous round.
+    """The turns of a synchronous round.
 
-    1. Each client drops out by its own coin.
-    2. Of the cohort, exactly `round(stragglers * size)` clients can do only a part of their work, a number of
-       epochs (or of steps) drawn uniformly from 1 to all of them, as in Li et al. 2020, arXiv:1812.06127.
-    3. With a deadline, who would be late does as many batches as fit, or is late.
+    1. Each client drops out independently with probability `dropout`.
+    2. Exactly `round(stragglers * size)` clients of the cohort do only a part of their work: a number of epochs (or
+       steps) drawn uniformly from 1 to all of them, as in Li et al. 2020, arXiv:1812.06127.
+    3. A client that would miss the deadline trains on as many batches as fit, or is late.
     4. The server waits for the deadline, for `wait_for` updates (over-selection, Bonawitz et al. 2019,
-       arXiv:1902.01046), or for everyone, whichever comes first.
+       arXiv:1902.01046), or for all clients, whichever comes first.
 
-    Unfinished work is used where the strategy keeps it, and otherwise thrown away.
+    Partial work is used if `keeps_partial_work`, and dropped otherwise.
     """
     settings = assembly.world.participation
     rng = generator(assembly.run.seed, round, SERVER, "stragglers")
+    # `round` would round half to even.
     count = int(np.floor(settings.stragglers * len(cohort) + 0.5))
     slow = set(rng.choice(len(cohort), count, replace=False).tolist())
     turns = [_turn(assembly, round, client, is_slow=place in slow) for place, client in enumerate(cohort)]
@@ -41,7 +42,7 @@ def turnout(assembly: Assembly, round: int, cohort: Sequence[int]) -> Turnout:
 
 
 def is_dropped(assembly: Assembly, round: int, client: int) -> bool:
-    """Whether a client that began in this round is lost on the way."""
+    """Whether a client that starts in this round drops out."""
     chance = assembly.world.participation.dropout
     return bool(chance) and generator(assembly.run.seed, round, client, "participation").random() < chance
 
@@ -93,7 +94,7 @@ def _by_deadline(assembly: Assembly, round: int, turn: Turn) -> Turn:
 
 
 def _steps_within(assembly: Assembly, round: int, turn: Turn, deadline: float) -> int:
-    """The most batches with which the update arrives in time, or 0."""
+    """The largest number of batches with which the update arrives in time; 0 if there is none."""
     planned = assembly.training.batches.num_steps(int(assembly.world.federation.num_train[turn.client]))
     possible = range(1, 1 + (planned if turn.steps is None else turn.steps))
     return bisect_right(
@@ -102,7 +103,7 @@ def _steps_within(assembly: Assembly, round: int, turn: Turn, deadline: float) -
 
 
 def _first(turns: list[Turn], wait_for: int | None) -> list[Turn]:
-    """The same turns, where those behind the first `wait_for` arrivals are not used."""
+    """The turns, those after the first `wait_for` arrivals marked as absent."""
     arriving = sorted((turn.seconds or 0.0, turn.client) for turn in turns if turn.absence is None)
     if wait_for is None or len(arriving) <= wait_for:
         return turns
@@ -117,5 +118,5 @@ def _duration(turns: Sequence[Turn], deadline: float | None, wait_for: int | Non
     arrived = [turn.seconds or 0.0 for turn in turns if turn.absence is None]
     if len(arrived) == wait_for or (len(arrived) == len(turns) and arrived):
         return max(arrived)
-    # Somebody is missing: the server waits for the deadline, or until it notices when the update was due.
+    # Updates are missing: the server waits for the deadline; without one, until the last update was due.
     return deadline if deadline is not None else max((turn.seconds or 0.0 for turn in turns), default=0.0)

@@ -1,4 +1,4 @@
-"""When a run is over: its planned rounds, or its privacy budget."""
+"""The end of a run: after its planned rounds, or before its privacy budget is exceeded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from fedcli.engine.setup import Assembly
 
 
 def nothing_left(assembly: Assembly, state: RoundState) -> str | None:
-    """Why no round follows `state`, as a sentence, or None."""
+    """Why no round follows `state`, for the user; None if one does."""
     if state.round >= assembly.run.rounds:
         return f"all {assembly.run.rounds} rounds are done"
     accountant, target = assembly.protocol.accountant, assembly.strategy.privacy
     if accountant is None or target is None or target.epsilon is None:
         return None
+    # Epsilon is charged before a round, so the round that would exceed the budget is never begun.
     following = accountant.epsilon(state.releases + 1, target.delta)
     if following <= target.epsilon:
         return None
@@ -23,9 +24,10 @@ def nothing_left(assembly: Assembly, state: RoundState) -> str | None:
 
 
 def spent(assembly: Assembly, state: RoundState) -> Row:
-    """Epsilon of all releases so far, as a column; empty for a run that is not private."""
+    """Epsilon of all releases so far, as a column of metrics.jsonl; empty if the run is not private."""
     accountant, target = assembly.protocol.accountant, assembly.strategy.privacy
     if accountant is None or target is None:
         return {}
     epsilon = accountant.epsilon(state.releases, target.delta)
+    # JSON has no infinity.
     return {"epsilon": epsilon if np.isfinite(epsilon) else None}

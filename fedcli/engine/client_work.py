@@ -1,4 +1,4 @@
-"""What clients do in a round, as a value that can travel to another thread, process or machine."""
+"""The clients' work of a round, as a value that can be sent to another thread, process or machine."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from fedcli.core.types import Tree
 from fedcli.engine.turns import Turn
 
 TRAINED = "trained"
-"""The name under which an outcome brings the update before any transform, where an attack looks at it."""
+"""Key in `ClientUpdate.private` of the payload before any transform, for attacks that read honest updates."""
 
 
 class ClientSide(NamedTuple):
-    """The clients' side of an experiment: what a process needs to do the work of any client.
+    """Everything that a process needs to do the work of any client.
 
     Args:
-        runtime: trains one client, and measures models.
-        federation: whose data is evaluated.
-        strategy: whose transforms have client halves.
-        adversary: the malicious clients, where there are any.
+        runtime: trains a client, and measures models.
+        federation: the data that models are evaluated on.
+        strategy: its transforms encode updates.
+        adversary: the malicious clients; None without an attack.
     """
 
     runtime: ClientRuntime
@@ -50,12 +50,12 @@ class ClientSide(NamedTuple):
 
 @final
 class Clients:
-    """The clients' side of an experiment, here; where it is sent to another process, it is built there again.
+    """A `ClientSide` that can be pickled: another process builds its own, since a compiled program cannot be sent.
 
     Args:
-        side: as it was built here.
-        build: builds the same in another process; None where it cannot be built elsewhere.
-        key: names this experiment among all of this process.
+        side: of this process.
+        build: builds the same side in another process; None if that is impossible.
+        key: identifies the experiment, so that a worker process builds it once; random by default.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Clients:
     def __reduce__(self) -> tuple[Callable[..., Clients], tuple[str, Callable[[], ClientSide]]]:
         if self._build is None:
             raise ConfigError(
-                "this experiment has components that exist in this process only, so that no other process can "
-                "train its clients.",
+                "this experiment has components that exist only in this process; no other process can train "
+                "its clients.",
                 key="executor",
                 hint="Use executor: threads, or name the components as package.module:factory.",
             )
@@ -81,6 +81,7 @@ _BUILT: dict[str, Clients] = {}
 
 def _built_elsewhere(key: str, build: Callable[[], ClientSide]) -> Clients:
     if key not in _BUILT:
+        # A worker serves one experiment at a time, and a model with its data may be large.
         _BUILT.clear()
         _BUILT[key] = Clients(build(), build, key=key)
     return _BUILT[key]
@@ -88,18 +89,18 @@ def _built_elsewhere(key: str, build: Callable[[], ClientSide]) -> Clients:
 
 @dataclass(frozen=True)
 class ClientWork:
-    """What the clients of a round do, each in its turn: train, attack where they are malicious, and encode.
+    """The work of all clients of a round: each trains, attacks if it is malicious, and encodes its update.
 
     Args:
-        clients: the clients' side of the experiment.
-        context: of the round, as clients know it: without the server's sessions.
+        clients: what does the work.
+        context: the round without its sessions, which hold the server's half.
         broadcasts: what the server sent, by the round after which a client received it.
-        states: each transform's server state, without what is secret.
-        told: what each client is told in each mechanism's session, by transform and client.
+        states: server state of each transform, by name, without secrets.
+        told: what each client receives from each session, by transform and client.
         kept: what each client keeps from its last participation, by client.
-        stage: `whole`, or the half before an attack looks at others (`train`), or the half after it (`encode`).
+        stage: `whole`; or `train` and then `encode`, if malicious clients act in between.
         crafted: for `encode`, the updates to encode, by client.
-        shows_trained: whether outcomes bring the update before any transform, for an attack that looks at it.
+        shows_trained: whether outcomes include the payload before any transform, under `TRAINED`.
     """
 
     clients: Clients
@@ -113,7 +114,7 @@ class ClientWork:
     shows_trained: bool = False
 
     def begin(self) -> Callable[[Turn], Outcome]:
-        """Bring the broadcasts to this process's device, once; what is returned does the work of one turn."""
+        """Move the broadcasts to this process's device, once, and return the function that does one turn."""
         side = self.clients.side
         starts = {model: side.runtime.prepare(sent) for model, sent in self.broadcasts.items()}
         return partial(self._outcome, side, _encoders(side), starts)
@@ -132,10 +133,10 @@ class ClientWork:
         return sent
 
     def _trained(self, side: ClientSide, starts: Mapping[int, Any], turn: Turn) -> Outcome:
-        """Local training; of a malicious client, what the attack makes of its own update."""
+        """Local training, and the forged update of a malicious client."""
         if turn.absence is not None:
             return Absence(turn.client, turn.absence)
-        # A stored state is read here, by the worker, and once.
+        # Read by the worker, and once: a stored state is a file that `items` reads.
         kept = dict(self.kept.get(turn.client, {}).items())
         try:
             update = side.runtime.train(starts[turn.model], Assignment(turn.client, kept, turn.steps))
@@ -147,18 +148,18 @@ class ClientWork:
             ) from error
         if side.strategy.buffer is not None:
             update = replace(update, weight=update.weight * side.strategy.buffer.discount(turn.staleness))
-        # What the client kept for other parts than its trainer stays until they change it.
+        # The trainer returns its own entries; transforms keep others in the same state.
         update = replace(update, state={**kept, **update.state})
         adversary = side.adversary
         if adversary is None or adversary.attack.forge is None or turn.client not in adversary.clients:
             return update
         rng = generator(self.context.root, self.context.round, turn.client, "attack")
-        # What grows beyond float32 is refused on arrival, and needs no warning before.
+        # The server rejects values that are not finite, so a warning here would only repeat it.
         with np.errstate(over="ignore", invalid="ignore"):
             return replace(update, payload=adversary.attack.forge(update.payload, rng))
 
     def _encoded(self, encoders: _Encoders, update: ClientUpdate) -> Outcome:
-        """The client halves of the transforms, first to last."""
+        """The update after all client halves of the transforms, first to last."""
         client = update.client
         told = {name: by_client[client] for name, by_client in self.told.items() if client in by_client}
         context = replace(self.context, told=told)
@@ -169,9 +170,11 @@ class ClientWork:
                 return Rejection(client, str(error), update.figures)
             except Exception as error:
                 raise self._failed(client, f"the transform {transform.name}", error) from error
+        # `private` is for transforms of the same client and never sent.
         return replace(update, private={})
 
     def _failed(self, client: int, what: str, error: Exception) -> Exception:
+        # These have a message for the user already, and may have a place in the config.
         if isinstance(error, FedcliError | RunInterrupted):
             return error
         where = f"round {self.context.round}, client {client}"
@@ -179,7 +182,7 @@ class ClientWork:
 
 
 class _Encoders(NamedTuple):
-    """Whose client halves a client runs: the run's own, or what an attack on the protocol bends them to."""
+    """The transforms that clients run: honest ones the strategy's, malicious ones those that an attack changed."""
 
     honest: Sequence[Transform]
     bent: Sequence[Transform]

@@ -1,4 +1,4 @@
-"""Where the seconds of a round go."""
+"""Wall-clock seconds of the stages of a round."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Item = TypeVar("Item")
 
 @final
 class Clock:
-    """Seconds by name, on the wall."""
+    """Wall-clock seconds, by stage."""
 
     def __init__(self) -> None:
         self._spent: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def span(self, name: str) -> Iterator[None]:
-        """Count the time of the `with` block under `name`."""
+        """Add the time of the `with` block to `name`."""
         begun = time.perf_counter()
         try:
             yield
@@ -28,7 +28,7 @@ class Clock:
             self._spent[name] += time.perf_counter() - begun
 
     def waiting(self, name: str, items: Iterable[Item], *, inside: str) -> Iterator[Item]:
-        """Pass on `items`; the time spent waiting for each counts under `name` and not under `inside`."""
+        """Yield `items`; the time spent waiting for each counts for `name` instead of `inside`, the enclosing span."""
         iterator = iter(items)
         while True:
             begun = time.perf_counter()
@@ -41,5 +41,5 @@ class Clock:
             yield item
 
     def seconds(self) -> dict[str, float]:
-        """The seconds so far, under `seconds/`."""
+        """The seconds so far, as columns `seconds/NAME`."""
         return {f"seconds/{name}": round(spent, 6) for name, spent in self._spent.items()}

@@ -1,4 +1,4 @@
-"""How good the global model is: on the central test set, and on every client's own validation part."""
+"""Evaluation of the global model on the test set and on the clients' validation examples."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Metrics = Mapping[str, float]
 
 
 def is_evaluated(assembly: Assembly, state: RoundState) -> bool:
-    """Whether the round of `state` is evaluated by the plan: every so many rounds, and the last one."""
+    """Whether the round of `state` is evaluated: every `evaluation.every` rounds, and the last one."""
     is_due = state.round % assembly.run.evaluation.every == 0
     return is_due or nothing_left(assembly, state) is not None
 
 
 def evaluate(assembly: Assembly, state: RoundState) -> dict[str, float]:
-    """Figures of a round: `test/`, and `validation/` where the config asks for clients.
+    """The figures of a round.
 
-    Those of the averaged model, where the run keeps one, are under `average/test/`, and those of an attack that
-    has a trigger under `attack/`.
+    `test/` is on the test set; `average/test/` is the same for the averaged model, if the run keeps one; `attack/` is
+    the success of a backdoor; `validation/` is on the clients' validation examples, if the config asks for it.
     """
     figures = prefixed("test", evaluate_test(assembly, state)) | evaluate_attack(assembly, state)
     if state.average:
@@ -38,19 +38,19 @@ def evaluate(assembly: Assembly, state: RoundState) -> dict[str, float]:
 
 
 def averaged(state: RoundState) -> RoundState:
-    """The state with the averaged model in the place of the last one; its statistics are the last one's."""
+    """The state with the averaged weights; statistics are not averaged, so they are those of the last model."""
     return replace(state, weights=mean_model(state.average))
 
 
 def evaluate_test(assembly: Assembly, state: RoundState) -> dict[str, float]:
-    """Mean loss and metrics over the central test set, in pieces that the workers share."""
+    """Mean loss and metrics over the test set."""
     size, count = assembly.run.evaluation.batch_size, len(assembly.world.federation.test[0])
     work = TestWork(assembly.clients, _broadcast(state), size)
     return _means((sums for sums, _ in assembly.executor.run(work, range(0, count, size))), count)
 
 
 def evaluate_attack(assembly: Assembly, state: RoundState) -> dict[str, float]:
-    """Of an attack with a trigger, the share of test examples with it that are taken for what it wants to see."""
+    """Success of a backdoor: share of test examples with the trigger that get its target label; empty without one."""
     adversary = assembly.world.adversary
     if adversary is None or adversary.attack.trigger is None:
         return {}
@@ -62,10 +62,10 @@ def evaluate_attack(assembly: Assembly, state: RoundState) -> dict[str, float]:
 
 
 def evaluate_clients(assembly: Assembly, state: RoundState) -> list[dict[str, float]]:
-    """For every client that has validation examples: its number, how many, loss and metrics on them.
+    """One row for each client with validation examples: its number, their count, loss and metrics.
 
-    Where clients end up with models of their own, the figures are those of their own models, and the ones
-    of the global model, before local adaptation, are beside them under `global/`.
+    If the strategy trains personal models, the figures are those of the client's own model, and `global/` has those of
+    the global model.
     """
     validation = assembly.world.federation.num_validation
     clients = [client for client in range(assembly.num_clients) if validation[client]]
@@ -76,13 +76,13 @@ def evaluate_clients(assembly: Assembly, state: RoundState) -> list[dict[str, fl
 
 @dataclass(frozen=True)
 class TestWork:
-    """Measure a model on pieces of the test set; an item is the first example of a piece.
+    """Measures a model on pieces of the test set; an item is the index of a piece's first example.
 
     Args:
-        clients: the clients' side, which has the test set.
-        model: what is measured.
-        size: examples of a piece.
-        with_trigger: measure on examples with the attack's trigger, against the labels that it wants.
+        clients: has the runtime and the test set.
+        model: the model to measure.
+        size: number of examples in a piece.
+        with_trigger: whether to add the attack's trigger to the examples, and expect its target label.
     """
 
     clients: Clients
@@ -91,7 +91,7 @@ class TestWork:
     with_trigger: bool = False
 
     def begin(self) -> Callable[[int], tuple[Metrics, int]]:
-        """The sums over the piece that begins at an example, and the number of its examples."""
+        """Return the function from an item to the sums over its piece and the number of its examples."""
         side = self.clients.side
         start, (x, y) = side.runtime.prepare(self.model), side.federation.test
         trigger = side.adversary.attack.trigger if side.adversary and self.with_trigger else None
@@ -107,13 +107,13 @@ class TestWork:
 
 @dataclass(frozen=True)
 class ValidationWork:
-    """Measure a model on clients' validation parts; an item is a client.
+    """Measures a model on clients' validation examples; an item is a client.
 
     Args:
-        clients: the clients' side.
+        clients: has the runtime and the data.
         model: the global model.
-        size: examples of a piece.
-        kept: what clients keep of their own, by client.
+        size: number of examples that are measured at once.
+        kept: the clients' own states, such as personal models.
     """
 
     clients: Clients
@@ -122,7 +122,7 @@ class ValidationWork:
     kept: Mapping[int, Tree]
 
     def begin(self) -> Callable[[int], dict[str, float]]:
-        """The row of a client."""
+        """Return the function from a client to its row."""
         side = self.clients.side
         shared = side.runtime.prepare(self.model)
 
@@ -132,7 +132,7 @@ class ValidationWork:
             return _means(sums, len(x))
 
         def row(client: int) -> dict[str, float]:
-            # A stored state is read here, by the worker, and once.
+            # Read by the worker, and once: a stored state is a file that `items` reads.
             own: Tree = dict(self.kept.get(client, {}).items())
             data = side.federation.client(client)
             x, y = data.x_validation, data.y_validation
@@ -146,7 +146,7 @@ class ValidationWork:
 
 
 def summarise(assembly: Assembly, rows: list[dict[str, float]]) -> dict[str, float]:
-    """Means over clients by their examples, and for each metric the worst client and the deciles."""
+    """Means over clients, weighted by their examples; and for each metric the worst client and the deciles."""
     if not rows:
         return {}
     figures = [{k: v for k, v in row.items() if k not in ("client", "examples")} for row in rows]

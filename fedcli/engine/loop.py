@@ -1,4 +1,4 @@
-"""The story of an experiment: rounds until nothing is left to do, each committed before the next."""
+"""The loop of an experiment: rounds until the plan or the privacy budget ends, each committed before the next."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from fedcli.engine.setup import Assembly
 def run_experiment(
     assembly: Assembly, state: RoundState, store: Store, observer: Observer
 ) -> tuple[RoundState, str]:
-    """Run the rounds that are left, commit each, and say why the run ended.
+    """Run the remaining rounds and commit each.
+
+    Returns:
+        The last state, and why the run ended.
 
     Raises:
-        RunInterrupted: from the observer's `watch`; the last finished round is made durable first.
+        RunInterrupted: from the observer's `watch`, after a checkpoint of the last finished round.
     """
     callbacks = assembly.callbacks
     reason = _first(callback.on_start(store.records) for callback in callbacks)
@@ -30,7 +33,7 @@ def run_experiment(
         while not (reason := reason or nothing_left(assembly, state)):
             state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
-                # Before anything is written, shown, or handed to a callback.
+                # Before anything is written, shown, or passed to a callback: all of these publish.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
                 record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
             reason = _first(callback.should_stop(state, record) for callback in callbacks)
@@ -53,7 +56,8 @@ def run_experiment(
 def next_round(
     assembly: Assembly, state: RoundState, store: Store, watch: Watch
 ) -> tuple[RoundState, Row, list[Row]]:
-    """The next round, or its closing as charged and void if it may have released something before."""
+    """The next round; a void round if a run that was stopped may have released this one already."""
+    # Fresh noise on the same sum would be a second release. Noise from the seed repeats the first one bit by bit.
     if store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise:
         if assembly.leaves_evidence:
             store.deposit(state.round + 1, {})
@@ -64,5 +68,5 @@ def next_round(
 
 
 def _first(reasons: Iterable[str | None]) -> str | None:
-    # Every callback is called, also after one has asked to stop.
+    # A list, so that every callback is called even if an earlier one stops the run.
     return next((reason for reason in list(reasons) if reason), None)

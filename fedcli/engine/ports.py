@@ -1,4 +1,4 @@
-"""What the engine needs of a run directory, and who looks on while it runs."""
+"""Interfaces of the engine: the store that it writes to, and the observer of its progress."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from fedcli.core.types import Tree
 from fedcli.engine.records import Row
 
 Watch = Callable[[int, int], None]
-"""Receives `(clients done, clients planned)` while a round runs; raises `RunInterrupted` to end it."""
+"""`(clients done, clients planned)`: called while a round runs; raises `RunInterrupted` to end the run."""
 
 Shelve = Callable[[int, int, Tree], Tree]
-"""`(round, client, what it keeps)` -> the same, in memory or read from a file when it is used."""
+"""`(round, client, state)` -> the same state, in memory or read from a file when it is used."""
 
 Deposit = Callable[[int, Mapping[str, bytes]], None]
-"""`(round, files)`: keeps what the round can be checked by; no files for a round that released nothing."""
+"""`(round, files)`: keeps the evidence of a round; no files if the round released nothing."""
 
 
 def nowhere(_round: int, _files: Mapping[str, bytes]) -> None:
-    """Keeps nothing."""
+    """A `Deposit` that keeps nothing."""
 
 
 def in_memory(_round: int, _client: int, tree: Tree) -> Tree:
-    """Keeps a client's state in memory."""
+    """A `Shelve` that keeps the state in memory."""
     return tree
 
 
 class Store(Protocol):
-    """What the engine needs of a run directory."""
+    """Where a run is stored."""
 
     @property
     def records(self) -> Sequence[Row]:
-        """The committed rounds' records."""
+        """Records of the committed rounds."""
         ...
 
     def is_charged(self, round: int) -> bool:
-        """Whether a release of this round was announced before."""
+        """Whether `charge` was called for this round, possibly by a run that was stopped."""
         ...
 
     def charge(self, round: int) -> None:
-        """Durably note that a release follows."""
+        """Note durably that this round is about to release something; called before noise is drawn."""
         ...
 
     def shelve(self, round: int, client: int, tree: Tree) -> Tree:
-        """Put away what a client keeps of a round, until it takes part again or the round is done again."""
+        """Store a client's state until it takes part again, or the round is repeated."""
         ...
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
-        """Keep the files that a round can be checked by, until it is done again."""
+        """Store the evidence of a round, until it is repeated."""
         ...
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
-        """Write a finished round; after it the round is never done again."""
+        """Write a finished round durably; it is never repeated after that."""
         ...
 
     def checkpoint(self, state: RoundState) -> None:
-        """Make `state` durable, if it is not yet."""
+        """Write a checkpoint of `state`, unless it has one."""
         ...
 
 
 class Observer(NamedTuple):
-    """Who looks on: `watch` within a round, `round_end` with each committed record."""
+    """Callbacks for progress: `watch` within a round, `round_end` with each committed record."""
 
     watch: Watch = lambda _done, _planned: None
     round_end: Callable[[Row], None] = lambda _record: None

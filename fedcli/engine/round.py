@@ -1,4 +1,4 @@
-"""The story of a round, in one direction: cohort, local training, admission, aggregate, server step, evaluation."""
+"""One round: cohort, local training, admission, aggregation, server step, evaluation."""
 
 from __future__ import annotations
 
@@ -34,23 +34,24 @@ def run_round(
     shelve: Shelve = in_memory,
     deposit: Deposit = nowhere,
 ) -> tuple[RoundState, Row, list[Row]]:
-    """One round.
+    """Run one round.
 
     Args:
         assembly: the experiment.
-        state: the last finished round.
-        charge: called before anything is noised, where the run has a privacy event.
-        watch: called for every client that is done.
-        shelve: keeps clients' own states.
-        deposit: keeps the evidence of a round, in a run that leaves any.
+        state: after the last finished round.
+        charge: called with the round's number before a private run releases anything.
+        watch: called for every finished client.
+        shelve: stores the clients' own states.
+        deposit: stores the round's evidence, if the strategy leaves any.
 
     Returns:
-        The state after the round, its record, and a row for each client of the cohort.
+        The state after the round, its record, and one row for each client of the cohort.
     """
     clock = Clock()
     present = attend(assembly, state)
     with clock.span("total"):
         context = context_of(assembly, state, present)
+        # Clients add their noise while they encode, so the charge must come before any of them begins.
         if assembly.strategy.is_noised_by_clients:
             charge(context.round)
         arrivals = Arrivals(assembly, state, context, present, watch, shelve)
@@ -80,11 +81,12 @@ def run_round(
         with clock.span("evaluate"):
             is_due = evaluation.is_evaluated(assembly, after)
             figures = evaluation.evaluate(assembly, after) if is_due else {}
+    simulated = {"simulated/round_seconds": present.seconds, "simulated/seconds": after.seconds}
     record = {
         "round": after.round,
         **figures,
         **arrivals.summary(),
-        **_simulated(present, after),
+        **({} if present.seconds is None else simulated),
         **spent(assembly, after),
         **as_columns([arrivals.figures, *(each.figures() for each in context.sessions.values())]),
         **({} if note is None else {"note": note}),
@@ -94,7 +96,7 @@ def run_round(
 
 
 def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> RoundContext:
-    """What the transforms may know of the round, with the sessions that they begin for it."""
+    """The context of the next round: its seed and public facts, and the sessions that transforms begin."""
     context = RoundContext(
         assembly.run.seed,
         state.round + 1,
@@ -118,13 +120,14 @@ def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> Round
 def client_work(
     assembly: Assembly, state: RoundState, context: RoundContext, turns: Sequence[Turn]
 ) -> ClientWork:
-    """What the clients of a round do: the models that they start from, and what each is told and keeps."""
+    """The clients' work of a round, with the models that they start from and what each receives and keeps."""
     models = {turn.model: turn for turn in turns if turn.absence is None}
     return ClientWork(
         assembly.clients,
         replace(context, sessions={}),
         {model: broadcast_to(assembly, state, turn) for model, turn in models.items()},
         states={
+            # The server's secrets stay with the server, also if its clients are simulated in the same process.
             name: {entry: value for entry, value in tree.items() if entry != SECRET}
             for name, tree in state.transforms.items()
         },
@@ -134,11 +137,12 @@ def client_work(
 
 
 def broadcast_to(assembly: Assembly, state: RoundState, turn: Turn) -> Broadcast:
-    """What a client trains from: the model that it received, and the server's extras."""
+    """What the server sends to a client: the model, the learning rate's factor and the extras of its optimizer."""
     weights, statistics = model_of(state, turn)
     factor = assembly.training.schedule(turn.model + 1, assembly.run.rounds)
     extras = assembly.strategy.server.broadcast(state.server)
-    # The round of the arrival seeds the training: a client arrives once a round, whichever model it began from.
+    # Seeded by the round in which the update arrives: a client may train twice from one model, but arrives once a
+    # round.
     return Broadcast(state.round + 1, weights, statistics, factor, extras)
 
 
@@ -150,10 +154,13 @@ def release(
     outcomes: Iterable[Outcome],
     charge: Callable[[int], None],
 ) -> tuple[RoundState, Mapping[str, bytes]]:
-    """The aggregate of what arrives, the transforms' server halves and the server's step; with the round's evidence.
+    """Aggregate the admitted updates, decode the aggregate and take the server's step.
+
+    Returns:
+        The state with the new model, and the round's evidence.
 
     Raises:
-        VoidRoundError: if nothing is released; every outcome was recorded all the same.
+        VoidRoundError: if nothing is released. Every outcome is recorded nevertheless.
     """
     strategy, accepted = assembly.strategy, arrivals.accepted(outcomes)
     adds = next((part.aggregate for part in reversed(strategy.transforms) if part.aggregate), None)
@@ -165,6 +172,7 @@ def release(
         else:
             aggregate, aggregator = adds(accepted, context), state.aggregator
     except VoidRoundError:
+        # Outcomes are recorded as they are consumed.
         for _ in accepted:
             pass
         raise
@@ -177,7 +185,7 @@ def release(
     aggregate = aggregate._replace(accepted=tuple(arrivals.with_attachments))
     aggregate, transforms = decode(assembly, state, context, aggregate)
     moved = move_model(assembly, state, aggregate, arrivals)
-    # What clients keep moves with the sum alone: a control variate is one half, the server's the other.
+    # Clients' states change only with the model: SCAFFOLD's server variate is the mean of those of the clients.
     kept = {**state.clients, **arrivals.states}
     return replace(moved, aggregator=aggregator, transforms=transforms, clients=kept), aggregate.evidence
 
@@ -185,7 +193,7 @@ def release(
 def decode(
     assembly: Assembly, state: RoundState, context: RoundContext, aggregate: Aggregate
 ) -> tuple[Aggregate, dict[str, Tree]]:
-    """The transforms' server halves, last to first, and their states after the round."""
+    """The aggregate after the transforms' server halves, last to first, and their states after the round."""
     states: dict[str, Tree] = {}
     for transform in reversed(assembly.strategy.transforms):
         aggregate, states[transform.name] = transform.decode(
@@ -195,12 +203,12 @@ def decode(
 
 
 def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arrivals: Arrivals) -> RoundState:
-    """The server's step along the mean update. Without a valid update the model stays as it was."""
+    """The state after the server's step along the mean update; without a valid update, the same state."""
     planned = assembly.planned_weight
     divisor = planned or aggregate.weight
     if not divisor:
         return state
-    # Under privacy the realised number of clients is not noised, so that it must not reach the model.
+    # In a private run the realised number of clients has no noise, so it must not affect the model.
     share = (arrivals.num_accepted if planned is None else planned) / assembly.num_clients
     weights, server = assembly.strategy.server.apply(
         state.weights, aggregate.value / divisor, state.server, share
@@ -209,9 +217,3 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)
     return replace(state, weights=weights, statistics=kept, server=server, average=average)
-
-
-def _simulated(present: Turnout, after: RoundState) -> Row:
-    if present.seconds is None:
-        return {}
-    return {"simulated/round_seconds": present.seconds, "simulated/seconds": after.seconds}

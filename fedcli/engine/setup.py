@@ -1,4 +1,4 @@
-"""What an experiment is made of: four records that are planned with NumPy alone, and what TensorFlow adds to them."""
+"""Setup and assembly of an experiment: four records that are planned with NumPy alone, and what TensorFlow adds."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from fedcli.privacy import Accountant
 
 
 class Participation(NamedTuple):
-    """What becomes of a cohort between its draw and the arrival of its updates.
+    """Clients that are lost, slow or late: the settings of a simulated network.
 
     Args:
         dropout: probability that a client of the cohort sends nothing.
         stragglers: share of the cohort that can do only a part of its work.
-        deadline: simulated seconds after which the server waits no longer.
-        wait_for: updates after which the server waits no longer.
-        keeps_partial_work: whether unfinished work is used.
+        deadline: seconds on the simulated clock after which the server stops waiting.
+        wait_for: number of updates after which the server stops waiting.
+        keeps_partial_work: whether the update of a client that did a part of its work is used.
     """
 
     dropout: float = 0.0
@@ -43,13 +43,13 @@ class Participation(NamedTuple):
 
 
 class EvaluationSettings(NamedTuple):
-    """When and how the global model is evaluated.
+    """Settings of evaluation.
 
     Args:
         every: rounds between evaluations. The last round of a run is evaluated as well.
-        clients: evaluate on every client's validation part as well.
-        batch_size: examples in one piece of the test set; pieces are shared out to the workers.
-        higher_is_better: whether the worst client of a metric is the lowest, by metric.
+        clients: whether to evaluate on each client's validation examples as well.
+        batch_size: examples that are evaluated at once; the executor runs such pieces in parallel.
+        higher_is_better: by metric; decides which client is the worst.
     """
 
     every: int
@@ -62,8 +62,8 @@ class DataNoise(NamedTuple):
     """Noise on the clients' own examples.
 
     Args:
-        protection: the step that adds it.
-        key: what it is drawn from; None where the seed gives it.
+        protection: the preprocessing step that adds it.
+        key: 32 bytes that the noise is drawn from; None if it is drawn from the seed.
     """
 
     protection: ExampleNoise
@@ -71,15 +71,15 @@ class DataNoise(NamedTuple):
 
 
 class World(NamedTuple):
-    """Who there is: the clients with their data and devices, who takes part, and who attacks.
+    """The simulated population: clients with their data and devices, sampling of cohorts, and attackers.
 
     Args:
         federation: the clients' data.
-        cohort: which clients take part in a round.
-        participation: what becomes of them on the way.
-        devices: of the simulated clock, where there is one.
-        adversary: the malicious clients, where there are any.
-        data_noise: noise on the clients' own examples, where there is any.
+        cohort: samples the clients of a round.
+        participation: clients that are lost, slow or late.
+        devices: speeds of the clients' devices; None without a simulated clock.
+        adversary: the malicious clients and their attack; None without one.
+        data_noise: noise on the clients' examples; None without it.
     """
 
     federation: Federation
@@ -97,13 +97,13 @@ class World(NamedTuple):
 
 
 class Training(NamedTuple):
-    """What one client does with its data.
+    """Settings of local training.
 
     Args:
-        architecture: of the model.
+        architecture: builds the model.
         task: loss and metrics.
-        schedule: of the learning rate, over the rounds.
-        batches: how long a client trains in a round.
+        schedule: factor of the learning rate by round.
+        batches: batch size, and number of epochs or steps of a round.
         sends_statistics: whether clients send their non-trainable weights.
     """
 
@@ -115,14 +115,14 @@ class Training(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """What happens to updates between clients and server, and what is promised of it.
+    """How updates are protected and combined, and which privacy guarantee follows.
 
     Args:
-        strategy: with all that protects its updates.
-        accountant: of a run with a privacy event.
-        encryption: as it was planned, of a run that encrypts.
-        reproducible_noise: draw what protects people from the seed as well.
-        publishes_noised_only: leave every figure that was not noised out of the records.
+        strategy: with all transforms around it: compression, fixed point, encryption, proofs.
+        accountant: computes epsilon; None if the run is not private.
+        encryption: with its planned parameters; None without encryption.
+        reproducible_noise: whether noise is drawn from the seed instead of the operating system.
+        publishes_noised_only: whether figures without noise are left out of the records.
     """
 
     strategy: Strategy
@@ -133,13 +133,13 @@ class Protocol(NamedTuple):
 
 
 class RunPlan(NamedTuple):
-    """How long a run goes on and what is measured.
+    """Length of a run, and what is measured.
 
     Args:
-        seed: root of all reproducible randomness.
+        seed: root seed of all reproducible randomness.
         rounds: planned number of rounds.
-        evaluation: when and how.
-        average_decay: of a run that keeps a moving average of its model.
+        evaluation: when and on what the model is evaluated.
+        average_decay: decay of the moving average of the model; None without one.
     """
 
     seed: int
@@ -153,11 +153,11 @@ class Setup:
     """An experiment before TensorFlow is loaded.
 
     Args:
-        experiment: the config that it was planned from, with the noise multiplier that was calculated.
-        world: who there is.
-        training: what one client does.
-        protocol: what happens to updates.
-        run: how long, and what is measured.
+        experiment: the config, with the calibrated noise multiplier if it had none.
+        world: the simulated population.
+        training: settings of local training.
+        protocol: how updates are protected and combined.
+        run: length of the run, and what is measured.
     """
 
     experiment: Experiment
@@ -173,7 +173,7 @@ class Setup:
 
     @property
     def model_outputs(self) -> int:
-        """Values that the model returns for an example."""
+        """Number of outputs of the model for one example."""
         return 1 if self.training.task.is_binary else self.world.federation.num_outputs
 
     def bytes_up(self, num_parameters: int, num_statistics: int) -> int:
@@ -191,15 +191,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class Assembly:
-    """A setup whose model is built and whose client program is compiled: what the engine runs.
+    """A setup with a built model and a compiled client program, ready for the engine.
 
     Args:
-        setup: as it was planned.
-        layout: how the model's variables are ordered in the vectors of a state.
-        clients: the clients' side.
-        executor: where it runs.
-        callbacks: of the run.
-        run_id: names the run; random, and the same when it is resumed.
+        setup: the planned experiment.
+        layout: names and shapes of the model's variables, in the order of the vectors of a `RoundState`.
+        clients: what does the clients' work.
+        executor: runs that work.
+        callbacks: called between rounds.
+        run_id: random identifier of the run, kept when it is resumed.
     """
 
     setup: Setup
@@ -211,27 +211,27 @@ class Assembly:
 
     @property
     def world(self) -> World:
-        """Who there is."""
+        """The simulated population."""
         return self.setup.world
 
     @property
     def training(self) -> Training:
-        """What one client does."""
+        """Settings of local training."""
         return self.setup.training
 
     @property
     def protocol(self) -> Protocol:
-        """What happens to updates."""
+        """How updates are protected and combined."""
         return self.setup.protocol
 
     @property
     def run(self) -> RunPlan:
-        """How long, and what is measured."""
+        """Length of the run, and what is measured."""
         return self.setup.run
 
     @property
     def strategy(self) -> Strategy:
-        """The strategy with all that protects its updates."""
+        """The strategy with all transforms around it."""
         return self.setup.protocol.strategy
 
     @property
@@ -241,18 +241,18 @@ class Assembly:
 
     @property
     def malicious(self) -> frozenset[int]:
-        """The malicious clients."""
+        """Numbers of the malicious clients."""
         adversary = self.world.adversary
         return adversary.clients if adversary else frozenset()
 
     @property
     def payload_size(self) -> int:
-        """Length of one client's payload."""
+        """Number of coordinates of one client's payload."""
         return self.strategy.payload_size(self.layout.trainable.size)
 
     @property
     def leaves_evidence(self) -> bool:
-        """Whether each round leaves what it can be checked by afterwards."""
+        """Whether each round leaves files by which `fedcli verify` can check it."""
         return any(part.leaves_evidence for part in self.strategy.transforms)
 
     @property
@@ -267,5 +267,6 @@ class Assembly:
 
     @property
     def planned_weight(self) -> float | None:
-        """The constant divisor of a run with a privacy event, which a rejected client cannot change."""
+        """The constant divisor of a private run; None for others, which divide by the sum of the weights."""
+        # The sensitivity of a mean over a realised cohort would depend on who took part.
         return self.world.cohort.expected_size(self.num_clients) if self.strategy.privacy else None

@@ -1,4 +1,4 @@
-"""The turns of a round: who takes part, and what becomes of each client on the way."""
+"""Turns: which clients take part in a round, how much they train, and which of them are lost or late."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fedcli.core.types import Tree
 
 @dataclass(frozen=True)
 class Turn:
-    """One client's part in a round.
+    """One client's participation in a round.
 
     Args:
         client: its number.
-        model: the round after which it received the model.
-        steps: batches it trains for; None for all that are planned.
-        seconds: simulated, from receiving the model to the arrival of its update; None without a clock.
-        absence: why nothing of it arrives; None if it does.
-        staleness: moves of the model since it received it.
+        model: number of the round after which it received the model.
+        steps: number of batches that it trains on; None for all that are planned.
+        seconds: simulated seconds from the model's departure to the update's arrival; None without a clock.
+        absence: why no update arrives; None if one does.
+        staleness: number of server steps since the client received the model.
     """
 
     client: int
@@ -34,9 +34,9 @@ class Turnout:
     """The clients of a round, in the order in which their updates are added.
 
     Args:
-        turns: one a client of the cohort.
+        turns: one for each client of the cohort.
         seconds: simulated duration of the round; None without a clock.
-        underway: clients still at work when the round ends.
+        underway: clients that are still training when the round ends; see `asynchronous`.
     """
 
     turns: Sequence[Turn]

@@ -1,4 +1,4 @@
-"""What a round will cost, told before any training."""
+"""Costs of an experiment before any training: clients, steps and bytes of a round, and epsilon."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fedcli.experiment.assemble import assemble
 from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import num_parameters, plan, warnings_of
-from fedcli.experiment.protection import proofs as proving
 from fedcli.experiment.protection.encryption import described
+from fedcli.experiment.protection.proofs import facts as facts_of_proofs
 from fedcli.privacy import account
 
 
@@ -25,7 +25,7 @@ def checked_cost(
 ) -> dict[str, Any]:
     """Build every part of an experiment, and return `cost` of it.
 
-    A built-in model states its own size; a user's must be built, which loads TensorFlow.
+    A built-in model states its own size. A custom model must be built to be measured, which loads TensorFlow.
 
     Args:
         source: the experiment.
@@ -41,12 +41,13 @@ def checked_cost(
             return facts
         with before_tensorflow():
             assembly, state = assemble(made)
+        # Nothing is trained here, and an open executor keeps worker processes alive.
         assembly.executor.close()
         return cost(made, parameters=state.weights.size, statistics=state.statistics.size)
 
 
 def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
-    """What the planned rounds of a private experiment cost, as `privacy.account` tells it.
+    """Epsilon of the planned rounds of a private experiment, as `privacy.account` returns it.
 
     Raises:
         ConfigErrors: if a part cannot be built, or the experiment has no privacy event.
@@ -56,9 +57,9 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
         event, target = made.protocol.strategy.privacy_event, made.protocol.strategy.privacy
         if event is None or target is None:
             raise ConfigError(
-                f"the strategy {made.protocol.strategy.name} adds no noise, so that there is nothing to account for.",
+                f"the strategy {made.protocol.strategy.name} adds no noise; there is no privacy loss to account for.",
                 key="strategy",
-                hint="Use a private one: strategy: {name: dp-clipped, ...}.",
+                hint="Use a private strategy: strategy: {name: dp-clipped, ...}.",
             )
         sampling = made.world.cohort.sampling(made.world.federation.num_clients)
         return account(event, sampling, target, source.experiment.rounds, course=course)
@@ -120,12 +121,13 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
     target = made.protocol.strategy.privacy
     if made.protocol.accountant is not None and target is not None:
         epsilon = made.protocol.accountant.epsilon(experiment.rounds, target.delta)
+        # JSON has no infinity.
         facts |= {"epsilon": epsilon if np.isfinite(epsilon) else None, "delta": target.delta}
         facts |= {"accountant": made.protocol.accountant.name, "relation": made.protocol.accountant.relation}
         facts["noise_multiplier"] = noise_multiplier_of(experiment.strategy)
     if made.protocol.encryption is not None:
         facts["encryption"] = described(made.protocol.encryption, made.protocol.strategy)
-    facts |= proving.facts(made.protocol.strategy, parameters)
+    facts |= facts_of_proofs(made.protocol.strategy, parameters)
     if found := warnings_of(made):
         facts["warnings"] = found
     return facts

@@ -40,7 +40,7 @@ class LocalAlgorithm:
 
 
 @dataclass(frozen=True)
-class Mechanism:
+class TransformDescription:
     """What is done to an update on its way, and where: on the client, on arrival, on the aggregate."""
 
     name: str
@@ -80,7 +80,7 @@ class Expansion:
     """The parts of a strategy, in the order in which a round meets them."""
 
     clients: LocalAlgorithm
-    transforms: tuple[Mechanism, ...]
+    transforms: tuple[TransformDescription, ...]
     aggregator: Rule
     server: str
     privacy: Protection | None
@@ -144,7 +144,7 @@ def expand(strategy: Strategy) -> Expansion:
     """The parts of `strategy`."""
     return Expansion(
         _local(strategy.trainer),
-        tuple(_mechanism(transform) for transform in strategy.transforms),
+        tuple(_transform(transform) for transform in strategy.transforms),
         _rule(strategy.aggregator, strategy.weighting),
         strategy.server.name,
         _protection(strategy),
@@ -166,8 +166,8 @@ def _local(spec: TrainerSpec) -> LocalAlgorithm:
     )
 
 
-def _mechanism(transform: Transform) -> Mechanism:
-    return Mechanism(
+def _transform(transform: Transform) -> TransformDescription:
+    return TransformDescription(
         transform.name,
         transform.takes,
         transform.gives,

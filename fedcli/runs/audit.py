@@ -37,7 +37,7 @@ _HUGE = 1e12
 _CANARIES = 5000
 
 
-class Finding(NamedTuple):
+class AuditResult(NamedTuple):
     """What an audit found of a run.
 
     Args:
@@ -65,7 +65,7 @@ def audit_experiment(
     confidence: float = 0.95,
     seed: int | None = None,
     round_end: Callable[[Row], None] = lambda _record: None,
-) -> Finding:
+) -> AuditResult:
     """Run an experiment with canaries, keep nothing of it, and bound its epsilon from below.
 
     Args:
@@ -109,7 +109,7 @@ def audit_experiment(
     target = setup.protocol.strategy.privacy
     delta = target.delta if target else 0.0
     found = audit(scores, included, delta=delta, confidence=confidence)
-    return Finding(found, accountant.epsilon(state.releases, delta), state.releases, accountant.name)
+    return AuditResult(found, accountant.epsilon(state.releases, delta), state.releases, accountant.name)
 
 
 def _auditable(setup: Setup) -> Accountant:

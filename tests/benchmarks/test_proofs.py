@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -8,8 +8,8 @@ import yaml
 
 from fedcli.cli.live_view import Screen
 from fedcli.config import load
-from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost
+from fedcli.experiment.plan import plan
 
 GRID = ("--set", "strategy=mean", "--set", "fixed_point={clip_norm: 10.0}")
 THRESHOLD = "encryption={name: threshold, committee: 3, threshold: 2}"
@@ -60,11 +60,11 @@ def test_on_a_terminal_long_lines_are_wrapped_within_their_column(fedcli, monkey
     monkeypatch.setenv("COLUMNS", "60")
     text = fedcli("check", "tiny.yaml", *GRID, "--set", THRESHOLD).stdout
     shown = re.sub(r"\x1b\[[\d;]*m", "", text)
-    plan = shown[shown.index("encryption ") :].splitlines()
-    assert max(map(len, plan)) <= 60
-    assert "  server" in [line.rstrip() for line in plan]
-    start = next(i for i, line in enumerate(plan) if line.startswith("  holds if"))
-    assert re.fullmatch(r" {25}\S.*", plan[start + 1].rstrip())
+    lines = shown[shown.index("encryption ") :].splitlines()
+    assert max(map(len, lines)) <= 60
+    assert "  server" in [line.rstrip() for line in lines]
+    start = next(i for i, line in enumerate(lines) if line.startswith("  holds if"))
+    assert re.fullmatch(r" {25}\S.*", lines[start + 1].rstrip())
 
 
 def test_show_says_what_the_encryption_is_and_stays_a_valid_config(fedcli, tmp_path):
@@ -77,12 +77,12 @@ def test_show_says_what_the_encryption_is_and_stays_a_valid_config(fedcli, tmp_p
 
 def test_a_line_of_a_run_says_what_the_encryption_of_its_round_took(fedcli, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    assert "encryption" not in cost(build.plan(load("tiny.yaml").experiment))
-    plan = build.plan(load("tiny.yaml", [*GRID[1::2], THRESHOLD]).experiment)
+    assert "encryption" not in cost(plan(load("tiny.yaml").experiment))
+    setup = plan(load("tiny.yaml", [*GRID[1::2], THRESHOLD]).experiment)
     figures = {"encryption/encrypt_seconds": 3.14, "encryption/open_seconds": 0.26}
     with Screen(to_stderr=False) as screen:
         progress = screen.progress(lambda: False)
-        progress.begin(tmp_path / "run", plan, [])
+        progress.begin(tmp_path / "run", setup, [])
         progress.round_end({"round": 1, **figures, "seconds/total": 2.0})
         progress.round_end({"round": 2, **figures, "encryption/members_lost": 3})
     assert capsys.readouterr().out.splitlines()[1:] == [

@@ -10,7 +10,7 @@ from fedcli import config
 from fedcli.cli.live_view import Screen, interruptible, sparkline
 from fedcli.cli.output import readable
 from fedcli.core.errors import RunInterrupted
-from fedcli.experiment import plan as build
+from fedcli.experiment.plan import plan
 
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-7]|38;|9[0-7])[\d;]*m")
 PRIVATE = "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-3}"
@@ -23,15 +23,15 @@ RECORDS = [
 
 
 @pytest.fixture
-def plan(fedcli):
-    return build.plan(config.load("tiny.yaml", [PRIVATE]).experiment)
+def setup(fedcli):
+    return plan(config.load("tiny.yaml", [PRIVATE]).experiment)
 
 
-def watched(plan, tmp_path, *, before=(), records=RECORDS, error=None):
+def watched(setup, tmp_path, *, before=(), records=RECORDS, error=None):
     """A run as the screen sees it."""
     with Screen(to_stderr=False) as screen:
         progress = screen.progress(lambda: False)
-        progress.begin(tmp_path / "run", plan, list(before))
+        progress.begin(tmp_path / "run", setup, list(before))
         for record in records:
             progress.watch(3, 3)
             progress.round_end(record)
@@ -55,8 +55,8 @@ def pipe(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
 
 
-def test_a_pipe_gets_one_plain_line_a_round(plan, tmp_path, pipe, capsys):
-    watched(plan, tmp_path)
+def test_a_pipe_gets_one_plain_line_a_round(setup, tmp_path, pipe, capsys):
+    watched(setup, tmp_path)
     assert capsys.readouterr().out.splitlines() == [
         "tiny: dp-clipped over 3 clients, logistic on digits, 2 rounds",
         "round 1/2  test/accuracy 0.2500  test/loss 2.0000  clients 3/3  1.2 s",
@@ -64,36 +64,36 @@ def test_a_pipe_gets_one_plain_line_a_round(plan, tmp_path, pipe, capsys):
     ]
 
 
-def test_a_resumed_run_says_where_it_goes_on(plan, tmp_path, pipe, capsys):
-    watched(plan, tmp_path, before=RECORDS[:1], records=[])
+def test_a_resumed_run_says_where_it_goes_on(setup, tmp_path, pipe, capsys):
+    watched(setup, tmp_path, before=RECORDS[:1], records=[])
     assert capsys.readouterr().out.endswith("2 rounds, resumed after round 1\n")
 
 
-def test_a_void_round_says_why_and_a_null_figure_is_left_out(plan, tmp_path, pipe, capsys):
+def test_a_void_round_says_why_and_a_null_figure_is_left_out(setup, tmp_path, pipe, capsys):
     watched(
-        plan, tmp_path, records=[{"round": 1, "note": "void: stopped"}, {"round": 2, "test/accuracy": None}]
+        setup, tmp_path, records=[{"round": 1, "note": "void: stopped"}, {"round": 2, "test/accuracy": None}]
     )
     assert capsys.readouterr().out.splitlines()[1:] == ["round 1/2  void: stopped", "round 2/2"]
 
 
-def test_a_terminal_sees_rounds_clients_and_the_curve_of_the_metric(plan, tmp_path, terminal, capsys):
-    watched(plan, tmp_path)
+def test_a_terminal_sees_rounds_clients_and_the_curve_of_the_metric(setup, tmp_path, terminal, capsys):
+    watched(setup, tmp_path)
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", capsys.readouterr().out)
     for expected in ("tiny: dp-clipped over 3 clients", "2/2", "3/3", "▁█", "0.7500", "best 0.7500", "1.500"):
         assert expected in shown
 
 
-def test_no_color_is_obeyed_by_the_live_view(plan, tmp_path, terminal, capsys, monkeypatch):
-    watched(plan, tmp_path)
+def test_no_color_is_obeyed_by_the_live_view(setup, tmp_path, terminal, capsys, monkeypatch):
+    watched(setup, tmp_path)
     assert COLOUR.search(capsys.readouterr().out)
     monkeypatch.setenv("NO_COLOR", "1")
-    watched(plan, tmp_path)
+    watched(setup, tmp_path)
     assert not COLOUR.search(capsys.readouterr().out)
 
 
-def test_an_interrupted_run_says_how_to_resume(plan, tmp_path, pipe):
+def test_an_interrupted_run_says_how_to_resume(setup, tmp_path, pipe):
     with pytest.raises(RunInterrupted) as caught:
-        watched(plan, tmp_path, error=RunInterrupted("Interrupted."))
+        watched(setup, tmp_path, error=RunInterrupted("Interrupted."))
     assert str(caught.value) == f"Interrupted. Resume with: fedcli run --resume {tmp_path / 'run'}"
 
 

@@ -18,7 +18,7 @@ import fedcli.testing
 from fedcli import config
 from fedcli.cli.app import app
 from fedcli.config import installed
-from fedcli.experiment import plan as build
+from fedcli.experiment.plan import plan
 from fedcli.testing import check_aggregator
 from fedcli.testing.tiny import YAML
 
@@ -184,7 +184,7 @@ class TestConfigs:
             around["data"]["partition"]["clients"] = 12
         source = config.loads(yaml.safe_dump({**around, **shown}), str(block))
         if not needs_missing_data(source.experiment):
-            build.plan(source.experiment)
+            plan(source.experiment)
 
 
 class TestPython:
@@ -245,7 +245,7 @@ class TestPython:
         experiment = config.loads(
             YAML, "tiny.yaml", ["strategy={aggregator: 'my_rules:midrange'}"]
         ).experiment
-        assert build.plan(experiment).protocol.strategy.aggregator.name == "midrange"
+        assert plan(experiment).protocol.strategy.aggregator.name == "midrange"
 
     def test_the_callback_stops_a_run_and_is_one_that_a_config_can_name(self, modules):
         import my_callbacks

@@ -14,8 +14,8 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.engine import evaluation
-from fedcli.engine import round as engine
 from fedcli.engine.adversary import malicious_clients, trained_on
+from fedcli.engine.round import run_round
 from fedcli.engine.setup import EvaluationSettings
 from fedcli.testing.changes import changed
 
@@ -23,7 +23,7 @@ NAN = [np.nan, 0.0, 0.0]
 
 
 def one_round(parts, state):
-    return engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    return run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
 
 
 def attacked(

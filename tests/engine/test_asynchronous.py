@@ -13,8 +13,9 @@ from fedcli.components.devices import Device, Devices
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.trees import from_table, to_table
-from fedcli.engine import round as engine
 from fedcli.engine.asynchronous import flush
+from fedcli.engine.round import run_round
+from fedcli.engine.selection import attend
 from fedcli.engine.setup import Participation
 from fedcli.testing.changes import changed
 
@@ -45,8 +46,8 @@ def of(size, *, at_work, num_clients, exponent=0.5, payloads=None, max_staleness
 def run(parts, state, rounds):
     presents, records = [], []
     for _ in range(rounds):
-        presents.append(engine.attend(parts, state))
-        state, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        presents.append(attend(parts, state))
+        state, record, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
         records.append(record)
     return state, presents, records
 
@@ -79,7 +80,7 @@ def test_one_client_at_work_and_a_buffer_of_one_is_sequential_training():
             alike,
             cohort=uniform(size=1)._replace(sample=lambda _rng, _n, _state, t=present: [t.turns[0].client]),
         )
-        weights = engine.run_round(alone, start, lambda _round: None, lambda _done, _planned: None)[0].weights
+        weights = run_round(alone, start, lambda _round: None, lambda _done, _planned: None)[0].weights
     assert final.weights.tobytes() == weights.tobytes()
 
 
@@ -98,8 +99,8 @@ def test_a_second_update_of_a_client_waits_for_the_next_round():
 def test_nearly_everyone_stays_at_work_where_all_are():
     parts, state = of(5, at_work=20, num_clients=20)
     for _ in range(20):
-        present = engine.attend(parts, state)
-        state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        present = attend(parts, state)
+        state, _, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
         assert len(present.underway["client"]) >= 15
 
 
@@ -138,8 +139,8 @@ def test_models_that_only_stale_updates_would_need_are_not_kept():
     for parts, is_bounded in ((free, False), (bounded, True)):
         after = state
         for _ in range(40):
-            present = engine.attend(parts, after)
-            after, _, rows = engine.run_round(parts, after, lambda _round: None, lambda _done, _planned: None)
+            present = attend(parts, after)
+            after, _, rows = run_round(parts, after, lambda _round: None, lambda _done, _planned: None)
             kept[is_bounded] = max(kept[is_bounded], len(after.underway["models"]))
             for turn, row in zip(present.turns, rows, strict=True):
                 if is_bounded:
@@ -185,7 +186,7 @@ def test_the_number_at_work_is_constant_and_nobody_works_twice():
         under = present.underway["client"].tolist()
         assert len(set(under)) == len(under) == 4
         assert all(np.diff(present.underway["arrives"]) >= 0)
-        state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        state, _, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
 
 
 def test_replacements_are_drawn_evenly():
@@ -200,8 +201,8 @@ def test_with_all_in_the_buffer_it_is_the_synchronous_mean():
     parts, state = of(4, at_work=4, num_clients=4)
     alike, start = linear_parts(STRATEGIES["mean"](), federation=LinearFederation(4))
     for _ in range(3):
-        state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
-        start, _, _ = engine.run_round(alike, start, lambda _round: None, lambda _done, _planned: None)
+        state, _, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        start, _, _ = run_round(alike, start, lambda _round: None, lambda _done, _planned: None)
     np.testing.assert_allclose(state.weights, start.weights, rtol=1e-6)
     assert state.seconds == 21
 
@@ -225,7 +226,7 @@ def test_a_stop_between_rounds_changes_nothing():
 def test_rows_say_how_old_an_update_is():
     parts, state = of(2, at_work=3, num_clients=3)
     first, _, _ = run(parts, state, 1)
-    _, _, rows = engine.run_round(parts, first, lambda _round: None, lambda _done, _planned: None)
+    _, _, rows = run_round(parts, first, lambda _round: None, lambda _done, _planned: None)
     assert [(row["client"], row["staleness"], row["weight"]) for row in rows] == [
         (2, 1, 2**-0.5),
         (0, 0, 1.0),

@@ -12,8 +12,8 @@ from fedcli.components.devices import Device, Devices
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.rounds import Assignment, Broadcast
-from fedcli.engine import round as engine
 from fedcli.engine.availability import seconds_needed, turnout
+from fedcli.engine.round import run_round
 from fedcli.engine.setup import Participation
 from fedcli.testing.changes import changed
 
@@ -136,7 +136,7 @@ def test_too_few_updates_make_the_server_wait_for_its_deadline():
 def test_who_does_not_come_through_is_not_trained_and_is_written_down():
     parts, state = of(Participation(deadline=8.5), devices=SLOW_TRAINING)
     parts.world.federation.asked.clear()
-    after, record, rows = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    after, record, rows = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     assert sorted(set(parts.world.federation.asked)) == [0, 1]
     assert (record["clients/finished"], record["clients/absent"], record["clients/rejected"]) == (2, 2, 0)
     assert record["bytes_up"] == 24
@@ -154,13 +154,13 @@ def test_a_cohort_without_clients_takes_no_time():
 def test_simulated_seconds_add_up_over_rounds():
     parts, state = of(devices=SLOW_TRAINING)
     for _ in range(3):
-        state, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        state, record, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     assert record["simulated/seconds"] == 30
 
 
 def test_a_round_in_which_nobody_comes_through_leaves_the_model():
     parts, state = of(Participation(deadline=1.0), devices=SLOW_TRAINING)
-    after, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    after, record, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     assert after.weights.tobytes() == state.weights.tobytes()
     assert record["clients/finished"] == 0
     assert "model unchanged" in record["note"]
@@ -185,7 +185,7 @@ def test_a_client_trains_as_many_batches_as_it_is_given():
     settings = ["participation.stragglers=1.0", "client.epochs=3"]
     with tiny.assembled("strategy=fedprox", *settings) as (parts, state):
         watched = Watched(parts.clients.side.runtime)
-        _, _, rows = engine.run_round(
+        _, _, rows = run_round(
             changed(parts, runtime=watched), state, lambda _round: None, lambda _done, _planned: None
         )
         start = parts.clients.side.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
@@ -243,7 +243,7 @@ def test_lost_clients_do_not_change_the_divisor_of_a_private_round():
     runtime = LinearRuntime(federation, payloads={k: [1.0, 0.0, 0.0] for k in range(4)})
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime)
     lossy = changed(parts, devices=SLOW_TRAINING, participation=Participation(deadline=8.5))
-    after, _, _ = engine.run_round(
+    after, _, _ = run_round(
         changed(lossy, batches=BatchPlan(1, 1, None)),
         state,
         lambda _round: None,

@@ -18,9 +18,10 @@ from fedcli.core.contracts import Transform
 from fedcli.core.errors import ClientError, InvalidUpdateError, RunInterrupted
 from fedcli.core.rounds import RoundContext, RoundState
 from fedcli.engine import adversary, evaluation, loop, selection
-from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.ports import Observer
+from fedcli.engine.round import client_work, run_round
+from fedcli.engine.selection import attend
 from fedcli.engine.setup import EvaluationSettings
 from fedcli.testing.changes import changed
 
@@ -43,7 +44,7 @@ def plain(name="mean", payloads=None, num_clients=5, **changes):
 
 
 def one_round(parts, state, charge=lambda _round: None, watch=lambda _done, _planned: None):
-    return engine.run_round(parts, state, charge, watch)
+    return run_round(parts, state, charge, watch)
 
 
 def run(parts, state, store=None, observer=QUIET):
@@ -457,11 +458,9 @@ def test_neighbouring_federations_differ_by_at_most_the_clip_norm(payloads, repl
         )
         parts, state = private(clip_norm=clip_norm, federation=federation, runtime=runtime, cohort=chosen)
         context = RoundContext(parts.run.seed, 1, False)
-        present = engine.attend(parts, state)
+        present = attend(parts, state)
         arrivals = Arrivals(parts, state, context, present, lambda _done, _planned: None)
-        outcomes = adversary.outcomes(
-            parts, engine.client_work(parts, state, context, present.turns), present.turns
-        )
+        outcomes = adversary.outcomes(parts, client_work(parts, state, context, present.turns), present.turns)
         return parts.strategy.aggregator.aggregate(arrivals.accepted(outcomes), SIZE, {})[0].value
 
     with_all = summed(payloads, [0, 1, 2])

@@ -14,7 +14,7 @@ from fedcli.config import ConfigErrors, Part
 from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
 from fedcli.core.trees import to_table
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 from fedcli.experiment.compose import (
     noise_multiplier_of,
     same,
@@ -63,7 +63,7 @@ def two_rounds(source):
     """Weights, server state, state of the transforms and of the clients after two rounds, as bytes."""
     with tiny.assembled_from(source) as (parts, state):
         for _ in range(2):
-            state, _, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+            state, _, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     trees = {"server": state.server, "transforms": state.transforms, "clients": dict(state.clients)}
     return state.weights.tobytes(), npz.to_bytes(to_table(json_keys(trees)))
 

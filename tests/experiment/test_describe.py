@@ -9,7 +9,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import arrival, clip, gaussian_noise, top_k
 from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
-from fedcli.experiment.describe import LocalAlgorithm, Mechanism, Protection, expand
+from fedcli.experiment.describe import LocalAlgorithm, Protection, TransformDescription, expand
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)
 
@@ -91,7 +91,7 @@ def test_the_halves_of_a_mechanism_stand_where_they_act():
 def test_a_transform_that_changes_the_payload_shows_from_what_to_what():
     sealed = Transform("seal", encode=lambda update, _state, _context: update, gives="ciphertext")
     expansion = expand(STRATEGIES["mean"]()._replace(transforms=(sealed,)))
-    assert expansion.transforms == (Mechanism("seal", "vector", "ciphertext", True, False, False),)
+    assert expansion.transforms == (TransformDescription("seal", "vector", "ciphertext", True, False, False),)
     assert ("transform", "seal: vector -> ciphertext, acts on client") in expansion.rows
 
 

@@ -10,16 +10,16 @@ import user_parts
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.config import ConfigErrors
 from fedcli.core.vectors import unflatten
-from fedcli.engine import round as engine
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import make as making
-from fedcli.experiment import plan as build
+from fedcli.engine.round import run_round
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.make import located
+from fedcli.experiment.plan import num_parameters, plan
 
 
-def refusal(*overrides, assemble=False):
+def refusal(*overrides, built=False):
     """The report of an experiment that cannot be built."""
     with pytest.raises(ConfigErrors) as caught:
-        (assembled_and_closed if assemble else tiny.plan)(*overrides)
+        (assembled_and_closed if built else tiny.plan)(*overrides)
     return str(caught.value)
 
 
@@ -30,9 +30,7 @@ def assembled_and_closed(*overrides):
 
 def run(parts, state, rounds=1):
     for _ in range(rounds):
-        state, record, rows = engine.run_round(
-            parts, state, lambda _round: None, lambda _done, _planned: None
-        )
+        state, record, rows = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     return state, record, rows
 
 
@@ -46,7 +44,7 @@ def test_a_plan_says_what_it_is_made_of():
     assert made.training.batches == BatchPlan(5, 3, None)
     assert [transform.name for transform in made.protocol.strategy.transforms] == ["arrival"]
     assert made.protocol.accountant is None
-    assert build.num_parameters(made) is None  # a user's model must be built
+    assert num_parameters(made) is None  # a user's model must be built
 
 
 def test_the_data_is_the_same_at_every_start_and_another_for_another_seed():
@@ -126,8 +124,8 @@ def test_an_early_stop_may_watch_the_average_where_there_is_one():
 def test_a_place_in_the_file_is_that_of_the_value():
     text = tiny.YAML.replace("clients: 4", "clients: 61")
     source = tiny.source(text=text)
-    with pytest.raises(ConfigErrors) as caught, making.located(source):
-        build.plan(source.experiment)
+    with pytest.raises(ConfigErrors) as caught, located(source):
+        plan(source.experiment)
     assert str(caught.value).startswith("tiny.yaml:7:")
     assert "data.partition.clients = 61" in str(caught.value)
 
@@ -189,7 +187,7 @@ def test_what_cannot_be_planned_is_refused_with_its_key(override, place, said):
     ],
 )
 def test_what_cannot_be_assembled_is_refused_with_its_key(overrides, place, said):
-    report = refusal(*overrides, assemble=True)
+    report = refusal(*overrides, built=True)
     assert place in report
     assert said in report
 
@@ -203,8 +201,8 @@ def test_a_model_whose_output_does_not_fit_is_refused():
     # The model takes the number of outputs for granted that the data gives; a lambda cannot be named in YAML.
     made = tiny.plan()
     wrong = made.training.architecture._replace(build=lambda shape, _outputs: user_parts.tiny(shape, 7))
-    with pytest.raises(ConfigErrors, match=r"returns values of shape \[7\]"), making.located(tiny.source()):
-        assembly.assemble(replace(made, training=made.training._replace(architecture=wrong)))
+    with pytest.raises(ConfigErrors, match=r"returns values of shape \[7\]"), located(tiny.source()):
+        assemble(replace(made, training=made.training._replace(architecture=wrong)))
 
 
 @pytest.mark.parametrize("non_trainable", ["local", "frozen"])
@@ -297,7 +295,7 @@ def test_two_classes_with_one_output(end):
 def test_regression_learns_whatever_the_shape_of_its_targets(targets):
     text = tiny.YAML.replace("user_parts:blobs", "user_parts:line")
     source = tiny.source(f"data.targets={targets}", "client.epochs=20", text=text)
-    parts, state = assembly.assemble(build.plan(source.experiment))
+    parts, state = assemble(plan(source.experiment))
     before = run(parts, state)[1]["test/loss"]
     after = run(parts, state, rounds=6)[1]
     parts.executor.close()
@@ -389,7 +387,7 @@ def _broadcast(state):
 def test_weights_of_another_architecture_are_refused(tmp_path, stack_layout, changes, said):
     saved(tmp_path / "w.npz", stack_layout[0], **changes)
     path = f"model.initial_weights={tmp_path / 'w.npz'}"
-    report = refusal("model.batchnorm=true", path, assemble=True)
+    report = refusal("model.batchnorm=true", path, built=True)
     assert "model.initial_weights" in report
     assert said in report
 

@@ -7,10 +7,9 @@ from fedcli import config
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
-from fedcli.experiment import plan as build
 from fedcli.experiment.cost import cost
 from fedcli.experiment.describe import expand
-from fedcli.experiment.plan import warnings_of
+from fedcli.experiment.plan import plan, warnings_of
 from fedcli.privacy import calibrate
 from fedcli.runs import lifecycle
 
@@ -52,7 +51,7 @@ def test_a_run_directory_holds_the_number_and_its_own_config_gives_the_same_plan
     assert result.records[-1]["epsilon"] <= 4.0
     written = config.load(result.folder / "config.yaml").experiment
     assert written == tiny.plan(*BUDGET).experiment
-    assert build.plan(written).experiment == written
+    assert plan(written).experiment == written
 
 
 def test_a_run_without_noise_and_without_epsilon_is_refused_with_the_way_out():

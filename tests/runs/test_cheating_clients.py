@@ -12,7 +12,7 @@ from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 from fedcli.experiment.compatibility import attacks
 
 CLIENTS = 4
@@ -23,7 +23,7 @@ def named(name):
 
 
 def one_round(parts, state):
-    return engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    return run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
 
 
 def sealed():

@@ -10,9 +10,9 @@ from fedcli.cli.templates import templates
 from fedcli.components.strategies import STRATEGIES
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import plan as build
+from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.cost import cost
+from fedcli.experiment.plan import plan
 from fedcli.store.run_store import RunStore, create_run
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
@@ -71,7 +71,7 @@ def test_its_resolved_form_is_the_same_experiment(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_its_cost_is_told_without_training(path):
-    made = build.plan(load(path).experiment)
+    made = plan(load(path).experiment)
     facts = cost(made)
     assert facts["client_steps_per_round"] > 0
     if made.protocol.strategy.trainer.personal is not None:
@@ -84,9 +84,9 @@ def test_its_cost_is_told_without_training(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_runs_for_two_rounds(path, tmp_path):
     loaded = load(path, *small(path))
-    plan = build.plan(loaded.experiment)
-    parts, state = assembly.assemble(plan)
-    parts, _ = assembly.with_keys(parts)
+    setup = plan(loaded.experiment)
+    parts, state = assemble(setup)
+    parts, _ = with_keys(parts)
     create_run(tmp_path / "run", config=config.dump(loaded.experiment), environment={})
     run = RunStore(tmp_path / "run", parts.layout, every=1)
     try:

@@ -16,7 +16,7 @@ from fedcli.core.errors import RunInterrupted
 from fedcli.crypto.bfv import seal
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
-from fedcli.experiment import assemble as assembly
+from fedcli.experiment.assemble import initial_state, with_keys
 from fedcli.runs import lifecycle
 from fedcli.store import directory
 from fedcli.testing.changes import changed
@@ -45,10 +45,8 @@ def run(assembled, name, encryption="null", **changes):
     parts, state = assembled[name]
     made = tiny.plan(*OVERRIDES[name], f"encryption={encryption}")
     strategy = made.protocol.strategy
-    parts, _ = assembly.with_keys(changed(parts, strategy=strategy, **changes))
-    first = assembly.initial_state(
-        strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal)
-    )
+    parts, _ = with_keys(changed(parts, strategy=strategy, **changes))
+    first = initial_state(strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal))
     kept = MemoryStore()
     final, _ = loop.run_experiment(parts, first, kept, Observer())
     return final, kept.records

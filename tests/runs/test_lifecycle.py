@@ -12,8 +12,8 @@ import user_parts
 from fedcli import config
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError, RunError, RunInterrupted
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import plan as build
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.plan import plan
 from fedcli.runs import lifecycle
 from fedcli.store import directory
 from fedcli.store.run_store import RunStore
@@ -123,7 +123,9 @@ def test_the_default_folder_names_the_run_and_is_new(tmp_path, monkeypatch):
 def test_progress_is_told_of_the_beginning_the_clients_and_the_rounds(tmp_path):
     told = []
     progress = lifecycle.Progress(
-        lambda folder, plan, records: told.append(("begin", folder.name, plan.experiment.name, len(records))),
+        lambda folder, setup, records: told.append(
+            ("begin", folder.name, setup.experiment.name, len(records))
+        ),
         lambda done, planned: told.append((done, planned)),
         lambda record: told.append(("round", record["round"])),
     )
@@ -195,7 +197,7 @@ def test_evaluation_writes_nothing_and_needs_no_lock(finished):
 
 def build_layout(finished):
     source = config.load(finished.folder / "config.yaml")
-    parts, _ = assembly.assemble(build.plan(source.experiment))
+    parts, _ = assemble(plan(source.experiment))
     parts.executor.close()
     return parts.layout
 
@@ -342,10 +344,10 @@ def test_noise_on_the_clients_data_is_drawn_once_and_its_key_is_secret(tmp_path)
     assert (ledger["unit"], ledger["relation"], ledger["delta"]) == ("example", "replace-one", 1e-3)
     assert ledger["not_covered"][0].startswith("the labels")
     assert "epsilon" not in result.records[0]
-    again = [build.plan(tiny.source(PRIVATISED).experiment, data_key=key.read_bytes()) for _ in range(2)]
+    again = [plan(tiny.source(PRIVATISED).experiment, data_key=key.read_bytes()) for _ in range(2)]
     first, second = (made.world.federation.client(0).x_train for made in again)
     assert np.array_equal(first, second)
-    other = build.plan(tiny.source(PRIVATISED).experiment).world.federation.client(0).x_train
+    other = plan(tiny.source(PRIVATISED).experiment).world.federation.client(0).x_train
     assert not np.array_equal(first, other)
 
 

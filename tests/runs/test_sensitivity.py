@@ -12,8 +12,9 @@ from fedcli.core.privacy_events import GaussianEvent, LocalGaussianEvent
 from fedcli.core.rounds import RoundContext
 from fedcli.core.vectors import Layout
 from fedcli.engine import adversary
-from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
+from fedcli.engine.round import client_work, run_round
+from fedcli.engine.selection import attend
 from fedcli.testing.changes import changed
 
 CLIPPED = ("dp-clipped", "dp-adaptive", "dp-per-layer", "dp-local")
@@ -43,17 +44,15 @@ def summed(strategy, updates, cohort=(0, 1, 2)):
     """The sum before central noise, with what stands behind the update."""
     parts, state = parts_of(strategy, updates, cohort)
     context = RoundContext(parts.run.seed, 1, True, layers=parts.layout.trainable.sizes)
-    present = engine.attend(parts, state)
+    present = attend(parts, state)
     arrivals = Arrivals(parts, state, context, present, lambda _done, _planned: None)
-    outcomes = adversary.outcomes(
-        parts, engine.client_work(parts, state, context, present.turns), present.turns
-    )
+    outcomes = adversary.outcomes(parts, client_work(parts, state, context, present.turns), present.turns)
     accepted = arrivals.accepted(outcomes)
     return parts.strategy.aggregator.aggregate(accepted, parts.payload_size, {})[0].value
 
 
 def one_round(parts, state):
-    return engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    return run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
 
 
 @pytest.mark.parametrize("name", CLIPPED)

@@ -36,7 +36,7 @@ def test_what_was_left_behind_holds(original):
     (note,) = report.notes
     assert note.sentence == "config.yaml plans no proofs, so only the files of proofs were checked."
     assert any("keeps no proofs" in limit for limit in report.not_covered)
-    assert {tally.what: tally.checked for tally in report.tallies()}["files of proofs"] == 4 * 3
+    assert {count.what: count.checked for count in report.counts()}["files of proofs"] == 4 * 3
 
 
 def test_no_byte_of_it_changes_unseen(folder):

@@ -207,7 +207,7 @@ def test_a_run_from_before_a_policy_is_pruned_when_it_goes_on(tmp_path):
 def test_verify_counts_what_is_pruned_and_says_what_that_leaves_open(folder):
     report = verify_run(folder)
     assert report.holds
-    assert {tally.what: tally.checked for tally in report.tallies()}["pruned checkpoints"] == 2
+    assert {count.what: count.checked for count in report.counts()}["pruned checkpoints"] == 2
     assert any("the models of the 2 pruned checkpoints" in sentence for sentence in report.not_covered)
     assert verify_run(folder, round=2).holds
     assert not any("pruned" in sentence for sentence in verify_run(folder, round=4).not_covered)

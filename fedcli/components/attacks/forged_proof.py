@@ -24,7 +24,7 @@ from fedcli.crypto.norm_proofs.commitments import Opening, in_rows, read_commitm
 from fedcli.crypto.norm_proofs.curve import ORDER, Draw, Points, combination, encode_points
 from fedcli.crypto.norm_proofs.exact_products import dot, powers
 from fedcli.crypto.norm_proofs.generators import Generators, generators
-from fedcli.crypto.norm_proofs.statement import NormBound, Proof
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, Proof
 
 Scalars = npt.NDArray[Any]  # of Python's integers
 

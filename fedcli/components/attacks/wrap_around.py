@@ -21,7 +21,7 @@ from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.types import Array, Tree
 from fedcli.core.vectors import exact_squared_norm
 from fedcli.crypto.norm_proofs.jobs import Committed, commit_to
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.crypto.workers import elsewhere
 
 

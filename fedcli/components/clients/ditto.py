@@ -13,7 +13,7 @@ from fedcli.core.factories import component
 OWN = Extra("own_model", start="global")
 
 
-class Pair(NamedTuple):
+class DittoCarry(NamedTuple):
     """The carries of the global and of the client's own model."""
 
     shared: Carry
@@ -42,13 +42,13 @@ def ditto(*, regularization: float = 0.1) -> TrainerSpec:
     def build(learner: Learner) -> ClientTrainer:
         shared, own = descend(learner), descend(learner, pull)
 
-        def init(start: Start) -> Pair:
-            return Pair(shared.init(start), own.init(start._replace(weights=start.state[OWN.name])))
+        def init(start: Start) -> DittoCarry:
+            return DittoCarry(shared.init(start), own.init(start._replace(weights=start.state[OWN.name])))
 
-        def step(start: Start, carry: Pair, batch: Batch) -> Pair:
-            return Pair(shared.step(start, carry.shared, batch), own.step(start, carry.own, batch))
+        def step(start: Start, carry: DittoCarry, batch: Batch) -> DittoCarry:
+            return DittoCarry(shared.step(start, carry.shared, batch), own.step(start, carry.own, batch))
 
-        def final(start: Start, carry: Pair) -> Trained:
+        def final(start: Start, carry: DittoCarry) -> Trained:
             return shared.final(start, carry.shared)._replace(keeps={OWN.name: list(carry.own.weights)})
 
         return ClientTrainer(init, step, final)

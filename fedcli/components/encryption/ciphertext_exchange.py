@@ -1,4 +1,4 @@
-"""Exchange of a round in which updates are ciphertexts, with a shared key or a committee's."""
+"""Exchange of ciphertexts in a round, under a shared key or a committee's key."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, final
 
 from fedcli.components.encryption.ciphertext_server import AddingServer
-from fedcli.components.encryption.costs import ADD_SECONDS, OPEN_SECONDS, timed_elsewhere
+from fedcli.components.encryption.costs import ADD_SECONDS, OPEN_SECONDS
 from fedcli.components.encryption.reasons import middle
 from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.figures import Tally
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
+from fedcli.crypto.workers import timed_elsewhere
 
 
 class CiphertextSender(NamedTuple):
-    """A client's part of a round: what makes ciphertexts of its integers.
+    """A client's part of a round: it encrypts the client's integers.
 
     Args:
-        work: `(values, key) -> bytes`, done in another process.
-        key: what clients encrypt with.
-        label: what is put before the client's ciphertexts.
+        work: `(values, key) -> bytes`, run in a worker process.
+        key: the key that clients encrypt with.
+        label: bytes before the ciphertexts that bind them to the client and the round.
     """
 
     work: Callable[[Integers, Any], bytes]
@@ -41,11 +42,11 @@ class CiphertextExchange:
     """Clients encrypt, the server adds, and key holders open the sum.
 
     Args:
-        server: the server's part, which leads to no secret.
-        adding: where it adds.
+        server: the server's part; it holds no secret.
+        adding: adds the ciphertexts.
         sender: client -> the client's part.
-        opening: opens what the server has added.
-        tally: what the round costs.
+        opening: decrypts the sum.
+        tally: counts the costs of the round.
     """
 
     def __init__(

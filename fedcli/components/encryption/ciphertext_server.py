@@ -11,7 +11,7 @@ from fedcli.crypto.bfv.ciphertexts import Adder, Scheme, polynomials
 from fedcli.crypto.bfv.errors import CiphertextError
 from fedcli.crypto.bfv.plans import Plan
 from fedcli.crypto.bfv.streams import SEED_BYTES
-from fedcli.crypto.bfv.wire import ENVELOPE_BYTES, Kind, fingerprint, open_envelope
+from fedcli.crypto.bfv.wire import ENVELOPE_BYTES, MessageKind, fingerprint, open_envelope
 
 LABEL_BYTES = 32
 
@@ -100,7 +100,9 @@ def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
         CiphertextError: with the reason.
     """
     plan = scheme.plan
-    content = open_envelope(data, Kind.FRESH if plan.members else Kind.SEEDED, scheme.fingerprint)
+    content = open_envelope(
+        data, MessageKind.FRESH if plan.members else MessageKind.SEEDED, scheme.fingerprint
+    )
     if (content.num_values, content.num_summands) != (size, 1):
         raise CiphertextError(
             f"{content.num_values} encrypted values of {content.num_summands} clients were received; "

@@ -133,6 +133,7 @@ def restore(plan: Plan, kept: Mapping[str, Any]) -> Committee:
         or any(share.shape != shape for share in shares.values())
     ):
         raise RunError("the kept keys do not belong to this run's encryption; restore secret/ of the run.")
+    # Computed from the key and not stored: a key that was swapped would get another name.
     name = fingerprint("public key", plan, words.astype("<u8", copy=False).tobytes())
     public = PublicKey(Scheme(plan, name), words)
     return Committee(public, [MemberKey(public, member, share) for member, share in sorted(shares.items())])

@@ -1,4 +1,4 @@
-"""Rounds in which a committee opens the sum. Active sets are announced until all members of one answer."""
+"""Exchange of ciphertexts that a committee decrypts: the server asks active sets until all members of one answer."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class CommitteeKeys:
     """The committee's keys of a run.
 
     Args:
-        committee: the members.
-        presence: which of them are present.
+        committee: the members with their shares of the key.
+        presence: simulates which members answer.
     """
 
     def __init__(self, committee: Committee, presence: Presence) -> None:
@@ -88,10 +88,10 @@ class CommitteeKeys:
 def _opened(
     server: ThresholdServer, committee: Committee, presence: Presence, round: int, tally: Tally
 ) -> Integers:
-    """The sum, from the first active set whose members all answer.
+    """The sum, from the first active set of which all members answer.
 
     Raises:
-        VoidRoundError: if no set does within three attempts, or too few members are left.
+        VoidRoundError: if three sets fail, or too few members are left.
     """
     total, away = server.adding.total(), presence.away(round)
     tally.add(costs.MEMBERS_LOST, len(away))

@@ -28,21 +28,21 @@ def encrypt(
     plain_bytes: Callable[[int], int],
     keys: Keys | None = None,
 ) -> Transform:
-    """Enc(u_k) on the client; on the server sum_k Enc(u_k), opened to sum_k u_k, the same integers to the bit.
+    """Clients send Enc(u_k); the server adds them and gets exactly sum_k u_k.
 
-    The server cannot check what a ciphertext holds: a client can send any integers that fit. It checks the form of
-    the ciphertext, and the client's weight against its number of examples.
+    The server cannot check the encrypted integers: a client can send any that the encryption was planned for. It
+    checks the form of the ciphertext, and the client's weight against its number of examples.
 
     Args:
-        encryption: as it was planned for the run.
-        grid: of the integers.
-        plain_bytes: size of the payload -> bytes of the integers, had they been sent as they are.
-        keys: of the run; None before it starts, when nothing can be encrypted yet.
+        encryption: the planned encryption.
+        grid: the integer grid of the updates.
+        plain_bytes: size of the payload -> bytes that a client would send without encryption.
+        keys: the keys of the run; None before `start`, when nothing can be encrypted.
 
     Raises:
-        ConfigError: from `encode`, in a round that has no keys.
-        InvalidUpdateError: from `encode`, for integers beyond what the encryption was planned for.
-        VoidRoundError: from `aggregate` and `decode`, where the sum cannot be made or opened.
+        ConfigError: from `encode`, if the run has no keys.
+        InvalidUpdateError: from `encode`, for integers larger than the encryption was planned for.
+        VoidRoundError: from `aggregate` and `decode`, if the ciphertexts cannot be added or the sum cannot be opened.
     """
 
     def start(kept: Tree | None) -> tuple[Transform, Tree]:
@@ -69,7 +69,7 @@ def encrypt(
         return objection or exchange_of(context).check(update.client, update.payload.tobytes())
 
     def aggregate(updates: Iterable[ClientUpdate], context: RoundContext) -> Aggregate:
-        # Weights are added here and ciphertexts in the exchange; `decode` puts the opened sum in the place of nothing.
+        # The exchange adds the ciphertexts, so the value stays empty until `decode` sets it to the opened sum.
         exchange, weights = exchange_of(context), []
         for update in updates:
             exchange.add(update.client, update.payload.tobytes())
@@ -96,22 +96,23 @@ def encrypt(
     )
 
 
-_NO_KEYS = "updates are to be encrypted, and the round has no keys."
+_NO_KEYS = "updates cannot be encrypted: the round has no keys."
 _START = "Start the transform with the run's keys before the first round."
 
 
 def begun(keys: Keys, context: RoundContext, cohort: Sequence[int], size: int) -> Session:
-    """The session of a round under the run's keys: the server's half, and each client's sender."""
+    """The session of a round: the server's half of the exchange, and a sender for each client."""
+    # Names the sum: key holders open one sum for each name.
     named = f"{context.run}:{context.round}".encode()
     exchange = keys.begin(context.round, cohort, context=named, size=size)
     return Session(exchange, {client: exchange.sender(client) for client in cohort}, exchange.figures)
 
 
 def exchange_of(context: RoundContext) -> Exchange:
-    """The server's half of the round's encrypted sum.
+    """The server's half of the round's exchange.
 
     Raises:
-        ConfigError: if the round has none, because the run's keys are missing.
+        ConfigError: if the round has no session, because the run has no keys.
     """
     session = context.sessions.get(NAME)
     if session is None:

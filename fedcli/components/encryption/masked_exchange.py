@@ -23,14 +23,14 @@ from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masking.graph import MaskPlan, neighbours
 from fedcli.crypto.masking.masking import MaskSeeds, Party, mask
-from fedcli.crypto.masking.seeds import MaskScheme
+from fedcli.crypto.masking.masks import MaskScheme
 from fedcli.crypto.workers import side_by_side
 
 _SEED_BYTES = 32
 
 
 def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, size: int) -> MaskedExchange:
-    """A round's exchange: all parties advertise keys, then share their seeds by way of the server."""
+    """The exchange of a round: all parties advertise keys, then share their seeds through the server."""
     tally = new_tally()
     # A round that is repeated after an interruption is another sum, so the context has a number of its own.
     circle = secrets.token_bytes(_SEED_BYTES)
@@ -40,8 +40,8 @@ def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, si
         keys = {index: party.advertise() for index, party in enumerate(parties)}
         shares = {index: party.share(keys) for index, party in enumerate(parties)}
         server = MaskingServer(scheme, keys, shares, cohort=cohort, size=size)
-        # Each party agrees on seeds with its neighbours before it trains: what it then needs to mask is a value that
-        # travels, and its keys stay with it.
+        # Before training, so that masking needs only seeds, which can be sent to a worker; the keys stay with the
+        # party.
         seeds = side_by_side(
             lambda index: parties[index].agree(server.shares_for(index)), range(plan.num_parties)
         )
@@ -50,10 +50,10 @@ def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, si
 
 
 class MaskingSender(NamedTuple):
-    """A client's part of a round: the seeds of its masks.
+    """A client's part of a round: it masks the client's integers.
 
     Args:
-        seeds: of this client's masks; secret.
+        seeds: seeds of the client's masks; secret.
     """
 
     seeds: MaskSeeds
@@ -73,10 +73,10 @@ class MaskedExchange:
     """Clients mask, the server adds, and clients whose updates arrived reveal the shares that remove the masks.
 
     Args:
-        server: the server's part, which leads to no secret.
+        server: the server's part; it holds no secret.
         parties: the clients' keys, by client.
-        senders: what each client masks with.
-        tally: what the round costs.
+        senders: the clients' parts.
+        tally: counts the costs of the round.
     """
 
     def __init__(
@@ -160,10 +160,10 @@ class ClosedExchange:
 
 
 class ClosedSender(NamedTuple):
-    """A client's part of a round in which nobody can mask.
+    """A client's part of a round whose cohort is too small to mask.
 
     Args:
-        reason: why, as the middle of a sentence.
+        reason: the reason, without a full stop.
     """
 
     reason: str

@@ -9,8 +9,8 @@ from fedcli.components.encryption.reasons import middle
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.errors import CiphertextError
-from fedcli.crypto.bfv.wire import Kind, fingerprint, open_envelope
-from fedcli.crypto.masking.seeds import Advertised, MaskScheme, word_type
+from fedcli.crypto.bfv.wire import MessageKind, fingerprint, open_envelope
+from fedcli.crypto.masking.masks import Advertised, MaskScheme, word_type
 from fedcli.crypto.masking.unmasking import MaskedSum
 
 LEAST_PARTIES = 3
@@ -64,7 +64,7 @@ class MaskingServer:
         if party is None or party in self.came_through:
             return f"an update of client {client} is not expected, or was added already"
         try:
-            content = open_envelope(data, Kind.MASKED, fingerprint(self._scheme.fingerprint, party))
+            content = open_envelope(data, MessageKind.MASKED, fingerprint(self._scheme.fingerprint, party))
         except CiphertextError as error:
             return middle(error)
         if (content.num_values, content.num_summands) != (self._size, 1):
@@ -114,5 +114,5 @@ class MaskingServer:
             )
 
     def unmask(self, revealed: Mapping[int, bytes]) -> Integers:
-        """The sum, from the shares that the parties revealed."""
+        """The sum, unmasked with the shares that the parties revealed."""
         return self._sum.unmask(revealed)

@@ -36,8 +36,8 @@ class Sight(NamedTuple):
     """A line of the table "who sees what".
 
     Args:
-        who: "server", "each client", "committee member", ...
-        what: what they see, in words.
+        who: a role, such as "server" or "each client".
+        what: what that role sees, in words.
     """
 
     who: str

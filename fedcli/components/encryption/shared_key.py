@@ -21,7 +21,7 @@ from fedcli.crypto.bfv.ciphertexts import Scheme
 from fedcli.crypto.bfv.errors import DecryptionError
 from fedcli.crypto.bfv.plans import Plan, plan_shared_key
 from fedcli.crypto.bfv.shared_key import SharedKey, decrypt, encrypt, generate_key
-from fedcli.crypto.bfv.wire import Kind, open_envelope
+from fedcli.crypto.bfv.wire import MessageKind, open_envelope
 
 LEAST_SUMMANDS = 2
 
@@ -104,7 +104,7 @@ class KeyHolder:
         """
         if self._has_opened:
             raise DecryptionError("a sum of this round was opened already; only one is allowed.")
-        content = open_envelope(total, Kind.SUM, self._key.scheme.fingerprint)
+        content = open_envelope(total, MessageKind.SUM, self._key.scheme.fingerprint)
         if content.num_summands < LEAST_SUMMANDS:
             raise DecryptionError(
                 f"a client opens sums of at least {LEAST_SUMMANDS} updates; received a sum of {content.num_summands}."
@@ -142,7 +142,7 @@ class SharedKeys:
 
 
 def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) -> Integers:
-    """The designated client opens what the server sends it, and sends back the sum."""
+    """The sum: the designated client decrypts it and sends it back."""
     total = server.total()
     tally.add(ATTEMPTS, 1)
     answer = holder.open(total)

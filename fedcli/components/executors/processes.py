@@ -1,4 +1,4 @@
-"""Clients in spawned processes of this machine, each with its own interpreter and its own TensorFlow."""
+"""Clients in spawned processes of this machine, each with its own Python and TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from fedcli.core.types import Item, Result
 from fedcli.crypto.workers import begin_process, stay_in_this_process
 
 _ATTEMPTS = 2
-"""How often an item is tried: a process that was ended from outside is replaced once, and gives the same bits."""
+"""How often an item is tried. A process that was killed is replaced once; results are the same to the bit."""
 
 
 def processes(*, workers: int | None = None) -> Executor:
-    """Whole clients in processes of their own: for components whose Python code holds the interpreter's lock.
+    """Whole clients in parallel processes, for components whose Python code holds the global interpreter lock.
 
-    Every process builds the experiment again from its config, which takes the time of an import of TensorFlow and
-    the memory of a data set; threads need neither and are faster wherever TensorFlow does the work. The bits are the
-    same. A process that dies is replaced, and its client is trained again.
+    Each process builds the experiment from its config, which takes the time to import TensorFlow and the memory of the
+    dataset. `threads` needs neither and is faster if TensorFlow does most of the work. Results are the same to the
+    bit. A process that dies is replaced, and its client is trained again.
 
     Args:
-        workers: clients trained at the same time; the number of cores if it is not given.
+        workers: number of clients that train at the same time; by default the number of cores.
+
+    Raises:
+        ConfigError: if `workers` is below 1.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"an executor has at least 1 worker; received {workers}.", key="workers")
@@ -38,7 +41,7 @@ def processes(*, workers: int | None = None) -> Executor:
 
 
 class _Sent(NamedTuple):
-    """A work as it travels: its number, and its pickle."""
+    """Pickled work, with a number by which a process knows whether it has it already."""
 
     number: int
     content: bytes
@@ -46,7 +49,7 @@ class _Sent(NamedTuple):
 
 @final
 class _Process:
-    """One worker process, and the thread's end of the way to it."""
+    """A worker process, and this process's end of the pipe to it."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -62,6 +65,7 @@ class _Process:
         Raises:
             EOFError, OSError: if the process has ended.
         """
+        # The work holds the model; it is sent once a round and not with every client.
         if self._has != work.number:
             self._here.send((True, work.content))
             self._has = work.number
@@ -72,7 +76,7 @@ class _Process:
         return answer
 
     def close(self) -> None:
-        """End the process; it may be in the middle of a client that nobody waits for."""
+        """End the process, even if it still trains a client of a run that was stopped."""
         self._here.close()
         self._process.join(timeout=1)
         self._process.kill()
@@ -81,10 +85,10 @@ class _Process:
 
 @final
 class ProcessesExecutor:
-    """A thread for each process: it sends the work of a round once, then one item after the other."""
+    """A pool of processes, each served by one thread that sends it the work of a round once, and then the items."""
 
     def __init__(self, workers: int) -> None:
-        # This process evaluates nothing, and still has to draw initial weights and compile as its workers do.
+        # This process trains nothing, but it draws the initial weights, and compiles, as its workers do.
         limit_tensorflow_threads(workers)
         self.num_workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fedcli-client")
@@ -94,11 +98,11 @@ class ProcessesExecutor:
         self._works = 0
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield the results lazily, in the order of `items`; work that nobody waits for any more is dropped.
+        """Yield the results lazily, in the order of `items`; if the caller stops early, pending work is cancelled.
 
         Raises:
-            ConfigError: if the work has something that cannot be sent to another process.
-            RunError: if a process is ended from outside twice over the same item.
+            ConfigError: if the work cannot be pickled.
+            RunError: if two processes are killed while they work on the same item.
         """
         self._works += 1
         sent = _Sent(self._works, _pickled(work))
@@ -128,7 +132,7 @@ class ProcessesExecutor:
             self._idle.put(process)
             return answer
         raise RunError(
-            f"a worker process was ended from outside {_ATTEMPTS} times at {item}, perhaps for want of memory.\n"
+            f"a worker process was killed {_ATTEMPTS} times at {item}, perhaps because memory ran out.\n"
             "Resume the run with `fedcli run --resume`, with fewer executor.workers or executor: threads."
         )
 
@@ -145,6 +149,7 @@ class ProcessesExecutor:
 def _pickled(work: object) -> bytes:
     try:
         return pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
+    # What pickle raises depends on the object: a lambda, a local class, a lock.
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ConfigError(
             f"this experiment cannot be sent to another process: {error}.",
@@ -154,9 +159,9 @@ def _pickled(work: object) -> bytes:
 
 
 def _serve(there: Connection) -> None:
-    """The life of a worker process: a work, then its items, until the executor hangs up."""
+    """The main function of a worker process: receives work and then its items, until the pipe is closed."""
     begin_process()
-    # A worker has its core for itself: what is done elsewhere for the sake of other threads is done here.
+    # Work that `elsewhere` would move to a further process is done here: no other thread of a worker waits for it.
     stay_in_this_process()
     limit_tensorflow_threads(1)
     work, act = b"", None
@@ -180,5 +185,5 @@ def _failure(error: Exception) -> bytes:
     try:
         return pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
     except (pickle.PicklingError, AttributeError, TypeError):
-        # An exception of a user's module may hold what cannot travel; its words can.
+        # The exception of a custom component may not be picklable, but its message is.
         return pickle.dumps((False, RunError(f"{type(error).__name__}: {error}")), pickle.HIGHEST_PROTOCOL)

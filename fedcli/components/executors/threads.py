@@ -1,4 +1,4 @@
-"""Clients on threads of this process: the compiled program releases the interpreter's lock."""
+"""Clients on threads of this process; compiled programs release Python's global interpreter lock."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from fedcli.core.machine import available_cores
 from fedcli.core.roles import Executor, Work
 from fedcli.core.types import Item, Result
 
-# Results that a worker may be ahead of the one that is waited for, so that a slow client stalls nobody.
+# How many results each worker may be ahead of the next one in order, so that a slow client does not stall the others.
+# Bounded, because every result holds an update.
 _WINDOW_PER_WORKER = 4
 
 
 def threads(*, workers: int | None = None) -> Executor:
-    """One worker per core, each running whole clients; TensorFlow uses one thread within an operation.
+    """Whole clients in parallel, one on each core; TensorFlow uses one thread within an operation.
 
-    Small kernels do not split over cores, and clients do. One thread within an operation also makes
-    results independent of the number of cores.
+    Small operations do not split well over cores, but clients do. With one thread within an operation, results do not
+    depend on the number of cores.
 
     Args:
-        workers: clients trained at the same time; the number of cores if it is not given.
+        workers: number of clients that train at the same time; by default the number of cores.
+
+    Raises:
+        ConfigError: if `workers` is below 1.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"an executor has at least 1 worker; received {workers}.", key="workers")
@@ -34,7 +38,7 @@ def threads(*, workers: int | None = None) -> Executor:
 
 @final
 class ThreadsExecutor:
-    """A thread pool that yields results in order and keeps a bounded number of them."""
+    """A thread pool that yields results in order and holds a bounded number of them."""
 
     def __init__(self, workers: int) -> None:
         limit_tensorflow_threads(workers)
@@ -42,18 +46,18 @@ class ThreadsExecutor:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fedcli-client")
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield the results lazily, in the order of `items`; work that nobody waits for any more is dropped."""
+        """Yield the results lazily, in the order of `items`; if the caller stops early, pending work is cancelled."""
         yield from in_order(self._pool, self.num_workers, work.begin(), items)
 
     def close(self) -> None:
-        """Wait for work under way, drop the rest."""
+        """Wait for running work, and cancel the rest."""
         self._pool.shutdown(cancel_futures=True)
 
 
 def in_order(
     pool: ThreadPoolExecutor, workers: int, act: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """Yield `act(item)` for all items, lazily and in their order, holding a window of results at most."""
+    """Yield `act(item)` for all items, lazily and in order; at most a window of results is held."""
     rest, window = iter(items), workers * (1 + _WINDOW_PER_WORKER)
     pending: deque[Future[Result]] = deque()
     try:
@@ -74,6 +78,7 @@ def limit_tensorflow_threads(workers: int) -> None:
     import tensorflow as tf
 
     settings = tf.config.threading
+    # Set by an earlier run of this process; TensorFlow no longer lets the threads between operations change.
     if settings.get_intra_op_parallelism_threads() == 1:
         return
     try:

@@ -1,4 +1,4 @@
-"""Updates under commitments: each client is bound to its integers, and their sum opens the sum of commitments."""
+"""Commitments to integer updates: the sum of the updates opens the sum of their commitments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from fedcli.components.proofs.timed_jobs import (
     counted,
     counting_session,
     tally_of,
-    timed_elsewhere,
     verified_each,
 )
 from fedcli.core.contracts import Transform
@@ -30,6 +29,7 @@ from fedcli.crypto.norm_proofs.commitments import Opening
 from fedcli.crypto.norm_proofs.curve import ORDER
 from fedcli.crypto.norm_proofs.jobs import commit_to, open_each, opens, prove_all
 from fedcli.crypto.norm_proofs.limbs import LARGEST_LIMB, from_limbs, num_limbs, to_limbs
+from fedcli.crypto.workers import timed_elsewhere
 
 NAME = "commit"
 
@@ -39,22 +39,22 @@ _FURTHEST = 1 << 62
 def commit(
     bounds: NormBounds, *, coded_bytes: Callable[[int], int], noise: Transform | None = None
 ) -> Transform:
-    """C_k = commitment to u_k; behind u_k in the payload the blindings, in limbs that add up.
+    """C_k = commitment to u_k; the payload is u_k and then the blindings, in limbs of 16 bits that can be summed.
 
-    The server checks that the sum with its blindings opens the sum of the commitments; where it can read updates,
-    each of them too. A client's own noise e_k has a commitment of its own, and u_k + e_k opens the sum of both.
+    The server checks that the sum and its blindings open the sum of the commitments. If it can read single updates, it
+    checks each of them as well. Noise e_k of a client has a second commitment, and u_k + e_k opens the sum of both.
 
-    Where the server adds noise, it commits to it and proves its bound, and only the sum with it is published.
+    If the server adds noise, it commits to the noise and proves its bound, and publishes only the noised sum.
 
     Args:
-        bounds: of the integers, and of noise.
-        coded_bytes: number of integers -> bytes of them as they are sent without this.
-        noise: the server's noise on integers, without a state of its own. Its event becomes this transform's.
+        bounds: bounds on the integers and on noise.
+        coded_bytes: number of integers -> bytes that a client sends for them without commitments.
+        noise: the server's noise on integers; a transform without state, whose event becomes this transform's.
 
     Raises:
-        InvalidUpdateError: from `encode`, for noise longer than its bound, which is charged to delta.
-        VoidRoundError: from `decode`, where the sum does not open the commitments, or the server's noise is longer
-            than its bound.
+        InvalidUpdateError: from `encode`, if the noise exceeds its bound; delta includes the probability.
+        VoidRoundError: from `decode`, if the sum does not open the commitments, or the server's noise exceeds its
+            bound.
 
     Reference: Pedersen 1991; Lycklama et al. 2023, arXiv:2107.03311, for sums with their blindings.
     """
@@ -66,7 +66,8 @@ def commit(
     def encode(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
         sent, added = update.payload, update.private.get("noise")
         if added is not None and exact_squared_norm(added) > bounds.of_share(sent.size).squared:
-            raise InvalidUpdateError("the noise is longer than the bound that is proved of it")
+            raise InvalidUpdateError("the noise is longer than its provable bound")
+        # Two commitments, since the bound of an update does not hold for an update with noise.
         vectors = [sent] if added is None else [sent - added, added]
         made, seconds = timed_elsewhere(commit_to, vectors)
         commitments = dict(zip(_names(bounds), (each.commitment for each in made), strict=True))
@@ -139,7 +140,7 @@ def _opening(payload: Integers, size: int) -> Opening:
 
 
 def _malformed(update: ClientUpdate, size: int, names: Sequence[str]) -> str | None:
-    """Why an update cannot be opened at all, or None."""
+    """Why an update is not of the form that can be opened; None if it is."""
     expected = (size + num_limbs(size),)
     if update.payload.dtype != np.int64 or update.payload.shape != expected:
         found = f"{update.payload.dtype} of shape {list(update.payload.shape)}"
@@ -167,12 +168,13 @@ def _require_open(aggregate: Aggregate, names: Sequence[str], total: Opening, co
 def _noised(
     noise: Transform, bounds: NormBounds, total: Opening, said: ProofContext, context: RoundContext
 ) -> tuple[Opened, ServerNoise]:
-    """The sum with the server's noise, and what the server shows of the noise."""
+    """The sum with the server's noise, and the server's commitment and proof."""
     vector = noise.decode(Aggregate(total.vector, 0.0), {}, context)[0].value
     drawn, bound = vector - total.vector, bounds.of_central_noise(vector.size)
     if exact_squared_norm(drawn) > bound.squared:
-        raise VoidRoundError("the noise is longer than the bound that is proved of it")
+        raise VoidRoundError("the noise is longer than its provable bound")
     (made,) = counted(tally_of(context, NAME), PROVE_SECONDS, commit_to, [drawn])
+    # Bound to the published sum, so that the proof cannot be moved to another one.
     about = said.encode("central noise", digest(vector))
     (proof,) = counted(tally_of(context, NAME), PROVE_SECONDS, prove_all, [(bound, made, about)])
     blindings = _total([total.blindings, made.opening.blindings])
@@ -182,7 +184,7 @@ def _noised(
 def _numbers(
     aggregate: Aggregate, bounds: NormBounds, context: RoundContext
 ) -> dict[str, float | int | None]:
-    # As the engine moves the model: under privacy by constants, which no rejected client can change.
+    # The divisor and the share of the engine's server step, from which verification computes the next model.
     planned = context.planned_weight
     count = len(aggregate.accepted) if planned is None else planned
     return {

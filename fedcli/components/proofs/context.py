@@ -1,4 +1,4 @@
-"""What a proof is made for, as bytes: a proof that is shown for anything else does not hold."""
+"""Context of a proof, as bytes: a proof that is copied to another context is not valid."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ About: TypeAlias = Literal["update", "noise", "central noise"]
 
 
 class ProofContext(NamedTuple):
-    """What all proofs of a round are bound to.
+    """The context that all proofs of a round share.
 
     Args:
-        run: names the run.
+        run: identifier of the run.
         round: counted from 1.
         model: SHA-256 of the global weights before the round.
-        clip_norm: of the integer grid, in the units of the weights.
-        bits: of the integer grid.
+        clip_norm: clip norm of the integer grid, in the units of the weights.
+        bits: bits of the integer grid.
     """
 
     run: str
@@ -38,6 +38,7 @@ class ProofContext(NamedTuple):
             client: its number; None for the server.
             weight: the client's weight; None for the server.
         """
+        # Python and the second verifier must write the same bytes, so numbers and keys have one form.
         said = {
             "about": about,
             "bits": self.bits,

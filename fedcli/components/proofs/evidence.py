@@ -1,4 +1,4 @@
-"""The files that a round with proofs leaves, by which anybody can check it afterwards. docs/proofs.md is the format."""
+"""Evidence of a round with proofs: the files by which anyone can check it. docs/proofs.md describes the format."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ DIGEST = "digest"
 
 
 class Opened(NamedTuple):
-    """The published sum, shape [size], and one blinding a row: what opens the sum of all commitments."""
+    """An opening of the sum of all commitments: the published sum, shape [size], and one blinding for each row."""
 
     vector: Integers
     blindings: tuple[int, ...]
 
 
 class ServerNoise(NamedTuple):
-    """The server's commitment to the noise that it added, and its proof."""
+    """The server's commitment to its noise, and the proof of its bound."""
 
     commitment: bytes
     proof: bytes
@@ -45,14 +45,14 @@ def evidence(
     opened: Opened,
     noise: ServerNoise | None = None,
 ) -> dict[str, bytes]:
-    """A round's files.
+    """The files of a round, by name.
 
     Args:
-        said: what the round's proofs are bound to.
-        numbers: more entries of parameters.json, `noise_squared` among them.
+        said: the context of the round's proofs.
+        numbers: other entries of parameters.json, such as `noise_squared`.
         accepted: the clients in the sum, in cohort order.
         opened: the published sum.
-        noise: of a server that added some.
+        noise: the server's noise; None without it.
     """
     parameters = {
         "protocol": PROTOCOL,
@@ -63,7 +63,7 @@ def evidence(
         "clients": [_entry(each) for each in accepted],
     }
     sent = [each.attachments for each in accepted]
-    # A client may have attached more than it was asked for.
+    # By name, since a client may attach more than it was asked for.
     kinds = 1 if numbers["noise_squared"] is None else 2
     commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
     proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
@@ -77,7 +77,7 @@ def evidence(
 
 
 def aggregate_bytes(vector: Integers) -> bytes:
-    """A sum as bytes: 64 bits each, little-endian."""
+    """A sum as bytes: 64 bits for each integer, little-endian."""
     return np.ascontiguousarray(vector, "<i8").tobytes()
 
 

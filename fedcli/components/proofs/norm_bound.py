@@ -1,4 +1,4 @@
-"""Proofs of bounded norms in a round: what stands before encryption, and what stands behind it."""
+"""Norm proofs: commitments before encryption, and proofs after it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fedcli.crypto.norm_proofs.curve import library
 
 
 class Proofs(NamedTuple):
-    """Two transforms, between which updates may be encrypted.
+    """The transforms of norm proofs; updates may be encrypted between the two.
 
     Args:
         commit: takes and gives integers.
-        prove: the payload that is sent -> the last transform of the client.
+        prove: type of the payload that is sent -> the last transform of a client.
     """
 
     commit: Transform
@@ -26,19 +26,20 @@ class Proofs(NamedTuple):
 
 
 def norm_bound(bounds: NormBounds, coded_bytes: Callable[[int], int], noise: Transform | None) -> Proofs:
-    """Each client proves that its update, and its noise if it adds any, keeps a bound on its norm; nothing is shown.
+    """Each client proves in zero knowledge that its update, and any noise that it adds, has a bounded norm.
 
-    No trusted setup. The parts are standard, their composition is new, and no cryptographer has reviewed it.
+    No trusted setup. The parts are standard; their composition is new, and no cryptographer has reviewed it.
 
     Args:
         bounds: the statements.
-        coded_bytes: number of integers -> bytes of them as they are sent without proofs.
-        noise: the server's noise on integers.
+        coded_bytes: number of integers -> bytes that a client sends for them without proofs.
+        noise: the transform of the server's noise on integers; None without such noise.
 
     Reference: docs/proofs.md; Groth 2009 for the argument; Bell et al. 2023 (ACORN), ePrint 2022/1461.
 
     Combines: strategies that sum integers (fixed_point, or dp-distributed), with encryption and without.
     """
+    # Fails while the experiment is planned if the curve library is missing, and not in the first round.
     library()
     return Proofs(
         commit(bounds, coded_bytes=coded_bytes, noise=noise),

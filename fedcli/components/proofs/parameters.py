@@ -1,4 +1,4 @@
-"""What a round with proofs says of itself in parameters.json, read as strictly as it is written."""
+"""Reads parameters.json, the public values of a round with proofs, as strictly as it is written."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MOST_BITS = 25  # beyond which no norm can be proved
 _OPTIONAL = ("max_examples", "noise_squared", "central_noise_squared")
 
 
-class Sender(NamedTuple):
-    """A client in the sum; `digest` is the SHA-256 of what it sent."""
+class IncludedClient(NamedTuple):
+    """A client whose update is in the sum; `digest` is the SHA-256 of the payload that it sent."""
 
     client: int
     weight: float
@@ -28,7 +28,7 @@ class Sender(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """The content of parameters.json; `core/round_evidence.py` writes it, docs/proofs.md explains it."""
+    """The content of parameters.json, which `evidence.py` writes and docs/proofs.md explains."""
 
     run: str
     round: int
@@ -41,7 +41,7 @@ class Parameters(NamedTuple):
     share: float
     noise_squared: int | None
     central_noise_squared: int | None
-    clients: tuple[Sender, ...]
+    clients: tuple[IncludedClient, ...]
 
     @property
     def grid(self) -> IntegerGrid:
@@ -50,15 +50,15 @@ class Parameters(NamedTuple):
 
     @property
     def context(self) -> ProofContext:
-        """What the round's proofs are bound to."""
+        """The context that all proofs of the round share."""
         return ProofContext(self.run, self.round, self.model, self.clip_norm, self.bits)
 
 
 def read_parameters(content: bytes) -> Parameters:
-    """The parameters whose bytes are `content`.
+    """Parse parameters.json.
 
     Raises:
-        ValueError: if they are not written as a run writes them, as the end of a sentence that begins with the file.
+        ValueError: if a run would not write these bytes; the message continues a sentence that begins with the file.
     """
     said = _parsed(content)
     if list(said) != list(_KEYS):
@@ -75,8 +75,8 @@ def read_parameters(content: bytes) -> Parameters:
     for name in ("clip_norm", "divisor", "share"):
         _require(_is_number(said[name]) and said[name] >= 0, name, said[name])
     _require(isinstance(said["clients"], list), "clients", said["clients"])
-    senders = tuple(_sender(entry) for entry in said.pop("clients"))
-    return Parameters(**{**said, "model": _hash("model", said["model"])}, clients=senders)
+    clients = tuple(_client(entry) for entry in said.pop("clients"))
+    return Parameters(**{**said, "model": _hash("model", said["model"])}, clients=clients)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
@@ -86,20 +86,20 @@ def _parsed(content: bytes) -> dict[str, Any]:
         raise ValueError("is not JSON") from None
     if not isinstance(said, dict):
         raise ValueError("is not a mapping")
-    # Two texts for the same values could be told apart by nobody who compares values.
+    # Otherwise two different files, with different digests in the manifest, could have the same values.
     if json.dumps(said, indent=2).encode() + b"\n" != content:
         raise ValueError("is not written in its canonical form")
     return said
 
 
-def _sender(entry: Any) -> Sender:
+def _client(entry: Any) -> IncludedClient:
     if not isinstance(entry, dict) or list(entry) != list(_OF_CLIENT):
         raise ValueError(f"has a client without the entries {', '.join(_OF_CLIENT)}")
     for name in ("client", "num_examples"):
         _require(_is_count(entry[name], least=0), name, entry[name])
     weight = entry["weight"]
     _require(_is_number(weight) and 0 <= weight <= 1, "weight", weight)
-    return Sender(entry["client"], weight, entry["num_examples"], _hash("digest", entry["digest"]))
+    return IncludedClient(entry["client"], weight, entry["num_examples"], _hash("digest", entry["digest"]))
 
 
 def _hash(name: str, value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Proofs that the integers under a client's commitments keep their bounds, for this run, round, model and payload."""
+"""Proofs that the committed integers of a client keep their bounds, bound to the run, round, model and payload."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from fedcli.components.proofs.timed_jobs import (
     PROVE_SECONDS,
     counting_session,
     tally_of,
-    timed_elsewhere,
     verified_each,
 )
 from fedcli.core.contracts import Transform
@@ -29,7 +28,8 @@ from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.norm_proofs.limbs import size_before
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
+from fedcli.crypto.workers import timed_elsewhere
 
 NAME = "prove"
 
@@ -37,7 +37,7 @@ _DIGEST_BYTES = 32
 
 
 class _Claim(NamedTuple):
-    """One of the statements of an update: the names of its attachments, its bound and what it is made for."""
+    """One statement about an update: the names of its attachments, its bound, and the context of its proof."""
 
     commitment: str
     proof: str
@@ -46,19 +46,19 @@ class _Claim(NamedTuple):
 
 
 def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
-    """Zero-knowledge proofs of ||u_k|| <= floor(w_k 2^bits), and of ||e_k|| <= E for noise of the client's own.
+    """Zero-knowledge proofs of ||u_k|| <= floor(w_k 2^bits), and of ||e_k|| <= E for noise that clients add.
 
-    They stand beside what `commit` sent, and behind encryption where there is any: each is bound to the SHA-256 of the
-    payload as it is sent, and to the run, the round, the client, its weight and the model before.
+    The proofs are about the commitments of `commit`, and made after encryption: each is bound to the SHA-256 of the
+    payload as it is sent, and to the run, the round, the client, its weight and the model before the round.
 
     Args:
         bounds: the statements.
-        payload: what the transform before it gives; it hands on the same.
+        payload: type of the payload, which is not changed.
 
     Raises:
-        InvalidUpdateError: from `encode`, for a vector that does not keep its bound.
+        InvalidUpdateError: from `encode`, if a vector exceeds its bound.
 
-    Reference: docs/proofs.md, which says what is proved, how, and what was not reviewed.
+    Reference: docs/proofs.md, which states what is proved, how, and what was not reviewed.
     """
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
@@ -89,6 +89,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
             for update, reason in zip(updates, reasons, strict=True)
             if reason is None
         ]
+        # The proofs of all updates in one batch: verifying them together is much cheaper than one by one.
         left = iter(verified_each(tally_of(context, NAME), refusals, [each for one in shown for each in one]))
         each = len(_names(bounds))
         return [
@@ -111,7 +112,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
 
 
 def digest_of(update: ClientUpdate) -> bytes:
-    """SHA-256 of a payload as it is sent: the ciphertext, or the integers in 64 bits each, little-endian."""
+    """SHA-256 of a payload as it is sent: the ciphertext, or the integers of 64 bits, little-endian."""
     return digest(update.payload)
 
 
@@ -131,7 +132,7 @@ def _claims(
 
 
 def _objection(update: ClientUpdate, bounds: NormBounds) -> str | None:
-    """Why an update cannot be verified at all, or None."""
+    """Why an update is rejected without verifying its proofs; None if they must be verified."""
     for name in (DIGEST, *(name for pair in _names(bounds) for name in pair)):
         if name not in update.attachments:
             return f"the update came without its {name}"
@@ -149,9 +150,9 @@ def _shown(update: ClientUpdate, bounds: NormBounds, size: int, context: RoundCo
 
 
 def _first(answers: Sequence[str | None], update: ClientUpdate, context: RoundContext) -> str | None:
-    """The first refusal, with what the proof should have been for."""
+    """The first reason for rejecting the update's proofs, with the context that they should have; None if all hold."""
     reason = next((answer for answer in answers if answer is not None), None)
     if reason is None:
         return None
-    whose = f"client {update.client} in round {context.round} of this run, from this model"
-    return f"no valid proof for {whose}: {reason}"
+    expected = f"client {update.client} in round {context.round} of this run, from this model"
+    return f"no valid proof for {expected}: {reason}"

@@ -1,4 +1,4 @@
-"""What is proved of a round's vectors: bounds on the norms of updates, of clients' noise and of the server's."""
+"""Statements of a run's proofs: bounds on the norms of updates, of the clients' noise and of the server's noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fedcli.core.rounds import RoundContext
 from fedcli.crypto.discrete_gaussian import grid_variance
 from fedcli.crypto.noise_norms import squared_norm_bound
 from fedcli.crypto.norm_proofs.generators import layout
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 
 _PROVABLE = 1 << 52
 _FEWEST_BITS = 8
@@ -22,9 +22,9 @@ class NormBounds(NamedTuple):
     """The statements of a run.
 
     Args:
-        grid: of the updates.
-        share_deviation: of the noise that each client adds, in steps; 0 without such noise.
-        central_deviation: of the server's noise before it is rounded, in steps; None without.
+        grid: the integer grid of the updates.
+        share_deviation: standard deviation of the noise that each client adds, in steps; 0 without such noise.
+        central_deviation: standard deviation of the server's noise before rounding, in steps; None without such noise.
     """
 
     grid: IntegerGrid
@@ -33,7 +33,7 @@ class NormBounds(NamedTuple):
 
     @property
     def has_shares(self) -> bool:
-        """Whether clients add noise, which has a commitment and a proof of its own."""
+        """Whether clients add noise, for which they send a second commitment and proof."""
         return self.share_deviation > 0
 
     def of_update(self, size: int, weight: float) -> NormBound:
@@ -58,7 +58,7 @@ class NormBounds(NamedTuple):
         return layout(size).encoded_bytes * (2 if self.has_shares else 1)
 
     def made_for(self, context: RoundContext) -> ProofContext:
-        """What all proofs of a round are bound to."""
+        """The context that all proofs of a round share."""
         return ProofContext(context.run, context.round, context.model, self.grid.clip_norm, self.grid.bits)
 
     def squared(self, size: int) -> dict[str, int | None]:
@@ -70,10 +70,10 @@ class NormBounds(NamedTuple):
         }
 
     def require_provable(self, size: int) -> None:
-        """Refuse noise whose norm is beyond what can be proved.
+        """Reject noise if its norm may exceed the provable bound.
 
         Raises:
-            ConfigError: with the bits that would do.
+            ConfigError: with the number of bits that is small enough.
         """
         if self._largest(size, 0) < _PROVABLE:
             return
@@ -90,12 +90,12 @@ class NormBounds(NamedTuple):
         )
 
     def _largest(self, size: int, fewer_bits: int) -> int:
-        """The largest squared bound on noise, on a grid of fewer bits."""
+        """The largest squared bound on noise, on a grid with `fewer_bits` bits less."""
         share, central = self.share_deviation / 2**fewer_bits, self.central_deviation
         of_server = 0 if central is None else squared_norm_bound(central / 2**fewer_bits, size, rounded=True)
         return max(_of_share(share, size) if self.has_shares else 0, of_server)
 
 
 def _of_share(deviation: float, size: int) -> int:
-    # What is drawn has the least variance above deviation^2 that can be drawn exactly.
+    # The exact sampler takes variances on a grid only; the noise has the smallest one that is at least deviation^2.
     return squared_norm_bound(math.sqrt(grid_variance(deviation)), size)

@@ -1,16 +1,15 @@
-"""The work of commitments and proofs, done in other processes, with the seconds that it took there."""
+"""Commitments and proofs in worker processes, and the seconds that they take there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fedcli.core.column import Column, Live
 from fedcli.core.figures import Tally
 from fedcli.core.rounds import RoundContext, Session
-from fedcli.crypto.norm_proofs.jobs import timed
-from fedcli.crypto.workers import elsewhere, spread
+from fedcli.crypto.workers import spread, timed, timed_elsewhere
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,19 +43,14 @@ COLUMNS = (
 )
 
 
-def timed_elsewhere(work: Callable[..., Result], *args: Any) -> tuple[Result, float]:
-    """What `work` returns, done in another process, and the seconds that it took."""
-    return elsewhere(timed, work, *args)
-
-
 def counting_session(_context: RoundContext, _cohort: Sequence[int], _size: int) -> Session:
-    """A session that tells clients nothing and counts what the server's half costs."""
+    """A session that sends clients nothing, and counts the costs of the server's half."""
     tally = Tally()
     return Session(tally, figures=tally.figures)
 
 
-def counted(tally: Tally, column: str, work: Callable[..., Result], *args: Any) -> Result:
-    """What `work` returns; its seconds are added to a column."""
+def counted(tally: Tally, column: str, work: Callable[..., Result], *args: object) -> Result:
+    """The result of `work` in a worker process; its seconds are added to a column."""
     result, seconds = timed_elsewhere(work, *args)
     tally.add(column, seconds)
     return result
@@ -65,7 +59,7 @@ def counted(tally: Tally, column: str, work: Callable[..., Result], *args: Any) 
 def verified_each(
     tally: Tally, work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
 ) -> list[Result]:
-    """`work` on all items, on every core at the same time; its seconds are added to those of verifying."""
+    """The results of `work` on all items, spread over the cores; its seconds are added to those of verification."""
     on_piece: Callable[[Sequence[Item]], tuple[list[Result], float]] = partial(timed, work)
     results: list[Result] = []
     for made, seconds in spread(on_piece, items):
@@ -75,7 +69,7 @@ def verified_each(
 
 
 def tally_of(context: RoundContext, name: str) -> Tally:
-    """Where the server's half of a transform counts; a tally that nobody reads in a round without sessions."""
+    """The tally of a transform's session; a new one without a session, as in tests of a single transform."""
     session = context.sessions.get(name)
     tally = session.server if session else Tally()
     return tally if isinstance(tally, Tally) else Tally()

@@ -20,7 +20,7 @@ At = Callable[[int, int], Place]
 """Turns a line and a column, both counted from 1, into a place."""
 
 
-class Mark(Protocol):
+class TextPosition(Protocol):
     """A position in the text, as PyYAML marks it; both numbers count from 0."""
 
     line: int
@@ -55,12 +55,12 @@ def compose(text: str, at: At, problems: list[Problem]) -> yaml.Node | None:
     return root
 
 
-def stop(at: At, mark: Mark | None, received: str, expected: str, hint: str) -> ConfigErrors:
+def stop(at: At, mark: TextPosition | None, received: str, expected: str, hint: str) -> ConfigErrors:
     """The error of a problem at `mark` that ends the reading."""
     return ConfigErrors([Problem(at_mark(mark, at), "", received, expected, hint)])
 
 
-def at_mark(mark: Mark | None, at: At) -> Place:
+def at_mark(mark: TextPosition | None, at: At) -> Place:
     """The place of `mark`, or the start of the text if PyYAML set no mark."""
     return at(mark.line + 1, mark.column + 1) if mark else at(1, 1)
 
@@ -83,7 +83,7 @@ _HINTS = {
 class _Limit(Exception):
     """The text exceeds a limit, and reading on would only take time."""
 
-    def __init__(self, mark: Mark | None, expected: str) -> None:
+    def __init__(self, mark: TextPosition | None, expected: str) -> None:
         super().__init__(expected)
         self.mark = mark
 

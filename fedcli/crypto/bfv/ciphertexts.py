@@ -21,7 +21,7 @@ from fedcli.crypto.bfv.streams import (
     seeded_ciphertexts,
     words_bytes,
 )
-from fedcli.crypto.bfv.wire import Content, Kind, fingerprint, open_envelope, seal_envelope
+from fedcli.crypto.bfv.wire import Content, MessageKind, fingerprint, open_envelope, seal_envelope
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Adder:
             raise CiphertextError("no ciphertext was added, so there is no sum.")
         words = ciphertext_words(self._scheme.plan.ring, self._total, 2 * len(self._total))
         return seal_envelope(
-            Kind.SUM,
+            MessageKind.SUM,
             self._scheme.fingerprint,
             num_values=self._num_values,
             num_summands=self._num_summands,
@@ -115,10 +115,10 @@ def read_fresh(data: bytes | memoryview, scheme: Scheme) -> tuple[int, list[Any]
     """
     plan_ring = scheme.plan.ring
     if scheme.plan.members:
-        content = open_envelope(data, Kind.FRESH, scheme.fingerprint)
+        content = open_envelope(data, MessageKind.FRESH, scheme.fingerprint)
         words = polynomials(content.body, plan_ring, _count(content, scheme.plan), 2)
         return content.num_values, list(ciphertexts(plan_ring, words))
-    content = open_envelope(data, Kind.SEEDED, scheme.fingerprint)
+    content = open_envelope(data, MessageKind.SEEDED, scheme.fingerprint)
     count = _count(content, scheme.plan)
     # First polynomials, then the seeds; a body that is too short is refused by `polynomials`.
     at = len(content.body) - count * SEED_BYTES
@@ -133,7 +133,7 @@ def read_sum(data: bytes, scheme: Scheme) -> tuple[Content, Words]:
     Raises:
         CiphertextError: if the bytes are not a sum of ciphertexts of this scheme.
     """
-    content = open_envelope(data, Kind.SUM, scheme.fingerprint)
+    content = open_envelope(data, MessageKind.SUM, scheme.fingerprint)
     if not 1 <= content.num_summands <= scheme.plan.num_summands:
         raise CiphertextError(
             f"a sum of {content.num_summands} summands was received; "

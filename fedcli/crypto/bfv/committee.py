@@ -27,7 +27,7 @@ from fedcli.crypto.bfv.plans import Plan
 from fedcli.crypto.bfv.residues import add, multiply, shake_stream, share, uniform
 from fedcli.crypto.bfv.seal import Ring, Words, library
 from fedcli.crypto.bfv.streams import secret_words
-from fedcli.crypto.bfv.wire import Kind, fingerprint, open_envelope, seal_envelope
+from fedcli.crypto.bfv.wire import MessageKind, fingerprint, open_envelope, seal_envelope
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
 _NONCE_BYTES = 32
@@ -107,7 +107,7 @@ def deal(plan: Plan, index: int, seed: bytes) -> Dealing:
         rows.append(add(noise, negated, prime))
     public = np.stack(rows)
     opening = seal_envelope(
-        Kind.OPENING,
+        MessageKind.OPENING,
         _ceremony(plan, index, seed),
         num_values=0,
         num_summands=1,
@@ -123,7 +123,7 @@ def deal(plan: Plan, index: int, seed: bytes) -> Dealing:
     ]
     shares = {
         member: seal_envelope(
-            Kind.KEY_SHARE,
+            MessageKind.KEY_SHARE,
             _delivery(plan, index, member, seed),
             num_values=0,
             num_summands=1,
@@ -153,7 +153,7 @@ def public_key(
     for member in members:
         if hashlib.sha256(openings[member]).digest() != commitments[member]:
             raise CiphertextError(f"member {member} opened another key than it committed to.")
-        body = open_envelope(openings[member], Kind.OPENING, _ceremony(plan, member, seed)).body
+        body = open_envelope(openings[member], MessageKind.OPENING, _ceremony(plan, member, seed)).body
         part = _residues(body[_NONCE_BYTES:], plan.ring, plan.ring.primes)
         total = _added(total, part, plan.ring.primes)
     words = np.stack([total, common_reference(plan, seed)])
@@ -176,7 +176,7 @@ def member_key(public: PublicKey, index: int, seed: bytes, received: Mapping[int
     primes = plan.ring.data_primes
     total = np.zeros((len(primes), plan.ring.degree), np.uint64)
     for dealer, data in received.items():
-        body = open_envelope(data, Kind.KEY_SHARE, _delivery(plan, dealer, index, seed)).body
+        body = open_envelope(data, MessageKind.KEY_SHARE, _delivery(plan, dealer, index, seed)).body
         part = _residues(body, plan.ring, primes)
         total = _added(total, part, primes)
     return MemberKey(public, index, total)

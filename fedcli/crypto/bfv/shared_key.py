@@ -25,7 +25,7 @@ from fedcli.crypto.bfv.streams import (
     seeded_words,
     words_bytes,
 )
-from fedcli.crypto.bfv.wire import Kind, seal_envelope
+from fedcli.crypto.bfv.wire import MessageKind, seal_envelope
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def encrypt(values: Integers, key: SharedKey) -> bytes:
     encrypted = (encryptor.encrypt_symmetric(one) for one in plaintexts(ring, slots))
     words, seeds = seeded_words(ring, encrypted, len(slots))
     return seal_envelope(
-        Kind.SEEDED,
+        MessageKind.SEEDED,
         key.scheme.fingerprint,
         num_values=values.size,
         num_summands=1,

@@ -26,7 +26,7 @@ from fedcli.crypto.bfv.seal import SealObject, Words, library
 from fedcli.crypto.bfv.shared_key import decrypt_slots
 from fedcli.crypto.bfv.streams import ciphertext_words, ciphertexts, factor, plaintexts, words_bytes
 from fedcli.crypto.bfv.streams import public_key as seal_public_key
-from fedcli.crypto.bfv.wire import Kind, digest_of, fingerprint, open_envelope, seal_envelope
+from fedcli.crypto.bfv.wire import MessageKind, digest_of, fingerprint, open_envelope, seal_envelope
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
 TOGETHER = 8
@@ -54,7 +54,7 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
             yield one
 
     return seal_envelope(
-        Kind.FRESH,
+        MessageKind.FRESH,
         public.scheme.fingerprint,
         num_values=values.size,
         num_summands=1,
@@ -105,7 +105,7 @@ class Member:
         self._answered.add((request.context, request.attempt))
         answers = self._answers(words[:, 1], request)
         return seal_envelope(
-            Kind.PARTIAL,
+            MessageKind.PARTIAL,
             _answer(public, total, request, index),
             num_values=content.num_values,
             num_summands=content.num_summands,
@@ -177,7 +177,7 @@ def fuse(total: bytes, public: PublicKey, request: Request, partials: Mapping[in
     content, words = read_sum(total, public.scheme)
     answers = []
     for index in request.active:
-        opened = open_envelope(partials[index], Kind.PARTIAL, _answer(public, total, request, index))
+        opened = open_envelope(partials[index], MessageKind.PARTIAL, _answer(public, total, request, index))
         answers.append(polynomials(opened.body, ring, len(words), 1)[:, 0])
 
     def fused() -> Iterator[list[Words]]:

@@ -20,7 +20,7 @@ _DIGEST_BYTES = 32
 ENVELOPE_BYTES = _HEAD.size + _DIGEST_BYTES
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """Kinds of messages."""
 
     SEEDED = 1
@@ -48,7 +48,7 @@ class Content(NamedTuple):
 
 
 def seal_envelope(
-    kind: Kind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes | memoryview
+    kind: MessageKind, fingerprint: bytes, *, num_values: int, num_summands: int, body: bytes | memoryview
 ) -> bytes:
     """The body in an envelope.
 
@@ -66,7 +66,7 @@ def seal_envelope(
     return b"".join((head, body, digest.digest()))
 
 
-def open_envelope(data: bytes | memoryview, kind: Kind, fingerprint: bytes) -> Content:
+def open_envelope(data: bytes | memoryview, kind: MessageKind, fingerprint: bytes) -> Content:
     """The content of an envelope.
 
     Raises:
@@ -97,5 +97,5 @@ def fingerprint(*parts: object) -> bytes:
     return hashlib.sha256("\n".join(repr(part) for part in parts).encode()).digest()
 
 
-def _noun(kind: Kind) -> str:
-    return Kind(kind).name.lower().replace("_", " ") + " message"
+def _noun(kind: MessageKind) -> str:
+    return MessageKind(kind).name.lower().replace("_", " ") + " message"

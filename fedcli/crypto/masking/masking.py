@@ -24,9 +24,9 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers
 from fedcli.crypto.bfv.residues import Words, share
-from fedcli.crypto.bfv.wire import Kind, fingerprint, seal_envelope
+from fedcli.crypto.bfv.wire import MessageKind, fingerprint, seal_envelope
 from fedcli.crypto.masking.graph import MaskPlan
-from fedcli.crypto.masking.seeds import (
+from fedcli.crypto.masking.masks import (
     FIELD,
     LIMBS,
     REVEALED,
@@ -79,7 +79,7 @@ def mask(values: Integers, seeds: MaskSeeds) -> bytes:
         )
     total = masked(values, seeds.plan, add=seeds.add, take=seeds.take)
     return seal_envelope(
-        Kind.MASKED,
+        MessageKind.MASKED,
         seeds.label,
         num_values=values.size,
         num_summands=1,
@@ -210,7 +210,7 @@ class Party:
             if other in came_through or other in lost
         ]
         return seal_envelope(
-            Kind.MASK_SHARE,
+            MessageKind.MASK_SHARE,
             fingerprint(self._scheme.fingerprint, self._index),
             num_values=len(revealed),
             num_summands=1,

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers
 from fedcli.crypto.bfv.residues import Words, combine
-from fedcli.crypto.bfv.wire import Kind, fingerprint, open_envelope
-from fedcli.crypto.masking.seeds import (
+from fedcli.crypto.bfv.wire import MessageKind, fingerprint, open_envelope
+from fedcli.crypto.masking.masks import (
     FIELD,
     Advertised,
     Masked,
@@ -60,7 +60,7 @@ class MaskedSum:
             raise CiphertextError(
                 f"masked values of party {index} are not expected, or were received already."
             )
-        content = open_envelope(data, Kind.MASKED, fingerprint(self._scheme.fingerprint, index))
+        content = open_envelope(data, MessageKind.MASKED, fingerprint(self._scheme.fingerprint, index))
         kind = word_type(self._scheme.plan)
         if not content.num_values or len(content.body) != content.num_values * kind.itemsize:
             raise CiphertextError(

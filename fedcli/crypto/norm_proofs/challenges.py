@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fedcli.crypto.norm_proofs.commitments import Commitment
 from fedcli.crypto.norm_proofs.curve import GROUP, ORDER, Points
 from fedcli.crypto.norm_proofs.exact_products import dot, powers, times
-from fedcli.crypto.norm_proofs.statement import NormBound, encode_responses
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, encode_responses
 from fedcli.crypto.norm_proofs.transcript import Transcript
 
 Bits = npt.NDArray[np.uint8]

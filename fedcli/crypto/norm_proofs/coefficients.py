@@ -13,7 +13,7 @@ import numpy.typing as npt
 from fedcli.crypto.norm_proofs.challenges import Batching, Projections, plain_rows
 from fedcli.crypto.norm_proofs.curve import ORDER
 from fedcli.crypto.norm_proofs.exact_products import dot, times
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 
 Integers = npt.NDArray[np.int64]
 

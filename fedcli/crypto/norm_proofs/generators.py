@@ -17,7 +17,7 @@ from fedcli.crypto.norm_proofs.curve import POINT_BYTES, Point, encode_points, f
 _LEAST_COLUMNS: Final = 4  # room for the four squares of a norm proof
 
 
-class Layout(NamedTuple):
+class GeneratorLayout(NamedTuple):
     """Layout of `size` integers, row after row; the last row is padded with zeros."""
 
     size: int
@@ -44,7 +44,7 @@ class Generators(NamedTuple):
     times_value: Callable[[int], Point]
 
 
-def layout(size: int) -> Layout:
+def layout(size: int) -> GeneratorLayout:
     """ceil(sqrt(size)) columns, at least 4, and as many rows as it takes.
 
     Raises:
@@ -54,7 +54,7 @@ def layout(size: int) -> Layout:
         raise ConfigError(f"a committed vector must have at least 1 entry; received {size}.", key="size")
     # ceil(sqrt(size)) without floating-point numbers.
     columns = max(_LEAST_COLUMNS, math.isqrt(size - 1) + 1)
-    return Layout(size, columns, -(-size // columns))
+    return GeneratorLayout(size, columns, -(-size // columns))
 
 
 def generator_labels(columns: int) -> list[bytes]:

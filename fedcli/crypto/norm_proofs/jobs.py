@@ -5,9 +5,8 @@ Arguments and results are bytes, arrays and sentences, because points of the cur
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from fedcli.crypto.norm_proofs.commitments import (
     Integers,
@@ -18,11 +17,9 @@ from fedcli.crypto.norm_proofs.commitments import (
     read_commitment,
 )
 from fedcli.crypto.norm_proofs.curve import ProofError
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, read_proof
 from fedcli.crypto.norm_proofs.prover import prove
-from fedcli.crypto.norm_proofs.statement import NormBound, read_proof
 from fedcli.crypto.norm_proofs.verifier import Claim, all_hold, check
-
-Result = TypeVar("Result")
 
 
 class Committed(NamedTuple):
@@ -39,13 +36,6 @@ class Statement(NamedTuple):
     commitment: bytes
     proof: bytes
     context: bytes
-
-
-def timed(work: Callable[..., Result], *args: object) -> tuple[Result, float]:
-    """The result of `work`, and its seconds in this process, without the time spent waiting for a worker."""
-    begun = time.perf_counter()
-    result = work(*args)
-    return result, time.perf_counter() - begun
 
 
 def commit_to(vectors: Sequence[Integers]) -> list[Committed]:

@@ -20,7 +20,7 @@ from fedcli.crypto.norm_proofs.curve import ORDER, Draw, Point, ProofError, comb
 from fedcli.crypto.norm_proofs.exact_products import dot, powers, times
 from fedcli.crypto.norm_proofs.four_squares import four_squares
 from fedcli.crypto.norm_proofs.generators import Generators, generators
-from fedcli.crypto.norm_proofs.statement import NormBound, Proof
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, Proof
 from fedcli.crypto.norm_proofs.transcript import Transcript
 from fedcli.crypto.norm_proofs.verifier import Claim, check
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from fedcli.crypto.norm_proofs.curve import ORDER, ProofError
 from fedcli.crypto.norm_proofs.generators import layout
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.crypto.norm_proofs.second_curve import combination, decode_points, generators
-from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.crypto.norm_proofs.transcript import Transcript
 
 

@@ -20,7 +20,7 @@ from fedcli.crypto.norm_proofs.commitments import Commitment
 from fedcli.crypto.norm_proofs.curve import ORDER, Point, ProofError, combination, identity
 from fedcli.crypto.norm_proofs.exact_products import dot, powers
 from fedcli.crypto.norm_proofs.generators import Generators, generators
-from fedcli.crypto.norm_proofs.statement import NormBound, Proof, read_proof
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, Proof, read_proof
 
 _CHECK_BITS = 128  # of a random factor
 

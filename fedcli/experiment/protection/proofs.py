@@ -1,4 +1,4 @@
-"""An experiment with proofs: what they can be combined with, and what is proved in it."""
+"""Norm proofs in an experiment: where they are added, what they prove and which strategies they support."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fedcli.core.contracts import Strategy, Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
-from fedcli.crypto.norm_proofs.statement import PROJECTIONS
+from fedcli.crypto.norm_proofs.norm_statement import PROJECTIONS
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.protection.fixed_point import grid_of
 from fedcli.privacy import mechanism_of
@@ -20,16 +20,20 @@ NOT_REVIEWED = "no cryptographer has reviewed how the proofs of this run are com
 
 
 def with_commitments(strategy: Strategy, experiment: Experiment) -> tuple[Strategy, Proofs | None]:
-    """The strategy with its integers under commitments, and the proofs that are to follow the payload as it is sent.
+    """Add commitments to the integers of a strategy.
+
+    Returns:
+        The strategy, and the proofs that `with_proofs` adds after encryption; None without `proofs`.
 
     Raises:
-        ConfigError: where proofs have no meaning, with the way out.
+        ConfigError: if the strategy or the config does not support proofs.
     """
     if experiment.proofs is None:
         return strategy, None
     with placed("proofs"):
         _check_combination(strategy, experiment)
         bounds = bounds_of(strategy)
+    # The server's noise moves into the commitments, so that the server can prove a bound on it as well.
     noise = next((part for part in strategy.transforms if _is_central(part)), None)
     parts = [_charged(part) for part in strategy.transforms if part is not noise]
     sent = next(part.coded_bytes for part in reversed(parts) if part.coded_bytes is not None)
@@ -38,17 +42,17 @@ def with_commitments(strategy: Strategy, experiment: Experiment) -> tuple[Strate
 
 
 def with_proofs(strategy: Strategy, proofs: Proofs | None) -> Strategy:
-    """The strategy with proofs behind its payload as it is sent."""
+    """Add the clients' proofs after all other transforms: they are bound to the payload as it is sent."""
     if proofs is None:
         return strategy
     return strategy._replace(transforms=(*strategy.transforms, proofs.prove(strategy.transforms[-1].gives)))
 
 
 def bounds_of(strategy: Strategy) -> NormBounds:
-    """What is proved of the vectors of a strategy.
+    """The bounds that clients, and a server that adds noise, prove for a strategy.
 
     Raises:
-        ConfigError: if it sends no integers.
+        ConfigError: if the strategy has no integer updates.
     """
     grid = _grid(strategy)
     noise = next((part for part in strategy.transforms if _is_central(part)), None)
@@ -56,21 +60,25 @@ def bounds_of(strategy: Strategy) -> NormBounds:
 
 
 def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:
-    """What `fedcli check` says of a run's proofs; empty for a run without."""
-    sizes = (
-        [None] * len(strategy.transforms)
-        if num_parameters is None
-        else strategy.payload_sizes(num_parameters)
-    )
-    by_name = {part.name: (part, size) for part, size in zip(strategy.transforms, sizes, strict=False)}
-    if "commit" not in by_name or "prove" not in by_name:
+    """The facts about proofs that `fedcli check` prints; empty without proofs.
+
+    Args:
+        strategy: with all its transforms.
+        num_parameters: trainable weights of the model; None if only a built model knows, and sizes are None as well.
+    """
+    transforms = strategy.transforms
+    sizes = [None] * len(transforms) if num_parameters is None else strategy.payload_sizes(num_parameters)
+    # Not strict: `payload_sizes` has one more, the size after the last transform.
+    attached = [
+        (part, None if size is None else part.attached_bytes(size))
+        for part, size in zip(transforms, sizes, strict=False)
+    ]
+    if not any(part.proves for part in transforms):
         return {}
-    (commit, before), (prove, behind) = by_name["commit"], by_name["prove"]
-    grid = _grid(strategy)
     return {
-        "proofs": f"norm of each update at most 2^{grid.bits} steps, {PROJECTIONS} projections",
-        "commitment_bytes_per_client": None if before is None else commit.attached_bytes(before),
-        "proof_bytes_per_client": None if behind is None else prove.attached_bytes(behind),
+        "proofs": f"norm of each update at most 2^{_grid(strategy).bits} steps, {PROJECTIONS} projections",
+        "commitment_bytes_per_client": next(size for part, size in attached if part.leaves_evidence),
+        "proof_bytes_per_client": next(size for part, size in attached if part.proves),
     }
 
 
@@ -85,6 +93,7 @@ def _grid(strategy: Strategy) -> IntegerGrid:
 
 
 def _is_central(part: Transform) -> bool:
+    """Whether the server adds the transform's noise to the sum of integers, and its norm has a provable bound."""
     event = part.privacy
     if part.takes != "integers" or event is None or event.noise_on != "sum":
         return False
@@ -92,7 +101,7 @@ def _is_central(part: Transform) -> bool:
 
 
 def _charged(part: Transform) -> Transform:
-    """The transform with an event that pays for noise which is not used, because it is too long to be proved of."""
+    """The transform, its event charged for noise that is discarded because its norm exceeds the provable bound."""
     event = part.privacy
     with_excess = None if event is None else mechanism_of(event).with_excess
     return part if with_excess is None else part._replace(privacy=with_excess(event, EXCESS_PROBABILITY))
@@ -128,7 +137,7 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
     central = [part for part in strategy.transforms if _is_central(part)]
     changed = [part for part in strategy.transforms if part.takes == "integers" and part.acts_on_server]
     if changed != central[:1]:
-        # The sum before it would be published, which opens the commitments.
+        # Opening the commitments publishes the sum as the clients sent it, before such a transform.
         raise ConfigError(
             f"{changed[-1].name} changes the sum of integers on the server; proofs would publish the sum before.",
             hint="Use dp-clipped for noise of the server, or leave proofs out.",

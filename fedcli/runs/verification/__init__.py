@@ -16,11 +16,11 @@ from fedcli.runs.verification.models import has_statistics
 from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
-from fedcli.runs.verification.report import Finding, Report, Tally
+from fedcli.runs.verification.report import CheckCount, Finding, VerificationReport
 from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
 
-__all__ = ["Finding", "Report", "Tally", "Watch", "verify_run"]
+__all__ = ["CheckCount", "Finding", "VerificationReport", "Watch", "verify_run"]
 
 
 def verify_run(
@@ -29,7 +29,7 @@ def verify_run(
     round: int | None = None,
     independent: bool = False,
     watch: Watch = lambda _what: None,
-) -> Report:
+) -> VerificationReport:
     """Check the files of a run's checkpoints, their chain, the logs, and the clients' states.
 
     If the run has proofs, check also that they hold, that the sums open the commitments, and that each model follows.
@@ -73,7 +73,7 @@ def verify_run(
         has_statistics=has_statistics(pairs),
         num_pruned=sum(pair.link.is_pruned for pair in chosen),
     )
-    return Report(tuple(findings), last and last.digest, last and last.round, limits)
+    return VerificationReport(tuple(findings), last and last.digest, last and last.round, limits)
 
 
 def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Finding], list[Link]]:

@@ -13,9 +13,9 @@ from fedcli.components.proofs.statements import NormBounds
 from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
-from fedcli.experiment.protection import proofs as proving
 from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.experiment.protection.order import in_the_clear
+from fedcli.experiment.protection.proofs import bounds_of
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory
@@ -169,7 +169,7 @@ def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -
     is_private, size = bare.privacy is not None, None
     if is_private and not own_cohort:
         size = make("cohort", planned.cohort, kind=Cohort).expected_size(num_clients)
-    return Server(proving.bounds_of(bare), bare.server, is_private, size, bare.min_updates)
+    return Server(bounds_of(bare), bare.server, is_private, size, bare.min_updates)
 
 
 def _num_clients(run: Path) -> int:

@@ -16,7 +16,7 @@ from fedcli.crypto.norm_proofs.commitments import Opening
 from fedcli.crypto.norm_proofs.curve import SCALAR_BYTES, ProofError, decode_scalars
 from fedcli.crypto.norm_proofs.generators import layout
 from fedcli.crypto.norm_proofs.jobs import Statement
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.runs.verification.round_statement import Round
 
 _LARGEST = 1 << 62

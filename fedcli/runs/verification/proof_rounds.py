@@ -10,7 +10,7 @@ from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.evidence import read_round_link
 from fedcli.runs.verification.planned_run import Recipe, checked_plan
 from fedcli.runs.verification.proofs import checked_proofs
-from fedcli.runs.verification.replay import NEXT, checked_step
+from fedcli.runs.verification.recomputed_models import NEXT, checked_step
 from fedcli.runs.verification.report import Finding
 from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
 from fedcli.store import checkpoints, directory

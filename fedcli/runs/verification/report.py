@@ -26,7 +26,7 @@ class Finding:
     sentence: str = ""
 
 
-class Tally(NamedTuple):
+class CheckCount(NamedTuple):
     """How many checks of a kind were made, and how many failed."""
 
     what: str
@@ -34,7 +34,7 @@ class Tally(NamedTuple):
     failed: int
 
 
-class Report(NamedTuple):
+class VerificationReport(NamedTuple):
     """What a verification found.
 
     Args:
@@ -64,8 +64,8 @@ class Report(NamedTuple):
         """Findings that hold and have something to say."""
         return [finding for finding in self.findings if finding.holds and finding.sentence]
 
-    def tallies(self) -> list[Tally]:
+    def counts(self) -> list[CheckCount]:
         """The findings counted by kind, in the order in which the kinds first appear."""
         kinds = dict.fromkeys(finding.what for finding in self.findings)
         of = {what: [finding.holds for finding in self.findings if finding.what == what] for what in kinds}
-        return [Tally(what, len(held), held.count(False)) for what, held in of.items()]
+        return [CheckCount(what, len(held), held.count(False)) for what, held in of.items()]

@@ -37,7 +37,7 @@ class Manifest(NamedTuple):
     digest: str
 
 
-class Problem(NamedTuple):
+class FileFault(NamedTuple):
     """A file of a folder, and what is wrong with it, as the end of a sentence that begins with the file."""
 
     file: str
@@ -118,19 +118,19 @@ def digest(folder: Path) -> str | None:
         return None
 
 
-def damaged(folder: Path, manifest: Manifest) -> list[Problem]:
+def damaged(folder: Path, manifest: Manifest) -> list[FileFault]:
     """The files of a manifest that are missing or changed."""
     return [
-        Problem(name, why)
+        FileFault(name, why)
         for name, sum in manifest.files.items()
         if (why := durable.fault(folder / name, sum))
     ]
 
 
-def strangers(folder: Path, manifest: Manifest) -> list[Problem]:
+def strangers(folder: Path, manifest: Manifest) -> list[FileFault]:
     """What is in the folder of a manifest and not listed by it."""
     there = {path.name for path in folder.iterdir()}
-    return [Problem(name, "is not in the manifest") for name in sorted(there - {NAME, *manifest.files})]
+    return [FileFault(name, "is not in the manifest") for name in sorted(there - {NAME, *manifest.files})]
 
 
 def _object(content: bytes) -> dict[str, Any]:

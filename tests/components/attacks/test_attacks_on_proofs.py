@@ -13,7 +13,7 @@ from fedcli.components.cohorts import full
 from fedcli.components.encryption import shared_key
 from fedcli.components.encryption.scheme import Sums
 from fedcli.core.errors import ConfigError
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 from fedcli.experiment.compatibility import attacks
 
 CHEAT, CLIENTS = 1, 3
@@ -43,9 +43,7 @@ def rounds_of(num_rounds, attack=None, *, absent=(), encryption=None):
     notes, rows = [], []
     for round in range(1, num_rounds + 1):
         runtime.payloads = {CHEAT: np.nan} if round in absent else {}
-        state, record, told = engine.run_round(
-            parts, state, lambda _round: None, lambda _done, _planned: None
-        )
+        state, record, told = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
         notes.append(record.get("note"))
         rows.append({row["client"]: row.get("reason") for row in told})
     return state, notes, rows

@@ -1,4 +1,4 @@
-"""The sum of what the server cannot read: weights are added here, updates in the exchange."""
+"""The encrypted sum: weights are added by the transform, ciphertexts by the exchange."""
 
 import numpy as np
 import pytest

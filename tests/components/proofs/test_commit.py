@@ -17,7 +17,7 @@ from fedcli.core.errors import ConfigError, InvalidUpdateError, VoidRoundError
 from fedcli.core.rounds import Aggregate
 from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.commitments import Opening, add, check_opening, read_commitment
-from fedcli.crypto.norm_proofs.statement import NormBound
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.crypto.norm_proofs.verifier import verify
 from fedcli.engine import loop
 from fedcli.testing.changes import changed
@@ -234,7 +234,7 @@ def test_noise_beyond_its_bound_is_not_sent(noised):
     part = next(part for part in noised.parts.strategy.transforms if part.name == "commit")
     long = np.full(3, 2**23)
     update = replace(noised.updates[0], payload=long + 1, private={"noise": long})
-    with pytest.raises(InvalidUpdateError, match="longer than the bound"):
+    with pytest.raises(InvalidUpdateError, match="longer than its provable bound"):
         part.encode(update, {}, noised.context)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import Opened, evidence
-from fedcli.components.proofs.parameters import Sender, read_parameters
+from fedcli.components.proofs.parameters import IncludedClient, read_parameters
 from fedcli.core.rounds import Accepted
 
 SAID = ProofContext("a run", 3, bytes(range(32)), 10.0, 16)
@@ -29,7 +29,7 @@ def written():
 def test_what_a_round_writes_is_read_back(written):
     said = read_parameters(written)
     assert said.context == SAID
-    assert said.clients == (Sender(2, 0.5, 4, bytes(32)),)
+    assert said.clients == (IncludedClient(2, 0.5, 4, bytes(32)),)
     assert said.size == 5
     assert said.grid == (10.0, 16, 8)
     assert {name: getattr(said, name) for name in NUMBERS} == NUMBERS

@@ -12,7 +12,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import banded_noise, tree_noise
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import BandedEvent, PrivacyTarget, TreeEvent
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 from fedcli.testing import check_transform
 
 MADE = {
@@ -32,7 +32,7 @@ def moved(name, *, rounds=4, payloads=None, cohort=None, reproducible=True, **ch
         STRATEGIES[name](**parameters), federation=federation, runtime=runtime, **changed
     )
     for _ in range(rounds):
-        state, *_ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+        state, *_ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     return state.weights.astype(np.float64)
 
 

@@ -7,7 +7,7 @@ from fakes import SIZE, LinearFederation, LinearRuntime, linear_parts
 from fedcli.components.aggregators import AGGREGATORS
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.factories import describe
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 
 RECIPES = {
     "median": STRATEGIES["median"](),
@@ -31,9 +31,7 @@ def one_round(strategy, *, num_clients=12, payloads=None):
     by_examples = strategy.weighting == "examples"
     runtime = LinearRuntime(federation, payloads=payloads, by_examples=by_examples)
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime)
-    after, record, _ = engine.run_round(
-        parts, state, charge=lambda _round: None, watch=lambda _done, _planned: None
-    )
+    after, record, _ = run_round(parts, state, charge=lambda _round: None, watch=lambda _done, _planned: None)
     return after, record
 
 

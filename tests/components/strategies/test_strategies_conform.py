@@ -12,8 +12,8 @@ from fedcli.components.clients import CLIENTS
 from fedcli.components.executors import EXECUTORS
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.trees import to_table
-from fedcli.engine import round as engine
 from fedcli.engine.admission import in_memory
+from fedcli.engine.round import run_round
 from fedcli.store.files import npz
 from fedcli.testing import check_strategy, check_trainer
 
@@ -34,7 +34,7 @@ def run(parts, state, rounds=2, shelve=in_memory):
     """The state and the records after some rounds, times left out."""
     records = []
     for _ in range(rounds):
-        state, record, rows = engine.run_round(
+        state, record, rows = run_round(
             parts, state, lambda _round: None, lambda _done, _planned: None, shelve
         )
         records.append([tiny.untimed(record), *map(tiny.untimed, rows)])

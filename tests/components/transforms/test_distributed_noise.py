@@ -10,7 +10,7 @@ from fedcli.components.transforms import distributed_noise
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 from fedcli.testing.changes import changed
 
 SECRET, SEEDED = (RoundContext(7, 1, reproducible_noise=drawn) for drawn in (False, True))
@@ -111,7 +111,7 @@ def one_round(updates, *, noise_multiplier=0.0, contributors=3, cohort=(0, 1, 2)
     drawn = parts.world.cohort._replace(sample=lambda _rng, _population, _state: np.array(cohort, np.int64))
     parts = changed(parts, cohort=drawn)
     charges = []
-    return *engine.run_round(parts, state, charges.append, lambda _done, _planned: None), charges
+    return *run_round(parts, state, charges.append, lambda _done, _planned: None), charges
 
 
 def test_without_noise_it_is_the_clipped_mean_on_the_grid():

@@ -9,7 +9,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import finite
 from fedcli.config import ConfigErrors
 from fedcli.core.rounds import ClientUpdate, RoundContext
-from fedcli.engine import round as engine
+from fedcli.engine.round import run_round
 
 CONTEXT = RoundContext(7, 1, True, 1.0, (3,))
 
@@ -40,7 +40,7 @@ def test_a_client_that_diverges_sends_its_noise_all_the_same(name):
     federation = LinearFederation(4)
     runtime = LinearRuntime(federation, payloads={2: [np.nan, 0.0, 0.0]})
     parts, state = linear_parts(STRATEGIES[name](**PARAMETERS[name]), federation=federation, runtime=runtime)
-    after, record, _ = engine.run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    after, record, _ = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     assert (record["clients/finished"], record["clients/rejected"]) == (4, 0)
     assert np.isfinite(after.weights).all()
     assert after.weights.tobytes() != state.weights.tobytes()
@@ -52,7 +52,7 @@ def test_a_round_is_charged_before_its_first_noise(name):
     strategy = STRATEGIES[name](**PARAMETERS.get(name, settings))
     parts, state = linear_parts(strategy, federation=LinearFederation(4))
     events = []
-    engine.run_round(
+    run_round(
         parts,
         state,
         lambda _round: events.append("charged"),

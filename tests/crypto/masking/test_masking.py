@@ -9,7 +9,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.masking.graph import neighbours, plan_masking
 from fedcli.crypto.masking.masking import MaskSeeds, Party, mask
-from fedcli.crypto.masking.seeds import MaskScheme, limbs, masked, seed_of
+from fedcli.crypto.masking.masks import MaskScheme, limbs, masked, seed_of
 from fedcli.crypto.masking.unmasking import MaskedSum
 from fedcli.crypto.noise import keystream
 

@@ -9,8 +9,8 @@ import reference_proof as reference
 from fedcli.crypto.norm_proofs import second_verifier
 from fedcli.crypto.norm_proofs.commitments import commit, read_commitment
 from fedcli.crypto.norm_proofs.curve import ORDER, ProofError
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.crypto.norm_proofs.prover import prove
-from fedcli.crypto.norm_proofs.statement import NormBound
 from fedcli.crypto.norm_proofs.verifier import verify
 
 CONTEXT = b"run 1, round 2, member 3"

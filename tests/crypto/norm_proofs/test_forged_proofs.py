@@ -10,8 +10,8 @@ from fedcli.components.attacks.forged_proof import forged_proof
 from fedcli.components.proofs.context import ProofContext
 from fedcli.crypto.norm_proofs.commitments import add, commit
 from fedcli.crypto.norm_proofs.curve import ORDER
+from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.crypto.norm_proofs.prover import prove
-from fedcli.crypto.norm_proofs.statement import NormBound
 
 EQUATIONS = "the proof does not hold for this commitment, bound and context"
 OPENS_A, OPENS_B = "a(x) does not open its commitment", "b(x) does not open its commitment"

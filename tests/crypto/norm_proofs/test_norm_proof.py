@@ -15,8 +15,8 @@ from fedcli.crypto.norm_proofs import prover
 from fedcli.crypto.norm_proofs.commitments import commit, read_commitment
 from fedcli.crypto.norm_proofs.curve import ORDER, ProofError
 from fedcli.crypto.norm_proofs.four_squares import four_squares
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, read_proof
 from fedcli.crypto.norm_proofs.prover import prove
-from fedcli.crypto.norm_proofs.statement import NormBound, read_proof
 from fedcli.crypto.norm_proofs.verifier import Claim, all_hold, check, verify
 
 VECTORS = [[1], [0, 0, 0], [3, -4], [1, -2, 3, -4], [5] * 17, list(range(-20, 21))]

@@ -12,8 +12,8 @@ from fedcli.crypto.norm_proofs.commitments import commit
 from fedcli.crypto.norm_proofs.curve import ORDER, combination, encode_points, hash_to_point
 from fedcli.crypto.norm_proofs.exact_products import dot
 from fedcli.crypto.norm_proofs.generators import generators
+from fedcli.crypto.norm_proofs.norm_statement import NormBound, Proof, read_proof
 from fedcli.crypto.norm_proofs.prover import prove
-from fedcli.crypto.norm_proofs.statement import NormBound, Proof, read_proof
 from fedcli.crypto.norm_proofs.transcript import Transcript
 
 

@@ -6,10 +6,12 @@ import tiny
 
 from fedcli.config import ConfigErrors, FixedPoint
 from fedcli.core.errors import ConfigError
+from fedcli.core.rounds import RoundContext
 from fedcli.engine import adversary
-from fedcli.engine import round as engine
 from fedcli.engine.admission import Arrivals
-from fedcli.experiment.protection import fixed_point as grid
+from fedcli.engine.round import client_work, run_round
+from fedcli.engine.selection import attend
+from fedcli.experiment.protection.fixed_point import check_size, check_sum
 from fedcli.testing.changes import changed
 
 GRID = "fixed_point={clip_norm: 10.0}"
@@ -18,9 +20,7 @@ EQUAL = ("strategy=mean", GRID)
 
 def run(parts, state, rounds=2):
     for _ in range(rounds):
-        state, record, rows = engine.run_round(
-            parts, state, lambda _round: None, lambda _done, _planned: None
-        )
+        state, record, rows = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     return state, record, rows
 
 
@@ -82,16 +82,16 @@ def test_a_private_run_supplies_its_clip_and_is_refused_another():
 
 def test_one_client_more_moves_a_private_sum_of_integers_by_at_most_the_clip():
     with tiny.assembled(*tiny.PRIVATE, "fixed_point={bits: 12}", "client.epochs=20") as (parts, first):
-        context = engine.RoundContext(parts.run.seed, 1, False)
+        context = RoundContext(parts.run.seed, 1, False)
 
         def decoded(clients):
             chosen = parts.world.cohort._replace(
                 sample=lambda _rng, _size, _state: np.array(clients, np.int64)
             )
             here = changed(parts, cohort=chosen)
-            present = engine.attend(here, first)
+            present = attend(here, first)
             desk = Arrivals(here, first, context, present, lambda _done, _planned: None)
-            work = engine.client_work(here, first, context, present.turns)
+            work = client_work(here, first, context, present.turns)
             outcomes = adversary.outcomes(here, work, present.turns)
             total, _ = here.strategy.aggregator.aggregate(desk.accepted(outcomes), here.payload_size, {})
             grid_part = next(t for t in here.strategy.transforms if t.name == "fixed_point")
@@ -139,17 +139,17 @@ def test_statistics_are_not_averaged_beside_the_sum():
 
 
 def test_a_grid_too_coarse_for_the_model_is_refused():
-    grid.check_size(FixedPoint(bits=8), num_parameters=65_536)
+    check_size(FixedPoint(bits=8), num_parameters=65_536)
     with pytest.raises(ConfigError, match="rounding 65,537 weights") as caught:
-        grid.check_size(FixedPoint(bits=8), num_parameters=65_537)
+        check_size(FixedPoint(bits=8), num_parameters=65_537)
     assert caught.value.key == "fixed_point.bits"
     assert "at least 13" in caught.value.hint
 
 
 def test_a_sum_that_could_overflow_is_refused():
-    grid.check_sum(FixedPoint(bits=24), num_clients=2**37)
+    check_sum(FixedPoint(bits=24), num_clients=2**37)
     with pytest.raises(ConfigError, match="does not fit in 63 bits") as caught:
-        grid.check_sum(FixedPoint(bits=24), num_clients=2**38)
+        check_sum(FixedPoint(bits=24), num_clients=2**38)
     assert caught.value.key == "fixed_point.bits"
     assert "at most 23" in caught.value.hint
 

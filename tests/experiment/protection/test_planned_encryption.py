@@ -12,7 +12,7 @@ from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.cost import cost
 from fedcli.experiment.plan import warnings_of
-from fedcli.experiment.protection import encryption as encrypting
+from fedcli.experiment.protection.encryption import warnings
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)
@@ -75,7 +75,7 @@ def test_keys_that_are_kept_are_warned_of():
     assert warnings_of(tiny.plan(*EQUAL, "encryption=shared-key")) == []
     (warning,) = warnings_of(tiny.plan(*EQUAL, "encryption={name: shared-key, keep_keys: true}"))
     assert "secret/keys.npz" in warning
-    assert encrypting.warnings(None, dropout=0.5, cohort=10) == []
+    assert warnings(None, dropout=0.5, cohort=10) == []
 
 
 def test_the_section_survives_the_file(tmp_path):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fedcli.crypto.bfv.errors import CiphertextError
 from fedcli.crypto.bfv.residues import Words
-from fedcli.crypto.bfv.wire import Kind, fingerprint, open_envelope
+from fedcli.crypto.bfv.wire import MessageKind, fingerprint, open_envelope
 from fedcli.crypto.masking.graph import MaskPlan
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
@@ -67,7 +67,7 @@ def read_revealed(data: bytes, scheme: MaskScheme, index: int) -> list[tuple[int
     Raises:
         CiphertextError: if the bytes are not such a message of this party.
     """
-    body = open_envelope(data, Kind.MASK_SHARE, fingerprint(scheme.fingerprint, index)).body
+    body = open_envelope(data, MessageKind.MASK_SHARE, fingerprint(scheme.fingerprint, index)).body
     if len(body) % REVEALED.size:
         raise CiphertextError("a message of shares ends with an incomplete share.")
     revealed = []
