@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from fedcli.core.contracts import ServerOptimizer as ServerOptimizer
     from fedcli.core.contracts import Strategy as Strategy
     from fedcli.core.contracts import TrainerSpec as TrainerSpec
-    from fedcli.core.contracts import Transform as Transform
     from fedcli.core.errors import ClientError as ClientError
     from fedcli.core.errors import ConfigError as ConfigError
     from fedcli.core.errors import DataError as DataError
@@ -75,6 +74,7 @@ if TYPE_CHECKING:
     from fedcli.core.rounds import RoundState as RoundState
     from fedcli.core.rounds import Session as Session
     from fedcli.core.seeds import generator as generator
+    from fedcli.core.transform import Transform as Transform
     from fedcli.runs.from_python import check as check
     from fedcli.runs.from_python import evaluate as evaluate
     from fedcli.runs.from_python import load as load
@@ -105,8 +105,8 @@ _NAMES = {
         "ServerOptimizer",
         "Strategy",
         "TrainerSpec",
-        "Transform",
     ),
+    "fedcli.core.transform": ("Transform",),
     "fedcli.core.errors": (
         "ClientError",
         "ConfigError",

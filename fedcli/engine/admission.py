@@ -9,11 +9,11 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.contracts import Transform, checks_on_arrival
 from fedcli.core.figures import joined
 from fedcli.core.metrics import prefixed, weighted_mean
 from fedcli.core.rounds import Absence, Accepted, ClientUpdate, Outcome, Report, RoundContext, RoundState
 from fedcli.core.sums import BLOCK, BlockSum
+from fedcli.core.transform import Transform, checks_on_arrival
 from fedcli.core.types import Tree
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row

@@ -14,10 +14,11 @@ from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
 from fedcli.config import Experiment, objects_of
-from fedcli.core.contracts import Strategy, Transform
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on

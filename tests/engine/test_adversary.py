@@ -11,8 +11,8 @@ from fedcli.components.attacks import ipm, sign_flip
 from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.cohorts import uniform
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.core.transform import Transform
 from fedcli.engine import evaluation
 from fedcli.engine.adversary import malicious_clients, trained_on
 from fedcli.engine.round import run_round

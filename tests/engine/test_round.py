@@ -14,9 +14,9 @@ from fedcli.components.cohorts import poisson, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import clip
 from fedcli.core.averages import mean_model
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ClientError, InvalidUpdateError, RunInterrupted
 from fedcli.core.rounds import RoundContext, RoundState
+from fedcli.core.transform import Transform
 from fedcli.engine import adversary, evaluation, loop, selection
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.ports import Observer

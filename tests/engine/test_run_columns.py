@@ -9,7 +9,7 @@ import tiny
 
 import fedcli
 from fedcli.core.column import Column
-from fedcli.core.contracts import Transform
+from fedcli.core.transform import Transform
 from fedcli.engine.run_columns import DECLARED, best_is, better, columns_of, expanded
 from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.runs import lifecycle

@@ -10,8 +10,8 @@ from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.attacks.client_halves import bent
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.core.transform import Transform
 from fedcli.engine.round import run_round
 from fedcli.experiment.compatibility import attacks
 

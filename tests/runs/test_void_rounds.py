@@ -17,7 +17,7 @@ from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
-from fedcli.core.contracts import Transform
+from fedcli.core.transform import Transform
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import Participation

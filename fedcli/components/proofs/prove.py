@@ -19,10 +19,10 @@ from fedcli.components.proofs.timed_jobs import (
     tally_of,
     verified_each,
 )
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.figures import joined
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Payload, Tree
 from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.curve import ProofError
