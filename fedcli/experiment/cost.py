@@ -61,7 +61,7 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
             raise ConfigError(
                 f"the strategy {made.protocol.strategy.name} adds no noise; there is no privacy loss to account for.",
                 key="strategy",
-                hint="Use a private strategy: strategy: {name: dp-clipped, ...}.",
+                hint="Use for example strategy: {name: dp-clipped, ...}.",
             )
         sampling = made.world.cohort.sampling(made.world.federation.num_clients)
         return account(event, sampling, target, source.experiment.rounds, course=course)
