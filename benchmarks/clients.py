@@ -80,7 +80,7 @@ def prepare(model: str, num_clients: int, pool: ThreadPoolExecutor) -> tuple[Con
     )
     parts, state = assembly.assemble(build.plan(config.loads(text).experiment))
     # The first clients of the federation are the whole cohort, so that fewer clients still hold 600 images each.
-    everyone = parts.cohort._replace(sample=lambda _rng, _population: np.arange(num_clients))
+    everyone = parts.cohort._replace(sample=lambda _rng, _population, _state: np.arange(num_clients))
     program = bare_loop.program_for(model)
     data = [parts.federation.client(number)[:2] for number in range(num_clients)]
     clients = bare_loop.load_clients(data, fixed_shapes=program.fixed_shapes)

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from fedcli.components.clients.runtime.batches import BatchPlan
+from fedcli.components.clients.runtime.task import TrainingTask
 from fedcli.components.cohorts import full
 from fedcli.components.devices import lognormal
 from fedcli.components.encryption.encrypt import begun
@@ -267,14 +268,15 @@ def linear_parts(strategy, *, federation=None, runtime=None, num_statistics=0, k
         Layout((), ()),
     )
     runtime = runtime or LinearRuntime(federation, by_examples=strategy.weighting == "examples")
+    task = TrainingTask("mean_squared_error", ())
     setup = Setup(
         None,
         World(federation, full(), Participation(), lognormal() if strategy.buffer else None),
-        Training(None, None, lambda _round, _rounds: 1.0, BatchPlan(4, 1, None), num_statistics > 0),
+        Training(None, task, lambda _round, _rounds: 1.0, BatchPlan(4, 1, None), num_statistics > 0),
         Protocol(strategy, counting_accountant() if strategy.privacy else None),
         RunPlan(7, 3, EvaluationSettings(1, False, 3, {"loss": False})),
     )
     parts = Assembly(setup, layout, Clients(ClientSide(runtime, federation, strategy)), SerialExecutor())
     zeros = Vectors(*(np.zeros(size, np.float32) for size in (SIZE, num_statistics, 0, 0)))
     parts = changed(parts, **changes)
-    return parts, initial_state(strategy, zeros)
+    return parts, initial_state(strategy, zeros, parts.world.cohort.init(federation.num_train))

@@ -16,6 +16,7 @@ ONE_IDEA = {
     "audit": "the command and what it calls",
     "calibration": "noise for a target epsilon: found, and put into a strategy",
     "committee": "the scheme without a dealer, and its arithmetic",
+    "early_stop": "the rule, and the metrics that it may watch",
     "errors": "what a package raises",
     "evidence": "the files that clients' proofs leave, written and verified",
     "federation": "the clients' data: the type, and how an experiment gets it",
@@ -29,7 +30,6 @@ ONE_IDEA = {
     "threshold": "the scheme, and its arithmetic",
     "written_strategy": "strategies written out: how they are read, and what they exclude",
 }
-LONG_FILES = {"core/contracts.py"}
 
 DEFAULTS = {registry.DEFAULT_PREPROCESSING, registry.DEFAULT_COHORTS}
 
@@ -80,7 +80,7 @@ def test_no_public_class_name_is_two_ideas():
 
 def test_no_file_is_longer_than_300_lines():
     long = {place(path) for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 300}
-    assert long == LONG_FILES
+    assert not long
 
 
 @pytest.mark.parametrize("section", sorted(registry._TABLE.keys() - DEFAULTS))

@@ -8,9 +8,10 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.components.strategies.dp_clipped import dp_clipped
 from fedcli.components.strategies.weighted import weighted
 from fedcli.components.transforms import gaussian_noise
-from fedcli.core.contracts import Buffer, Transform
+from fedcli.core.contracts import Buffer
 from fedcli.core.rounds import ClientData
 from fedcli.core.seeds import SERVER, generator
+from fedcli.core.transform import Transform
 
 FEATURES = 4
 

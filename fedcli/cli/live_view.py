@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, final
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.live import Live as Display
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -21,13 +21,10 @@ from fedcli.cli.output import Facts, quiet_imports, readable
 from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
+    from fedcli.core.column import Column, Live
     from fedcli.engine.setup import Setup
     from fedcli.runs.lifecycle import Progress
 
-_IN_SUMMARY = (
-    "test/accuracy", "test/loss", "average/test/accuracy", "average/test/loss", "attack/success_rate", "epsilon",
-    "simulated/seconds",
-)  # fmt: skip
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -56,7 +53,7 @@ class Screen:
 
     def __init__(self, *, to_stderr: bool) -> None:
         self.console = Console(stderr=to_stderr, highlight=False)
-        self._live: Live | None = None
+        self._live: Display | None = None
         self._view: _View | None = None
 
     def __enter__(self) -> Screen:
@@ -93,7 +90,8 @@ class Screen:
     def summary(self, facts: Facts) -> None:
         """Print the results of a run, where it is and what to do next."""
         self.console.print(f"Done: {facts['ending']}.", style="bold", soft_wrap=True)
-        shown = [name for name in _IN_SUMMARY if facts.get(name) is not None]
+        columns = self._view.columns if self._view is not None else {}
+        shown = [name for name, each in columns.items() if each.in_summary and facts.get(name) is not None]
         width = max(14, *(len(name) for name in shown)) if shown else 14
         for name in shown:
             self.console.print(f"  {name:<{width}} {readable(facts[name])}")
@@ -102,14 +100,16 @@ class Screen:
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
 
     def _begin(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
-        self._view = _View(folder, setup, records)
+        from fedcli.engine.run_columns import columns_of
         from fedcli.experiment.plan import warnings_of
+
+        self._view = _View(folder, setup, records, columns_of(setup))
 
         for warning in warnings_of(setup):
             # A pipe gets one line per warning; a terminal wraps between words.
             self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=not self.console.is_terminal)
         if self.console.is_terminal:
-            self._live = Live(self._view, console=self.console, refresh_per_second=8, transient=False)
+            self._live = Display(self._view, console=self.console, refresh_per_second=8, transient=False)
             self._live.start()
             return
         self.console.print(self._view.title(), soft_wrap=True)
@@ -125,8 +125,10 @@ class Screen:
 class _View:
     """The live view of a run; rich renders it several times a second."""
 
-    def __init__(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
-        self.folder, self.setup = folder, setup
+    def __init__(
+        self, folder: Path, setup: Setup, records: list[Facts], columns: Mapping[str, Column]
+    ) -> None:
+        self.folder, self.setup, self.columns = folder, setup, columns
         self.clients = (0, 0)
         self._rounds = setup.experiment.rounds
         self._metric = f"test/{(*setup.training.task.metrics, 'loss')[0]}"
@@ -147,31 +149,20 @@ class _View:
 
     def line(self, record: Facts) -> str:
         """One finished round as a line for a pipe or a log file."""
-        shown = [f"round {record['round']}/{self._rounds}"]
-        shown += [
-            f"{name} {record[name]:.4f}"
-            for name in (self._metric, "test/loss", "attack/success_rate")
-            if record.get(name) is not None
-        ]
-        if record.get("epsilon") is not None:
-            shown.append(f"epsilon {record['epsilon']:.3f}")
-        if "clients/finished" in record:
-            lost = [
-                f"{record[f'clients/{k}']} {k}" for k in ("rejected", "absent") if record.get(f"clients/{k}")
-            ]
-            others = f" ({', '.join(lost)})" if lost else ""
-            shown.append(f"clients {record['clients/finished']}/{record['clients/planned']}{others}")
-        if "simulated/seconds" in record:
-            shown.append(f"simulated {readable(record['simulated/seconds'])} s")
-        if "encryption/open_seconds" in record:
-            shown.append(_encryption(record))
-        if "proofs/prove_seconds" in record:
-            shown.append(_proofs(record))
-        if "seconds/total" in record:
-            shown.append(f"{record['seconds/total']:.1f} s")
-        if "note" in record:
-            shown.append(record["note"])
-        return "  ".join(dict.fromkeys(shown))
+        phrases = [f"round {record['round']}/{self._rounds}"]
+        asides: list[str] = []
+        for column, live in self._live(record):
+            if live.place == "brackets":
+                # What is 0, such as the rejected clients of most rounds, would only be read past.
+                asides += [_said(column, live, record)] if record[column.name] else []
+                continue
+            phrases[-1] += _bracketed(asides)
+            asides = []
+            if live.place == "comma" and len(phrases) > 1:
+                phrases[-1] += f", {_said(column, live, record)}"
+            else:
+                phrases.append(_said(column, live, record))
+        return "  ".join([*phrases[:-1], phrases[-1] + _bracketed(asides)])
 
     def __rich__(self) -> RenderableType:
         grid = Table.grid(padding=(0, 2))
@@ -190,12 +181,22 @@ class _View:
                 self._best(values),
             )
         last = self._records[-1] if self._records else {}
-        if last.get("epsilon") is not None:
-            grid.add_row("epsilon", "", f"{last['epsilon']:.3f}", "")
+        for column, live in self._live(last):
+            if live.row:
+                said = _said(column, live, last)
+                grid.add_row(column.name, "", said.removeprefix(f"{column.name} "), "")
         return Group(Text(self.title(), style="bold"), grid)
 
+    def _live(self, record: Facts) -> list[tuple[Column, Live]]:
+        """The columns of a round that are shown, with how."""
+        return [
+            (column, column.live)
+            for name, column in self.columns.items()
+            if column.live is not None and record.get(name) is not None
+        ]
+
     def _best(self, values: list[float]) -> str:
-        best = min(values) if self._metric.endswith("loss") or "error" in self._metric else max(values)
+        best = min(values) if self.columns[self._metric].better == "down" else max(values)
         return f"best {best:.4f}"
 
     def _remaining(self) -> str:
@@ -207,17 +208,13 @@ class _View:
         return f"{minutes // 60:d}:{minutes % 60:02d}:{seconds:02d} left"
 
 
-def _encryption(record: Facts) -> str:
-    """The time of a round's encryption: that of all clients together, and that until the sum was decrypted."""
-    spent = f"encrypted {record['encryption/encrypt_seconds']:.1f} s, opened {record['encryption/open_seconds']:.1f} s"
-    lost = record.get("encryption/members_lost")
-    return f"{spent} ({lost} members lost)" if lost else spent
+def _said(column: Column, live: Live, record: Facts) -> str:
+    value = record[column.name]
+    return live.text.format(name=column.name, value=value, readable=readable(value), record=record)
 
 
-def _proofs(record: Facts) -> str:
-    """The time of a round's proofs, summed over all clients and processes."""
-    verified = record.get("proofs/verify_seconds", 0.0)
-    return f"proved {record['proofs/prove_seconds']:.1f} s, verified {verified:.1f} s"
+def _bracketed(asides: list[str]) -> str:
+    return f" ({', '.join(asides)})" if asides else ""
 
 
 def sparkline(values: list[float], width: int) -> str:

@@ -5,7 +5,8 @@ This is the only code that imports yaml. The rest of fedcli receives plain, type
 error, `Config.locate` adds the place in the file.
 """
 
-from fedcli.config.load import Config, load, loads
+from fedcli.config.given import Objects, objects_of
+from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.registry import Registries, installed, resolve
@@ -27,6 +28,7 @@ from fedcli.config.write import dump, flat, inline
 from fedcli.config.written_strategy import Budget, Buffering, WrittenStrategy
 
 __all__ = [
+    "NO_OBJECTS",
     "AttackSection",
     "Average",
     "Budget",
@@ -41,6 +43,7 @@ __all__ = [
     "Experiment",
     "FixedPoint",
     "ModelSection",
+    "Objects",
     "Part",
     "Place",
     "Privacy",
@@ -52,9 +55,14 @@ __all__ = [
     "WrittenStrategy",
     "dump",
     "flat",
+    "from_mapping",
+    "given",
     "inline",
     "installed",
     "load",
+    "load_again",
     "loads",
+    "objects_of",
     "resolve",
+    "with_section",
 ]

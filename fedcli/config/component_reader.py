@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -11,7 +11,7 @@ from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
 from fedcli.config.part import Arguments, Part
 from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, kind, listed
-from fedcli.config.registry import Registries, is_reference, resolve
+from fedcli.config.registry import Registries, is_placeholder, is_reference, resolve
 from fedcli.config.schema_keys import field_at
 from fedcli.config.signatures import Signature, needs_more, signature
 from fedcli.config.yaml.tree import Keys, dotted
@@ -42,6 +42,8 @@ class PartReader(NamedTuple):
     report: ProblemList
     imports: bool = True
     """Whether custom factories are imported to check their parameters."""
+    objects: Mapping[Keys, Any] = {}
+    """Components that were given as Python objects, by their keys."""
 
     def part(self, raw: object, keys: Keys, section: str, fixed: Collection[str] = ()) -> Part:
         """The component at `keys`. After a problem, which is reported, the result is a placeholder.
@@ -68,7 +70,7 @@ class PartReader(NamedTuple):
                 factory(**complete)
             except ConfigError as error:
                 self.report.add_error(error.under(dotted(keys)))
-        return Part(name, written.values if complete is None else complete)
+        return Part(name, written.values if complete is None else complete, self.objects.get(keys))
 
     def _name(self, values: Mapping[str, object], keys: Keys) -> str:
         name = values.get("name", "")
@@ -80,7 +82,8 @@ class PartReader(NamedTuple):
         return name if isinstance(name, str) else ""
 
     def _factory(self, name: str, keys: Keys, section: str) -> Factory | None:
-        if is_reference(name) and not self.imports:
+        # Where an object is missing, the placeholder is enough to read the config; `make` says what is missing.
+        if is_placeholder(name) or (is_reference(name) and not self.imports):
             return None
         try:
             # A name that is missing or no text is a problem already.

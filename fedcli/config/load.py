@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from fedcli.config.overrides import override
+from fedcli.config.given import Objects, given_again, with_placeholders
+from fedcli.config.overrides import override, with_value
+from fedcli.config.part import Section
 from fedcli.config.problem_list import placed, split
 from fedcli.config.problems import ConfigErrors, Place, Problem, show
 from fedcli.config.registry import Registries, installed
@@ -15,16 +19,25 @@ from fedcli.config.resolve import assemble
 from fedcli.config.schema import Experiment
 from fedcli.config.write import flat
 from fedcli.config.yaml.read import read
-from fedcli.config.yaml.tree import Keys, Node, find, parse
+from fedcli.config.yaml.tree import Keys, Node, dotted, find, parse
 from fedcli.core.errors import ConfigError
+
+NO_OBJECTS: Objects = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Config:
-    """An experiment and the parsed file that it was read from."""
+    """An experiment and the parsed file that it was read from.
+
+    Args:
+        experiment: complete with defaults.
+        root: the parsed file with its overrides.
+        objects: components that were given as Python objects, by their keys.
+    """
 
     experiment: Experiment
     root: Node
+    objects: Mapping[Keys, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def locate(self, error: ConfigError) -> ConfigErrors:
         """`error`, raised after loading, with the place of its key in the file.
@@ -58,6 +71,7 @@ def load(
     registries: Registries = installed,
     *,
     imports: bool = True,
+    objects: Objects = NO_OBJECTS,
 ) -> Config:
     """The experiment of a YAML file.
 
@@ -66,11 +80,12 @@ def load(
         overrides: values that replace those of the file, `key.sub=value` each, applied in order.
         registries: which names each section knows.
         imports: import custom components to check their parameters; otherwise no code of the user runs.
+        objects: components that are given as Python objects, by the arguments of `given.KEYS`.
 
     Raises:
         ConfigErrors: with every problem of the file and of the overrides.
     """
-    return loads(read(path), str(path), overrides, registries, imports=imports)
+    return loads(read(path), str(path), overrides, registries, imports=imports, objects=objects)
 
 
 def loads(
@@ -80,6 +95,7 @@ def loads(
     registries: Registries = installed,
     *,
     imports: bool = True,
+    objects: Objects = NO_OBJECTS,
 ) -> Config:
     """The experiment of a YAML text, as `load` reads it from a file; errors name the text `file`."""
     parsed = parse(text, partial(Place, file))
@@ -87,4 +103,73 @@ def loads(
         expected, hint = "an experiment is expected.", "`fedcli init` writes one to start from."
         raise ConfigErrors([Problem(Place(file), "", "is empty", expected, hint)])
     root, problems = override(parsed.node, overrides)
-    return Config(assemble(root, parsed.problems + problems, registries, imports=imports), root)
+    root, values = with_placeholders(root, objects)
+    experiment = assemble(root, parsed.problems + problems, registries, imports=imports, objects=values)
+    return Config(experiment, root, values)
+
+
+def from_mapping(
+    values: Mapping[str, object], overrides: Iterable[str] = (), *, objects: Objects = NO_OBJECTS
+) -> Config:
+    """The experiment of nested dictionaries and lists, which have the form of the file.
+
+    Raises:
+        ConfigErrors: with every problem of the values and of the overrides.
+    """
+    return given(
+        Config(Experiment.model_construct(), _tree(values, (), Place("the config"))),
+        overrides,
+        objects=objects,
+    )
+
+
+def given(source: Config, overrides: Iterable[str] = (), *, objects: Objects = NO_OBJECTS) -> Config:
+    """A config that was loaded, with overrides, and with further components as Python objects.
+
+    Raises:
+        ConfigErrors: with every problem of the config as it is then.
+    """
+    root, problems = override(source.root, overrides)
+    root, values = with_placeholders(root, objects)
+    values = {**source.objects, **values}
+    return Config(assemble(root, problems, installed, objects=values), root, values)
+
+
+def with_section(source: Config, name: str, section: Section) -> Config:
+    """The same experiment with one section written in another way; its place for errors stays."""
+    there, depth = find(source.root, (name,))
+    place = there.place if depth else Place(f"the default of {name}")
+    root = with_value(source.root, (name,), _tree(flat(section), (name,), place))
+    return Config(source.experiment.model_copy(update={name: section}), root, source.objects)
+
+
+def load_again(path: Path, objects: Objects) -> Config:
+    """The config that a run wrote, with the objects that it was started with.
+
+    Raises:
+        ConfigErrors: if there is an object that the run was not started with.
+    """
+    source = load(path)
+    try:
+        values = given_again(source.root, objects)
+    except ConfigError as error:
+        raise source.locate(error) from None
+    return Config(assemble(source.root, [], installed, objects=values), source.root, values)
+
+
+def _tree(value: object, keys: Keys, place: Place) -> Node:
+    match value:
+        case Mapping():
+            return Node(
+                {str(key): _tree(below, (*keys, str(key)), place) for key, below in value.items()}, place
+            )
+        case list() | tuple():
+            return Node([_tree(below, (*keys, index), place) for index, below in enumerate(value)], place)
+        case None | bool() | int() | float() | str():
+            return Node(value, place)
+        case _:
+            expected = "a config has texts, numbers, booleans, nulls, lists and mappings."
+            hint = "Give a component that is a Python object by its argument, as in strategy=my_strategy."
+            raise ConfigErrors(
+                [Problem(place, dotted(keys), f"is of type {type(value).__name__}", expected, hint)]
+            )

@@ -39,10 +39,10 @@ def _override(root: Node, text: str, place: Place, problems: list[Problem]) -> N
     parsed = parse(written, lambda _line, _column: place, keys)
     problems += parsed.problems
     # Nothing after the `=` is null, as it is after a colon in YAML.
-    return _with(root, keys, (), parsed.node or Node(None, place))
+    return with_value(root, keys, parsed.node or Node(None, place))
 
 
-def _with(node: Node, keys: Keys, done: Keys, value: Node) -> Node:
+def with_value(node: Node, keys: Keys, value: Node, done: Keys = ()) -> Node:
     """`node`, which is at `done`, with the value at `keys` below it replaced."""
     if not keys:
         return value
@@ -56,10 +56,10 @@ def _with(node: Node, keys: Keys, done: Keys, value: Node) -> Node:
                 key=dotted((*done, step)),
                 hint=f"Use an index from 0 to {length - 1}." if length else "Set the whole list.",
             )
-        items = [*node.value[:step], _with(below, rest, (*done, step), value), *node.value[step + 1 :]]
+        items = [*node.value[:step], with_value(below, rest, value, (*done, step)), *node.value[step + 1 :]]
         return node._replace(value=items)
     entries = _entries(node, step, done, value.place)
-    return node._replace(value=entries | {str(step): _with(below, rest, (*done, step), value)})
+    return node._replace(value=entries | {str(step): with_value(below, rest, value, (*done, step))})
 
 
 def _entries(node: Node, step: str | int, done: Keys, place: Place) -> dict[str, Node]:

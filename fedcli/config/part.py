@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from fedcli.config.yaml.scalars import Scalar
 
@@ -22,6 +22,8 @@ class Part:
     """A built-in of the section's registry, or `package.module:factory` for a custom component."""
     parameters: Arguments = field(default_factory=dict)
     """The factory's keyword-only arguments."""
+    value: Annotated[Any, Field(exclude=True)] = field(default=None, compare=False, repr=False)
+    """The component itself, where it was given as a Python object; the name is then a placeholder."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,15 @@ def home(section: str) -> str:
     return _TABLE[section][0]
 
 
+PLACEHOLDER = "<object:"
+"""How the name of a component begins that was given as a Python object; see `given.py`."""
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether `name` stands for a Python object, which no file can hold."""
+    return name.startswith(PLACEHOLDER)
+
+
 def is_reference(name: str) -> bool:
     """Whether `name` is written as `package.module:factory` and not as a built-in's name."""
     return ":" in name
@@ -96,6 +105,12 @@ def resolve(registry: Registry, name: str, *, key: str = "name") -> Factory:
 
 
 def _imported(name: str, key: str) -> Factory:
+    if is_placeholder(name):
+        raise ConfigError(
+            "this run was started from Python with an object here, which no file can hold.",
+            key=key,
+            hint="Give the object again from Python, as in fedcli.resume(RUN, strategy=my_strategy).",
+        )
     if not _REFERENCE.match(name):
         expected = "a custom component is named package.module:factory."
         raise ConfigError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,7 +23,12 @@ from fedcli.config.yaml.tree import Keys, Node, plain
 
 
 def assemble(
-    root: Node, problems: list[Problem], registries: Registries, *, imports: bool = True
+    root: Node,
+    problems: list[Problem],
+    registries: Registries,
+    *,
+    imports: bool = True,
+    objects: Mapping[Keys, Any] = MappingProxyType({}),
 ) -> Experiment:
     """The experiment of a tree.
 
@@ -30,12 +37,13 @@ def assemble(
         problems: those that are known already.
         registries: which names each section knows.
         imports: import custom components to check their parameters; otherwise they are accepted as written.
+        objects: components that were given as Python objects, by their keys.
 
     Raises:
         ConfigErrors: with `problems` and all problems that are found here.
     """
     report = ProblemList(root, problems)
-    values = _section(Experiment, plain(root), (), PartReader(registries, report, imports))
+    values = _section(Experiment, plain(root), (), PartReader(registries, report, imports, objects))
     experiment = None
     try:
         experiment = Experiment.model_validate(values)

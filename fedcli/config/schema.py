@@ -158,7 +158,8 @@ class Checkpoint(Section):
     A checkpoint stays whole if `keep_last` or `keep_best` keeps it; with both null, all do. The others are pruned:
     their arrays (the model and the server's state) are removed, and their manifests stay, so that `fedcli verify` can
     check the chain. The last checkpoint is never pruned. The best are those with the largest value of the metric, or
-    the smallest for losses and errors (`early_stop.mode`, if it is given); of two equal ones, the earlier.
+    the smallest where that is better, as for losses (`early_stop.mode`, if it is given). Of two equal ones, it is the
+    earlier.
     """
 
     every: int = Field(1, ge=1)
@@ -184,7 +185,7 @@ class EarlyStop(Section):
     patience: int = Field(ge=1, examples=["5"])
     """Number of evaluations without improvement after which the run ends."""
     mode: Literal["min", "max"] | None = None
-    """Whether lower or higher is better; by default the name of the metric decides."""
+    """Whether lower or higher is better; by default as its column declares (docs/metrics.md)."""
 
 
 class Experiment(Section):

@@ -25,6 +25,8 @@ class Buffering(Section):
     """Updates of one round."""
     staleness_exponent: float = Field(0.5, ge=0)
     """An update that is t moves of the model old counts (1 + t)^-staleness_exponent."""
+    max_staleness: int | None = Field(None, ge=0)
+    """Moves of the model after which an update is thrown away; null for never."""
 
 
 class WrittenStrategy(Section):

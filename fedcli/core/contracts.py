@@ -8,114 +8,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.column import Column
 from fedcli.core.factories import Spec
-from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling, is_noised_by_clients
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
-    RoundContext,
-    Session,
+    Report,
 )
+from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Payload, Tree, Vector, Weighting
-
-
-def _stateless(_size: int) -> Tree:
-    return {}
-
-
-def _adds_nothing(_size: int) -> int:
-    return 0
-
-
-def _send_as_is(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
-    return update
-
-
-def _accept(_update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
-    return None
-
-
-def _decode_as_is(aggregate: Aggregate, state: Tree, _context: RoundContext) -> tuple[Aggregate, Tree]:
-    return aggregate, state
-
-
-class Transform(NamedTuple):
-    """One mechanism between client and server, both ends of it.
-
-    Args:
-        name: its name, under which its state is kept.
-        init: size of the payload that it takes -> its server state. What is in its entry `SECRET` is kept apart.
-        encode: client half; raises `InvalidUpdateError` for an update that must not be sent.
-        admit: arrival check on the server; a reason to reject, or None.
-        admit_all: the same for several updates at once, where that is cheaper; one answer for each.
-        decode: server half, on the aggregate.
-        takes: the payload it expects from the transform before it.
-        gives: the payload it hands on.
-        privacy: the event that the accountant charges for each round, if it protects anyone.
-        coded_bytes: size of the payload that it takes -> bytes of what it gives as they are sent, where they are
-            not four a coordinate.
-        attached_bytes: size of the payload that it takes -> bytes of its attachments.
-        adds: size of the payload that it takes -> coordinates that its client half puts behind it, and its
-            server half takes off again.
-        min_clients: updates without which nothing may be decoded; with fewer the round is void.
-        hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
-            transforms before it are then left out; its own stands for them.
-        grid: the integers that it gives, where it makes them.
-        on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
-        leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
-        begin: `(context, cohort, size)` -> its session of a round, before anybody trains. The cohort has all clients
-            that were drawn; size is that of the payload that it takes.
-        start: for a mechanism with keys for the length of a run: keys that were kept, or None for new ones -> the
-            transform with its keys, and the keys as a tree that a simulated run may keep.
-        aggregate: `(updates, context)` -> the aggregate, in the place of the strategy's own sum, where the server
-            cannot read what it adds.
-        made: the component that it is, where it is one.
-        proves: whether its client half proves something of the update.
-    """
-
-    name: str
-    init: Callable[[int], Tree] = _stateless
-    encode: Callable[[ClientUpdate, Tree, RoundContext], ClientUpdate] = _send_as_is
-    admit: Callable[[ClientUpdate, Tree, RoundContext], str | None] = _accept
-    decode: Callable[[Aggregate, Tree, RoundContext], tuple[Aggregate, Tree]] = _decode_as_is
-    takes: Payload = "vector"
-    gives: Payload = "vector"
-    privacy: Event | None = None
-    coded_bytes: Callable[[int], int] | None = None
-    attached_bytes: Callable[[int], int] = _adds_nothing
-    adds: Callable[[int], int] = _adds_nothing
-    hides: bool = False
-    min_clients: int = 0
-    admit_all: Callable[[Sequence[ClientUpdate], Tree, RoundContext], Sequence[str | None]] | None = None
-    grid: IntegerGrid | None = None
-    on_grid: Callable[[IntegerGrid], Transform] | None = None
-    leaves_evidence: bool = False
-    begin: Callable[[RoundContext, Sequence[int], int], Session] | None = None
-    start: Callable[[Tree | None], tuple[Transform, Tree]] | None = None
-    aggregate: Callable[[Iterable[ClientUpdate], RoundContext], Aggregate] | None = None
-    made: Spec | None = None
-    proves: bool = False
-
-    @property
-    def acts_on_clients(self) -> bool:
-        """Whether it has a client half."""
-        return self.encode is not _send_as_is
-
-    @property
-    def acts_on_arrival(self) -> bool:
-        """Whether it can refuse an update."""
-        return self.admit is not _accept or self.admit_all is not None
-
-    @property
-    def acts_on_server(self) -> bool:
-        """Whether it has a server half."""
-        return self.decode is not _decode_as_is
-
-
-def checks_on_arrival(transforms: Sequence[Transform]) -> Sequence[Transform]:
-    """The transforms whose arrival checks can read what was sent: the last one that hides, and those behind it."""
-    return transforms[max((i for i, transform in enumerate(transforms) if transform.hides), default=0) :]
 
 
 class Aggregator(NamedTuple):
@@ -238,12 +140,24 @@ class Buffer(NamedTuple):
     Args:
         size: updates of one round.
         discount: staleness (moves of the model since the client began) -> factor on its update.
+        max_staleness: staleness above which an update is not used; None for never.
         made: how it was made, where a config can say it.
     """
 
     size: int
     discount: Callable[[int], float]
+    max_staleness: int | None = None
     made: Spec | None = None
+
+    def is_stale(self, staleness: int) -> bool:
+        """Whether an update is too old to be used."""
+        return self.max_staleness is not None and staleness > self.max_staleness
+
+    def most_models(self, *, at_work: int, rounds: int) -> int:
+        """Largest number of models that are kept at once, because somebody still trains from them."""
+        # At worst everybody at work began from another model.
+        bounds = (at_work, rounds, at_work if self.max_staleness is None else self.max_staleness)
+        return min(bounds)
 
 
 class Strategy(NamedTuple):
@@ -290,6 +204,11 @@ class Strategy(NamedTuple):
         return max((part.min_clients for part in self.transforms), default=0)
 
     @property
+    def columns(self) -> list[Column]:
+        """The columns of metrics.jsonl that its transforms add, each once."""
+        return list(dict.fromkeys(column for part in self.transforms for column in part.columns))
+
+    @property
     def privacy_events(self) -> list[Event]:
         """The events of its trainer and its transforms; a valid strategy has one at most."""
         declared = [self.trainer.privacy, *(part.privacy for part in self.transforms)]
@@ -306,18 +225,34 @@ class Strategy(NamedTuple):
         return any(is_noised_by_clients(event) for event in self.privacy_events)
 
 
+def _remembers_nothing(_num_examples: Array) -> Tree:
+    return {}
+
+
 class Cohort(NamedTuple):
     """Which clients take part in a round.
 
     Args:
-        sample: `(rng, num_clients)` -> sorted client numbers.
+        sample: `(rng, num_clients, state)` -> sorted client numbers.
         expected_size: number of clients -> the planned size, a constant of the config.
         sampling: number of clients -> the scheme as the privacy accountant knows it.
-        separation: groups of clients that take turns; `sample` then draws from those whose turn it is.
+        separation: groups of clients that take turns; `sample` then draws from those whose turn it is. A cohort that
+            observes draws from everybody: 1.
+        init: the clients' numbers of training examples, int [N] -> state before the first round. It raises a
+            `ConfigError` if no cohort can be drawn from these clients.
+        observe: `(reports, state)` -> state after a round, void rounds included; the reports are those of the round's
+            clients, in the order of their updates. None for a cohort that does not look at what clients report.
     """
 
     name: str
-    sample: Callable[[np.random.Generator, int], npt.NDArray[np.int64]]
+    sample: Callable[[np.random.Generator, int, Tree], npt.NDArray[np.int64]]
     expected_size: Callable[[int], float]
     sampling: Callable[[int], Sampling]
     separation: int = 1
+    init: Callable[[Array], Tree] = _remembers_nothing
+    observe: Callable[[Sequence[Report], Tree], Tree] | None = None
+
+    @property
+    def observes(self) -> bool:
+        """Whether later cohorts depend on what clients reported in earlier rounds."""
+        return self.observe is not None

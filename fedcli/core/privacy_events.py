@@ -228,16 +228,17 @@ class Sampling:
     Args:
         scheme: `poisson` (each client independently), `capped-poisson` (the same; of more than `cap` clients a
             random subset of that size), `fixed` (`size` clients without replacement), `full`, `min-separation`
-            (at least `separation` rounds from one turn of a client to its next).
+            (at least `separation` rounds from one turn of a client to its next), `chosen` (`size` clients, by what
+            clients reported in earlier rounds; no accountant is valid).
         population: number of registered clients.
         rate: probability that a client takes part (poisson, capped-poisson). Under min-separation, clients form
             `separation` groups that take turns, and it is the probability for a client of the current group.
-        size: clients in a round (fixed, full).
+        size: clients in a round (fixed, full, chosen).
         cap: largest number of clients in a round (capped-poisson).
         separation: rounds from one turn of a client to its next (min-separation).
     """
 
-    scheme: Literal["poisson", "capped-poisson", "fixed", "full", "min-separation"]
+    scheme: Literal["poisson", "capped-poisson", "fixed", "full", "min-separation", "chosen"]
     population: int
     rate: float = 1.0
     size: int = 0
@@ -258,7 +259,7 @@ class Sampling:
     @property
     def has_fixed_size(self) -> bool:
         """Whether every cohort has the same number of clients."""
-        return self.scheme in ("fixed", "full")
+        return self.scheme in ("fixed", "full", "chosen")
 
     @property
     def largest(self) -> int:

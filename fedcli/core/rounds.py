@@ -84,6 +84,23 @@ class Absence:
 Outcome: TypeAlias = ClientUpdate | Rejection | Absence
 
 
+@dataclass(frozen=True)
+class Report:
+    """What the server heard of one client of a round.
+
+    Args:
+        client: its number.
+        num_examples: its number of training examples; 0 if nothing of it was accepted.
+        metrics: means over the examples it trained on, as it reported them; empty if nothing of it was accepted.
+        reason: why nothing of it was accepted; None if its update was.
+    """
+
+    client: int
+    num_examples: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+
 class Accepted(NamedTuple):
     """What stays of an update that is in the aggregate, where it came with attachments."""
 
@@ -181,6 +198,7 @@ class RoundState:
         underway: clients still at work between asynchronous rounds, and the models they began from.
         average: the moving average of the global trainable weights (`averages.add_model`), if the run keeps one.
             A round that leaves the model as it was, such as a void one, leaves the average too.
+        cohort: the state of the cohort: what it remembers of earlier rounds.
     """
 
     round: int
@@ -196,6 +214,7 @@ class RoundState:
     seconds: float = 0.0
     underway: Tree = field(default_factory=dict)
     average: Tree = field(default_factory=dict)
+    cohort: Tree = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

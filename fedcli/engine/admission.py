@@ -9,11 +9,11 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.contracts import Transform, checks_on_arrival
 from fedcli.core.figures import joined
 from fedcli.core.metrics import prefixed, weighted_mean
-from fedcli.core.rounds import Absence, Accepted, ClientUpdate, Outcome, RoundContext, RoundState
+from fedcli.core.rounds import Absence, Accepted, ClientUpdate, Outcome, Report, RoundContext, RoundState
 from fedcli.core.sums import BLOCK, BlockSum
+from fedcli.core.transform import Transform, checks_on_arrival
 from fedcli.core.types import Tree
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
@@ -45,6 +45,7 @@ class Arrivals:
         self.num_accepted = 0
         self.with_attachments: list[Accepted] = []
         self.rows: list[Row] = []
+        self.reports: list[Report] = []
         self.states: dict[int, Tree] = {}
         self.figures: Mapping[str, float] = {}
 
@@ -60,8 +61,11 @@ class Arrivals:
                     row | {"malicious": True} if outcome.client in self._assembly.malicious else row
                 )
                 if refused is None and isinstance(outcome, ClientUpdate):
+                    self.reports.append(Report(outcome.client, outcome.num_examples, outcome.metrics))
                     self._keep(outcome)
                     yield outcome
+                else:
+                    self.reports.append(Report(outcome.client, reason=refused))
 
     def _watched(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = len(self._turns)

@@ -1,9 +1,10 @@
 """Asynchronous rounds on a simulated clock: a round ends when the server's buffer of updates is full.
 
-Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients trains at any time. A client that finishes
-sends its update, and the server draws an idle client in its place, which starts from the current model. When the
-buffer is full, the server takes a step and the round ends. The other clients continue. Each model is kept as long as a
-client trains from it.
+Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients is always at work. Whoever is done hands in
+its update and is replaced by a client drawn from those at rest, which starts from the model of that moment. When the
+buffer is full, the server moves, and the round ends. Clients that are then still at work go on; each carries the
+number of the model it started from, which is kept until nobody needs it: every client at work has finished, or its
+update would be too stale to be used.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from fedcli.core.contracts import Buffer
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Tree, Vector
@@ -40,9 +42,9 @@ class Flight(NamedTuple):
 def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
     """The clients whose updates fill the buffer next, in the order of their arrival.
 
-    A client starts at most once from one model and sends at most one update in a round; a second one waits for the
-    next round. The server notices a lost client when its update was due, and draws another in its place; a lost client
-    does not count towards the buffer. If no client is left to draw, the round ends with a buffer that is not full.
+    A client begins at most once from one model, and hands in at most one update a round: a second one waits for
+    the next. Drop-outs and updates that are too stale are noticed when they are due; they leave their place to others
+    and are not counted. A buffer that nobody is left to fill is flushed as it is.
     """
     buffer = assembly.strategy.buffer
     if buffer is None:
@@ -57,20 +59,26 @@ def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
         if flight is None:
             break
         now = max(now, flight.arrives)
-        turn = _turn(assembly, flight, round)
+        turn = _turn(assembly, buffer, flight, round)
         arrived += turn.absence is None
         turns.append(turn)
-    return Turnout(turns, now - state.seconds, _underway(work.flights, state))
+    return Turnout(turns, now - state.seconds, _underway(work.flights, state, buffer))
 
 
-def _turn(assembly: Assembly, flight: Flight, round: int) -> Turn:
-    absence = "dropped out" if is_dropped(assembly, flight.model + 1, flight.client) else None
+def _turn(assembly: Assembly, buffer: Buffer, flight: Flight, round: int) -> Turn:
+    staleness, absence = round - 1 - flight.model, None
+    if is_dropped(assembly, flight.model + 1, flight.client):
+        absence = "dropped out"
+    elif buffer.is_stale(staleness):
+        absence = (
+            f"stale: the model moved {staleness} times since, and max_staleness is {buffer.max_staleness}"
+        )
     return Turn(
         flight.client,
         flight.model,
         seconds=flight.arrives - flight.began,
         absence=absence,
-        staleness=round - 1 - flight.model,
+        staleness=staleness,
     )
 
 
@@ -137,7 +145,7 @@ def _flights(underway: Tree) -> list[Flight]:
     return [Flight(*row) for row in zip(*columns, strict=True)]
 
 
-def _underway(flights: list[Flight], state: RoundState) -> Tree:
+def _underway(flights: list[Flight], state: RoundState, buffer: Buffer) -> Tree:
     flights = sorted(flights)
     times, numbers = (np.float64, np.int64, np.int64, np.float64), Flight._fields
     columns = {
@@ -146,6 +154,8 @@ def _underway(flights: list[Flight], state: RoundState) -> Tree:
     }
     older = state.underway.get("models", {})
     now = {"weights": state.weights, "statistics": state.statistics}
-    needed = sorted({flight.model for flight in flights})
+    # The soonest arrival is in the next round, after one more move than now.
+    moves = {flight.model: state.round + 1 - flight.model for flight in flights}
+    needed = sorted(model for model, staleness in moves.items() if not buffer.is_stale(staleness))
     models = {str(model): now if model == state.round else older[str(model)] for model in needed}
     return {**columns, "models": models}

@@ -12,7 +12,7 @@ import numpy as np
 
 from fedcli.components.attacks.attack import Adversary
 from fedcli.components.data import Federation
-from fedcli.core.contracts import Strategy, Transform
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ClientError, ConfigError, FedcliError, InvalidUpdateError, RunInterrupted
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import (
@@ -25,6 +25,7 @@ from fedcli.core.rounds import (
     RoundContext,
 )
 from fedcli.core.seeds import generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.engine.turns import Turn
 

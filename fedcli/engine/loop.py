@@ -12,6 +12,7 @@ from fedcli.engine.evaluation import evaluate, is_evaluated
 from fedcli.engine.ports import Observer, Store, Watch
 from fedcli.engine.records import Row, noised_only
 from fedcli.engine.round import run_round
+from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly
 
 
@@ -34,16 +35,15 @@ def run_experiment(
             if assembly.protocol.publishes_noised_only:
                 # Before anything is written, shown, or passed to a callback: all of these publish.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
-                record, clients = noised_only(record, sampling), []
-            try:
-                reason = _first(callback.on_round_end(state, record) for callback in callbacks)
-                if reason and not is_evaluated(assembly, state):
-                    # The last model of a run is the one that is used, so its figures belong in the record.
-                    record |= evaluate(assembly, state)
-            finally:
-                # Even if a callback raises: the round may have released something, and would be released again.
-                store.commit(state, record, clients)
+                record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
+            reason = _first(callback.should_stop(state, record) for callback in callbacks)
+            if reason and not is_evaluated(assembly, state):
+                # The last model of a run is the one that is used, so its figures are in the record.
+                record |= evaluate(assembly, state)
+            store.commit(state, record, clients)
             observer.round_end(record)
+            ended = _first(callback.on_round_end(state, record) for callback in callbacks)
+            reason = reason or ended
     except RunInterrupted:
         store.checkpoint(state)
         raise

@@ -1,27 +1,45 @@
-"""What of a round's figures may leave a private run, where only noised ones shall."""
+"""What of a round's figures may leave a private run that publishes noised figures only."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fedcli.core.column import Column
 from fedcli.core.privacy_events import Sampling
 
 Row = dict[str, Any]
 """One line of metrics.jsonl or clients.jsonl."""
 
-_FIGURES = ("round", "epsilon", "note")
-_OF_THE_MODEL = ("test/", "average/test/", "attack/")
 _VOID = "void: nothing was released; the round is charged"
 
 
-def noised_only(record: Row, sampling: Sampling) -> Row:
+def noised_only(record: Row, columns: Mapping[str, Column], sampling: Sampling) -> Row:
     """The figures of a round that follow from what was noised, from the config, and from the central test set.
 
     The test set belongs to no client, so that figures of a noised model on it reveal no more than the model. The
     planned number of clients stays where it is a constant. Everything else goes: training and validation metrics,
-    counts, bytes and times; of a void round the reason, which may say how many updates arrived.
+    counts, bytes and times, and what is not declared; of a void round the reason, which may say how many updates
+    arrived.
+
+    Args:
+        record: the round.
+        columns: those of the run, by name.
+        sampling: how its cohorts are drawn.
     """
-    constants = ("clients/planned",) if sampling.scheme in ("fixed", "full") else ()
-    kept = (*_FIGURES, *constants)
-    left = {name: value for name, value in record.items() if name in kept or name.startswith(_OF_THE_MODEL)}
+    has_fixed_cohorts = sampling.scheme in ("fixed", "full")
+    left = {
+        name: value
+        for name, value in record.items()
+        if name in columns and columns[name].may_leave(has_fixed_cohorts=has_fixed_cohorts)
+    }
     return left | {"note": _VOID} if str(left.get("note", "")).startswith("void: ") else left
+
+
+def published_from_data(records: Sequence[Row], columns: Mapping[str, Column]) -> set[str]:
+    """Names of the figures in `records` that are calculated from data, and have no noise of their own.
+
+    What is not declared counts as calculated from data.
+    """
+    names = {name for record in records for name in record}
+    return {name for name in names if name not in columns or columns[name].source != "config"}

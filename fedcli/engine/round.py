@@ -67,12 +67,16 @@ def run_round(
                 moved, evidence, note = state, {}, f"void: {error}{charged}"
             if assembly.leaves_evidence:
                 deposit(context.round, evidence)
+        observe = assembly.world.cohort.observe
         after = replace(
             moved,
             round=context.round,
             releases=state.releases + (assembly.strategy.privacy is not None),
             seconds=state.seconds + (present.seconds or 0.0),
             underway=present.underway,
+            # After a void round too: what clients report is true of the model that they trained, whether or not
+            # the sum of their updates could be released.
+            cohort=state.cohort if observe is None else observe(arrivals.reports, state.cohort),
         )
         with clock.span("evaluate"):
             is_due = evaluation.is_evaluated(assembly, after)

@@ -33,4 +33,4 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
     else:
         rng = generator(seed, round, SERVER, "cohort")
     present = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed)
-    return [int(client) for client in present[cohort.sample(rng, len(present))]]
+    return [int(client) for client in present[cohort.sample(rng, len(present), state.cohort)]]

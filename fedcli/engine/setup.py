@@ -176,6 +176,18 @@ class Setup:
         """Number of outputs of the model for one example."""
         return 1 if self.training.task.is_binary else self.world.federation.num_outputs
 
+    def bytes_up(self, num_parameters: int, num_statistics: int) -> int:
+        """Bytes that one client sends in a round, of a model with so many trainable and non-trainable weights."""
+        return self.protocol.strategy.bytes_up(num_parameters) + self._statistics_bytes(num_statistics)
+
+    def bytes_down(self, num_parameters: int, num_statistics: int) -> int:
+        """Bytes that one client receives in a round."""
+        vectors = 1 + len(self.protocol.strategy.trainer.receives)
+        return 4 * vectors * num_parameters + self._statistics_bytes(num_statistics)
+
+    def _statistics_bytes(self, num_statistics: int) -> int:
+        return 4 * num_statistics if self.training.sends_statistics else 0
+
 
 @dataclass(frozen=True)
 class Assembly:
@@ -246,21 +258,15 @@ class Assembly:
     @property
     def bytes_up(self) -> int:
         """Bytes that one client sends in a round."""
-        # float32; statistics are sent as they are, outside the payload that the transforms code.
-        return self.strategy.bytes_up(self.layout.trainable.size) + 4 * self._statistics_sent
+        return self.setup.bytes_up(self.layout.trainable.size, self.layout.statistics.size)
 
     @property
     def bytes_down(self) -> int:
         """Bytes that one client receives in a round."""
-        vectors = 1 + len(self.strategy.trainer.receives)
-        return 4 * (vectors * self.layout.trainable.size + self._statistics_sent)
+        return self.setup.bytes_down(self.layout.trainable.size, self.layout.statistics.size)
 
     @property
     def planned_weight(self) -> float | None:
         """The constant divisor of a private run; None for others, which divide by the sum of the weights."""
         # The sensitivity of a mean over a realised cohort would depend on who took part.
         return self.world.cohort.expected_size(self.num_clients) if self.strategy.privacy else None
-
-    @property
-    def _statistics_sent(self) -> int:
-        return self.layout.statistics.size if self.training.sends_statistics else 0

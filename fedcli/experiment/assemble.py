@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fedcli.components.callbacks.callback import Callback, early_stop
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
-from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
-from fedcli.config import Experiment
-from fedcli.core.contracts import Strategy, Transform
+from fedcli.config import Experiment, objects_of
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.run_columns import best_is
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.make import make, placed
@@ -47,12 +50,28 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
     try:
         side, layout, vectors = _client_side(setup)
         data_noise = setup.world.data_noise
-        elsewhere = partial(side_in_this_process, experiment, strategy, data_noise and data_noise.key)
-        assembly = Assembly(setup, layout, Clients(side, elsewhere), executor, _callbacks(experiment))
-        return assembly, initial_state(setup.protocol.strategy, vectors)
+        # Callbacks stay with the server, so that they may be objects of this process.
+        travels = experiment.model_copy(update={"callbacks": ()})
+        elsewhere = partial(side_in_this_process, travels, strategy, data_noise and data_noise.key)
+        clients = Clients(side, None if objects_of(experiment) else elsewhere)
+        # An executor that cannot run these clients says so now, before a run directory is created.
+        list(executor.run(_Nothing(clients), ()))
+        assembly = Assembly(setup, layout, clients, executor, _callbacks(setup))
+        cohort = setup.world.cohort.init(setup.world.federation.num_train)
+        return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
     except BaseException:
         executor.close()
         raise
+
+
+class _Nothing(NamedTuple):
+    """Work without items, by which an executor shows whether it supports these clients."""
+
+    clients: Clients
+
+    def begin(self) -> Callable[[None], None]:
+        """Never called."""
+        return lambda _item: None
 
 
 def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, Tree]:
@@ -144,7 +163,7 @@ def _network(setup: Setup) -> Network:
         return split(model, is_personal)
 
 
-def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
+def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = None) -> RoundState:
     """The state before the first round: the model's vectors, and the first state of every component."""
     weights = vectors.trainable
     *sizes, size = strategy.payload_sizes(weights.size)
@@ -157,6 +176,7 @@ def initial_state(strategy: Strategy, vectors: Vectors) -> RoundState:
             transform.name: transform.init(taken)
             for transform, taken in zip(strategy.transforms, sizes, strict=True)
         },
+        cohort=cohort or {},
     )
 
 
@@ -166,7 +186,8 @@ def _optimizer(experiment: Experiment) -> Any:
     return optimizer if norm is None else clipped(optimizer, norm)
 
 
-def _callbacks(experiment: Experiment) -> list[Callback]:
+def _callbacks(setup: Setup) -> list[Callback]:
+    experiment = setup.experiment
     own = [
         make("callbacks", part, key=f"callbacks.{i}", kind=Callback)
         for i, part in enumerate(experiment.callbacks)
@@ -174,7 +195,7 @@ def _callbacks(experiment: Experiment) -> list[Callback]:
     stop = experiment.early_stop
     if stop is None:
         return own
-    mode: Literal["min", "max"] = stop.mode or ("max" if higher_is_better(stop.metric) else "min")
+    mode = stop.mode or best_is(stop.metric, setup.protocol.strategy.columns)
     return [*own, early_stop(metric=stop.metric, patience=stop.patience, mode=mode)]
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from fedcli.components.strategies.buffering import buffering
 from fedcli.config import Budget, Buffering, Part, WrittenStrategy
-from fedcli.core.contracts import Aggregator, ServerOptimizer, Strategy, TrainerSpec, Transform
+from fedcli.core.contracts import Aggregator, ServerOptimizer, Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Spec
 from fedcli.core.privacy_events import PrivacyTarget
+from fedcli.core.transform import Transform
 from fedcli.experiment.compatibility.written_strategy import check_written
 from fedcli.experiment.make import make, placed
 

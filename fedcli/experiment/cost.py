@@ -19,8 +19,6 @@ from fedcli.experiment.protection.encryption import described
 from fedcli.experiment.protection.proofs import facts as facts_of_proofs
 from fedcli.privacy import account
 
-_BYTES = 4  # a float32
-
 
 def checked_cost(
     source: Config, *, before_tensorflow: Callable[[], AbstractContextManager[None]]
@@ -45,7 +43,7 @@ def checked_cost(
             assembly, state = assemble(made)
         # Nothing is trained here, and an open executor keeps worker processes alive.
         assembly.executor.close()
-        return cost(made, parameters=state.weights.size)
+        return cost(made, parameters=state.weights.size, statistics=state.statistics.size)
 
 
 def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
@@ -67,23 +65,28 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
         return account(event, sampling, target, source.experiment.rounds, course=course)
 
 
-def cost(made: Setup, *, parameters: int | None = None) -> dict[str, Any]:
+def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> dict[str, Any]:
     """Parameters, clients, steps and bytes of an average round, and the planned epsilon of a private run.
 
-    Figures that only a built model knows are None. Bytes are those that are sent: coded and with attachments.
+    Figures that only a built model tells are None; bytes are those that are sent, without dropouts. Proofs count as
+    those of clients of weight 1; lighter clients prove smaller bounds, in slightly fewer bytes.
+
+    Args:
+        made: the experiment.
+        parameters: trainable weights of its built model; None for a model that is not built.
+        statistics: non-trainable weights of its built model that training moves.
     """
     federation, experiment = made.world.federation, made.experiment
     at_work = made.world.cohort.expected_size(federation.num_clients)
     buffer = made.protocol.strategy.buffer
     cohort = at_work if buffer is None else float(buffer.size)
-    parameters = num_parameters(made) if parameters is None else parameters
-    trainer = made.protocol.strategy.trainer
+    if parameters is None:
+        parameters, statistics = num_parameters(made), made.training.architecture.num_statistics
     if parameters is None:
         up = down = None
     else:
-        up = round(cohort * made.protocol.strategy.bytes_up(parameters))
-        down = round(cohort * parameters * (1 + len(trainer.receives)) * _BYTES)
-    # Clients of one size have the same number of steps; there are far fewer sizes than clients.
+        up = round(cohort * made.bytes_up(parameters, statistics))
+        down = round(cohort * made.bytes_down(parameters, statistics))
     sizes, counts = np.unique(np.asarray(federation.num_train), return_counts=True)
     steps = np.array([made.training.batches.num_steps(int(size)) for size in sizes])
     facts: dict[str, Any] = {
@@ -94,7 +97,11 @@ def cost(made: Setup, *, parameters: int | None = None) -> dict[str, Any]:
         **(
             {"cohort": cohort}
             if buffer is None
-            else {"clients_at_work": at_work, "updates_per_round": cohort}
+            else {
+                "clients_at_work": at_work,
+                "updates_per_round": cohort,
+                **_models_kept(made, parameters, statistics),
+            }
         ),
         "examples": int(np.sum(federation.num_train)),
         "examples_per_client": {"min": int(sizes[0]), "max": int(sizes[-1])},
@@ -124,3 +131,11 @@ def cost(made: Setup, *, parameters: int | None = None) -> dict[str, Any]:
     if found := warnings_of(made):
         facts["warnings"] = found
     return facts
+
+
+def _models_kept(made: Setup, parameters: int | None, statistics: int) -> dict[str, int | None]:
+    """The older models that an asynchronous run keeps at worst, and their bytes in memory and in a checkpoint."""
+    buffer, at_work = made.protocol.strategy.buffer, int(made.world.cohort.expected_size(made.num_clients))
+    most = 0 if buffer is None else buffer.most_models(at_work=at_work, rounds=made.run.rounds)
+    size = None if parameters is None else 4 * most * (parameters + statistics)
+    return {"most_models_kept": most, "most_bytes_of_models_kept": size}

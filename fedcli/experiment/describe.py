@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fedcli.core.contracts import Aggregator, Strategy, TrainerSpec, Transform
+from fedcli.core.contracts import Aggregator, Strategy, TrainerSpec
 from fedcli.core.privacy_events import UnitName
+from fedcli.core.transform import Transform
 from fedcli.core.types import Payload, Weighting
 
 _COUNTED: dict[Weighting, str] = {

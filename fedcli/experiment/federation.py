@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.components.data.federation import NoiseKey
-from fedcli.config import Experiment, Part
+from fedcli.config import Data, Experiment
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
@@ -29,7 +29,7 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
     root, data = experiment.seed, experiment.data
     dataset = make("data", data.part, seed(root, 0, SERVER, "data"))
     if not isinstance(dataset, Dataset):
-        return _own_federation(dataset, data.partition), None
+        return _own_federation(dataset, data), None
     if data.partition is None:
         raise ConfigError(
             "this dataset must be divided among clients; data.partition is missing.",
@@ -74,15 +74,16 @@ def _seeded_keys(root: int) -> NoiseKey:
     return lambda client, part: generator(root, 0, client, f"noise on {part} data").bytes(KEY_BYTES)
 
 
-def _own_federation(made: Any, partition: Part | None) -> Federation:
+def _own_federation(made: Any, data: Data) -> Federation:
+    received = "the factory returned a" if data.part.value is None else "the object is a"
     if not all(hasattr(made, name) for name in vars(Federation) if not name.startswith("_")):
         raise ConfigError(
-            f"the factory returned a {type(made).__name__}; a fedcli Dataset or Federation is expected.",
+            f"{received} {type(made).__name__}; a fedcli Dataset or Federation is expected.",
             key="data.name",
         )
-    if partition is not None:
+    if data.partition is not None:
         raise ConfigError(
-            "the factory returned a Federation, which is dealt out already; a partition has no effect.",
+            f"{received} Federation, which is dealt out already; a partition has no effect.",
             key="data.partition",
             hint="Remove data.partition.",
         )

@@ -30,7 +30,7 @@ def placed(prefix: str) -> Iterator[None]:
 
 
 def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | None = None) -> Any:
-    """The part that a section's factory returns.
+    """The part that a section's factory returns, or that was given as a Python object.
 
     Args:
         section: the registry of its name.
@@ -43,10 +43,13 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
         ConfigError: if there is no such factory, it rejects its parameters, or it returns another type.
     """
     with placed(key or section):
-        made = call(resolve(installed(section), part.name), supplied, part.parameters)
+        made = part.value
+        if made is None:
+            made = call(resolve(installed(section), part.name), supplied, part.parameters)
         if kind is not None and not isinstance(made, kind):
+            received = "the factory returned a" if part.value is None else "the object is a"
             raise ConfigError(
-                f"the factory returned a {type(made).__name__}; a {kind.__module__}.{kind.__name__} is expected.",
+                f"{received} {type(made).__name__}; a fedcli {kind.__name__} is expected.",
                 key="name",
             )
         return made

@@ -27,6 +27,7 @@ from fedcli.engine.setup import (
     World,
 )
 from fedcli.experiment.compatibility import attacks, early_stop, pipeline, privacy
+from fedcli.experiment.compatibility import cohort as cohorts
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.protection.calibration import calibrated
@@ -56,11 +57,13 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     cohort = make("cohort", experiment.cohort, kind=Cohort)
     with placed("cohort"):
         sampling = cohort.sampling(num_clients)
+    cohorts.check(cohort, inner.strategy, federation.num_train)
     pipeline.check(sent(inner, None), cohort, experiment, num_clients=num_clients)
     check_sum(experiment.fixed_point, num_clients=num_clients)
     target = inner.strategy.privacy
     # After the checks above: calibration takes seconds.
     if strategy is None and target is not None and not target.is_calibrated:
+        _refuse_open_noise(experiment)
         experiment = calibrated(experiment, sampling, target)
         inner = summed(recipe(experiment), experiment)
     encryption = planned_encryption(inner.strategy, experiment, cohort=cohort, num_clients=num_clients)
@@ -107,7 +110,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     attacks.check(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
     # Only its parameters are checked here: the optimizer is built again with TensorFlow.
     make("client.optimizer", client.optimizer)
-    early_stop.check(experiment, protected, made.world.adversary, figures=task.names)
+    early_stop.check(made)
     _check_size(made)
     if made.training.architecture.num_parameters is not None:
         with placed("model"):
@@ -140,6 +143,17 @@ def warnings_of(setup: Setup) -> list[str]:
         sampling = setup.world.cohort.sampling(setup.num_clients)
         found += privacy_warnings(event, sampling, target.delta, encryption=encryption)
     return found
+
+
+def _refuse_open_noise(experiment: Experiment) -> None:
+    section = experiment.strategy
+    if isinstance(section, Part) and section.value is not None:
+        raise ConfigError(
+            "the noise of this strategy is left to epsilon; it can be calculated only for a strategy that the config "
+            "names.",
+            key="strategy",
+            hint="Make the object with a noise_multiplier, or name the strategy in the config.",
+        )
 
 
 def _check_size(made: Setup) -> None:
@@ -192,7 +206,15 @@ def _adversary(experiment: Experiment, federation: Federation) -> Adversary | No
 
 def _architecture(part: Part) -> Architecture:
     with placed("model"):
-        factory = resolve(installed("model"), part.name)
+        factory = part.value or resolve(installed("model"), part.name)
+        # A built model is callable as well, but its weights would not be those of the seed.
+        if not callable(factory) or hasattr(factory, "trainable_variables"):
+            raise ConfigError(
+                f"the object is a {type(factory).__name__}; a function (input_shape, num_outputs) -> Keras model is "
+                "expected.",
+                key="name",
+                hint="Give the function that builds the model, so that the seed decides its first weights.",
+            )
         if part.name in installed("model"):
             return cast(Architecture, factory(**part.parameters))
 

@@ -28,6 +28,8 @@ def central(event: GaussianEvent, sampling: Sampling) -> list[Composition]:
         return event.noise_multiplier
 
     match sampling.scheme:
+        case "chosen":
+            return []
         case "fixed":
             # Not a Poisson sample: accounting for it as one would claim a smaller epsilon than is true.
             return [Composition("replace-one", ("rdp",), multiplier, _without_replacement(sampling), int)]

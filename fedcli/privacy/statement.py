@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +40,6 @@ _OF_EXAMPLES = (
     "how many examples a client has, and its training metrics, which the server sees",
     "which examples a client keeps for validation: the split, taken as fixed, depends on how many it has",
 )
-_NOT_FROM_DATA = {"round", "epsilon", "note"}
 
 
 def privacy_statement(
@@ -51,7 +50,7 @@ def privacy_statement(
     releases: int,
     reproducible_noise: bool,
     records: Sequence[Mapping[str, Any]] = (),
-    noised_only: bool = False,
+    published: Collection[str] | None = (),
     encryption: Concealment | None = None,
 ) -> dict[str, Any]:
     """Content of privacy.json after `releases` rounds.
@@ -62,21 +61,19 @@ def privacy_statement(
         target: delta and budget.
         releases: rounds charged so far, void ones included.
         reproducible_noise: whether the noise follows from the seed; who knows the seed can remove it.
-        records: the rounds of metrics.jsonl so far, with their epsilons and the names of published figures.
-        noised_only: whether the run publishes noised figures only.
+        records: the rounds of metrics.jsonl so far, with their epsilons.
+        published: names of the figures that were published without noise; None if the run publishes noised ones only.
         encryption: of the updates, if they are encrypted.
     """
     mechanism, accountant = mechanism_of(event), accountant_for(event, sampling)
-    # All columns but these are calculated from data, and have no noise of their own.
-    published = {name for record in records for name in record} - _NOT_FROM_DATA
-    figures = () if noised_only else _FIGURES_NOT_COVERED
+    figures = () if published is None else _FIGURES_NOT_COVERED
     if encryption is not None:
         figures = (*_OF_ENCRYPTION, *figures)
     elif mechanism.needs_encryption:
         figures = (_OF_SINGLE_UPDATES, *figures)
     if accountant.unit == "example":
         figures = (*_OF_EXAMPLES, *figures)
-    others = "" if noised_only else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
+    others = "" if published is None else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
     composed = accountant.event(releases)
     if event.noise_multiplier == 0:
         noise = "none: the noise multiplier is 0, so this run protects nobody"
@@ -105,7 +102,7 @@ def privacy_statement(
         "holds_for": f"{words.holds_for(accountant.against, event, encryption)}{others}",
         "warnings": words.warnings(event, sampling, target.delta, encryption=encryption),
         "not_covered": [*figures, *_NOT_COVERED],
-        "published_without_noise": [] if noised_only else sorted(published),
+        "published_without_noise": sorted(published or ()),
         "noise": noise,
     }
 

@@ -68,6 +68,12 @@ def accountant_for(
     Raises:
         ConfigError: if no accountant is valid for this, with those that are.
     """
+    if sampling.scheme == "chosen":
+        raise ConfigError(
+            "no accountant is valid for a cohort that is chosen by what clients reported.",
+            key="cohort",
+            hint="Use a cohort that chance alone decides, such as poisson.",
+        )
     valid = _accountants(event, sampling)
     for each in valid:
         if relation in (None, each.relation) and accountant in (None, each.name):

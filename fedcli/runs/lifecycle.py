@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from fedcli import config
@@ -17,7 +18,8 @@ from fedcli.core.rounds import RoundState
 from fedcli.engine import evaluation
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
-from fedcli.engine.records import Row
+from fedcli.engine.records import Row, published_from_data
+from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.make import located
@@ -26,6 +28,7 @@ from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import privacy_statement
 from fedcli.runs.environment import describe_environment
 from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.run_store import RunStore, create_run
 
@@ -49,7 +52,7 @@ class Result(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Callbacks for the progress of a run.
+    """Callbacks for the progress of a run; by default they do nothing.
 
     Args:
         begin: `(run directory, setup, records so far)`, before the first round of this process.
@@ -57,14 +60,14 @@ class Progress(NamedTuple):
         round_end: the record of a finished round.
     """
 
-    begin: Callable[[Path, Setup, list[Row]], None]
-    watch: Watch
-    round_end: Callable[[Row], None]
+    begin: Callable[[Path, Setup, list[Row]], None] = lambda _folder, _plan, _records: None
+    watch: Watch = lambda _done, _planned: None
+    round_end: Callable[[Row], None] = lambda _record: None
 
 
 def silent() -> Progress:
     """A `Progress` that does nothing."""
-    return Progress(lambda _folder, _plan, _records: None, lambda _done, _planned: None, lambda _record: None)
+    return Progress()
 
 
 def start_run(
@@ -101,14 +104,21 @@ def start_run(
         return _go_on(folder, assembly, state, progress or silent())
 
 
-def resume_run(folder: Path, *, progress: Progress | None = None) -> Result:
+def resume_run(
+    folder: Path, *, progress: Progress | None = None, objects: config.Objects = config.NO_OBJECTS
+) -> Result:
     """Resume a run from its last checkpoint; the result is the same to the bit as if it had never stopped.
 
+    Args:
+        folder: the run directory.
+        progress: called while it runs.
+        objects: the components that the run was started with as Python objects.
+
     Raises:
-        ConfigError: if `folder` is not a run directory.
+        ConfigError: if `folder` is not a run directory, or an object is missing.
         RunError: if its checkpoint is damaged or another process runs it.
     """
-    assembly, state = _rebuild(folder)
+    assembly, state = _rebuild(folder, objects)
     with _closing(assembly):
         # Without stored keys the run makes new ones. The result is the same: only decrypted sums affect the model.
         assembly, _ = with_keys(assembly, secrets.read_keys(folder))
@@ -121,6 +131,7 @@ def evaluate_run(
     round: int | None = None,
     data: Literal["test", "clients"] = "test",
     average: bool = False,
+    objects: config.Objects = config.NO_OBJECTS,
 ) -> Row:
     """Evaluate the model of a round on the test set or on every client's validation examples.
 
@@ -131,15 +142,20 @@ def evaluate_run(
         round: the round; by default the last one.
         data: the examples: `test`, or `clients` for validation examples.
         average: whether to evaluate the moving average of the models up to the round instead.
+        objects: the components that the run was started with as Python objects; callbacks are not needed.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, or the round has no checkpoint, a pruned one, or no average.
+        ConfigError: if `folder` is not a run directory, an object is missing, or the round has no checkpoint, a
+            pruned one, or no average.
         RunError: if the checkpoint of the round is damaged.
     """
-    # Only sums of updates were encrypted: the model needs neither keys nor the library for them.
-    assembly, _ = _rebuild(folder, encrypts=False)
+    # What was encrypted was a sum on its way: the model needs neither keys nor their library, and no callbacks.
+    needed = {name: value for name, value in objects.items() if name != "callbacks"}
+    # Without the encryption there are none of its columns, which early stopping may watch.
+    without = {"encryption": None, "callbacks": (), "early_stop": None}
+    assembly, _ = _rebuild(folder, needed, without=without)
     with _closing(assembly):
-        retention = retention_of(assembly.setup.experiment)
+        retention = planned_retention(folder)
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
@@ -176,13 +192,13 @@ def default_folder(name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _rebuild(folder: Path, *, encrypts: bool = True) -> tuple[Assembly, RoundState]:
-    source = config.load(directory.read_config(folder))
+def _rebuild(
+    folder: Path, objects: config.Objects, *, without: Mapping[str, object] = MappingProxyType({})
+) -> tuple[Assembly, RoundState]:
+    source = config.load_again(directory.read_config(folder), objects)
     with located(source):
         key = secrets.read_data_key(folder)
-        experiment = _without_its_source(source.experiment, folder)
-        if not encrypts:
-            experiment = experiment.model_copy(update={"encryption": None})
+        experiment = _without_its_source(source.experiment, folder).model_copy(update=without)
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
             # The mean of two independent noises on the same data would have less noise than was charged.
@@ -213,11 +229,13 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         assembly.layout,
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
-        retention=retention_of(assembly.setup.experiment),
+        retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
         state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
+        # A checkpoint from before its cohort kept anything begins with the cohort's first state.
+        state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
         state, ending = run_experiment(
             assembly, state, run_store, Observer(progress.watch, progress.round_end)
@@ -233,6 +251,7 @@ def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | 
     if event is None or target is None:
         return None if data is None else lambda _state, _records: data
     more = {} if data is None else {"data": data}
+    columns, is_quiet = columns_of(setup), setup.protocol.publishes_noised_only
     return lambda state, records: {
         **privacy_statement(
             event,
@@ -241,7 +260,7 @@ def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | 
             releases=state.releases,
             reproducible_noise=setup.experiment.privacy.reproducible_noise,
             records=records,
-            noised_only=setup.experiment.privacy.publish == "noised-only",
+            published=None if is_quiet else published_from_data(records, columns),
             encryption=setup.protocol.encryption,
         ),
         **more,
@@ -258,7 +277,7 @@ def _statement_of_data(setup: Setup) -> Row | None:
         setup.world.data_noise.protection.target,
         releases=1,
         reproducible_noise=setup.experiment.privacy.reproducible_noise,
-        noised_only=setup.experiment.privacy.publish == "noised-only",
+        published=None if setup.protocol.publishes_noised_only else (),
     )
     labels = "the labels of the examples, which are not noised"
     return {**statement, "not_covered": [labels, *statement["not_covered"]]}

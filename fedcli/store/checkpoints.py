@@ -62,6 +62,8 @@ def write_checkpoint(
     if state.average:
         parts["average"] = state.average
         files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
+    if state.cohort:
+        parts["cohort"] = state.cohort
     files[STATE] = trees.to_table({**parts, "clients": client_states.to_index(state.clients)})
     for name, arrays in files.items():
         disk.write(folder / name, npz.to_bytes(arrays))
@@ -108,6 +110,7 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
         seconds=facts["seconds"],
         underway=tree["underway"],
         average=tree.get("average", {}),
+        cohort=tree.get("cohort", {}),
     )
 
 

@@ -75,10 +75,10 @@ def checkpoint_folder(folder: Path, round: int) -> Path:
     return folder / CHECKPOINTS / round_folders.name(round)
 
 
-def read_records(folder: Path) -> list[dict[str, Any]]:
-    """The records of metrics.jsonl, up to the first line that is damaged or was not finished."""
+def read_records(folder: Path, log: str = METRICS) -> list[dict[str, Any]]:
+    """The records of a log, metrics.jsonl by default, up to the first line that is damaged or was not finished."""
     records: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / METRICS).open("rb") as file:
+    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / log).open("rb") as file:
         for line in file:
             record = json.loads(line)
             if not isinstance(record, dict):
@@ -113,6 +113,13 @@ def read_state(
         ConfigError: if there is no such checkpoint, or it was pruned.
         RunError: if there is none at all, or it is damaged.
     """
+    return checkpoints.read_checkpoint(
+        whole_checkpoint(folder, round, retention), layout, folder / CLIENT_STATES
+    )
+
+
+def whole_checkpoint(folder: Path, round: int | None = None, retention: Retention = KEEP_ALL) -> Path:
+    """The checkpoint of `round`, or the last one, with its arrays; raises as `read_state` does, and reads nothing."""
     rounds = finished_rounds(folder)
     if not rounds:
         raise RunError(f"{folder} has no checkpoint: the run stopped before the first one. Start a new run.")
@@ -133,7 +140,7 @@ def read_state(
             f"{place} lacks arrays that `{retention}` keeps; {known}.\n"
             "Restore the folder, or delete all checkpoints after one of these rounds to resume from it."
         )
-    return checkpoints.read_checkpoint(place, layout, folder / CLIENT_STATES)
+    return place
 
 
 def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:

@@ -5,6 +5,7 @@ fails. They need neither pytest nor data; only `check_strategy` and `check_train
 """
 
 from fedcli.testing.aggregators import check_aggregator
+from fedcli.testing.cohorts import check_cohort
 from fedcli.testing.data import check_dataset, check_partition
 from fedcli.testing.server_optimizers import check_server_optimizer
 from fedcli.testing.strategies import check_strategy
@@ -13,6 +14,7 @@ from fedcli.testing.transforms import check_transform
 
 __all__ = [
     "check_aggregator",
+    "check_cohort",
     "check_dataset",
     "check_partition",
     "check_server_optimizer",

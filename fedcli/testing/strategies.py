@@ -27,7 +27,7 @@ from fedcli.testing.laws import law, same_bits, same_state
 from fedcli.testing.tiny import assembled
 
 _VECTORS = ("weights", "statistics", "frozen", "personal")
-_STATES = ("server", "aggregator", "transforms")
+_STATES = ("server", "aggregator", "transforms", "cohort")
 
 
 class _Course(NamedTuple):
@@ -182,7 +182,7 @@ def _check_diverging_client(assembly: Assembly, first: RoundState) -> None:
 
 
 def _check_empty_cohort(assembly: Assembly, first: RoundState) -> None:
-    nobody = assembly.world.cohort._replace(sample=lambda _rng, _num_clients: np.zeros(0, np.int64))
+    nobody = assembly.world.cohort._replace(sample=lambda _rng, _num_clients, _state: np.zeros(0, np.int64))
     after = _rounds(changed(assembly, cohort=nobody), first, count=1).state
     # Under differential privacy an empty round releases zero plus the full noise, so the model moves.
     if assembly.strategy.privacy is None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Tree
 from fedcli.testing.laws import (
     described,

@@ -77,8 +77,8 @@ def test_show_says_what_the_encryption_is_and_stays_a_valid_config(fedcli, tmp_p
 
 def test_a_line_of_a_run_says_what_the_encryption_of_its_round_took(fedcli, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    setup = plan(load("tiny.yaml").experiment)
-    assert "encryption" not in cost(setup)
+    assert "encryption" not in cost(plan(load("tiny.yaml").experiment))
+    setup = plan(load("tiny.yaml", [*GRID[1::2], THRESHOLD]).experiment)
     figures = {"encryption/encrypt_seconds": 3.14, "encryption/open_seconds": 0.26}
     with Screen(to_stderr=False) as screen:
         progress = screen.progress(lambda: False)

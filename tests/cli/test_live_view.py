@@ -13,6 +13,7 @@ from fedcli.core.errors import RunInterrupted
 from fedcli.experiment.plan import plan
 
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-7]|38;|9[0-7])[\d;]*m")
+PRIVATE = "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-3}"
 RECORDS = [
     {"round": 1, "test/accuracy": 0.25, "test/loss": 2.0, "clients/finished": 3, "clients/planned": 3,
      "clients/rejected": 0, "seconds/total": 1.25},
@@ -23,7 +24,7 @@ RECORDS = [
 
 @pytest.fixture
 def setup(fedcli):
-    return plan(config.load("tiny.yaml").experiment)
+    return plan(config.load("tiny.yaml", [PRIVATE]).experiment)
 
 
 def watched(setup, tmp_path, *, before=(), records=RECORDS, error=None):
@@ -57,7 +58,7 @@ def pipe(monkeypatch):
 def test_a_pipe_gets_one_plain_line_a_round(setup, tmp_path, pipe, capsys):
     watched(setup, tmp_path)
     assert capsys.readouterr().out.splitlines() == [
-        "tiny: weighted over 3 clients, logistic on digits, 2 rounds",
+        "tiny: dp-clipped over 3 clients, logistic on digits, 2 rounds",
         "round 1/2  test/accuracy 0.2500  test/loss 2.0000  clients 3/3  1.2 s",
         "round 2/2  test/accuracy 0.7500  test/loss 1.0000  epsilon 1.500  clients 2/3 (1 rejected)  0.5 s",
     ]
@@ -78,7 +79,7 @@ def test_a_void_round_says_why_and_a_null_figure_is_left_out(setup, tmp_path, pi
 def test_a_terminal_sees_rounds_clients_and_the_curve_of_the_metric(setup, tmp_path, terminal, capsys):
     watched(setup, tmp_path)
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", capsys.readouterr().out)
-    for expected in ("tiny: weighted over 3 clients", "2/2", "3/3", "▁█", "0.7500", "best 0.7500", "1.500"):
+    for expected in ("tiny: dp-clipped over 3 clients", "2/2", "3/3", "▁█", "0.7500", "best 0.7500", "1.500"):
         assert expected in shown
 
 

@@ -179,6 +179,7 @@ class TestRun:
             releases=2,
             reproducible_noise=False,
             records=[{"round": 1, "epsilon": 0.5, "test/loss": 1.0}, {"round": 2, "epsilon": 0.75}],
+            published=["test/loss"],
         )
         (tmp_path / "config.yaml").write_text(CONFIG)
         (tmp_path / "privacy.json").write_text(json.dumps(statement))

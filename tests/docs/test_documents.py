@@ -2,6 +2,7 @@
 
 import html
 import re
+import runpy
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from click.testing import CliRunner
 from pages import PAGES, ROOT, blocks, commands, module_name, name_of, prose
 
+import fedcli
 import fedcli.testing
 from fedcli import config
 from fedcli.cli.app import app
@@ -28,6 +30,9 @@ data: {name: digits, partition: {name: iid, clients: 10}}
 
 model: {name: mlp, hiden: [3]}
 """
+RUN_BLOCKS = [block for block in blocks("python") if not module_name(block)]
+# What no user has to import: everything that `import fedcli` does not offer itself.
+SUBPACKAGES = {path.name for path in (ROOT / "fedcli").iterdir() if path.is_dir()} - {"testing", "crypto"}
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -78,6 +83,14 @@ def test_the_picture_of_the_readme_shows_its_first_run():
 def test_the_index_names_every_page():
     linked = set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs/index.md").read_text(encoding="utf-8")))
     assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+
+def test_the_tables_of_the_columns_are_those_of_the_code():
+    """If it fails, run `python docs/columns.py`."""
+    made = runpy.run_path(str(ROOT / "docs/columns.py"))["page"]
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    assert made(text) == text
+    assert text.count("\n| `") > 50
 
 
 class TestLinksAndPaths:
@@ -175,14 +188,48 @@ class TestConfigs:
 
 
 class TestPython:
-    @pytest.mark.parametrize(
-        "block", [block for block in blocks("python") if not module_name(block)], ids=str
-    )
-    def test_a_block_of_python_runs(self, block, modules, folder):
-        names = {}
-        exec(compile(block.text, str(block), "exec"), names)
-        for name in [name for name in names if name.startswith("test_")]:
-            names[name]()
+    @pytest.mark.parametrize("page", sorted({block.page for block in RUN_BLOCKS}))
+    def test_the_blocks_of_a_page_run_one_after_another(self, page, modules, folder):
+        for block in [block for block in RUN_BLOCKS if block.page == page]:
+            names = {}
+            exec(compile(block.text, str(block), "exec"), names)
+            for name in [name for name in names if name.startswith("test_")]:
+                names[name]()
+
+    @pytest.mark.parametrize("block", blocks("python"), ids=str)
+    def test_only_the_public_face_is_imported(self, block):
+        imported = re.findall(r"^\s*(?:from|import) (fedcli[\w.]*)", block.text, re.MULTILINE)
+        allowed = {"fedcli", "fedcli.testing"}
+        strangers = [
+            name for name in imported if name not in allowed and not name.startswith("fedcli.crypto.")
+        ]
+        assert strangers == []
+        for names in re.findall(r"^from fedcli import (.+)$", block.text, re.MULTILINE):
+            assert set(names.split(", ")) <= set(fedcli.__all__)
+        assert set(re.findall(r"\bfedcli\.(\w+)", block.text)) <= {*fedcli.__all__, "testing", "crypto"}
+
+    @pytest.mark.parametrize("page", [page for page in PAGES if page.parent == ROOT / "docs"], ids=name_of)
+    def test_no_page_sends_a_user_into_a_subpackage(self, page):
+        modules = re.findall(r"fedcli\.[a-z_]+(?:\.\w+)*", prose(page))
+        assert [name for name in modules if name.split(".")[1] in SUBPACKAGES] == []
+
+    def test_every_function_has_a_section_and_an_example(self):
+        functions = [
+            name for name in fedcli.__all__ if name.islower() and name not in ("component", "generator")
+        ]
+        text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+        examples = "".join(block.text for block in blocks("python") if block.page == "docs/python.md")
+        assert len(functions) == 7
+        for name in functions:
+            assert f"## {name}\n" in text
+            assert f"fedcli.{name}(" in examples
+
+    def test_every_type_in_the_table_of_kinds_is_public(self):
+        page = (ROOT / "docs/custom_components.md").read_text(encoding="utf-8")
+        table = page[: page.index("All these types")]
+        named = set(re.findall(r"`([A-Z][A-Za-z]+)`", table))
+        assert len(named) > 10
+        assert named <= set(fedcli.__all__)
 
     def test_the_model_of_the_readme_is_one_that_a_config_can_name(self, modules):
         import my_models
@@ -194,9 +241,11 @@ class TestPython:
 
         lines = modules["my_rules"].splitlines()
         assert len([line for line in lines if line.strip() and not line.startswith("#")]) < 15
-        check_aggregator(my_rules.midrange().aggregator, exact_order=True)
-        experiment = config.loads(YAML, "tiny.yaml", ["strategy=my_rules:midrange"]).experiment
-        assert plan(experiment).strategy.aggregator.name == "midrange"
+        check_aggregator(my_rules.midrange(), exact_order=True)
+        experiment = config.loads(
+            YAML, "tiny.yaml", ["strategy={aggregator: 'my_rules:midrange'}"]
+        ).experiment
+        assert plan(experiment).protocol.strategy.aggregator.name == "midrange"
 
     def test_the_callback_stops_a_run_and_is_one_that_a_config_can_name(self, modules):
         import my_callbacks

@@ -11,8 +11,8 @@ from fedcli.components.attacks import ipm, sign_flip
 from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.cohorts import uniform
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.core.transform import Transform
 from fedcli.engine import evaluation
 from fedcli.engine.adversary import malicious_clients, trained_on
 from fedcli.engine.round import run_round
@@ -177,7 +177,7 @@ def test_a_malicious_client_that_cannot_train_sends_nothing():
 
 def test_a_round_without_malicious_clients_is_an_honest_one():
     calls = []
-    two_first = uniform(size=2)._replace(sample=lambda _rng, _population: np.arange(2))
+    two_first = uniform(size=2)._replace(sample=lambda _rng, _population, _state: np.arange(2))
     parts, state = attacked(recording(calls), {4}, cohort=two_first)
     honest, _ = attacked(recording(calls), {4}, cohort=two_first)
     honest = changed(honest, adversary=None)
@@ -190,7 +190,7 @@ def test_a_round_without_malicious_clients_is_an_honest_one():
 def test_in_a_round_without_honest_clients_the_malicious_ones_study_their_own():
     calls = []
     parts, state = attacked(recording(calls), {0, 1}, payloads={0: 1.0, 1: 2.0})
-    only_them = uniform(size=2)._replace(sample=lambda _rng, _population: np.arange(2))
+    only_them = uniform(size=2)._replace(sample=lambda _rng, _population, _state: np.arange(2))
     _, record, _ = one_round(changed(parts, cohort=only_them), state)
     assert calls == [([1, 2], [1, 2])]
     assert not any(name.startswith("train/") for name in record)

@@ -23,8 +23,10 @@ from fedcli.testing.changes import changed
 BY_EXAMPLES = Devices("by examples", lambda _rng: Device(1.0, 1e30, 1e30))
 
 
-def of(size, *, at_work, num_clients, exponent=0.5, payloads=None, **participation):
-    strategy = STRATEGIES["fedbuff"](buffer_size=size, staleness_exponent=exponent)
+def of(size, *, at_work, num_clients, exponent=0.5, payloads=None, max_staleness=None, **participation):
+    strategy = STRATEGIES["fedbuff"](
+        buffer_size=size, staleness_exponent=exponent, max_staleness=max_staleness
+    )
     federation = LinearFederation(num_clients)
     runtime = LinearRuntime(federation, payloads=payloads)
     parts, state = linear_parts(
@@ -75,7 +77,8 @@ def test_one_client_at_work_and_a_buffer_of_one_is_sequential_training():
     for present in presents:
         start = replace(state, weights=weights)
         alone = changed(
-            alike, cohort=uniform(size=1)._replace(sample=lambda _rng, _n, t=present: [t.turns[0].client])
+            alike,
+            cohort=uniform(size=1)._replace(sample=lambda _rng, _n, _state, t=present: [t.turns[0].client]),
         )
         weights = run_round(alone, start, lambda _round: None, lambda _done, _planned: None)[0].weights
     assert final.weights.tobytes() == weights.tobytes()
@@ -126,6 +129,51 @@ def test_models_are_kept_as_long_as_somebody_works_on_them():
     # The place of the last arrival is filled when the next round begins, from its model.
     assert len(state.underway["client"]) == 5
     assert min(turn.model for turn in presents[-1].turns) > 0
+
+
+def test_models_that_only_stale_updates_would_need_are_not_kept():
+    # Client 29 takes 33 s, and one update of 4 to 9 s fills the buffer: its model grows old.
+    free, state = of(1, at_work=30, num_clients=30)
+    bounded, _ = of(1, at_work=30, num_clients=30, max_staleness=2)
+    kept = {False: 0, True: 0}
+    for parts, is_bounded in ((free, False), (bounded, True)):
+        after = state
+        for _ in range(40):
+            present = attend(parts, after)
+            after, _, rows = run_round(parts, after, lambda _round: None, lambda _done, _planned: None)
+            kept[is_bounded] = max(kept[is_bounded], len(after.underway["models"]))
+            for turn, row in zip(present.turns, rows, strict=True):
+                if is_bounded:
+                    assert (turn.staleness > 2) == row.get("reason", "").startswith("stale: ")
+                else:
+                    assert "reason" not in row
+            assert sum("reason" not in row for row in rows) == 1
+    buffer = bounded.strategy.buffer
+    assert kept[True] == buffer.most_models(at_work=30, rounds=40) == 2
+    assert 2 < kept[False] <= free.strategy.buffer.most_models(at_work=30, rounds=40) == 30
+
+
+def test_a_staleness_that_is_never_reached_changes_nothing():
+    one, _, _ = run(*of(2, at_work=5, num_clients=12), 6)
+    other, _, _ = run(*of(2, at_work=5, num_clients=12, max_staleness=6), 6)
+    assert one.weights.tobytes() == other.weights.tobytes()
+
+
+def test_the_number_of_models_kept_is_bounded_by_clients_rounds_and_staleness():
+    def most(at_work, rounds, max_staleness):
+        buffer = STRATEGIES["fedbuff"](max_staleness=max_staleness).buffer
+        return buffer.most_models(at_work=at_work, rounds=rounds)
+
+    assert (most(7, 50, None), most(70, 50, None), most(70, 50, 20), most(70, 50, 0)) == (7, 50, 20, 0)
+
+
+def test_more_models_than_are_supported_are_refused_with_their_number():
+    overrides = ["strategy={name: fedbuff, buffer_size: 2}", "devices=lognormal", "rounds=300"]
+    large = [*overrides, "data={name: 'user_parts:many', clients: 500}", "cohort={name: uniform, size: 101}"]
+    with pytest.raises(ConfigErrors, match="here up to 101, in memory and in each checkpoint; at most 100"):
+        tiny.plan(*large)
+    assert tiny.plan(*large, "strategy.max_staleness=20").protocol.strategy.buffer.max_staleness == 20
+    assert tiny.plan(*large, "cohort.size=100").world.cohort.expected_size(500) == 100
 
 
 def test_the_number_at_work_is_constant_and_nobody_works_twice():
@@ -191,6 +239,7 @@ def test_rows_say_how_old_an_update_is():
         (["strategy={name: fedbuff, buffer_size: 9}"], "needs at least as many clients at work"),
         (["strategy={name: fedbuff, buffer_size: 0}"], "at least 1 update"),
         (["strategy={name: fedbuff, staleness_exponent: -1.0}"], "at least 0"),
+        (["strategy={name: fedbuff, max_staleness: -1}"], "at least 0; received -1"),
         (["strategy=fedbuff", "cohort={name: poisson, rate: 0.5}"], "a fixed number of clients at work"),
         (["strategy={name: 'user_parts:buffered', base: dp-clipped}"], "not a random sample"),
         (["strategy={name: 'user_parts:buffered', base: scaffold}"], "with an older model"),

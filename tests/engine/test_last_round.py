@@ -3,16 +3,15 @@
 import pytest
 from fakes import MemoryStore, linear_parts
 
-from fedcli.components.callbacks.callback import Callback, early_stop
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.strategies import STRATEGIES
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
 
 STOPS = {
-    "a callback": lambda: Callback(
-        on_round_end=lambda state, _record: "enough" if state.round == 2 else None
-    ),
+    "a callback": lambda: Callback(should_stop=lambda state, _record: "enough" if state.round == 2 else None),
     "early stopping": lambda: early_stop(metric="train/loss", patience=1, mode="max"),
 }
 

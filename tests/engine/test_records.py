@@ -7,7 +7,8 @@ import tiny
 
 from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import Sampling
-from fedcli.engine.records import noised_only
+from fedcli.engine.records import noised_only, published_from_data
+from fedcli.engine.run_columns import columns_of
 from fedcli.runs import lifecycle
 
 QUIET = "privacy.publish=noised-only"
@@ -50,7 +51,13 @@ def test_the_statement_names_what_is_published(tmp_path):
     ]
     # Figures of a noised model on the central test set, which belongs to no client, tell no more than the model.
     assert named[0] == []
-    assert {"train/loss", "clients/finished", "examples"} <= set(named[1])
+    assert {"train/loss", "test/loss", "clients/finished", "clients/planned", "examples"} <= set(named[1])
+    assert not {"round", "epsilon", "note"} & set(named[1])
+
+
+def test_what_is_not_declared_counts_as_published_without_noise():
+    record = {"round": 1, "epsilon": 1.0, "note": "void", "test/loss": 1.0, "mine": 3}
+    assert published_from_data([record], columns_of(tiny.plan(*tiny.PRIVATE))) == {"test/loss", "mine"}
 
 
 def test_it_changes_no_weight_and_a_resumed_run_keeps_to_it(tmp_path):
@@ -67,12 +74,12 @@ def test_a_figure_that_is_not_known_is_left_out():
         "round": 1,
         "note": "void",
         "average/test/loss": 1.0,
-        "attack/success_rate": 0.0,
         "mine": 3,
         "seconds/total": 2.0,
     }
-    kept = noised_only(record, Sampling("poisson", 10, rate=0.1))
-    assert set(kept) == {"round", "note", "average/test/loss", "attack/success_rate"}
+    columns = columns_of(tiny.plan(*tiny.PRIVATE, "average={decay: 0.9}"))
+    kept = noised_only(record, columns, Sampling("poisson", 10, rate=0.1))
+    assert set(kept) == {"round", "note", "average/test/loss"}
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from fedcli.components.cohorts import poisson, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import clip
 from fedcli.core.averages import mean_model
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ClientError, InvalidUpdateError, RunInterrupted
 from fedcli.core.rounds import RoundContext, RoundState
+from fedcli.core.transform import Transform
 from fedcli.engine import adversary, evaluation, loop, selection
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.ports import Observer
@@ -373,7 +373,7 @@ def test_without_clip_and_noise_a_private_round_is_the_mean_to_the_bit():
 def test_the_divisor_is_the_planned_cohort_and_not_the_realised_one():
     federation = LinearFederation(6)
     runtime = LinearRuntime(federation, payloads={k: [1.0, 0.0, 0.0] for k in range(6)})
-    everyone = poisson(rate=0.5)._replace(sample=lambda _rng, population: np.arange(population))
+    everyone = poisson(rate=0.5)._replace(sample=lambda _rng, population, _state: np.arange(population))
     parts, state = private(clip_norm=5.0, federation=federation, runtime=runtime, cohort=everyone)
     after, record, _ = one_round(parts, state)
     assert record["clients/finished"] == 6
@@ -395,7 +395,7 @@ def test_a_rejected_client_does_not_change_the_divisor(bad):
 
 @pytest.mark.parametrize("reproducible", [False, True])
 def test_an_empty_cohort_releases_the_noise_all_the_same(reproducible):
-    nobody = poisson(rate=0.5)._replace(sample=lambda _rng, _population: np.zeros(0, np.int64))
+    nobody = poisson(rate=0.5)._replace(sample=lambda _rng, _population, _state: np.zeros(0, np.int64))
     parts, state = private(noise_multiplier=2.0, cohort=nobody, reproducible_noise=reproducible)
     charged = []
     after, record, rows = one_round(parts, state, charged.append)
@@ -453,7 +453,9 @@ def test_neighbouring_federations_differ_by_at_most_the_clip_norm(payloads, repl
     def summed(updates, cohort):
         federation = LinearFederation(3)
         runtime = LinearRuntime(federation, payloads=dict(enumerate(updates)))
-        chosen = poisson(rate=1.0)._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
+        chosen = poisson(rate=1.0)._replace(
+            sample=lambda _rng, _population, _state: np.array(cohort, np.int64)
+        )
         parts, state = private(clip_norm=clip_norm, federation=federation, runtime=runtime, cohort=chosen)
         context = RoundContext(parts.run.seed, 1, False)
         present = attend(parts, state)
@@ -652,7 +654,7 @@ def test_the_realised_number_of_clients_does_not_reach_a_private_model():
         shares.append(share)
         return weights, state
 
-    some = poisson(rate=0.5)._replace(sample=lambda _rng, _population: np.array([1, 4]))
+    some = poisson(rate=0.5)._replace(sample=lambda _rng, _population, _state: np.array([1, 4]))
     parts, state = private(cohort=some)
     server = parts.strategy.server._replace(apply=record)
     one_round(changed(parts, strategy=parts.strategy._replace(server=server)), state)

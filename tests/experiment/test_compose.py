@@ -11,8 +11,8 @@ from fedcli import config
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import clip
 from fedcli.config import ConfigErrors, Part
-from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
+from fedcli.core.transform import Transform
 from fedcli.core.trees import to_table
 from fedcli.engine.round import run_round
 from fedcli.experiment.compose import (

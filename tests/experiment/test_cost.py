@@ -1,9 +1,13 @@
 """What a round will cost, told before any training, on figures that can be added up by hand."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import tiny
 
+from fedcli.engine.round import run_round
+from fedcli.experiment.assemble import with_keys
 from fedcli.experiment.cost import checked_cost, cost
 
 WEIGHTS = 4 * 5 + 5 + 5 * 3 + 3  # mlp with 5 hidden units on 4 features and 3 classes
@@ -85,8 +89,6 @@ def test_a_built_in_model_is_counted_without_tensorflow_and_a_users_is_built():
     entered = []
 
     def before_tensorflow():
-        from contextlib import nullcontext
-
         entered.append(True)
         return nullcontext()
 
@@ -97,9 +99,48 @@ def test_a_built_in_model_is_counted_without_tensorflow_and_a_users_is_built():
     assert entered == [True]
 
 
-def test_frozen_weights_are_not_sent():
-    from contextlib import nullcontext
+def test_the_models_that_an_asynchronous_run_keeps_are_told_beforehand():
+    fedbuff = ["strategy={name: fedbuff, buffer_size: 2}", "devices=lognormal", "rounds=9"]
+    facts = figures(*fedbuff)
+    assert (facts["most_models_kept"], facts["most_bytes_of_models_kept"]) == (4, 4 * 4 * WEIGHTS)
+    assert figures(*fedbuff, "strategy.max_staleness=1")["most_models_kept"] == 1
+    assert "most_models_kept" not in figures()
 
+
+GRID = "fixed_point={clip_norm: 2.0, bits: 12}"
+TOLD = {
+    "a mean": ["strategy={name: mean}"],
+    "statistics": ["model={name: mlp, hidden: [5], batch_norm: true}"],
+    "statistics that stay": ["model={name: mlp, hidden: [5], batch_norm: true}", "model.non_trainable=local"],
+    "statistics of a custom model": ["model={name: 'user_parts:stack', batchnorm: true}"],
+    "two vectors each way": ["strategy={name: scaffold}"],
+    "coordinates": ["compression={name: top-k, fraction: 0.2}"],
+    "integers": ["strategy={name: mean}", GRID],
+    "masked integers": [
+        "strategy={name: mean}",
+        GRID,
+        "encryption={name: secagg, dropped: 0.0, corrupt: 0.0}",
+    ],
+    "an adaptive clip norm": [
+        "strategy={name: dp-adaptive, noise_multiplier: 1.0, delta: 1.0e-3}",
+        "cohort=full",
+    ],
+}
+
+
+@pytest.mark.parametrize("overrides", TOLD.values(), ids=TOLD)
+def test_a_round_records_the_bytes_that_were_told_before(overrides):
+    facts = checked_cost(tiny.source(*MLP, *overrides), before_tensorflow=nullcontext)
+    with tiny.assembled(*MLP, *overrides) as (parts, state):
+        _, record, _ = run_round(
+            with_keys(parts)[0], state, lambda _round: None, lambda _done, _planned: None
+        )
+    assert record["clients/finished"] == 4
+    assert facts["bytes_up_per_round"] == record["bytes_up"] > 0
+    assert facts["bytes_down_per_round"] == record["bytes_down"] > 0
+
+
+def test_frozen_weights_are_not_sent():
     source = tiny.source(*MLP, "model.trainable=dense_1/*")
     facts = checked_cost(source, before_tensorflow=nullcontext)
     assert facts["parameters"] == 5 * 3 + 3

@@ -7,8 +7,8 @@ from built_ins import REQUIRED
 
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import arrival, clip, gaussian_noise, top_k
-from fedcli.core.contracts import Transform
 from fedcli.core.factories import describe
+from fedcli.core.transform import Transform
 from fedcli.experiment.describe import LocalAlgorithm, Protection, TransformDescription, expand
 
 every_strategy = pytest.mark.parametrize("name", STRATEGIES)

@@ -60,7 +60,18 @@ def test_a_cohort_larger_than_the_population_is_refused_with_its_place():
 
 
 @pytest.mark.parametrize(
-    "metric", ["rounds_foo", "simulated/seconds", "clients/absent", "epsilon", "staleness/max"]
+    "metric",
+    [
+        *(
+            "rounds_foo",
+            "simulated/seconds",
+            "clients/absent",
+            "epsilon",
+            "staleness/max",
+            "clients/malicious",
+        ),
+        *("encryption/open_seconds", "proofs/bytes", "seconds", "test/mse", "test/loss/worst"),
+    ],
 )
 def test_an_early_stop_on_what_no_round_has_is_refused(metric):
     with pytest.raises(ConfigErrors, match=f"no round has the metric '{metric}'"):
@@ -70,6 +81,38 @@ def test_an_early_stop_on_what_no_round_has_is_refused(metric):
 @pytest.mark.parametrize("metric", ["simulated/seconds", "clients/absent"])
 def test_an_early_stop_may_watch_the_simulated_clock(metric):
     assert tiny.plan("devices=lognormal", f"early_stop={{metric: {metric}, patience: 2}}")
+
+
+GRID = ("fixed_point={clip_norm: 1.0, bits: 10}", "strategy={name: mean}")
+
+
+@pytest.mark.parametrize(
+    ("metric", "overrides"),
+    [
+        ("clients/malicious", ["attack={name: ipm, share: 0.25}"]),
+        ("seconds/total", []),
+        ("validation/accuracy/p10", ["evaluation.clients=true"]),
+        (
+            "validation/global/loss/variance",
+            ["evaluation.clients=true", "strategy=ditto"],
+        ),
+        ("encryption/open_seconds", [*GRID, "encryption=shared-key"]),
+        ("encryption/members_lost", [*GRID, "encryption={name: threshold, committee: 3, threshold: 2}"]),
+        ("proofs/prove_seconds", [*GRID, "proofs=norm-bound"]),
+    ],
+)
+def test_an_early_stop_may_watch_every_figure_of_its_rounds(metric, overrides):
+    assert tiny.plan(*overrides, f"early_stop={{metric: {metric}, patience: 2}}")
+
+
+def test_an_early_stop_on_words_is_refused():
+    assert "no round has the metric 'note'" in refusal("early_stop={metric: note, patience: 2}")
+
+
+@pytest.mark.parametrize("metric", ["seconds/total", "clients/finished", "test/loss", "clients/planned"])
+def test_an_early_stop_of_a_private_run_watches_nothing_that_follows_from_data(metric):
+    report = refusal(*tiny.PRIVATE, f"early_stop={{metric: {metric}, patience: 2}}")
+    assert f"{metric} is not noised" in report
 
 
 def test_an_early_stop_may_watch_the_average_where_there_is_one():

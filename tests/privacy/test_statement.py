@@ -24,16 +24,14 @@ SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0)
 POISSON = Sampling("poisson", 200, rate=0.1)
 
 
-def statement(
-    z=2.0, *, clip_norm=1.5, sampling=POISSON, releases=3, reproducible=False, budget=None, records=()
-):
+def statement(z=2.0, *, clip_norm=1.5, sampling=POISSON, releases=3, reproducible=False, budget=None, **more):
     return privacy_statement(
         GaussianEvent(z, clip_norm),
         sampling,
         PrivacyTarget(1e-5, budget),
         releases=releases,
         reproducible_noise=reproducible,
-        records=records,
+        **more,
     )
 
 
@@ -113,7 +111,7 @@ def test_every_round_has_its_epsilon_and_every_published_metric_its_name():
         {"round": 2, "epsilon": 0.7, "note": "void"},
         {"round": 3, "epsilon": None, "train/loss": 1.0},
     ]
-    made = statement(records=records)
+    made = statement(records=records, published={"train/loss", "clients/finished", "test/loss"})
     assert made["epsilon_after_round"] == {"1": 0.5, "2": 0.7, "3": None}
     assert made["published_without_noise"] == ["clients/finished", "test/loss", "train/loss"]
 

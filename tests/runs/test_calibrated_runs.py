@@ -9,7 +9,7 @@ from fedcli.config import ConfigErrors
 from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
 from fedcli.experiment.cost import cost
 from fedcli.experiment.describe import expand
-from fedcli.experiment.plan import plan
+from fedcli.experiment.plan import plan, warnings_of
 from fedcli.privacy import calibrate
 from fedcli.runs import lifecycle
 
@@ -27,9 +27,9 @@ def test_the_plan_has_the_noise_that_its_rounds_need():
     made = tiny.plan(*BUDGET, "rounds=5")
     sampling, target = Sampling("poisson", 4, rate=0.5), PrivacyTarget(1e-3, 4.0)
     assert multiplier(made) == calibrate(lambda z: GaussianEvent(z, 0.5), sampling, target, 5)
-    assert made.strategy.privacy_event == GaussianEvent(multiplier(made), 0.5)
-    assert made.strategy.privacy == target
-    assert 4.0 * (1 - 1e-3) <= made.accountant.epsilon(5, 1e-3) <= 4.0
+    assert made.protocol.strategy.privacy_event == GaussianEvent(multiplier(made), 0.5)
+    assert made.protocol.strategy.privacy == target
+    assert 4.0 * (1 - 1e-3) <= made.protocol.accountant.epsilon(5, 1e-3) <= 4.0
 
 
 def test_more_rounds_need_more_noise_and_a_written_multiplier_stays():
@@ -79,5 +79,5 @@ def test_what_is_not_calibrated_has_no_noise_and_an_infinite_epsilon():
 @pytest.mark.parametrize(("delta", "warned"), [(0.25, False), (0.26, True), (1e-5, False)])
 def test_a_delta_above_one_over_the_clients_is_warned_of(delta, warned):
     made = tiny.plan(*tiny.PRIVATE, f"strategy.delta={delta}", "model={name: mlp, hidden: [5]}")
-    assert [warning.split(" ")[1] for warning in made.warnings] == ([f"{delta:g}"] if warned else [])
+    assert [warning.split(" ")[1] for warning in warnings_of(made)] == ([f"{delta:g}"] if warned else [])
     assert ("warnings" in cost(made)) == warned

@@ -10,8 +10,8 @@ from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.attacks.client_halves import bent
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
+from fedcli.core.transform import Transform
 from fedcli.engine.round import run_round
 from fedcli.experiment.compatibility import attacks
 
@@ -157,7 +157,7 @@ def test_messages_are_seen_as_they_are_sent(executors, workers):
 
 def test_a_round_without_malicious_clients_intercepts_nothing():
     calls = []
-    two_first = uniform(size=2)._replace(sample=lambda _rng, _population: np.arange(2))
+    two_first = uniform(size=2)._replace(sample=lambda _rng, _population, _state: np.arange(2))
     parts, state = attacked(taking(calls), {3}, doubling(), cohort=two_first)
     after, _, _ = one_round(parts, state)
     assert calls == []
@@ -166,7 +166,7 @@ def test_a_round_without_malicious_clients_intercepts_nothing():
 
 def test_in_a_round_without_honest_clients_they_see_their_own():
     calls = []
-    two_first = uniform(size=2)._replace(sample=lambda _rng, _population: np.arange(2))
+    two_first = uniform(size=2)._replace(sample=lambda _rng, _population, _state: np.arange(2))
     parts, state = attacked(taking(calls), {0, 1}, doubling(), cohort=two_first)
     one_round(parts, state)
     ((own, honest),) = calls

@@ -39,7 +39,7 @@ def private():
 def finished(strategy, encryption=None):
     keys = {} if encryption is None else {"keys": encryption.start(None)}
     parts, state = linear_parts(
-        strategy, federation=LinearFederation(CLIENTS), run=RUN, reproducible_noise=True, **keys
+        strategy, federation=LinearFederation(CLIENTS), run_id=RUN, reproducible_noise=True, **keys
     )
     store = MemoryStore()
     state, record, rows = loop.next_round(parts, state, store, lambda _done, _planned: None)
@@ -94,7 +94,9 @@ def test_what_is_sent_beside_a_ciphertext_is_what_is_sent_beside_integers(sealed
 
 def test_a_proof_is_bound_to_its_ciphertext(sealed):
     mine = sealed.updates[0]
-    again = np.frombuffer(sealed.context.exchange.sender(mine.client).encrypt(np.arange(19))[0], np.uint8)
+    again = np.frombuffer(
+        sealed.context.sessions["encrypt"].server.sender(mine.client).encrypt(np.arange(19))[0], np.uint8
+    )
     changed = replace(mine, payload=again)
     assert "another payload" in sealed.refused(changed)
     assert "does not hold" in sealed.refused(attached(changed, "digest", digest_of(changed)))

@@ -44,10 +44,9 @@ def run(assembled, name, encryption="null", **changes):
     """The final state and the records of two rounds of a compiled experiment, with another encryption."""
     parts, state = assembled[name]
     made = tiny.plan(*OVERRIDES[name], f"encryption={encryption}")
-    parts = with_keys(changed(parts, strategy=made.strategy, **changes), made)
-    first = initial_state(
-        made.strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal)
-    )
+    strategy = made.protocol.strategy
+    parts, _ = with_keys(changed(parts, strategy=strategy, **changes))
+    first = initial_state(strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal))
     kept = MemoryStore()
     final, _ = loop.run_experiment(parts, first, kept, Observer())
     return final, kept.records

@@ -29,11 +29,11 @@ from fedcli.store.retention import Metric, Retention
 )  # fmt: skip
 def test_the_best_is_what_early_stopping_or_the_tasks_first_metric_calls_best(overrides, metrics):
     experiment = tiny.source("checkpoint={keep_last: 3, keep_best: 2}", *overrides).experiment
-    assert retention_of(experiment) == Retention(3, 2, tuple(Metric(*metric) for metric in metrics))
+    assert retention_of(experiment, []) == Retention(3, 2, tuple(Metric(*metric) for metric in metrics))
 
 
 def test_all_is_kept_unless_the_config_says_otherwise():
-    assert not retention_of(loads(tiny.YAML).experiment).prunes
+    assert not retention_of(loads(tiny.YAML).experiment, []).prunes
 
 
 def whole_rounds(folder):
@@ -63,6 +63,15 @@ def test_a_run_that_prunes_ends_with_the_same_bits_and_its_kept_models_are_evalu
     pruned = next(round for round in range(5) if round not in (best, 4))
     with pytest.raises(ConfigError, match=f"round {pruned} was pruned"):
         lifecycle.evaluate_run(result.folder, round=pruned)
+    assert verify_run(result.folder).holds
+
+
+def test_a_run_that_stops_by_a_figure_of_its_encryption_is_evaluated_without_it(tmp_path):
+    encrypted = ("strategy=mean", "fixed_point={clip_norm: 1.0, bits: 10}", "encryption=shared-key")
+    stop = "early_stop={metric: encryption/open_seconds, patience: 1, mode: max}"
+    source = tiny.source("rounds=3", "checkpoint={keep_best: 1}", *encrypted, stop)
+    result = lifecycle.start_run(source, tmp_path / "run")
+    assert lifecycle.evaluate_run(result.folder)["round"] == result.state.round
     assert verify_run(result.folder).holds
 
 

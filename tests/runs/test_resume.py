@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 
+from fedcli import config
 from fedcli.core.errors import RunInterrupted
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
@@ -134,7 +136,7 @@ def test_a_finished_run_that_is_resumed_stays_as_it_is(parts_and_state, uninterr
 
 
 def test_an_early_stop_comes_in_the_same_round_after_a_resumption(parts_and_state, tmp_path):
-    from fedcli.components.callbacks.callback import early_stop
+    from fedcli.components.callbacks.early_stop import early_stop
 
     def rising():
         # A loss cannot be larger than all before it for long: watched as "max", it stops the run early.
@@ -174,6 +176,33 @@ def test_statistics_that_clients_keep_survive_a_resumption(tmp_path):
         state, _ = run_in(tmp_path / "stopped", made, every=2)
     assert set(state.clients) == {0, 1, 2, 3}
     assert what_remains(tmp_path / "stopped") == what_remains(tmp_path / "whole")
+
+
+CHOSEN = ("cohort={name: power-of-choice, size: 2, candidates: 3}", "rounds=6")
+
+
+def test_what_a_cohort_remembers_survives_a_resumption(tmp_path):
+    with tiny.assembled(*CHOSEN) as made:
+        state, _ = run_in(tmp_path / "whole", made)
+        assert np.isfinite(state.cohort["loss"]).all()
+        for stop in ((2, 1), (5, 0)):
+            folder = tmp_path / f"stopped-in-{stop[0]}"
+            with pytest.raises(Stopped):
+                run_in(folder, made, every=3, error=Stopped(), stop=stop)
+            run_in(folder, made, every=3)
+            assert what_remains(folder) == what_remains(tmp_path / "whole")
+
+
+def test_a_checkpoint_without_a_state_of_the_cohort_resumes_from_the_first_one(tmp_path):
+    source = tiny.source(*CHOSEN)
+    with tiny.assembled(*CHOSEN) as (parts, first):
+        create_run(tmp_path / "run", config=config.dump(source.experiment), environment={"run": "old"})
+        run_store = RunStore(tmp_path / "run", parts.layout, every=1)
+        run_store.begin(replace(first, cohort={}))
+        run_store.close()
+    with np.load(tmp_path / "run" / "checkpoints" / "round-00000" / "state.npz") as arrays:
+        assert not [name for name in arrays if name.startswith("cohort")]
+    assert np.isfinite(lifecycle.resume_run(tmp_path / "run").state.cohort["loss"]).all()
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def parts_of(strategy, updates, cohort=(0, 1, 2), **changes):
     federation = LinearFederation(3)
     runtime = LinearRuntime(federation, payloads=dict(enumerate(updates)))
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime, **changes)
-    drawn = parts.world.cohort._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
+    drawn = parts.world.cohort._replace(sample=lambda _rng, _population, _state: np.array(cohort, np.int64))
     layout = parts.layout._replace(trainable=Layout(("kernel", "bias"), ((2,), (1,))))
     return changed(parts, cohort=drawn, layout=layout), state
 

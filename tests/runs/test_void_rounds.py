@@ -17,7 +17,7 @@ from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
-from fedcli.core.contracts import Transform
+from fedcli.core.transform import Transform
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import Participation
@@ -34,7 +34,7 @@ def counting():
     )
 
 
-def encrypted(exchanges=None, *, private=False, payloads=None, min_clients=2, **changes):
+def encrypted(exchanges=None, *, private=False, payloads=None, min_clients=2, keys=None, **changes):
     """Parts of a run of three rounds over five clients, and the state before it."""
     name, given = "mean", {}
     if private:
@@ -55,7 +55,7 @@ def encrypted(exchanges=None, *, private=False, payloads=None, min_clients=2, **
         runtime=LinearRuntime(
             federation, payloads=payloads, state=lambda round, _client, _old: {"round": round}
         ),
-        keys=LiteralKeys(exchanges),
+        keys=keys or LiteralKeys(exchanges),
         run_id="a run",
         **changes,
     )
@@ -68,10 +68,11 @@ def run(parts, state):
 
 
 def test_the_exchange_is_told_the_cohort_a_context_of_its_own_and_the_size():
-    parts, state = encrypted(participation=Participation(dropout=0.3))
+    keys = LiteralKeys()
+    parts, state = encrypted(keys=keys, participation=Participation(dropout=0.3))
     run(parts, state)
     everybody = [0, 1, 2, 3, 4]
-    assert parts.keys.begun == [(round, everybody, f"a run:{round}".encode(), SIZE) for round in (1, 2, 3)]
+    assert keys.begun == [(round, everybody, f"a run:{round}".encode(), SIZE) for round in (1, 2, 3)]
 
 
 def test_a_sound_exchange_gives_the_mean_and_its_figures_are_recorded():

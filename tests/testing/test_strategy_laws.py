@@ -7,9 +7,10 @@ import pytest
 
 from fedcli.components.clients.sgd import sgd
 from fedcli.components.strategies.mean import mean
-from fedcli.core.contracts import Extra, ServerOptimizer, Transform
+from fedcli.core.contracts import Extra, ServerOptimizer
 from fedcli.core.errors import ConfigError
 from fedcli.core.rounds import Aggregate
+from fedcli.core.transform import Transform
 from fedcli.testing import check_strategy, check_trainer
 
 

@@ -18,8 +18,8 @@ from fedcli.components.transforms import (
     random_k,
     top_k,
 )
-from fedcli.core.contracts import Transform
 from fedcli.core.rounds import Aggregate
+from fedcli.core.transform import Transform
 from fedcli.testing import check_transform
 
 BUILT_IN = [

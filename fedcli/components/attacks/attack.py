@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientData, ClientUpdate
+from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Vector
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from fedcli.components.attacks.attack import Attack
 from fedcli.components.attacks.client_halves import ClientHalf, bent
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.ranges import require_positive_finite
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Tree, Vector
 
 

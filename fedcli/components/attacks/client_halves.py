@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 
 ClientHalf: TypeAlias = Callable[[ClientUpdate, Tree, RoundContext], ClientUpdate]

@@ -9,8 +9,8 @@ import numpy as np
 from fedcli.components.attacks.attack import Attack
 from fedcli.components.attacks.client_halves import ClientHalf, bent
 from fedcli.components.attacks.messages import What, passed_off, require_what
-from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 
 

@@ -14,10 +14,10 @@ from fedcli.components.attacks.client_halves import ClientHalf, bent
 from fedcli.components.attacks.forged_proof import forged_proof
 from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import DIGEST, PROOF
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Tree
 from fedcli.core.vectors import exact_squared_norm
 from fedcli.crypto.norm_proofs.jobs import Committed, commit_to

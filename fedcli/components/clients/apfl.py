@@ -6,15 +6,7 @@ from typing import NamedTuple
 
 from fedcli.components.clients.ditto import OWN
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import (
-    Batch,
-    ClientTrainer,
-    Learner,
-    LocalResult,
-    Start,
-    Tensor,
-    Tensors,
-)
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensor, Tensors, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
@@ -89,7 +81,7 @@ def _build(learner: Learner, first_alpha: float, adaptive: bool) -> ClientTraine
         kept = own._replace(weights=list(weights), moving=list(seen.moving), optimizer=optimizer)
         return Mixture(after, kept, alpha)
 
-    def final(start: Start, carry: Mixture) -> LocalResult:
+    def final(start: Start, carry: Mixture) -> Trained:
         keeps = {OWN.name: list(carry.own.weights), SHIFT.name: carry.alpha - first_alpha}
         return shared.final(start, carry.shared)._replace(keeps=keeps)
 

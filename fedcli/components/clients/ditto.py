@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, LocalResult, Start, Tensors
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensors, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
@@ -48,7 +48,7 @@ def ditto(*, regularization: float = 0.1) -> TrainerSpec:
         def step(start: Start, carry: DittoCarry, batch: Batch) -> DittoCarry:
             return DittoCarry(shared.step(start, carry.shared, batch), own.step(start, carry.own, batch))
 
-        def final(start: Start, carry: DittoCarry) -> LocalResult:
+        def final(start: Start, carry: DittoCarry) -> Trained:
             return shared.final(start, carry.shared)._replace(keeps={OWN.name: list(carry.own.weights)})
 
         return ClientTrainer(init, step, final)

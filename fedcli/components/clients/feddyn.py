@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import ClientTrainer, Learner, LocalResult, Start, Tensors
+from fedcli.components.clients.trainer import ClientTrainer, Learner, Start, Tensors, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
@@ -33,7 +33,7 @@ def feddyn(*, alpha: float = 0.1) -> TrainerSpec:
     def build(learner: Learner) -> ClientTrainer:
         trainer = descend(learner, bend if alpha else None)
 
-        def final(start: Start, carry: Carry) -> LocalResult:
+        def final(start: Start, carry: Carry) -> Trained:
             result = trainer.final(start, carry)
             kept = [h - alpha * d for h, d in zip(start.state[DUAL.name], result.delta, strict=True)]
             return result._replace(keeps={DUAL.name: kept})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import ClientTrainer, Learner, LocalResult, Start
+from fedcli.components.clients.trainer import ClientTrainer, Learner, Start, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.factories import component
 
@@ -29,7 +29,7 @@ def _build(learner: Learner) -> ClientTrainer:
     # Every SGD without weight decay has it; other optimizers are refused before there is a model.
     accumulated: Any = learner.optimizer.accumulated
 
-    def final(start: Start, carry: Carry) -> LocalResult:
+    def final(start: Start, carry: Carry) -> Trained:
         result = trainer.final(start, carry)
         length = accumulated(carry.steps)
         return result._replace(delta=[d / length for d in result.delta], sends={LENGTH.name: length})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.sgd import Carry
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, LocalResult, Start
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Trained
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.factories import component
 
@@ -34,10 +34,8 @@ def _build(learner: Learner) -> ClientTrainer:
             sums, list(seen.moving), [], carry.sums + seen.sums, carry.count + seen.count, carry.steps
         )
 
-    def final(_start: Start, carry: Carry) -> LocalResult:
+    def final(_start: Start, carry: Carry) -> Trained:
         count = tf.maximum(carry.count, 1.0)
-        return LocalResult(
-            [-total / count for total in carry.weights], carry.moving, carry.sums / count, {}, {}
-        )
+        return Trained([-total / count for total in carry.weights], carry.moving, carry.sums / count, {}, {})
 
     return ClientTrainer(init, step, final)

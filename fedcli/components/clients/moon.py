@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, LocalResult, Start
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError, require_positive
 from fedcli.core.factories import component
@@ -45,7 +45,7 @@ def moon(*, mu: float = 1.0, temperature: float = 0.5) -> TrainerSpec:
 
         trainer = descend(learner, also=contrast if mu else None)
 
-        def final(start: Start, carry: Carry) -> LocalResult:
+        def final(start: Start, carry: Carry) -> Trained:
             result = trainer.final(start, carry)
             return result._replace(keeps={PREVIOUS.name: list(carry.weights)})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import ClientTrainer, Learner, LocalResult, Start
+from fedcli.components.clients.trainer import ClientTrainer, Learner, Start, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
@@ -30,7 +30,7 @@ def qfedavg(*, q: float = 1.0) -> TrainerSpec:
 
         trainer = descend(learner)
 
-        def final(start: Start, carry: Carry) -> LocalResult:
+        def final(start: Start, carry: Carry) -> Trained:
             result = trainer.final(start, carry)
             sums, count = start.survey
             # As in the authors' code, a loss of zero is moved off zero, where F^(q-1) is infinite.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.components.clients.sgd import Carry, descend
-from fedcli.components.clients.trainer import ClientTrainer, Learner, LocalResult, Start, Tensors
+from fedcli.components.clients.trainer import ClientTrainer, Learner, Start, Tensors, Trained
 from fedcli.core.contracts import Extra, TrainerSpec
 from fedcli.core.factories import component
 
@@ -31,7 +31,7 @@ def _build(learner: Learner) -> ClientTrainer:
 
     trainer = descend(learner, bend)
 
-    def final(start: Start, carry: Carry) -> LocalResult:
+    def final(start: Start, carry: Carry) -> Trained:
         result = trainer.final(start, carry)
         own, shared = start.state[CONTROL.name], start.extras[CONTROL.name]
         length = carry.steps * learner.optimizer.learning_rate * start.learning_rate_scale

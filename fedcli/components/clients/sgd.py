@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fedcli.components.clients.trainer import (
-    Batch,
-    ClientTrainer,
-    Learner,
-    LocalResult,
-    Start,
-    Tensor,
-    Tensors,
-)
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensor, Tensors, Trained
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.factories import component
 
@@ -76,9 +68,9 @@ def descend(
             carry.steps + 1,
         )
 
-    def final(start: Start, carry: Carry) -> LocalResult:
+    def final(start: Start, carry: Carry) -> Trained:
         delta = [local - begun for local, begun in zip(carry.weights, start.weights, strict=True)]
         # Batches that are drawn by coins may all be empty.
-        return LocalResult(delta, carry.moving, carry.sums / tf.maximum(carry.count, 1.0), {}, {})
+        return Trained(delta, carry.moving, carry.sums / tf.maximum(carry.count, 1.0), {}, {})
 
     return ClientTrainer(init, step, final)

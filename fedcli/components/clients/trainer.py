@@ -94,7 +94,7 @@ class Learner(NamedTuple):
     is_personal: tuple[bool, ...]
 
 
-class LocalResult(NamedTuple):
+class Trained(NamedTuple):
     """What a client's training yields.
 
     Args:
@@ -118,11 +118,11 @@ class ClientTrainer(NamedTuple):
     Args:
         init: start -> carry, a nest of tensors.
         step: `(start, carry, batch)` -> carry of the same structure.
-        final: `(start, carry)` -> `LocalResult`.
+        final: `(start, carry)` -> `Trained`.
         survey: measure the global weights on the client's examples before the first step.
     """
 
     init: Callable[[Start], Any]
     step: Callable[[Start, Any, Batch], Any]
-    final: Callable[[Start, Any], LocalResult]
+    final: Callable[[Start, Any], Trained]
     survey: bool = False

@@ -8,6 +8,7 @@ from fedcli.components.cohorts.sampling import Clients, at_most, require_rate
 from fedcli.core.contracts import Cohort
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Sampling
+from fedcli.core.types import Tree
 
 
 def capped_poisson(*, rate: float, cap: int) -> Cohort:
@@ -25,7 +26,7 @@ def capped_poisson(*, rate: float, cap: int) -> Cohort:
     if cap < 1:
         raise ConfigError(f"a cohort has at least 1 client; received {cap}.", key="cap")
 
-    def sample(rng: np.random.Generator, population: int) -> Clients:
+    def sample(rng: np.random.Generator, population: int, _state: Tree) -> Clients:
         # A uniform subset of a uniform subset is one: only the count knows of the cap.
         count = min(int(rng.binomial(population, rate)), at_most(cap, population, "cap"))
         return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)

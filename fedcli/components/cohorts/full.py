@@ -12,7 +12,7 @@ def full() -> Cohort:
     """Every client in every round."""
     return Cohort(
         name="full",
-        sample=lambda _rng, population: np.arange(population, dtype=np.int64),
+        sample=lambda _rng, population, _state: np.arange(population, dtype=np.int64),
         expected_size=float,
         sampling=lambda population: Sampling("full", population, size=population),
     )

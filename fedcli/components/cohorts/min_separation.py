@@ -38,7 +38,7 @@ def min_separation(*, separation: int, rate: float = 1.0) -> Cohort:
 
     return Cohort(
         name="min-separation",
-        sample=lambda rng, members: by_coins(rng, members, rate),
+        sample=lambda rng, members, _state: by_coins(rng, members, rate),
         expected_size=lambda population: rate * population / separation,
         sampling=sampling,
         separation=separation,

@@ -18,7 +18,7 @@ def poisson(*, rate: float) -> Cohort:
     require_rate(rate)
     return Cohort(
         name="poisson",
-        sample=lambda rng, population: by_coins(rng, population, rate),
+        sample=lambda rng, population, _state: by_coins(rng, population, rate),
         expected_size=lambda population: rate * population,
         sampling=lambda population: Sampling("poisson", population, rate=rate),
     )

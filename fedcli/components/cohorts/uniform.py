@@ -8,6 +8,7 @@ from fedcli.components.cohorts.sampling import Clients, at_most
 from fedcli.core.contracts import Cohort
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import Sampling
+from fedcli.core.types import Tree
 
 
 def uniform(*, size: int) -> Cohort:
@@ -21,7 +22,7 @@ def uniform(*, size: int) -> Cohort:
     if size < 1:
         raise ConfigError(f"a cohort has at least 1 client; received {size}.", key="size")
 
-    def sample(rng: np.random.Generator, population: int) -> Clients:
+    def sample(rng: np.random.Generator, population: int, _state: Tree) -> Clients:
         return np.sort(rng.choice(population, at_most(size, population), replace=False)).astype(np.int64)
 
     return Cohort(

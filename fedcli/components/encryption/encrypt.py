@@ -10,12 +10,12 @@ import numpy as np
 
 from fedcli.components.encryption.costs import ENCRYPT_SECONDS
 from fedcli.components.encryption.scheme import Encryption, Keys
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.exchange import Exchange, Sender
 from fedcli.core.figures import joined
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext, Session
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 
 NAME = "encrypt"
@@ -92,6 +92,7 @@ def encrypt(
         begin=begin,
         start=start,
         aggregate=aggregate,
+        columns=encryption.columns,
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from fedcli.components.encryption.costs import COLUMNS
+from fedcli.core.column import Column
 from fedcli.core.exchange import Exchange
 
 
@@ -76,6 +78,7 @@ class Encryption(NamedTuple):
             late.
         start: stored key material, or None -> the keys; None makes new ones.
         most_lost: size of a cohort -> the largest number of its clients that may be lost; None if any number may.
+        columns: of metrics.jsonl, which its exchanges count.
     """
 
     name: str
@@ -88,3 +91,4 @@ class Encryption(NamedTuple):
     opened_by: Literal["server", "clients"]
     start: Callable[[Mapping[str, Any] | None], Keys]
     most_lost: Callable[[int], int] | None = None
+    columns: tuple[Column, ...] = COLUMNS

@@ -10,6 +10,7 @@ from fedcli.components.encryption import disclosure
 from fedcli.components.encryption.ciphertext_server import sent_bytes
 from fedcli.components.encryption.committee import Presence, make_key, restore
 from fedcli.components.encryption.committee_exchange import CommitteeKeys
+from fedcli.components.encryption.costs import COLUMNS, OF_COMMITTEES
 from fedcli.components.encryption.planning import figures, planned, require_summands
 from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
 from fedcli.core.errors import ConfigError, require_share
@@ -87,6 +88,7 @@ def threshold(
         keeps_keys=keep_keys,
         opened_by="server",
         start=partial(_start, plan, presence),
+        columns=(*COLUMNS, OF_COMMITTEES),
     )
 
 

@@ -19,10 +19,13 @@ class Architecture(NamedTuple):
         build: `(input_shape, num_outputs)` -> a built Keras model that returns logits or predictions.
         num_parameters: `(input_shape, num_outputs)` -> number of trainable weights; None if the model must be
             built to count them (a custom factory).
+        num_statistics: number of weights that training moves without a gradient (BatchNorm's moving averages), of a
+            model that counts its parameters.
     """
 
     build: Callable[[Shape, int], KerasModel]
     num_parameters: Callable[[Shape, int], int] | None
+    num_statistics: int = 0
 
 
 def dense_parameters(widths: Sequence[int]) -> int:

@@ -42,4 +42,4 @@ def mlp(
         scales_and_shifts = 2 * sum(hidden) if batch_norm else 0
         return dense_parameters([flat_size(shape), *hidden, num_outputs]) + scales_and_shifts
 
-    return Architecture(build, num_parameters)
+    return Architecture(build, num_parameters, num_statistics=2 * sum(hidden) if batch_norm else 0)

@@ -11,6 +11,7 @@ from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import COMMITMENT, NOISE_COMMITMENT, Opened, ServerNoise, evidence
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.proofs.timed_jobs import (
+    COLUMNS,
     PROVE_SECONDS,
     VERIFY_SECONDS,
     counted,
@@ -18,10 +19,10 @@ from fedcli.components.proofs.timed_jobs import (
     tally_of,
     verified_each,
 )
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, VoidRoundError
 from fedcli.core.figures import joined
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import Integers, digest, exact_squared_norm
 from fedcli.crypto.norm_proofs.commitments import Opening
@@ -122,6 +123,7 @@ def commit(
         hides=True,
         leaves_evidence=True,
         begin=counting_session,
+        columns=COLUMNS,
     )
 
 

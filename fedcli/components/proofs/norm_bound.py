@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fedcli.components.proofs.commit import commit
 from fedcli.components.proofs.prove import prove
 from fedcli.components.proofs.statements import NormBounds
-from fedcli.core.contracts import Transform
+from fedcli.core.transform import Transform
 from fedcli.core.types import Payload
 from fedcli.crypto.norm_proofs.curve import library
 

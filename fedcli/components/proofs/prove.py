@@ -12,16 +12,17 @@ import numpy as np
 from fedcli.components.proofs.evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.proofs.timed_jobs import (
+    COLUMNS,
     PROOF_BYTES,
     PROVE_SECONDS,
     counting_session,
     tally_of,
     verified_each,
 )
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.figures import joined
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Payload, Tree
 from fedcli.core.vectors import digest
 from fedcli.crypto.norm_proofs.curve import ProofError
@@ -106,6 +107,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         begin=counting_session,
         attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
         proves=True,
+        columns=COLUMNS,
     )
 
 

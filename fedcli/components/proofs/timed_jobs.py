@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from fedcli.core.column import Column, Live
 from fedcli.core.figures import Tally
 from fedcli.core.rounds import RoundContext, Session
 from fedcli.crypto.workers import spread, timed, timed_elsewhere
@@ -14,6 +15,32 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 PROVE_SECONDS, VERIFY_SECONDS, PROOF_BYTES = "proofs/prove_seconds", "proofs/verify_seconds", "proofs/bytes"
+
+COLUMNS = (
+    Column(
+        PROVE_SECONDS,
+        "time for commitments and proofs, summed over all clients and processes",
+        "components/proofs/prove.py",
+        unit="seconds",
+        better="down",
+        live=Live("proved {value:.1f} s"),
+    ),
+    Column(
+        VERIFY_SECONDS,
+        "time to verify them on the server, summed over its processes",
+        "components/proofs/timed_jobs.py",
+        unit="seconds",
+        better="down",
+        live=Live("verified {value:.1f} s", "comma"),
+    ),
+    Column(
+        PROOF_BYTES,
+        "commitments and proofs that the clients sent",
+        "components/proofs/prove.py",
+        unit="bytes",
+        better="down",
+    ),
+)
 
 
 def counting_session(_context: RoundContext, _cohort: Sequence[int], _size: int) -> Session:

@@ -12,7 +12,11 @@ from fedcli.core.errors import ConfigError, require_positive
 
 
 def fedbuff(
-    *, buffer_size: int = 10, staleness_exponent: float = 0.5, server_learning_rate: float = 1.0
+    *,
+    buffer_size: int = 10,
+    staleness_exponent: float = 0.5,
+    server_learning_rate: float = 1.0,
+    max_staleness: int | None = None,
 ) -> Strategy:
     """The clients of the cohort are always at work; a round is one flush of a buffer of their updates.
 
@@ -23,12 +27,16 @@ def fedbuff(
         buffer_size: updates of one round, at least 1 and at most the clients at work.
         staleness_exponent: how fast old updates lose weight, at least 0; 0 is never.
         server_learning_rate: the server's step along the mean update.
+        max_staleness: model updates after which an update is thrown away, at least 0; null for never. The server keeps
+            at most so many older models; without it, at most one for each client at work.
 
-    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t).
+    Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t); for
+    max_staleness, Huba et al. 2022, arXiv:2111.04877.
 
     Deviations: a client starts at most once from one model, and hands in at most one update a round (a second one
     waits for the next), so that its state and its random draws stay separate. If nearly all clients are at work, a
-    client that finishes twice while the buffer fills once therefore waits until the server has moved.
+    client that finishes twice while the buffer fills once therefore waits until the server has moved. An update beyond
+    max_staleness is thrown away when it is due; in that paper its client is stopped before.
 
     Combines: a cohort of fixed size (the clients at work), and a section `devices`, whose clock decides when each
     client finishes.
@@ -45,5 +53,7 @@ def fedbuff(
         name="fedbuff",
         # What old updates lose in weight must not go to the others, as it would in a weighted mean.
         aggregator=discounted_mean(),
-        buffer=buffering(size=buffer_size, staleness_exponent=staleness_exponent),
+        buffer=buffering(
+            size=buffer_size, staleness_exponent=staleness_exponent, max_staleness=max_staleness
+        ),
     )

@@ -9,12 +9,12 @@ import numpy as np
 
 from fedcli.components.transforms.clip import clipped
 from fedcli.components.transforms.gaussian_noise import noise_key
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, require_positive
 from fedcli.core.factories import component
 from fedcli.core.noise_multipliers import require_noise_multiplier, update_noise_multiplier
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import gaussian

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Payload, Tree
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.components.transforms.correlated_noise import within
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
 from fedcli.core.noise_multipliers import noise_deviation
 from fedcli.core.privacy_events import BandedEvent
 from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import SECRET, Tree
 from fedcli.crypto.noise import KEY_BYTES, gaussian
 

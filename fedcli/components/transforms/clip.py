@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError, require_positive
 from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import squared_norm
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from fedcli.components.transforms.fixed_point import packed_bytes
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
 from fedcli.core.noise_multipliers import require_noise_multiplier
 from fedcli.core.privacy_events import DistributedGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
 from fedcli.crypto.noise import KEY_BYTES

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 
 

@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError, require_positive
 from fedcli.core.factories import component
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Integers, exact_squared_norm, squared_norm
 

@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.factories import component
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.noise_multipliers import noise_deviation
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
 from fedcli.core.seeds import SERVER, generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian

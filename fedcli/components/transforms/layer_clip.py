@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from fedcli.components.transforms.clip import MARGIN, clipped
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import require_positive
 from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.factories import component
 from fedcli.core.noise_multipliers import noise_deviation
 from fedcli.core.privacy_events import LocalGaussianEvent
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
 from fedcli.crypto.noise import KEY_BYTES, gaussian

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree, Vector
 
 _SCALE_BYTES = 4

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fedcli.components.transforms.sparsify import VALUE_BYTES, Indices, sparsify
-from fedcli.core.contracts import Transform
 from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.seeds import generator
+from fedcli.core.transform import Transform
 from fedcli.core.types import Vector
 
 _SEED_BYTES = 8

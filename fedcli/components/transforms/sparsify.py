@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Tree, Vector
 
 VALUE_BYTES = 4

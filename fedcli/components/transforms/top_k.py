@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.components.transforms.sparsify import VALUE_BYTES, Indices, sparsify
-from fedcli.core.contracts import Transform
 from fedcli.core.factories import component
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 from fedcli.core.types import Vector
 
 _INDEX_BYTES = 4

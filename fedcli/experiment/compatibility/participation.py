@@ -6,6 +6,9 @@ from fedcli.config import Experiment
 from fedcli.core.contracts import Buffer, Cohort, Strategy
 from fedcli.core.errors import ConfigError
 
+MOST_MODELS = 100
+"""Older models that an asynchronous run may keep, in memory and in each checkpoint."""
+
 
 def check(strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_clients: int) -> None:
     """Reject settings of participation, or an asynchronous strategy, that this experiment does not support.
@@ -85,6 +88,14 @@ def _check_buffer(
             f"a buffer of {buffer.size} updates needs at least as many clients at work; the cohort has {planned:g}.",
             key="strategy.buffer_size",
             hint=f"Use a buffer_size of at most {planned:g}, or a larger cohort.",
+        )
+    most = buffer.most_models(at_work=int(planned), rounds=experiment.rounds)
+    if most > MOST_MODELS:
+        raise ConfigError(
+            f"{strategy.name} keeps every model that somebody still trains from, here up to {most:,}, in memory and in "
+            f"each checkpoint; at most {MOST_MODELS} are supported.",
+            key="strategy",
+            hint=f"Use max_staleness: 20, which keeps at most 20, or at most {MOST_MODELS} clients at work.",
         )
     for name in ("stragglers", "deadline", "wait_for"):
         if getattr(experiment.participation, name):

@@ -8,6 +8,9 @@ from fedcli.config import Experiment
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
+from fedcli.engine.run_columns import DECLARED
+
+_FROM_CONFIG = {column.name for column in DECLARED if column.source == "config"}
 
 
 def check(strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_clients: int) -> None:
@@ -34,7 +37,7 @@ def check(strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_cli
             key="strategy.contributors",
             hint="Use fewer contributors, or a larger cohort.",
         )
-    if stop is not None and stop.metric not in ("round", "epsilon"):
+    if stop is not None and stop.metric not in _FROM_CONFIG:
         raise ConfigError(
             f"{stop.metric} is not noised, and would decide how many models a private run releases.",
             key="early_stop",

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fedcli.config import installed
-from fedcli.core.contracts import Strategy, Transform
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import describe
 from fedcli.core.privacy_events import DistributedGaussianEvent, is_noised_by_clients
+from fedcli.core.transform import Transform
 
 
 def check_written(strategy: Strategy) -> None:

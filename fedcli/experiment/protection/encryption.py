@@ -205,7 +205,7 @@ def _check_waiting(encryption: Encryption, sampling: Sampling, waits: int) -> No
     reason, size = None, sampling.largest
     if waits < encryption.min_clients:
         reason = f"of fewer than {encryption.min_clients} updates"
-    elif encryption.most_lost and sampling.scheme in ("fixed", "full"):
+    elif encryption.most_lost and sampling.has_fixed_size:
         most = encryption.most_lost(size)
         reason = f"when more than {most} of {size} clients are lost" if size - waits > most else None
     if reason is not None:

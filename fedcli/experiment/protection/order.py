@@ -8,7 +8,8 @@ from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.proofs.norm_bound import Proofs
 from fedcli.components.transforms import arrival
 from fedcli.config import Experiment
-from fedcli.core.contracts import Strategy, Transform
+from fedcli.core.contracts import Strategy
+from fedcli.core.transform import Transform
 from fedcli.experiment.compose import strategy_from
 from fedcli.experiment.make import make
 from fedcli.experiment.protection.encryption import check_encryptable, encrypted

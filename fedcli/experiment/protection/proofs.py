@@ -7,9 +7,10 @@ from typing import Any
 from fedcli.components.proofs.norm_bound import Proofs
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.config import Experiment
-from fedcli.core.contracts import Strategy, Transform
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.transform import Transform
 from fedcli.crypto.noise_norms import EXCESS_PROBABILITY
 from fedcli.crypto.norm_proofs.norm_statement import PROJECTIONS
 from fedcli.experiment.make import make, placed

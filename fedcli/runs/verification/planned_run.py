@@ -13,6 +13,7 @@ from fedcli.components.proofs.statements import NormBounds
 from fedcli.core.contracts import Cohort, ServerOptimizer
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.experiment.make import make
+from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.experiment.protection.proofs import bounds_of
 from fedcli.runs.kept_checkpoints import retention_of
@@ -85,7 +86,7 @@ def read_recipe(run: Path) -> Recipe:
     """
     planned = _experiment(_text(directory.read_config(run)))
     parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
-    foreign = tuple(name for name, part in parts.items() if part is not None and ":" in part.name)
+    foreign = tuple(name for name, part in parts.items() if part is not None and _is_foreign(part))
     num_clients = _num_clients(run)
     dealt = planned.data.partition.parameters.get("clients") if planned.data.partition else None
     return Recipe(
@@ -104,7 +105,10 @@ def read_recipe(run: Path) -> Recipe:
 def planned_retention(run: Path) -> Retention:
     """Which checkpoints the config lets the run prune; none if the config cannot be used, which `planned` reports."""
     try:
-        return retention_of(_experiment(_text(directory.read_config(run))))
+        return retention_of(
+            _experiment(_text(directory.read_config(run))),
+            [column for columns in MECHANISM_COLUMNS.values() for column in columns],
+        )
     except FedcliError:
         return Retention()
 
@@ -135,6 +139,14 @@ def checked_plan(recipe: Recipe) -> Iterator[Finding]:
     for name in recipe.foreign:
         sentence = f"{directory.CONFIG} names a custom {name}, which is not imported: {_LEFT_OUT[name]}."
         yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
+
+
+def _is_foreign(section: config.Part | config.WrittenStrategy) -> bool:
+    """Whether a component, or a part of a strategy that is written out, is not one of fedcli's own."""
+    if isinstance(section, config.Part):
+        return ":" in section.name
+    parts = [section.client, *section.transforms, section.aggregator, section.server_optimizer]
+    return any(_is_foreign(part) for part in parts)
 
 
 @lru_cache(maxsize=4)

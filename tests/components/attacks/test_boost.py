@@ -7,9 +7,9 @@ import pytest
 
 from fedcli.components.attacks import boost
 from fedcli.components.transforms import arrival, clip, fixed_point
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.transform import Transform
 
 CONTEXT = RoundContext(7, 1, reproducible_noise=True)
 UPDATE = np.array([0.3, -0.4], np.float32)

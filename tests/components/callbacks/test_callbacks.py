@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from fedcli.components.callbacks.callback import Callback, early_stop
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.core.rounds import RoundState
 
 EMPTY = np.zeros(0, np.float32)
@@ -32,7 +33,7 @@ def verdicts(values, *, patience=2, mode="min", resumed_after=0):
         for row in rows[:resumed_after]
     ]
     said = [callback.on_start(json.loads(json.dumps(read)))]
-    return said + [callback.on_round_end(STATE, row) for row in rows[resumed_after:]]
+    return said + [callback.should_stop(STATE, row) for row in rows[resumed_after:]]
 
 
 def stops_at(values, **options):
@@ -109,5 +110,5 @@ def test_a_resumed_run_hears_the_same_verdicts_as_one_that_never_stopped(values,
 def test_a_callback_without_hooks_does_nothing():
     callback = Callback()
     assert callback.on_start(records([1])) is None
-    assert callback.on_round_end(STATE, {}) is None
+    assert callback.should_stop(STATE, {}) is None
     assert callback.on_end(STATE, records([1])) is None

@@ -14,6 +14,7 @@ from fedcli.components.cohorts import (
     full,
     min_separation,
     poisson,
+    power_of_choice,
     uniform,
     whose_turn,
 )
@@ -32,7 +33,14 @@ MADE = {
     "poisson": poisson(rate=0.3),
     "capped-poisson": capped_poisson(rate=0.3, cap=5),
     "min-separation": min_separation(separation=3, rate=0.3),
+    "power-of-choice": power_of_choice(size=3, candidates=5),
 }
+
+
+def drawn(name, population, by):
+    """The cohort of the first round, of clients with 1, 2, 3, ... examples."""
+    cohort = MADE[name]
+    return cohort.sample(by, population, cohort.init(np.arange(population) + 1))
 
 
 def test_every_built_in_is_tested_here():
@@ -42,7 +50,7 @@ def test_every_built_in_is_tested_here():
 @pytest.mark.parametrize("name", MADE)
 @given(population=st.integers(5, 300), seed=st.integers(0, 2**32))
 def test_clients_are_sorted_distinct_numbers_of_the_population(name, population, seed):
-    clients = MADE[name].sample(rng(seed), population)
+    clients = drawn(name, population, rng(seed))
     assert clients.dtype == np.int64
     assert (np.diff(clients) > 0).all()
     assert not len(clients) or 0 <= clients[0] <= clients[-1] < population
@@ -50,19 +58,19 @@ def test_clients_are_sorted_distinct_numbers_of_the_population(name, population,
 
 @pytest.mark.parametrize("name", MADE)
 def test_a_cohort_is_a_function_of_the_generator(name):
-    first, again = (MADE[name].sample(rng(), 40).tolist() for _ in range(2))
+    first, again = (drawn(name, 40, rng()).tolist() for _ in range(2))
     assert first == again
     assert MADE[name].name == name
 
 
-@pytest.mark.parametrize("name", ["uniform", "poisson", "capped-poisson"])
+@pytest.mark.parametrize("name", ["uniform", "poisson", "capped-poisson", "power-of-choice"])
 def test_other_rounds_draw_other_cohorts(name):
-    draws = {tuple(MADE[name].sample(generator(7, round, SERVER, "cohort"), 1000)) for round in range(10)}
+    draws = {tuple(drawn(name, 1000, generator(7, round, SERVER, "cohort"))) for round in range(10)}
     assert len(draws) == 10
 
 
 def test_full_is_everybody():
-    assert full().sample(rng(), 4).tolist() == [0, 1, 2, 3]
+    assert full().sample(rng(), 4, {}).tolist() == [0, 1, 2, 3]
     assert full().expected_size(4) == 4
     assert full().sampling(4) == Sampling("full", 4, size=4)
 
@@ -70,21 +78,21 @@ def test_full_is_everybody():
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_uniform_has_its_size(size):
     cohort = uniform(size=size)
-    assert len(cohort.sample(rng(), 10)) == size == cohort.expected_size(10)
+    assert len(cohort.sample(rng(), 10, {})) == size == cohort.expected_size(10)
     assert cohort.sampling(10) == Sampling("fixed", 10, size=size)
 
 
 def test_uniform_gives_every_client_the_same_chance():
     draws = rng()
     counts = np.bincount(
-        np.concatenate([uniform(size=3).sample(draws, 10) for _ in range(4000)]), minlength=10
+        np.concatenate([uniform(size=3).sample(draws, 10, {}) for _ in range(4000)]), minlength=10
     )
     assert np.abs(counts - 1200).max() < 5 * math.sqrt(4000 * 0.3 * 0.7)
 
 
 def test_poisson_has_the_mean_and_the_variance_of_independent_coins():
     draws, population, rate, rounds = rng(), 200, 0.1, 4000
-    sizes = np.array([len(poisson(rate=rate).sample(draws, population)) for _ in range(rounds)])
+    sizes = np.array([len(poisson(rate=rate).sample(draws, population, {})) for _ in range(rounds)])
     variance = population * rate * (1 - rate)
     assert abs(sizes.mean() - population * rate) < 5 * math.sqrt(variance / rounds)
     assert abs(sizes.var() - variance) < 5 * variance * math.sqrt(2 / rounds)
@@ -94,14 +102,14 @@ def test_poisson_gives_every_client_its_coin_and_pairs_are_independent():
     draws, rounds = rng(), 6000
     drawn = np.zeros((rounds, 6), bool)
     for row in drawn:
-        row[poisson(rate=0.4).sample(draws, 6)] = True
+        row[poisson(rate=0.4).sample(draws, 6, {})] = True
     assert np.abs(drawn.mean(axis=0) - 0.4).max() < 5 * math.sqrt(0.24 / rounds)
     assert np.abs(np.corrcoef(drawn.T) - np.eye(6)).max() < 5 / math.sqrt(rounds)
 
 
 def test_poisson_may_draw_nobody_and_at_rate_one_draws_everybody():
-    assert any(not len(poisson(rate=0.1).sample(rng(seed), 5)) for seed in range(20))
-    assert poisson(rate=1.0).sample(rng(), 5).tolist() == [0, 1, 2, 3, 4]
+    assert any(not len(poisson(rate=0.1).sample(rng(seed), 5, {})) for seed in range(20))
+    assert poisson(rate=1.0).sample(rng(), 5, {}).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_poisson_plans_with_the_expected_size_and_not_with_the_realised_one():
@@ -113,7 +121,7 @@ def test_poisson_plans_with_the_expected_size_and_not_with_the_realised_one():
 def test_capped_poisson_has_the_law_of_coins_below_its_cap_and_never_more():
     draws, population, rate, cap, rounds = rng(), 50, 0.1, 6, 4000
     sizes = np.bincount(
-        [len(capped_poisson(rate=rate, cap=cap).sample(draws, population)) for _ in range(rounds)]
+        [len(capped_poisson(rate=rate, cap=cap).sample(draws, population, {})) for _ in range(rounds)]
     )
     below = stats.binom.pmf(np.arange(cap), population, rate)
     expected = np.array([*below, 1 - below.sum()])
@@ -123,7 +131,7 @@ def test_capped_poisson_has_the_law_of_coins_below_its_cap_and_never_more():
 
 def test_a_binding_cap_leaves_every_client_the_same_chance():
     draws, cohort = rng(), capped_poisson(rate=0.9, cap=3)
-    counts = np.bincount(np.concatenate([cohort.sample(draws, 10) for _ in range(4000)]), minlength=10)
+    counts = np.bincount(np.concatenate([cohort.sample(draws, 10, {}) for _ in range(4000)]), minlength=10)
     assert np.abs(counts - 1200).max() < 5 * math.sqrt(4000 * 0.3 * 0.7)
 
 
@@ -145,10 +153,10 @@ def test_a_cap_of_nobody_is_refused():
 def test_a_million_clients_are_no_burden():
     # A coin for each client would draw a million numbers; the generator is asked for a few hundred at most.
     counting = rng()
-    clients = poisson(rate=1e-5).sample(counting, 1_000_000)
+    clients = poisson(rate=1e-5).sample(counting, 1_000_000, {})
     assert len(clients) < 40
     assert counting.bit_generator.state["state"]["counter"][0] < 250
-    sizes = [len(poisson(rate=1e-5).sample(rng(seed), 1_000_000)) for seed in range(400)]
+    sizes = [len(poisson(rate=1e-5).sample(rng(seed), 1_000_000, {})) for seed in range(400)]
     assert abs(np.mean(sizes) - 10) < 5 * math.sqrt(10 / 400)
 
 
@@ -197,11 +205,11 @@ def test_the_seed_deals_out_the_groups():
 
 
 def test_without_a_rate_all_whose_turn_it_is_take_part_and_with_one_each_by_a_coin():
-    assert min_separation(separation=4).sample(rng(), 10).tolist() == list(range(10))
+    assert min_separation(separation=4).sample(rng(), 10, {}).tolist() == list(range(10))
     cohort = min_separation(separation=4, rate=0.5)
     assert cohort.expected_size(40) == 5
     assert cohort.sampling(40) == Sampling("min-separation", 40, rate=0.5, separation=4)
-    sizes = [len(cohort.sample(rng(seed), 10)) for seed in range(400)]
+    sizes = [len(cohort.sample(rng(seed), 10, {})) for seed in range(400)]
     assert np.mean(sizes) == pytest.approx(5, abs=4 * math.sqrt(2.5 / 400))
 
 

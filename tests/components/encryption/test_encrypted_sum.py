@@ -9,19 +9,17 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import ClientUpdate, RoundContext, Session
 
-PART = encrypt(
-    literal_encryption(), grid=IntegerGrid(clip_norm=2.0, bits=8), plain_bytes=lambda size: 2 * size
-)
+
+def summed(exchange, updates):
+    """What the transform makes of a stream of updates, on the server."""
+    grid = IntegerGrid(clip_norm=2.0, bits=8, max_examples=None)
+    part = encrypt(literal_encryption(), grid=grid, plain_bytes=lambda size: 2 * size)
+    return part.aggregate(updates, RoundContext(7, 1, False, sessions={"encrypt": Session(exchange)}))
 
 
 def update(client, values, weight):
     payload = np.frombuffer(np.array(values, np.int64).tobytes(), np.uint8)
     return ClientUpdate(client, payload, weight, 1, np.zeros(0, np.float32), {}, {}, 0, 0.0)
-
-
-def summed(exchange, updates):
-    context = RoundContext(7, 1, False, sessions={"encrypt": Session(exchange)})
-    return PART.aggregate(updates, context)
 
 
 def test_updates_are_added_in_the_exchange_and_weights_exactly_here():

@@ -11,7 +11,7 @@ from fedcli.components.cohorts import uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.core import trees
-from fedcli.core.contracts import Transform
+from fedcli.core.transform import Transform
 from fedcli.core.vectors import digest
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.engine.setup import Participation

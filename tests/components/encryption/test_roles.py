@@ -17,10 +17,11 @@ from fedcli.crypto.bfv.committee import Dealing, MemberKey
 from fedcli.crypto.bfv.seal import library
 from fedcli.crypto.bfv.shared_key import SharedKey
 from fedcli.crypto.bfv.threshold import Member
-from fedcli.crypto.masking.masking import Party
+from fedcli.crypto.masking.masking import MaskSeeds, Party
 
 OF_CLIENTS = (
-    SharedKey, KeyHolder, MemberKey, Member, Dealing, Holder, Committee, Party, X25519PrivateKey, CiphertextSender,
+    SharedKey, KeyHolder, MemberKey, Member, Dealing, Holder, Committee, Party, X25519PrivateKey,
+    CiphertextSender, MaskSeeds,
 )  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def test_the_walk_finds_the_clients_side_where_it_begins_there(name, keys, round
     expected = {
         "shared-key": {SharedKey, KeyHolder},
         "threshold": {MemberKey, Member, Holder, Committee},
-        "secagg": {Party},
+        "secagg": {Party, MaskSeeds},
     }
     assert kinds >= expected[name]
 

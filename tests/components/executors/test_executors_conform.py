@@ -14,6 +14,7 @@ from fedcli.engine.evaluation import evaluate_clients
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.experiment.assemble import with_keys
+from fedcli.testing.laws import same_state
 
 GRID = "fixed_point={clip_norm: 2.0, bits: 12}"
 DP = "{name: dp-clipped, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}"
@@ -49,6 +50,7 @@ SCENARIOS = {
         "devices={name: lognormal}",
         "cohort={name: uniform, size: 3}",
     ],
+    "power-of-choice": ["strategy={name: mean}", "cohort={name: power-of-choice, size: 2, candidates: 3}"],
     "stragglers": ["strategy={name: fedprox}", "participation={stragglers: 0.5, dropout: 0.2}"],
     **{name: ["strategy={name: mean}", GRID, f"encryption={scheme}"] for name, scheme in SCHEMES.items()},
 }
@@ -94,6 +96,7 @@ def test_it_has_the_bits_of_threads(other, name):
         assert not np.array_equal(state.weights, first.weights)
         assert np.array_equal(again.statistics, state.statistics)
         assert others == records
+        assert same_state(again.cohort, state.cohort)
         assert again.clients.keys() == state.clients.keys()
         for client, kept in state.clients.items():
             for entry, value in kept.items():

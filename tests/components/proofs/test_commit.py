@@ -198,7 +198,7 @@ def test_a_round_without_updates_leaves_the_model_and_no_files():
     nobody = proved(summed())
     parts, first = linear_parts(nobody, run_id=RUN)
     parts = changed(
-        parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64))
+        parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size, _state: np.zeros(0, np.int64))
     )
     store = MemoryStore()
     state, record, _ = loop.next_round(parts, first, store, lambda _done, _planned: None)
@@ -259,7 +259,7 @@ def test_an_empty_private_round_releases_noise_that_its_commitment_opens_to():
     strategy, noise = central()
     parts, first = linear_parts(proved(strategy, noise=noise), run_id=RUN)
     parts = changed(
-        parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size: np.zeros(0, np.int64))
+        parts, cohort=parts.world.cohort._replace(sample=lambda _rng, _size, _state: np.zeros(0, np.int64))
     )
     store = MemoryStore()
     loop.next_round(parts, first, store, lambda _done, _planned: None)

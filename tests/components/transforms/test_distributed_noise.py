@@ -108,7 +108,7 @@ def one_round(updates, *, noise_multiplier=0.0, contributors=3, cohort=(0, 1, 2)
     federation = LinearFederation(3)
     runtime = LinearRuntime(federation, payloads=dict(enumerate(updates)))
     parts, state = linear_parts(strategy, federation=federation, runtime=runtime, **changes)
-    drawn = parts.world.cohort._replace(sample=lambda _rng, _population: np.array(cohort, np.int64))
+    drawn = parts.world.cohort._replace(sample=lambda _rng, _population, _state: np.array(cohort, np.int64))
     parts = changed(parts, cohort=drawn)
     charges = []
     return *run_round(parts, state, charges.append, lambda _done, _planned: None), charges

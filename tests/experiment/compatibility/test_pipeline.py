@@ -9,9 +9,10 @@ from fedcli.components.cohorts import full, poisson, uniform
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import arrival
 from fedcli.config import loads
-from fedcli.core.contracts import Cohort, Strategy, Transform
+from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import ExampleEvent, GaussianEvent
+from fedcli.core.transform import Transform
 from fedcli.experiment.compatibility import model_statistics, pipeline
 
 PLAIN = STRATEGIES["mean"]()

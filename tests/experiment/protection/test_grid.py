@@ -63,7 +63,9 @@ def test_any_order_of_arrival_gives_the_same_weights_to_the_bit():
     ):
         weights = []
         for order in ([0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0]):
-            shuffled = parts.world.cohort._replace(sample=lambda _rng, _size, order=order: np.array(order))
+            shuffled = parts.world.cohort._replace(
+                sample=lambda _rng, _size, _state, order=order: np.array(order)
+            )
             weights.append(run(changed(parts, cohort=shuffled), first)[0].weights.tobytes())
     assert len(set(weights)) == 1
 
@@ -83,7 +85,9 @@ def test_one_client_more_moves_a_private_sum_of_integers_by_at_most_the_clip():
         context = RoundContext(parts.run.seed, 1, False)
 
         def decoded(clients):
-            chosen = parts.world.cohort._replace(sample=lambda _rng, _size: np.array(clients, np.int64))
+            chosen = parts.world.cohort._replace(
+                sample=lambda _rng, _size, _state: np.array(clients, np.int64)
+            )
             here = changed(parts, cohort=chosen)
             present = attend(here, first)
             desk = Arrivals(here, first, context, present, lambda _done, _planned: None)

@@ -11,6 +11,7 @@ from fedcli.core.privacy_events import Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.cost import cost
+from fedcli.experiment.plan import warnings_of
 from fedcli.experiment.protection.encryption import warnings
 
 GRID = "fixed_point={clip_norm: 10.0}"
@@ -32,33 +33,33 @@ def refusal(*overrides):
 @pytest.mark.parametrize("encryption", ALL)
 def test_updates_are_encrypted_behind_the_grid_and_before_they_are_checked(encryption):
     made = tiny.plan(*EQUAL, encryption)
-    names = [transform.name for transform in made.strategy.transforms]
+    names = [transform.name for transform in made.protocol.strategy.transforms]
     assert names == ["fixed_point", "encrypt", "arrival"]
-    assert made.strategy.transforms[-1].takes == "ciphertext"
-    assert made.strategy.bytes_up(5000) == made.encryption.coded_bytes(5000)
-    assert made.strategy.min_updates == made.encryption.min_clients >= 2
+    assert made.protocol.strategy.transforms[-1].takes == "ciphertext"
+    assert made.protocol.strategy.bytes_up(5000) == made.protocol.encryption.coded_bytes(5000)
+    assert made.protocol.strategy.min_updates == made.protocol.encryption.min_clients >= 2
 
 
 def test_noise_of_the_clients_is_encrypted_too():
     made = tiny.plan(SHARES, "cohort=full", THRESHOLD)
-    names = [transform.name for transform in made.strategy.transforms]
+    names = [transform.name for transform in made.protocol.strategy.transforms]
     assert names == ["finite", "fixed_point", "distributed_noise", "encrypt", "arrival"]
     deviation = 2**20 / 3**0.5 * 4**0.5
-    assert made.encryption.figures["largest_sum"] == 4 * 2**20 + gaussian_tail(deviation, 2 * 2**32)
+    assert made.protocol.encryption.figures["largest_sum"] == 4 * 2**20 + gaussian_tail(deviation, 2 * 2**32)
 
 
 def test_a_plan_is_for_the_largest_cohort_that_can_be_drawn():
     for cohort, most in [("full", 4), ("{name: uniform, size: 3}", 3), ("{name: poisson, rate: 0.5}", 4)]:
         made = tiny.plan(*EQUAL, f"cohort={cohort}", "encryption=shared-key")
-        assert made.encryption.figures["most_summands"] == most
+        assert made.protocol.encryption.figures["most_summands"] == most
     assert Sampling("capped-poisson", 100, rate=0.1, cap=20).largest == 20
     assert Sampling("min-separation", 100, separation=8).largest == 13
 
 
 def test_without_the_section_nothing_is_encrypted():
     made = tiny.plan(*EQUAL)
-    assert made.encryption is None
-    assert [transform.name for transform in made.strategy.transforms] == ["fixed_point", "arrival"]
+    assert made.protocol.encryption is None
+    assert [transform.name for transform in made.protocol.strategy.transforms] == ["fixed_point", "arrival"]
     assert "encryption" not in cost(made)
 
 
@@ -71,8 +72,8 @@ def test_what_is_planned_is_told_before_the_run_as_json(encryption):
 
 
 def test_keys_that_are_kept_are_warned_of():
-    assert tiny.plan(*EQUAL, "encryption=shared-key").warnings == []
-    (warning,) = tiny.plan(*EQUAL, "encryption={name: shared-key, keep_keys: true}").warnings
+    assert warnings_of(tiny.plan(*EQUAL, "encryption=shared-key")) == []
+    (warning,) = warnings_of(tiny.plan(*EQUAL, "encryption={name: shared-key, keep_keys: true}"))
     assert "secret/keys.npz" in warning
     assert warnings(None, dropout=0.5, cohort=10) == []
 
@@ -121,9 +122,11 @@ def test_central_noise_comes_too_late_for_a_client_that_opens_the_sum():
     assert "a client opens the exact sum, before the server adds the noise of dp-clipped" in report
     assert "dp-distributed" in report
     made = tiny.plan(*private, THRESHOLD)
-    names = [transform.name for transform in made.strategy.transforms]
+    names = [transform.name for transform in made.protocol.strategy.transforms]
     assert names == ["clip", "fixed_point", "gaussian_noise", "encrypt", "arrival"]
-    assert tiny.plan(SHARES, "cohort=full", "encryption=shared-key").encryption.opened_by == "clients"
+    assert (
+        tiny.plan(SHARES, "cohort=full", "encryption=shared-key").protocol.encryption.opened_by == "clients"
+    )
 
 
 def test_a_committee_that_the_population_cannot_fill_is_refused_at_its_place():
@@ -133,9 +136,9 @@ def test_a_committee_that_the_population_cannot_fill_is_refused_at_its_place():
 
 def test_statistics_do_not_travel_in_the_clear_beside_encrypted_updates():
     made = tiny.plan(*EQUAL, "encryption=shared-key")
-    model_statistics.check(made.strategy, made.experiment, num_statistics=0)
+    model_statistics.check(made.protocol.strategy, made.experiment, num_statistics=0)
     with pytest.raises(ConfigError, match="in the clear beside encrypted updates") as caught:
-        model_statistics.check(made.strategy, made.experiment, num_statistics=8)
+        model_statistics.check(made.protocol.strategy, made.experiment, num_statistics=8)
     assert caught.value.key == "model.non_trainable"
 
 
@@ -159,7 +162,7 @@ def test_a_server_that_waits_for_too_few_would_open_nothing(encryption, waits, r
 
 def test_a_plan_for_fewer_lost_clients_than_drop_out_is_warned_about():
     masks = ("strategy=mean", "fixed_point={clip_norm: 10.0}", "participation.dropout=0.1")
-    (warning,) = tiny.plan(*masks, "encryption=secagg").warnings
+    (warning,) = warnings_of(tiny.plan(*masks, "encryption=secagg"))
     assert "planned for at most 0 lost clients of a cohort of 4" in warning
-    assert not tiny.plan(*masks, "encryption={name: secagg, dropped: 0.3, corrupt: 0.0}").warnings
-    assert not tiny.plan(*masks, "encryption=shared-key").warnings
+    assert not warnings_of(tiny.plan(*masks, "encryption={name: secagg, dropped: 0.3, corrupt: 0.0}"))
+    assert not warnings_of(tiny.plan(*masks, "encryption=shared-key"))

@@ -4,9 +4,9 @@ import pytest
 import tiny
 
 from fedcli.config import ConfigErrors
-from fedcli.core.contracts import Transform
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent, GaussianEvent
+from fedcli.core.transform import Transform
 from fedcli.experiment.cost import cost
 from fedcli.experiment.protection.proofs import with_commitments
 

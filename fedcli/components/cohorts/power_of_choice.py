@@ -1,0 +1,101 @@
+"""Candidates drawn by their numbers of examples; of them, the clients with the largest losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fedcli.components.cohorts.sampling import Clients
+from fedcli.core.contracts import Cohort
+from fedcli.core.errors import ConfigError
+from fedcli.core.privacy_events import Sampling
+from fedcli.core.rounds import Report
+from fedcli.core.types import Array, Tree
+
+
+def power_of_choice(*, size: int, candidates: int) -> Cohort:
+    """Of `candidates` clients, drawn by their numbers of examples, the `size` with the largest losses take part.
+
+    Candidates are drawn without replacement, each with a probability proportional to its number of examples. More
+    candidates prefer large losses more; with as many candidates as `size`, losses decide nothing.
+
+    A client's loss is the mean over the examples of its last participation, which it reported with its update. It
+    counts as infinite before that, so that clients never heard of come first. Equal losses are ordered at random.
+
+    Args:
+        size: clients in a round, at least 1.
+        candidates: clients to choose from, at least `size` and at most the clients with examples.
+
+    Raises:
+        ConfigError: for a size or a number of candidates outside its range.
+
+    Reference: Cho et al. 2020, arXiv:2010.01243, the variant rpow-d.
+
+    Deviations: pow-d, the paper's main form, asks all candidates for the loss of the current model on their data before
+    each round, and cpow-d for that on one batch. rpow-d costs no such work and no messages, but a loss may be many
+    rounds old, and was measured while the client trained. A client whose update is never accepted keeps an infinite
+    loss, and one that reports a false loss is chosen more often: the share of malicious clients in a cohort may be far
+    above that in the population.
+
+    Combines: the strategy `mean`, as in the paper, since candidates already are drawn by their examples. It is refused
+    with privacy, and with asynchronous strategies.
+    """
+    if size < 1:
+        raise ConfigError(f"a cohort has at least 1 client; received {size}.", key="size")
+    if candidates < size:
+        raise ConfigError(
+            f"{size} clients cannot be chosen from {candidates} candidates.",
+            key="candidates",
+            hint=f"Use at least {size} candidates, better twice as many, or a smaller size.",
+        )
+
+    def init(num_examples: Array) -> Tree:
+        has_examples = int(np.count_nonzero(num_examples))
+        if has_examples < candidates:
+            raise ConfigError(
+                f"{candidates} candidates are drawn from the clients with examples; {has_examples} of "
+                f"{len(num_examples)} clients have any.",
+                key="candidates",
+                hint=f"Use at most {has_examples} candidates, or a partition that gives every client examples.",
+            )
+        return {
+            "num_examples": np.asarray(num_examples, np.int64),
+            "loss": np.full(len(num_examples), np.inf),
+        }
+
+    def sample(rng: np.random.Generator, population: int, state: Tree) -> Clients:
+        share = state["num_examples"] / state["num_examples"].sum()
+        drawn = rng.choice(population, candidates, replace=False, p=share)
+        # The order of the draw is not random: large clients tend to come first. Shuffled, equal losses are.
+        shuffled = rng.permutation(drawn)
+        largest_first = np.argsort(-state["loss"][shuffled], kind="stable")
+        return np.sort(shuffled[largest_first[:size]]).astype(np.int64)
+
+    def observe(reports: Sequence[Report], state: Tree) -> Tree:
+        loss = state["loss"].copy()
+        for report in reports:
+            told = report.metrics.get("loss", math.nan)
+            # Not finite is no news: what was heard of the client before still counts.
+            if math.isfinite(told):
+                loss[report.client] = told
+        return {**state, "loss": loss}
+
+    def sampling(population: int) -> Sampling:
+        if candidates > population:
+            raise ConfigError(
+                f"{candidates} candidates cannot be drawn from {population} clients.",
+                key="candidates",
+                hint=f"Use at most {population} candidates, or more clients in data.partition.",
+            )
+        return Sampling("chosen", population, size=size)
+
+    return Cohort(
+        name="power-of-choice",
+        sample=sample,
+        expected_size=lambda population: float(sampling(population).size),
+        sampling=sampling,
+        init=init,
+        observe=observe,
+    )

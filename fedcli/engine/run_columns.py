@@ -1,0 +1,79 @@
+"""The columns of one run, and what is better of a column of any run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from fedcli.components.clients.runtime.task import higher_is_better
+from fedcli.core.column import Better, Column, File
+from fedcli.engine.client_columns import CLIENT_GROUPS
+from fedcli.engine.round_columns import AFTER_MECHANISMS, BEFORE_MECHANISMS, Group
+from fedcli.engine.setup import Setup
+
+DECLARED = tuple(
+    column
+    for groups in (BEFORE_MECHANISMS, AFTER_MECHANISMS, CLIENT_GROUPS)
+    for group in groups
+    for column in group.columns
+)
+"""Every column of the engine; patterns are not expanded."""
+_DECILES = ("p10", "p50", "p90")
+
+
+def columns_of(setup: Setup, file: File = "metrics.jsonl") -> dict[str, Column]:
+    """The columns that a run may have in a file, by name, in the order in which they are shown."""
+    columns = [
+        *_those_of(setup, BEFORE_MECHANISMS),
+        *setup.protocol.strategy.columns,
+        *_those_of(setup, AFTER_MECHANISMS),
+        *_those_of(setup, CLIENT_GROUPS),
+    ]
+    # A person looks at the metrics before the loss.
+    metrics = (*setup.training.task.metrics, "loss")
+    here = (column for column in columns if column.file == file)
+    return {each.name: each for column in here for each in expanded(column, metrics)}
+
+
+def expanded(column: Column, metrics: Iterable[str]) -> Iterator[Column]:
+    """The columns that a pattern stands for; a column that is no pattern stands for itself.
+
+    Args:
+        column: as it is declared.
+        metrics: the names that `<metric>` stands for.
+    """
+    for metric in metrics if "<metric>" in column.name else ("",):
+        for decile in _DECILES if "<decile>" in column.name else ("",):
+            name = column.name.replace("<metric>", metric).replace("<decile>", decile)
+            yield column._replace(
+                name=name, better=_of_metric(metric) if column.better == "metric" else column.better
+            )
+
+
+def better(name: str, mechanisms: Iterable[Column] = ()) -> Better:
+    """Whether a larger or a smaller value of a column of metrics.jsonl is better.
+
+    Args:
+        name: its name. If it is not declared, it is taken for the name of a metric.
+        mechanisms: the columns of the run's mechanisms.
+    """
+    # Without a task the metrics are unknown, and only a word of the name can be the metric of a pattern.
+    words = name.split("/")
+    columns = (column for column in (*DECLARED, *mechanisms) if column.file == "metrics.jsonl")
+    for each in (concrete for column in columns for concrete in expanded(column, words)):
+        if each.name == name and each.better != "metric":
+            return each.better
+    return _of_metric(name)
+
+
+def best_is(name: str, mechanisms: Iterable[Column] = ()) -> Literal["min", "max"]:
+    """Which value of a column is its best; the largest, where neither is better."""
+    return "min" if better(name, mechanisms) == "down" else "max"
+
+
+def _those_of(setup: Setup, groups: Sequence[Group]) -> list[Column]:
+    return [column for group in groups if group.has(setup) for column in group.columns]
+
+
+def _of_metric(name: str) -> Better:
+    return "up" if higher_is_better(name) else "down"

@@ -1,0 +1,201 @@
+"""What `import fedcli` calls: the verbs of the command line, with configs and components as Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+
+from fedcli import config
+from fedcli.components.callbacks.callback import Callback
+from fedcli.components.data import Dataset, Federation
+from fedcli.config import Config, Part
+from fedcli.core.contracts import Aggregator, Cohort, Strategy
+from fedcli.core.errors import ConfigError
+from fedcli.core.types import KerasModel
+from fedcli.engine.records import Row
+from fedcli.experiment import make as making
+from fedcli.experiment.compose import strategy_from, written_out
+from fedcli.experiment.cost import checked_cost
+from fedcli.runs import lifecycle
+from fedcli.runs.lifecycle import Progress, Result
+
+Source: TypeAlias = Config | str | Path | Mapping[str, Any]
+"""A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""
+
+
+class Objects(TypedDict, total=False):
+    """Components as Python objects, each in the place of the one that the config names.
+
+    Args:
+        dataset: the data.
+        model: `(input_shape, num_outputs)` -> a built Keras model.
+        cohort: which clients take part in a round.
+        strategy: the whole strategy.
+        aggregator: only the aggregator of the strategy that the config names.
+        callbacks: in addition to those that the config names.
+    """
+
+    dataset: Dataset | Federation
+    model: Callable[[tuple[int, ...], int], KerasModel]
+    cohort: Cohort
+    strategy: Strategy
+    aggregator: Aggregator
+    callbacks: Sequence[Callback]
+
+
+def load(source: Source, overrides: Iterable[str] = (), **objects: Unpack[Objects]) -> Config:
+    """Read a config and check it.
+
+    Args:
+        source: a path, YAML text, nested dictionaries, or a config that was loaded before.
+        overrides: values that replace those of the config, `key.sub=value` each, as on the command line.
+        objects: components as Python objects; see `Objects`.
+
+    Raises:
+        ConfigErrors: with every problem of the config, each with its place; `problems` has them.
+    """
+    rule = objects.pop("aggregator", None)
+    loaded = _loaded(source, (overrides,) if isinstance(overrides, str) else overrides, dict(objects))
+    if rule is None:
+        return loaded
+    with making.located(loaded):
+        return _with_aggregator(loaded, rule)
+
+
+def check(source: Source, overrides: Iterable[str] = (), **objects: Unpack[Objects]) -> dict[str, Any]:
+    """Build every component of a config, and tell what a round will cost. Nothing is trained or written.
+
+    Args:
+        source: as in `load`.
+        overrides: as in `load`.
+        objects: components as Python objects; see `Objects`.
+
+    Returns:
+        What `fedcli check --json` prints: parameters, clients, steps and bytes of a round, epsilon, warnings.
+
+    Raises:
+        ConfigErrors: with every problem of the config, or the first one of building its components.
+    """
+    return checked_cost(load(source, overrides, **objects), before_tensorflow=nullcontext)
+
+
+def run(
+    source: Source,
+    overrides: Iterable[str] = (),
+    *,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+    **objects: Unpack[Objects],
+) -> Result:
+    """Run an experiment from its first round.
+
+    Args:
+        source: as in `load`.
+        overrides: as in `load`.
+        folder: the run directory to create; `runs/<name>-<utc time>` by default.
+        progress: what is called while it runs; nothing by default.
+        objects: components as Python objects; see `Objects`. The run directory has only their names, so that the
+            run can be resumed and evaluated only with the same objects.
+
+    Returns:
+        The run directory, one record a round, why the run ended, and the state after the last round.
+
+    Raises:
+        ConfigErrors: before anything is written, if a value cannot be used.
+    """
+    place = None if folder is None else Path(folder)
+    return lifecycle.start_run(load(source, overrides, **objects), place, progress=progress)
+
+
+def resume(folder: str | Path, *, progress: Progress | None = None, **objects: Unpack[Objects]) -> Result:
+    """Continue a run from its last checkpoint; it ends with the same bits as if it had never stopped.
+
+    Args:
+        folder: the run directory.
+        progress: what is called while it runs; nothing by default.
+        objects: the same components as Python objects that the run was started with.
+
+    Raises:
+        ConfigError: if `folder` is not a run directory, or an object is missing or is another one.
+        RunError: if its checkpoint is damaged, or another process runs it.
+    """
+    return lifecycle.resume_run(Path(folder), progress=progress, objects=dict(objects))
+
+
+def evaluate(
+    folder: str | Path,
+    *,
+    round: int | None = None,
+    data: Literal["test", "clients"] = "test",
+    average: bool = False,
+    **objects: Unpack[Objects],
+) -> Row:
+    """Evaluate the model of a round.
+
+    Args:
+        folder: the run directory.
+        round: the round; the last one by default.
+        data: the central test set, or the validation examples of every client.
+        average: the moving average of the models up to the round instead.
+        objects: the same components as Python objects that the run was started with; callbacks are not needed.
+
+    Returns:
+        The loss and the metrics; for `data="clients"` also one row a client.
+
+    Raises:
+        ConfigError: if `folder` is not a run directory, an object is missing, or the round has no model.
+        RunError: if the checkpoint of the round is damaged.
+    """
+    return lifecycle.evaluate_run(
+        Path(folder), round=round, data=data, average=average, objects=dict(objects)
+    )
+
+
+def make(section: str, name: str, *supplied: Any, **parameters: Any) -> Any:
+    """A component by its name, as a config would make it.
+
+    Args:
+        section: the key of the config: `strategy`, `strategy.client`, `strategy.aggregator`, `cohort`, ...
+        name: a name that `fedcli list` shows, or `package.module:factory`.
+        supplied: what the factory receives before its parameters, such as the seed of a dataset.
+        parameters: as in the config.
+
+    Raises:
+        ConfigError: if there is no such component, or a parameter is out of range.
+    """
+    return making.make(section, Part(name, parameters), *supplied)
+
+
+def _loaded(source: Source, overrides: Iterable[str], objects: config.Objects) -> Config:
+    if isinstance(source, Config):
+        return config.given(source, overrides, objects=objects)
+    if isinstance(source, Mapping):
+        return config.from_mapping(source, overrides, objects=objects)
+    # No path has a line break, and no config that is complete is shorter than that.
+    if isinstance(source, str) and "\n" in source:
+        return config.loads(source, overrides=overrides, objects=objects)
+    path = Path(source)
+    return config.load(path / "config.yaml" if path.is_dir() else path, overrides, objects=objects)
+
+
+def _with_aggregator(loaded: Config, rule: Aggregator) -> Config:
+    """The strategy written out, since only then its aggregator has a place of its own."""
+    section = loaded.experiment.strategy
+    if isinstance(section, Part):
+        if section.value is not None:
+            raise ConfigError(
+                "a strategy and an aggregator were both given as objects.",
+                key="strategy",
+                hint="Give strategy=my_strategy._replace(aggregator=my_aggregator).",
+            )
+        written = written_out(strategy_from(section))
+        if written is None:
+            raise ConfigError(
+                f"{section.name} cannot be written out part by part, so that its aggregator cannot be replaced.",
+                key="strategy",
+                hint="Give the whole strategy as an object: strategy=...",
+            )
+        loaded = config.with_section(loaded, "strategy", written)
+    return config.given(loaded, objects={"aggregator": rule})
