@@ -184,7 +184,7 @@ def _task(experiment: Experiment, federation: Federation) -> TrainingTask:
     outputs = 2 if federation.task == "classification" else 1
     if task.is_binary and federation.num_outputs != outputs:
         raise ConfigError(
-            f"{task.loss} is for two classes, told apart by one output; the data has {federation.num_outputs}.",
+            f"{task.loss} is for two classes, predicted by one output; the data has {federation.num_outputs}.",
             key="task.loss",
             hint="Use sparse_categorical_crossentropy, or data of two classes.",
         )
