@@ -159,7 +159,13 @@ def evaluate_run(
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
-            state, facts["model"] = _averaged(state), "average"
+            if not state.average:
+                raise ConfigError(
+                    f"the checkpoint of round {state.round} has no average of the model.",
+                    hint="Leave out --average, or name a later round of a run with `average: {decay: 0.99}` in its "
+                    "config.",
+                )
+            state, facts["model"] = evaluation.averaged(state), "average"
         if data == "test":
             return {
                 **facts,
@@ -174,15 +180,6 @@ def evaluate_run(
                 hint="Use --data test, or a run with data.validation_fraction above 0.",
             )
         return {**facts, **evaluation.summarise(assembly, rows), "clients": rows}
-
-
-def _averaged(state: RoundState) -> RoundState:
-    if not state.average:
-        raise ConfigError(
-            f"the checkpoint of round {state.round} has no average of the model.",
-            hint="Leave out --average, or name a later round of a run with `average: {decay: 0.99}` in its config.",
-        )
-    return evaluation.averaged(state)
 
 
 def default_folder(name: str) -> Path:

@@ -142,7 +142,13 @@ def warnings(encryption: Encryption | None, *, dropout: float, cohort: float) ->
     """
     if encryption is None:
         return []
-    return [*_of_kept_keys(encryption), *_of_lost_clients(encryption, dropout, round(cohort))]
+    found = []
+    if encryption.keeps_keys:
+        found.append(
+            "encryption.keep_keys writes the secret keys to secret/keys.npz: whoever has the run directory can read "
+            "every update. For simulations only; without it a resumed run makes new keys and gets the same model."
+        )
+    return found + _of_lost_clients(encryption, dropout, round(cohort))
 
 
 def _of_lost_clients(encryption: Encryption, dropout: float, cohort: int) -> list[str]:
@@ -154,15 +160,6 @@ def _of_lost_clients(encryption: Encryption, dropout: float, cohort: int) -> lis
     return [
         f"{encryption.name} is planned for at most {most} lost clients of a cohort of {cohort}, and a dropout of "
         f"{dropout:g} often loses more: such rounds are void. A larger encryption.dropped plans for more."
-    ]
-
-
-def _of_kept_keys(encryption: Encryption) -> list[str]:
-    if not encryption.keeps_keys:
-        return []
-    return [
-        "encryption.keep_keys writes the secret keys to secret/keys.npz: whoever has the run directory can read every "
-        "update. For simulations only; without it a resumed run makes new keys and gets the same model."
     ]
 
 
