@@ -38,7 +38,7 @@ def run_experiment(
                 record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
             reason = _first(callback.should_stop(state, record) for callback in callbacks)
             if reason and not is_evaluated(assembly, state):
-                # The last model of a run is the one that is used, so its figures are in the record.
+                # The last model of a run is the one that is used, so its figures belong in the record.
                 record |= evaluate(assembly, state)
             store.commit(state, record, clients)
             observer.round_end(record)
