@@ -1,4 +1,4 @@
-"""The columns of one run, and what is better of a column of any run."""
+"""The columns of one run, and for a column of any run, whether a larger or a smaller value is better."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def make_folder(folder: Path, *, mode: int = 0o777, disk: Disk = LOCAL) -> Path:
     if not folder.is_dir():
         make_folder(folder.parent, disk=disk)
         disk.make_folder(folder, mode=mode)
-        # Otherwise a power cut could take the folder away with everything in it, synced or not.
+        # Otherwise the folder could be lost in a power cut, with everything in it.
         disk.sync(folder.parent)
     return folder
 
