@@ -1,10 +1,10 @@
 """Asynchronous rounds on a simulated clock: a round ends when the server's buffer of updates is full.
 
-Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients is always at work. Whoever is done hands in
-its update and is replaced by a client drawn from those at rest, which starts from the model of that moment. When the
-buffer is full, the server moves, and the round ends. Clients that are then still at work go on; each carries the
-number of the model it started from, which is kept until nobody needs it: every client at work has finished, or its
-update would be too stale to be used.
+Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients is always at work. When a client finishes,
+its update arrives. A client that was not at work takes its place, drawn at random, and starts from the current model.
+When the buffer is full, the server moves, and the round ends. Clients that are still at work then go on. The model
+that a client started from is kept until no client needs it: they have finished, or their updates would be too stale to
+be used.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
 
     A client begins at most once from one model, and hands in at most one update a round: a second one waits for
     the next. Drop-outs and updates that are too stale are noticed when they are due; they leave their place to others
-    and are not counted. A buffer that nobody is left to fill is flushed as it is.
+    and are not counted. If no client is left to fill the buffer, it is flushed as it is.
     """
     buffer = assembly.strategy.buffer
     if buffer is None:

@@ -33,7 +33,8 @@ def run_experiment(
         while not (reason := reason or nothing_left(assembly, state)):
             state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
-                # Before anything is written, shown, or passed to a callback: all of these publish.
+                # Figures without noise are removed first, because to write, show or pass them to a callback is to
+                # publish them.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
                 record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
             reason = _first(callback.should_stop(state, record) for callback in callbacks)

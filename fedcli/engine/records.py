@@ -1,4 +1,4 @@
-"""What of a round's figures may leave a private run that publishes noised figures only."""
+"""The figures of a round that a private run publishes with `privacy.publish: noised-only`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _VOID = "void: nothing was released; the round is charged"
 
 
 def noised_only(record: Row, columns: Mapping[str, Column], sampling: Sampling) -> Row:
-    """The figures of a round that follow from what was noised, from the config, and from the central test set.
+    """The figures of a round that depend only on noised values, the config and the central test set.
 
     The test set belongs to no client, so that figures of a noised model on it reveal no more than the model. The
-    planned number of clients stays where it is a constant. Everything else goes: training and validation metrics,
-    counts, bytes and times, and what is not declared; of a void round the reason, which may say how many updates
-    arrived.
+    planned number of clients stays if it is a constant. Everything else is removed: training and validation metrics,
+    counts, bytes, times, and figures that are not declared. The reason of a void round is replaced, because it may say
+    how many updates arrived.
 
     Args:
         record: the round.

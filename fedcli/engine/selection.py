@@ -16,7 +16,7 @@ from fedcli.engine.turns import Turnout
 
 
 def attend(assembly: Assembly, state: RoundState) -> Turnout:
-    """Who takes part in the round after `state`, and what becomes of everyone on the way."""
+    """The clients that take part in the round after `state`, and which of them drop out, are late or train less."""
     if assembly.strategy.buffer is not None:
         return flush(assembly, state, state.round + 1)
     return turnout(assembly, state.round + 1, sample_cohort(assembly, state))

@@ -36,7 +36,7 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
 
     Args:
         setup: as it was planned.
-        strategy: the one that took the place of the config's when it was planned.
+        strategy: the object that replaced the config's strategy in `plan`, if there was one.
 
     Raises:
         ConfigError: if the model does not fit the task, or cannot be trained as configured.
@@ -62,17 +62,17 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
 
 
 class _Nothing(NamedTuple):
-    """Work on no items, which an executor receives as it will receive that of a round."""
+    """Work without items, to try whether an executor accepts the work of this experiment's clients."""
 
     clients: Clients
 
     def begin(self) -> Callable[[None], None]:
-        """What is never called."""
+        """Return a function that is never called."""
         return lambda _item: None
 
 
 def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, Tree]:
-    """The assembly with the keys of its mechanisms, which a run of it needs, and the keys that a run may keep.
+    """The assembly with the keys that its mechanisms need in a run, and the keys that the run may store.
 
     Args:
         assembly: as it was assembled.
@@ -82,7 +82,7 @@ def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, T
     keys: dict[str, Tree] = {}
     for transform in assembly.strategy.transforms:
         if transform.start is not None:
-            # A run directory made before keys were kept by mechanism has those of its one mechanism.
+            # Older run directories have the keys of their only mechanism, not under its name.
             own = None if kept is None else kept.get(transform.name, kept)
             transform, made = transform.start(own)
             keys |= {transform.name: made} if made else {}

@@ -23,7 +23,7 @@ class LocalAlgorithm:
 
     Args:
         name: of the algorithm.
-        sends: what stands behind the delta in a payload.
+        sends: what follows the delta in a payload.
         keeps: what a client keeps from one participation to the next.
         receives: what the server sends along with the weights.
         personal: glob pattern of the weights that never leave a client.
@@ -54,7 +54,7 @@ class TransformDescription:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a cohort's updates become one; a sum is what encryption and central noise can follow."""
+    """How a cohort's updates are combined into one; encryption and central noise need a sum."""
 
     name: str
     weighting: Weighting
@@ -64,7 +64,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Protection:
-    """The privacy event of a round, or of each step of a client's, and what it is charged towards.
+    """The privacy event of a round, or of each step of a client, and the budget that it is charged to.
 
     The noise multiplier is None where it is calculated from epsilon, for which the clients must be known.
     """
@@ -94,7 +94,7 @@ class Expansion:
 
     @property
     def line(self) -> str:
-        """The way of an update in one line; what depends on parameters is left out."""
+        """The path of an update in one line, without what depends on parameters."""
         encoded = [part.name for part in self.transforms if part.on_client]
         decoded = [part.name for part in reversed(self.transforms) if part.on_server]
         weighted = " by examples" if self.aggregator.weighting == "examples" else ""
@@ -197,7 +197,7 @@ def _protection(strategy: Strategy) -> Protection | None:
 
 
 def _merged(moves: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Verbs that have the same names for their object, as one: "send and keep"."""
+    """Joins verbs that have the same objects, as in "send and keep"."""
     merged: dict[tuple[str, ...], list[str]] = {}
     for verb, names in moves.items():
         if names:

@@ -32,7 +32,7 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
         return _own_federation(dataset, data), None
     if data.partition is None:
         raise ConfigError(
-            "this dataset must be dealt out to clients; data.partition is missing.",
+            "this dataset must be divided among clients; data.partition is missing.",
             key="data.partition",
             hint="Add for example partition: {name: iid, clients: 10}.",
         )
@@ -82,7 +82,7 @@ def _own_federation(made: Any, data: Data) -> Federation:
         )
     if data.partition is not None:
         raise ConfigError(
-            f"{received} Federation, which is dealt out already; a partition has no effect.",
+            f"{received} Federation, which is divided already; a partition has no effect.",
             key="data.partition",
             hint="Remove data.partition.",
         )

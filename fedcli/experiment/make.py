@@ -56,7 +56,7 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
 
 
 def call(factory: Callable[..., Any], supplied: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-    """Call a factory with as many of the supplied values as it takes: a user's may need fewer."""
+    """Call a factory with as many of the supplied values as it takes: a custom factory may need fewer."""
     kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

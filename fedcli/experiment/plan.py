@@ -128,7 +128,7 @@ def num_parameters(setup: Setup) -> int | None:
 
 
 def warnings_of(setup: Setup) -> list[str]:
-    """What a person should know before the run, though it is allowed."""
+    """Warnings about settings that are allowed, but that a person should know about before the run."""
     strategy, encryption = setup.protocol.strategy, setup.protocol.encryption
     found = encryption_warnings(
         encryption,
@@ -155,12 +155,12 @@ def _refuse_open_noise(experiment: Experiment) -> None:
 
 
 def _check_size(made: Setup) -> None:
-    """Refuse what a model is too large for, where its size is known without building it."""
+    """Refuse transforms that do not support a model of this size, if the size is known without building the model."""
     count, strategy = num_parameters(made), made.protocol.strategy
     if count is None:
         return
     for part, size in zip(strategy.transforms, strategy.payload_sizes(count), strict=False):
-        # What works on integers has limits, and no state as large as the model.
+        # Only transforms of integers have limits; their `init` checks the size and allocates little.
         if part.takes == "integers":
             part.init(size)
 

@@ -1,8 +1,8 @@
-"""`fedcli audit`: an experiment with made-up clients in it, and what can be told of them from what it releases.
+"""`fedcli audit`: an experiment with made-up clients (canaries), and how well its releases reveal them.
 
-The canaries stand at the aggregator: they train nothing, and each sends a huge update along a coordinate of its own,
-so that what is tested is all that lies between a client's training and the release: clip, sampling, noise, divisor.
-The auditor sees the mean update of every round, after noise, which tells at least as much as the models do.
+Canaries do not train. Each sends a huge update along a coordinate of its own, so the audit tests everything between a
+client's training and the release: clip, sampling, noise and divisor. The auditor sees the noised mean update of every
+round, which reveals at least as much as the models do.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class AuditResult(NamedTuple):
     """What an audit found of a run.
 
     Args:
-        audit: the lower bound, and how it came about.
+        audit: the lower bound, and the guesses that gave it.
         claim: epsilon that the accountant states for the rounds that were run.
-        rounds: how many those were.
-        accountant: who states it.
+        rounds: the number of these rounds.
+        accountant: the name of the accountant that states it.
     """
 
     audit: Audit
@@ -54,7 +54,7 @@ class AuditResult(NamedTuple):
 
     @property
     def is_disproved(self) -> bool | None:
-        """Whether the claim is false, at the audit's confidence; None if so few canaries could not have told."""
+        """Whether the claim is false, at the audit's confidence; None if there are too few canaries to decide."""
         return self.audit.disproves(self.claim)
 
 
@@ -66,7 +66,7 @@ def audit_experiment(
     seed: int | None = None,
     round_end: Callable[[Row], None] = lambda _record: None,
 ) -> AuditResult:
-    """Run an experiment with canaries, keep nothing of it, and bound its epsilon from below.
+    """Run an experiment with canaries, bound its epsilon from below, and keep nothing of the run.
 
     Args:
         source: the experiment.
@@ -77,13 +77,13 @@ def audit_experiment(
         round_end: told of every round's record.
 
     Raises:
-        ConfigError: if the experiment promises nothing to a client, or so many canaries have no place.
+        ConfigError: if the experiment does not protect clients, or updates have too few coordinates.
 
     Reference: Steinke et al. 2023, arXiv:2305.08846, with the canaries of one coordinate of Nasr et al. 2023,
     arXiv:2302.07956.
     """
     with located(source):
-        # Neither lets a release tell more, and both are planned for the clients that there are, not for the canaries.
+        # Encryption and proofs do not make a release reveal more, and they are planned without the canaries.
         # Canaries exist in this process, so that its threads train the clients.
         bare = {"encryption": None, "proofs": None, "executor": Part("threads")}
         setup = plan(source.experiment.model_copy(update=bare))
@@ -123,7 +123,7 @@ def _auditable(setup: Setup) -> Accountant:
         )
     if accountant.unit != "client" or accountant.relation == "replace-one":
         raise ConfigError(
-            "canaries are clients that are there or not; this run protects "
+            "canaries test whether a client was there or not; this run protects "
             f"{'an ' + accountant.unit if accountant.unit != 'client' else 'a client'} under the relation "
             f"{accountant.relation}.",
             key="strategy",
@@ -150,7 +150,7 @@ def _scores(
 
 
 def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
-    """The experiment with a canary for each of the coordinates, numbered behind its clients."""
+    """The experiment with a canary for each of the coordinates, numbered after its clients."""
     federation = _WithCanaries(assembly.world.federation, len(places))
     size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
     side = assembly.clients.side
@@ -168,7 +168,7 @@ def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
 
 @final
 class _WithCanaries:
-    """A federation with canaries behind its clients; they hold nothing."""
+    """A federation with canaries after its clients; canaries have no data."""
 
     def __init__(self, federation: Federation, canaries: int) -> None:
         self.task, self.num_outputs = federation.task, federation.num_outputs

@@ -34,7 +34,7 @@ from fedcli.store.run_store import RunStore, create_run
 
 
 class Result(NamedTuple):
-    """What a run came to.
+    """The result of a run.
 
     Args:
         folder: its run directory.
@@ -52,7 +52,7 @@ class Result(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What is called while a run goes on; by default nothing is.
+    """Functions that are called as a run goes on; by default they do nothing.
 
     Args:
         begin: the run directory, the plan and the records so far.
@@ -66,7 +66,7 @@ class Progress(NamedTuple):
 
 
 def silent() -> Progress:
-    """Tells nothing."""
+    """Does nothing."""
     return Progress()
 
 
@@ -120,7 +120,7 @@ def resume_run(
     """
     assembly, state = _rebuild(folder, objects)
     with _closing(assembly):
-        # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
+        # Without stored keys the run makes new ones, and gives the same bits: only sums are released.
         assembly, _ = with_keys(assembly, secrets.read_keys(folder))
         return _go_on(folder, assembly, state, progress or silent())
 
@@ -149,7 +149,7 @@ def evaluate_run(
             pruned one, or no average.
         RunError: if the checkpoint of the round is damaged.
     """
-    # What was encrypted was a sum on its way: the model needs neither keys nor their library, and no callbacks.
+    # Only updates were encrypted, not models: evaluation needs no keys, no encryption library and no callbacks.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
     # Without the encryption there are none of its columns, which early stopping may watch.
     without = {"encryption": None, "callbacks": (), "early_stop": None}
@@ -186,7 +186,7 @@ def _averaged(state: RoundState) -> RoundState:
 
 
 def default_folder(name: str) -> Path:
-    """`runs/<name>-<utc time>`, with a number behind it if two runs start in one second."""
+    """`runs/<name>-<utc time>`, with a number after it if two runs start in the same second."""
     base = Path("runs") / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     candidates = (base if number == 1 else Path(f"{base}-{number}") for number in range(1, 10_000))
     return next(path for path in candidates if not path.exists())
@@ -201,7 +201,7 @@ def _rebuild(
         experiment = _without_its_source(source.experiment, folder).model_copy(update=without)
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
-            # A second noise on the same data would let averages take both away.
+            # Noise drawn twice on the same data could be averaged out.
             raise RunError(
                 f"{folder} has no {secrets.FOLDER}/{secrets.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
@@ -215,7 +215,7 @@ def _data_key(setup: Setup) -> bytes | None:
 
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
-    """A run that began from other weights has them all in its own checkpoints; the others may have changed."""
+    """Initial weights come from the run's own checkpoints on resume; the original file may have changed."""
     if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
         return experiment
     model = experiment.model.model_copy(update={"initial_weights": str(folder)})
@@ -234,7 +234,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
         state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
-        # A checkpoint from before its cohort kept anything begins with the cohort's first state.
+        # An older checkpoint may lack the state of the cohort, which then begins with its first state.
         state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
         state, ending = run_experiment(

@@ -50,7 +50,7 @@ def to_prune(retention: Retention, rounds: Sequence[int], records: Sequence[Mapp
     """
     if not rounds or not retention.prunes:
         return []
-    # Slices of no elements would be slices of all: -0 is 0.
+    # Not `rounds[-keep_last:]`: with 0 that would be all rounds.
     kept = {rounds[-1], *rounds[max(len(rounds) - (retention.keep_last or 0), 0) :]}
     if retention.keep_best is not None:
         kept |= set(_ranked(retention.metrics, rounds, records)[: retention.keep_best])

@@ -149,7 +149,7 @@ def _malformed(update: ClientUpdate, size: int, names: Sequence[str]) -> str | N
     if int(vector.max()) >= _FURTHEST or int(vector.min()) <= -_FURTHEST:
         return f"a coordinate of the update is beyond {_FURTHEST} steps, which no commitment opens to"
     if limbs.min() < 0 or limbs.max() > LARGEST_LIMB:
-        return "the blindings behind the update are not written in limbs of 16 bits"
+        return "the blindings after the update are not written in limbs of 16 bits"
     missing = [name for name in names if name not in update.attachments]
     return f"the update came without its {missing[0]}" if missing else None
 

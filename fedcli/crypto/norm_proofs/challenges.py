@@ -97,7 +97,7 @@ def plain_rows(bound: NormBound, weights: Batching) -> dict[int, list[int]]:
         m + 1: [0] * 4 + pads[in_vector : in_vector + in_squares],
     }
     scaled = [weights.alpha * gamma % ORDER for gamma in weights.gammas]
-    # The last row of masks may be longer than the masks that are left; what the prover puts there has no weight.
+    # The last row of masks may have unused entries; whatever the prover puts there has weight 0.
     scaled += [0] * (bound.mask_rows * n - len(scaled))
     for row in range(bound.mask_rows):
         public[m + 2 + row] = scaled[row * n : (row + 1) * n]

@@ -24,33 +24,34 @@ _WAY_OUT = (
 
 
 def check_encryptable(strategy: Strategy, experiment: Experiment) -> None:
-    """Refuse what has no meaning over sums that nobody can look into.
+    """Refuse what is not supported with encrypted sums.
 
     Args:
-        strategy: before the grid is put behind it.
+        strategy: before the grid is added to it.
         experiment: what the config says.
 
     Raises:
-        ConfigError: with the way out.
+        ConfigError: with the reason and what would work.
     """
     if experiment.encryption is None:
         return
     if strategy.buffer is not None:
         raise ConfigError(
-            f"an encrypted sum is agreed on by those who take part in it; {strategy.name} takes whoever comes next.",
+            f"the clients of an encrypted sum must be known in advance; {strategy.name} takes "
+            "the updates that come first.",
             key="encryption",
             hint=_WAY_OUT,
         )
     if not strategy.aggregator.is_sum or "integers" not in strategy.aggregator.accepts:
         raise ConfigError(
-            f"{strategy.name} combines updates by {strategy.aggregator.name}, which reads every single one; an "
+            f"{strategy.name} combines updates by {strategy.aggregator.name}, which reads single updates; an "
             "encryption lets the server read their sum only.",
             key="encryption",
             hint=_WAY_OUT,
         )
     if experiment.compression is not None:
         raise ConfigError(
-            "integers on a grid are encrypted; compression would move them off it.",
+            "integers on a grid are encrypted; compression would move them off the grid.",
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )
@@ -70,7 +71,7 @@ def planned_encryption(
         num_clients: size of the population.
 
     Raises:
-        ConfigError: if no parameters hold, or the rest of the experiment does not go with them.
+        ConfigError: if no parameters are large enough, or the encryption does not support the rest of the experiment.
     """
     part, grid = experiment.encryption, grid_of(strategy)
     if part is None or grid is None:
@@ -100,7 +101,7 @@ def planned_encryption(
 
 
 def encrypted(strategy: Strategy, encryption: Encryption | None) -> Strategy:
-    """The strategy with its integers encrypted, behind all that it does to them."""
+    """The strategy with its integers encrypted, after all its other transforms."""
     grid = grid_of(strategy)
     if encryption is None or grid is None:
         return strategy
@@ -109,7 +110,7 @@ def encrypted(strategy: Strategy, encryption: Encryption | None) -> Strategy:
 
 
 def _plain_bytes(strategy: Strategy) -> Callable[[int], int]:
-    """Size of the last payload -> bytes of it as it would be sent in the clear."""
+    """Size of the last payload -> its bytes if it were sent without encryption."""
     coded, adds = next(
         (part.coded_bytes, part.adds)
         for part in reversed(strategy.transforms)
@@ -132,7 +133,7 @@ def described(encryption: Encryption, strategy: Strategy) -> dict[str, Any]:
 
 
 def warnings(encryption: Encryption | None, *, dropout: float, cohort: float) -> list[str]:
-    """What a person should know before such a run, though it is allowed.
+    """Warnings about settings that are allowed, but that a person should know about before the run.
 
     Args:
         encryption: as it was planned.
@@ -160,8 +161,8 @@ def _of_kept_keys(encryption: Encryption) -> list[str]:
     if not encryption.keeps_keys:
         return []
     return [
-        "encryption.keep_keys writes the secret keys to secret/keys.npz: who has the run directory reads every "
-        "update. For simulations only; without it a resumed run makes new keys and comes to the same model."
+        "encryption.keep_keys writes the secret keys to secret/keys.npz: whoever has the run directory can read "
+        "every update. For simulations only; without it a resumed run makes new keys and gives the same model."
     ]
 
 
@@ -190,7 +191,7 @@ def _example(strategy: Strategy) -> FixedPoint:
 
 
 def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
-    """The largest noise in a sum that clients add, in steps; the event's bound stands for the model's size."""
+    """The largest noise in a sum that clients add, in steps; the event's bound is used as the model's size."""
     if event is None or event.noise_on != "shares":
         return 0
     deviation = event.share_deviation * math.sqrt(sampling.largest)

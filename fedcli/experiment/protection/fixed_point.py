@@ -15,10 +15,10 @@ _LARGEST_SUM = 2**62
 
 
 def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
-    """The strategy with its updates as integers, behind its own transforms.
+    """The strategy with its updates as integers, made after its own transforms.
 
     Raises:
-        ConfigError: where integers have no meaning, with the way out.
+        ConfigError: if integers are not supported here, with a suggestion.
     """
     section = experiment.fixed_point
     if section is None:
@@ -40,7 +40,7 @@ def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
 
 
 def grid_of(strategy: Strategy) -> IntegerGrid | None:
-    """The integers that a strategy's updates are made of, where they are."""
+    """The integer grid of a strategy's updates; None if they are not integers."""
     return next((part.grid for part in strategy.transforms if part.grid is not None), None)
 
 
@@ -75,7 +75,7 @@ def check_size(section: FixedPoint | None, *, num_parameters: int) -> None:
 def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
     if "integers" not in strategy.aggregator.accepts:
         raise ConfigError(
-            f"integers are made to be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
+            f"integers can only be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
             key="fixed_point",
             hint="Use a strategy that takes the mean, such as mean or dp-clipped, or leave fixed_point out.",
         )
@@ -94,7 +94,7 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
         )
     if experiment.compression is not None:
         raise ConfigError(
-            "the grid is itself how updates are coded; compression would move them off it.",
+            "the grid already defines how updates are coded; compression would move them off the grid.",
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )

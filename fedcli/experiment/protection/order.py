@@ -18,11 +18,11 @@ from fedcli.experiment.protection.proofs import with_commitments, with_proofs
 
 
 class Summed(NamedTuple):
-    """A strategy up to the vectors whose sum is wanted: compressed, or integers, or integers under commitments.
+    """A strategy up to the vectors that are to be summed: compressed, or integers, or integers with commitments.
 
     Args:
         strategy: with these transforms.
-        proofs: what is to follow the payload as it is sent, in a run with proofs.
+        proofs: the proofs that are added after encryption; None in a run without proofs.
     """
 
     strategy: Strategy
@@ -59,7 +59,7 @@ def sent(inner: Summed, encryption: Encryption | None) -> Strategy:
 
 
 def in_the_clear(experiment: Experiment) -> Strategy:
-    """The strategy with all that surrounds it but encryption, for those who look at it and do not run it.
+    """The strategy with everything around it except encryption, for callers that inspect it and do not run it.
 
     Raises:
         ConfigError: with the key of the value that cannot be used.
