@@ -15,7 +15,7 @@ _VOID = "void: nothing was released; the round is charged"
 
 
 def noised_only(record: Row, columns: Mapping[str, Column], sampling: Sampling) -> Row:
-    """The figures of a round that follow from what was noised, from the config, and from the central test set.
+    """The figures of a round that depend only on noised values, the config and the central test set.
 
     The test set belongs to no client, so figures of a noised model on it reveal no more than the model. The planned
     number of clients is kept where it is a constant. Everything else is left out: training and validation metrics,

@@ -83,7 +83,7 @@ def _own_federation(made: Any, data: Data) -> Federation:
         )
     if data.partition is not None:
         raise ConfigError(
-            f"{received} Federation, which is dealt out already; a partition has no effect.",
+            f"{received} Federation, which is divided already; a partition has no effect.",
             key="data.partition",
             hint="Remove data.partition.",
         )

@@ -34,7 +34,7 @@ class Release(NamedTuple):
 
 
 class Composition(NamedTuple):
-    """What a number of releases comes to, under one neighbouring relation.
+    """The composition of several releases, under one neighbouring relation.
 
     Args:
         relation: which federations are neighbours.

@@ -149,7 +149,7 @@ def evaluate_run(
             pruned one, or no average.
         RunError: if the checkpoint of the round is damaged.
     """
-    # What was encrypted was a sum on its way: the model needs neither keys nor their library, and no callbacks.
+    # Only updates were encrypted, not models: evaluation needs no keys, no encryption library and no callbacks.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
     # Without the encryption there are none of its columns, which early stopping may watch.
     without = {"encryption": None, "callbacks": (), "early_stop": None}
@@ -231,7 +231,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
         state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
-        # A checkpoint from before its cohort kept anything begins with the cohort's first state.
+        # An older checkpoint may lack the state of the cohort, which then begins with its first state.
         state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
         state, ending = run_experiment(

@@ -50,7 +50,7 @@ def check_encryptable(strategy: Strategy, experiment: Experiment) -> None:
         )
     if experiment.compression is not None:
         raise ConfigError(
-            "integers on a grid are encrypted; compression would move them off it.",
+            "integers on a grid are encrypted; compression would move them off the grid.",
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )

@@ -75,7 +75,7 @@ def check_size(section: FixedPoint | None, *, num_parameters: int) -> None:
 def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
     if "integers" not in strategy.aggregator.accepts:
         raise ConfigError(
-            f"integers are made to be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
+            f"integers can only be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
             key="fixed_point",
             hint="Use a strategy that takes the mean, such as mean or dp-clipped, or leave fixed_point out.",
         )
@@ -94,7 +94,7 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
         )
     if experiment.compression is not None:
         raise ConfigError(
-            "the grid is itself how updates are coded; compression would move them off it.",
+            "the grid already defines how updates are coded; compression would move them off the grid.",
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )

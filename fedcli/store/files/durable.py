@@ -66,7 +66,7 @@ def fresh(folder: Path, *, disk: Disk = LOCAL) -> Path:
 
 def remove_all(path: Path, *, disk: Disk = LOCAL) -> None:
     """Remove a file, or a folder with everything in it, if it exists. A killed process may leave a part of it."""
-    # Backwards, the content of a folder comes before the folder.
+    # In reverse order, so that the content of a folder is removed before the folder.
     for inner in sorted(path.rglob("*"), reverse=True):
         disk.remove(inner)
     if path.exists():
