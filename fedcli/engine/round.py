@@ -54,9 +54,11 @@ def run_round(
         # Clients add their noise while they encode, so the charge must come before any of them begins.
         if assembly.strategy.is_noised_by_clients:
             charge(context.round)
-        arrivals = Arrivals(assembly, state, context, present, watch, shelve)
         with clock.span("aggregate"):
             work = client_work(assembly, state, context, present.turns)
+            # From here on the context is the server's, which learns nothing of what clients were told.
+            context = replace(context, sessions=server_halves(context))
+            arrivals = Arrivals(assembly, state, context, present, watch, shelve)
             outcomes = adversary.outcomes(assembly, work, present.turns)
             arriving = clock.waiting("train", outcomes, inside="aggregate")
             try:
@@ -115,6 +117,11 @@ def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> Round
         if transform.begin is not None
     }
     return replace(context, sessions=sessions)
+
+
+def server_halves(context: RoundContext) -> dict[str, Session]:
+    """The round's sessions without what clients were told."""
+    return {name: session._replace(told={}) for name, session in context.sessions.items()}
 
 
 def client_work(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import pickle
 import queue
@@ -59,8 +60,13 @@ class _Process:
         there.close()
         self._has = -1
 
-    def do(self, work: _Sent, item: Any) -> Any:
-        """The result of an item.
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs; it may have been killed while it waited."""
+        return self._process.is_alive()
+
+    def do(self, work: _Sent, item: Any) -> tuple[bool, Any]:
+        """Whether the item has a result, and the result or the error that its work raised.
 
         Raises:
             EOFError, OSError: if the process has ended.
@@ -70,15 +76,11 @@ class _Process:
             self._here.send((True, work.content))
             self._has = work.number
         self._here.send((False, pickle.dumps(item, pickle.HIGHEST_PROTOCOL)))
-        is_result, answer = pickle.loads(self._here.recv_bytes())
-        if not is_result:
-            raise cast(BaseException, answer)
+        answer: tuple[bool, Any] = pickle.loads(self._here.recv_bytes())
         return answer
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """End the process, even if it still trains a client of a run that was stopped."""
-        self._here.close()
-        self._process.join(timeout=1)
         self._process.kill()
         self._process.join()
 
@@ -95,6 +97,7 @@ class ProcessesExecutor:
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         self._all: list[_Process] = []
         self._lock = threading.Lock()
+        self._is_closed = False
         self._works = 0
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -113,36 +116,42 @@ class ProcessesExecutor:
         yield from in_order(self._pool, self.num_workers, act, items)
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes; clients that are still trained, for a run that was stopped, are not waited for."""
+        with self._lock:
+            self._is_closed = True
+            for process in self._all:
+                process.kill()
         self._pool.shutdown(cancel_futures=True)
-        for process in self._all:
-            process.close()
 
     def _done(self, work: _Sent, item: Any) -> Any:
         for _ in range(_ATTEMPTS):
             process = self._process()
             try:
-                answer = process.do(work, item)
+                is_result, answer = process.do(work, item)
             except (EOFError, OSError):
-                process.close()
+                process.kill()
                 continue
-            except BaseException:
-                self._idle.put(process)
-                raise
             self._idle.put(process)
-            return answer
+            if is_result:
+                return answer
+            raise cast(BaseException, answer)
         raise RunError(
             f"a worker process was killed {_ATTEMPTS} times at {item}, perhaps because memory ran out.\n"
             "Resume the run with `fedcli run --resume`, with fewer executor.workers or executor: threads."
         )
 
     def _process(self) -> _Process:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
+        # A process that was killed while it waited has failed at nothing, and costs no attempt.
+        while not self._idle.empty():
+            with contextlib.suppress(queue.Empty):
+                process = self._idle.get_nowait()
+                if process.is_alive:
+                    return process
+        with self._lock:
+            if self._is_closed:
+                raise RunError("the executor is closed.")
             process = _Process()
-            with self._lock:
-                self._all.append(process)
+            self._all.append(process)
             return process
 
 
@@ -183,7 +192,8 @@ def _serve(there: Connection) -> None:
 
 def _failure(error: Exception) -> bytes:
     try:
-        return pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        # The exception of a custom component may not be picklable, but its message is.
-        return pickle.dumps((False, RunError(f"{type(error).__name__}: {error}")), pickle.HIGHEST_PROTOCOL)
+        answer = pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
+        pickle.loads(answer)
+    except Exception:  # noqa: BLE001 - an exception of a custom module may not survive pickling; its words do
+        answer = pickle.dumps((False, RunError(f"{type(error).__name__}: {error}")), pickle.HIGHEST_PROTOCOL)
+    return answer

@@ -57,6 +57,10 @@ class MaskSeeds(NamedTuple):
     add: tuple[bytes, ...]
     take: tuple[bytes, ...]
 
+    def __repr__(self) -> str:
+        # Seeds reach no log and no traceback.
+        return f"MaskSeeds({len(self.add)} added, {len(self.take)} subtracted)"
+
 
 def mask(values: Integers, seeds: MaskSeeds) -> bytes:
     """The values under all masks of a party.

@@ -19,9 +19,16 @@ def check(cohort: Cohort, strategy: Strategy, num_train: Array) -> None:
         ConfigError: with the reason and what would work.
     """
     try:
-        cohort.init(num_train)
+        remembered = cohort.init(num_train)
     except ConfigError as error:
         raise error.under("cohort") from error
+    if remembered and strategy.privacy_event is not None and not cohort.observes:
+        raise ConfigError(
+            f"{cohort.name} keeps a state that is made of the clients' numbers of examples, which are not noised and "
+            "would be in every checkpoint.",
+            key="cohort",
+            hint="Use a cohort without a state, such as cohort: {name: poisson, rate: 0.1}.",
+        )
     if not cohort.observes:
         return
     if strategy.privacy_event is not None:

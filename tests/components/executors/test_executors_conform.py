@@ -111,3 +111,17 @@ def test_an_error_of_a_client_comes_back_with_round_client_and_component(other):
         course(on(other, parts), state)
     with experiment("fedavg") as (parts, state):
         assert course(on(other, parts), state)[0].round == 2
+
+
+def test_processes_that_were_killed_while_they_waited_cost_nothing():
+    executor = EXECUTORS["processes"](workers=1)
+    try:
+        with experiment("fedavg") as (parts, first):
+            whole, _ = course(parts, first)
+            course(on(executor, parts), first)
+            for process in executor._all:
+                process.kill()
+            again, _ = course(on(executor, parts), first)
+            assert np.array_equal(again.weights, whole.weights)
+    finally:
+        executor.close()

@@ -1,0 +1,45 @@
+"""The server's half of a round reaches nothing that clients were told."""
+
+from dataclasses import replace
+
+from fakes import linear_parts
+from protected import reached
+
+from fedcli.components.strategies import STRATEGIES
+from fedcli.core.rounds import Session
+from fedcli.core.transform import Transform
+from fedcli.engine.round import client_work, context_of, run_round, server_halves
+from fedcli.engine.selection import attend
+
+
+class Secret:
+    """What a client is told."""
+
+
+def telling(seen):
+    """A transform that tells every client a secret, and notes the context that its server half is given."""
+
+    def admit(_update, _state, context):
+        seen.append(context)
+
+    return Transform(
+        "telling",
+        admit=admit,
+        begin=lambda _context, cohort, _size: Session("server", {client: Secret() for client in cohort}),
+    )
+
+
+def test_what_clients_are_told_travels_with_their_work_and_does_not_stay_with_the_server():
+    seen = []
+    strategy = STRATEGIES["mean"]()
+    strategy = strategy._replace(transforms=(*strategy.transforms, telling(seen)))
+    parts, state = linear_parts(strategy)
+    run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    assert len(seen) == parts.num_clients
+    assert not any(isinstance(one, Secret) for context in seen for one in reached(context))
+    context = context_of(parts, state, attend(parts, state))
+    assert any(isinstance(one, Secret) for one in reached(context))
+    work = client_work(parts, state, context, attend(parts, state).turns)
+    assert set(work.told["telling"]) == set(range(parts.num_clients))
+    assert work.context.sessions == {}
+    assert replace(context, sessions=server_halves(context)).sessions["telling"].server == "server"
