@@ -9,6 +9,7 @@ class FedcliError(Exception):
     exit_code = 1
 
 
+# A ValueError too, which callers from Python expect of a wrong argument.
 class ConfigError(FedcliError, ValueError):
     """A value of the experiment that cannot be used.
 
@@ -53,6 +54,7 @@ class ClientError(RunError):
 class RunInterrupted(FedcliError):
     """The user stopped a run; it can be resumed from its last committed round."""
 
+    # 128 + SIGINT, as shells report a program that Ctrl-C ended.
     exit_code = 130
 
 

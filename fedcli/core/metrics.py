@@ -17,6 +17,7 @@ def weighted_mean(rows: Sequence[Mapping[str, float]], weights: Sequence[float])
     if not rows or total == 0:
         return {}
     return {
+        # fsum is correctly rounded, so that the order of the clients changes no bit.
         name: math.fsum(w * row[name] for row, w in zip(rows, weights, strict=True)) / total
         for name in rows[0]
     }

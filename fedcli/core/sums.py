@@ -19,6 +19,7 @@ class IntegerSum:
 
     def add(self, vector: npt.NDArray[np.int64]) -> None:
         """Add a vector of shape [P]."""
+        # Not in blocks: integer addition is exact, so that no order has to be kept.
         self._total += vector
 
     def result(self) -> npt.NDArray[np.int64]:

@@ -60,6 +60,7 @@ def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArra
 
 def digest(vector: npt.NDArray[Any]) -> bytes:
     """SHA-256 of a vector's values in their type, little-endian on every machine, 32 bytes."""
+    # In one byte order, because a digest must be the same on the machine that verifies it.
     return hashlib.sha256(np.ascontiguousarray(vector, vector.dtype.newbyteorder("<")).data).digest()
 
 
