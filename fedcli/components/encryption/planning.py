@@ -41,6 +41,7 @@ def planned(plan: Callable[[], Planned], *own: str) -> Planned:
     try:
         return plan()
     except ConfigError as error:
+        # The plan also checks parameters of its own, which no config has.
         key = error.key if error.key in own else ""
         raise ConfigError(error.message, key=key, hint=error.hint) from error
 
