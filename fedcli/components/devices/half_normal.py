@@ -36,5 +36,8 @@ def half_normal(
         raise ConfigError(f"spread is a number of at least 0; received {spread}.", key="spread")
     device = Device(examples_per_second, upload, download)
     return Devices(
-        "half-normal", lambda _rng: device, lambda rng: 1.0 + spread * abs(float(rng.standard_normal()))
+        # Never below 1: a disturbance delays a client and does not speed it up.
+        "half-normal",
+        lambda _rng: device,
+        lambda rng: 1.0 + spread * abs(float(rng.standard_normal())),
     )
