@@ -20,6 +20,7 @@ class ConfigError(FedcliError, ValueError):
         hint: what to do, as a sentence.
     """
 
+    # The code that command lines return for wrong usage.
     exit_code = 2
 
     def __init__(self, message: str, *, key: str = "", hint: str = "") -> None:

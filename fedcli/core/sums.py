@@ -57,4 +57,5 @@ class BlockSum:
 
     def _close_block(self) -> None:
         self._total += self._block
+        # In place, because a new vector of a large model's size would be allocated for each block.
         self._block.fill(0.0)

@@ -32,6 +32,7 @@ class Layout(NamedTuple):
 
 def flatten(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
     """Concatenate `arrays` in C order into one float32 vector of shape [P]."""
+    # NumPy cannot concatenate nothing, and a model without such weights has an empty vector.
     if not arrays:
         return np.zeros(0, np.float32)
     return np.concatenate([np.asarray(array, np.float32).ravel() for array in arrays])

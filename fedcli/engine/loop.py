@@ -40,7 +40,7 @@ def run_experiment(
             if reason and not is_evaluated(assembly, state):
                 # The last model of a run is the one that is used, so its figures are in the record.
                 record |= evaluate(assembly, state)
-            # Before anybody sees it: a round that was shown must not be repeated.
+            # Before the view and the callbacks hear of the round, so that a callback that fails loses none.
             store.commit(state, record, clients)
             observer.round_end(record)
             ended = _first(callback.on_round_end(state, record) for callback in callbacks)
