@@ -52,11 +52,7 @@ def sgd(
             return (steps - momentum**2 * (1 - power) / (1 - momentum)) / (1 - momentum)
         return (steps - momentum * (1 - power) / (1 - momentum)) / (1 - momentum)
 
+    # With weight decay, an update is not a sum of gradients, so FedNova cannot normalise it.
     return Optimizer(
-        # With weight decay, an update is no longer a sum of gradients.
-        init,
-        update,
-        learning_rate,
-        None if weight_decay else accumulated,
-        is_plain_sgd=not momentum,
+        init, update, learning_rate, None if weight_decay else accumulated, is_plain_sgd=not momentum
     )
