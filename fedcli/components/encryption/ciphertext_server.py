@@ -94,7 +94,7 @@ def label(scheme: Scheme, context: bytes, client: int) -> bytes:
 def sent_bytes(plan: Plan, size: int) -> int:
     """Bytes that a client sends for `size` values."""
     polynomial = 8 * plan.degree * len(plan.ring.data_primes)
-    # Only who has the secret key can send a seed in place of the second polynomial; a public key needs both.
+    # A seed in place of the second polynomial needs the secret key; with a public key, both are sent.
     one = 2 * polynomial if plan.members else polynomial + SEED_BYTES
     return LABEL_BYTES + ENVELOPE_BYTES + plan.packing.num_ciphertexts(size) * one
 

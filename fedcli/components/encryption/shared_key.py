@@ -163,6 +163,7 @@ def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) ->
 def _start(plan: Plan, kept: Mapping[str, Any] | None) -> Keys:
     if kept is None:
         return SharedKeys(generate_key(plan))
+    # Checked now: a key of another plan would otherwise show only after a round of training, when its sum is opened.
     words = np.asarray(kept["words"])
     if words.shape != (len(plan.ring.primes), plan.degree) or words.dtype != np.uint64:
         raise RunError("the kept key does not belong to this run's encryption; restore secret/ of the run.")
