@@ -119,6 +119,7 @@ def from_mapping(
         ConfigErrors: with every problem of the values and of the overrides.
     """
     return given(
+        # `given` reads the tree only, so the experiment may be empty here.
         Config(Experiment.model_construct(), _tree(values, (), Place("the config"))),
         overrides,
         objects=objects,

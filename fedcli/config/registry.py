@@ -140,6 +140,7 @@ def _import(module: str, key: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        # Otherwise the module exists, and it is one of its own imports that failed.
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
             hint = "Install it, run fedcli in the folder that has it, or correct the name."
             raise ConfigError(f"there is no module {error.name}.", key=key, hint=hint) from None
