@@ -207,6 +207,7 @@ class Strategy(NamedTuple):
     @property
     def columns(self) -> list[Column]:
         """The columns of metrics.jsonl that its transforms add, each once."""
+        # A dict and not a set, because columns are shown in this order.
         return list(dict.fromkeys(column for part in self.transforms for column in part.columns))
 
     @property
