@@ -61,6 +61,7 @@ def next_round(
     # Fresh noise on the same sum would be a second release. Noise from the seed repeats the first one bit by bit.
     if store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise:
         if assembly.leaves_evidence:
+            # Replaces what the interrupted run may have left: a void round has no evidence.
             store.deposit(state.round + 1, {})
         after = replace(state, round=state.round + 1, releases=state.releases + 1)
         note = "void: the run was stopped while it released this round, which is charged and not repeated"

@@ -71,6 +71,7 @@ def run_round(
         after = replace(
             moved,
             round=context.round,
+            # A void round is charged as well, since it is never repeated.
             releases=state.releases + (assembly.strategy.privacy is not None),
             seconds=state.seconds + (present.seconds or 0.0),
             underway=present.underway,
