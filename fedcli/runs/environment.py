@@ -1,4 +1,4 @@
-"""What a result may depend on besides the config: versions, platform, threads, flags that change bits."""
+"""The environment of a run: everything but the config that its bits depend on."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "processor": _processor(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
+        # Fixed by every executor.
         "intra_op_threads": 1,
         "client_program": assembly.clients.side.runtime.compiler,
         "flags": {flag: os.environ[flag] for flag in _FLAGS if flag in os.environ},
@@ -34,6 +35,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
 
 
 def _processor() -> str:
+    # On Linux, `platform.processor()` is often empty or only the architecture; kernels depend on the model.
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
