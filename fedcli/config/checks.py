@@ -65,6 +65,7 @@ def _keep_best(values: object) -> ConfigError | None:
     if not (isinstance(rounds, int) and isinstance(kept, int) and isinstance(measured, int)):
         return None
     # Every round has the figures of training.
+    # A round is evaluated and has a checkpoint as well only at the common multiples of both intervals.
     if metric.startswith("train/") or min(kept, measured) < 1 or math.lcm(kept, measured) <= rounds:
         return None
     return ConfigError(

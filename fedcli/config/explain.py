@@ -87,6 +87,7 @@ def unknown_key(report: ProblemList, keys: Keys, siblings: Iterable[str], owners
     """
     siblings = sorted(siblings)
     where = f"in {dotted(keys[:-1])}" if keys[1:] else "here"
+    # A misspelt key is more likely than one of another component.
     hint = nearest(keys[-1], siblings) or "Remove it."
     if owners and hint == "Remove it.":
         hint = f"It is a parameter of {listed(owners)}; remove it, or use that name."

@@ -75,6 +75,7 @@ def given_again(root: Node, objects: Objects) -> dict[Keys, Any]:
         if argument == "callbacks":
             there, depth = find(root, ("callbacks",))
             entries: Any = there.value if depth else []
+            # Those that the config named are read from it again, so only placeholders need an object.
             places = [("callbacks", i) for i in range(len(entries)) if _is_object(root, ("callbacks", i))]
             if len(places) != len(_sequence(value)):
                 raise ConfigError(

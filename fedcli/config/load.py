@@ -22,6 +22,7 @@ from fedcli.config.yaml.read import read
 from fedcli.config.yaml.tree import Keys, Node, dotted, find, parse
 from fedcli.core.errors import ConfigError
 
+# Read-only, because it is the default of many functions, which would share what one of them adds.
 NO_OBJECTS: Objects = MappingProxyType({})
 
 
@@ -44,6 +45,7 @@ class Config:
 
         If the file has no such key, the place is that of the nearest ancestor.
         """
+        # Its problems have their places already.
         if isinstance(error, ConfigErrors):
             return error
         # A component raises with a key of its own; the caller has put the place of the component before it.
@@ -117,6 +119,7 @@ def from_mapping(
         ConfigErrors: with every problem of the values and of the overrides.
     """
     return given(
+        # `given` reads the tree only, so the experiment may be empty here.
         Config(Experiment.model_construct(), _tree(values, (), Place("the config"))),
         overrides,
         objects=objects,

@@ -23,6 +23,7 @@ def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]
         try:
             root = _override(root, text, place, problems)
         except ConfigErrors as error:
+            # Collected and not raised, so that one report has the problems of all overrides and of the file.
             problems.extend(error.problems)
         except ConfigError as error:
             problems.append(Problem(place, error.key, "", error.message, error.hint))

@@ -57,6 +57,7 @@ class ConfigErrors(ConfigError):
         self.problems = tuple(
             sorted(problems, key=lambda each: (not each.place.line, each.place.line, each.place.column))
         )
+        # Several problems have no single key to name.
         super().__init__(report(self.problems), key=self.problems[0].key if len(self.problems) == 1 else "")
 
     def under(self, prefix: str) -> ConfigErrors:  # noqa: ARG002 - as ConfigError has it

@@ -23,6 +23,7 @@ DEFAULT_PREPROCESSING = "data.default_preprocessing"
 DEFAULT_COHORTS = "strategy.default_cohorts"
 """The default cohorts of strategies by name, as a config would write them."""
 
+# Names and not the modules themselves: `--help` must not wait for imports that only one section needs.
 _TABLE = {
     "data": ("fedcli.components.data", "DATASETS"),
     "data.partition": ("fedcli.components.data", "PARTITIONS"),
@@ -134,10 +135,12 @@ def _imported(name: str, key: str) -> Factory:
 def _import(module: str, key: str) -> Any:
     # A custom module is most likely in the working directory, which the console script does not put on the path.
     if os.getcwd() not in sys.path:
+        # At the end, so that a file there cannot hide a module that is installed.
         sys.path.append(os.getcwd())
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        # Otherwise the module exists, and it is one of its own imports that failed.
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
             hint = "Install it, run fedcli in the folder that has it, or correct the name."
             raise ConfigError(f"there is no module {error.name}.", key=key, hint=hint) from None

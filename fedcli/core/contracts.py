@@ -195,6 +195,7 @@ class Strategy(NamedTuple):
         sizes = self.payload_sizes(num_parameters)
         coded, attached = 4 * sizes[-1], 0
         for part, size in zip(self.transforms, sizes, strict=False):
+            # The last code is what is sent: it replaces what the transforms before it would have sent.
             coded = part.coded_bytes(size) if part.coded_bytes else coded
             attached += part.attached_bytes(size)
         return coded + attached
@@ -207,6 +208,7 @@ class Strategy(NamedTuple):
     @property
     def columns(self) -> list[Column]:
         """The columns of metrics.jsonl that its transforms add, each once."""
+        # A dict and not a set, because columns are shown in this order.
         return list(dict.fromkeys(column for part in self.transforms for column in part.columns))
 
     @property

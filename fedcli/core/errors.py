@@ -9,6 +9,7 @@ class FedcliError(Exception):
     exit_code = 1
 
 
+# A ValueError too, which callers from Python expect of a wrong argument.
 class ConfigError(FedcliError, ValueError):
     """A value of the experiment that cannot be used.
 
@@ -19,6 +20,7 @@ class ConfigError(FedcliError, ValueError):
         hint: what to do, as a sentence.
     """
 
+    # The code that command lines return for wrong usage.
     exit_code = 2
 
     def __init__(self, message: str, *, key: str = "", hint: str = "") -> None:
@@ -53,6 +55,7 @@ class ClientError(RunError):
 class RunInterrupted(FedcliError):
     """The user stopped a run; it can be resumed from its last committed round."""
 
+    # 128 + SIGINT, as shells report a program that Ctrl-C ended.
     exit_code = 130
 
 

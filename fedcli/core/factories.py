@@ -42,9 +42,11 @@ def component(factory: Callable[P, Made]) -> Callable[P, Made]:
     schema = inspect.signature(factory)
     name = factory.__name__.replace("_", "-")
 
+    # The signature stays that of the factory, because it is the schema of the component.
     @functools.wraps(factory)
     def recorded(*args: P.args, **parameters: P.kwargs) -> Made:
         bound = schema.bind(*args, **parameters)
+        # With defaults, so that a strategy that is written out stays the same if a default changes.
         bound.apply_defaults()
         part: Any = factory(*args, **parameters)
         return cast(Made, part._replace(made=Spec(name, dict(bound.arguments))))
@@ -88,6 +90,7 @@ class Description(NamedTuple):
 def parameters(factory: Factory) -> tuple[Parameter, ...]:
     """The configurable parameters of `factory`, in the order of its signature."""
     # The source has its annotations as texts (`from __future__ import annotations`), so they are evaluated here.
+    # `include_extras` keeps the ranges that a custom factory may give in `Annotated`.
     hints = typing.get_type_hints(factory, include_extras=True)
     return tuple(
         Parameter(name, hints.get(name, Any), parameter.default)

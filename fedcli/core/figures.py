@@ -31,6 +31,7 @@ class Tally:
         try:
             yield
         finally:
+            # Also where the block raises: an attempt that failed has taken its time.
             self.add(column, time.perf_counter() - begun)
 
     def figures(self) -> dict[str, float]:
@@ -50,4 +51,5 @@ def joined(*figures: Mapping[str, float]) -> dict[str, float]:
 def as_columns(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """The sums as columns of metrics.jsonl, by name: whole numbers as such, seconds in microseconds."""
     sums = sorted(joined(*figures).items())
+    # Bytes and counts are floats only because they are summed in the same table as seconds.
     return {name: int(value) if value == int(value) else round(value, 6) for name, value in sums}

@@ -48,6 +48,7 @@ class IntegerGrid(NamedTuple):
             # A negative number of examples would give a negative bound, whose square can be as large as it likes.
             return f"the update claims {num_examples} examples"
         expected = self.weight_of(num_examples)
+        # Exactly, because both sides calculate it from the same integers by the same formula.
         if weight == expected:
             return None
         return f"the update has weight {weight:.6g}; the weight of {num_examples} examples is {expected:.6g}"

@@ -17,6 +17,7 @@ def weighted_mean(rows: Sequence[Mapping[str, float]], weights: Sequence[float])
     if not rows or total == 0:
         return {}
     return {
+        # fsum is correctly rounded, so that the order of the clients changes no bit.
         name: math.fsum(w * row[name] for row, w in zip(rows, weights, strict=True)) / total
         for name in rows[0]
     }
@@ -40,6 +41,7 @@ def spread(values: Iterable[float], *, higher_is_better: bool) -> dict[str, floa
         "p10": float(p10),
         "p50": float(p50),
         "p90": float(p90),
+        # Rounded up, so that fewer than ten clients have a worst tenth as well.
         "worst_decile": float(worst_first[: -(-len(array) // 10)].mean()),
         "variance": float(array.var()),
         "entropy": _entropy(array),

@@ -21,6 +21,7 @@ def noise_deviation(noise_multiplier: float, clip_norm: float) -> float:
             key="clip_norm",
             hint="Use a finite clip_norm, or a noise_multiplier of 0.",
         )
+    # 0 times an infinite clip norm would be NaN.
     return noise_multiplier * clip_norm if noise_multiplier else 0.0
 
 
@@ -39,6 +40,7 @@ def update_noise_multiplier(noise_multiplier: float, count_deviation: float) -> 
 
     Reference: Andrew et al. 2021, arXiv:1905.03871, Theorem 1.
     """
+    # Without noise there is nothing to pay for, and the formula would divide by 0.
     if noise_multiplier == 0:
         return 0.0
     # Otherwise nothing of the budget is left for the updates.

@@ -18,7 +18,6 @@ from fedcli.core.ranges import require_count, require_rate
 RelationName: TypeAlias = Literal["add-remove", "replace-one", "zero-out"]
 UnitName: TypeAlias = Literal["client", "example"]
 AccountantName: TypeAlias = Literal["pld", "rdp", "closed-form"]
-
 ClippingName: TypeAlias = Literal["fixed", "per-layer", "adaptive"]
 
 
@@ -266,6 +265,7 @@ class Sampling:
         """Number of clients of the largest cohort that can be drawn."""
         if self.has_fixed_size:
             return self.size
+        # Coins can draw everybody whose turn it is, however unlikely that is.
         return self.cap if self.scheme == "capped-poisson" else -(-self.population // self.separation)
 
     def participations(self, rounds: int) -> int:

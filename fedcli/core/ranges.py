@@ -23,6 +23,7 @@ def require_positive_finite(name: str, value: float) -> None:
     Raises:
         ConfigError: with `name` as its key.
     """
+    # Written so that NaN is refused too.
     if not 0 < value < math.inf:
         raise ConfigError(f"{name} is a finite number above 0; received {value}.", key=name)
 

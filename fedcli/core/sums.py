@@ -19,6 +19,7 @@ class IntegerSum:
 
     def add(self, vector: npt.NDArray[np.int64]) -> None:
         """Add a vector of shape [P]."""
+        # Not in blocks: integer addition is exact, so that no order has to be kept.
         self._total += vector
 
     def result(self) -> npt.NDArray[np.int64]:
@@ -56,4 +57,5 @@ class BlockSum:
 
     def _close_block(self) -> None:
         self._total += self._block
+        # In place, because a new vector of a large model's size would be allocated for each block.
         self._block.fill(0.0)

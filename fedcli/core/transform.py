@@ -115,4 +115,5 @@ class Transform(NamedTuple):
 
 def checks_on_arrival(transforms: Sequence[Transform]) -> Sequence[Transform]:
     """The transforms whose arrival checks can read what was sent: the last one that hides, and those after it."""
+    # What is hidden no longer has the form that earlier checks expect: they would refuse honest updates.
     return transforms[max((i for i, transform in enumerate(transforms) if transform.hides), default=0) :]

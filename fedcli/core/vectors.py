@@ -32,6 +32,7 @@ class Layout(NamedTuple):
 
 def flatten(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
     """Concatenate `arrays` in C order into one float32 vector of shape [P]."""
+    # NumPy cannot concatenate nothing, and a model without such weights has an empty vector.
     if not arrays:
         return np.zeros(0, np.float32)
     return np.concatenate([np.asarray(array, np.float32).ravel() for array in arrays])
@@ -60,6 +61,7 @@ def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArra
 
 def digest(vector: npt.NDArray[Any]) -> bytes:
     """SHA-256 of a vector's values in their type, little-endian on every machine, 32 bytes."""
+    # In one byte order, because a digest must be the same on the machine that verifies it.
     return hashlib.sha256(np.ascontiguousarray(vector, vector.dtype.newbyteorder("<")).data).digest()
 
 

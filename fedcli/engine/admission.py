@@ -54,6 +54,7 @@ class Arrivals:
         turns = {turn.client: turn for turn in self._turns}
         for block in self._blocks(self._watched(outcomes)):
             for outcome, refused in zip(block, self._refusals(block), strict=True):
+                # A rejected client has worked as well, so its seconds and bytes count.
                 if not isinstance(outcome, Absence):
                     self.figures = joined(self.figures, outcome.figures)
                 row = self._row(outcome, turns[outcome.client], refused)
@@ -76,6 +77,7 @@ class Arrivals:
 
     def _blocks(self, outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
         """Outcomes one by one, or `BLOCK` at a time if a transform checks several updates at once."""
+        # A block is in memory as a whole, so it has one update unless checking several at once saves time.
         size = BLOCK if any(check.admit_all for check in self._checks) else 1
         while block := list(islice(outcomes, size)):
             yield block
@@ -103,7 +105,9 @@ class Arrivals:
             **(attackers if self._assembly.world.adversary else {}),
             **self._staleness(),
             "examples": sum(row["examples"] for row in accepted),
+            # A rejected update was sent all the same.
             "bytes_up": sum(row.get("bytes_up", 0) for row in self.rows),
+            # An absent client received the model before it was lost.
             "bytes_down": self._assembly.bytes_down * len(self._turns),
         }
 
@@ -116,6 +120,7 @@ class Arrivals:
     def _refusals(self, outcomes: Sequence[Outcome]) -> list[str | None]:
         """For each outcome, the first reason to reject it; None if it is valid."""
         reasons = [
+            # First of all: a sum of vectors of unequal length would raise and end the run.
             self._misshapen(outcome) if isinstance(outcome, ClientUpdate) else outcome.reason
             for outcome in outcomes
         ]
@@ -127,6 +132,7 @@ class Arrivals:
         return reasons
 
     def _misshapen(self, update: ClientUpdate) -> str | None:
+        # Statistics that are local or frozen are not sent, so their vector is empty.
         expected, found = self._state.statistics.shape, update.statistics.shape
         if found in ((0,), expected):
             return None
@@ -156,9 +162,11 @@ class Arrivals:
         self.num_accepted += 1
         if update.attachments:
             figures = (update.client, update.weight, update.num_examples)
+            # Without the payload: it is added to the sum as it arrives, and may be as large as the model.
             self.with_attachments.append(Accepted(*figures, update.attachments))
         if update.statistics.size:
             self._statistics.add(update.statistics, update.weight)
             self._weight += update.weight
         if update.state:
+            # Stored at once, because the states of a large cohort would not fit in memory either.
             self.states[update.client] = self._shelve(self._context.round, update.client, update.state)

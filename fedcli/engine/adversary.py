@@ -59,6 +59,7 @@ class _PoisonedFederation:
         data, poison = self._federation.client(client), self._adversary.attack.poison
         if poison is None or client not in self._adversary.clients or not len(data.y_train):
             return data
+        # The seed of round 0, so that a client's data are poisoned in the same way in every round.
         return poison(data, generator(self._root, 0, client, "poison"))
 
 
@@ -88,6 +89,7 @@ def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Ite
         sent = outcome
         if isinstance(outcome, ClientUpdate):
             trained = outcome.private.get(TRAINED)
+            # One diverged update would turn the means that an attack calculates into NaN.
             if trained is not None and np.isfinite(trained).all():
                 updates.append(trained)
             # An attacker can read messages, but not what the sender keeps on its device.
@@ -95,6 +97,7 @@ def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Ite
             if attack.intercept is not None:
                 messages.append(replace(sent, state={}))
         yield sent
+    # In two stages, because what attackers send follows from all honest updates, and is then encoded like any other.
     own = list(executor.run(replace(work, stage="train"), malicious))
     crafted = _colluded(attack, own, updates, work.context)
     trained_ones = {each.client: each for each in crafted if isinstance(each, ClientUpdate)}
@@ -117,6 +120,7 @@ def _colluded(
         return own
     rng = generator(context.root, context.round, SERVER, "attack")
     with np.errstate(over="ignore", invalid="ignore"):
+        # Without an honest update in the round, attackers estimate from their own.
         crafted = iter(attack.collude(vectors, honest or vectors, rng))
     return [
         replace(outcome, payload=next(crafted)) if isinstance(outcome, ClientUpdate) else outcome

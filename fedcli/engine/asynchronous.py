@@ -58,6 +58,7 @@ def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
         flight = work.next_arrival()
         if flight is None:
             break
+        # An update that waited since the last round arrived before this one began.
         now = max(now, flight.arrives)
         turn = _turn(assembly, buffer, flight, round)
         arrived += turn.absence is None
@@ -67,6 +68,7 @@ def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
 
 def _turn(assembly: Assembly, buffer: Buffer, flight: Flight, round: int) -> Turn:
     staleness, absence = round - 1 - flight.model, None
+    # A client begins at most once from one model, so this draw belongs to one participation.
     if is_dropped(assembly, flight.model + 1, flight.client):
         absence = "dropped out"
     elif buffer.is_stale(staleness):
@@ -124,6 +126,7 @@ class _Work:
                 self._waiting.append(flight)
                 continue
             self._handed_in.add(flight.client)
+            # Who began in this round may not begin again: its delay is drawn by round and client, and would repeat.
             if flight.client not in self._begun:
                 self._barred.discard(flight.client)
             return flight
@@ -146,6 +149,7 @@ def _flights(underway: Tree) -> list[Flight]:
 
 
 def _underway(flights: list[Flight], state: RoundState, buffer: Buffer) -> Tree:
+    # The order inside a heap depends on its history, which a resumed run does not share.
     flights = sorted(flights)
     times, numbers = (np.float64, np.int64, np.int64, np.float64), Flight._fields
     columns = {

@@ -51,6 +51,7 @@ def seconds_needed(assembly: Assembly, round: int, client: int, steps: int | Non
     """Simulated seconds from the model's departure to the update's arrival: download, training, upload."""
     if assembly.world.devices is None:
         raise ValueError("there is no simulated clock")
+    # The seed of round 0, so that a client has one device for the whole run.
     device = assembly.world.devices.draw(generator(assembly.run.seed, 0, client, "device"))
     delay = assembly.world.devices.delay(generator(assembly.run.seed, round, client, "delay"))
     examples = assembly.training.batches.examples_seen(
@@ -69,6 +70,7 @@ def _turn(assembly: Assembly, round: int, client: int, *, is_slow: bool) -> Turn
         turn = replace(turn, steps=batches.part_of_steps(num_examples, rng))
     if assembly.world.devices is not None:
         turn = _by_deadline(assembly, round, turn)
+    # After its seconds are known: without a deadline, the server waits until a lost update was due.
     if is_dropped(assembly, round, client):
         return replace(turn, absence="dropped out")
     if turn.steps is not None and turn.absence is None and not settings.keeps_partial_work:
@@ -97,6 +99,7 @@ def _steps_within(assembly: Assembly, round: int, turn: Turn, deadline: float) -
     """The largest number of batches with which the update arrives in time; 0 if there is none."""
     planned = assembly.training.batches.num_steps(int(assembly.world.federation.num_train[turn.client]))
     possible = range(1, 1 + (planned if turn.steps is None else turn.steps))
+    # More batches take longer, so that a bisection finds the number.
     return bisect_right(
         possible, deadline, key=lambda steps: seconds_needed(assembly, round, turn.client, steps)
     )
@@ -104,6 +107,7 @@ def _steps_within(assembly: Assembly, round: int, turn: Turn, deadline: float) -
 
 def _first(turns: list[Turn], wait_for: int | None) -> list[Turn]:
     """The turns, those after the first `wait_for` arrivals marked as absent."""
+    # Equal times are ordered by client, so that ties have the same result in every run.
     arriving = sorted((turn.seconds or 0.0, turn.client) for turn in turns if turn.absence is None)
     if wait_for is None or len(arriving) <= wait_for:
         return turns

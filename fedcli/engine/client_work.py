@@ -143,6 +143,7 @@ class ClientWork:
             update = side.runtime.train(starts[turn.model], Assignment(turn.client, kept, turn.steps))
         except InvalidUpdateError as error:
             return Rejection(turn.client, str(error))
+        # A custom component can raise anything; the message then says in which round and at which client.
         except Exception as error:
             raise self._failed(
                 turn.client, f"the client algorithm {side.strategy.trainer.name}", error

@@ -35,6 +35,7 @@ class Clock:
             item = next(iterator, None)
             waited = time.perf_counter() - begun
             self._spent[name] += waited
+            # Aggregation consumes the updates one by one, so the clients' training happens within its span.
             self._spent[inside] -= waited
             if item is None:
                 return

@@ -46,6 +46,7 @@ def evaluate_test(assembly: Assembly, state: RoundState) -> dict[str, float]:
     """Mean loss and metrics over the test set."""
     size, count = assembly.run.evaluation.batch_size, len(assembly.world.federation.test[0])
     work = TestWork(assembly.clients, _broadcast(state), size)
+    # In pieces for all workers: measuring 10,000 images can take as long as training the cohort.
     return _means((sums for sums, _ in assembly.executor.run(work, range(0, count, size))), count)
 
 
@@ -99,6 +100,7 @@ class TestWork:
         def measure(first: int) -> tuple[Metrics, int]:
             piece = x[first : first + self.size], y[first : first + self.size]
             piece = piece if trigger is None else trigger(*piece)
+            # Counted after the trigger, which leaves out examples that have the target label anyway.
             count = len(piece[1])
             return (side.runtime.measure(start, *piece) if count else {}), count
 
@@ -159,9 +161,11 @@ def summarise(assembly: Assembly, rows: list[dict[str, float]]) -> dict[str, flo
 
 
 def _means(sums: Iterable[Metrics], count: int) -> dict[str, float]:
+    # fsum is correctly rounded, so that order and number of the pieces add no error.
     rows = list(sums)
     return {name: math.fsum(row[name] for row in rows) / count for name in rows[0]} if rows else {}
 
 
 def _broadcast(state: RoundState) -> Broadcast:
+    # The factor of the learning rate is not used, because nothing is trained.
     return Broadcast(state.round, state.weights, state.statistics, 1.0)

@@ -40,6 +40,7 @@ def run_experiment(
             if reason and not is_evaluated(assembly, state):
                 # The last model of a run is the one that is used, so its figures belong in the record.
                 record |= evaluate(assembly, state)
+            # Before the view and the callbacks hear of the round, so that a callback that fails loses none.
             store.commit(state, record, clients)
             observer.round_end(record)
             ended = _first(callback.on_round_end(state, record) for callback in callbacks)
@@ -60,6 +61,7 @@ def next_round(
     # Fresh noise on the same sum would be a second release. Noise from the seed gives the first release again.
     if store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise:
         if assembly.leaves_evidence:
+            # Replaces what the interrupted run may have left: a void round has no evidence.
             store.deposit(state.round + 1, {})
         after = replace(state, round=state.round + 1, releases=state.releases + 1)
         note = "void: the run was stopped while it released this round; the round is charged and not repeated"

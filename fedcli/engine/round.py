@@ -73,6 +73,7 @@ def run_round(
         after = replace(
             moved,
             round=context.round,
+            # A void round is charged as well, since it is never repeated.
             releases=state.releases + (assembly.strategy.privacy is not None),
             seconds=state.seconds + (present.seconds or 0.0),
             underway=present.underway,
@@ -106,6 +107,7 @@ def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> Round
         assembly.planned_weight,
         assembly.layout.trainable.sizes,
         assembly.run_id,
+        # Hashing a large model takes time, and only evidence is bound to the hash.
         digest(state.weights) if assembly.leaves_evidence else b"",
         num_clients=assembly.num_clients,
     )
@@ -128,6 +130,7 @@ def client_work(
     assembly: Assembly, state: RoundState, context: RoundContext, turns: Sequence[Turn]
 ) -> ClientWork:
     """The clients' work of a round, with the models that they start from and what each receives and keeps."""
+    # Without absent clients: the model of an update that is too stale may no longer be kept.
     models = {turn.model: turn for turn in turns if turn.absence is None}
     return ClientWork(
         assembly.clients,
@@ -183,6 +186,7 @@ def release(
         for _ in accepted:
             pass
         raise
+    # Before anything is noised or decrypted: a run that is stopped from here on has paid for the round.
     if strategy.privacy and not assembly.strategy.is_noised_by_clients:
         charge(context.round)
     if arrivals.num_accepted < strategy.min_updates:
@@ -202,6 +206,7 @@ def decode(
 ) -> tuple[Aggregate, dict[str, Tree]]:
     """The aggregate after the transforms' server halves, last to first, and their states after the round."""
     states: dict[str, Tree] = {}
+    # What clients did last to their updates is undone first.
     for transform in reversed(assembly.strategy.transforms):
         aggregate, states[transform.name] = transform.decode(
             aggregate, state.transforms[transform.name], context

@@ -134,6 +134,7 @@ BEFORE_MECHANISMS = (
         "all runs",
         all_runs,
         (
+            # Under Poisson sampling even the planned number follows from who was drawn.
             Column("clients/planned", "clients of the cohort", _ADMISSION, unit="clients", source="cohort"),
             Column(
                 "clients/finished",
@@ -229,6 +230,7 @@ AFTER_MECHANISMS = (
         "all runs",
         all_runs,
         (
+            # Times have the source "data" as well: how long training takes tells how many examples took part.
             Column("seconds/train", "time waiting for the clients", _ROUND, unit="seconds", better="down"),
             Column(
                 "seconds/aggregate",

@@ -32,5 +32,6 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
         rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
     else:
         rng = generator(seed, round, SERVER, "cohort")
+    # Groups come from the published seed: epsilon rests on the coins within a group, not on who is in which.
     present = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed)
     return [int(client) for client in present[cohort.sample(rng, len(present), state.cohort)]]

@@ -148,6 +148,7 @@ class RunPlan(NamedTuple):
     average_decay: float | None = None
 
 
+# Apart from `Assembly`, so that a plan that cannot work is refused before TensorFlow's import, which takes seconds.
 @dataclass(frozen=True)
 class Setup:
     """An experiment before TensorFlow is loaded.
@@ -182,6 +183,7 @@ class Setup:
 
     def bytes_down(self, num_parameters: int, num_statistics: int) -> int:
         """Bytes that one client receives in a round."""
+        # Always float32: compression and encryption act on updates, not on what the server sends.
         vectors = 1 + len(self.protocol.strategy.trainer.receives)
         return 4 * vectors * num_parameters + self._statistics_bytes(num_statistics)
 

@@ -68,6 +68,7 @@ def _build(learner: Learner, first_alpha: float, adaptive: bool) -> ClientTraine
     def step(start: Start, carry: Mixture, batch: Batch) -> Mixture:
         after = shared.step(start, carry.shared, batch)
         own, alpha = carry.own, carry.alpha
+        # At the global weights before this step, as in the paper, and not at `after`.
         seen = learner.differentiate(mixed(alpha, own.weights, carry.shared.weights), own.moving, batch)
         weights, optimizer = learner.optimizer.update(
             [alpha * g for g in seen.gradients], own.weights, own.optimizer, start.learning_rate_scale

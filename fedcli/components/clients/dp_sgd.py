@@ -77,12 +77,14 @@ def clipped_sum(
 
     def of_one(example: Any) -> Any:
         index, x, y = example
+        # Every example draws a Dropout mask of its own, as it would in a batch.
         moving = [_ahead(state, index) for state in carry.moving]
         seen = learner.differentiate(carry.weights, moving, Batch(x[None], y[None], tf.ones([1])))
         return _clipped(seen.gradients, clip_norm), seen.sums
 
     numbers = tf.range(tf.size(batch.mask))
     gradients, sums = tf.vectorized_map(of_one, (numbers, batch.x, batch.y), warn=False)
+    # Rows of padding have gradients too; the mask leaves them out.
     total = [tf.tensordot(batch.mask, gradient, 1) for gradient in gradients]
     return total, tf.tensordot(batch.mask, sums, 1), tf.reduce_sum(batch.mask)
 

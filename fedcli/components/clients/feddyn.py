@@ -31,6 +31,7 @@ def feddyn(*, alpha: float = 0.1) -> TrainerSpec:
         ]
 
     def build(learner: Learner) -> ClientTrainer:
+        # Without the terms, and not with terms of 0, so that the bits are those of FedAvg.
         trainer = descend(learner, bend if alpha else None)
 
         def final(start: Start, carry: Carry) -> Trained:

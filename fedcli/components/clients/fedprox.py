@@ -25,6 +25,7 @@ def fedprox(*, mu: float = 0.01) -> TrainerSpec:
         return [g + mu * (w - w0) for g, w, w0 in zip(gradients, weights, start.weights, strict=True)]
 
     def build(learner: Learner) -> ClientTrainer:
+        # Without the term, and not with a term of 0, so that the bits are those of FedAvg.
         return descend(learner, bend if mu else None)
 
     return TrainerSpec("fedprox", build)

@@ -39,10 +39,12 @@ def moon(*, mu: float = 1.0, temperature: float = 0.5) -> TrainerSpec:
 
             def loss(representation: Any) -> Any:
                 near, far = (_cosine(representation, anchor) / temperature for anchor in anchors)
+                # -log(e^n / (e^n + e^f)) = log(1 + e^(f - n)), in a form that does not overflow.
                 return mu * _softplus(far - near)
 
             return loss
 
+        # Without the term, since it costs two more forward passes in every step.
         trainer = descend(learner, also=contrast if mu else None)
 
         def final(start: Start, carry: Carry) -> Trained:
@@ -59,6 +61,7 @@ def _cosine(first: Any, second: Any) -> Any:
     import tensorflow as tf
 
     flat = (tf.reshape(z, [tf.shape(z)[0], -1]) for z in (first, second))
+    # A representation of zeros has no direction; the epsilon keeps its gradient finite.
     a, b = (tf.math.l2_normalize(z, axis=1, epsilon=1e-12) for z in flat)
     return tf.reduce_sum(a * b, axis=1)
 

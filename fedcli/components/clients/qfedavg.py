@@ -42,6 +42,7 @@ def qfedavg(*, q: float = 1.0) -> TrainerSpec:
                 delta=[loss**q * d for d in result.delta], sends={CURVATURE.name: curvature}
             )
 
+        # F is the loss of the global model, so it is measured before the first step.
         return trainer._replace(final=final, survey=True)
 
     return TrainerSpec("qfedavg", build, sends=(CURVATURE,), plain_sgd=True)

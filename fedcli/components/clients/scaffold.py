@@ -35,6 +35,7 @@ def _build(learner: Learner) -> ClientTrainer:
         result = trainer.final(start, carry)
         own, shared = start.state[CONTROL.name], start.extras[CONTROL.name]
         length = carry.steps * learner.optimizer.learning_rate * start.learning_rate_scale
+        # Option II takes the mean of the gradients that were used, and needs no further pass over the data.
         change = [-c - d / length for c, d in zip(shared, result.delta, strict=True)]
         kept = [c_k + moved for c_k, moved in zip(own, change, strict=True)]
         return result._replace(sends={CONTROL.name: change}, keeps={CONTROL.name: kept})

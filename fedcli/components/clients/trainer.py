@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from fedcli.components.clients.optimizers import Optimizer
 
+# TensorFlow is imported only inside functions, so its types cannot be named here.
 Tensor = Any
 Tensors = Sequence[Any]
 

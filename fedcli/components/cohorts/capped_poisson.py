@@ -29,11 +29,13 @@ def capped_poisson(*, rate: float, cap: int) -> Cohort:
     def sample(rng: np.random.Generator, population: int, _state: Tree) -> Clients:
         # A uniform subset of a uniform subset is uniform, so it is enough to cap the count.
         count = min(int(rng.binomial(population, rate)), at_most(cap, population, "cap"))
+        # No shuffle, because the clients are sorted anyway.
         return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
 
     return Cohort(
         name="capped-poisson",
         sample=sample,
+        # Not the mean of the capped count, which is a little smaller: the divisor only has to be a constant.
         expected_size=lambda population: min(rate * population, float(at_most(cap, population, "cap"))),
         sampling=lambda population: Sampling(
             "capped-poisson", population, rate=rate, cap=at_most(cap, population, "cap")

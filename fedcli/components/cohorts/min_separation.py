@@ -49,5 +49,6 @@ def whose_turn(cohort: Cohort, round: int, *, num_clients: int, root: int) -> Cl
     """The clients from whom a round's cohort is drawn, ascending: all of them, or the group whose turn it is."""
     if cohort.separation == 1:
         return np.arange(num_clients, dtype=np.int64)
+    # The seed of round 0, so that the groups are the same for the whole run.
     order = generator(root, 0, SERVER, "cohort groups").permutation(num_clients)
     return np.sort(order[(round - 1) % cohort.separation :: cohort.separation]).astype(np.int64)

@@ -95,6 +95,7 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
     return Cohort(
         name="power-of-choice",
         sample=sample,
+        # Through `sampling`, which refuses more candidates than there are clients.
         expected_size=lambda population: float(sampling(population).size),
         sampling=sampling,
         init=init,

@@ -23,6 +23,7 @@ def uniform(*, size: int) -> Cohort:
         raise ConfigError(f"a cohort has at least 1 client; received {size}.", key="size")
 
     def sample(rng: np.random.Generator, population: int, _state: Tree) -> Clients:
+        # Sorted, because updates are added in the order of the cohort, and a float sum depends on its order.
         return np.sort(rng.choice(population, at_most(size, population), replace=False)).astype(np.int64)
 
     return Cohort(

@@ -35,6 +35,7 @@ def half_normal(
     if not 0 <= spread < math.inf:
         raise ConfigError(f"spread is a number of at least 0; received {spread}.", key="spread")
     device = Device(examples_per_second, upload, download)
+    # The factor is never below 1: a disturbance delays a client and does not speed it up.
     return Devices(
         "half-normal", lambda _rng: device, lambda rng: 1.0 + spread * abs(float(rng.standard_normal()))
     )

@@ -38,7 +38,9 @@ def lognormal(
             raise ConfigError(f"{name} is a number of at least 0; received {value}.", key=name)
 
     def draw(rng: np.random.Generator) -> Device:
+        # In the order of the fields of `Device`, which are filled by position.
         factors = np.exp(spread * rng.standard_normal(len(medians)))
         return Device(*(float(m * f) for m, f in zip(medians.values(), factors, strict=True)))
 
+    # The median of the factor is 1, so that `examples_per_second` stays the median speed.
     return Devices("lognormal", draw, lambda rng: math.exp(jitter * rng.standard_normal()))

@@ -31,8 +31,10 @@ class CiphertextSender(NamedTuple):
     def encrypt(self, values: Integers) -> tuple[bytes, float]:
         """See `core.exchange.Sender`."""
         try:
+            # In a worker process, because SEAL's binding holds the interpreter's lock: threads would wait in turn.
             sent, seconds = timed_elsewhere(self.work, values, self.key)
         except (CiphertextError, ConfigError) as error:
+            # One client is rejected; the round goes on without it.
             raise InvalidUpdateError(middle(error)) from error
         return self.label + sent, seconds
 
@@ -82,6 +84,7 @@ class CiphertextExchange:
             try:
                 return self._opening()
             except (CiphertextError, DecryptionError) as error:
+                # The sum of this round is lost, but not the run.
                 raise VoidRoundError(middle(error)) from error
 
     def figures(self) -> Mapping[str, float]:

@@ -31,6 +31,7 @@ class AddingServer:
         self._scheme, self._context, self._size = scheme, context, size
         self._adder = Adder(scheme)
         self._cohort = frozenset(cohort)
+        # A dict and not a set, because the first client that was added may open the sum.
         self._added: dict[int, None] = {}
         self._is_closed = False
 
@@ -65,6 +66,7 @@ class AddingServer:
         Raises:
             VoidRoundError: if nothing was added.
         """
+        # A second sum of the round, with one update more, would reveal that update.
         self._is_closed = True
         try:
             return self._adder.total()
@@ -74,10 +76,13 @@ class AddingServer:
     def _unlabelled(self, client: int, data: bytes) -> memoryview:
         if self._is_closed:
             raise CiphertextError(f"an update of client {client} arrived after the sum was opened.")
+        # An update that is added twice would count twice in the mean.
         if client not in self._cohort or client in self._added:
             raise CiphertextError(f"an update of client {client} is not expected, or was added already.")
+        # A ciphertext alone does not say who made it: a copy of another client's, or of an earlier one, would pass.
         if data[:LABEL_BYTES] != label(self._scheme, self._context, client):
             raise CiphertextError("a ciphertext was altered, or made for another round, client or key.")
+        # Without a copy, since ciphertexts are as large as the model or several times larger.
         return memoryview(data)[LABEL_BYTES:]
 
 
@@ -89,6 +94,7 @@ def label(scheme: Scheme, context: bytes, client: int) -> bytes:
 def sent_bytes(plan: Plan, size: int) -> int:
     """Bytes that a client sends for `size` values."""
     polynomial = 8 * plan.degree * len(plan.ring.data_primes)
+    # A seed in place of the second polynomial needs the secret key; with a public key, both are sent.
     one = 2 * polynomial if plan.members else polynomial + SEED_BYTES
     return LABEL_BYTES + ENVELOPE_BYTES + plan.packing.num_ciphertexts(size) * one
 
@@ -114,5 +120,6 @@ def _require_form(data: bytes | memoryview, scheme: Scheme, size: int) -> None:
         polynomials(content.body[: max(0, at)], plan.ring, count, 1)
         return
     pairs = polynomials(content.body, plan.ring, count, 2)
+    # If the second polynomial is zero, the key does not take part in decryption.
     if not pairs[:, 1].any(axis=(1, 2)).all():
         raise CiphertextError("a ciphertext can be read without a key.")

@@ -54,6 +54,7 @@ class Holder:
     """
 
     def __init__(self, key: MemberKey) -> None:
+        # The lock, because two requests at once would both meet a member that has opened nothing yet.
         self._key, self._member, self._lock = key, Member(key), threading.Lock()
 
     @property
@@ -106,6 +107,7 @@ class Committee:
 
 def make_key(plan: Plan) -> Committee:
     """A new committee: the members generate a key that none of them has, by exchanging bytes."""
+    # Public: the polynomial that all parts of the key have in common is derived from it.
     seed = secrets.token_bytes(32)
     members = range(1, plan.members + 1)
     dealt = side_by_side(lambda member: elsewhere(deal, plan, member, seed), members)

@@ -50,6 +50,7 @@ class ThresholdServer:
                 f"{len(there)} of the committee's {plan.members} members are left, but {plan.threshold} are needed: "
                 "the sum is not decryptable"
             )
+        # Exactly the threshold: the members multiply by Lagrange factors, which belong to one set.
         active = sorted(rng.choice(list(there), plan.threshold, replace=False).tolist())
         return Request(self._context, attempt, tuple(active))
 
@@ -99,12 +100,15 @@ def _opened(
     total, away = server.adding.total(), presence.away(round)
     tally.add(costs.MEMBERS_LOST, len(away))
     members = range(1, committee.public.scheme.plan.members + 1)
+    # Members refuse more attempts, because their smudging noise hides only so many answers about one sum.
     for attempt in range(ATTEMPTS):
         there = [member for member in members if member not in away]
+        # From the seed: who is asked is public, and a repeated round asks the same members.
         rng = generator(presence.root, round, SERVER, f"active set:{attempt}")
         request = server.announce(attempt, there, rng=rng)
         tally.add(costs.ATTEMPTS, 1)
         silent = {m for m in request.active if not presence.answers(round, attempt, m)}
+        # Members cannot know who will be silent, so that a set that fails costs work and bytes too.
         answers = committee.answers(total, request, set(request.active) - silent)
         tally.add(costs.BYTES_OPENING, sum(map(len, answers.values())))
         if not silent:

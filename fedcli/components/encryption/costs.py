@@ -47,4 +47,5 @@ OF_COMMITTEES = Column(
 
 def new_tally(*columns: str) -> Tally:
     """A tally of a round at 0, with the columns of every scheme and the `columns` of one."""
+    # At 0 from the start, so that every round of a run has the same columns, void ones too.
     return Tally(ENCRYPT_SECONDS, ADD_SECONDS, OPEN_SECONDS, BYTES_OPENING, ATTEMPTS, *columns)

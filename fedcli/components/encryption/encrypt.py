@@ -48,6 +48,7 @@ def encrypt(
     def start(kept: Tree | None) -> tuple[Transform, Tree]:
         made = encryption.start(kept)
         ready = encrypt(encryption, grid=grid, plain_bytes=plain_bytes, keys=made)
+        # Keys are secret, so they are handed out only where the config asks for them in a file.
         return ready, made.kept() if encryption.keeps_keys else {}
 
     def begin(context: RoundContext, cohort: Sequence[int], size: int) -> Session:
@@ -60,11 +61,13 @@ def encrypt(
         if sender is None:
             raise ConfigError(_NO_KEYS, hint=_START)
         sent, seconds = sender.encrypt(update.payload)
+        # Statistics and attachments are sent as they are; only the payload's bytes change.
         size = update.bytes_up - plain_bytes(update.payload.size) + len(sent)
         figures = joined(update.figures, {ENCRYPT_SECONDS: seconds})
         return replace(update, payload=np.frombuffer(sent, np.uint8), bytes_up=size, figures=figures)
 
     def admit(update: ClientUpdate, _state: Tree, context: RoundContext) -> str | None:
+        # The weight is in the clear, and a false one would change the divisor of the mean.
         objection = grid.objection(update.weight, update.num_examples)
         return objection or exchange_of(context).check(update.client, update.payload.tobytes())
 

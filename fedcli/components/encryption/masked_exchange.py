@@ -64,6 +64,7 @@ class MaskingSender(NamedTuple):
         try:
             sent = mask(values, self.seeds)
         except ConfigError as error:
+            # One client is rejected; its masks are removed like those of a client that was lost.
             raise InvalidUpdateError(middle(error)) from error
         return sent, time.perf_counter() - begun
 
@@ -107,8 +108,10 @@ class MaskedExchange:
     def open(self) -> Integers:
         """See `core.exchange.Exchange`."""
         with self._tally.span(OPEN_SECONDS):
+            # Before anything is revealed, since shares for too small a sum would unmask single updates.
             self.server.require_enough()
             self._tally.add(ATTEMPTS, 1)
+            # Read once: who reveals both shares of one client exposes it, so all parties must be told the same.
             came_through, lost = self.server.came_through, self.server.lost
             try:
                 revealed = {

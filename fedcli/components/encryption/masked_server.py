@@ -13,6 +13,7 @@ from fedcli.crypto.bfv.wire import MessageKind, fingerprint, open_envelope
 from fedcli.crypto.masking.masks import Advertised, MaskScheme, word_type
 from fedcli.crypto.masking.unmasking import MaskedSum
 
+# With two clients, each could subtract its own update from the sum and know the other's.
 LEAST_PARTIES = 3
 
 
@@ -64,6 +65,7 @@ class MaskingServer:
         if party is None or party in self.came_through:
             return f"an update of client {client} is not expected, or was added already"
         try:
+            # The name has round and party, so that masked values cannot be sent again or by somebody else.
             content = open_envelope(data, MessageKind.MASKED, fingerprint(self._scheme.fingerprint, party))
         except CiphertextError as error:
             return middle(error)

@@ -29,6 +29,7 @@ def require_summands(sums: Sums, least: int, why: str) -> None:
     Raises:
         ConfigError: if the largest cohort is below `least`.
     """
+    # Before training, because every round of such a run would be void.
     if sums.most_summands < least:
         raise ConfigError(
             f"an encrypted sum needs at least {least} clients; the largest cohort has {sums.most_summands}. {why}",
@@ -41,6 +42,7 @@ def planned(plan: Callable[[], Planned], *own: str) -> Planned:
     try:
         return plan()
     except ConfigError as error:
+        # The plan also checks parameters of its own, which no config has.
         key = error.key if error.key in own else ""
         raise ConfigError(error.message, key=key, hint=error.hint) from error
 

@@ -41,6 +41,7 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
     Deviations: semi-honest and unaudited; all roles run in one simulation.
     """
     require_summands(sums, LEAST_PARTIES, "With two clients, each would learn the other's update.")
+    # A cohort may differ in size from round to round, and the graph of masks depends on the size.
     plan_of = partial(_plan, sums, dropped, corrupt)
     largest = planned(lambda: plan_of(sums.most_summands), "dropped", "corrupt")
     return Encryption(
@@ -51,6 +52,7 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
         sees=_sees(largest),
         assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours collude "
         "with the server, and everybody follows the protocol",
+        # Every round makes new keys, so that a resumed run needs none.
         keeps_keys=False,
         opened_by="server",
         start=lambda _kept: FreshKeys(plan_of),

@@ -23,6 +23,7 @@ from fedcli.crypto.bfv.plans import Plan, plan_shared_key
 from fedcli.crypto.bfv.shared_key import SharedKey, decrypt, encrypt, generate_key
 from fedcli.crypto.bfv.wire import MessageKind, open_envelope
 
+# A sum of one update is that update.
 LEAST_SUMMANDS = 2
 
 
@@ -54,6 +55,7 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
         sees=(*_SEES, *disclosure.kept_keys(keep_keys)),
         assumes="no client colludes with the server, and everybody follows the protocol",
         keeps_keys=keep_keys,
+        # Therefore central noise is refused: the client that opens would see the sum without it.
         opened_by="clients",
         start=partial(_start, plan),
     )
@@ -102,8 +104,10 @@ class KeyHolder:
             CiphertextError: if the bytes are not a sum under this key.
             DecryptionError: if it is a sum of one update, a second sum, or larger than planned.
         """
+        # The difference of two sums of one round can be a single update.
         if self._has_opened:
             raise DecryptionError("a sum of this round was opened already; only one is allowed.")
+        # Before decrypting, so that a client's update is never opened as a sum of one.
         content = open_envelope(total, MessageKind.SUM, self._key.scheme.fingerprint)
         if content.num_summands < LEAST_SUMMANDS:
             raise DecryptionError(
@@ -132,6 +136,7 @@ class SharedKeys:
             server,
             adding=server,
             sender=lambda client: CiphertextSender(encrypt, self._key, label(scheme, context, client)),
+            # A new holder for each round, since a holder opens one sum only.
             opening=partial(_opened, server, KeyHolder(self._key), tally, size),
             tally=tally,
         )
@@ -147,6 +152,7 @@ def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) ->
     tally.add(ATTEMPTS, 1)
     answer = holder.open(total)
     tally.add(BYTES_OPENING, len(answer))
+    # A client has sent it, so it is checked like every message.
     if len(answer) != 8 * size:
         raise VoidRoundError(
             f"client {server.came_through[0]} sent a sum of {len(answer) // 8} values; {size} are expected"
@@ -157,6 +163,7 @@ def _opened(server: AddingServer, holder: KeyHolder, tally: Tally, size: int) ->
 def _start(plan: Plan, kept: Mapping[str, Any] | None) -> Keys:
     if kept is None:
         return SharedKeys(generate_key(plan))
+    # Checked now: a key of another plan would otherwise show only after a round of training, when its sum is opened.
     words = np.asarray(kept["words"])
     if words.shape != (len(plan.ring.primes), plan.degree) or words.dtype != np.uint64:
         raise RunError("the kept key does not belong to this run's encryption; restore secret/ of the run.")

@@ -17,6 +17,7 @@ from fedcli.core.errors import ConfigError, require_share
 from fedcli.core.seeds import SERVER, generator
 from fedcli.crypto.bfv.plans import MOST_MEMBERS, Plan, plan_threshold
 
+# A sum of one update is that update.
 LEAST_SUMMANDS = 2
 
 
@@ -86,6 +87,7 @@ def threshold(
         assumes=f"fewer than {threshold} of the committee's {committee} members collude with the server, and "
         "everybody follows the protocol",
         keeps_keys=keep_keys,
+        # Members see an encrypted sum only, so the server can add central noise before any client sees the result.
         opened_by="server",
         start=partial(_start, plan, presence),
         columns=(*COLUMNS, OF_COMMITTEES),
@@ -94,6 +96,7 @@ def threshold(
 
 def draw_committee(sums: Sums, committee: int) -> tuple[int, ...]:
     """The clients on the committee, ascending; member j is the j-th."""
+    # From the seed: who is on the committee is public, and a resumed run has the same committee.
     rng = generator(sums.root, 0, SERVER, "committee")
     return tuple(sorted(rng.choice(sums.num_clients, committee, replace=False).tolist()))
 

@@ -27,9 +27,11 @@ def adaptive(
     require_positive("tau", tau)
 
     def init(weights: Vector) -> Tree:
+        # Not at 0 as in Adam: there is no bias correction to make up for a second moment that starts too small.
         return {"m": np.zeros_like(weights), "v": np.full_like(weights, tau**2)}
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
+        # In float64, so that only what is kept between rounds is rounded.
         wide = np.asarray(delta, np.float64)
         m = beta_1 * state["m"] + (1 - beta_1) * wide
         v = second_moment(state["v"], np.square(wide))

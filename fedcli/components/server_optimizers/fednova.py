@@ -24,6 +24,7 @@ def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
     require_positive("learning_rate", learning_rate)
 
     def apply(weights: Vector, mean: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
+        # Each d_k has the length of one step; tau gives the mean the length that clients went.
         moved = weights + learning_rate * mean[-1] * mean[:-1]
         return moved.astype(np.float32), state
 

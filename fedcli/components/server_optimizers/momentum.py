@@ -24,6 +24,7 @@ def momentum(*, learning_rate: float = 1.0, beta: float = 0.9) -> ServerOptimize
     require_share("beta", beta)
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
+        # In float64, so that only what is kept between rounds is rounded.
         velocity = beta * state["velocity"].astype(np.float64) + delta
         moved = weights + learning_rate * velocity
         return moved.astype(np.float32), {"velocity": velocity.astype(np.float32)}

@@ -19,6 +19,7 @@ def qfedavg() -> ServerOptimizer:
     """
 
     def apply(weights: Vector, mean: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
+        # 0 / 0 would be NaN, and no loss is left to reduce.
         if not mean[-1] > 0:
             return weights, state
         return (weights + mean[:-1] / mean[-1]).astype(np.float32), state

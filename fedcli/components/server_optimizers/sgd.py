@@ -20,6 +20,7 @@ def sgd(*, learning_rate: float = 1.0) -> ServerOptimizer:
     require_positive("learning_rate", learning_rate)
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
+        # Rounded after the addition: the mean has digits that float32 would lose before it.
         return (weights + learning_rate * delta).astype(np.float32), state
 
     return ServerOptimizer("sgd", lambda _weights: {}, apply)

@@ -28,6 +28,7 @@ def yogi(
     require_share("beta_2", beta_2)
 
     def towards(v: Array, square: Array) -> Array:
+        # Additive, where Adam's decay would forget large gradients fast and let the step jump.
         return np.asarray(v - (1 - beta_2) * square * np.sign(v - square))
 
     return adaptive("yogi", towards, learning_rate, beta_1, tau)

@@ -85,6 +85,8 @@ STRATEGIES: Registry = {
 }
 
 DEFAULT_COHORTS: Mapping[str, dict[str, Any]] = {
+    # Not the others: dp-distributed, dp-ftrl and dp-banded do not support plain coins, and dp-local and dp-sgd gain
+    # nothing from them.
     "dp-clipped": {"name": "poisson", "rate": 0.1},
     "dp-adaptive": {"name": "poisson", "rate": 0.1},
     "dp-per-layer": {"name": "poisson", "rate": 0.1},

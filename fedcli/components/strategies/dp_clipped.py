@@ -44,6 +44,7 @@ def dp_clipped(
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-clipped",
         transforms=(
+            # Both have the same norm: the noise is worth its epsilon only for what the clip lets through.
             clip(clip_norm=clip_norm),
             gaussian_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm),
         ),

@@ -57,6 +57,7 @@ def dp_distributed(
     # Equal weights: a weight by example counts, which are not noised, would show them in the sum.
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-distributed",
+        # `finite` first: a client that sends nothing would send no share of the noise either.
         transforms=(finite(), fixed_point(clip_norm=clip_norm, bits=bits), noise),
         privacy=PrivacyTarget(delta, epsilon, is_calibrated=noise_multiplier is not None),
     )

@@ -40,6 +40,7 @@ def dp_local(
     return fedavg(weighting="uniform", server_learning_rate=server_learning_rate)._replace(
         name="dp-local",
         transforms=(
+            # First, since `clip` refuses NaN, and a client whose update is missing would be noticed.
             finite(),
             clip(clip_norm=clip_norm),
             local_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm),

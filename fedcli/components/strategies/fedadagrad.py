@@ -23,6 +23,7 @@ def fedadagrad(*, server_learning_rate: float = 0.1, beta_1: float = 0.0, tau: f
 
     Combines: any cohort, any model.
     """
+    # The optimizer would refuse it as well, but by a name that the file does not have.
     require_positive("server_learning_rate", server_learning_rate)
     return fedavg()._replace(
         name="fedadagrad", server=adagrad(learning_rate=server_learning_rate, beta_1=beta_1, tau=tau)

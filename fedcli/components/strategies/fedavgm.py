@@ -19,6 +19,7 @@ def fedavgm(*, server_learning_rate: float = 1.0, beta: float = 0.9) -> Strategy
 
     Combines: any cohort, any model.
     """
+    # The optimizer would refuse it as well, but by a name that the file does not have.
     require_positive("server_learning_rate", server_learning_rate)
     server = momentum(learning_rate=server_learning_rate, beta=beta)
     return fedavg()._replace(name="fedavgm", server=server)

@@ -23,6 +23,7 @@ def feddyn(*, alpha: float = 0.1) -> Strategy:
 
     Combines: any cohort, any model.
     """
+    # Equal weights, because the server's dual vector is the plain mean of those of the clients.
     return fedavg(weighting="uniform")._replace(
         name="feddyn", trainer=local_feddyn(alpha=alpha), server=feddyn_server(alpha=alpha)
     )

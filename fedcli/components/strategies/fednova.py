@@ -26,4 +26,5 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = fednova_server(learning_rate=server_learning_rate)
+    # Partial work is kept: an update is divided by its length, so that a short one does not bias the mean.
     return fedavg()._replace(name="fednova", trainer=local_fednova(), server=server, keeps_partial_work=True)

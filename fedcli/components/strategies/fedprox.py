@@ -23,4 +23,5 @@ def fedprox(*, mu: float = 0.01) -> Strategy:
 
     Combines: any cohort, any model.
     """
+    # Partial work is kept, because dropping stragglers is what the paper improves on.
     return fedavg()._replace(name="fedprox", trainer=local_fedprox(mu=mu), keeps_partial_work=True)

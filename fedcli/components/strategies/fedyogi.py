@@ -30,6 +30,7 @@ def fedyogi(
 
     Combines: any cohort, any model.
     """
+    # The optimizer would refuse it as well, but by a name that the file does not have.
     require_positive("server_learning_rate", server_learning_rate)
     server = yogi(learning_rate=server_learning_rate, beta_1=beta_1, beta_2=beta_2, tau=tau)
     return fedavg()._replace(name="fedyogi", server=server)

@@ -20,6 +20,7 @@ def qfedavg(*, q: float = 1.0) -> Strategy:
 
     Combines: any cohort, any model; clients with sgd without momentum. Costs one more forward pass for every step.
     """
+    # Equal weights, because clients are weighted by their losses already.
     return fedavg(weighting="uniform")._replace(
         name="qfedavg", trainer=local_qfedavg(q=q), server=qfedavg_server()
     )

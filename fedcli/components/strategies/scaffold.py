@@ -27,4 +27,5 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
     """
     require_positive("server_learning_rate", server_learning_rate)
     server = scaffold_server(learning_rate=server_learning_rate)
+    # Equal weights, because the server's control variate is the plain mean of those of the clients.
     return fedavg(weighting="uniform")._replace(name="scaffold", trainer=local_scaffold(), server=server)

@@ -84,8 +84,10 @@ def adaptive_clip(
 
     def admit(update: ClientUpdate, state: Tree, _context: RoundContext) -> str | None:
         bound, norm = float(state["clip_norm"]), math.sqrt(squared_norm(update.payload[:-1]))
+        # Not `norm > bound`, which would let NaN pass.
         if not norm <= bound:
             return f"the update's norm {norm:.6g} exceeds the clip norm {bound:g}"
+        # Any other number would move the count further than its noise covers.
         return None if abs(update.payload[-1]) == _HALF else "the last coordinate is no bit shifted by 1/2"
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
@@ -96,6 +98,7 @@ def adaptive_clip(
             noise[-1] *= on_count
             value = value + noise
         share = value[-1] / (context.planned_weight or 1.0) + _HALF
+        # A geometric step, as in the paper: C stays above 0, and moves alike at every scale.
         moved = bound * math.exp(-learning_rate * (share - target_quantile))
         return aggregate._replace(value=value[:-1]), {"clip_norm": np.float64(moved)}
 

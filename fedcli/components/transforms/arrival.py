@@ -33,6 +33,7 @@ def _admit(update: ClientUpdate, state: Tree, context: RoundContext) -> str | No
 
 
 def _admit_statistics(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
+    # Statistics are averaged too, and a single NaN would stay in the model.
     if not _is_finite(update.statistics):
         return "the non-trainable weights have NaN or infinite values"
     return None

@@ -50,7 +50,9 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
         rows = _rows_before(state, context.round, aggregate.value.size)
         independent = deviation * gaussian(aggregate.value.size, key=_round_key(context))
         correlation = coefficients[1 : len(rows) + 1] @ rows[::-1]
+        # The last row of C w = z, solved for w_t.
         noise = (independent - correlation) / coefficients[0]
+        # C has no entries beyond its bands, so that older rows are never needed again.
         kept = np.concatenate([rows, noise[None]])[len(rows) + 1 - min(len(rows) + 1, bands - 1) :]
         secret = {"rows": kept, "round": np.int64(context.round)}
         return aggregate._replace(value=aggregate.value + noise), {**state, SECRET: secret}
@@ -67,6 +69,7 @@ def banded_square_root(bands: int) -> Noise:
         raise ConfigError(f"bands is a whole number of at least 1; received {bands}.", key="bands")
     ratios = [(2 * k - 1) / (2 * k) for k in range(1, bands)]
     column = np.cumprod([1.0, *ratios])
+    # With columns of norm 1, one turn of a client costs what independent noise of this multiplier costs.
     return np.asarray(column / math.sqrt(float(np.square(column).sum())))
 
 

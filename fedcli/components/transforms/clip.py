@@ -55,6 +55,7 @@ def clipped(vector: Vector, clip_norm: float) -> Vector:
     norm = math.sqrt(squared_norm(vector))
     if not math.isfinite(norm):
         raise InvalidUpdateError("the update has NaN or infinite values, which cannot be clipped")
+    # The same object: an update that needs no clip keeps its bits, and callers can tell that it was not clipped.
     if norm <= clip_norm:
         return vector
     # In float64, because the factor of a diverged update has few digits left in float32, or none.

@@ -86,6 +86,7 @@ def distributed_noise(
             return replace(update, bytes_up=sent)
         key = _key(update.client, context)
         noise = discrete_gaussian(size, variance=grid_variance(deviation), key=key)
+        # A proof of the noise's norm needs the noise apart from the update.
         told = {**update.private, "noise": noise}
         return replace(update, payload=update.payload + noise, bytes_up=sent, private=told)
 
@@ -97,6 +98,7 @@ def distributed_noise(
         )
         if furthest > largest:
             return f"a coordinate of {furthest} steps exceeds what bound and noise allow, {largest}"
+        # Weights by example counts, which are not noised, would show in the sum.
         return None if update.weight == 1 else f"the update has weight {update.weight:.6g}; 1 is expected"
 
     return Transform(
@@ -108,6 +110,7 @@ def distributed_noise(
         gives="integers",
         privacy=event,
         coded_bytes=lambda size: packed_bytes(size, largest),
+        # A share's noise is many times the bound, so that the grid's check would refuse every update.
         hides=True,
         min_clients=contributors,
     )

@@ -81,6 +81,7 @@ def fixed_point(
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         weight = grid.weight_of(update.num_examples)
         bound = grid.bound_of(weight)
+        # From the seed even in a private run, because epsilon does not rest on the rounding.
         draw = generator(context.root, context.round, update.client, "fixed_point").random
         sections = zip(np.split(update.payload, len(steps)), steps, strict=True)
         whole = np.concatenate(
@@ -112,6 +113,7 @@ def fixed_point(
         takes="vector",
         gives="integers",
         coded_bytes=lambda size: packed_bytes(size, largest),
+        # Integers are no longer in the units of earlier checks; the check here is exact and includes the clip.
         hides=True,
         grid=grid,
     )

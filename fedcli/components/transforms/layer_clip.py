@@ -50,6 +50,7 @@ def layer_clip(*, clip_norm: float) -> Transform:
     def admit(update: ClientUpdate, _state: Tree, context: RoundContext) -> str | None:
         for number, piece in enumerate(pieces(update.payload, context), start=1):
             norm = math.sqrt(squared_norm(piece))
+            # Not `norm > bound`, which would let NaN pass.
             if not norm <= bound(context):
                 return f"the norm {norm:.6g} of array {number} exceeds its clip norm {bound(context):g}"
         return None

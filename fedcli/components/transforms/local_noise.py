@@ -43,6 +43,7 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
 
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         norm = math.sqrt(squared_norm(update.payload))
+        # Not `norm > clip_norm`, which would let NaN pass.
         if not norm <= clip_norm:
             raise InvalidUpdateError(
                 f"the update has NaN, or its norm {norm:.6g} exceeds the noise's {clip_norm:g}"
@@ -53,6 +54,7 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
         return replace(update, payload=(update.payload + noise).astype(np.float32))
 
     event = LocalGaussianEvent(multiplier, clip_norm)
+    # It hides, because a noised update can have any norm: an earlier check of the clip would refuse it.
     return Transform("local_noise", encode=encode, privacy=event, hides=True)
 
 

@@ -38,6 +38,7 @@ def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
         vector: Vector = update.payload
         largest = float(np.abs(vector).max(initial=0.0))
         sent = replace(update, bytes_up=update.bytes_up - vector.nbytes + coded_bytes(vector.size))
+        # Zeros have no scale, and what is not finite is refused on arrival.
         if not largest or not np.isfinite(largest):
             return sent
         scaled = vector * np.float32(levels / largest)
@@ -46,6 +47,7 @@ def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
             scaled = np.floor(scaled + rng.random(vector.size, np.float32))
         else:
             scaled = np.rint(scaled)
+        # A product that was rounded up in float32 could otherwise reach one level too many.
         whole = np.clip(scaled, -levels, levels)
         return replace(sent, payload=(whole * np.float32(largest / levels)).astype(np.float32))
 

@@ -26,6 +26,7 @@ def random_k(*, fraction: float = 0.01, error_feedback: bool = True) -> Transfor
 
     def drawn(vector: Vector, count: int, update: ClientUpdate, context: RoundContext) -> Indices:
         rng = generator(context.root, context.round, update.client, "random_k")
+        # No shuffle, because the order of the places does not matter.
         return rng.choice(vector.size, count, replace=False, shuffle=False)
 
     return sparsify(

@@ -51,6 +51,7 @@ def sparsify(
         vector: Vector = update.payload
         if name in update.state:
             vector = vector + update.state[name]
+        # What is left out is added to the next update, so that one NaN would spoil all updates of this client.
         if not np.isfinite(vector).all():
             raise InvalidUpdateError("the update has NaN or infinite values, of which some would be kept")
         count = count_of(vector.size)

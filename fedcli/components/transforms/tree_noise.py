@@ -69,7 +69,7 @@ def changed_nodes(leaf: int) -> list[tuple[int, tuple[int, int]]]:
 def _node_keys(state: Tree, context: RoundContext, tree: int) -> tuple[Callable[[int, int], bytes], Tree]:
     """`(height, number)` -> the key of a node of the tree, and the state with the secret that it follows from."""
     if context.reproducible_noise:
-
+        # Round 0: a node's noise is needed in several rounds, and must be the same in each.
         def seeded(height: int, number: int) -> bytes:
             return generator(context.root, 0, SERVER, f"tree {tree} node {height} {number}").bytes(KEY_BYTES)
 

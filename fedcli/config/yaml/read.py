@@ -33,6 +33,7 @@ def read(path: str | Path) -> str:
         raise _stop(place, "is not a path", f"Python reports: {error}.", "Check the path.") from None
     check_size(len(data), place)
     try:
+        # Some editors begin a file with a byte order mark, which `utf-8-sig` leaves out.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "replace")

@@ -47,6 +47,7 @@ def parse(text: str, at: At, keys: Keys = ()) -> Parsed:
     Raises:
         ConfigErrors: if there is no tree to continue with: a syntax error, a second document, a limit.
     """
+    # Here too, because overrides and texts from Python do not come from a file that was measured.
     check_size(len(text.encode("utf-8", "replace")), at(1, 1))
     problems: list[Problem] = []
     root = compose(text, at, problems)

@@ -30,11 +30,13 @@ def sgd(
     def init(weights: Tensors) -> Any:
         import tensorflow as tf
 
+        # Without momentum no state is carried, which saves a copy of the model for each client.
         return [tf.zeros_like(weight) for weight in weights] if momentum else []
 
     def update(gradients: Tensors, weights: Tensors, state: Any, scale: Any) -> tuple[Tensors, Any]:
         step = learning_rate * scale
         if weight_decay:
+            # Before the momentum, as in PyTorch; AdamW decays the weights apart from it.
             gradients = [g + weight_decay * w for g, w in zip(gradients, weights, strict=True)]
         if not momentum:
             return [w - step * g for w, g in zip(weights, gradients, strict=True)], state
@@ -50,6 +52,7 @@ def sgd(
             return (steps - momentum**2 * (1 - power) / (1 - momentum)) / (1 - momentum)
         return (steps - momentum * (1 - power) / (1 - momentum)) / (1 - momentum)
 
+    # With weight decay, an update is not a sum of gradients, so FedNova cannot normalise it.
     return Optimizer(
         init, update, learning_rate, None if weight_decay else accumulated, is_plain_sgd=not momentum
     )

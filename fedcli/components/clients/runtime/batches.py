@@ -44,6 +44,7 @@ class BatchPlan(NamedTuple):
     def part_of_steps(self, num_examples: int, rng: np.random.Generator) -> int:
         """A part of the batches, drawn uniformly: whole epochs if there are several, single batches otherwise."""
         if self.epochs is not None and self.epochs > 1:
+            # Whole epochs, as the stragglers of Li et al. 2020 do them.
             return int(rng.integers(1, self.epochs, endpoint=True)) * self.steps_of_an_epoch(num_examples)
         return int(rng.integers(1, max(self.num_steps(num_examples), 1), endpoint=True))
 

@@ -120,6 +120,7 @@ def compile_programs(
 
     def train(inputs: ClientInputs) -> ClientOutputs:
         nonlocal traces
+        # Python runs this line only while TensorFlow traces the function.
         traces += 1
         begun = _start(network, inputs, functions.learner.num_metrics)
 
@@ -166,6 +167,7 @@ def compile_programs(
             key="loss",
             hint="Labels are whole numbers unless data.preprocessing makes them one_hot; targets are floats.",
         ) from error
+    # Concrete, so that another shape or type is an error and not a second, slow trace.
     measured = tf.function(measure).get_concrete_function(
         specs.weights, specs.personal, specs.statistics, specs.x, specs.y
     )

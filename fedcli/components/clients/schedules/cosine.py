@@ -19,6 +19,7 @@ def cosine(*, final: float = 0.0) -> Schedule:
     require_share("final", final)
 
     def factor(round: int, rounds: int) -> float:
+        # Not over `rounds - 1`: with `final` at 0, the last round would train at a rate of 0.
         progress = (round - 1) / rounds
         return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
