@@ -19,6 +19,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
     """Content of environment.json."""
     return {
         "run": assembly.run_id,
+        # `verify` needs it, and does not load the data.
         "num_clients": assembly.num_clients,
         "fedcli": fedcli.__version__,
         "python": platform.python_version(),
@@ -27,13 +28,16 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "processor": _processor(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
+        # With more, the bits of convolutions would depend on how many there are.
         "intra_op_threads": 1,
+        # XLA rounds differently, so that this decides the bits too.
         "client_program": assembly.clients.side.runtime.compiler,
         "flags": {flag: os.environ[flag] for flag in _FLAGS if flag in os.environ},
     }
 
 
 def _processor() -> str:
+    # On Linux, `platform.processor` knows the architecture at most.
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
