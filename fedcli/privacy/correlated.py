@@ -35,6 +35,7 @@ def tree(event: TreeEvent, sampling: Sampling) -> Composition:
         squared = tree_sensitivity_squared(
             releases, separation=sampling.separation, restart_every=event.restart_every
         )
+        # 0 before the first round, when nothing is composed.
         return event.noise_multiplier / math.sqrt(max(squared, 1))
 
     return Composition("zero-out", ("rdp",), multiplier, gaussian(), lambda n: min(n, 1))

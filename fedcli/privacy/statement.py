@@ -77,6 +77,7 @@ def privacy_statement(
     composed = accountant.event(releases)
     if event.noise_multiplier == 0:
         noise = "none: the noise multiplier is 0, so this run protects nobody"
+    # Noise that somebody can compute again protects nobody, however large it is.
     elif reproducible_noise:
         noise = "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
     else:
@@ -89,6 +90,7 @@ def privacy_statement(
         "clip_norm": _finite(event.clip_norm),
         "noise_multiplier": event.noise_multiplier,
         "sampling": words.described(sampling),
+        # Another version may compute another epsilon of the same events.
         "accountant": {"name": accountant.name, "package": f"dp-accounting {version('dp-accounting')}"},
         "events": [{"event": serialised(composed.event), "count": composed.count}],
         "rounds": releases,
