@@ -78,7 +78,9 @@ def planned_encryption(
     event, sampling = strategy.privacy_event, cohort.sampling(num_clients)
     sums = Sums(
         num_clients=num_clients,
+        # Not the expected size: a cohort that is larger by chance must not overflow the fields.
         most_summands=sampling.largest,
+        # With proofs, limbs of the commitment's blindings are encrypted beside the integers.
         bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
         noise_tail=_noise_tail(event, sampling, experiment.rounds),
         root=experiment.seed,
@@ -166,6 +168,7 @@ def _of_kept_keys(encryption: Encryption) -> list[str]:
 
 
 def _ask_for_a_grid(strategy: Strategy, experiment: Experiment) -> None:
+    # Tried before it is suggested: some strategies cannot have a grid.
     section = _example(strategy)
     try:
         on_grid(strategy, experiment.model_copy(update={"fixed_point": section}))
@@ -194,6 +197,7 @@ def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
     if event is None or event.noise_on != "shares":
         return 0
     deviation = event.share_deviation * math.sqrt(sampling.largest)
+    # Over all coordinates and rounds, because one overflow would spoil the integer in the next field too.
     return gaussian_tail(deviation, event.dimension * rounds)
 
 
