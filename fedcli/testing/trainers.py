@@ -74,6 +74,7 @@ def _clients(spec: TrainerSpec, settings: Sequence[str]) -> Iterator[tuple[Assem
         return {name: np.zeros_like(weights) for name in spec.receives}
 
     server = ServerOptimizer("along-the-delta", init, apply, lambda state: state)
+    # No epsilon is stated here, but a private strategy must have a delta.
     target = None if spec.privacy is None else PrivacyTarget(delta=1e-3)
     with assembled(Strategy(spec.name, spec, mean(), server, privacy=target), settings) as made:
         yield made
