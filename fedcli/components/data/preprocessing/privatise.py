@@ -36,6 +36,7 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
         exact = np.asarray(x, np.float64)
         # The norm of such an example is not finite, so no factor could bring it below the clip norm.
         exact = np.where(np.isfinite(exact).all(axis=features, keepdims=True), exact, 0.0)
+        # A norm that overflows to infinity gives the factor 0, which keeps the bound.
         with np.errstate(over="ignore"):
             norms = np.sqrt(np.square(exact).sum(axis=features, keepdims=True))
         factors = np.where(norms <= clip_norm, 1.0, clip_norm / np.where(norms > 0, norms, 1.0))
