@@ -3,7 +3,7 @@
     python benchmarks/clients.py [--models 2nn lenet cnn] [--runs 7] [--clients 100] [--quick] [--json]
 
 Real Fashion-MNIST, 100 clients of 600 images, all of them in the cohort, one epoch of SGD. A run is one round: for
-fedcli `engine.run_round` with local training, admission, records, the mean and the server's step (evaluation and
+fedcli `run_round` with local training, admission, records, the mean and the server's step (evaluation and
 checkpoints off), for the bare loop one pass over the same clients from the same weights. Runs alternate A B A B in
 one process, after a warm-up of each; the ratio is the median over the pairs. See benchmarks/README.md.
 """
@@ -17,7 +17,6 @@ import statistics
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,10 +29,11 @@ from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
 from fedcli.core.rounds import Assignment, Broadcast, RoundState
 from fedcli.core.seeds import generator
-from fedcli.engine import round as engine
-from fedcli.engine.setup import Parts
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import plan as build
+from fedcli.engine.round import run_round
+from fedcli.engine.setup import Assembly
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.plan import plan
+from fedcli.testing.changes import changed
 
 POPULATION = 100
 ROUNDS = 1_000_000
@@ -62,7 +62,7 @@ evaluation: {{every: {rounds}}}
 class Contest(NamedTuple):
     """The two sides of one model, ready to run on the same clients."""
 
-    parts: Parts
+    assembly: Assembly
     program: bare_loop.Program
     clients: list[bare_loop.Client]
     pool: ThreadPoolExecutor
@@ -78,19 +78,19 @@ def prepare(model: str, num_clients: int, pool: ThreadPoolExecutor) -> tuple[Con
         learning_rate=bare_loop.LEARNING_RATE,
         batch_size=bare_loop.BATCH_SIZES[model],
     )
-    parts, state = assembly.assemble(build.plan(config.loads(text).experiment))
+    assembly, state = assemble(plan(config.loads(text).experiment))
     # The first clients of the federation are the whole cohort, so that fewer clients still hold 600 images each.
-    everyone = parts.cohort._replace(sample=lambda _rng, _population, _state: np.arange(num_clients))
+    everyone = assembly.world.cohort._replace(sample=lambda _rng, _population, _state: np.arange(num_clients))
     program = bare_loop.program_for(model)
-    data = [parts.federation.client(number)[:2] for number in range(num_clients)]
+    data = [assembly.world.federation.client(number)[:2] for number in range(num_clients)]
     clients = bare_loop.load_clients(data, fixed_shapes=program.fixed_shapes)
-    return Contest(replace(parts, cohort=everyone), program, clients, pool), state
+    return Contest(changed(assembly, cohort=everyone), program, clients, pool), state
 
 
 def fedcli_round(contest: Contest, state: RoundState) -> tuple[RoundState, float]:
     """The state after one round of the engine, and its seconds."""
     begun = time.perf_counter()
-    after, record, rows = engine.run_round(contest.parts, state, lambda _round: None, lambda *_done: None)
+    after, record, rows = run_round(contest.assembly, state, lambda _round: None, lambda *_done: None)
     seconds = time.perf_counter() - begun
     if record["clients/finished"] != len(contest.clients) or len(rows) != len(contest.clients):
         raise RuntimeError(f"a round lost clients: {record}")
@@ -103,11 +103,11 @@ def difference(contest: Contest, state: RoundState) -> float:
     Raises:
         RuntimeError: if it is more than rounding, so that a ratio would compare different work.
     """
-    parts, client = contest.parts, contest.clients[0]
-    start = parts.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
-    ours = parts.runtime.train(start, Assignment(0, {})).payload
-    plan = BatchPlan(contest.program.batch_size, 1, None)
-    rows = draw_batches(client.num_examples, plan, generator(parts.seed, 1, 0, "batches"))
+    assembly, client = contest.assembly, contest.clients[0]
+    start = assembly.clients.side.runtime.prepare(Broadcast(1, state.weights, state.statistics, 1.0))
+    ours = assembly.clients.side.runtime.train(start, Assignment(0, {})).payload
+    batches = BatchPlan(contest.program.batch_size, 1, None)
+    rows = draw_batches(client.num_examples, batches, generator(assembly.run.seed, 1, 0, "batches"))
     theirs, _ = bare_loop.train_client(contest.program, start.weights, client, rows)
     share = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     if not share < 1e-3:
@@ -145,7 +145,7 @@ def fit_loop(model: str, contest: Contest, flat: Any, num_clients: int) -> float
     weights = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
     seconds = []
     for number in range(num_clients + 1):
-        x, y = contest.parts.federation.client(number % len(contest.clients))[:2]
+        x, y = contest.assembly.world.federation.client(number % len(contest.clients))[:2]
         begun = time.perf_counter()
         network.set_weights(weights)
         network.fit(x, y, batch_size=contest.program.batch_size, epochs=1, verbose=0)
@@ -161,7 +161,7 @@ def measure(model: str, arguments: argparse.Namespace, pool: ThreadPoolExecutor)
         pairs = alternate(contest, state, arguments.runs)
         fit = fit_loop(model, contest, state.weights, arguments.fit_clients)
     finally:
-        contest.parts.executor.close()
+        contest.assembly.executor.close()
     ours, bare = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratios = [fedcli / alone for fedcli, alone in pairs]
     return {
@@ -170,7 +170,7 @@ def measure(model: str, arguments: argparse.Namespace, pool: ThreadPoolExecutor)
         "batch_size": contest.program.batch_size,
         "clients": arguments.clients,
         "runs": arguments.runs,
-        "compiler": contest.parts.runtime.compiler,
+        "compiler": contest.assembly.clients.side.runtime.compiler,
         "fedcli_ms": ours,
         "bare_ms": bare,
         "ratio": statistics.median(ratios),
@@ -179,7 +179,7 @@ def measure(model: str, arguments: argparse.Namespace, pool: ThreadPoolExecutor)
         "fit_ms": fit,
         "fit_clients": arguments.fit_clients,
         "fit_ratio": fit / ours,
-        "traces": contest.parts.runtime.num_traces,
+        "traces": contest.assembly.clients.side.runtime.num_traces,
         "bare_traces": contest.program.traces(),
         "update_difference": share,
     }

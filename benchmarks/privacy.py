@@ -27,10 +27,10 @@ from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.core.rounds import RoundState
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
-from fedcli.engine import round as engine
-from fedcli.engine.setup import Parts
-from fedcli.experiment import assemble as assembly
-from fedcli.experiment import plan as build
+from fedcli.engine.round import run_round
+from fedcli.engine.setup import Assembly
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.plan import plan
 
 EXPERIMENT = """
 seed: 1
@@ -78,17 +78,17 @@ def clip_overhead(model: str, clients: int, runs: int) -> dict[str, Any]:
     """Milliseconds per client of both strategies, and the relative overhead of each pair."""
     text = EXPERIMENT.format(model=model, clients=clients)
     sides = {
-        name: assembly.assemble(build.plan(config.loads(text, overrides=[strategy]).experiment))
+        name: assemble(plan(config.loads(text, overrides=[strategy]).experiment))
         for name, strategy in STRATEGIES.items()
     }
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     states = {name: state for name, (_, state) in sides.items()}
     for _ in range(runs + 1):
-        for name, (parts, _) in sides.items():
-            states[name], spent = timed_round(parts, states[name])
+        for name, (assembly, _) in sides.items():
+            states[name], spent = timed_round(assembly, states[name])
             seconds[name].append(spent)
-    for parts, _ in sides.values():
-        parts.executor.close()
+    for assembly, _ in sides.values():
+        assembly.executor.close()
     pairs = list(zip(seconds["mean"][1:], seconds["dp-clipped"][1:], strict=True))
     shares = [(private - plain) / plain for plain, private in pairs]
     return {
@@ -102,9 +102,9 @@ def clip_overhead(model: str, clients: int, runs: int) -> dict[str, Any]:
     }
 
 
-def timed_round(parts: Parts, state: RoundState) -> tuple[RoundState, float]:
+def timed_round(assembly: Assembly, state: RoundState) -> tuple[RoundState, float]:
     """The state after a round, and its seconds without evaluation."""
-    after, record, _ = engine.run_round(parts, state, lambda _round: None, lambda *_done: None)
+    after, record, _ = run_round(assembly, state, lambda _round: None, lambda *_done: None)
     return after, record["seconds/total"]
 
 

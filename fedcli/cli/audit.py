@@ -30,7 +30,7 @@ def audit(
 ) -> None:
     """Run a private experiment with canaries (made-up clients), and bound its epsilon from below.
 
-    The better an observer can guess which canaries took part, the higher is the bound. The run is not kept.
+    The better an observer can guess which canaries took part, the higher the bound is. The run is not kept.
     Exits with 1 if the bound exceeds the epsilon that the accountant claims.
     """
     with reported():

@@ -14,7 +14,7 @@ _IN_WORDS = {
     "members": ("members", "clients {}"),
     "assumes": ("holds if", "{}"),
 }
-# The line of the ring shows these.
+# These have no line of their own: the line `ring` shows them, or only --json does.
 _IN_RING = ("degree", "prime_bits", "plain_bits", "fields", "largest_sum", "smudging_bits")
 # Below 2^-1000 a probability is zero to any reader.
 _SMALLEST = 1000

@@ -159,7 +159,7 @@ class _View:
         asides: list[str] = []
         for column, live in self._live(record):
             if live.place == "brackets":
-                # What is 0, such as the rejected clients of most rounds, would only be read past.
+                # Zeros are left out: in most rounds nothing is rejected or absent.
                 asides += [_said(column, live, record)] if record[column.name] else []
                 continue
             phrases[-1] += _bracketed(asides)
@@ -196,7 +196,7 @@ class _View:
         return Group(Text(self.title(), style="bold"), grid)
 
     def _live(self, record: Facts) -> list[tuple[Column, Live]]:
-        """The columns of a round that are shown, with how."""
+        """The columns that are shown for a round, and how each of them is shown."""
         return [
             (column, column.live)
             for name, column in self.columns.items()

@@ -55,7 +55,7 @@ class AccountantChoice(StrEnum):
 
 
 def _option(text: str, *, panel: str, choices: type[StrEnum] | None = None) -> OptionInfo:
-    # Choices are words of the help text, since a long list of them in the column of types breaks within words.
+    # The choices are listed in the help text, because the narrow column of types would break a long list within words.
     option: OptionInfo = typer.Option(
         help=text if choices is None else f"{text}: {', '.join(choices)}.",
         rich_help_panel=panel,
@@ -193,7 +193,7 @@ def _calculated(asked: Facts, *, course: bool) -> Facts:
 
 
 def _account(facts: Facts) -> Iterator[tuple[str, str]]:
-    """The rows of what the accountant says of a config or of the calculator's options."""
+    """The accountant's facts about a config, or about the calculator's options, as rows."""
     from fedcli.privacy import cohorts, protected
 
     epsilon, rounds = _number(facts["epsilon"]), facts["rounds"]

@@ -67,7 +67,7 @@ def _explanation(source: Config, *, is_written_out: bool) -> str:
         summary = _about("strategy", strategy).summary
         lines = textwrap.wrap(f"{strategy.name}: {summary}" if summary else strategy.name, _WIDTH)
         if is_written_out:
-            # The name of the recipe is not lost, and neither is the shortest way to write it.
+            # The comment keeps the name of the recipe, which is the shortest way to write this strategy.
             short = f"strategy: {inline(strategy)} is the same in short."
             # Values are never broken within a word, so that they can be copied.
             lines += textwrap.wrap(short, _WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -79,7 +79,7 @@ def _explanation(source: Config, *, is_written_out: bool) -> str:
 
 
 def _schemes(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """What encryption and proofs are, where there are some."""
+    """What the encryption and the proofs of an experiment are, if it has any."""
     for section in ("encryption", "proofs"):
         part = getattr(experiment, section)
         if part is not None:

@@ -12,7 +12,7 @@ from fedcli.cli.output import Json, print_json, print_rows, reported
 if TYPE_CHECKING:
     from fedcli.runs.verification import CheckCount, Finding, VerificationReport
 
-# A directory with many changes has thousands of failures, and the first ones tell enough.
+# A directory with many changes has thousands of failures, and the first ones are enough to read.
 _SHOWN = 20
 
 

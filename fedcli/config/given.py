@@ -68,7 +68,7 @@ def given_again(root: Node, objects: Objects) -> dict[Keys, Any]:
     """The objects by their keys, for a tree that has their placeholders already.
 
     Raises:
-        ConfigError: if the tree has another placeholder than an object's, or none.
+        ConfigError: if the tree's placeholders are not those of these objects.
     """
     values: dict[Keys, Any] = {}
     for argument, value in objects.items():

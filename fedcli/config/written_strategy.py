@@ -10,12 +10,12 @@ from fedcli.config.part import Part, Section, Slot
 
 
 class Budget(Section):
-    """What epsilon is stated and held to."""
+    """The delta at which epsilon is stated, and the budget."""
 
     delta: float = Field(gt=0, lt=1, examples=["1.0e-5"])
     """The delta at which epsilon is stated; well below 1 over the number of clients."""
     epsilon: float | None = Field(None, gt=0)
-    """The run stops before the round that would pass it; null for never."""
+    """The budget: the run stops before the round that would exceed it; null for no budget."""
 
 
 class Buffering(Section):
@@ -24,9 +24,9 @@ class Buffering(Section):
     size: int = Field(10, ge=1)
     """Updates of one round."""
     staleness_exponent: float = Field(0.5, ge=0)
-    """An update that is t moves of the model old counts (1 + t)^-staleness_exponent."""
+    """An update that started t model updates ago has weight (1 + t)^-staleness_exponent."""
     max_staleness: int | None = Field(None, ge=0)
-    """Moves of the model after which an update is thrown away; null for never."""
+    """Model updates after which an update is thrown away; null for never."""
 
 
 class WrittenStrategy(Section):
@@ -35,15 +35,15 @@ class WrittenStrategy(Section):
     client: Annotated[Part, Slot("strategy.client", {"name": "sgd"})]
     """The local algorithm."""
     weighting: Literal["uniform", "examples"] = "uniform"
-    """Whether clients count all the same, or by their number of training examples."""
+    """Whether all clients have the same weight, or their number of training examples."""
     transforms: Annotated[tuple[Part, ...], Slot("strategy.transforms", many=True)]
     """What is done to an update between client and server, in the order in which the client does it."""
     aggregator: Annotated[Part, Slot("strategy.aggregator", {"name": "mean"})]
-    """How the updates become one."""
+    """How the updates are combined into one."""
     server_optimizer: Annotated[Part, Slot("strategy.server_optimizer", {"name": "sgd"})]
-    """How the server moves the model along it."""
+    """How the server moves the model along the combined update."""
     privacy: Budget | None = None
-    """What epsilon is stated and held to; needed where a part adds noise."""
+    """The delta at which epsilon is stated, and the budget; needed if a part adds noise."""
     buffer: Buffering | None = None
     """Asynchronous rounds; null for rounds that wait for the whole cohort."""
     keeps_partial_work: bool = False

@@ -17,7 +17,8 @@ class Live(NamedTuple):
 
     Args:
         text: a format of `name`, `value`, `readable` (the value as a person reads it) and `record`, the whole round.
-        place: its own phrase; after a comma in the phrase before it; or, unless it is 0, in brackets after that phrase.
+        place: where it is shown: as a phrase of its own; after a comma in the phrase before it; or, unless it is 0, in
+            brackets after that phrase.
         row: whether the view on a terminal has a row for it.
     """
 

@@ -26,12 +26,12 @@ class Aggregator(NamedTuple):
     Args:
         init: number of parameters -> state.
         aggregate: `(updates, num_parameters, state)` -> `(aggregate, state)`; an empty stream has weight 0.
-        accepts: the payloads it has a meaning for.
+        accepts: the types of payload that it supports.
         is_sum: whether its value is a plain sum, so that encryption and central noise can follow it.
-        min_clients: updates below which the rule has no meaning; with fewer the model stays as it was.
+        min_clients: least number of updates that the rule supports; with fewer the model does not change.
         uses_weights: whether the clients' weights change the result.
         divides_by: what the value is divided by: the sum of the weights, or the number of updates.
-        made: the component that it is, where it is one.
+        made: how it was made; None if that is not recorded.
     """
 
     name: str
@@ -58,10 +58,10 @@ class ServerOptimizer(NamedTuple):
             is float64: the mean delta [P], then what else the trainer sends. The share is the part of the
             population whose updates were accepted.
         broadcast: state -> vectors [P] that every client receives, by name.
-        takes: names of what it expects behind the mean delta, in the order in which the trainer sends it.
+        takes: names of what it expects after the mean delta, in the order in which the trainer sends it.
         gives: names of the vectors that it broadcasts.
         uses_share: whether `share` changes the result.
-        made: the component that it is, where it is one.
+        made: how it was made; None if that is not recorded.
     """
 
     name: str
@@ -75,12 +75,12 @@ class ServerOptimizer(NamedTuple):
 
 
 class Extra(NamedTuple):
-    """Something of a local algorithm's own beside the model.
+    """An extra vector or scalar that a local algorithm sends or keeps.
 
     Args:
         name: its name.
         size: a vector as long as the model, or one number.
-        start: what it is before a client's first participation: zero, or the global weights.
+        start: its value before a client's first participation: zero, or the global weights.
     """
 
     name: str
@@ -95,18 +95,19 @@ class TrainerSpec(NamedTuple):
         name: its name.
         build: `clients.trainer.Learner` -> `clients.trainer.ClientTrainer`. It imports TensorFlow when it
             is called, so that a recipe can be listed without.
-        sends: what stands behind the delta in the payload, in this order.
+        sends: what follows the delta in the payload, in this order.
         keeps: what a client keeps from one participation to the next.
         receives: names of the server optimizer's vectors that it needs.
         personal: glob pattern of weights that stay with the clients (`"dense_1/*"`; `"BatchNormalization/*"`
             by the kind of layer), or None.
-        personalise: `(global weights [P], kept state)` -> the client's own weights [P], where they differ.
+        personalise: `(global weights [P], kept state)` -> the client's own weights [P]; None if they are the global
+            ones.
         one_pass: trains exactly one pass over the data, whatever the config's epochs or steps.
         plain_sgd: needs clients that step along their gradient: SGD without momentum.
-        linear_steps: needs clients whose way is a sum of gradients: SGD without weight decay.
+        linear_steps: needs clients whose update is linear in their gradients: SGD without weight decay.
         privacy: the event of one participation, for a trainer that protects its client's examples. Its steps
             and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
-        made: the component that it is, where it is one.
+        made: how it was made; None if that is not recorded.
         needs_local_statistics: needs a model whose BatchNorm statistics stay with the clients.
     """
 
@@ -139,9 +140,9 @@ class Buffer(NamedTuple):
 
     Args:
         size: updates of one round.
-        discount: staleness (moves of the model since the client began) -> factor on its update.
+        discount: staleness (server steps since the client received the model) -> factor on its update.
         max_staleness: staleness above which an update is not used; None for never.
-        made: how it was made, where a config can say it.
+        made: how it was made; None if no config can say it.
     """
 
     size: int
@@ -155,7 +156,7 @@ class Buffer(NamedTuple):
 
     def most_models(self, *, at_work: int, rounds: int) -> int:
         """Largest number of models that are kept at once, because somebody still trains from them."""
-        # At worst everybody at work began from another model.
+        # In the worst case every client at work started from a different model.
         bounds = (at_work, rounds, at_work if self.max_staleness is None else self.max_staleness)
         return min(bounds)
 
@@ -179,14 +180,14 @@ class Strategy(NamedTuple):
     buffer: Buffer | None = None
 
     def payload_sizes(self, num_parameters: int) -> list[int]:
-        """Length of the payload that each transform takes, and of the last one's, for a model of P parameters."""
+        """Length of the payload before each transform, and after the last one, for a model of P parameters."""
         sizes = [self.trainer.payload_size(num_parameters)]
         for part in self.transforms:
             sizes.append(sizes[-1] + part.adds(sizes[-1]))
         return sizes
 
     def payload_size(self, num_parameters: int) -> int:
-        """Length of a payload on its way, for a model of P parameters."""
+        """Length of a payload after all transforms, for a model of P parameters."""
         return self.payload_sizes(num_parameters)[-1]
 
     def bytes_up(self, num_parameters: int) -> int:
@@ -200,7 +201,7 @@ class Strategy(NamedTuple):
 
     @property
     def min_updates(self) -> int:
-        """Updates without which the transforms release nothing."""
+        """Least number of updates; with fewer the transforms release nothing."""
         return max((part.min_clients for part in self.transforms), default=0)
 
     @property
@@ -236,8 +237,8 @@ class Cohort(NamedTuple):
         sample: `(rng, num_clients, state)` -> sorted client numbers.
         expected_size: number of clients -> the planned size, a constant of the config.
         sampling: number of clients -> the scheme as the privacy accountant knows it.
-        separation: groups of clients that take turns; `sample` then draws from those whose turn it is. A cohort that
-            observes draws from everybody: 1.
+        separation: number of groups of clients that take turns; `sample` draws from the group whose turn it is. 1 for
+            a cohort that observes, which draws from all clients.
         init: the clients' numbers of training examples, int [N] -> state before the first round. It raises a
             `ConfigError` if no cohort can be drawn from these clients.
         observe: `(reports, state)` -> state after a round, void rounds included; the reports are those of the round's

@@ -12,7 +12,7 @@ class Sender(Protocol):
     """A client's part of an encrypted sum, as a value that travels to wherever the client is trained."""
 
     def encrypt(self, values: Integers) -> tuple[bytes, float]:
-        """Integers, shape [P], as what the client sends, and the seconds that it took.
+        """Integers, shape [P], as the bytes that the client sends; and the seconds that this took.
 
         Raises:
             InvalidUpdateError: if the values are beyond what the encryption was planned for.
@@ -29,19 +29,19 @@ class Exchange(Protocol):
 
     @property
     def server(self) -> object:
-        """The server's part, which leads to no secret."""
+        """The server's part; it refers to no secret, not even indirectly."""
         ...
 
     def sender(self, client: int) -> Sender:
-        """What a client is told: how it makes of its integers what it sends. It can be pickled."""
+        """What a client receives: the object that turns its integers into the bytes to send. It can be pickled."""
         ...
 
     def check(self, client: int, data: bytes) -> str | None:
-        """The server: why what a client sent cannot be added, or None. Nothing is added."""
+        """On the server: why a client's bytes cannot be added, or None. Nothing is added."""
         ...
 
     def add(self, client: int, data: bytes) -> None:
-        """The server: add what was checked.
+        """On the server: add bytes that passed the check.
 
         Raises:
             VoidRoundError: if it cannot be added after all; the round's sum is lost.
@@ -71,5 +71,5 @@ class Concealment(Protocol):
 
     @property
     def assumes(self) -> str:
-        """What must hold for the server to learn no more of the updates than their sum, as words."""
+        """The condition under which the server learns only the sum of the updates, in words."""
         ...

@@ -14,7 +14,7 @@ class Tally:
     """Sums by column, counted by one half of a mechanism in one round, on one thread.
 
     Args:
-        columns: columns that are there with 0 before anything is added.
+        columns: columns that exist from the start, with the value 0.
     """
 
     def __init__(self, *columns: str) -> None:

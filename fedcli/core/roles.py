@@ -1,4 +1,4 @@
-"""What the engine asks of those who train clients and of those who run them."""
+"""Interfaces that the engine needs: a runtime that trains clients, and an executor that runs their work."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ClientRuntime(Protocol):
         ...
 
     def personal(self, broadcast: Broadcast, state: Tree) -> Any:
-        """Bring one client's own model to the device: the broadcast, with what the client keeps to itself."""
+        """Bring one client's own model to the device: the broadcast, with the parts that the client keeps."""
         ...
 
     def train(self, start: Any, assignment: Assignment) -> ClientUpdate:
-        """Train one client; its update before any transform. `InvalidUpdateError` if it has none to give."""
+        """Train one client and return its update before any transform, or raise `InvalidUpdateError`."""
         ...
 
     def measure(self, start: Any, x: Array, y: Array) -> Mapping[str, float]:
@@ -51,7 +51,7 @@ class Work(Protocol[Item_contra, Result_co]):
     """Work on many items as a value, which an executor may send to other processes: it can be pickled."""
 
     def begin(self) -> Callable[[Item_contra], Result_co]:
-        """Called once in every process; what it returns is called for each item, from any thread."""
+        """Return the function of one item. Called once in each process; the function is called from any thread."""
         ...
 
 

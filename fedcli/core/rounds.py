@@ -75,7 +75,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Absence:
-    """A client of which nothing arrived in the simulated world, and why."""
+    """A client whose update did not arrive in the simulation, and why."""
 
     client: int
     reason: str
@@ -86,7 +86,7 @@ Outcome: TypeAlias = ClientUpdate | Rejection | Absence
 
 @dataclass(frozen=True)
 class Report:
-    """What the server heard of one client of a round.
+    """What the server learned about one client in a round.
 
     Args:
         client: its number.
@@ -102,7 +102,7 @@ class Report:
 
 
 class Accepted(NamedTuple):
-    """What stays of an update that is in the aggregate, where it came with attachments."""
+    """What is kept of an accepted update that came with attachments."""
 
     client: int
     weight: float
@@ -111,13 +111,13 @@ class Accepted(NamedTuple):
 
 
 class Aggregate(NamedTuple):
-    """What an aggregator made of a cohort: the next delta is `value / weight`.
+    """The result of an aggregator: the mean update is `value / weight`.
 
     Args:
-        value: the sum, or what the rule made.
-        weight: what it is divided by, but for private runs.
+        value: the sum, or the result of a rule that is not a sum.
+        weight: the divisor of `value`, except in private runs.
         accepted: the updates in it that came with attachments, in cohort order.
-        evidence: files by which the round can be checked afterwards, by name.
+        evidence: files with which the round can be verified later, by name.
     """
 
     value: Array
@@ -170,7 +170,7 @@ class RoundContext:
 
 
 class ModelLayout(NamedTuple):
-    """How a model's variables stand in the vectors of a `RoundState`."""
+    """Where a model's variables are in the vectors of a `RoundState`."""
 
     trainable: Layout
     statistics: Layout

@@ -51,26 +51,26 @@ class Transform(NamedTuple):
         takes: the payload it expects from the transform before it.
         gives: the payload it hands on.
         privacy: the event that the accountant charges for each round, if it protects anyone.
-        coded_bytes: size of the payload that it takes -> bytes of what it gives as they are sent, where they are
-            not four a coordinate.
+        coded_bytes: size of the payload that it takes -> bytes of what it gives, as sent; None for four bytes a
+            coordinate.
         attached_bytes: size of the payload that it takes -> bytes of its attachments.
-        adds: size of the payload that it takes -> coordinates that its client half puts behind it, and its
-            server half takes off again.
-        min_clients: updates without which nothing may be decoded; with fewer the round is void.
-        hides: whether what it sends can no longer be read as what it was given. The arrival checks of the
-            transforms before it are then left out; its own stands for them.
-        grid: the integers that it gives, where it makes them.
-        on_grid: for noise on a sum of vectors: the grid -> the same noise on a sum of integers.
-        leaves_evidence: whether its server half hands over what the round can be checked by afterwards.
+        adds: size of the payload that it takes -> number of coordinates that its client half appends and its server
+            half removes.
+        min_clients: least number of updates that may be decoded; with fewer the round is void.
+        hides: whether the server cannot read the payload that it takes, as with encryption. The arrival checks of the
+            transforms before it are then left out; only its own is made.
+        grid: the integer grid of what it gives; None if it does not make integers.
+        on_grid: for noise on a sum of vectors: the grid -> the transform with the same noise on a sum of integers.
+        leaves_evidence: whether its server half returns files with which the round can be verified later.
         begin: `(context, cohort, size)` -> its session of a round, before anybody trains. The cohort has all clients
             that were drawn; size is that of the payload that it takes.
         start: for a mechanism with keys for the length of a run: keys that were kept, or None for new ones -> the
             transform with its keys, and the keys as a tree that a simulated run may keep.
-        aggregate: `(updates, context)` -> the aggregate, in the place of the strategy's own sum, where the server
-            cannot read what it adds.
-        made: the component that it is, where it is one.
-        proves: whether its client half proves something of the update.
-        columns: the columns of metrics.jsonl that its figures add up to.
+        aggregate: `(updates, context)` -> the aggregate, instead of the strategy's own sum, if the server cannot read
+            what it adds.
+        made: how it was made; None if that is not recorded.
+        proves: whether its client half proves something about the update.
+        columns: the columns of metrics.jsonl in which its figures are summed.
     """
 
     name: str
@@ -114,5 +114,5 @@ class Transform(NamedTuple):
 
 
 def checks_on_arrival(transforms: Sequence[Transform]) -> Sequence[Transform]:
-    """The transforms whose arrival checks can read what was sent: the last one that hides, and those behind it."""
+    """The transforms whose arrival checks can read what was sent: the last one that hides, and those after it."""
     return transforms[max((i for i, transform in enumerate(transforms) if transform.hides), default=0) :]

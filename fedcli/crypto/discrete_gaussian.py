@@ -1,7 +1,7 @@
 """Exact sampler of the discrete Gaussian distribution.
 
-Floating-point samplers do not follow the law to the last bit, and that can leak what the noise should hide (Mironov
-2012). Here every random decision is made with integers.
+The last bits of floating-point samples do not follow the distribution, which can leak what the noise should hide
+(Mironov 2012). Here every random decision is made with integers.
 
 Reference: Canonne, Kamath, Steinke 2020, arXiv:2004.00010, algorithms 1 to 3, applied to whole arrays. Where we
 deviate: the exponent of the last rejection, m^2 / (2 n d t^2), is split into products of fractions that fit in 64
@@ -152,7 +152,7 @@ def _keep_where_all_succeed(
         succeeded = _exp_coin(half, here.size, draw)
         accepted[here[~succeeded]] = False
         tossed += 1
-        # Only what was not rejected yet is tossed again, so that the work shrinks from turn to turn.
+        # Only entries that are still accepted get another coin, so each pass has less work than the one before.
         active = here[succeeded]
         active = active[times[active] > tossed]
 
@@ -162,7 +162,7 @@ def _exp_coin(coin: Callable[[Integers], Coins], count: int, draw: Draw) -> Coin
     odd = np.ones(count, np.bool_)
     active, k = np.arange(count), 1
     while active.size:
-        # A coin of x / k is two coins: one of x for all, and one of 1 / k only where the first succeeded.
+        # A coin of probability x / k is a coin of x, and then one of 1 / k where the first succeeded.
         active = active[coin(active)]
         active = active[_coin(np.ones(active.size, np.int64), k, draw)] if k > 1 else active
         odd[active] ^= True

@@ -1,4 +1,4 @@
-"""Upper bound on the norm of a noise vector, which noise exceeds with a negligible probability.
+"""Upper bound on the norm of a noise vector; the probability that the norm exceeds it is negligible.
 
 A norm proof about noise needs a bound that is known before the noise is drawn.
 """
@@ -17,8 +17,8 @@ def squared_norm_bound(deviation: float, size: int, *, rounded: bool = False) ->
     """E^2 = sigma^2 (d + 2 sqrt(d x) + 2 x) with e^-x = 2^-60, rounded up.
 
     Args:
-        deviation: sigma. Every coordinate is independent and sub-Gaussian with it, as the Gaussian is and the discrete
-            Gaussian (Canonne et al. 2020, arXiv:2004.00010, section 2).
+        deviation: sigma. The coordinates are independent and sub-Gaussian with parameter sigma. This holds for the
+            Gaussian and for the discrete Gaussian (Canonne et al. 2020, arXiv:2004.00010, section 2).
         size: number of coordinates, d.
         rounded: whether the noise is rounded to the nearest integers afterwards, which adds sqrt(d) / 2 to its norm.
 

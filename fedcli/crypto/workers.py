@@ -79,13 +79,13 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[
 
 
 def stay_in_this_process() -> None:
-    """From here on, do all work in this process: for a worker whose core has nothing else to do."""
+    """Do all further work in this process. For a worker process, whose core has no other work."""
     _STAYS.set()
 
 
 @contextmanager
 def _working() -> Iterator[ProcessPoolExecutor]:
-    # The cache alone would let two threads that ask first at the same time make two pools.
+    # With the cache alone, two threads that make the first call at the same time would make two pools.
     with _MADE_ONCE:
         pool = _pool()
     try:
@@ -108,7 +108,7 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def begin_process() -> None:
-    """Make this process a worker: Ctrl-C is left to its parent, with which it ends, and it has one core."""
+    """Make this process a worker: it ignores Ctrl-C, ends when its parent ends, and computes on one core."""
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -118,7 +118,7 @@ def begin_process() -> None:
             parent.join()
             os._exit(1)
 
-    # Without it a worker would outlive a parent that was killed and could not shut its pool down.
+    # A parent that is killed cannot shut its pool down, and its workers would otherwise go on.
     threading.Thread(target=end_with_parent, daemon=True).start()
     # Every core has a worker, so more threads in matrix products would double their time. NumPy reads these
     # variables when it is imported, which happens with the first work.

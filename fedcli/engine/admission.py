@@ -75,7 +75,7 @@ class Arrivals:
             yield outcome
 
     def _blocks(self, outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
-        """Blocks of one outcome; of `BLOCK` outcomes if a transform checks several updates faster at once."""
+        """Outcomes one by one, or `BLOCK` at a time if a transform checks several updates at once."""
         size = BLOCK if any(check.admit_all for check in self._checks) else 1
         while block := list(islice(outcomes, size)):
             yield block

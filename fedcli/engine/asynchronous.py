@@ -1,10 +1,9 @@
 """Asynchronous rounds on a simulated clock: a round ends when the server's buffer of updates is full.
 
-Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients is always at work. Whoever is done hands in
-its update and is replaced by a client drawn from those at rest, which starts from the model of that moment. When the
-buffer is full, the server moves, and the round ends. Clients that are then still at work go on; each carries the
-number of the model it started from, which is kept until nobody needs it: every client at work has finished, or its
-update would be too stale to be used.
+Nguyen et al. 2022, arXiv:2106.06639 (FedBuff). A fixed number of clients trains at any time. A client that finishes
+sends its update, and the server draws an idle client in its place, which starts from the current model. When the
+buffer is full, the server takes a step and the round ends. The other clients continue. Each model is kept as long as a
+client trains from it whose update would not be too stale to use.
 """
 
 from __future__ import annotations
@@ -42,9 +41,10 @@ class Flight(NamedTuple):
 def flush(assembly: Assembly, state: RoundState, round: int) -> Turnout:
     """The clients whose updates fill the buffer next, in the order of their arrival.
 
-    A client begins at most once from one model, and hands in at most one update a round: a second one waits for
-    the next. Drop-outs and updates that are too stale are noticed when they are due; they leave their place to others
-    and are not counted. A buffer that nobody is left to fill is flushed as it is.
+    A client starts at most once from one model and sends at most one update in a round; a second one waits for the
+    next round. When the update of a lost client is due, or one arrives that is too stale, the server draws another
+    client; neither counts towards the buffer. If no client is left to draw, the round ends with a buffer that is not
+    full.
     """
     buffer = assembly.strategy.buffer
     if buffer is None:

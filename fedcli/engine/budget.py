@@ -10,7 +10,7 @@ from fedcli.engine.setup import Assembly
 
 
 def nothing_left(assembly: Assembly, state: RoundState) -> str | None:
-    """Why no round follows `state`, for the user; None if one does."""
+    """The reason why the run ends after `state`, for the user; None if another round follows."""
     if state.round >= assembly.run.rounds:
         return f"all {assembly.run.rounds} rounds are done"
     accountant, target = assembly.protocol.accountant, assembly.strategy.privacy

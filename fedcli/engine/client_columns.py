@@ -29,7 +29,7 @@ CLIENT_GROUPS = (
         (
             _of_clients(
                 "steps",
-                "batches after which it stops, where that is not all",
+                "batches that it trains on, if not all that were planned",
                 owner="engine/availability.py",
                 unit="batches",
             ),
@@ -54,7 +54,7 @@ CLIENT_GROUPS = (
         (
             _of_clients(
                 "staleness",
-                "moves of the model since the client received it",
+                "server steps since the client received the model",
                 owner="engine/asynchronous.py",
                 unit="rounds",
                 better="down",

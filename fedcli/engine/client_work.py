@@ -97,7 +97,7 @@ class ClientWork:
         context: the round without its sessions, which hold the server's half.
         broadcasts: what the server sent, by the round after which a client received it.
         states: server state of each transform, by name, without secrets.
-        told: what each client receives from each session, by transform and client.
+        told: what each client receives from each session, by transform and client; may be secret.
         kept: what each client keeps from its last participation, by client.
         stage: `whole`; or `train` and then `encode`, if malicious clients act in between.
         crafted: for `encode`, the updates to encode, by client.
@@ -183,7 +183,7 @@ class ClientWork:
 
 
 class _Encoders(NamedTuple):
-    """The transforms that clients run: honest ones the strategy's, malicious ones those that an attack changed."""
+    """The transforms that clients run: those of the strategy, or for malicious clients those of the attack."""
 
     honest: Sequence[Transform]
     bent: Sequence[Transform]

@@ -33,12 +33,12 @@ def run_experiment(
         while not (reason := reason or nothing_left(assembly, state)):
             state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
-                # Before anything is written, shown, or passed to a callback: all of these publish.
+                # Filtered before it is written, shown or passed to a callback, because each of these publishes it.
                 sampling = assembly.world.cohort.sampling(assembly.num_clients)
                 record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
             reason = _first(callback.should_stop(state, record) for callback in callbacks)
             if reason and not is_evaluated(assembly, state):
-                # The last model of a run is the one that is used, so its figures are in the record.
+                # The last model of a run is the one that is used, so its figures belong in the record.
                 record |= evaluate(assembly, state)
             store.commit(state, record, clients)
             observer.round_end(record)
@@ -56,13 +56,13 @@ def run_experiment(
 def next_round(
     assembly: Assembly, state: RoundState, store: Store, watch: Watch
 ) -> tuple[RoundState, Row, list[Row]]:
-    """The next round; a void round if a run that was stopped may have released this one already."""
-    # Fresh noise on the same sum would be a second release. Noise from the seed repeats the first one bit by bit.
+    """The next round; it is void if the run was stopped in this round, after the charge, and may have released it."""
+    # Fresh noise on the same sum would be a second release. Noise from the seed gives the first release again.
     if store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise:
         if assembly.leaves_evidence:
             store.deposit(state.round + 1, {})
         after = replace(state, round=state.round + 1, releases=state.releases + 1)
-        note = "void: the run was stopped while it released this round, which is charged and not repeated"
+        note = "void: the run was stopped while it released this round; the round is charged and not repeated"
         return after, {"round": after.round, "note": note, **spent(assembly, after)}, []
     return run_round(assembly, state, store.charge, watch, store.shelve, store.deposit)
 

@@ -1,4 +1,4 @@
-"""What of a round's figures may leave a private run that publishes noised figures only."""
+"""Figures of a round that a run with `privacy.publish: noised-only` writes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _VOID = "void: nothing was released; the round is charged"
 
 
 def noised_only(record: Row, columns: Mapping[str, Column], sampling: Sampling) -> Row:
-    """The figures of a round that follow from what was noised, from the config, and from the central test set.
+    """The figures of a round that depend only on noised values, the config and the central test set.
 
-    The test set belongs to no client, so that figures of a noised model on it reveal no more than the model. The
-    planned number of clients stays where it is a constant. Everything else goes: training and validation metrics,
-    counts, bytes and times, and what is not declared; of a void round the reason, which may say how many updates
-    arrived.
+    The test set belongs to no client, so figures of a noised model on it reveal no more than the model. The planned
+    number of clients is kept where it is a constant. Everything else is left out: training and validation metrics,
+    counts, bytes, times, and columns that are not declared. The note of a void round is replaced by one without the
+    reason, which may say how many updates arrived.
 
     Args:
         record: the round.
@@ -37,7 +37,7 @@ def noised_only(record: Row, columns: Mapping[str, Column], sampling: Sampling) 
 
 
 def published_from_data(records: Sequence[Row], columns: Mapping[str, Column]) -> set[str]:
-    """Names of the figures in `records` that are calculated from data, and have no noise of their own.
+    """Names of the figures in `records` that are calculated from data and published without noise.
 
     What is not declared counts as calculated from data.
     """

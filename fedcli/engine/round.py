@@ -74,8 +74,8 @@ def run_round(
             releases=state.releases + (assembly.strategy.privacy is not None),
             seconds=state.seconds + (present.seconds or 0.0),
             underway=present.underway,
-            # After a void round too: what clients report is true of the model that they trained, whether or not
-            # the sum of their updates could be released.
+            # After a void round too: the clients trained and reported, even if the sum of their updates was not
+            # released.
             cohort=state.cohort if observe is None else observe(arrivals.reports, state.cohort),
         )
         with clock.span("evaluate"):
@@ -96,7 +96,7 @@ def run_round(
 
 
 def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> RoundContext:
-    """The context of the next round: its seed and public facts, and the sessions that transforms begin."""
+    """The context of the next round: its seed, its public facts, and a session for each transform that needs one."""
     context = RoundContext(
         assembly.run.seed,
         state.round + 1,
@@ -127,7 +127,7 @@ def client_work(
         replace(context, sessions={}),
         {model: broadcast_to(assembly, state, turn) for model, turn in models.items()},
         states={
-            # The server's secrets stay with the server, also if its clients are simulated in the same process.
+            # The server's secrets are not part of the clients' work, even if clients run in the server's process.
             name: {entry: value for entry, value in tree.items() if entry != SECRET}
             for name, tree in state.transforms.items()
         },
@@ -141,8 +141,8 @@ def broadcast_to(assembly: Assembly, state: RoundState, turn: Turn) -> Broadcast
     weights, statistics = model_of(state, turn)
     factor = assembly.training.schedule(turn.model + 1, assembly.run.rounds)
     extras = assembly.strategy.server.broadcast(state.server)
-    # Seeded by the round in which the update arrives: a client may train twice from one model, but arrives once a
-    # round.
+    # Randomness follows the round of arrival, which differs between two updates of one client. Their model may be the
+    # same.
     return Broadcast(state.round + 1, weights, statistics, factor, extras)
 
 

@@ -16,7 +16,7 @@ _ADMISSION, _EVALUATION, _ROUND = "engine/admission.py", "engine/evaluation.py",
 
 
 class Group(NamedTuple):
-    """Columns that the same runs have.
+    """Columns that appear in the same runs.
 
     Args:
         runs: which runs, in words.
@@ -71,7 +71,7 @@ BEFORE_MECHANISMS = (
         (
             Column(
                 "average/test/<metric>",
-                "the same of the averaged model",
+                "the same for the averaged model",
                 _EVALUATION,
                 source="model",
                 better="metric",
@@ -251,7 +251,7 @@ AFTER_MECHANISMS = (
                 "why the round is void, or why it left the model unchanged",
                 _ROUND,
                 unit="text",
-                # `noised_only` leaves nothing in the note of a void round that says who took part.
+                # `noised_only` replaces the note of a void round, which may say who took part.
                 source="config",
                 live=Live("{value}"),
             ),

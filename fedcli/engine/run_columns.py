@@ -1,4 +1,4 @@
-"""The columns of one run, and what is better of a column of any run."""
+"""The columns of one run, and for a column of any run, whether a larger or a smaller value is better."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def columns_of(setup: Setup, file: File = "metrics.jsonl") -> dict[str, Column]:
 
 
 def expanded(column: Column, metrics: Iterable[str]) -> Iterator[Column]:
-    """The columns that a pattern stands for; a column that is no pattern stands for itself.
+    """The columns that a pattern stands for; a column that is not a pattern is returned as it is.
 
     Args:
         column: as it is declared.
@@ -57,7 +57,7 @@ def better(name: str, mechanisms: Iterable[Column] = ()) -> Better:
         name: its name. If it is not declared, it is taken for the name of a metric.
         mechanisms: the columns of the run's mechanisms.
     """
-    # Without a task the metrics are unknown, and only a word of the name can be the metric of a pattern.
+    # The task's metrics are not known here, so each word of the name is tried as the metric of a pattern.
     words = name.split("/")
     columns = (column for column in (*DECLARED, *mechanisms) if column.file == "metrics.jsonl")
     for each in (concrete for column in columns for concrete in expanded(column, words)):
@@ -67,7 +67,7 @@ def better(name: str, mechanisms: Iterable[Column] = ()) -> Better:
 
 
 def best_is(name: str, mechanisms: Iterable[Column] = ()) -> Literal["min", "max"]:
-    """Which value of a column is its best; the largest, where neither is better."""
+    """Whether the smallest or the largest value of a column is the best; the largest if neither is better."""
     return "min" if better(name, mechanisms) == "down" else "max"
 
 

@@ -1,4 +1,4 @@
-"""Who takes part in a round: the cohort's draw, or the clients whose updates fill a buffer next."""
+"""Clients of a round: those that the cohort draws, or those whose updates fill the buffer of an asynchronous round."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fedcli.engine.turns import Turnout
 
 
 def attend(assembly: Assembly, state: RoundState) -> Turnout:
-    """Who takes part in the round after `state`, and what becomes of everyone on the way."""
+    """The clients of the round after `state`, and for each whether its update arrives."""
     if assembly.strategy.buffer is not None:
         return flush(assembly, state, state.round + 1)
     return turnout(assembly, state.round + 1, sample_cohort(assembly, state))
@@ -25,7 +25,7 @@ def attend(assembly: Assembly, state: RoundState) -> Turnout:
 def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
     """The clients of the round after `state`, in the order of their numbers.
 
-    Where privacy is amplified by sampling, the draw must be secret: it comes from the operating system.
+    A private run draws from the operating system's randomness: amplification by sampling needs a secret cohort.
     """
     cohort, round, seed = assembly.world.cohort, state.round + 1, assembly.run.seed
     if assembly.strategy.privacy and not assembly.protocol.reproducible_noise:

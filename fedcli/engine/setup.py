@@ -177,7 +177,7 @@ class Setup:
         return 1 if self.training.task.is_binary else self.world.federation.num_outputs
 
     def bytes_up(self, num_parameters: int, num_statistics: int) -> int:
-        """Bytes that one client sends in a round, of a model with so many trainable and non-trainable weights."""
+        """Bytes that one client sends in a round, from the numbers of trainable and non-trainable weights."""
         return self.protocol.strategy.bytes_up(num_parameters) + self._statistics_bytes(num_statistics)
 
     def bytes_down(self, num_parameters: int, num_statistics: int) -> int:

@@ -1,4 +1,4 @@
-"""The second stage of building: TensorFlow is loaded, the model built and the client program compiled."""
+"""The assembly stage: loads TensorFlow, builds the model and compiles the client program."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ from fedcli.experiment.protection.fixed_point import check_size
 
 
 def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, RoundState]:
-    """Build the model, compile the client program, and return both with the state before the first round.
+    """Build the model and compile the client program.
 
     Args:
-        setup: as it was planned.
-        strategy: the one that took the place of the config's when it was planned.
+        setup: the planned experiment.
+        strategy: the strategy with which it was planned instead of that of the config.
+
+    Returns:
+        The assembly, and the state before the first round.
 
     Raises:
         ConfigError: if the model does not fit the task, or cannot be trained as configured.
@@ -64,27 +67,30 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
 
 
 class _Nothing(NamedTuple):
-    """Work on no items, which an executor receives as it will receive that of a round."""
+    """Work without items, by which an executor shows whether it supports these clients."""
 
     clients: Clients
 
     def begin(self) -> Callable[[None], None]:
-        """What is never called."""
+        """Never called."""
         return lambda _item: None
 
 
 def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, Tree]:
-    """The assembly with the keys of its mechanisms, which a run of it needs, and the keys that a run may keep.
+    """Start the transforms that have key material.
 
     Args:
-        assembly: as it was assembled.
-        kept: the keys of a run that kept them; None makes new ones.
+        assembly: the assembly.
+        kept: the keys that a run stored; None makes new ones.
+
+    Returns:
+        The assembly with keys, and the keys that the run stores, by transform.
     """
     started: list[Transform] = []
     keys: dict[str, Tree] = {}
     for transform in assembly.strategy.transforms:
         if transform.start is not None:
-            # A run directory made before keys were kept by mechanism has those of its one mechanism.
+            # Older run directories store the keys of their only transform without its name.
             own = None if kept is None else kept.get(transform.name, kept)
             transform, made = transform.start(own)
             keys |= {transform.name: made} if made else {}
@@ -93,7 +99,7 @@ def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, T
 
 
 def with_strategy(assembly: Assembly, strategy: Strategy) -> Assembly:
-    """The same assembly with another strategy on the server's side."""
+    """The assembly with another strategy on the server's side; the clients' side keeps its own."""
     protocol = assembly.protocol._replace(strategy=strategy)
     return replace(assembly, setup=replace(assembly.setup, protocol=protocol))
 
@@ -101,7 +107,7 @@ def with_strategy(assembly: Assembly, strategy: Strategy) -> Assembly:
 def side_in_this_process(
     experiment: Experiment, strategy: Strategy | None, data_key: bytes | None
 ) -> ClientSide:
-    """The clients' side of an experiment, built from its config, for a process that only works on clients."""
+    """The clients' side, built from the config in a worker process."""
     side, _, _ = _client_side(plan(experiment, strategy, data_key=data_key))
     return side
 
@@ -164,7 +170,7 @@ def _network(setup: Setup) -> Network:
 
 
 def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = None) -> RoundState:
-    """The state before the first round: the model's vectors, and every part's first state."""
+    """The state before the first round: the model's vectors, and the first state of every component."""
     weights = vectors.trainable
     # A transform's state has the size of what it takes; the aggregator takes what the last one gives.
     *sizes, size = strategy.payload_sizes(weights.size)

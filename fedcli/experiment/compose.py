@@ -53,7 +53,7 @@ def strategy_from(section: Part | WrittenStrategy) -> Strategy:
 def written_out(strategy: Strategy) -> WrittenStrategy | None:
     """The parts of a strategy as a config writes them; None where it has a part that no config could name.
 
-    What is returned makes the same strategy again, which is tried.
+    The result is built once more, to make sure that it gives the same strategy.
     """
     made = [strategy.trainer.made, strategy.aggregator.made, strategy.server.made]
     client, aggregator, server = (None if spec is None else _part(spec) for spec in made)
@@ -76,12 +76,12 @@ def written_out(strategy: Strategy) -> WrittenStrategy | None:
         again = strategy_from(written)
     except ConfigError:
         return None
-    # A part may have been changed after it was made, and would then be written as what it no longer is.
+    # A part may have been changed after its factory made it; what was recorded would then describe another part.
     return written if same(again._replace(name=strategy.name), strategy) else None
 
 
 def noise_multiplier_of(section: Part | WrittenStrategy) -> float | None:
-    """The noise multiplier that a strategy's config has; None where it is left to epsilon, and where there is none."""
+    """The noise multiplier in a strategy's config; None if it is calculated from epsilon, or there is no noise."""
     parts = [section] if isinstance(section, Part) else [section.client, *section.transforms]
     return next((part.parameters[_NOISE] for part in parts if _NOISE in part.parameters), None)
 
@@ -126,7 +126,7 @@ def _part(spec: Spec) -> Part:
 
 
 def _is_open(part: Part) -> bool:
-    """Whether its noise is left to epsilon."""
+    """Whether its noise multiplier is calculated from epsilon."""
     # Without the parameter, a part leaves nothing open.
     return part.parameters.get(_NOISE, 0.0) is None
 

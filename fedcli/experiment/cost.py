@@ -59,7 +59,7 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
             raise ConfigError(
                 f"the strategy {made.protocol.strategy.name} adds no noise; there is no privacy loss to account for.",
                 key="strategy",
-                hint="Use a private strategy: strategy: {name: dp-clipped, ...}.",
+                hint="Use for example strategy: {name: dp-clipped, ...}.",
             )
         sampling = made.world.cohort.sampling(made.world.federation.num_clients)
         return account(event, sampling, target, source.experiment.rounds, course=course)
@@ -68,8 +68,8 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
 def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> dict[str, Any]:
     """Parameters, clients, steps and bytes of an average round, and the planned epsilon of a private run.
 
-    Figures that only a built model tells are None; bytes are those that are sent, without dropouts. Proofs count as
-    those of clients of weight 1; lighter clients prove smaller bounds, in slightly fewer bytes.
+    Figures that only a built model shows are None. Bytes are those of a round without dropout. Proofs are counted
+    for clients of weight 1; others prove smaller bounds, in slightly fewer bytes.
 
     Args:
         made: the experiment.

@@ -1,4 +1,4 @@
-"""A strategy taken apart: what each of its parts is and does, as data that can be printed."""
+"""Description of a strategy for `fedcli show`: its components in the order of a round, as data."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _COUNTED: dict[Weighting, str] = {
 
 @dataclass(frozen=True)
 class LocalAlgorithm:
-    """How a client trains.
+    """The local algorithm.
 
     Args:
-        name: of the algorithm.
-        sends: what stands behind the delta in a payload.
+        name: its name.
+        sends: what a client sends beside its update.
         keeps: what a client keeps from one participation to the next.
-        receives: what the server sends along with the weights.
+        receives: what the server sends beside the weights.
         personal: glob pattern of the weights that never leave a client.
-        own_model: whether every client ends up with a model of its own.
-        needs: what it asks of the client's settings.
+        own_model: whether each client trains a personal model.
+        needs: the local optimizer that it requires; None if any is supported.
     """
 
     name: str
@@ -42,7 +42,7 @@ class LocalAlgorithm:
 
 @dataclass(frozen=True)
 class TransformDescription:
-    """What is done to an update on its way, and where: on the client, on arrival, on the aggregate."""
+    """A transform: its payloads, and whether it acts on clients, on arrival and on the server."""
 
     name: str
     takes: Payload
@@ -54,7 +54,7 @@ class TransformDescription:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a cohort's updates become one; a sum is what encryption and central noise can follow."""
+    """The aggregator; encryption and central noise need one that is a sum."""
 
     name: str
     weighting: Weighting
@@ -64,9 +64,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Protection:
-    """The privacy event of a round, or of each step of a client's, and what it is charged towards.
+    """The privacy event of a round, or of each local step, and the budget.
 
-    The noise multiplier is None where it is calculated from epsilon, for which the clients must be known.
+    The noise multiplier is None if it is calibrated to epsilon, since calibration needs the number of clients.
     """
 
     noise_multiplier: float | None
@@ -78,7 +78,7 @@ class Protection:
 
 @dataclass(frozen=True)
 class Expansion:
-    """The parts of a strategy, in the order in which a round meets them."""
+    """The components of a strategy, in the order of a round."""
 
     clients: LocalAlgorithm
     transforms: tuple[TransformDescription, ...]
@@ -94,7 +94,7 @@ class Expansion:
 
     @property
     def line(self) -> str:
-        """The way of an update in one line; what depends on parameters is left out."""
+        """The path of an update in one line, without values of parameters."""
         encoded = [part.name for part in self.transforms if part.on_client]
         # The server undoes in the opposite order what clients did.
         decoded = [part.name for part in reversed(self.transforms) if part.on_server]
@@ -104,7 +104,7 @@ class Expansion:
 
     @property
     def rows(self) -> list[tuple[str, str]]:
-        """`(part, what it is)`, one a line, with the values that this strategy has."""
+        """`(component, description)` for each line, with the values of this strategy."""
         return list(self._rows())
 
     @property
@@ -143,7 +143,7 @@ class Expansion:
 
 
 def expand(strategy: Strategy) -> Expansion:
-    """The parts of `strategy`."""
+    """Describe `strategy`."""
     return Expansion(
         _local(strategy.trainer),
         tuple(_transform(transform) for transform in strategy.transforms),
@@ -198,7 +198,7 @@ def _protection(strategy: Strategy) -> Protection | None:
 
 
 def _merged(moves: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Verbs that have the same names for their object, as one: "send and keep"."""
+    """Join verbs with the same objects: "send and keep"."""
     merged: dict[tuple[str, ...], list[str]] = {}
     for verb, names in moves.items():
         if names:

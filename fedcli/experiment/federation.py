@@ -1,4 +1,4 @@
-"""From the section data to the clients' data: dataset, partition, preprocessing, and noise on examples."""
+"""The clients' data, built from `data`: dataset, partition, preprocessing, and noise on examples."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fedcli.experiment.make import make, placed
 
 
 def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
-    """The clients' data, and the noise on it where a step of preprocessing adds any.
+    """The clients' data, and the noise that preprocessing adds to it; None without noise.
 
     Args:
-        experiment: what the config says.
-        key: of the noise, of a run that has drawn it before.
+        experiment: the config.
+        key: key of the noise, if a run has drawn it before.
 
     Raises:
-        ConfigError: with the key of the value that cannot be used.
+        ConfigError: with the key of a value that cannot be used.
     """
     root, data = experiment.seed, experiment.data
     dataset = make("data", data.part, seed(root, 0, SERVER, "data"))
@@ -32,7 +32,7 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
         return _own_federation(dataset, data), None
     if data.partition is None:
         raise ConfigError(
-            "this dataset must be dealt out to clients; data.partition is missing.",
+            "this dataset must be divided among clients; data.partition is missing.",
             key="data.partition",
             hint="Add for example partition: {name: iid, clients: 10}.",
         )
@@ -44,11 +44,12 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
     ]
     if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
         raise ConfigError(
-            "a step that is fitted prepares the test set by statistics pooled over the clients, without noise; "
+            "a fitted step transforms the test set with statistics pooled over the clients, without noise; "
             "privacy.publish is noised-only.",
             key="data.preprocessing",
             hint="Use steps with constants, such as scale, or privacy.publish: all.",
         )
+    # A resumed run must draw the same noise: the mean of two draws would have less.
     protections = [step.protection for step in steps if step.protection is not None]
     seeded = experiment.privacy.reproducible_noise
     # Whoever knows the seed could take noise away that follows from it.
@@ -86,7 +87,7 @@ def _own_federation(made: Any, data: Data) -> Federation:
         )
     if data.partition is not None:
         raise ConfigError(
-            f"{received} Federation, which is dealt out already; a partition has no effect.",
+            f"{received} Federation, which is divided already; a partition has no effect.",
             key="data.partition",
             hint="Remove data.partition.",
         )

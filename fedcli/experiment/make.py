@@ -1,4 +1,4 @@
-"""From a part's name and parameters to the part, and its errors to their place in the file."""
+"""Builds a component from its name and parameters, and gives errors their key and their place in the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fedcli.core.errors import ConfigError
 
 @contextmanager
 def located(source: Config) -> Iterator[None]:
-    """Give a `ConfigError` raised inside the place of its key in the file."""
+    """Add the place in the file to a `ConfigError` that is raised inside."""
     try:
         yield
     except ConfigError as error:
@@ -22,7 +22,7 @@ def located(source: Config) -> Iterator[None]:
 
 @contextmanager
 def placed(prefix: str) -> Iterator[None]:
-    """Put the key of a `ConfigError` raised inside below `prefix`."""
+    """Put `prefix` before the key of a `ConfigError` that is raised inside."""
     try:
         yield
     except ConfigError as error:
@@ -33,14 +33,14 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
     """The part that a section's factory returns, or that was given as a Python object.
 
     Args:
-        section: the registry that knows its name.
+        section: the registry of its name.
         part: its name and parameters.
-        supplied: what fedcli gives the factory before its parameters.
-        key: the key that errors name; the section by default.
-        kind: what a user's factory must return.
+        supplied: positional arguments from fedcli, before the parameters.
+        key: the key that errors name; by default `section`.
+        kind: the type that a custom factory must return.
 
     Raises:
-        ConfigError: if there is no such factory, it refuses its parameters, or returns something else.
+        ConfigError: if there is no such factory, it rejects its parameters, or it returns another type.
     """
     with placed(key or section):
         made = part.value
@@ -56,7 +56,7 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
 
 
 def call(factory: Callable[..., Any], supplied: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-    """Call a factory with as many of the supplied values as it takes: a user's may need fewer."""
+    """Call a factory with as many of the supplied values as it takes; a custom one may need fewer."""
     kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,6 +1,6 @@
-"""The first stage of building: from the names in an `Experiment` to a `Setup`, with NumPy alone.
+"""The planning stage: from an `Experiment` to a `Setup`, with NumPy alone.
 
-`fedcli check` prints it; `assemble.py` does the rest.
+`fedcli check` ends here, so it does not wait for TensorFlow; `assemble.py` is the second stage.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from fedcli.privacy.words import warnings as privacy_warnings
 
 
 def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: bytes | None = None) -> Setup:
-    """Load the data and make everything that does not need TensorFlow.
+    """Load the data and build every component that does not need TensorFlow.
 
     Args:
-        experiment: what the config says.
-        strategy: takes the place of the one that the config names.
-        data_key: the key of the noise on the clients' data, of a run that has drawn it before.
+        experiment: the config.
+        strategy: replaces the strategy of the config.
+        data_key: key of the noise on the clients' data, if a run has drawn it before.
 
     Raises:
-        ConfigError: with the key of the value that cannot be used.
+        ConfigError: with the key of a value that cannot be used.
     """
     federation, data_noise = federation_of(experiment, data_key)
     num_clients = federation.num_clients
@@ -61,6 +61,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     pipeline.check(sent(inner, None), cohort, experiment, num_clients=num_clients)
     check_sum(experiment.fixed_point, num_clients=num_clients)
     target = inner.strategy.privacy
+    # After the checks above: calibration takes seconds.
     if strategy is None and target is not None and not target.is_calibrated:
         _refuse_open_noise(experiment)
         experiment = calibrated(experiment, sampling, target)
@@ -109,7 +110,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     )
     privacy.check_everybody_trains(protected, federation.num_train)
     attacks.check(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
-    # Made only so that wrong parameters are refused before TensorFlow is loaded.
+    # Only its parameters are checked here: the optimizer is built again with TensorFlow.
     make("client.optimizer", client.optimizer)
     early_stop.check(made)
     _check_size(made)
@@ -121,7 +122,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
 
 
 def num_parameters(setup: Setup) -> int | None:
-    """Trainable weights of a setup, where they can be told without building the model."""
+    """Number of trainable weights; None if only a built model shows it."""
     count, model = setup.training.architecture.num_parameters, setup.experiment.model
     # Which weights a pattern of names leaves to be trained, only the built model tells.
     if count is None or model.trainable is not None or model.initial_weights is not None:
@@ -133,7 +134,7 @@ def num_parameters(setup: Setup) -> int | None:
 
 
 def warnings_of(setup: Setup) -> list[str]:
-    """What a person should know before the run, though it is allowed."""
+    """Warnings to print before the run."""
     strategy, encryption = setup.protocol.strategy, setup.protocol.encryption
     found = encryption_warnings(
         encryption,
@@ -160,12 +161,12 @@ def _refuse_open_noise(experiment: Experiment) -> None:
 
 
 def _check_size(made: Setup) -> None:
-    """Refuse what a model is too large for, where its size is known without building it."""
+    """Reject transforms that do not support a model of this size, if the size is known."""
     count, strategy = num_parameters(made), made.protocol.strategy
     if count is None:
         return
     for part, size in zip(strategy.transforms, strategy.payload_sizes(count), strict=False):
-        # What works on integers has limits, and no state as large as the model.
+        # Transforms on integers have limits on the size, and their `init` allocates no array as large as the model.
         if part.takes == "integers":
             part.init(size)
 
@@ -187,7 +188,7 @@ def _task(experiment: Experiment, federation: Federation) -> TrainingTask:
     outputs = 2 if federation.task == "classification" else 1
     if task.is_binary and federation.num_outputs != outputs:
         raise ConfigError(
-            f"{task.loss} is for two classes, told apart by one output; the data has {federation.num_outputs}.",
+            f"{task.loss} is for two classes, predicted by one output; the data has {federation.num_outputs}.",
             key="task.loss",
             hint="Use sparse_categorical_crossentropy, or data of two classes.",
         )

@@ -27,7 +27,7 @@ class Accountant(NamedTuple):
         event: `releases` -> dp-accounting's composition of them, of its own event or of fedcli's.
         unit: what is protected.
         against: from whom `epsilon` protects.
-        weaker: epsilons against others who see less, by who they are.
+        weaker: for each kind of observer that sees less, the epsilon against it.
     """
 
     name: AccountantName

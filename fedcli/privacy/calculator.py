@@ -86,8 +86,8 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
     z = question.noise_multiplier
     if z is None:
         target = PrivacyTarget(_delta(question), question.target_epsilon)
-        # Adaptive clipping is accounted for by its joint multiplier; the search may try values that its count's noise
-        # would refuse.
+        # The search may try multipliers for which the event of adaptive clipping refuses its count's noise. Its joint
+        # multiplier alone decides epsilon, so the search uses the event with fixed clipping.
         asked = replace(question, mechanism="gaussian") if question.mechanism == "adaptive" else question
         z = calibrate(
             lambda multiplier: event_of(asked, multiplier),

@@ -48,7 +48,7 @@ def calibrate(
     def valid(multiplier: float) -> Accountant:
         return accountant_for(event_of(multiplier), sampling, relation=relation, accountant=accountant)
 
-    valid(1.0)  # raises here what would be raised about another cohort below
+    valid(1.0)  # raises for this cohort, before the search below replaces it by another
     # No Renyi accounting is valid for a cap, but the search only needs to know where to begin.
     is_capped = sampling.scheme == "capped-poisson"
     similar = Sampling("poisson", sampling.population, rate=sampling.rate) if is_capped else sampling

@@ -34,12 +34,12 @@ class Release(NamedTuple):
 
 
 class Composition(NamedTuple):
-    """What a number of releases comes to, under one neighbouring relation.
+    """The composition of several releases, under one neighbouring relation.
 
     Args:
         relation: which federations are neighbours.
         accountants: the methods that are valid for it, the preferred one first.
-        noise_multiplier: releases -> noise deviation over the most that one unit moves a composed release.
+        noise_multiplier: number of releases -> standard deviation of the noise over the sensitivity to one unit.
         once: the release that is composed.
         count: releases -> how often it is composed.
     """

@@ -42,11 +42,11 @@ def tree(event: TreeEvent, sampling: Sampling) -> Composition:
 
 
 def tree_sensitivity_squared(rounds: int, *, separation: int = 1, restart_every: int | None = None) -> int:
-    """Bound on the squared sensitivity: the sum over all finished nodes of (turns of one client below it)^2.
+    """Bound on the squared sensitivity: the sum over all finished nodes of (turns of one client below the node)^2.
 
     A node is finished when all of its rounds are. A client has at most `ceil(rounds / separation)` turns, and
-    at most `ceil(2^j / separation)` of them below a node of height j. At every height the turns are assumed to be
-    spread as unevenly as that allows. This is exact for one turn and for a turn in every round.
+    at most `ceil(2^j / separation)` of them below a node of height j. At every height the bound assumes the
+    most uneven spread of the turns that this allows. It is exact for one turn, and for a turn in every round.
 
     Args:
         rounds: rounds so far.
@@ -77,7 +77,7 @@ def banded(event: BandedEvent, sampling: Sampling) -> Composition:
     Raises:
         ConfigError: for cohorts in which a client may take part again within `bands` rounds.
     """
-    # A client that takes part again within the bands would be in overlapping columns, whose norms add up.
+    # If a client takes part again within `bands` rounds, its columns overlap, and their norms add up.
     if sampling.scheme != "min-separation" or sampling.separation < event.bands:
         received: str = sampling.scheme
         if sampling.scheme == "min-separation":

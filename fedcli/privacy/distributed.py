@@ -58,7 +58,7 @@ def discrete_gaussian_rdp(event: DistributedGaussianEvent, sensitivity: float) -
 def without_replacement(curve: Curve, rate: float) -> Curve:
     """Renyi divergences at `ORDERS` of a mechanism on a sample of fixed size, from those of the mechanism.
 
-    Upper bounds as the input are enough. dp-accounting has this for continuous Gaussians only.
+    The input may be upper bounds. dp-accounting supports this for continuous Gaussians only.
 
     Args:
         curve: the mechanism's divergences at `ORDERS` under replace-one.

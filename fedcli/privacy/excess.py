@@ -9,8 +9,9 @@ from collections.abc import Callable
 def charged(at: Callable[[float], float], delta: float, probability: float) -> float:
     """The least epsilon that can be claimed at `delta` if the noise is discarded with some probability.
 
-    This moves the output's distribution by at most eta in total variation, under each of two neighbours, so delta
-    grows by (1 + e^epsilon) eta. The claim is raised until it pays for that.
+    Discarding moves the distribution of the output by at most eta in total variation, for each of two neighbouring
+    federations. So delta grows by (1 + e^epsilon) eta. The result is the least epsilon for which the noise, together
+    with this addition, stays within `delta`.
 
     Args:
         at: delta -> epsilon of the noise as it is drawn.

@@ -19,10 +19,10 @@ _AGAINST_THE_SERVER = "the server, and everybody else who sees the client's upda
 
 
 def local(event: LocalGaussianEvent, sampling: Sampling) -> Composition:
-    """One Gaussian release per participation of a client, whatever update it might have sent instead.
+    """One Gaussian release per participation of a client; neighbours differ in the update that it sends.
 
-    The server sees who sends what, so sampling amplifies nothing. A drawn cohort may include a client in every
-    round; only min-separation limits how often.
+    The server sees who sends what, so sampling amplifies nothing. Cohorts that are drawn at random may include a client
+    in every round; only min-separation limits the number of its rounds.
     """
     return Composition(
         "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian(), sampling.participations
@@ -44,7 +44,7 @@ def example_level(event: ExampleEvent, sampling: Sampling) -> Composition:
 
 
 def privatised_data(event: PrivatisedDataEvent) -> Composition:
-    """One release of every example, however many rounds are trained on it."""
+    """One release of every example, whatever the number of rounds that train on it."""
     return Composition(
         "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian(), lambda n: min(n, 1)
     )

@@ -1,8 +1,8 @@
-"""`fedcli audit`: an experiment with made-up clients in it, and what can be told of them from what it releases.
+"""Audit of a private experiment: bounds epsilon from below by canaries, which are artificial clients.
 
-The canaries stand at the aggregator: they train nothing, and each sends a huge update along a coordinate of its own,
-so that what is tested is all that lies between a client's training and the release: clip, sampling, noise, divisor.
-The auditor sees the mean update of every round, after noise, which tells at least as much as the models do.
+A canary does not train. It sends a huge update along one coordinate, which no other canary uses. The audit therefore
+tests everything after local training: clip, sampling, noise and divisor. The auditor sees the noised mean update of
+every round, from which the models can be computed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _CANARIES = 5000
 
 
 class AuditResult(NamedTuple):
-    """What an audit found of a run.
+    """The result of an audit.
 
     Args:
-        audit: the lower bound, and how it came about.
-        claim: epsilon that the accountant states for the rounds that were run.
-        rounds: how many those were.
-        accountant: who states it.
+        audit: the lower bound on epsilon, and the guesses that it follows from.
+        claim: epsilon of the rounds that were run, from the accountant.
+        rounds: number of rounds.
+        accountant: name of the accountant.
     """
 
     audit: Audit
@@ -55,7 +55,7 @@ class AuditResult(NamedTuple):
 
     @property
     def is_disproved(self) -> bool | None:
-        """Whether the claim is false, at the audit's confidence; None if so few canaries could not have told."""
+        """Whether the claim is false, at the audit's confidence; None if there are too few canaries to decide."""
         return self.audit.disproves(self.claim)
 
 
@@ -67,25 +67,25 @@ def audit_experiment(
     seed: int | None = None,
     round_end: Callable[[Row], None] = lambda _record: None,
 ) -> AuditResult:
-    """Run an experiment with canaries, keep nothing of it, and bound its epsilon from below.
+    """Run an experiment with canaries and bound its epsilon from below. Nothing is stored.
 
     Args:
         source: the experiment.
-        canaries: clients that are made up, each in the federation by a fair coin; 5,000 if it is not given, or as many
-            as the updates have coordinates.
+        canaries: number of canaries, each included with probability 1/2; by default 5,000, or the number of
+            coordinates of an update if that is smaller.
         confidence: probability that the bound holds, in (0, 1).
-        seed: of the coins and coordinates; None takes the operating system's.
-        round_end: told of every round's record.
+        seed: seed of the inclusion and the coordinates; None for randomness of the operating system.
+        round_end: called with the record of every round.
 
     Raises:
-        ConfigError: if the experiment promises nothing to a client, or so many canaries have no place.
+        ConfigError: if the experiment has no guarantee for clients, or there are more canaries than coordinates.
 
     Reference: Steinke et al. 2023, arXiv:2305.08846, with the canaries of one coordinate of Nasr et al. 2023,
     arXiv:2302.07956.
     """
     with located(source):
-        # Neither lets a release tell more, and both are planned for the clients that there are, not for the canaries.
-        # Canaries exist in this process, so that its threads train the clients.
+        # Encryption and proofs do not change what is released, and both are planned for the real clients only.
+        # Canaries exist in this process only, so its threads must train the clients.
         bare = {"encryption": None, "proofs": None, "executor": Part("threads")}
         setup = plan(source.experiment.model_copy(update=bare))
         accountant = _auditable(setup)
@@ -95,8 +95,8 @@ def audit_experiment(
         canaries = min(_CANARIES, size) if canaries is None else canaries
         if not 16 <= canaries <= size:
             raise ConfigError(
-                f"{canaries} canaries cannot be placed: each needs a coordinate of its own, of which the updates "
-                f"have {size}, and an audit needs at least 16.",
+                f"received {canaries} canaries; an audit needs at least 16 and at most {size}, the "
+                "number of coordinates of an update.",
                 hint=f"Use --canaries between 16 and {size}.",
             )
         # The bound holds only for coins that nothing else depends on, such as the seed of the experiment.
@@ -115,18 +115,18 @@ def audit_experiment(
 
 
 def _auditable(setup: Setup) -> Accountant:
-    """The accountant of a claim that canaries can test."""
+    """The accountant of a run, if canaries can test its claim."""
     accountant = setup.protocol.accountant
     if accountant is None:
         raise ConfigError(
-            f"the strategy {setup.protocol.strategy.name} makes no promise that could be audited.",
+            f"the strategy {setup.protocol.strategy.name} has no privacy guarantee to audit.",
             key="strategy",
             hint="Use a private strategy, such as dp-clipped.",
         )
     # The bound of one-run auditing is for clients that are there or not, as the coins decide it.
     if accountant.unit != "client" or accountant.relation == "replace-one":
         raise ConfigError(
-            "canaries are clients that are there or not; this run protects "
+            "canaries are clients that are included or not; this run protects "
             f"{'an ' + accountant.unit if accountant.unit != 'client' else 'a client'} under the relation "
             f"{accountant.relation}.",
             key="strategy",
@@ -153,7 +153,7 @@ def _scores(
 
 
 def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
-    """The experiment with a canary for each of the coordinates, numbered behind its clients."""
+    """The experiment with one canary for each coordinate, numbered after its clients."""
     federation = _WithCanaries(assembly.world.federation, len(places))
     size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
     side = assembly.clients.side
@@ -172,7 +172,7 @@ def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
 
 @final
 class _WithCanaries:
-    """A federation with canaries behind its clients; they hold nothing."""
+    """A federation with canaries after its clients; canaries have no data."""
 
     def __init__(self, federation: Federation, canaries: int) -> None:
         self.task, self.num_outputs = federation.task, federation.num_outputs
@@ -218,7 +218,7 @@ class _CanaryRuntime:
 
 @final
 class _Nowhere:
-    """A run directory that keeps nothing."""
+    """A store that keeps only the records."""
 
     def __init__(self) -> None:
         self.records: list[Row] = []
@@ -228,17 +228,17 @@ class _Nowhere:
         return False
 
     def charge(self, round: int) -> None:
-        """Nobody resumes an audit."""
+        """Not needed: an audit is never resumed."""
 
     def shelve(self, round: int, client: int, tree: Tree) -> Tree:
         return in_memory(round, client, tree)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
-        """Nobody checks an audit's rounds."""
+        """Not needed: the rounds of an audit are never verified."""
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         del state, clients
         self.records.append(record)
 
     def checkpoint(self, state: RoundState) -> None:
-        """An audit publishes no model."""
+        """Not needed: an audit has no checkpoints."""

@@ -1,4 +1,4 @@
-"""What a result may depend on besides the config: versions, platform, threads, flags that change bits."""
+"""The environment of a run: everything but the config that its bits depend on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "processor": _processor(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
-        # With more, the bits of convolutions would depend on how many there are.
+        # Fixed by every executor: with more, the bits of convolutions would depend on how many there are.
         "intra_op_threads": 1,
         # XLA rounds differently, so that this decides the bits too.
         "client_program": assembly.clients.side.runtime.compiler,
@@ -37,7 +37,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    # On Linux, `platform.processor` knows the architecture at most.
+    # On Linux, `platform.processor()` is often empty or only the architecture; kernels depend on the model.
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""The life of a run directory: started, resumed, evaluated. What the command line and notebooks call."""
+"""Start, resume and evaluate runs, from the command line or from Python."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from fedcli.store.run_store import RunStore, create_run
 
 
 class Result(NamedTuple):
-    """What a run came to.
+    """The result of a run.
 
     Args:
         folder: its run directory.
-        state: after the last round.
-        records: one a round, as in metrics.jsonl.
-        ending: why it ended, as a sentence.
+        state: the state after the last round.
+        records: one for each round, as in metrics.jsonl.
+        ending: why the run ended, for the user.
         head: digest of the last checkpoint's manifest, the head of the chain of checkpoints.
     """
 
@@ -52,12 +52,12 @@ class Result(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What is called while a run goes on; by default nothing is.
+    """Callbacks for the progress of a run; by default they do nothing.
 
     Args:
-        begin: the run directory, the plan and the records so far.
-        watch: clients done and planned, within a round.
-        round_end: a finished round's record.
+        begin: `(run directory, setup, records so far)`, before the first round of this process.
+        watch: `(clients done, clients planned)`, within a round.
+        round_end: the record of a finished round.
     """
 
     begin: Callable[[Path, Setup, list[Row]], None] = lambda _folder, _plan, _records: None
@@ -66,7 +66,7 @@ class Progress(NamedTuple):
 
 
 def silent() -> Progress:
-    """Tells nothing."""
+    """A `Progress` that does nothing."""
     return Progress()
 
 
@@ -77,12 +77,12 @@ def start_run(
 
     Args:
         source: the experiment, with the places of its values for errors.
-        folder: the run directory to make; `runs/<name>-<utc time>` if it is not given.
-        progress: what is told while it runs.
+        folder: the run directory to create; by default `runs/<name>-<utc time>`.
+        progress: called while it runs.
 
     Raises:
         ConfigErrors: before anything is written, if a value cannot be used.
-        RunInterrupted: if `progress.watch` asked for it; the run can be resumed.
+        RunInterrupted: if `progress.watch` raises it; the run can be resumed.
     """
     experiment = source.experiment
     folder = folder or default_folder(experiment.name)
@@ -110,11 +110,11 @@ def start_run(
 def resume_run(
     folder: Path, *, progress: Progress | None = None, objects: config.Objects = config.NO_OBJECTS
 ) -> Result:
-    """Go on with a run from its last checkpoint; it ends with the same bits as if it had never stopped.
+    """Resume a run from its last checkpoint; the result is the same to the bit as if it had never stopped.
 
     Args:
         folder: the run directory.
-        progress: what is told while it runs.
+        progress: called while it runs.
         objects: the components that the run was started with as Python objects.
 
     Raises:
@@ -123,7 +123,7 @@ def resume_run(
     """
     assembly, state = _rebuild(folder, objects)
     with _closing(assembly):
-        # Without keys of before, the run makes new ones and comes to the same bits: only sums are released.
+        # Without stored keys the run makes new ones. The result is the same: only decrypted sums affect the model.
         assembly, _ = with_keys(assembly, secrets.read_keys(folder))
         return _go_on(folder, assembly, state, progress or silent())
 
@@ -136,15 +136,15 @@ def evaluate_run(
     average: bool = False,
     objects: config.Objects = config.NO_OBJECTS,
 ) -> Row:
-    """Evaluate the model of a round (the last one if none is named) on the test set or on every client.
+    """Evaluate the model of a round on the test set or on every client's validation examples.
 
-    The model is rebuilt from the run's own config; nothing that the run directory holds is executed.
+    The model is rebuilt from the run's config; no code in the run directory is executed.
 
     Args:
         folder: the run directory.
-        round: the round whose model it is.
-        data: where it is evaluated.
-        average: evaluate the moving average of the models up to the round instead.
+        round: the round; by default the last one.
+        data: the examples: `test`, or `clients` for validation examples.
+        average: whether to evaluate the moving average of the models up to the round instead.
         objects: the components that the run was started with as Python objects; callbacks are not needed.
 
     Raises:
@@ -152,7 +152,7 @@ def evaluate_run(
             pruned one, or no average.
         RunError: if the checkpoint of the round is damaged.
     """
-    # What was encrypted was a sum on its way: the model needs neither keys nor their library, and no callbacks.
+    # Only updates were encrypted, not models: evaluation needs no keys, no encryption library and no callbacks.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
     # Without the encryption there are none of its columns, which early stopping may watch.
     without = {"encryption": None, "callbacks": (), "early_stop": None}
@@ -163,7 +163,13 @@ def evaluate_run(
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
-            state, facts["model"] = _averaged(state), "average"
+            if not state.average:
+                raise ConfigError(
+                    f"the checkpoint of round {state.round} has no average of the model.",
+                    hint="Leave out --average, or name a later round of a run with `average: {decay: 0.99}` in its "
+                    "config.",
+                )
+            state, facts["model"] = evaluation.averaged(state), "average"
         if data == "test":
             return {
                 **facts,
@@ -180,17 +186,8 @@ def evaluate_run(
         return {**facts, **evaluation.summarise(assembly, rows), "clients": rows}
 
 
-def _averaged(state: RoundState) -> RoundState:
-    if not state.average:
-        raise ConfigError(
-            f"the checkpoint of round {state.round} has no average of the model.",
-            hint="Leave out --average, or name a later round of a run with `average: {decay: 0.99}` in its config.",
-        )
-    return evaluation.averaged(state)
-
-
 def default_folder(name: str) -> Path:
-    """`runs/<name>-<utc time>`, with a number behind it if two runs start in one second."""
+    """`runs/<name>-<utc time>`, followed by a number if two runs start in one second."""
     base = Path("runs") / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     candidates = (base if number == 1 else Path(f"{base}-{number}") for number in range(1, 10_000))
     return next(path for path in candidates if not path.exists())
@@ -205,7 +202,7 @@ def _rebuild(
         experiment = _without_its_source(source.experiment, folder).model_copy(update=without)
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
-            # A second noise on the same data would let averages take both away.
+            # The mean of two independent noises on the same data would have less noise than was charged.
             raise RunError(
                 f"{folder} has no {secrets.FOLDER}/{secrets.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
@@ -219,7 +216,7 @@ def _data_key(setup: Setup) -> bytes | None:
 
 
 def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
-    """A run that began from other weights has them all in its own checkpoints; the others may have changed."""
+    """On resume, initial weights come from the run's own checkpoint; the original file may have changed."""
     if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
         return experiment
     model = experiment.model.model_copy(update={"initial_weights": str(folder)})
@@ -238,7 +235,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
         state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
-        # A checkpoint from before its cohort kept anything begins with the cohort's first state.
+        # An older checkpoint may lack the state of the cohort, which then begins with its first state.
         state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
         state, ending = run_experiment(

@@ -128,7 +128,7 @@ def prune(folder: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk
         for path in unneeded:
             disk.remove(path)
         if unneeded:
-            # Later checkpoints never look here again, so a file that a power cut brought back would stay.
+            # Synced, because a removed file could come back after a power cut, and no later checkpoint would remove it.
             disk.sync(place)
 
 

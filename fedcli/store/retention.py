@@ -1,4 +1,4 @@
-"""Which checkpoints keep their arrays: a pure function of the rounds and their records, apart from what writes them."""
+"""Checkpoints that keep their arrays: a pure function of the rounds and their records. `run_store` does the pruning."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def to_prune(retention: Retention, rounds: Sequence[int], records: Sequence[Mapp
     """
     if not rounds or not retention.prunes:
         return []
-    # Slices of no elements would be slices of all: -0 is 0.
+    # Not rounds[-last:], which is all rounds where `last` is 0.
     kept = {rounds[-1], *rounds[max(len(rounds) - (retention.keep_last or 0), 0) :]}
     if retention.keep_best is not None:
         kept |= set(_ranked(retention.metrics, rounds, records)[: retention.keep_best])

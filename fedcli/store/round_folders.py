@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-# More digits than five only where five are not enough, so that a round has one name.
+# Five digits, and more only if the number needs them, so that each round has exactly one name.
 _NAME = re.compile(r"round-([0-9]{5}|[1-9][0-9]{5,})")
 
 

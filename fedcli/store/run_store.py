@@ -161,14 +161,15 @@ class RunStore:
         # After the logs were cut back, so that no record of a round that is repeated is among them.
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
-        # A process that was killed may have left a part of what it was about to prune.
+        # A process that was killed while it pruned may have left some arrays.
         self._prune()
         return state
 
     def is_charged(self, round: int) -> bool:
         """Whether this round was charged by a process that did not commit it.
 
-        All rounds before a charged one count as charged: they are repeated if checkpoints are deleted.
+        All rounds before a charged one count as charged too. They are run again if somebody deletes checkpoints, and
+        must not be released again.
         """
         path = self.folder / CHARGE
         return path.exists() and json.loads(path.read_text())["round"] >= round
@@ -220,7 +221,7 @@ class RunStore:
             draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
         )
         durable.publish(draft, target, disk=self._disk)
-        # States of rounds since the checkpoint before are needed by this one, or by no checkpoint.
+        # Of the rounds since the last checkpoint, only this checkpoint can refer to clients' states.
         client_states.prune(kept, self._durable_round + 1, state.round, state.clients, disk=self._disk)
         # Not before: until the new checkpoint is published, the one before it needs its noise to resume.
         secrets.drop_other_noise(self.folder, state.round, disk=self._disk)

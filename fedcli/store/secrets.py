@@ -1,4 +1,4 @@
-"""Secret files of a run, in `secret/`: whoever reads them could remove the noise that protects clients.
+"""Secret files of a run, in `secret/`. With them, a reader could remove noise or decrypt updates.
 
 Only their owner can read them, and they are not part of a checkpoint, which may be shared.
 """
@@ -68,7 +68,7 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
     path = run / FOLDER / _noise_name(round)
     if not path.is_file():
         raise RunError(
-            f"{path} is missing. It holds the noise of earlier rounds, which the next round must cancel in part.\n"
+            f"{path} is missing. It holds the noise of earlier rounds, on which the noise of the next round depends.\n"
             "Restore the file, or start a new run from the weights of this run; the epsilon of the new run is added to "
             "the epsilon of this one."
         )

@@ -49,7 +49,7 @@ def check_cohort(cohort: Cohort, *, num_clients: int = 12) -> None:
 def _check_round(cohort: Cohort, state: Tree, round: int, num_clients: int) -> Tree:
     # As on resume: the state comes from a file.
     kept = written_and_read(state, cohort.name)
-    # Of groups that take turns, the largest.
+    # The size of the largest group, if groups take turns.
     present = -(-num_clients // cohort.separation)
     clients, again = (
         cohort.sample(generator(7, round, SERVER, "cohort"), present, each) for each in (state, kept)

@@ -1,6 +1,6 @@
 """Disks that fail: full, torn, dead at the n-th change, or broken for one change; and what a power cut leaves.
 
-A story that writes is told once on `recording()`, which counts its changes, and then again for each of them:
+Run the code under test (`story`) once on `recording()`, which counts its changes, and then once for each change:
 
     disk = faults.recording()
     story(disk)
@@ -9,7 +9,7 @@ A story that writes is told once on `recording()`, which counts its changes, and
             story(faults.dead(at=number))
         # Resume here on the real disk, and compare with the story that was not interrupted.
 
-Changes are numbered from 1 in the order in which they are made, so a story that is the same each time has the same
+Changes are numbered from 1 in the order in which they are made, so code that does the same each time has the same
 numbers each time.
 """
 
@@ -187,7 +187,7 @@ def broken(at: int) -> FaultyDisk:
 
 
 def full(room: int) -> FaultyDisk:
-    """A disk with room for so many bytes. What does not fit any more is cut off, with ENOSPC, and so is what follows.
+    """A disk with room for so many bytes. A write that does not fit is cut off with ENOSPC, and later ones too.
 
     Only content takes room; what is removed makes none.
     """
@@ -218,9 +218,9 @@ class _Folder:
 
 
 def after_power_cut(changes: Iterable[Change], root: Path, copy: Path) -> None:
-    """Make in the folder `copy` what a power cut after these changes leaves of `root`, if the disk is as bad as it may.
+    """Make in the folder `copy` the least that `root` may have after these changes and a power cut.
 
-    Of a file that is its content at its last sync, and of a folder the names at its last sync.
+    A file has the content of its last sync, and a folder has the names of its last sync.
 
     Args:
         changes: all changes below `root`, from the time when it was an empty folder.

@@ -271,7 +271,7 @@ def test_a_client_without_examples_is_rejected_and_the_round_goes_on():
 def test_a_partition_for_what_is_dealt_out_already_is_refused():
     report = refusal("data={name: 'user_parts:many', partition: {name: iid, clients: 3}}")
     assert "data.partition" in report
-    assert "is dealt out already" in report
+    assert "is divided already" in report
 
 
 def test_a_dataset_without_a_partition_is_refused():

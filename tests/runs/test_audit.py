@@ -87,9 +87,9 @@ def test_rounds_are_told():
 @pytest.mark.parametrize(
     ("overrides", "canaries", "words"),
     [
-        (["strategy=mean"], 32, "makes no promise"),
+        (["strategy=mean"], 32, "has no privacy guarantee"),
         (["cohort={name: uniform, size: 2}"], 32, "replace-one"),
-        ([], 10**6, "a coordinate of its own"),
+        ([], 10**6, "number of coordinates"),
         ([], 3, "at least 16"),
     ],
 )

@@ -105,7 +105,7 @@ def test_it_runs_for_two_rounds(path, tmp_path):
         assert expected - cheats <= finished <= expected
         assert finished > 0
         if finished == record["clients/planned"]:
-            facts = cost(plan, parameters=state.weights.size, statistics=state.statistics.size)
+            facts = cost(setup, parameters=state.weights.size, statistics=state.statistics.size)
             up = facts["bytes_up_per_round"]
             # What is told is the proof of a client of weight 1; lighter clients prove smaller bounds, in fewer bytes.
             assert (0.99 * up if loaded.experiment.proofs else up) <= record["bytes_up"] <= up

@@ -270,7 +270,7 @@ class TestObjects:
     @pytest.mark.parametrize("name", sorted(set(OBJECTS) - {"callbacks"}))
     def test_processes_refuse_objects_before_anything_is_written(self, name, tmp_path):
         overrides = ["executor={name: processes, workers: 1}"]
-        with pytest.raises(ConfigErrors, match="components that exist in this process only"):
+        with pytest.raises(ConfigErrors, match="components that exist only in this process"):
             fedcli.run(tiny.YAML, overrides, folder=tmp_path / "run", **{name: OBJECTS[name]()})
         assert not (tmp_path / "run").exists()
 

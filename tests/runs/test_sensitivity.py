@@ -21,7 +21,7 @@ CLIPPED = ("dp-clipped", "dp-adaptive", "dp-per-layer", "dp-local")
 """Those that clip a client's whole update, once a round."""
 
 BIT = {"dp-adaptive": 0.5}
-"""What one client adds to the coordinate behind the update."""
+"""What one client adds to the coordinate after the update."""
 
 VECTORS = st.lists(st.floats(-1e6, 1e6), min_size=SIZE, max_size=SIZE)
 
@@ -41,7 +41,7 @@ def parts_of(strategy, updates, cohort=(0, 1, 2), **changes):
 
 
 def summed(strategy, updates, cohort=(0, 1, 2)):
-    """The sum before central noise, with what stands behind the update."""
+    """The sum before central noise, with what is sent after the update."""
     parts, state = parts_of(strategy, updates, cohort)
     context = RoundContext(parts.run.seed, 1, True, layers=parts.layout.trainable.sizes)
     present = attend(parts, state)

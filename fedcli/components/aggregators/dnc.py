@@ -29,16 +29,16 @@ def dnc(
 ) -> Aggregator:
     """The mean of the updates that do not stick out along the direction in which the updates differ most.
 
-    It is the mean of the updates that are never among the c f with the largest outlier scores.
-    Each iteration draws coordinates, centres the updates there, takes their top right singular vector v, and
-    scores s_k = <x_k - mean, v>^2. The model does not change in a round with fewer updates than needed, or if
-    several iterations drop every update. The clients' order changes no bit.
+    It is the mean of the updates that no iteration drops; each iteration drops the c f with the largest outlier
+    scores. Each iteration draws coordinates, centres the updates there, takes their top right singular vector v, and
+    scores s_k = <x_k - mean, v>^2. The model does not change in a round with fewer updates than needed, or if several
+    iterations drop every update. The clients' order changes no bit.
 
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 1 clients.
         num_iterations: how often coordinates are drawn and updates filtered, at least 1.
         num_coordinates: coordinates of a draw, at least 1; all, if the model has no more.
-        filter_fraction: c, updates dropped in an iteration over f, above 0; needs more than c f clients.
+        filter_fraction: c, above 0; each iteration drops c f updates, and needs more than c f clients.
         seed: of the coordinates, which are drawn anew in every round.
 
     Raises:
@@ -93,6 +93,7 @@ def outlier_scores(values: npt.NDArray[np.float32]) -> Float64s:
         power = squared
         if settled:
             break
-    # What is left is a multiple of v v^T: its largest row divides by the largest, most exact entry of v.
+    # The matrix is now a multiple of v v^T, so each row is a multiple of v. The row of the largest entry is the most
+    # exact.
     largest = np.argmax(power.diagonal())
     return np.asarray(np.square(power[largest]) / power[largest, largest])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fedcli.components.aggregators.collected import Float64s
 
 _MAX_STEPS = 300
-# So that rounding does not exclude points on the edge, nor equal points if the bandwidth is 0.
+# Added to the bandwidth, because rounding could exclude points on the edge, or equal points if the bandwidth is 0.
 _SLACK = 1e-9
 
 

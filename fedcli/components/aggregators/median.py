@@ -31,7 +31,7 @@ def coordinate_median(rows: Rows) -> Float64s:
     """The median of each coordinate over the rows, shape [P]."""
 
     def middle(values: npt.NDArray[np.float32]) -> Float64s:
-        # One column twice if the number of values is odd.
+        # If the number of values is odd, both are the same column.
         count = values.shape[1]
         low, high = values[:, (count - 1) // 2], values[:, count // 2]
         return np.asarray(np.add(low, high, dtype=np.float64) / 2)

@@ -48,7 +48,7 @@ def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
 
     def combine(rows: Rows, state: Tree) -> tuple[Array, Tree]:
         count = len(rows.vectors)
-        # By the updates that arrived, which drop-outs make fewer than the cohort.
+        # Counted among the updates that arrived; after drop-outs these are fewer than the cohort.
         dropped = math.floor(trim * count + _MARGIN)
 
         def mean_between(values: npt.NDArray[np.float32]) -> Float64s:

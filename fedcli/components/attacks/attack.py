@@ -37,8 +37,8 @@ class Attack(NamedTuple):
         name: its name.
         poison: a client's data -> what it trains on instead; the same in every round.
         forge: its own update -> the one it sends.
-        collude: `(malicious updates, honest updates, rng)` -> the malicious updates to send, equally many. There
-            is at least one of each kind: in a round without honest clients, the malicious updates are passed as both.
+        collude: `(malicious updates, honest updates, rng)` -> the malicious updates to send, equally many. Neither is
+            empty: in a round without honest clients, the malicious updates are passed as the honest ones too.
         cheat: the run's transforms -> the transforms whose client halves the malicious clients run, equally many
             and with the same names. The server's halves are not changed.
         intercept: `(messages of malicious clients, messages of honest ones, rng)` -> what the malicious clients

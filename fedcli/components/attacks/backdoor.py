@@ -30,8 +30,8 @@ def backdoor(
         form: what is known of the data.
         target: the class that the model should predict for a marked image.
         poisoned_share: share of a malicious client's training images that are marked, in (0, 1].
-        boost: factor of the update, above 0. If the server takes the mean, a factor of clients in a round over
-            malicious clients among them replaces the global model by theirs.
+        boost: factor of the update, above 0. If the server takes the mean, the number of clients in a round divided by
+            the number of malicious ones replaces the global model by theirs.
         size: height and width of the mark in pixels, at least 1.
         value: the value of its pixels, after preprocessing.
 

@@ -70,7 +70,7 @@ def followed_by(change: Callable[[Array, float], Array]) -> Callable[[ClientHalf
 
 
 def room_of(transforms: Sequence[Transform]) -> int | None:
-    """The largest integer that fits for certain in runs that encrypt; None in others."""
+    """The largest integer that is certain to fit into an encrypted sum; None in runs without encryption."""
     encrypted = any(part.gives == "ciphertext" for part in transforms)
     return next((part.grid.largest for part in transforms if part.grid), None) if encrypted else None
 

@@ -17,5 +17,5 @@ def bent(
     is_bent: Callable[[Transform], bool],
     bend: Callable[[ClientHalf], ClientHalf],
 ) -> list[Transform]:
-    """The transforms, with the client half of those that `is_bent` chooses replaced by what `bend` makes of it."""
+    """The transforms. If `is_bent` chooses one, its client half is replaced by `bend(client half)`."""
     return [part._replace(encode=bend(part.encode)) if is_bent(part) else part for part in transforms]

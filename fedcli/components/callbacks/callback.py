@@ -30,9 +30,8 @@ class Callback(NamedTuple):
         on_start: the records so far (not empty when a run is resumed) -> a reason to stop, or None.
         on_round_end: `(state, record)` after the round is committed -> a reason to stop, or None.
         on_end: `(state, records)` at the normal end of a run.
-        should_stop: `(state, record)` before the round is committed -> a reason to stop, or None. The round that ends
-            the run is then evaluated in any case. It only decides; what is
-            slow belongs to `on_round_end`.
+        should_stop: `(state, record)` before the round is committed -> a reason to stop, or None. With a reason, this
+            round is the last one and is evaluated in any case. It must be fast; slow work belongs in `on_round_end`.
     """
 
     on_start: Callable[[Sequence[Record]], str | None] = _no_start

@@ -29,7 +29,7 @@ def ditto(*, regularization: float = 0.1) -> TrainerSpec:
     Args:
         regularization: strength of the pull towards the global model, at least 0.
 
-    Reference: Li et al. 2021, arXiv:2012.04221, Algorithm 1; as many own steps as shared ones.
+    Reference: Li et al. 2021, arXiv:2012.04221, Algorithm 1; the own model gets as many steps as the global one.
     """
     if not regularization >= 0:
         raise ConfigError(f"regularization is at least 0; received {regularization}.", key="regularization")

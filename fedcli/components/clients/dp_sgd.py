@@ -58,7 +58,7 @@ def dp_sgd(
                 carry.optimizer,
                 start.learning_rate_scale,
             )
-            # Of what a forward pass moves, only Dropout's seed states are left: BatchNorm is refused.
+            # BatchNorm is refused, so a forward pass changes nothing but Dropout's seed states.
             moving = [_ahead(state, tf.size(batch.mask)) for state in carry.moving]
             return Carry(
                 list(weights), moving, optimizer, carry.sums + sums, carry.count + count, carry.steps + 1

@@ -1,4 +1,4 @@
-"""Local training whose update is normalised by how far the client went."""
+"""Local training whose update is divided by the client's effective number of steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fednova() -> TrainerSpec:
 
 def _build(learner: Learner) -> ClientTrainer:
     trainer = descend(learner)
-    # Every SGD without weight decay has it; other optimizers are refused before there is a model.
+    # Not None: every SGD without weight decay defines it, and other optimizers are refused before the model is built.
     accumulated: Any = learner.optimizer.accumulated
 
     def final(start: Start, carry: Carry) -> Trained:

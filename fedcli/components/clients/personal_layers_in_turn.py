@@ -19,8 +19,8 @@ def personal_layers_in_turn(*, personal: str, head_share: float = 0.5) -> Traine
         personal: glob pattern as for `personal_layers`.
         head_share: share of the local steps that train the personal layers, in (0, 1).
 
-    A client with a single batch trains its shared layers only. Steps are along the gradient, since momentum
-    would carry what one phase has gathered into the other.
+    A client with a single batch trains its shared layers only. Steps follow the plain gradient, because momentum would
+    carry gradients of one phase into the other.
 
     Reference: Collins et al. 2021, arXiv:2102.07078 (FedRep), with steps instead of epochs.
 

@@ -1,4 +1,4 @@
-"""Local training by the client's optimizer, as in FedAvg; other algorithms bend its gradient."""
+"""Local training by the client's optimizer, as in FedAvg; other algorithms change its gradient."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def descend(
 
     def final(start: Start, carry: Carry) -> Trained:
         delta = [local - begun for local, begun in zip(carry.weights, start.weights, strict=True)]
-        # Batches that are drawn by coins may all be empty.
+        # Poisson batches may all be empty.
         return Trained(delta, carry.moving, carry.sums / tf.maximum(carry.count, 1.0), {}, {})
 
     return ClientTrainer(init, step, final)

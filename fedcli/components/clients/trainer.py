@@ -30,7 +30,7 @@ class Start(NamedTuple):
 
     Args:
         weights: trainable weights.
-        moving: what a forward pass moves beside them: BatchNorm's averages, then Dropout's seed states.
+        moving: non-trainable tensors that a forward pass changes: BatchNorm's averages, then Dropout's seed states.
         learning_rate_scale: the schedule's factor in this round, a scalar.
         num_steps: batches of this client in this round, a scalar.
         extras: what the server sends along, each as a list of tensors like the weights.
@@ -101,7 +101,7 @@ class Trained(NamedTuple):
         delta: local minus global weights, one tensor for each weight.
         moving: the non-trainable tensors after training.
         means: loss and metrics over the examples trained on, shape [M].
-        sends: what goes behind the delta, lists of tensors like the weights or scalars, by name.
+        sends: what is sent after the delta, by name: lists of tensors like the weights, or scalars.
         keeps: what the client keeps for its next participation, likewise.
     """
 

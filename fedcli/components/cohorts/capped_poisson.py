@@ -12,12 +12,12 @@ from fedcli.core.types import Tree
 
 
 def capped_poisson(*, rate: float, cap: int) -> Cohort:
-    """Each client takes part by its own coin; of more than `cap`, a uniform subset of that size does.
+    """Each client takes part with probability `rate`; of more than `cap` clients, a uniform subset takes part.
 
     For machines that cannot hold the largest cohort that coins may draw. The accounting knows the cap.
 
     Args:
-        rate: probability that a client's coin says yes, in (0, 1].
+        rate: probability that a client takes part before the cap, in (0, 1].
         cap: most clients in a round, at least 1 and at most the population.
 
     Reference: Ganesh 2025, arXiv:2508.15089.
@@ -27,7 +27,7 @@ def capped_poisson(*, rate: float, cap: int) -> Cohort:
         raise ConfigError(f"a cohort has at least 1 client; received {cap}.", key="cap")
 
     def sample(rng: np.random.Generator, population: int, _state: Tree) -> Clients:
-        # A uniform subset of a uniform subset is one: only the count knows of the cap.
+        # A uniform subset of a uniform subset is uniform, so it is enough to cap the count.
         count = min(int(rng.binomial(population, rate)), at_most(cap, population, "cap"))
         return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
 

@@ -12,7 +12,7 @@ from fedcli.core.seeds import SERVER, generator
 
 
 def min_separation(*, separation: int, rate: float = 1.0) -> Cohort:
-    """Clients stand in groups that take turns, so that a client waits `separation` rounds for its next turn.
+    """Clients are in groups that take turns, so that a client waits `separation` rounds for its next turn.
 
     The seed deals the clients out to `separation` groups, whose sizes differ by one at most. With a rate, each client
     of the group whose turn it is takes part by its own coin.

@@ -1,4 +1,4 @@
-"""One coin a client: Poisson sampling."""
+"""Poisson sampling: each client takes part independently of the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fedcli.core.privacy_events import Sampling
 
 
 def poisson(*, rate: float) -> Cohort:
-    """Each client takes part by its own coin, so that a round's size varies; what privacy amplification wants.
+    """Each client takes part independently, as privacy amplification assumes; the size of a cohort varies.
 
     Args:
         rate: probability that a client takes part in a round, in (0, 1].

@@ -18,11 +18,12 @@ from fedcli.core.types import Array, Tree
 def power_of_choice(*, size: int, candidates: int) -> Cohort:
     """Of `candidates` clients, drawn by their numbers of examples, the `size` with the largest losses take part.
 
-    Candidates are drawn without replacement, each with a probability proportional to its number of examples. More
-    candidates prefer large losses more; with as many candidates as `size`, losses decide nothing.
+    Candidates are drawn without replacement, each with a probability proportional to its number of examples. The more
+    candidates, the more the losses decide; with as many candidates as `size` they decide nothing.
 
     A client's loss is the mean over the examples of its last participation, which it reported with its update. It
-    counts as infinite before that, so that clients never heard of come first. Equal losses are ordered at random.
+    counts as infinite before that, so that clients that have not reported yet come first. Equal losses are ordered at
+    random.
 
     Args:
         size: clients in a round, at least 1.
@@ -77,7 +78,7 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
         loss = state["loss"].copy()
         for report in reports:
             told = report.metrics.get("loss", math.nan)
-            # Not finite is no news: what was heard of the client before still counts.
+            # A loss that is not finite is ignored: the client's earlier loss still counts.
             if math.isfinite(told):
                 loss[report.client] = told
         return {**state, "loss": loss}

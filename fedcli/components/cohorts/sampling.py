@@ -1,4 +1,4 @@
-"""What the ways of drawing a cohort have in common."""
+"""Draws and checks that several cohorts share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Clients = npt.NDArray[np.int64]
 
 def by_coins(rng: np.random.Generator, population: int, rate: float) -> Clients:
     """The clients whose own coin of probability `rate` says yes, ascending."""
-    # A binomial count and then a uniform subset is the same law as one coin a client, and does not
-    # cost one draw for each of a million clients.
+    # A binomial count and a uniform subset of that size have the same distribution as one draw for each client, and
+    # are cheap for a million clients.
     count = int(rng.binomial(population, rate))
     return np.sort(rng.choice(population, count, replace=False, shuffle=False)).astype(np.int64)
 

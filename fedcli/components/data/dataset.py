@@ -100,7 +100,8 @@ def hold_out(
             key="test_fraction",
             hint="Use more examples or a larger test_fraction; every client or class keeps one for training.",
         )
-    # The groups follow one another here, and the choice is evenly spaced: each group's share is exact to within one.
+    # The rows are in order of their groups, and evenly spaced ones are chosen, so each group's share is exact to
+    # within one.
     chosen = np.diff(np.arange(len(eligible) + 1) * wanted // len(eligible)) > 0
     is_test = np.zeros(num_examples, bool)
     is_test[eligible[chosen]] = True

@@ -83,7 +83,7 @@ class PartitionedFederation:
         self._dataset = dataset
         self._partition = partition
         self._protected, self._preprocessing = _divided(preprocessing)
-        # Labels go through all steps; only features are divided at the step that protects them.
+        # For labels all steps are one list; for features they are divided after the step that adds noise.
         self._labels = tuple(preprocessing)
         self._root_seed = root_seed
         self._noise_key = noise_key
@@ -224,7 +224,7 @@ def _divided(
 
 
 def _check_protection(steps: Sequence[Preprocessor]) -> None:
-    # Statistics over several examples let one example change the others before each is clipped.
+    # A step that is fitted on several examples would let one example change the others before they are clipped.
     protected, _ = _divided(steps)
     for index, step in enumerate(protected):
         key = f"preprocessing.{index}"

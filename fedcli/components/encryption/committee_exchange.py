@@ -1,4 +1,7 @@
-"""Exchange of ciphertexts that a committee decrypts: the server asks active sets until all members of one answer."""
+"""Exchange of ciphertexts that a committee decrypts.
+
+The server asks one active set after another, until all members of a set answer.
+"""
 
 from __future__ import annotations
 

@@ -46,5 +46,5 @@ OF_COMMITTEES = Column(
 
 
 def new_tally(*columns: str) -> Tally:
-    """The tally of a round on the server's side, with the columns of every scheme and those of one scheme at 0."""
+    """A tally of a round at 0, with the columns of every scheme and the `columns` of one."""
     return Tally(ENCRYPT_SECONDS, ADD_SECONDS, OPEN_SECONDS, BYTES_OPENING, ATTEMPTS, *columns)

@@ -30,7 +30,7 @@ def encrypt(
 ) -> Transform:
     """Clients send Enc(u_k); the server adds them and gets exactly sum_k u_k.
 
-    The server cannot check the encrypted integers: a client can send any that the encryption was planned for. It
+    The server cannot check the encrypted integers: a client can send any integers up to the planned size. The server
     checks the form of the ciphertext, and the client's weight against its number of examples.
 
     Args:
@@ -102,7 +102,7 @@ _START = "Start the transform with the run's keys before the first round."
 
 def begun(keys: Keys, context: RoundContext, cohort: Sequence[int], size: int) -> Session:
     """The session of a round: the server's half of the exchange, and a sender for each client."""
-    # Names the sum: key holders open one sum for each name.
+    # Identifies the sum: key holders open one sum for each context.
     named = f"{context.run}:{context.round}".encode()
     exchange = keys.begin(context.round, cohort, context=named, size=size)
     return Session(exchange, {client: exchange.sender(client) for client in cohort}, exchange.figures)

@@ -32,7 +32,7 @@ _SEED_BYTES = 32
 def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, size: int) -> MaskedExchange:
     """The exchange of a round: all parties advertise keys, then share their seeds through the server."""
     tally = new_tally()
-    # A round that is repeated after an interruption is another sum, so the context has a number of its own.
+    # A round that is repeated after an interruption is another sum, so random bytes make its context unique.
     circle = secrets.token_bytes(_SEED_BYTES)
     scheme = MaskScheme(plan, context + circle, neighbours(plan, circle))
     with tally.span(ENCRYPT_SECONDS):
@@ -40,8 +40,8 @@ def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, si
         keys = {index: party.advertise() for index, party in enumerate(parties)}
         shares = {index: party.share(keys) for index, party in enumerate(parties)}
         server = MaskingServer(scheme, keys, shares, cohort=cohort, size=size)
-        # Before training, so that masking needs only seeds, which can be sent to a worker; the keys stay with the
-        # party.
+        # Clients agree before training. Masking then needs only seeds, which can be sent to a worker; the party keeps
+        # its keys.
         seeds = side_by_side(
             lambda index: parties[index].agree(server.shares_for(index)), range(plan.num_parties)
         )

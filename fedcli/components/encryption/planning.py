@@ -1,4 +1,4 @@
-"""Planning helpers of the schemes: refusals in terms of the config, and figures of a plan."""
+"""Planning helpers of the schemes: errors that name keys of the config, and figures of a plan."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def require_summands(sums: Sums, least: int, why: str) -> None:
 
 
 def planned(plan: Callable[[], Planned], *own: str) -> Planned:
-    """The result of `plan`. Its errors name a parameter only if that is one of the scheme's `own` in the config."""
+    """The result of `plan`. An error names a key only if it is in `own`: the scheme's parameters in the config."""
     try:
         return plan()
     except ConfigError as error:

@@ -74,8 +74,8 @@ class Encryption(NamedTuple):
         sees: who sees what of the updates.
         assumes: the condition under which the server learns only the sum of the updates, in words.
         keeps_keys: whether a run writes its key material to `secret/`.
-        opened_by: who sees the exact sum first: "server" or "clients". With "clients" noise of the server comes too
-            late.
+        opened_by: who sees the exact sum first: "server" or "clients". Clients see it before the server could add
+            noise.
         start: stored key material, or None -> the keys; None makes new ones.
         most_lost: size of a cohort -> the largest number of its clients that may be lost; None if any number may.
         columns: of metrics.jsonl, which its exchanges count.

@@ -211,7 +211,7 @@ def _divided(
 
 def _groups(model: KerasModel) -> tuple[list[KerasVariable], list[KerasVariable], list[KerasVariable]]:
     """Trainable variables, statistics, and frozen weights."""
-    # A layer lists a weight that was frozen later among its trainable ones; it never lists an average there.
+    # A layer still lists a weight as trainable after it was frozen, but never an average of BatchNorm.
     weights = {id(v) for layer in _leaves(model) for v in getattr(layer, "_trainable_variables", [])}
     rest = [v for v in model.non_trainable_variables if "float" in v.dtype]
     frozen = [v for v in rest if id(v) in weights]

@@ -43,14 +43,16 @@ def commit(
     """C_k = commitment to u_k; the payload is u_k and then the blindings, in limbs of 16 bits that can be summed.
 
     The server checks that the sum and its blindings open the sum of the commitments. If it can read single updates, it
-    checks each of them as well. Noise e_k of a client has a second commitment, and u_k + e_k opens the sum of both.
+    checks each of them as well. If a client adds noise e_k, it sends a second commitment for e_k; the update u_k + e_k
+    opens the sum of its two commitments.
 
     If the server adds noise, it commits to the noise and proves its bound, and publishes only the noised sum.
 
     Args:
         bounds: bounds on the integers and on noise.
         coded_bytes: number of integers -> bytes that a client sends for them without commitments.
-        noise: the server's noise on integers; a transform without state, whose event becomes this transform's.
+        noise: the server's noise on integers, a transform without state; None without such noise. This transform takes
+            over its privacy event.
 
     Raises:
         InvalidUpdateError: from `encode`, if the noise exceeds its bound; delta includes the probability.
@@ -68,7 +70,7 @@ def commit(
         sent, added = update.payload, update.private.get("noise")
         if added is not None and exact_squared_norm(added) > bounds.of_share(sent.size).squared:
             raise InvalidUpdateError("the noise is longer than its provable bound")
-        # Two commitments, since the bound of an update does not hold for an update with noise.
+        # Two commitments: an update with noise exceeds the bound of an update, so each has its own proof.
         vectors = [sent] if added is None else [sent - added, added]
         made, seconds = timed_elsewhere(commit_to, vectors)
         commitments = dict(zip(_names(bounds), (each.commitment for each in made), strict=True))
@@ -151,9 +153,9 @@ def _malformed(update: ClientUpdate, size: int, names: Sequence[str]) -> str | N
         return f"the update is a vector of {found}; integers of shape {list(expected)} are expected"
     vector, limbs = update.payload[:size], update.payload[size:]
     if int(vector.max()) >= _FURTHEST or int(vector.min()) <= -_FURTHEST:
-        return f"a coordinate of the update is beyond {_FURTHEST} steps, which no commitment opens to"
+        return f"a coordinate of the update is beyond {_FURTHEST} steps, the limit of commitments"
     if limbs.min() < 0 or limbs.max() > LARGEST_LIMB:
-        return "the blindings behind the update are not written in limbs of 16 bits"
+        return "the blindings after the update are not limbs of 16 bits"
     missing = [name for name in names if name not in update.attachments]
     return f"the update came without its {missing[0]}" if missing else None
 
@@ -164,7 +166,7 @@ def _require_open(aggregate: Aggregate, names: Sequence[str], total: Opening, co
         return
     if counted(tally_of(context, NAME), VERIFY_SECONDS, opens, commitments, total) is not None:
         raise VoidRoundError(
-            "the sum of the updates does not open the sum of their commitments: one of them at least is not what "
+            "the sum of the updates does not open the sum of their commitments: at least one update is not what "
             "its client committed to, and a sum does not show which"
         )
 
@@ -178,7 +180,7 @@ def _noised(
     if exact_squared_norm(drawn) > bound.squared:
         raise VoidRoundError("the noise is longer than its provable bound")
     (made,) = counted(tally_of(context, NAME), PROVE_SECONDS, commit_to, [drawn])
-    # Bound to the published sum, so that the proof cannot be moved to another one.
+    # The context has the published sum, so that the proof is not valid for another sum.
     about = said.encode("central noise", digest(vector))
     (proof,) = counted(tally_of(context, NAME), PROVE_SECONDS, prove_all, [(bound, made, about)])
     blindings = _total([total.blindings, made.opening.blindings])
@@ -188,7 +190,7 @@ def _noised(
 def _numbers(
     aggregate: Aggregate, bounds: NormBounds, context: RoundContext
 ) -> dict[str, float | int | None]:
-    # The divisor and the share of the engine's server step, from which verification computes the next model.
+    # Verification computes the next model from the divisor and the share of the server's step.
     planned = context.planned_weight
     count = len(aggregate.accepted) if planned is None else planned
     return {

@@ -63,7 +63,7 @@ def evidence(
         "clients": [_entry(each) for each in accepted],
     }
     sent = [each.attachments for each in accepted]
-    # By name, since a client may attach more than it was asked for.
+    # Read by name, because a client may send attachments that nobody asked for.
     kinds = 1 if numbers["noise_squared"] is None else 2
     commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
     proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]

@@ -1,4 +1,4 @@
-"""Proofs that the committed integers of a client keep their bounds, bound to the run, round, model and payload."""
+"""Proofs of bounds on the committed integers of a client, valid for one run, round, model and payload only."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ class _Claim(NamedTuple):
 def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
     """Zero-knowledge proofs of ||u_k|| <= floor(w_k 2^bits), and of ||e_k|| <= E for noise that clients add.
 
-    The proofs are about the commitments of `commit`, and made after encryption: each is bound to the SHA-256 of the
-    payload as it is sent, and to the run, the round, the client, its weight and the model before the round.
+    The proofs are about the commitments of `commit`. They are made after encryption, because the context of each has
+    the SHA-256 of the payload as it is sent. It also has the run, the round, the client, its weight and the model
+    before the round.
 
     Args:
         bounds: the statements.
@@ -139,7 +140,7 @@ def _objection(update: ClientUpdate, bounds: NormBounds) -> str | None:
             return f"the update came without its {name}"
     # Hashed anew: the proof of another payload holds for the digest that came with it.
     if update.attachments[DIGEST] != digest_of(update):
-        return "the digest that the update's proof is made for is that of another payload"
+        return "the update's proof was made for another payload: the digests differ"
     return bounds.grid.objection(update.weight, update.num_examples)
 
 

@@ -1,4 +1,4 @@
-"""Commitments and proofs in worker processes, and the seconds that they take there."""
+"""Commitments and proofs in worker processes, with their time in seconds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COLUMNS = (
 
 
 def counting_session(_context: RoundContext, _cohort: Sequence[int], _size: int) -> Session:
-    """A session that sends clients nothing, and counts the costs of the server's half."""
+    """A session that only counts the costs of the server's half; clients receive nothing."""
     tally = Tally()
     return Session(tally, figures=tally.figures)
 

@@ -89,9 +89,9 @@ DEFAULT_COHORTS: Mapping[str, dict[str, Any]] = {
     "dp-adaptive": {"name": "poisson", "rate": 0.1},
     "dp-per-layer": {"name": "poisson", "rate": 0.1},
 }
-"""The cohort of a strategy whose config names none and that wants another one than everybody.
+"""Default cohorts of the strategies whose default is not all clients.
 
-Central noise protects most for its size where coins draw the cohort: a tenth of the clients in expectation.
+With the same noise, epsilon is smallest for Poisson cohorts: a tenth of the clients in expectation.
 """
 
 __all__ = ["DEFAULT_COHORTS", "STRATEGIES"]

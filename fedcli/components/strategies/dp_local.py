@@ -1,4 +1,4 @@
-"""FedAvg with differential privacy towards the server as well."""
+"""FedAvg with differential privacy that holds against the server too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dp_local(
 
     Reference: Dwork et al. 2006, the Gaussian mechanism; its curve by Balle and Wang 2018, arXiv:1805.06530.
 
-    Combines: every cohort, none of which amplifies; models whose non-trainable weights are local or frozen; not
+    Combines: every cohort, but no cohort amplifies; models whose non-trainable weights are local or frozen; not
     with fixed_point.
 
     Example: clip_norm=1.0, noise_multiplier=4.0, delta=1e-5

@@ -31,7 +31,7 @@ def dp_per_layer(
 
     Reference: McMahan et al. 2018, arXiv:1710.06963, per-layer clipping.
 
-    Deviations: a layer is one array of the model, so that a kernel and its bias are clipped apart; clients count
+    Deviations: a layer is one array of the model, so that a kernel and its bias are clipped separately; clients count
     the same.
 
     Combines: poisson (amplified), capped-poisson, uniform and full cohorts; models whose non-trainable weights

@@ -22,7 +22,7 @@ def fedavg(*, weighting: Weighting = "examples", server_learning_rate: float = 1
 
     Combines: any cohort, any model.
     """
-    # The optimizer would refuse it as well, but by a name that the file does not have.
+    # The optimizer would refuse it too, but its error would name a key that the config does not have.
     require_positive("server_learning_rate", server_learning_rate)
     server = sgd(learning_rate=server_learning_rate)
     return Strategy("fedavg", local_sgd(), mean_aggregator(), server, weighting=weighting)

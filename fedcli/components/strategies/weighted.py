@@ -1,4 +1,4 @@
-"""FedAvg by its weights: the same as fedavg with its default."""
+"""FedAvg weighted by numbers of examples: the same as fedavg with its defaults."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ TRANSFORMS: Registry = {
 }
 
 COMPRESSIONS: Registry = {"quantise": quantise, "top-k": top_k, "random-k": random_k}
-"""Apart from the others, because they come after whatever the strategy does, in a section of their own."""
+"""Apart from the others, because the config names them in a section of their own, and they come after the strategy's
+transforms."""
 
 __all__ = [
     "COMPRESSIONS",

@@ -36,7 +36,7 @@ def adaptive_clip(
     """Updates clipped to C, Gaussian noise on their sum, and C <- C exp(-eta (b - gamma)) after the round.
 
     b is the share of clients whose update was within C, from a count with noise of its own. A client sends its bit,
-    shifted by 1/2, as one more coordinate behind its update, so that it moves the count by at most 1/2. The noise
+    shifted by 1/2, as one more coordinate after its update, so that it moves the count by at most 1/2. The noise
     of a round is scaled to the C by which the updates of that round were clipped. Both releases together are worth
     `noise_multiplier`; the updates alone get a little more noise, z_delta C.
 
@@ -55,7 +55,7 @@ def adaptive_clip(
     Deviations: the count's mean is taken over the planned cohort and not over the realised one, which is not
     noised.
     """
-    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0
     require_noise_multiplier(multiplier)
     require_positive("initial_clip_norm", initial_clip_norm)
@@ -77,7 +77,7 @@ def adaptive_clip(
     def encode(update: ClientUpdate, state: Tree, _context: RoundContext) -> ClientUpdate:
         bound = float(state["clip_norm"])
         vector = clipped(update.payload, bound)
-        # What the clip leaves alone comes back as it is.
+        # `clipped` returns the same object if it does not change the update.
         bit = _HALF if vector is update.payload else -_HALF
         payload = np.append(vector, np.float32(bit))
         return replace(update, payload=payload, bytes_up=update.bytes_up + payload.itemsize)

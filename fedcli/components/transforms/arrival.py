@@ -15,7 +15,7 @@ def arrival(payload: Payload = "vector") -> Transform:
     A ciphertext is checked by the transform that made it.
 
     Args:
-        payload: what the transforms before it give; it hands on the same.
+        payload: type of the payload that the transforms before it give; it is not changed.
     """
     admit = _admit_statistics if payload == "ciphertext" else _admit
     return Transform(

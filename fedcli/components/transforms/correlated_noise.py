@@ -18,7 +18,7 @@ from fedcli.core.vectors import squared_norm
 def within(clip_norm: float) -> Callable[[ClientUpdate, Tree, RoundContext], str | None]:
     """The arrival check that an update's L2 norm is at most `clip_norm`."""
 
-    # The noise is worth its epsilon only if nobody moves the sum further, whoever clips before.
+    # Epsilon holds only if no client moves the sum further than this, so the bound is checked here once more.
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
         norm = math.sqrt(squared_norm(update.payload))
         return (

@@ -20,8 +20,8 @@ from fedcli.core.types import Tree
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
 from fedcli.crypto.noise import KEY_BYTES
 
-# The accounting wants the number of coordinates; the bound of more than any model has costs nothing in epsilon
-# where a share's deviation is above two steps.
+# The accounting needs the number of coordinates. A number that no model reaches costs nothing in epsilon if a share's
+# deviation is above two steps.
 _MOST_COORDINATES = 2**32
 _LARGEST_DEVIATION = 2.0**26
 _FURTHEST = 128  # deviations beyond which no sample lies
@@ -48,7 +48,7 @@ def distributed_noise(
 
     Deviations: no random rotation before the grid and no modulus after it: the sum is over whole integers.
     """
-    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0
     require_noise_multiplier(multiplier)
     if not 0 <= colluders < contributors:

@@ -54,8 +54,8 @@ def fixed_point(
         rounding: `nearest`, or `stochastic`: up or down at random, right in the mean.
         max_examples: examples from which on a client counts in full, w_k = min(n_k, max_examples) / max_examples;
             None lets every client count in full.
-        extra_clip_norms: for payloads that hold more vectors as long as the update behind it: the clip norm of
-            each. Each is clipped by itself and has a step of its own, its clip norm / 2^bits.
+        extra_clip_norms: for payloads with more vectors of the same length after the update: the clip norm of each.
+            Each is clipped by itself and has a step of its own, its clip norm / 2^bits.
 
     Raises:
         InvalidUpdateError: from `encode`, for an update with NaN or infinity.
@@ -149,7 +149,7 @@ def _whole(
 
 def _scaled(vector: Vector, norm: float, *, in_steps: float, bound: int, rounding: Rounding) -> Floats:
     """The update in steps, clipped so that rounding cannot lift its norm above the bound."""
-    # Where rounding could add more than half the bound, most of it would be given away for nothing.
+    # At most half the bound is reserved for rounding: with more, most of the bound would be unused.
     room = max(bound - _ROUNDED[rounding] * math.sqrt(vector.size), bound / 2)
     length = norm * in_steps
     factor = in_steps if length <= room else in_steps * (room / length) * _MARGIN

@@ -33,16 +33,16 @@ def gaussian_noise(
         noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the
             planned rounds within the strategy's epsilon.
         clip_norm: bound on one client's L2 norm in the sum.
-        clipping: how that bound is made, which the privacy statement says.
+        clipping: how updates are clipped to that bound, for the privacy statement.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963.
     """
-    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0
     deviation = noise_deviation(multiplier, clip_norm)
 
     def admit(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
-        # The noise is worth its epsilon only if nobody moves the sum further, whoever clips before.
+        # Epsilon holds only if no client moves the sum further than this, so the bound is checked here once more.
         norm = math.sqrt(squared_norm(update.payload))
         return (
             None if norm <= clip_norm else f"the update's norm {norm:.9g} exceeds the noise's {clip_norm:g}"
@@ -50,7 +50,7 @@ def gaussian_noise(
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         if not deviation:
-            # Not even + 0.0, so that without noise the sum is the mean's to the bit.
+            # Nothing is added, not even 0.0, so that without noise the sum stays the same to the bit.
             return aggregate, state
         noise = gaussian(aggregate.value.size, key=noise_key(context))
         return aggregate._replace(value=aggregate.value + deviation * noise), state

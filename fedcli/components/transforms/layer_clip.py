@@ -31,7 +31,7 @@ def layer_clip(*, clip_norm: float) -> Transform:
 
     Reference: McMahan et al. 2018, arXiv:1710.06963, per-layer clipping with equal bounds.
 
-    Deviations: a layer is one array of the model, so that a kernel and its bias are clipped apart.
+    Deviations: a layer is one array of the model, so that a kernel and its bias are clipped separately.
     """
     require_positive("clip_norm", clip_norm)
 

@@ -37,7 +37,7 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
 
     Reference: Dwork and Roth 2014, the Gaussian mechanism in the local model.
     """
-    # Before the run is planned, noise that follows from epsilon is not known, and there is none.
+    # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0
     deviation = noise_deviation(multiplier, clip_norm)
 

@@ -5,9 +5,9 @@ announced. A member would then answer twice for the same c_1, and averaging the 
 Therefore every attempt adds another encryption of zero to the sum. It is derived from hash(context, attempt, active
 set), so that everybody can recompute it. At most three attempts are made, each with fresh smudging.
 
-The zero is public and hides nothing, so it is u (b, a) with a ternary u and no noise of its own. Members add u a to c_1
-in the NTT domain, where they also multiply by their share. The server then decrypts (c_0 + answers, u) with b in place
-of a secret key, which adds u b.
+The zero is public and need not hide anything, so it is u (b, a) with a ternary u, without added noise. Members add u a
+to c_1 in the NTT domain, where they also multiply by their share. The server then decrypts (c_0 + answers, u) with b in
+place of a secret key, which adds u b.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Adder:
                 for total, one, result in zip(self._total, summand, sums, strict=True):
                     self._evaluator.add(total, one, result)
             except (RuntimeError, ValueError) as error:
-                # SEAL refuses a sum that is readable without a key, as of a ciphertext and its negative.
+                # SEAL refuses a sum that is readable without a key, such as that of a ciphertext and its negative.
                 raise CiphertextError(f"a ciphertext cannot be added: {error}.") from error
             self._total = sums
         self._num_summands += 1

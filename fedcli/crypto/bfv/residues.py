@@ -152,7 +152,7 @@ def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
 
 def _below(words: Words, prime: int) -> Words:
     """Words below twice the prime, modulo the prime."""
-    # A negative difference wraps to a large word, so that the minimum picks the right one without a branch.
+    # A negative difference wraps around to a large word, so the smaller of the two words is the residue.
     below: Words = np.minimum(words, words - np.uint64(prime))
     return below
 

@@ -1,8 +1,8 @@
 """Encryption under a committee's key; a threshold of its members decrypts a sum together.
 
 A member of the announced active set answers with lambda_j c_1 sigma_j + smudging noise, where lambda_j is its Lagrange
-factor. The factor is applied before the noise, which it would amplify otherwise. The sum of c_0 and the answers, times
-t / q, rounds to the plaintext. If a member is lost in between, another attempt is made (`attempts.py`).
+factor. The factor is applied before the noise is added; otherwise it would amplify the noise. The sum of c_0 and the
+answers, times t / q, rounds to the plaintext. If a member is lost in between, another attempt is made (`attempts.py`).
 
 Semi-honest and unaudited: a wrong answer spoils the sum, and its sender is not identified.
 """
@@ -144,7 +144,7 @@ class Member:
                     evaluator.transform_from_ntt_inplace(answer)
                     evaluator.add_inplace(answer, noise)
                 except (RuntimeError, ValueError) as error:
-                    # SEAL refuses transparent results, as of a sum that cancels the attempt's zero.
+                    # SEAL refuses a result that is readable without a key, for example if the sum cancels the zero.
                     raise CiphertextError(f"a sum cannot be decrypted: {error}.") from error
                 yield answer
 

@@ -8,8 +8,8 @@ over all parties, and all together below 2^-40:
 
 - A party has t or more corrupt neighbours, so its mask can be removed.
 - Fewer than t neighbours of a party stay to the end, so the sum cannot be unmasked.
-- The honest parties that stay fall into two groups whose sums can be seen separately: at most
-  n (corrupt + dropped)^(k/2).
+- The honest parties that stay fall into two groups, and the server can see the sum of each group. The probability of
+  this is at most n (corrupt + dropped)^(k/2).
 
 If there is no such k below n - 1, all parties are neighbours, and the first two events can be excluded by counting.
 """

@@ -43,13 +43,13 @@ _SHARES = struct.Struct(f"<{2 * LIMBS}Q")
 
 
 class MaskSeeds(NamedTuple):
-    """What a party masks its values with, once, wherever its values are.
+    """The seeds of all masks of a party, for one vector only. They can be sent to the process that has the vector.
 
     Args:
         plan: parameters of the sum.
-        label: names the sum and the party in what is sent.
+        label: identifies the sum and the party in the message.
         add: seeds of 32 bytes whose masks are added; secret.
-        take: seeds whose masks are taken away; secret.
+        take: seeds of 32 bytes whose masks are subtracted; secret.
     """
 
     plan: MaskPlan
@@ -63,10 +63,10 @@ def mask(values: Integers, seeds: MaskSeeds) -> bytes:
 
     Args:
         values: shape [P].
-        seeds: what the party has agreed on; used for one vector only.
+        seeds: from `Party.agree`. The caller must not use them for a second vector.
 
     Raises:
-        ConfigError: if the values are no integers or beyond the plan's `largest_value`.
+        ConfigError: if the values are not int64, or one is beyond the plan's `largest_value`.
     """
     if values.dtype != np.int64 or values.ndim != 1 or not values.size:
         raise ConfigError(
@@ -140,7 +140,7 @@ class Party:
         }
 
     def agree(self, received: Mapping[int, bytes]) -> MaskSeeds:
-        """The seeds of this party's own mask and of one with each neighbour whose shares it has.
+        """The seed of this party's own mask, and a seed for each neighbour that sent it shares.
 
         Args:
             received: encrypted shares for this party, by the neighbour that sent them.
@@ -182,7 +182,10 @@ class Party:
         )
 
     def reveal(self, came_through: Collection[int], lost: Collection[int]) -> bytes:
-        """One share for each neighbour: of its own mask's seed if its value arrived, else of its pairwise key.
+        """One share of a secret of each neighbour.
+
+        If the neighbour's value arrived, it is a share of the seed of that neighbour's own mask. If not, it is a share
+        of the key of its pairwise masks.
 
         Args:
             came_through: parties whose masked values arrived.

@@ -126,7 +126,7 @@ def seed_of(words: Words) -> bytes:
     Raises:
         CiphertextError: if these are not the limbs of a seed.
     """
-    # Shares of different secrets combine to a random residue, which is hardly ever this small.
+    # Shares of different secrets combine to a random residue, and a random residue is rarely this small.
     numbers = [int(word) for word in words]
     if max(numbers[:-1]) >= 1 << 56 or numbers[-1] >= 1 << 32:
         raise CiphertextError("shares were revealed that do not belong together.")

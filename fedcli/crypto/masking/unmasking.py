@@ -30,7 +30,7 @@ class MaskedSum:
     Args:
         scheme: public description of the sum.
         keys: public keys that the parties advertised.
-        sharers: the parties that shared their seeds; each party masks with those of its neighbours that are among them.
+        sharers: the parties that shared their seeds. A party masks with a neighbour only if that neighbour is a sharer.
     """
 
     def __init__(self, scheme: MaskScheme, keys: Mapping[int, Advertised], sharers: frozenset[int]) -> None:
@@ -105,7 +105,7 @@ class MaskedSum:
             if owner in self._added:
                 take.append(seed)
                 continue
-            # A lost party's neighbours masked with it, and no value of its own cancels those masks.
+            # Neighbours of a lost party added masks that only its own value would have cancelled.
             private = X25519PrivateKey.from_private_bytes(seed)
             for other in self._scheme.neighbours[owner]:
                 if other in self._added:

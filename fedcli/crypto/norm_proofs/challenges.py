@@ -39,7 +39,7 @@ class Batching(NamedTuple):
 
 def begin(bound: NormBound, commitment: Commitment, context: bytes, generator_digest: bytes) -> Transcript:
     """The transcript after everything public, before the prover's first message."""
-    # Each of these would otherwise be the prover's choice after the challenges are known.
+    # What is left out here, the prover could choose after it knows the challenges.
     numbers = {
         "size": bound.size,
         "columns": bound.columns,
@@ -97,7 +97,7 @@ def plain_rows(bound: NormBound, weights: Batching) -> dict[int, list[int]]:
         m + 1: [0] * 4 + pads[in_vector : in_vector + in_squares],
     }
     scaled = [weights.alpha * gamma % ORDER for gamma in weights.gammas]
-    # The last row of masks may be longer than the masks that are left; what the prover puts there has no weight.
+    # Masks may not fill their last row; the weight of the unused entries is 0, whatever the prover puts there.
     scaled += [0] * (bound.mask_rows * n - len(scaled))
     for row in range(bound.mask_rows):
         public[m + 2 + row] = scaled[row * n : (row + 1) * n]

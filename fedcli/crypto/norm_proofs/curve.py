@@ -84,7 +84,7 @@ def combination(points: Sequence[Point], coefficients: Sequence[int]) -> Point:
     bases, scalars = [], []
     for point, coefficient in zip(points, coefficients, strict=True):
         reduced = coefficient % ORDER
-        # The library is slow for coefficients near the order, as small negative ones are: they take the negative point.
+        # Small negative coefficients are near the order, where the library is slow: the negative point is used instead.
         if reduced > ORDER // 2:
             point, reduced = -point, ORDER - reduced
         # A zero would cost as much as an addition.
@@ -161,9 +161,10 @@ def decode_points(data: bytes, *, name: str) -> Points:
 def _all_in_subgroup(points: Sequence[Point]) -> bool:
     """Whether all points of the curve are in the subgroup; the probability of a wrong yes is 2^-128.
 
-    At least 128 sums of random halves of the points are checked. If a point is not in the subgroup, at most one of the
-    two sums with and without it is, so each check passes with probability 1/2 at most. To save additions, points are
-    put on heaps by several random bits at once, and each of these bits gives one sum of heaps.
+    At least 128 sums of random halves of the points are checked. If a point is not in the subgroup, the sum
+    with it and the sum without it cannot both be in the subgroup, so each check passes with probability 1/2 at most. To
+    save additions, points are grouped by several random bits at once: for each of these bits, the sums of the groups
+    in which it is 1 are added.
     """
     # The number of bits with the fewest additions for each check.
     bits = min(range(1, 17), key=lambda count: (len(points) + (2 << count)) / count)

@@ -30,7 +30,7 @@ class Committed(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A prover's claim, in its own bytes: the committed vector keeps the bound, for this context."""
+    """The claim that a committed vector keeps a bound, in the bytes that the prover sent, for one context."""
 
     bound: NormBound
     commitment: bytes

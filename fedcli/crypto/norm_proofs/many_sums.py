@@ -1,7 +1,7 @@
 """Products of one list of points with many rows of integers, by additions of points.
 
-Committing is the only work of a prover that grows with the vector in points. A table of sums makes it twice as fast as
-a multi-scalar multiplication for each row.
+Committing is the only step of a prover whose number of point additions grows with the length of the vector. With a
+table of sums it is twice as fast as with a multi-scalar multiplication for each row.
 """
 
 from __future__ import annotations

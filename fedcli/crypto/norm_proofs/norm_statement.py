@@ -178,7 +178,7 @@ def read_proof(bound: NormBound, data: bytes) -> Proof:
         int.from_bytes(projected[start : start + step], "big", signed=True)
         for start in range(0, len(projected), step)
     )
-    # The limit is what rules out large entries, so it is part of the encoding that every reader checks.
+    # This limit rules out large entries. It is part of the encoding, so that every reader checks it.
     for index, response in enumerate(responses):
         if abs(response) > bound.response_limit:
             raise ProofError(f"masked projection {index} is {response}, beyond {bound.response_limit}.")

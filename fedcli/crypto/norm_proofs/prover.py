@@ -75,7 +75,10 @@ def prove(
 def _attempt(
     bound: NormBound, opening: Opening, missing: int, start: Transcript, points: Generators, draw: Draw
 ) -> Proof | None:
-    """One proof, or None if a masked projection would reveal something about the vector (once in 2^35 attempts)."""
+    """One attempt: a proof, or None if a masked projection exceeds its limit (one attempt in 2^35).
+
+    Beyond the limit it would reveal something about the vector.
+    """
     n, limit = bound.columns, bound.mask_limit
     # Four squares turn the inequality into an equality, so no range proof is needed.
     last = list(four_squares(missing, draw)) + [0] * (n - 4)

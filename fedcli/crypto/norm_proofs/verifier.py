@@ -35,7 +35,7 @@ class Claim(NamedTuple):
 
 
 class _Equation(NamedTuple):
-    """A combination of points that is neutral if a proof holds, and otherwise with probability 2^-128 only."""
+    """A combination of points that is neutral if a proof holds; for a false proof, only with probability 2^-128."""
 
     points: list[Point]  # the claim's own
     coefficients: list[int]  # of `points`

@@ -27,7 +27,7 @@ def check_written(strategy: Strategy) -> None:
 
 
 def _check_server(strategy: Strategy) -> None:
-    """The server must read what the clients send behind their update, and send what they need."""
+    """The server must read what the clients send after their update, and send what they need."""
     trainer, server = strategy.trainer, strategy.server
     sent = tuple(extra.name for extra in trainer.sends)
     if sent != server.takes:
@@ -47,7 +47,7 @@ def _check_server(strategy: Strategy) -> None:
 
 
 def _check_extras(strategy: Strategy) -> None:
-    """What is sent behind the update has another scale, so that one norm must not be taken of both."""
+    """What is sent after the update has another scale, so a norm must not be taken over both together."""
     if not strategy.trainer.sends:
         return
     said = f"{strategy.trainer.name} sends {_listed([extra.name for extra in strategy.trainer.sends])} in one vector"

@@ -1,4 +1,4 @@
-"""The least noise that keeps the planned rounds of a run within its privacy budget."""
+"""Calibration of a strategy's noise to the privacy budget of the planned rounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fedcli.privacy import calibrate
 
 
 def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget) -> Experiment:
-    """The experiment with the least noise multiplier that keeps all its rounds within the budget.
+    """The experiment with the smallest noise multiplier with which all rounds stay within the budget.
 
     Raises:
         ConfigError: if there is none.
@@ -23,12 +23,12 @@ def calibrated(experiment: Experiment, sampling: Sampling, target: PrivacyTarget
         return experiment.model_copy(update={"strategy": written})
 
     def event_of(noise_multiplier: float) -> Event:
-        # The grid and proofs change what is charged, so the event is that of the strategy inside them.
+        # The grid and proofs change the event, so it is taken from the strategy with both.
         noised = with_noise(noise_multiplier)
         event = summed(recipe(noised), noised).strategy.privacy_event
         if event is None or event.noise_multiplier == 0:
             raise ConfigError(
-                "the noise of this strategy does not follow its noise_multiplier.",
+                "the noise of this strategy does not depend on its noise_multiplier.",
                 key="strategy.noise_multiplier",
                 hint="Give the strategy a noise_multiplier instead of null.",
             )

@@ -1,4 +1,4 @@
-"""An encrypted experiment: what `encryption` can be combined with, and the sums that it is planned for."""
+"""Encryption in an experiment: the sums that it is planned for, and which strategies and cohorts support it."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ _WAY_OUT = (
 
 
 def check_encryptable(strategy: Strategy, experiment: Experiment) -> None:
-    """Refuse what has no meaning over sums that nobody can look into.
+    """Reject strategies and sections that do not support encrypted sums.
 
     Args:
-        strategy: before the grid is put behind it.
-        experiment: what the config says.
+        strategy: without the integer grid.
+        experiment: the config.
 
     Raises:
-        ConfigError: with the way out.
+        ConfigError: with what to use instead.
     """
     if experiment.encryption is None:
         return
     if strategy.buffer is not None:
         raise ConfigError(
-            f"an encrypted sum is agreed on by those who take part in it; {strategy.name} takes whoever comes next.",
+            f"the clients of an encrypted sum are fixed when it begins; {strategy.name} adds any update that arrives.",
             key="encryption",
             hint=_WAY_OUT,
         )
     if not strategy.aggregator.is_sum or "integers" not in strategy.aggregator.accepts:
         raise ConfigError(
-            f"{strategy.name} combines updates by {strategy.aggregator.name}, which reads every single one; an "
-            "encryption lets the server read their sum only.",
+            f"{strategy.name} combines updates by {strategy.aggregator.name}, which reads single updates; with "
+            "encryption the server can read only their sum.",
             key="encryption",
             hint=_WAY_OUT,
         )
     if experiment.compression is not None:
         raise ConfigError(
-            "integers on a grid are encrypted; compression would move them off it.",
+            "integers on a grid are encrypted; compression would move them off the grid.",
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )
@@ -61,16 +61,16 @@ def check_encryptable(strategy: Strategy, experiment: Experiment) -> None:
 def planned_encryption(
     strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_clients: int
 ) -> Encryption | None:
-    """The experiment's encryption, for the largest sums that its rounds can have; None without one.
+    """Plan the encryption for the largest sum that a round can have; None without encryption.
 
     Args:
-        strategy: with its grid, and with its noise calculated.
-        experiment: what the config says.
-        cohort: who takes part in a round.
+        strategy: with the integer grid and calibrated noise.
+        experiment: the config.
+        cohort: samples the clients of a round.
         num_clients: size of the population.
 
     Raises:
-        ConfigError: if no parameters hold, or the rest of the experiment does not go with them.
+        ConfigError: if no parameters are large enough, or the config does not support the encryption.
     """
     part, grid = experiment.encryption, grid_of(strategy)
     if part is None or grid is None:
@@ -102,7 +102,7 @@ def planned_encryption(
 
 
 def encrypted(strategy: Strategy, encryption: Encryption | None) -> Strategy:
-    """The strategy with its integers encrypted, behind all that it does to them."""
+    """Add encryption after all other transforms of the strategy."""
     grid = grid_of(strategy)
     if encryption is None or grid is None:
         return strategy
@@ -111,18 +111,19 @@ def encrypted(strategy: Strategy, encryption: Encryption | None) -> Strategy:
 
 
 def _plain_bytes(strategy: Strategy) -> Callable[[int], int]:
-    """Size of the last payload -> bytes of it as it would be sent in the clear."""
+    """The function from the size of the last payload to the bytes that a client would send without encryption."""
     coded, adds = next(
         (part.coded_bytes, part.adds)
         for part in reversed(strategy.transforms)
         if part.coded_bytes is not None
     )
-    # How bytes are coded is told by the size before the transform's own addition, which grows with it.
+    # `coded` takes the size before the transform appends its own coordinates. Their number grows with that size, so
+    # that the size can be found by bisection.
     return lambda size: coded(bisect_left(range(size + 1), size, lo=1, key=lambda taken: taken + adds(taken)))
 
 
 def described(encryption: Encryption, strategy: Strategy) -> dict[str, Any]:
-    """The encryption of a strategy as data: what encryption.json says, and `fedcli check`."""
+    """The encryption of a strategy as JSON values, for encryption.json and `fedcli check`."""
     return {
         "name": encryption.name,
         **encryption.figures,
@@ -134,16 +135,22 @@ def described(encryption: Encryption, strategy: Strategy) -> dict[str, Any]:
 
 
 def warnings(encryption: Encryption | None, *, dropout: float, cohort: float) -> list[str]:
-    """What a person should know before such a run, though it is allowed.
+    """Warnings to print before a run with this encryption.
 
     Args:
-        encryption: as it was planned.
-        dropout: probability that a client of a cohort sends nothing.
-        cohort: planned size of a cohort.
+        encryption: the planned encryption; None without one.
+        dropout: probability that a client drops out.
+        cohort: expected size of a cohort.
     """
     if encryption is None:
         return []
-    return [*_of_kept_keys(encryption), *_of_lost_clients(encryption, dropout, round(cohort))]
+    found = []
+    if encryption.keeps_keys:
+        found.append(
+            "encryption.keep_keys writes the secret keys to secret/keys.npz: whoever has the run directory can read "
+            "every update. For simulations only; without it a resumed run makes new keys and gets the same model."
+        )
+    return found + _of_lost_clients(encryption, dropout, round(cohort))
 
 
 def _of_lost_clients(encryption: Encryption, dropout: float, cohort: int) -> list[str]:
@@ -155,15 +162,6 @@ def _of_lost_clients(encryption: Encryption, dropout: float, cohort: int) -> lis
     return [
         f"{encryption.name} is planned for at most {most} lost clients of a cohort of {cohort}, and a dropout of "
         f"{dropout:g} often loses more: such rounds are void. A larger encryption.dropped plans for more."
-    ]
-
-
-def _of_kept_keys(encryption: Encryption) -> list[str]:
-    if not encryption.keeps_keys:
-        return []
-    return [
-        "encryption.keep_keys writes the secret keys to secret/keys.npz: who has the run directory reads every "
-        "update. For simulations only; without it a resumed run makes new keys and comes to the same model."
     ]
 
 
@@ -185,7 +183,7 @@ def _ask_for_a_grid(strategy: Strategy, experiment: Experiment) -> None:
 
 
 def _example(strategy: Strategy) -> FixedPoint:
-    """A grid that fits the strategy."""
+    """A `fixed_point` section that the strategy supports, for a hint."""
     has_clip = strategy.privacy_event is not None and strategy.privacy_event.noise_on == "sum"
     clip = {} if has_clip else {"clip_norm": 10.0}
     bound = {"max_examples": 100} if strategy.weighting == "examples" else {}
@@ -193,7 +191,10 @@ def _example(strategy: Strategy) -> FixedPoint:
 
 
 def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
-    """The largest noise in a sum that clients add, in steps; the event's bound stands for the model's size."""
+    """The largest noise that clients add to a sum, in steps.
+
+    The model is not built yet, so the bound on its size in the event takes the place of the size.
+    """
     if event is None or event.noise_on != "shares":
         return 0
     deviation = event.share_deviation * math.sqrt(sampling.largest)

@@ -1,4 +1,4 @@
-"""An experiment on the integer grid: what `fixed_point` can be combined with, and whose clip it uses."""
+"""The integer grid of an experiment: where it is added, its clip norm, and which strategies support it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LARGEST_SUM = 2**62
 
 
 def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
-    """The strategy with its updates as integers, behind its own transforms.
+    """Add the integer grid after the strategy's own transforms.
 
     Raises:
-        ConfigError: where integers have no meaning, with the way out.
+        ConfigError: if the strategy or the config does not support integers.
     """
     section = experiment.fixed_point
     if section is None:
@@ -33,22 +33,22 @@ def on_grid(strategy: Strategy, experiment: Experiment) -> Strategy:
             max_examples=section.max_examples,
             extra_clip_norms=_extra_clip_norms(strategy, section),
         )
-    # Noise on the sum is added to the integers, before they are turned back.
+    # Noise on the sum is added to the integers, before they are decoded: discrete noise is exact, floats are not.
     floats = [transform for transform in strategy.transforms if transform.on_grid is None]
     noises = [each.on_grid(part.grid) for each in strategy.transforms if each.on_grid and part.grid]
     return strategy._replace(transforms=(*floats, part, *noises))
 
 
 def grid_of(strategy: Strategy) -> IntegerGrid | None:
-    """The integers that a strategy's updates are made of, where they are."""
+    """The integer grid of a strategy; None if its updates are floats."""
     return next((part.grid for part in strategy.transforms if part.grid is not None), None)
 
 
 def check_sum(section: FixedPoint | None, *, num_clients: int) -> None:
-    """Refuse a population whose sum of integers could overflow.
+    """Reject a population so large that a sum of integers could overflow.
 
     Raises:
-        ConfigError: with the bits that would do.
+        ConfigError: with a number of bits that is small enough.
     """
     # Of all clients, because a Poisson cohort may have every one of them.
     if section is not None and num_clients * 2**section.bits >= _LARGEST_SUM:
@@ -60,10 +60,10 @@ def check_sum(section: FixedPoint | None, *, num_clients: int) -> None:
 
 
 def check_size(section: FixedPoint | None, *, num_parameters: int) -> None:
-    """Refuse a grid so coarse that rounding could add as much to an update's norm as half its bound.
+    """Reject a grid so coarse that rounding could move an update by half of its bound.
 
     Raises:
-        ConfigError: with the bits that would do.
+        ConfigError: with a number of bits that is large enough.
     """
     # Rounding moves a weight by half a step at most, and all d of them together by sqrt(d) / 2 steps.
     if section is not None and num_parameters > 4**section.bits:
@@ -77,7 +77,7 @@ def check_size(section: FixedPoint | None, *, num_parameters: int) -> None:
 def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
     if "integers" not in strategy.aggregator.accepts:
         raise ConfigError(
-            f"integers are made to be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
+            f"integers can only be summed; {strategy.name} combines updates by {strategy.aggregator.name}.",
             key="fixed_point",
             hint="Use a strategy that takes the mean, such as mean or dp-clipped, or leave fixed_point out.",
         )
@@ -96,7 +96,7 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
         )
     if experiment.compression is not None:
         raise ConfigError(
-            "the grid is itself how updates are coded; compression would move them off it.",
+            "the grid already defines how updates are coded; compression would move them off the grid.",
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )

@@ -1,4 +1,4 @@
-"""The order around a strategy: what a client does to its update after the strategy's own transforms."""
+"""The order of transforms: the strategy's own, compression, integers, commitments, encryption, proofs, arrival."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from fedcli.experiment.protection.proofs import with_commitments, with_proofs
 
 
 class Summed(NamedTuple):
-    """A strategy up to the vectors whose sum is wanted: compressed, or integers, or integers under commitments.
+    """A strategy before encryption, which must be planned for the sums of its vectors.
 
     Args:
-        strategy: with these transforms.
-        proofs: what is to follow the payload as it is sent, in a run with proofs.
+        strategy: with compression, the integer grid and commitments.
+        proofs: the proofs to add after encryption; None without proofs.
     """
 
     strategy: Strategy
@@ -30,10 +30,10 @@ class Summed(NamedTuple):
 
 
 def recipe(experiment: Experiment) -> Strategy:
-    """The strategy that the config names, by itself.
+    """The strategy of the config, without other sections.
 
     Raises:
-        ConfigError: with the key of the value that cannot be used.
+        ConfigError: with the key of a value that cannot be used.
     """
     return strategy_from(experiment.strategy)
 
@@ -42,7 +42,7 @@ def summed(strategy: Strategy, experiment: Experiment) -> Summed:
     """First half of the order: the strategy's own transforms, compression, the integer grid, commitments.
 
     Raises:
-        ConfigError: with the key of the value that cannot be used.
+        ConfigError: with the key of a value that cannot be used.
     """
     check_encryptable(strategy, experiment)
     if experiment.compression is not None:
@@ -59,9 +59,9 @@ def sent(inner: Summed, encryption: Encryption | None) -> Strategy:
 
 
 def in_the_clear(experiment: Experiment) -> Strategy:
-    """The strategy with all that surrounds it but encryption, for those who look at it and do not run it.
+    """The strategy with all transforms except encryption, for inspection: planning an encryption takes seconds.
 
     Raises:
-        ConfigError: with the key of the value that cannot be used.
+        ConfigError: with the key of a value that cannot be used.
     """
     return sent(summed(recipe(experiment), experiment), None)

@@ -56,8 +56,10 @@ def bounds_of(strategy: Strategy) -> NormBounds:
         ConfigError: if the strategy has no integer updates.
     """
     grid = _grid(strategy)
-    noise = next((part for part in strategy.transforms if _is_central(part)), None)
-    return NormBounds(grid, _share_deviation(strategy), _central_deviation(noise, grid.largest))
+    event = strategy.privacy_event
+    shares = event.share_deviation if event is not None and event.noise_on == "shares" else 0.0
+    central = next((part.privacy for part in strategy.transforms if _is_central(part)), None)
+    return NormBounds(grid, shares, central.noise_multiplier * grid.largest if central else None)
 
 
 def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:
@@ -106,16 +108,6 @@ def _charged(part: Transform) -> Transform:
     event = part.privacy
     with_excess = None if event is None else mechanism_of(event).with_excess
     return part if with_excess is None else part._replace(privacy=with_excess(event, EXCESS_PROBABILITY))
-
-
-def _share_deviation(strategy: Strategy) -> float:
-    event = strategy.privacy_event
-    return event.share_deviation if event is not None and event.noise_on == "shares" else 0.0
-
-
-def _central_deviation(noise: Transform | None, largest: int) -> float | None:
-    event = noise.privacy if noise else None
-    return event.noise_multiplier * largest if event else None
 
 
 def _check_combination(strategy: Strategy, experiment: Experiment) -> None:

@@ -84,7 +84,7 @@ def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Fin
     for link in links:
         found = [*checked_files(folder, link)]
         findings += found
-        # Nothing more can be asked of a model that is not there.
+        # Without its files, a model cannot be checked any further.
         intact += [link] if all(finding.holds for finding in found) and not link.is_pruned else []
     for pair in pairs:
         findings += checked_chain(folder, pair)

@@ -1,4 +1,4 @@
-"""Checks that every checkpoint follows the one before it, from the config and the initial model on."""
+"""Checks that the checkpoints are a chain that starts from the config and the initial model."""
 
 from __future__ import annotations
 

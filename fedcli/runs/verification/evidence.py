@@ -68,7 +68,7 @@ def _checked(run: Path, pair: Pair, bound: Any, kept: Iterable[int]) -> Iterator
 
 
 def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding, None, tuple[int, Any]]:
-    """Check the rounds from `last` back to `first`, as far as each binds the one before it.
+    """Check the rounds from `last` back to `first`, until one does not bind the round before it.
 
     Returns:
         The round that was reached, and the digest that it binds.

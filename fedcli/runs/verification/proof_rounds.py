@@ -61,7 +61,7 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: W
 
 
 def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:
-    """Replay every model from the one before it. A step passes over pruned checkpoints: they have no model."""
+    """Replay every model from the last one before it that was not pruned."""
     start, pruned = None, []
     for before, link in wanted.pairs:
         if before is None or not before.is_pruned:

@@ -14,8 +14,8 @@ from typing import Protocol, final
 class Disk(Protocol):
     """The changes that a run makes.
 
-    A change is visible to readers when its call returns. It survives a power cut after `sync`: of the file for its
-    content, of the folder for the names in it.
+    A change is visible to readers when its call returns. It survives a power cut only after `sync`: a sync of a file
+    covers its content, and a sync of a folder covers the names in it.
 
     Every method raises OSError if the change cannot be made.
     """

@@ -52,7 +52,7 @@ def make_folder(folder: Path, *, mode: int = 0o777, disk: Disk = LOCAL) -> Path:
     if not folder.is_dir():
         make_folder(folder.parent, disk=disk)
         disk.make_folder(folder, mode=mode)
-        # Otherwise a power cut could take the folder away with everything in it, synced or not.
+        # Otherwise the folder could be lost in a power cut, with everything in it.
         disk.sync(folder.parent)
     return folder
 
@@ -67,7 +67,7 @@ def fresh(folder: Path, *, disk: Disk = LOCAL) -> Path:
 
 def remove_all(path: Path, *, disk: Disk = LOCAL) -> None:
     """Remove a file, or a folder with everything in it, if it exists. A killed process may leave a part of it."""
-    # Backwards, the content of a folder comes before the folder.
+    # In reverse order, so that the content of a folder is removed before the folder.
     for inner in sorted(path.rglob("*"), reverse=True):
         disk.remove(inner)
     if path.exists():

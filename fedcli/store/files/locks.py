@@ -1,4 +1,4 @@
-"""A lock on a folder, for one process at a time. It ends with its process, even if the process is killed."""
+"""A lock on a folder, for one process at a time. It is released when the process ends, even if it is killed."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def to_mark(value: Any) -> Mark | None:
 
 
 def marks_at(path: Path, lengths: Iterable[int]) -> dict[int, Mark]:
-    """The marks of a log at all of the lengths that it reaches, from one reading."""
+    """The marks of a log at those of the lengths that it has reached, from reading it once."""
     return {length: Mark(length, hashed.hexdigest()) for length, hashed in _hashes(path, lengths)}
 
 

@@ -1,8 +1,7 @@
 """The manifest of a folder: facts, the SHA-256 of its files, and the SHA-256 of the manifest before it.
 
-So manifests form a chain. A manifest is one canonical JSON text, and also has the digest of its own other content, so
-that a changed byte is found in the last manifest too. Whoever rewrites the whole chain changes its head; this is why
-heads are published.
+So manifests form a chain. A manifest is canonical JSON. It also has a digest of its own content, because no later
+manifest has a digest of the last one. Rewriting the whole chain changes its head, so publish the head.
 """
 
 from __future__ import annotations

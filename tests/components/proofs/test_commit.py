@@ -164,7 +164,7 @@ def test_the_payload_ends_in_the_blindings_and_is_not_told_apart_by_its_digest(h
         (lambda payload: payload + np.eye(19, dtype=np.int64)[18], "do not open"),
         (lambda payload: np.where(np.arange(19) == 3, 2**16, payload), "limbs of 16 bits"),
         (lambda payload: np.where(np.arange(19) == 3, -1, payload), "limbs of 16 bits"),
-        (lambda payload: np.where(np.arange(19) == 0, -(2**63), payload), "no commitment opens to"),
+        (lambda payload: np.where(np.arange(19) == 0, -(2**63), payload), "the limit of commitments"),
         (lambda payload: payload[:-1], "of shape [18]; integers of shape [19]"),
         (lambda payload: payload.astype(np.float64), "a vector of float64"),
     ],

@@ -111,8 +111,8 @@ def test_with_max_examples_a_private_run_may_weight_its_clients():
 @pytest.mark.parametrize(
     ("overrides", "key", "said"),
     [
-        (["strategy=median", GRID], "fixed_point", "made to be summed"),
-        (["strategy={name: norm-bounded, clip_norm: 1.0}", GRID], "fixed_point", "made to be summed"),
+        (["strategy=median", GRID], "fixed_point", "can only be summed"),
+        (["strategy={name: norm-bounded, clip_norm: 1.0}", GRID], "fixed_point", "can only be summed"),
         (["strategy=fednova", GRID], "fixed_point", "sends a number, its"),
         (["strategy=scaffold", GRID], "fixed_point.extra_clip_norm", "needs a bound of its own"),
         (
@@ -120,7 +120,7 @@ def test_with_max_examples_a_private_run_may_weight_its_clients():
             "fixed_point.extra_clip_norm",
             "sends its update alone",
         ),
-        ([*EQUAL, "compression=top-k"], "compression", "off it"),
+        ([*EQUAL, "compression=top-k"], "compression", "off the grid"),
         (["strategy=weighted", GRID], "fixed_point.max_examples", "a bound on the weights"),
         (["strategy=mean", "fixed_point={bits: 12}"], "fixed_point.clip_norm", "has none"),
         (["strategy=mean", "fixed_point={clip_norm: 1.0, bits: 30}"], "fixed_point.bits", "24"),

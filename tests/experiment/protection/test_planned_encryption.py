@@ -92,9 +92,9 @@ def test_the_section_survives_the_file(tmp_path):
         (["strategy=mean"], "encryption", "Add for example fixed_point: {clip_norm: 10.0, bits: 20}."),
         (["strategy=weighted"], "encryption", "fixed_point: {clip_norm: 10.0, bits: 20, max_examples: 100}."),
         ([*tiny.PRIVATE], "encryption", "Add for example fixed_point: {bits: 20}."),
-        (["strategy=median"], "encryption", "reads every single one"),
-        (["strategy=median", GRID], "encryption", "reads every single one"),
-        (["strategy={name: fedbuff, buffer_size: 2}", GRID], "encryption", "takes whoever comes next"),
+        (["strategy=median"], "encryption", "reads single updates"),
+        (["strategy=median", GRID], "encryption", "reads single updates"),
+        (["strategy={name: fedbuff, buffer_size: 2}", GRID], "encryption", "adds any update that arrives"),
         ([*EQUAL, "compression=top-k"], "compression", "off it"),
         (
             ["strategy={name: dp-adaptive, noise_multiplier: 1.0, delta: 1e-3, count_deviation: 4.0}"],

@@ -47,7 +47,7 @@ def test_a_run_as_it_was_written_holds(audited_run):
     seen = []
     report = verify_run(audited_run, watch=seen.append)
     assert report.failures == report.notes == []
-    checked = {tally.what: tally.checked for tally in report.tallies()}
+    checked = {each.what: each.checked for each in report.counts()}
     assert checked["files of proofs"] == 6 + 1 + 6
     assert checked["statements of rounds"] == checked["sums of commitments"] == 2
     assert checked["proofs of bounded norms"] == 2 * CLIENTS
@@ -80,7 +80,7 @@ def test_what_is_not_as_it_was_written_is_not_verified_any_further(run, name):
     flip(run / file, 20)
     found = verify_run(run, round=1)
     assert (1, file) in {(finding.round, finding.file) for finding in found.failures}
-    assert {tally.what for tally in found.tallies()}.isdisjoint(
+    assert {each.what for each in found.counts()}.isdisjoint(
         {"proofs of bounded norms", "sums of commitments", "next models", "starting models"}
     )
 
@@ -91,7 +91,7 @@ def test_a_step_from_or_to_a_checkpoint_that_was_changed_is_not_verified(run, na
     for round in (VOID, VOID + 1):
         found = verify_run(run, round=round)
         assert (VOID, f"checkpoints/round-{VOID:05d}/{name}") in {(f.round, f.file) for f in found.failures}
-        assert "next models" not in {tally.what for tally in found.tallies()}
+        assert "next models" not in {each.what for each in found.counts()}
 
 
 @pytest.mark.parametrize("round", [1, VOID, 3])
@@ -151,7 +151,7 @@ def test_parts_of_the_users_own_are_never_imported_and_what_that_leaves_out_is_s
     (note,) = report.notes
     assert "the step from each sum to the next model was not checked" in note.sentence
     assert any("custom component" in limit for limit in report.not_covered)
-    kinds = {tally.what for tally in report.tallies()}
+    kinds = {each.what for each in report.counts()}
     assert "proofs of bounded norms" in kinds
     assert "next models" not in kinds
 

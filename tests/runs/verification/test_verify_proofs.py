@@ -295,7 +295,7 @@ def test_noise_of_clients_is_proved_of_each_and_divided_by_the_plan(tmp_path):
     run = make_audited(tmp_path / "run", f"strategy={distributed}", "fixed_point=null", "rounds=1", rounds=1)
     report = verify_run(run, independent=True)
     assert report.failures == []
-    assert {tally.what: tally.checked for tally in report.tallies()}[PROOFS] == 4
+    assert {each.what: each.checked for each in report.counts()}[PROOFS] == 4
     assert any("Gaussian" in limit for limit in report.not_covered)
     config = run / "config.yaml"
     text = config.read_text()
@@ -320,6 +320,6 @@ def test_noise_of_the_server_is_committed_to_and_part_of_the_sum(tmp_path):
     assert report.failures == []
     said = json.loads((run / place(1)).read_text())
     assert said["divisor"] == 1.0
-    assert {tally.what: tally.checked for tally in report.tallies()}[PROOFS] == len(said["clients"]) + 1
+    assert {each.what: each.checked for each in report.counts()}[PROOFS] == len(said["clients"]) + 1
     edit(run, 1, divisor=2.0)
     assert failed(run).keys() == {SAYS}

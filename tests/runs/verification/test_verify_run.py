@@ -54,7 +54,7 @@ def test_a_run_as_it_was_written_holds(original):
     report = verify_run(original)
     assert report.holds
     assert report.failures == report.notes == []
-    checked = {tally.what: tally.checked for tally in report.tallies()}
+    checked = {each.what: each.checked for each in report.counts()}
     assert checked == {
         "files of checkpoints": 15,
         "chain of checkpoints": 5,

@@ -20,8 +20,8 @@ class Optimizer(NamedTuple):
         init: weights -> state.
         update: `(gradients, weights, state, learning_rate_scale)` -> `(weights, state)`.
         learning_rate: its step before the schedule's factor.
-        accumulated: number of steps -> sum of the weights that its gradients have in their update, in steps
-            of the learning rate; None where gradients do not enter linearly.
+        accumulated: number of steps -> the summed weight of all gradients in the update, in units of the learning
+            rate; None if the update is not linear in the gradients.
         is_plain_sgd: whether every step follows the current gradient: SGD without momentum.
     """
 

@@ -56,7 +56,7 @@ def task_for(
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether a larger value of the metric is better, which is not so for losses and errors."""
+    """Whether a larger value of the metric is better: not for losses and errors, but for all other metrics."""
     return not any(part in name.lower() for part in _ERRORS)
 
 
@@ -72,7 +72,8 @@ def loss_function(task: TrainingTask, *, from_logits: bool) -> PerExample:
         function = keras.losses.get(task.loss)
     except ValueError:
         function = None
-    # By the name of its class, a loss is a mean over the batch; by that of its function, one value an example.
+    # By a class name, Keras returns a loss that is a mean over the batch; by a function name, one value for each
+    # example.
     if not inspect.isfunction(function):
         raise ConfigError(
             f"Keras has no loss named '{task.loss}'.",

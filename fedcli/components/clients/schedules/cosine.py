@@ -9,10 +9,10 @@ from fedcli.core.errors import require_share
 
 
 def cosine(*, final: float = 0.0) -> Schedule:
-    """From 1 towards `final` along half a cosine, which it would reach in the round after the last.
+    """Falls from 1 along half a cosine; it would reach `final` in the round after the last.
 
     Args:
-        final: factor of the last round, in [0, 1).
+        final: factor at the end of the cosine, in [0, 1).
 
     Reference: Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts.
     """

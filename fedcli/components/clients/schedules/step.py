@@ -9,7 +9,7 @@ from fedcli.core.errors import ConfigError
 
 
 def step(*, milestones: Sequence[int], factor: float = 0.1) -> Schedule:
-    """Times `factor` from each milestone on.
+    """Multiplies the learning rate by `factor` at each milestone.
 
     Args:
         milestones: rounds at which the rate drops.

@@ -42,7 +42,7 @@ def dirichlet(
     check_clients(dataset, clients, min_size=min_size)
     classes = np.unique(dataset.y)
     # Evenly spaced phases of the rounding: with equal shares the clients' sizes are then equal to within one
-    # (Hermite's identity). With one common phase the same clients would get the odd example of every class.
+    # (Hermite's identity). With one common phase the same clients would get the extra example of every class.
     phases = (rng.permutation(len(classes)) + rng.random()) / len(classes)
     owners = np.empty(len(dataset.y), np.int64)
     for label, phase in zip(classes, phases, strict=True):

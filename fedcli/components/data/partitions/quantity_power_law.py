@@ -25,7 +25,7 @@ def quantity_power_law(
     """
     check_clients(dataset, clients, min_size=min_size)
     check_positive("exponent", exponent)
-    # A large exponent makes the shares of late clients 0, which is what is meant; they keep `min_size`.
+    # With a large exponent the shares of late clients are 0, as intended; these clients keep `min_size`.
     with np.errstate(under="ignore"):
         weights = np.arange(1, clients + 1, dtype=np.float64) ** -exponent
     return unskewed(dataset, weights / weights.sum(), rng=rng, min_size=min_size)
