@@ -150,7 +150,7 @@ def _checked(
             f"and {included.shape} coins.",
             key="canaries",
         )
-    # NaN is sorted behind all numbers, as if such a canary had taken part for certain.
+    # NaN is sorted after all numbers, as if such a canary had taken part for certain.
     if np.isnan(scores).any():
         raise ConfigError("a canary's score is not a number.", key="canaries")
     if not 0 <= delta < 1:

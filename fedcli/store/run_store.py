@@ -145,7 +145,7 @@ class RunStore:
         """
         state = read_state(self.folder, self._layout, retention=self._retention)
         self._unpruned = finished_rounds(self.folder)
-        # A process that was killed after it published this checkpoint may not have pruned the states behind it.
+        # A process that was killed after it published this checkpoint may not have pruned the states before it.
         before = [-1, *self._unpruned][-2]
         client_states.prune(
             self.folder / CLIENT_STATES, before + 1, state.round, state.clients, disk=self._disk
