@@ -60,9 +60,7 @@ if TYPE_CHECKING:
     from fedcli.core.privacy_events import ExampleEvent as ExampleEvent
     from fedcli.core.privacy_events import GaussianEvent as GaussianEvent
     from fedcli.core.privacy_events import LocalGaussianEvent as LocalGaussianEvent
-    from fedcli.core.privacy_events import PrivacyTarget as PrivacyTarget
     from fedcli.core.privacy_events import PrivatisedDataEvent as PrivatisedDataEvent
-    from fedcli.core.privacy_events import Sampling as Sampling
     from fedcli.core.privacy_events import TreeEvent as TreeEvent
     from fedcli.core.roles import Executor as Executor
     from fedcli.core.rounds import Accepted as Accepted
@@ -73,6 +71,8 @@ if TYPE_CHECKING:
     from fedcli.core.rounds import RoundContext as RoundContext
     from fedcli.core.rounds import RoundState as RoundState
     from fedcli.core.rounds import Session as Session
+    from fedcli.core.sampling_scheme import PrivacyTarget as PrivacyTarget
+    from fedcli.core.sampling_scheme import Sampling as Sampling
     from fedcli.core.seeds import generator as generator
     from fedcli.core.transform import Transform as Transform
     from fedcli.runs.from_python import check as check
@@ -125,11 +125,10 @@ _NAMES = {
         "ExampleEvent",
         "GaussianEvent",
         "LocalGaussianEvent",
-        "PrivacyTarget",
         "PrivatisedDataEvent",
-        "Sampling",
         "TreeEvent",
     ),
+    "fedcli.core.sampling_scheme": ("PrivacyTarget", "Sampling"),
     "fedcli.core.roles": ("Executor",),
     "fedcli.core.rounds": (
         "Accepted",

@@ -143,7 +143,7 @@ def unaccounted():
 
 def unprotected():
     """A privacy target without any noise."""
-    from fedcli.core.privacy_events import PrivacyTarget
+    from fedcli.core.sampling_scheme import PrivacyTarget
 
     return weighted()._replace(weighting="uniform", privacy=PrivacyTarget(1e-5))
 

@@ -40,6 +40,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    # Eager, so that it works without a command.
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,

@@ -47,6 +47,7 @@ def audit(
 
             found = audit_experiment(source, canaries=canaries, confidence=confidence, round_end=show_round)
         facts = {
+            # JSON has no infinity.
             "claimed_epsilon": found.claim if math.isfinite(found.claim) else None,
             "delta": found.audit.delta,
             "accountant": found.accountant,

@@ -28,5 +28,6 @@ def check(
         if encryption is not None:
             typer.echo()
             print_encryption(encryption)
+        # On stderr, so that stdout has the facts alone.
         for warning in warnings:
             print_message(f"Warning: {warning}")

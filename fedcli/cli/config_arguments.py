@@ -41,11 +41,14 @@ def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[s
     from fedcli.config import load
 
     words = list(overrides or ())
+    # A file may have an = in its name.
     if "=" in str(path) and not path.exists():
         expected = "the config comes first, before any key=value."
+        # Quoted, so that the line can be pasted into a shell.
         hint = f"Write the config before it: CONFIG {shlex.quote(str(path))}"
         raise _problem(str(path), "is not a config", expected, hint)
     for index, word in enumerate(words):
+        # A word that begins with = has lost its key: the shell split `key =value` at the space.
         if "=" not in word[1:]:
             whole = _before_the_split(words, index)
             hint = f"Write it as one argument: {shlex.quote(whole)}" if whole else "Write it as in rounds=10."

@@ -28,6 +28,7 @@ def evaluate(
     with reported():
         from fedcli.cli.live_view import Screen
 
+        # The result alone goes to stdout, so that it can be piped.
         with Screen(to_stderr=True) as screen:
             with screen.loading():
                 from fedcli.runs.lifecycle import evaluate_run

@@ -113,6 +113,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
     for row in rows:
         console.print(Text(row["name"], style="bold"), Text(f"  {row['summary']}"), sep="", soft_wrap=True)
+        # In a pipe each text is one line, so that a script can search it.
         if not console.is_terminal:
             for label, text in _lines(row):
                 console.print(f"    {label:<10}  {text}", soft_wrap=True, markup=False)
@@ -122,6 +123,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column()
         for label, text in _lines(row):
+            # As a Text, because rich would take the brackets of a list for markup.
             grid.add_row("", label, Text(text))
         console.print(grid)
 
@@ -146,6 +148,7 @@ def _parameter_text(parameter: dict[str, Any]) -> str:
 
 
 def _value(default: Any) -> str:
+    # As YAML writes them, so that they can be copied into a config.
     if default is None:
         return "null"
     if isinstance(default, bool):
@@ -156,4 +159,5 @@ def _value(default: Any) -> str:
 def _type_name(annotation: Any) -> str:
     if isinstance(annotation, type):
         return annotation.__name__
+    # The module of a type says nothing to the reader of a config.
     return str(annotation).replace("typing.", "").replace("collections.abc.", "")

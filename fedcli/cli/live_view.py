@@ -39,6 +39,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             signal.default_int_handler(number, frame)
         wish.set()
 
+    # SIGTERM too, which batch systems send some time before they kill a job.
     previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield wish.is_set
@@ -83,6 +84,7 @@ class Screen:
             if self._view is not None:
                 self._view.clients = (done, planned)
             if asked_to_stop():
+                # The engine writes a checkpoint of the last finished round before it passes this on.
                 raise RunInterrupted("Interrupted.")
 
         return Progress(self._begin, watch, self._round_end)
@@ -95,6 +97,7 @@ class Screen:
         width = max(14, *(len(name) for name in shown)) if shown else 14
         for name in shown:
             self.console.print(f"  {name:<{width}} {readable(facts[name])}")
+        # These lines are not wrapped, so that path and head can be copied.
         self.console.print(f"  {'run':<{width}} {facts['run']}", soft_wrap=True)
         self.console.print(f"  {'head':<{width}} {facts['head']}", soft_wrap=True)
         self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
@@ -109,6 +112,7 @@ class Screen:
             # A pipe gets one line per warning; a terminal wraps between words.
             self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=not self.console.is_terminal)
         if self.console.is_terminal:
+            # Not transient: its last state stays on the screen above the summary.
             self._live = Display(self._view, console=self.console, refresh_per_second=8, transient=False)
             self._live.start()
             return
@@ -131,9 +135,11 @@ class _View:
         self.folder, self.setup, self.columns = folder, setup, columns
         self.clients = (0, 0)
         self._rounds = setup.experiment.rounds
+        # A task may have no metric, but every one has a loss.
         self._metric = f"test/{(*setup.training.task.metrics, 'loss')[0]}"
         self._records = list(records)
         self._first = len(records)
+        # The wall clock may be set while a run goes on.
         self._begun = time.monotonic()
 
     def add(self, record: Facts) -> None:
@@ -169,9 +175,11 @@ class _View:
         done, planned = len(self._records), self._rounds
         grid.add_row("rounds", ProgressBar(planned, done, width=30), f"{done}/{planned}", self._remaining())
         clients_done, clients = self.clients
+        # Before the first cohort is drawn there are 0 clients, of which no share can be shown.
         grid.add_row(
             "clients", ProgressBar(max(clients, 1), clients_done, width=30), f"{clients_done}/{clients}", ""
         )
+        # By evaluation.every, not every round is evaluated.
         values = [record[self._metric] for record in self._records if record.get(self._metric) is not None]
         if values:
             grid.add_row(
@@ -200,6 +208,7 @@ class _View:
         return f"best {best:.4f}"
 
     def _remaining(self) -> str:
+        # The rounds before a resume took time in another process.
         done = len(self._records) - self._first
         if not done:
             return ""

@@ -96,6 +96,7 @@ def print_rows(
     table.add_column(style="dim", no_wrap=True, min_width=width)
     table.add_column()
     for label, text in rows:
+        # As a Text, because rich would take square brackets for markup.
         table.add_row(label, Text(text, style=(styles or {}).get(label, "")))
     console.print(table)
 
@@ -104,6 +105,7 @@ def readable(value: object) -> str:
     """A value as a person reads it: thousands are separated, floats are short."""
     if value is None:
         return "-"
+    # Before int, because True is one.
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -154,6 +154,7 @@ def privacy(
         if where is None:
             facts, rows_of = _calculated(asked, course=plot), _account
         else:
+            # These are the defaults, so that what has them was not given.
             given = [name for name, value in asked.items() if value not in (None, 0, "gaussian")]
             if given:
                 raise typer.BadParameter(
@@ -223,6 +224,7 @@ def _number(value: float | None) -> str:
 def _plot(facts: Facts) -> None:
     import plotext
 
+    # Before the first release, nothing is spent.
     course = {0: 0.0} | {
         int(n): value for n, value in facts["epsilon_after_round"].items() if value is not None
     }

@@ -42,6 +42,7 @@ def run(
         source = None if config is None else read_config(config, overrides, options)
         from fedcli.cli.live_view import Screen, interruptible
 
+        # With --json, stdout has one document and nothing else.
         with Screen(to_stderr=json) as screen, interruptible() as asked_to_stop:
             with screen.loading():
                 from fedcli.runs.lifecycle import resume_run, start_run

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fedcli.config import Config, Experiment, Part, WrittenStrategy
     from fedcli.core.factories import Description
 
+# With the `# ` of a comment before it, a line has 100 characters.
 _WIDTH = 98
 
 
@@ -68,6 +69,7 @@ def _explanation(source: Config, *, is_written_out: bool) -> str:
         if is_written_out:
             # The comment keeps the name of the recipe, which is the shortest way to write this strategy.
             short = f"strategy: {inline(strategy)} is the same in short."
+            # Values are never broken within a word, so that they can be copied.
             lines += textwrap.wrap(short, _WIDTH, break_long_words=False, break_on_hyphens=False)
     for label, text in [*_schemes(source.experiment), *expansion.rows, *_papers(strategy)]:
         if text:

@@ -41,6 +41,7 @@ def copy_template(name: str, target: Path) -> None:
         hint = f"Did you mean {near[0]}?" if near else f"The names are {', '.join(known)}."
         raise ConfigError(f"there is no ready config named '{name}'.", hint=hint)
     try:
+        # A config that somebody has edited is never overwritten.
         with target.open("x", encoding="utf-8") as file:
             file.write(known[name].path.read_text(encoding="utf-8"))
     except FileExistsError:

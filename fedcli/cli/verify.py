@@ -41,6 +41,7 @@ def verify(
 
         from fedcli.runs.verification import verify_run
 
+        # On stderr, so that --json leaves one document on stdout.
         with Console(stderr=True).status("Verifying ...") as status:
             report = verify_run(
                 run,

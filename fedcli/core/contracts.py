@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from fedcli.core.column import Column
 from fedcli.core.factories import Spec
-from fedcli.core.privacy_events import Event, ExampleEvent, PrivacyTarget, Sampling, is_noised_by_clients
+from fedcli.core.privacy_events import Event, ExampleEvent, is_noised_by_clients
 from fedcli.core.rounds import (
     Aggregate,
     ClientUpdate,
     Report,
 )
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Payload, Tree, Vector, Weighting
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fedcli.core.column import Column
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 
 Row = dict[str, Any]
 """One line of metrics.jsonl or clients.jsonl."""

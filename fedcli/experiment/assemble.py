@@ -53,12 +53,14 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
         # Callbacks stay with the server, so that they may be objects of this process.
         travels = experiment.model_copy(update={"callbacks": ()})
         elsewhere = partial(side_in_this_process, travels, strategy, data_noise and data_noise.key)
+        # What was given as a Python object cannot be made from a config in another process.
         clients = Clients(side, None if objects_of(experiment) else elsewhere)
         # An executor that cannot run these clients says so now, before a run directory is created.
         list(executor.run(_Nothing(clients), ()))
         assembly = Assembly(setup, layout, clients, executor, _callbacks(setup))
         cohort = setup.world.cohort.init(setup.world.federation.num_train)
         return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
+    # Also at Ctrl-C: worker processes would go on without this one.
     except BaseException:
         executor.close()
         raise
@@ -122,12 +124,15 @@ def _client_side(setup: Setup) -> tuple[ClientSide, ModelLayout, Vectors]:
     with placed("model"):
         check_output(network.model, training.task, num_outputs=federation.num_outputs)
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
+    # The size of a custom model is known only now.
     check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
     model_statistics.check(strategy, experiment, num_statistics=layout.statistics.size)
     vectors = _warm_start(experiment, layout) or network.vectors()
+    # Frozen weights may come from model.initial_weights too.
     network.load_frozen(vectors.frozen)
     with placed("task"):
         functions = keras_functions(network, training.task, _optimizer(experiment))
+    # All examples have these shapes and types, and no client has to be made to see them.
     x, y = federation.test
     example = Example(x.shape[1:], y.shape[1:], str(y.dtype))
     with placed("task"):
@@ -157,6 +162,7 @@ def _network(setup: Setup) -> Network:
     build = partial(setup.training.architecture.build, federation.input_shape, setup.model_outputs)
     with placed("model"):
         model = build_model(build, root=experiment.seed, trainable=experiment.model.trainable)
+    # The pattern is the strategy's, so that what is wrong with it is not the model's fault.
     with placed("strategy"):
         is_personal = personal_weights(model, setup.protocol.strategy.trainer.personal)
     with placed("model"):
@@ -166,6 +172,7 @@ def _network(setup: Setup) -> Network:
 def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = None) -> RoundState:
     """The state before the first round: the model's vectors, and the first state of every component."""
     weights = vectors.trainable
+    # A transform's state has the size of what it takes; the aggregator takes what the last one gives.
     *sizes, size = strategy.payload_sizes(weights.size)
     return RoundState(
         0,

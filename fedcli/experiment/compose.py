@@ -13,7 +13,7 @@ from fedcli.config import Budget, Buffering, Part, WrittenStrategy
 from fedcli.core.contracts import Aggregator, ServerOptimizer, Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Spec
-from fedcli.core.privacy_events import PrivacyTarget
+from fedcli.core.sampling_scheme import PrivacyTarget
 from fedcli.core.transform import Transform
 from fedcli.experiment.compatibility.written_strategy import check_written
 from fedcli.experiment.make import make, placed
@@ -57,6 +57,7 @@ def written_out(strategy: Strategy) -> WrittenStrategy | None:
     """
     made = [strategy.trainer.made, strategy.aggregator.made, strategy.server.made]
     client, aggregator, server = (None if spec is None else _part(spec) for spec in made)
+    # One that no config can name is missing here, and so the comparison below fails.
     transforms = tuple(_part(each.made) for each in strategy.transforms if each.made is not None)
     target, buffer = strategy.privacy, strategy.buffer
     if client is None or aggregator is None or server is None or (buffer and buffer.made is None):
@@ -98,6 +99,7 @@ def with_noise_multiplier(section: Part | WrittenStrategy, noise_multiplier: flo
 
 def same(one: Any, other: Any, _seen: frozenset[tuple[int, int]] = frozenset()) -> bool:
     """Whether two values do the same: equal data, and functions of equal code over equal captured values."""
+    # A function may capture itself, directly or by way of others.
     if one is other or (id(one), id(other)) in _seen:
         return True
     seen = _seen | {(id(one), id(other))}
@@ -125,6 +127,7 @@ def _part(spec: Spec) -> Part:
 
 def _is_open(part: Part) -> bool:
     """Whether its noise multiplier is calculated from epsilon."""
+    # Without the parameter, a part leaves nothing open.
     return part.parameters.get(_NOISE, 0.0) is None
 
 

@@ -79,6 +79,7 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
     federation, experiment = made.world.federation, made.experiment
     at_work = made.world.cohort.expected_size(federation.num_clients)
     buffer = made.protocol.strategy.buffer
+    # An asynchronous round ends when its buffer is full, however many clients are still at work.
     cohort = at_work if buffer is None else float(buffer.size)
     if parameters is None:
         parameters, statistics = num_parameters(made), made.training.architecture.num_statistics
@@ -87,6 +88,7 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
     else:
         up = round(cohort * made.bytes_up(parameters, statistics))
         down = round(cohort * made.bytes_down(parameters, statistics))
+    # Of a million clients most have the same few sizes.
     sizes, counts = np.unique(np.asarray(federation.num_train), return_counts=True)
     steps = np.array([made.training.batches.num_steps(int(size)) for size in sizes])
     facts: dict[str, Any] = {

@@ -96,6 +96,7 @@ class Expansion:
     def line(self) -> str:
         """The path of an update in one line, without values of parameters."""
         encoded = [part.name for part in self.transforms if part.on_client]
+        # The server undoes in the opposite order what clients did.
         decoded = [part.name for part in reversed(self.transforms) if part.on_server]
         weighted = " by examples" if self.aggregator.weighting == "examples" else ""
         middle = [*encoded, self.aggregator.name + weighted, *decoded]

@@ -52,6 +52,7 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
     # A resumed run must draw the same noise: the mean of two draws would have less.
     protections = [step.protection for step in steps if step.protection is not None]
     seeded = experiment.privacy.reproducible_noise
+    # Whoever knows the seed could take noise away that follows from it.
     if protections and key is None and not seeded:
         key = secrets.token_bytes(KEY_BYTES)
     with placed("data"):
@@ -63,10 +64,12 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
             root_seed=root,
             noise_key=_seeded_keys(root) if key is None else _keys(key),
         )
+    # There is one at most: `federate` refuses a second.
     return federation, DataNoise(protections[0], None if seeded else key) if protections else None
 
 
 def _keys(key: bytes) -> NoiseKey:
+    # A key for each part: two parts with the same noise would reveal their difference.
     return lambda client, part: hmac.digest(key, f"{client}:{part}".encode(), "sha256")
 
 
@@ -76,6 +79,7 @@ def _seeded_keys(root: int) -> NoiseKey:
 
 def _own_federation(made: Any, data: Data) -> Federation:
     received = "the factory returned a" if data.part.value is None else "the object is a"
+    # By its attributes, since a custom federation need not inherit from anything.
     if not all(hasattr(made, name) for name in vars(Federation) if not name.startswith("_")):
         raise ConfigError(
             f"{received} {type(made).__name__}; a fedcli Dataset or Federation is expected.",
@@ -87,4 +91,5 @@ def _own_federation(made: Any, data: Data) -> Federation:
             key="data.partition",
             hint="Remove data.partition.",
         )
+    # Checked client by client as they are made: there may be a million, of which a run needs a few.
     return CheckedFederation(cast(Federation, made))

@@ -65,7 +65,9 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     if strategy is None and target is not None and not target.is_calibrated:
         _refuse_open_noise(experiment)
         experiment = calibrated(experiment, sampling, target)
+        # Made again, because the noise is in its transforms.
         inner = summed(recipe(experiment), experiment)
+    # Only now that the noise is known, for which the fields of a ciphertext must have room.
     encryption = planned_encryption(inner.strategy, experiment, cohort=cohort, num_clients=num_clients)
     protected = sent(inner, encryption)
     event = protected.privacy_event
@@ -112,6 +114,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     make("client.optimizer", client.optimizer)
     early_stop.check(made)
     _check_size(made)
+    # Counted so that examples that the model cannot take are refused before it is built.
     if made.training.architecture.num_parameters is not None:
         with placed("model"):
             made.training.architecture.num_parameters(federation.input_shape, made.model_outputs)
@@ -121,6 +124,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
 def num_parameters(setup: Setup) -> int | None:
     """Number of trainable weights; None if only a built model shows it."""
     count, model = setup.training.architecture.num_parameters, setup.experiment.model
+    # Which weights a pattern of names leaves to be trained, only the built model tells.
     if count is None or model.trainable is not None or model.initial_weights is not None:
         return None
     if setup.protocol.strategy.trainer.personal is not None:

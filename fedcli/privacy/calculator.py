@@ -20,12 +20,11 @@ from fedcli.core.privacy_events import (
     ExampleEvent,
     GaussianEvent,
     LocalGaussianEvent,
-    PrivacyTarget,
     PrivatisedDataEvent,
     RelationName,
-    Sampling,
     TreeEvent,
 )
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import words
 from fedcli.privacy.calibration import calibrate
 from fedcli.privacy.table import accountant_for, mechanism_of
@@ -33,6 +32,7 @@ from fedcli.privacy.table import accountant_for, mechanism_of
 MechanismName: TypeAlias = Literal[
     "gaussian", "adaptive", "distributed", "local", "tree", "banded", "example", "data"
 ]
+# A plot needs no more, and the accountant composes anew for each of them.
 _POINTS = 24
 
 
@@ -106,6 +106,7 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
         course=course,
     )
     if question.mechanism == "adaptive":
+        # The updates' share of the joint multiplier: the noised count is paid for out of the same epsilon.
         deviation = cast(float, question.count_deviation)
         facts["update_noise_multiplier"] = update_noise_multiplier(z, deviation)
     return facts
@@ -151,6 +152,7 @@ def event_of(question: Question, noise_multiplier: float) -> Event:
 
 def _shares(question: Question, noise_multiplier: float) -> Event:
     contributors = _needed(question, "contributors")
+    # Colluders may tell their shares, so that the multiplier is that of the others' noise.
     honest = math.sqrt(max(contributors - question.colluders, 1))
     return DistributedGaussianEvent(
         noise_multiplier * question.grid_steps / honest,

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import AccountantName, Event, PrivacyTarget, RelationName, Sampling
+from fedcli.core.privacy_events import AccountantName, Event, RelationName
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy.accountant import Accountant
 from fedcli.privacy.table import accountant_for
 
@@ -88,11 +89,14 @@ def _search(
         reached = epsilon(math.exp(x))
         if wanted * (1 - TOLERANCE) <= reached <= wanted:
             return math.exp(x), slope
+        # Of an epsilon without a logarithm, only the side of the target is known.
         y = math.log(reached) if 0 < reached < math.inf else math.copysign(math.inf, reached - wanted)
         too_little, enough = (x, enough) if y > aim else (too_little, x)
+        # No multiplier comes within the tolerance: epsilon jumps over it.
         if enough - too_little < 1e-5:
             break
         if previous is not None and math.isfinite(y) and y != previous[1]:
+            # Epsilon falls as noise grows. A slope near 0, from rounding, would throw the next point far away.
             slope = min((y - previous[1]) / (x - previous[0]), -1e-2)
         previous = (x, y) if math.isfinite(y) else None
         # An end of the range is tried as it is; any other proposal outside the bracket halves it.

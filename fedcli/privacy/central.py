@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
-from fedcli.core.privacy_events import GaussianEvent, RelationName, Sampling
+from fedcli.core.privacy_events import GaussianEvent, RelationName
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import accountants_of
 from fedcli.privacy.composition import (
     Composition,
@@ -29,11 +30,13 @@ def central(event: GaussianEvent, sampling: Sampling) -> list[Composition]:
 
     match sampling.scheme:
         case "chosen":
+            # Nobody knows how likely such a cohort is to have a client, so that no accountant is valid.
             return []
         case "fixed":
             # Not a Poisson sample: accounting for it as one would claim a smaller epsilon than is true.
             return [Composition("replace-one", ("rdp",), multiplier, _without_replacement(sampling), int)]
         case "capped-poisson":
+            # For a cap, dp-accounting knows the privacy loss distribution and no Renyi divergences.
             relations: tuple[RelationName, ...] = ("add-remove", "replace-one")
             return [Composition(each, ("pld",), multiplier, _capped(sampling), int) for each in relations]
         case "min-separation":
@@ -47,6 +50,7 @@ def central(event: GaussianEvent, sampling: Sampling) -> list[Composition]:
             once = poisson(sampling.rate)
             return [
                 Composition("add-remove", ("pld", "rdp"), multiplier, once, int),
+                # dp-accounting's RDP of a Poisson sample does not know clients that are replaced.
                 Composition("replace-one", ("pld",), multiplier, once, int),
             ]
 

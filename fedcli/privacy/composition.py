@@ -60,6 +60,7 @@ class Composition(NamedTuple):
     def epsilon(self, releases: int, delta: float, accountant: AccountantName) -> float:
         """Epsilon of `releases` releases at `delta`; infinite without noise."""
         count, multiplier = self.count(releases), self._effective_multiplier(releases, accountant)
+        # Before the check for noise: what was never released has lost nothing.
         if count == 0:
             return 0.0
         if multiplier == 0:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import BandedEvent, Sampling, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, TreeEvent
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import accountants_of
 from fedcli.privacy.composition import Composition, gaussian, sampled
 from fedcli.privacy.mechanism import PrivacyMechanism
@@ -35,6 +36,7 @@ def tree(event: TreeEvent, sampling: Sampling) -> Composition:
         squared = tree_sensitivity_squared(
             releases, separation=sampling.separation, restart_every=event.restart_every
         )
+        # 0 before the first round, when nothing is composed.
         return event.noise_multiplier / math.sqrt(max(squared, 1))
 
     return Composition("zero-out", ("rdp",), multiplier, gaussian(), lambda n: min(n, 1))

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from scipy.special import gammaln, logsumexp
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import DistributedGaussianEvent, Sampling
+from fedcli.core.privacy_events import DistributedGaussianEvent
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import READERS, Accountant, Epsilon
 from fedcli.privacy.composition import DpEvent
 from fedcli.privacy.excess import charged
@@ -73,6 +74,7 @@ def without_replacement(curve: Curve, rate: float) -> Curve:
     second = min(math.log(4) + _log_expm1(known[0]), math.log(2) + known[0])
     log_terms[0] = second + 2 * math.log(rate)
     amplified = [_log_moment(log_terms, order) / (order - 1) for order in ORDERS]
+    # Sampling never costs privacy, but this bound on it may exceed the divergence without sampling.
     return np.minimum(amplified, curve)
 
 
@@ -83,6 +85,7 @@ def _log_moment(log_terms: Curve, order: float) -> float:
 
 
 def _log_expm1(value: float) -> float:
+    # Beyond 50 the difference is below float64's precision, and expm1 will overflow at 710.
     return math.log(math.expm1(value)) if value < 50 else value
 
 
@@ -121,6 +124,7 @@ def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> Accounta
     def composed(releases: int) -> DpEvent:
         import dp_accounting as dp
 
+        # dp-accounting has no such event, so that the ledger states fedcli's own.
         return dp.SelfComposedDpEvent(event, releases)
 
     return Accountant(
@@ -133,6 +137,7 @@ def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> Accounta
 
 
 def _epsilon(event: DistributedGaussianEvent, curve: Callable[[], Curve]) -> Epsilon:
+    # Composition multiplies the curve, so that one curve serves any number of releases.
     curve_once = functools.cache(curve)
 
     @functools.cache

@@ -20,9 +20,11 @@ def charged(at: Callable[[float], float], delta: float, probability: float) -> f
     """
     claim = at(delta)
     while probability and math.isfinite(claim):
+        # A little more than needed, because claims that only approach the answer would never reach it.
         claim *= 1 + 1e-6
         # Beyond 700 the exponential overflows, and any such claim is worthless anyway.
         reduced = delta - (1 + math.exp(min(claim, 700.0))) * probability
+        # If the discarded noise uses up delta, no finite epsilon is left to claim.
         needed = at(reduced) if reduced > 0 else math.inf
         if needed <= claim:
             return claim

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from fedcli.core.privacy_events import Event, Sampling, UnitName
+from fedcli.core.privacy_events import Event, UnitName
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import READERS, Accountant
 
 E = TypeVar("E", bound=Event)

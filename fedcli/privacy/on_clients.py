@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from fedcli.core.privacy_events import (
-    AccountantName,
-    ExampleEvent,
-    LocalGaussianEvent,
-    PrivatisedDataEvent,
-    Sampling,
-)
+from fedcli.core.privacy_events import AccountantName, ExampleEvent, LocalGaussianEvent, PrivatisedDataEvent
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import accountants_of
 from fedcli.privacy.composition import Composition, gaussian, sampled
 from fedcli.privacy.mechanism import PrivacyMechanism

@@ -77,6 +77,7 @@ def audit(
             f"a number of guesses lies between 2 and the {count} canaries; received {tried}.", key="guesses"
         )
     each = 1 - (1 - confidence) / len(tried)  # union bound
+    # Stable, so that the same scores give the same audit where some are equal.
     order = np.argsort(scores, kind="stable")
     found = []
     for number in tried:
@@ -149,6 +150,7 @@ def _checked(
             f"and {included.shape} coins.",
             key="canaries",
         )
+    # NaN is sorted after all numbers, as if such a canary had taken part for certain.
     if np.isnan(scores).any():
         raise ConfigError("a canary's score is not a number.", key="canaries")
     if not 0 <= delta < 1:

@@ -12,7 +12,8 @@ from typing import Any
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.exchange import Concealment
-from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import words
 from fedcli.privacy.table import accountant_for, mechanism_of
 
@@ -77,6 +78,7 @@ def privacy_statement(
     composed = accountant.event(releases)
     if event.noise_multiplier == 0:
         noise = "none: the noise multiplier is 0, so this run protects nobody"
+    # Noise that somebody can compute again protects nobody, however large it is.
     elif reproducible_noise:
         noise = "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
     else:
@@ -89,6 +91,7 @@ def privacy_statement(
         "clip_norm": _finite(event.clip_norm),
         "noise_multiplier": event.noise_multiplier,
         "sampling": words.described(sampling),
+        # Another version may compute another epsilon of the same events.
         "accountant": {"name": accountant.name, "package": f"dp-accounting {version('dp-accounting')}"},
         "events": [{"event": serialised(composed.event), "count": composed.count}],
         "rounds": releases,

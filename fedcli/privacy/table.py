@@ -17,9 +17,9 @@ from fedcli.core.privacy_events import (
     LocalGaussianEvent,
     PrivatisedDataEvent,
     RelationName,
-    Sampling,
     TreeEvent,
 )
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import Accountant
 from fedcli.privacy.central import CENTRAL
 from fedcli.privacy.correlated import BANDED, TREE

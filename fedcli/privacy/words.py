@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fedcli.core.exchange import Concealment
-from fedcli.core.privacy_events import Event, RelationName, Sampling, UnitName
+from fedcli.core.privacy_events import Event, RelationName, UnitName
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.table import mechanism_of
 
 

@@ -34,6 +34,7 @@ from fedcli.privacy.one_run_audit import Audit, audit
 
 # Far above any clip norm; float32 holds its square.
 _HUGE = 1e12
+# Enough to disprove claims up to about 7.4, and still cheap.
 _CANARIES = 5000
 
 
@@ -98,6 +99,7 @@ def audit_experiment(
                 "number of coordinates of an update.",
                 hint=f"Use --canaries between 16 and {size}.",
             )
+        # The bound holds only for coins that nothing else depends on, such as the seed of the experiment.
         rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128) if seed is None else seed))
         places = rng.choice(size, canaries, replace=False)
         included = rng.integers(0, 2, canaries).astype(bool)
@@ -121,6 +123,7 @@ def _auditable(setup: Setup) -> Accountant:
             key="strategy",
             hint="Use a private strategy, such as dp-clipped.",
         )
+    # The bound of one-run auditing is for clients that are there or not, as the coins decide it.
     if accountant.unit != "client" or accountant.relation == "replace-one":
         raise ConfigError(
             "canaries are clients that are included or not; this run protects "
@@ -155,6 +158,7 @@ def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
     size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
     side = assembly.clients.side
     runtime = _CanaryRuntime(side.runtime, assembly.num_clients, places, size)
+    # The auditor looks at releases only, and evaluating a model can take as long as its round.
     settings = assembly.run.evaluation._replace(every=assembly.run.rounds, clients=False)
     setup = replace(
         assembly.setup,
@@ -174,11 +178,13 @@ class _WithCanaries:
         self.task, self.num_outputs = federation.task, federation.num_outputs
         self.input_shape, self.test = federation.input_shape, federation.test
         self.num_clients = federation.num_clients + canaries
+        # One example each: a client without examples would send nothing.
         self.num_train = np.append(np.asarray(federation.num_train), np.ones(canaries, np.int64))
         self.num_validation = np.append(np.asarray(federation.num_validation), np.zeros(canaries, np.int64))
         self._federation = federation
 
     def client(self, client: int) -> ClientData:
+        # Never asked for a canary, which trains on nothing.
         return self._federation.client(client)
 
 

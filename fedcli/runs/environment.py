@@ -19,6 +19,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
     """Content of environment.json."""
     return {
         "run": assembly.run_id,
+        # `verify` needs it, and does not load the data.
         "num_clients": assembly.num_clients,
         "fedcli": fedcli.__version__,
         "python": platform.python_version(),
@@ -27,8 +28,9 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "processor": _processor(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
-        # Fixed by every executor.
+        # Fixed by every executor: with more, the bits of convolutions would depend on how many there are.
         "intra_op_threads": 1,
+        # XLA rounds differently, so that this decides the bits too.
         "client_program": assembly.clients.side.runtime.compiler,
         "flags": {flag: os.environ[flag] for flag in _FLAGS if flag in os.environ},
     }

@@ -57,6 +57,7 @@ def load(source: Source, overrides: Iterable[str] = (), **objects: Unpack[Object
         ConfigErrors: with every problem of the config, each with its place; `problems` has them.
     """
     rule = objects.pop("aggregator", None)
+    # A single text would otherwise be read as one override per letter.
     loaded = _loaded(source, (overrides,) if isinstance(overrides, str) else overrides, dict(objects))
     if rule is None:
         return loaded

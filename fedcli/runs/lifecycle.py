@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from fedcli import config
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.privacy_events import Sampling
 from fedcli.core.rounds import RoundState
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.engine import evaluation
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
@@ -86,13 +86,16 @@ def start_run(
     """
     experiment = source.experiment
     folder = folder or default_folder(experiment.name)
+    # First, so that nobody waits for data to load before hearing of it.
     directory.refuse_existing(folder)
     with located(source):
         setup = plan(experiment)
         assembly, state = assemble(setup)
     with _closing(assembly):
+        # The name is random, so that a proof of another run of the same config does not hold in this one.
         assembly, keys = with_keys(replace(assembly, run_id=token_hex(16)))
         encryption = setup.protocol.encryption
+        # Only now that everything could be built: a wrong config leaves no run directory behind.
         create_run(
             folder,
             config=config.dump(setup.experiment),
@@ -156,6 +159,7 @@ def evaluate_run(
     assembly, _ = _rebuild(folder, needed, without=without)
     with _closing(assembly):
         retention = planned_retention(folder)
+        # Without the run's lock: nothing is written, so that a run can be evaluated while it goes on.
         state = directory.read_state(folder, assembly.layout, round, retention)
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
@@ -270,8 +274,10 @@ def _statement_of_data(setup: Setup) -> Row | None:
     clients = setup.world.federation.num_clients
     statement = privacy_statement(
         setup.world.data_noise.protection.event,
+        # Everybody's data is noised, whoever takes part in a round.
         Sampling("full", clients, size=clients),
         setup.world.data_noise.protection.target,
+        # The noise is drawn once, however many rounds are trained on the data.
         releases=1,
         reproducible_noise=setup.experiment.privacy.reproducible_noise,
         published=None if setup.protocol.publishes_noised_only else (),
@@ -285,4 +291,5 @@ def _closing(assembly: Assembly) -> Iterator[None]:
     try:
         yield
     finally:
+        # Worker processes would otherwise outlive an error.
         assembly.executor.close()

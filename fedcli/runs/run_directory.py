@@ -33,6 +33,7 @@ class Run:
         Raises:
             ConfigErrors: if another version of fedcli wrote it, and this one cannot use it.
         """
+        # A run directory may come from anyone, and an import would run its code.
         return config.load(directory.read_config(self.folder), imports=False)
 
     @property
@@ -87,6 +88,7 @@ class Run:
             RunError: if its files are not those that the run wrote.
         """
         checkpoint = directory.whole_checkpoint(self.folder, round, planned_retention(self.folder))
+        # Weights that somebody changed would otherwise be used without anybody noticing.
         manifest = checkpoints.read_manifest(checkpoint)
         name = checkpoints.AVERAGE if average else checkpoints.WEIGHTS
         if name not in manifest.files:

@@ -55,10 +55,12 @@ def write_checkpoint(
     parts = {
         "server": state.server,
         "aggregator": state.aggregator,
+        # A checkpoint may be handed on; who has the noise state could take noise away.
         "transforms": secrets.public(state.transforms),
         "underway": state.underway,
     }
     files = {WEIGHTS: weights}
+    # Only runs that have them write an average and a cohort's state, so older checkpoints stay readable.
     if state.average:
         parts["average"] = state.average
         files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
@@ -121,6 +123,7 @@ def has_arrays(folder: Path) -> bool:
 
 def prune(folder: Path, *, disk: Disk = LOCAL) -> None:
     """Remove the arrays of a checkpoint that still has any; its manifest stays, as a link of the chain."""
+    # The weights first: a process that is killed after that leaves a checkpoint that counts as pruned.
     for name in (WEIGHTS, AVERAGE, STATE):
         if (folder / name).exists():
             disk.remove(folder / name)
@@ -132,6 +135,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         RunError: if a file is missing, is not the one that was written, or has another format.
     """
+    # First, since the manifest of another version may fail the checks below for a reason that misleads.
     require_format(folder)
     manifest = manifests.read(folder)
     for file, reason in manifests.damaged(folder, manifest):
@@ -149,6 +153,7 @@ def require_format(folder: Path) -> None:
         RunError: if its manifest names another format.
     """
     format = manifests.fact(folder, "format")
+    # None is a manifest that cannot be read: `manifests.read` says why.
     if format not in (None, FORMAT):
         raise RunError(
             f"the checkpoint {folder} has format {format}; this version of fedcli reads format {FORMAT}.\n"

@@ -63,6 +63,7 @@ class StoredTree(Mapping[str, Any]):
 
     def _load(self) -> dict[str, Any]:
         try:
+            # Read once for digest and content: a file that is replaced in between is found out.
             content = self.path.read_bytes()
         except OSError as error:
             raise self._unusable(f"cannot be read: {error.strerror}") from None
@@ -90,7 +91,9 @@ def put(folder: Path, round: int, client: int, tree: Tree, *, disk: Disk = LOCAL
     stored = StoredTree(folder, client, round, hashlib.sha256(content).digest())
     if not stored.path.parent.is_dir():
         durable.make_folder(folder, disk=disk)
+        # Its name becomes durable in `sync`: once a checkpoint, and not once a client.
         disk.make_folder(stored.path.parent)
+    # A round that is repeated. `write` refuses a file that is there.
     if stored.path.exists():
         disk.remove(stored.path)
     disk.write(stored.path, content)
@@ -135,6 +138,7 @@ def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
     Raises:
         TypeError: if a state is not a stored one.
     """
+    # Equal states make equal bytes, in whatever order the clients finished.
     stored = [tree for _, tree in sorted(clients.items())]
     on_disk = [tree for tree in stored if isinstance(tree, StoredTree)]
     if len(on_disk) < len(stored):

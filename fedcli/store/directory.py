@@ -78,6 +78,7 @@ def checkpoint_folder(folder: Path, round: int) -> Path:
 def read_records(folder: Path, log: str = METRICS) -> list[dict[str, Any]]:
     """The records of a log, metrics.jsonl by default, up to the first line that is damaged or was not finished."""
     records: list[dict[str, Any]] = []
+    # A killed process may leave half a line. Deeply nested JSON raises a RecursionError.
     with contextlib.suppress(OSError, ValueError, RecursionError), (folder / log).open("rb") as file:
         for line in file:
             record = json.loads(line)
@@ -124,6 +125,7 @@ def whole_checkpoint(folder: Path, round: int | None = None, retention: Retentio
     if not rounds:
         raise RunError(f"{folder} has no checkpoint: the run stopped before the first one. Start a new run.")
     if round is not None and round not in rounds:
+        # A long run has thousands.
         known = ", ".join(map(str, rounds[-10:]))
         raise ConfigError(f"{folder} has no checkpoint of round {round}; the last ones are {known}.")
     wanted = rounds[-1] if round is None else round
@@ -153,6 +155,7 @@ def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
     try:
         if source.is_dir() and finished_rounds(source):
             checkpoint = checkpoint_folder(source, finished_rounds(source)[-1])
+            # Damaged weights would load all the same, and show only in the results.
             checkpoints.read_manifest(checkpoint)
             source = checkpoint / checkpoints.WEIGHTS
         if not source.is_file():

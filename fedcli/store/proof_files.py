@@ -20,6 +20,7 @@ FOLDER = "proofs"
 def put(folder: Path, round: int, files: Mapping[str, bytes], *, disk: Disk = LOCAL) -> None:
     """Write all files of a round, or none of them. If a round is repeated, the new files replace the old ones."""
     target = round_folder(folder, round)
+    # A rename cannot replace a folder that has files.
     if target.exists():
         durable.discard(target, disk=disk)
     draft = durable.fresh(durable.draft_of(target), disk=disk)

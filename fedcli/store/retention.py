@@ -67,6 +67,7 @@ def _ranked(
     measured = {
         record.get("round"): value
         for record in records
+        # A model that diverged has NaN, which compares as neither better nor worse: the order would be arbitrary.
         if isinstance(value := record.get(watched.name), float | int) and math.isfinite(value)
     }
     sign = -1 if watched.higher_is_better else 1

@@ -75,6 +75,7 @@ def create_run(
     disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
     if encryption is not None:
         disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
+    # They exist from the start, since a log that is missing later is an error.
     for log in LOGS:
         disk.write(draft / log, b"")
     disk.make_folder(draft / CHECKPOINTS)
@@ -144,6 +145,7 @@ class RunStore:
         """
         state = read_state(self.folder, self._layout, retention=self._retention)
         self._unpruned = finished_rounds(self.folder)
+        # A process that was killed after it published this checkpoint may not have pruned the states before it.
         before = [-1, *self._unpruned][-2]
         client_states.prune(
             self.folder / CLIENT_STATES, before + 1, state.round, state.clients, disk=self._disk
@@ -156,6 +158,7 @@ class RunStore:
         self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
         client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
+        # After the logs were cut back, so that no record of a round that is repeated is among them.
         self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
         self._durable_round, self._head = state.round, manifest.digest
         # A process that was killed while it pruned may have left some arrays.
@@ -197,6 +200,7 @@ class RunStore:
 
     def checkpoint(self, state: RoundState) -> None:
         """Make `state` durable, together with the lines of its rounds."""
+        # The end of a run asks for its last checkpoint, which may have been due anyway.
         if state.round == self._durable_round:
             return
         marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
@@ -219,6 +223,7 @@ class RunStore:
         durable.publish(draft, target, disk=self._disk)
         # Of the rounds since the last checkpoint, only this checkpoint can refer to clients' states.
         client_states.prune(kept, self._durable_round + 1, state.round, state.clients, disk=self._disk)
+        # Not before: until the new checkpoint is published, the one before it needs its noise to resume.
         secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._durable_round, self._head = state.round, head
         self._unpruned.append(state.round)
@@ -246,4 +251,5 @@ class RunStore:
 
 
 def _line(row: Row) -> str:
+    # NaN is not JSON, and other readers of the log would fail at it.
     return json.dumps(jsonable(row), allow_nan=False) + "\n"

@@ -86,6 +86,7 @@ def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
 
 
 def _put(run: Path, name: str, content: bytes, disk: Disk) -> None:
+    # The rights are set when it is made: to set them later would leave a moment in which others can read.
     folder = durable.make_folder(run / FOLDER, mode=0o700, disk=disk)
     durable.write(folder / name, content, mode=0o600, disk=disk)
 

@@ -141,6 +141,7 @@ def _check_order(rule: Aggregator, exact: bool) -> None:
         )
 
     rows = _enough(rule, 1)
+    # Descending, which shows in a rule that sorts by them.
     renamed = range(100 * len(rows), 0, -100)
     plain, _ = rule.aggregate(updates_of(rows), _SIZE, rule.init(_SIZE))
     other, _ = rule.aggregate(updates_of(rows, clients=renamed), _SIZE, rule.init(_SIZE))
@@ -162,6 +163,7 @@ def _check_values(rule: Aggregator, unanimous: bool) -> None:
     )
     if not unanimous:
         return
+    # Of very different size, so that a detour through other sums would lose the small one.
     update = np.array([0.1, -3.3, 1e-20, 0.0, 7.0], np.float32)
     for count in {rule.min_clients, rule.min_clients + 8}:
         value = value_of(rule, [update] * count)

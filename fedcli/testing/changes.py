@@ -28,6 +28,7 @@ def changed(assembly: Assembly, **fields: Any) -> Assembly:
         own = {field: value for field, value in fields.items() if field in record._fields}
         known |= set(record._fields)
         setup = replace(setup, **{name: record._replace(**own)})
+    # With a misspelt name nothing would change, and a test could pass for that reason.
     if strangers := set(fields) - known:
         raise TypeError(f"an assembly has no {', '.join(sorted(strangers))}")
     sides = {name: value for name, value in fields.items() if name in side._fields}

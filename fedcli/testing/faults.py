@@ -120,8 +120,10 @@ class FaultyDisk:
         fault = self._rule(self._asked, change)
         if fault is None:
             make(change, self._disk)
+            # Only what was made: a power cut after it can leave nothing else.
             self.changes.append(change)
             return
+        # Other changes are made or not: nothing of them can be cut off.
         if fault.written is not None and change.kind in ("write", "append"):
             make(change._replace(content=change.content[: fault.written]), self._disk)
         raise fault.error
@@ -205,6 +207,7 @@ def full(room: int) -> FaultyDisk:
 @dataclass
 class _File:
     now: bytes
+    # A file that was never synced may be empty after a power cut, even if its name is there.
     synced: bytes = b""
 
 
@@ -233,6 +236,7 @@ def after_power_cut(changes: Iterable[Change], root: Path, copy: Path) -> None:
 def _apply(change: Change, top: _Folder, root: Path) -> None:
     """One change to the model of a disk, in which a rename moves the same file to another name."""
     folder, name = _folder_of(change.path, top, root), change.path.name
+    # The root's own name is in a folder that is not part of the model.
     node = top if change.path == root else folder.now.get(name)
     match change.kind, node:
         case "make_folder", _:
@@ -246,6 +250,7 @@ def _apply(change: Change, top: _Folder, root: Path) -> None:
         case "sync", _File():
             node.synced = node.now
         case "sync", _Folder():
+            # A copy of the names, and not of the files, which have a sync of their own.
             node.synced = dict(node.now)
         case "rename", _File() | _Folder() if change.target is not None:
             del folder.now[name]

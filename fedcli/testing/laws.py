@@ -70,6 +70,7 @@ def same_state(one: Tree, other: Tree) -> bool:
 
 def same_bits(one: Array, other: Array) -> bool:
     """Whether two arrays have the same type, shape and bits."""
+    # By bytes, because NaN does not equal itself, and -0.0 equals 0.0.
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 

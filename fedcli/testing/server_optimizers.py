@@ -45,6 +45,7 @@ def _mean(delta: Array, sends: Sequence[Extra]) -> npt.NDArray[np.float64]:
 
 def _check_first_step(optimizer: ServerOptimizer, sends: Sequence[Extra]) -> None:
     weights = noise(1, _SIZE)
+    # Of the first round only: in later ones momentum may go on.
     still, _ = optimizer.apply(weights, _mean(np.zeros(_SIZE), sends), optimizer.init(weights), 1.0)
     law(
         same_bits(still, weights),
@@ -53,6 +54,7 @@ def _check_first_step(optimizer: ServerOptimizer, sends: Sequence[Extra]) -> Non
     delta = np.array([0.5, -1.0, 0.25, -0.125])
     moved, _ = optimizer.apply(weights, _mean(delta, sends), optimizer.init(weights), 1.0)
     law(
+        # Only the signs, because adaptive steps scale each coordinate.
         (np.sign(moved - weights) == np.sign(delta)).all(),
         f"{optimizer.name}: the first step goes along the mean update {delta}, not against it; it is "
         f"{moved - weights}.",

@@ -54,6 +54,7 @@ def check_strategy(strategy: Strategy, *, settings: Sequence[str] = ()) -> None:
         # Before the repetitions: a state that cannot be written shows here by name.
         _reread(assembly, course.state)
         _check_same_bits(assembly, first, course)
+        # A runtime that does not count its traces passes.
         traces = getattr(assembly.clients.side.runtime, "num_traces", 1)
         law(
             traces == 1,
@@ -74,6 +75,7 @@ def _rounds(assembly: Assembly, state: RoundState, count: int = 2) -> _Course:
 
 
 def _untimed(row: Row) -> Row:
+    # Measured times differ from run to run; everything else must not.
     return {name: value for name, value in row.items() if not name.startswith("seconds")}
 
 
@@ -147,6 +149,7 @@ def _reread(assembly: Assembly, state: RoundState) -> RoundState:
                 read = replace(
                     read, transforms=secrets.read_noise(Path(folder), state.round, read.transforms)
                 )
+            # Read now, because the folder is about to vanish.
             return replace(read, clients={k: dict(tree.items()) for k, tree in read.clients.items()})
         except RunError as error:
             raise AssertionError(
@@ -175,6 +178,7 @@ def _check_diverging_client(assembly: Assembly, first: RoundState) -> None:
         f"{name}: a client whose update is NaN leaves the weights finite.",
     )
     law(
+        # A rule that needs all clients voids the round instead.
         assembly.strategy.aggregator.min_clients >= assembly.num_clients
         or not np.array_equal(course.state.weights, first.weights),
         f"{name}: the other clients still move the model without the client whose update is NaN.",

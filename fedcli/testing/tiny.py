@@ -17,6 +17,7 @@ from fedcli.experiment.assemble import assemble
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 
+# 12 training examples a client in batches of 5, so that the last batch of an epoch is padded.
 YAML = """
 name: tiny
 seed: 7

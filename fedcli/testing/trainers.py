@@ -9,8 +9,8 @@ import numpy as np
 
 from fedcli.components.aggregators import mean
 from fedcli.core.contracts import Extra, ServerOptimizer, Strategy, TrainerSpec
-from fedcli.core.privacy_events import PrivacyTarget
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
+from fedcli.core.sampling_scheme import PrivacyTarget
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.engine.setup import Assembly
 from fedcli.testing.laws import described, is_vector, law, same_bits, same_state, written_and_read
@@ -74,6 +74,7 @@ def _clients(spec: TrainerSpec, settings: Sequence[str]) -> Iterator[tuple[Assem
         return {name: np.zeros_like(weights) for name in spec.receives}
 
     server = ServerOptimizer("along-the-delta", init, apply, lambda state: state)
+    # No epsilon is stated here, but a private strategy must have a delta.
     target = None if spec.privacy is None else PrivacyTarget(delta=1e-3)
     with assembled(Strategy(spec.name, spec, mean(), server, privacy=target), settings) as made:
         yield made

@@ -53,6 +53,7 @@ def _update(payload: Array) -> ClientUpdate:
 
 
 def _check_client_half(transform: Transform, state: Tree) -> None:
+    # Zeros as well: a clip must not divide by their norm.
     for scale in (0.0, 1e-3, 1.0, 1e3):
         payload = noise(1, _SIZE) * np.float32(scale)
         update = _update(payload.copy())
@@ -92,6 +93,7 @@ def _check_client_half(transform: Transform, state: Tree) -> None:
 
 
 def _check_not_finite(transform: Transform, state: Tree) -> None:
+    # NaN passes a clip, because no comparison holds for it; scaling makes NaN of infinity.
     for bad in (np.nan, np.inf):
         payload = noise(3, _SIZE)
         payload[_SIZE // 2] = bad

@@ -8,7 +8,8 @@ from dp_accounting.pld import PLDAccountant
 from typer.testing import CliRunner
 
 from fedcli.cli.app import app
-from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import GaussianEvent
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import privacy_statement
 
 POISSON = ["--sampling", "poisson", "--rate", "0.05", "--rounds", "100", "--delta", "1e-5"]

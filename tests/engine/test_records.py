@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from fedcli.config import ConfigErrors
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.engine.records import noised_only, published_from_data
 from fedcli.engine.run_columns import columns_of
 from fedcli.runs import lifecycle

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import GaussianEvent
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import calibrate
 from fedcli.privacy.one_run_audit import audit, lower_bound, p_value
 

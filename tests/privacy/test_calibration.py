@@ -9,10 +9,9 @@ from fedcli.core.privacy_events import (
     ExampleEvent,
     GaussianEvent,
     LocalGaussianEvent,
-    PrivacyTarget,
-    Sampling,
     TreeEvent,
 )
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import accountant_for, calibrate
 
 DELTA = 1e-5

@@ -18,9 +18,9 @@ from fedcli.core.privacy_events import (
     GaussianEvent,
     LocalGaussianEvent,
     PrivatisedDataEvent,
-    Sampling,
     TreeEvent,
 )
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy import accountant_for
 from fedcli.privacy.correlated import tree_sensitivity_squared
 from fedcli.privacy.distributed import departure_from_one_gaussian

@@ -9,7 +9,8 @@ from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import GaussianEvent, Sampling
+from fedcli.core.privacy_events import GaussianEvent
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy import accountant_for
 
 DELTA = 1e-5

@@ -13,11 +13,10 @@ from fedcli.core.privacy_events import (
     ExampleEvent,
     GaussianEvent,
     LocalGaussianEvent,
-    PrivacyTarget,
     PrivatisedDataEvent,
-    Sampling,
     TreeEvent,
 )
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import accountant_for, in_words, privacy_statement
 
 SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0)

@@ -16,10 +16,10 @@ from fedcli.core.privacy_events import (
     GaussianEvent,
     LocalGaussianEvent,
     PrivatisedDataEvent,
-    Sampling,
     TreeEvent,
     is_noised_by_clients,
 )
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy import MECHANISMS, Question, accountant_for, mechanism_of
 from fedcli.privacy.calculator import MechanismName, event_of
 

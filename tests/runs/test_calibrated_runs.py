@@ -6,7 +6,8 @@ import tiny
 from fedcli import config
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
-from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import GaussianEvent
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.experiment.cost import cost
 from fedcli.experiment.describe import expand
 from fedcli.experiment.plan import plan, warnings_of

@@ -12,7 +12,7 @@ from fedcli.components.cohorts import (
     power_of_choice,
     uniform,
 )
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.testing import check_cohort
 
 MADE = {

@@ -63,6 +63,7 @@ def geometry(honest: Sequence[Vector], mean: Float64s, bad: Float64s) -> Geometr
 
     products = gram(centred_blocks(), len(honest) + 1)
     offsets = np.diag(products)[:-1]
+    # From products, because the differences of all pairs would be n^2 vectors.
     distances = offsets[:, None] + offsets[None, :] - 2 * products[:-1, :-1]
     # The rows are x_i - mean, the slopes are defined by mean - x_i: their signs are opposite.
     return Geometry(offsets, -products[:-1, -1], float(products[-1, -1]), np.maximum(distances, 0.0))

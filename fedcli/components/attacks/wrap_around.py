@@ -67,6 +67,7 @@ def _forging(grid: IntegerGrid) -> Callable[[ClientHalf], ClientHalf]:
             made: list[Committed] = update.private["committed"]
             vector = made[0].opening.vector
             bound = NormBound(vector.size, grid.bound_of(update.weight) ** 2)
+            # Where an encryption has little room, the integers may be cut off below their bound: then nothing is false.
             if exact_squared_norm(vector) <= bound.squared:
                 return honest(update, state, context)
             # Everything else is what an honest client sends; only the proof is replaced. The honest prover cannot

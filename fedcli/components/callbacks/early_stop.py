@@ -24,14 +24,17 @@ def early_stop(*, metric: str, patience: int, mode: Literal["min", "max"]) -> Ca
     best, worst = (min, math.inf) if mode == "min" else (max, -math.inf)
 
     def verdict() -> str | None:
+        # The first of equal values is the best: to reach it again is no improvement.
         since_best = len(values) - 1 - values.index(best(values)) if values else 0
         if since_best < patience:
             return None
         return f"{metric} has not improved on {best(values):.4g} for {since_best} evaluations"
 
     def add(record: Record) -> None:
+        # Patience counts evaluations, and a round may have none.
         if metric in record:
             value = record[metric]
+            # A model that diverged is no improvement; NaN would compare as neither better nor worse.
             values.append(worst if value is None or not math.isfinite(value) else value)
 
     def on_start(records: Sequence[Record]) -> str | None:

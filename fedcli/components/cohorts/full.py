@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.core.contracts import Cohort
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 
 
 def full() -> Cohort:

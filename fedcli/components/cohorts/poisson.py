@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.cohorts.sampling import by_coins, require_rate
 from fedcli.core.contracts import Cohort
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 
 
 def poisson(*, rate: float) -> Cohort:

@@ -7,7 +7,7 @@ import numpy as np
 from fedcli.components.cohorts.sampling import Clients, at_most
 from fedcli.core.contracts import Cohort
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.core.types import Tree
 
 

@@ -107,6 +107,7 @@ class PartitionedFederation:
     @cached_property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example after preprocessing, found on the first training example."""
+        # One example is enough: statistics change values, and no shape.
         first = self._central(self._dataset.x[:1])
         return apply_all(self._preprocessing, fit_all(self._preprocessing, first), first).shape[1:]
 
@@ -156,6 +157,7 @@ class PartitionedFederation:
 
     def _central(self, x: Array) -> Array:
         for step in self._protected:
+            # Without statistics: up to the step that protects, none learns from the data (`_check_protection`).
             x = step.apply(x, {})
         return x
 

@@ -53,10 +53,12 @@ class _Process:
     """A worker process, and this process's end of the pipe to it."""
 
     def __init__(self) -> None:
+        # Not forked: a fork has TensorFlow's locks and not its threads.
         context = multiprocessing.get_context("spawn")
         self._here, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(there,), name="fedcli-worker")
         self._process.start()
+        # While it is open here too, the death of the worker would not end the pipe.
         there.close()
         self._has = -1
 
@@ -183,6 +185,7 @@ def _serve(there: Connection) -> None:
             work, act = content, None
             continue
         try:
+            # Begun here and not on arrival, so that an error of building the experiment is an answer to an item.
             act = act or pickle.loads(work).begin()
             answer = pickle.dumps((True, act(pickle.loads(content))), pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # noqa: BLE001 - whatever fails here is raised again where the result is awaited

@@ -16,6 +16,7 @@ def cnn() -> Architecture:
     def build(input_shape: Shape, num_outputs: int) -> KerasModel:
         from keras import Input, Sequential, layers
 
+        # Of 4 pixels, two poolings leave 1.
         require_image("cnn", input_shape, minimum=4)
         return Sequential(
             [

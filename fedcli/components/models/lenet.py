@@ -16,6 +16,7 @@ def lenet() -> Architecture:
     def build(input_shape: Shape, num_outputs: int) -> KerasModel:
         from keras import Input, Sequential, layers
 
+        # Of 16 pixels, two convolutions without padding and two poolings leave 1.
         require_image("lenet", input_shape, minimum=16)
         return Sequential(
             [

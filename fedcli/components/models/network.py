@@ -97,6 +97,7 @@ def build_model(build: Callable[[], KerasModel], *, root: int, trainable: str | 
     if not model.trainable_variables:
         raise ConfigError("the model has no trainable weights.", key="name")
     for variable in model.trainable_variables:
+        # Clients send one float32 vector, in which other types would be rounded.
         if variable.dtype != "float32":
             raise ConfigError(
                 f"the trainable weights of {variable.path} are {variable.dtype}; fedcli trains float32.",
@@ -121,6 +122,7 @@ def personal_weights(model: KerasModel, pattern: str | None) -> tuple[bool, ...]
         return (False,) * len(variables)
     kinds = {id(v): type(layer).__name__ for layer in _leaves(model) for v in layer.variables}
     names = [(_name(model, v), f"{kinds.get(id(v), '')}/{v.path.rsplit('/', 1)[-1]}") for v in variables]
+    # `fnmatch` would ignore case on Windows, so that the same config would split the model differently.
     flags = tuple(any(fnmatch.fnmatchcase(name, pattern) for name in pair) for pair in names)
     if not any(flags):
         raise ConfigError(
@@ -157,6 +159,7 @@ def split(model: KerasModel, is_personal: tuple[bool, ...]) -> Network:
         kept,
         is_personal,
         statistic_slots=tuple(i for i, variable in slots if id(variable) in moving),
+        # Keras keeps the random state of Dropout here; every client starts it from its own seed.
         seed_slots=tuple(i for i, variable in slots if variable.path.endswith("seed_generator_state")),
     )
 

@@ -33,6 +33,7 @@ from fedcli.crypto.workers import timed_elsewhere
 
 NAME = "commit"
 
+# Larger integers could overflow int64 in the server's sums, before their opening is checked.
 _FURTHEST = 1 << 62
 
 
@@ -85,6 +86,7 @@ def commit(
 
     def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
         size = int(state["size"])
+        # Before anything is computed: a client may send whatever it likes.
         reasons = [_malformed(update, size, _names(bounds)) for update in updates]
         asked = [
             ([update.attachments[name] for name in _names(bounds)], _opening(update.payload, size))
@@ -102,6 +104,7 @@ def commit(
         _require_open(aggregate, _names(bounds), total, context)
         said = bounds.made_for(context)
         published, added = Opened(*total), None
+        # Also in an empty round, which releases the noise alone.
         if noise is not None:
             published, added = _noised(noise, bounds, total, said, context)
         elif not aggregate.accepted:
@@ -134,6 +137,7 @@ def _names(bounds: NormBounds) -> tuple[str, ...]:
 
 
 def _total(blindings: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    # Reduced, because an opening with scalars of another form is refused.
     return tuple(sum(row) % ORDER for row in zip(*blindings, strict=True))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal, NamedTuple, TypeAlias
 
+# Part of every context, so that a proof of another version of the protocol does not hold.
 PROTOCOL = 1
 
 About: TypeAlias = Literal["update", "noise", "central noise"]

@@ -78,6 +78,7 @@ def evidence(
 
 def aggregate_bytes(vector: Integers) -> bytes:
     """A sum as bytes: 64 bits for each integer, little-endian."""
+    # The same on every machine, because proofs are bound to its hash.
     return np.ascontiguousarray(vector, "<i8").tobytes()
 
 

@@ -61,6 +61,7 @@ def read_parameters(content: bytes) -> Parameters:
         ValueError: if a run would not write these bytes; the message continues a sentence that begins with the file.
     """
     said = _parsed(content)
+    # In this order too, because a file of given values has one form.
     if list(said) != list(_KEYS):
         raise ValueError(f"does not have the entries {', '.join(_KEYS)}")
     if said.pop("protocol") != PROTOCOL:
@@ -68,6 +69,7 @@ def read_parameters(content: bytes) -> Parameters:
     for name in ("round", "size"):
         _require(_is_count(said[name], least=1), name, said[name])
     for name in _OPTIONAL:
+        # Weights are divided by it.
         least = 1 if name == "max_examples" else 0
         _require(said[name] is None or _is_count(said[name], least=least), name, said[name])
     _require(isinstance(said["run"], str), "run", said["run"])
@@ -114,9 +116,11 @@ def _is_count(value: Any, *, least: int) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    # Not `isinstance`, by which `true` would be a number.
     return type(value) in (int, float) and math.isfinite(value)
 
 
 def _require(holds: bool, name: str, value: Any) -> None:
     if not holds:
+        # A forged value may be of any length.
         raise ValueError(f"has {str(value)[:40]!r} as its {name}")

@@ -65,6 +65,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
     def encode(update: ClientUpdate, _state: Tree, context: RoundContext) -> ClientUpdate:
         made: list[Committed] = update.private["committed"]
         sent = digest_of(update)
+        # The size of what was committed to: the payload may be a ciphertext.
         claims = _claims(update, sent, bounds, made[0].opening.vector.size, context)
         jobs = [(claim.bound, each, claim.context) for claim, each in zip(claims, made, strict=True)]
         try:
@@ -137,6 +138,7 @@ def _objection(update: ClientUpdate, bounds: NormBounds) -> str | None:
     for name in (DIGEST, *(name for pair in _names(bounds) for name in pair)):
         if name not in update.attachments:
             return f"the update came without its {name}"
+    # Hashed anew: the proof of another payload holds for the digest that came with it.
     if update.attachments[DIGEST] != digest_of(update):
         return "the update's proof was made for another payload: the digests differ"
     return bounds.grid.objection(update.weight, update.num_examples)

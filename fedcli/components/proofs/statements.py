@@ -14,6 +14,7 @@ from fedcli.crypto.noise_norms import squared_norm_bound
 from fedcli.crypto.norm_proofs.generators import layout
 from fedcli.crypto.norm_proofs.norm_statement import NormBound
 
+# Squared norm below which the prover's matrix products are exact in float64.
 _PROVABLE = 1 << 52
 _FEWEST_BITS = 8
 
@@ -46,6 +47,7 @@ class NormBounds(NamedTuple):
 
     def of_central_noise(self, size: int) -> NormBound:
         """||e|| <= E for the noise of the server."""
+        # The server rounds its noise to whole steps, which can make it longer.
         return NormBound(size, squared_norm_bound(self.central_deviation or 0.0, size, rounded=True))
 
     def proof_bytes(self, size: int) -> int:
@@ -79,6 +81,7 @@ class NormBounds(NamedTuple):
             return
         bits = self.grid.bits
         fewer = next((less for less in range(1, bits) if self._largest(size, less) < _PROVABLE), bits)
+        # A grid that is too coarse for the size would be refused for its rounding.
         fits = bits - fewer >= _FEWEST_BITS and size <= 4 ** (bits - fewer)
         raise ConfigError(
             f"noise on {size:,} weights may have a norm of 2^{math.log2(self._largest(size, 0)) / 2:.1f} steps; "

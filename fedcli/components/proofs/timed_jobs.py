@@ -51,6 +51,7 @@ def counting_session(_context: RoundContext, _cohort: Sequence[int], _size: int)
 
 def counted(tally: Tally, column: str, work: Callable[..., Result], *args: object) -> Result:
     """The result of `work` in a worker process; its seconds are added to a column."""
+    # In another process, because the curve library holds Python's global interpreter lock.
     result, seconds = timed_elsewhere(work, *args)
     tally.add(column, seconds)
     return result

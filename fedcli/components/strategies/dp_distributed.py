@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import distributed_noise, finite, fixed_point
 from fedcli.core.contracts import Strategy
-from fedcli.core.privacy_events import PrivacyTarget
+from fedcli.core.sampling_scheme import PrivacyTarget
 
 
 def dp_distributed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.components.strategies.fedavg import fedavg
 from fedcli.components.transforms import clip, finite, local_noise
 from fedcli.core.contracts import Strategy
-from fedcli.core.privacy_events import PrivacyTarget
+from fedcli.core.sampling_scheme import PrivacyTarget
 
 
 def dp_local(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fedcli.components.clients.dp_sgd import dp_sgd as local_dp_sgd
 from fedcli.components.strategies.fedavg import fedavg
 from fedcli.core.contracts import Strategy
-from fedcli.core.privacy_events import PrivacyTarget
+from fedcli.core.sampling_scheme import PrivacyTarget
 
 
 def dp_sgd(

@@ -19,6 +19,7 @@ def check(cohort: Cohort, strategy: Strategy, num_train: Array) -> None:
         ConfigError: with the reason and what would work.
     """
     try:
+        # Only the cohort itself knows whether it can be drawn from these clients.
         remembered = cohort.init(num_train)
     except ConfigError as error:
         raise error.under("cohort") from error

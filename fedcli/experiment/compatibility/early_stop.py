@@ -16,6 +16,7 @@ def check(setup: Setup) -> None:
     stop = setup.experiment.early_stop
     if stop is None:
         return
+    # Some columns are words, which do not improve.
     known = [column.name for column in columns_of(setup).values() if column.is_number]
     if stop.metric not in known:
         raise ConfigError(

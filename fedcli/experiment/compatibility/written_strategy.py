@@ -124,6 +124,7 @@ def _check_bound(before: list[Transform], last: Transform) -> None:
     if any(part.made is None for part in before) or last.made is None:
         # What custom transforms do is not known here; noise checks its bound on every update all the same.
         return
+    # An adaptive clip norm is in the transform's state, and changes from round to round.
     if not (event.noise_on == "sum" and event.clipping == "adaptive"):
         bounds = [part.made.parameters.get("clip_norm", math.inf) for part in before if part.made]
         if min(bounds, default=math.inf) > event.clip_norm:
@@ -157,6 +158,7 @@ def _check_grid(before: list[Transform], event: DistributedGaussianEvent) -> Non
 def _fitting(section: str, fits: Callable[[Any], bool]) -> str:
     """The built-ins of a section that fit."""
     found = installed(section).items()
+    # Made with the values of its example, because some parameters have no default.
     return " or ".join(name for name, factory in found if fits(factory(**describe(factory).example)))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fedcli.config import Experiment
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import Event
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.experiment.compose import with_noise_multiplier
 from fedcli.experiment.make import placed
 from fedcli.experiment.protection.order import recipe, summed

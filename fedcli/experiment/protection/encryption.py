@@ -12,7 +12,8 @@ from fedcli.components.encryption.scheme import Encryption, Sums
 from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Event, Sampling
+from fedcli.core.privacy_events import Event
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.crypto.norm_proofs.limbs import LIMB_BITS
 from fedcli.experiment.make import make
@@ -78,7 +79,9 @@ def planned_encryption(
     event, sampling = strategy.privacy_event, cohort.sampling(num_clients)
     sums = Sums(
         num_clients=num_clients,
+        # Not the expected size: a cohort that is larger by chance must not overflow the fields.
         most_summands=sampling.largest,
+        # With proofs, limbs of the commitment's blindings are encrypted beside the integers.
         bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
         noise_tail=_noise_tail(event, sampling, experiment.rounds),
         root=experiment.seed,
@@ -164,6 +167,7 @@ def _of_lost_clients(encryption: Encryption, dropout: float, cohort: int) -> lis
 
 
 def _ask_for_a_grid(strategy: Strategy, experiment: Experiment) -> None:
+    # Tried before it is suggested: some strategies cannot have a grid.
     section = _example(strategy)
     try:
         on_grid(strategy, experiment.model_copy(update={"fixed_point": section}))
@@ -195,6 +199,7 @@ def _noise_tail(event: Event | None, sampling: Sampling, rounds: int) -> int:
     if event is None or event.noise_on != "shares":
         return 0
     deviation = event.share_deviation * math.sqrt(sampling.largest)
+    # Over all coordinates and rounds, because one overflow would spoil the integer in the next field too.
     return gaussian_tail(deviation, event.dimension * rounds)
 
 

@@ -50,6 +50,7 @@ def check_sum(section: FixedPoint | None, *, num_clients: int) -> None:
     Raises:
         ConfigError: with a number of bits that is small enough.
     """
+    # Of all clients, because a Poisson cohort may have every one of them.
     if section is not None and num_clients * 2**section.bits >= _LARGEST_SUM:
         raise ConfigError(
             f"the sum over {num_clients} clients of up to 2^{section.bits} steps does not fit in 63 bits.",
@@ -64,6 +65,7 @@ def check_size(section: FixedPoint | None, *, num_parameters: int) -> None:
     Raises:
         ConfigError: with a number of bits that is large enough.
     """
+    # Rounding moves a weight by half a step at most, and all d of them together by sqrt(d) / 2 steps.
     if section is not None and num_parameters > 4**section.bits:
         raise ConfigError(
             f"rounding {num_parameters:,} weights could move an update by half its bound of 2^{section.bits} steps.",

@@ -60,6 +60,7 @@ def verify_run(
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
+    # Also where the config plans none: a config that was changed must not silence the proofs that are there.
     if kept or has_proofs:
         damaged = {
             finding.round for finding in findings if finding.what == evidence.WHAT and not finding.holds
@@ -89,6 +90,7 @@ def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Fin
         findings += checked_chain(folder, pair)
     findings += evidence.checked_evidence(folder, pairs)
     findings += checked_logs(folder, pairs)
+    # Many checkpoints refer to the state of a client that has not taken part since; it is hashed once.
     seen: set[StoredTree] = set()
     for link in intact:
         findings += checked_clients(folder, link, seen)

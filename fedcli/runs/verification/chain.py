@@ -28,6 +28,7 @@ def checked_chain(run: Path, pair: Pair) -> Iterator[Finding]:
 
 def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Finding:
     said, follows = manifest.facts.get("round"), manifest.facts.get("follows")
+    # A missing checkpoint is named as that: otherwise the one after it would seem to be at fault.
     missing = _missing(follows, before, link)
     if said != link.round:
         return _broken(link, f"is of round {said} and is in the folder of round {link.round}")
@@ -35,6 +36,7 @@ def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Fi
         path = directory.checkpoint_folder(run, missing).relative_to(run).as_posix()
         sentence = f"{path} is missing; the checkpoint of round {link.round} follows it."
         return Finding(WHAT, missing, path, holds=False, sentence=sentence)
+    # A chain that does not begin with round 0 has lost its beginning.
     if follows != (before.round if before else None) or (before is None and link.round):
         return _broken(link, f"follows {_name(follows)} and comes after {_name(before and before.round)}")
     if manifest.previous != (before.digest if before else None):
@@ -45,6 +47,7 @@ def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Fi
 def _missing(follows: Any, before: Link | None, link: Link) -> int | None:
     """The round of the checkpoint that a link follows, if that checkpoint does not exist."""
     first = before.round if before else -1
+    # A manifest that was forged may have a value of any type.
     return follows if type(follows) is int and first < follows < link.round else None
 
 

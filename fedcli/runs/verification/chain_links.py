@@ -56,6 +56,7 @@ def read_pairs(run: Path, retention: Retention) -> list[Pair]:
 def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
     """The link of a folder: what its manifest says, or what is wrong with it."""
     manifest, fault = None, ""
+    # Read apart, since a manifest of another version is not damaged and must not be called so.
     found = manifests.fact(folder, "format")
     try:
         manifest = manifests.read(folder)

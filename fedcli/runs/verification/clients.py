@@ -20,6 +20,7 @@ def checked_clients(run: Path, link: Link, seen: set[StoredTree]) -> Iterator[Fi
     """Check the states that a checkpoint refers to and that are not in `seen`, and add them to it."""
     try:
         stored = _index(run, link)
+    # What is raised depends on how an index was forged.
     except (RunError, LookupError, TypeError, ValueError, AttributeError):
         file = (link.folder / checkpoints.STATE).relative_to(run).as_posix()
         sentence = f"{file} has no index of the clients' states."

@@ -73,10 +73,12 @@ def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding
     Returns:
         The round that was reached, and the digest that it binds.
     """
+    # Backwards, because a checkpoint binds its last round, and each round binds the one before it.
     for round in range(last, first - 1, -1):
         if bound is None:
             return round + 1, None
         link = read_round_link(run, round)
+        # No file is required, since a void round has none.
         yield from checked_files(run, link, what=WHAT, required=())
         if link.manifest is None:
             return round, bound

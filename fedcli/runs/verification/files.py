@@ -55,6 +55,7 @@ def strangers(run: Path, place: str, known: Collection[str], *, what: str) -> It
     """Entries in a folder of the run that are neither `known` nor the draft of a round."""
     folder = run / place
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        # A draft is what a killed process leaves, and no sign that somebody changed the run.
         if path.name not in known and round_folders.of_draft(path.name) is None:
             file = f"{place}/{path.name}"
             yield Finding(what, None, file, holds=False, sentence=f"{file} is not a file of the run.")

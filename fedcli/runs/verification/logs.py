@@ -38,6 +38,7 @@ def _checked(log: Path, marks: list[tuple[int, Mark | None]], last: int) -> Iter
             return
         yield Finding(WHAT, round, log.name)
         known, length = round, mark.bytes
+    # If the last checkpoint's manifest is damaged, what it covers is not known.
     if size > length and known == last:
         yield _behind(log, last, size - length)
 

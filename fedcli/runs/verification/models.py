@@ -88,6 +88,7 @@ def is_same(one: Tree, other: Tree) -> bool:
 
 
 def _is_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    # By bytes, because NaN does not equal itself, and -0.0 equals 0.0.
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
@@ -105,6 +106,7 @@ def _layout(link: Link, weights: Mapping[str, npt.NDArray[Any]]) -> ModelLayout:
     names = [name for group in said.values() if isinstance(group, list) for name in group]
     if not all(isinstance(name, str) for name in names) or sorted(names) != sorted(weights):
         raise Unreadable(checkpoints.WEIGHTS, "does not have the arrays that the manifest names")
+    # A run writes nothing else, and other types would be converted before they are compared.
     if any(array.dtype != np.float32 for array in weights.values()):
         raise Unreadable(checkpoints.WEIGHTS, "has arrays that are not of float32")
     return ModelLayout(**{group: _of(said[group], weights) for group in ModelLayout._fields})

@@ -107,6 +107,7 @@ def planned_retention(run: Path) -> Retention:
     try:
         return retention_of(
             _experiment(_text(directory.read_config(run))),
+            # The run's own mechanisms are known only once its components are made.
             [column for columns in MECHANISM_COLUMNS.values() for column in columns],
         )
     except FedcliError:
@@ -149,8 +150,10 @@ def _is_foreign(section: config.Part | config.WrittenStrategy) -> bool:
     return any(_is_foreign(part) for part in parts)
 
 
+# The plan and the retention policy are both read from the same text.
 @lru_cache(maxsize=4)
 def _experiment(text: str) -> config.Experiment:
+    # Whoever verifies a run does not trust it, and an import would run its code.
     return config.loads(text, directory.CONFIG, imports=False).experiment
 
 

@@ -19,6 +19,7 @@ from fedcli.crypto.norm_proofs.jobs import Statement
 from fedcli.crypto.norm_proofs.norm_statement import NormBound
 from fedcli.runs.verification.round_statement import Round
 
+# No sum of updates comes near; larger integers would overflow int64 where the opening is checked.
 _LARGEST = 1 << 62
 
 
@@ -109,6 +110,7 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
             context = said.context.encode(about, each.digest, client=each.client, weight=each.weight)
             claims.append((f"the {about} of client {each.client}", NormBound(said.size, squared), context))
     if said.central_noise_squared is not None:
+        # The proof is bound to the published sum, so that it cannot be moved to another one.
         published = hashlib.sha256(round.path(evidence.AGGREGATE).read_bytes()).digest()
         context = said.context.encode("central noise", published)
         claims.append(("the server's noise", NormBound(said.size, said.central_noise_squared), context))
@@ -117,6 +119,7 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
 
 def _pieces(round: Round, name: str, lengths: list[int]) -> list[bytes]:
     data, pieces, start = round.path(name).read_bytes(), [], 0
+    # Before it is cut, because a slice beyond the end is empty and no error.
     if len(data) != sum(lengths):
         reason = f"has {len(data)} bytes; what {evidence.PARAMETERS} names has {sum(lengths)}"
         raise Malformed(name, reason)

@@ -46,6 +46,7 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: W
     if not recipe.has_proofs:
         return
     rounds: dict[int, Round] = {}
+    # All of them are read, also where one is asked for: a replay goes from checkpoint to checkpoint.
     numbers = _numbers(wanted.pairs)
     for number in numbers:
         if number not in wanted.damaged:

@@ -41,6 +41,7 @@ def checked_proofs(run: Path, round: Round, *, independently: bool) -> Iterator[
     yield from _held(run, round, evidence)
     yield _opened(run, round, evidence)
     if independently:
+        # Other code and another library: a fault of the first verifier is not one of the second.
         yield from _held_again(run, round, evidence)
 
 

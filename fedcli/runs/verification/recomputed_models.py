@@ -64,6 +64,7 @@ def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Rec
         if number not in rounds:
             return
         said = rounds[number].said
+        # A void round does not move the model.
         if said is None:
             continue
         found, position = _moved(run, rounds[number], said, position, recipe)
@@ -95,6 +96,7 @@ def _moved(
 ) -> tuple[list[Finding], Position]:
     """The server's step of a round, and whether the round's proofs were made for the model before it."""
     file = round.file(run, evidence.PARAMETERS)
+    # Proofs name the model that the clients started from, so that none can be used in another round.
     is_start = said.model == digest(position.weights)
     sentence = f"{file} has proofs for another model than the one that this round began with."
     found = [Finding(STARTS, round.link.round, file, is_start, "" if is_start else sentence)]
@@ -113,6 +115,7 @@ def _moved(
 
 def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe) -> Position:
     server, divisor = recipe.server, divisor_of(said, recipe)
+    # Clients of weight 0 leave the model as it was.
     if server is None or not divisor:
         return position
     total = read_sum(round, said.size) * server.bounds.grid.step
@@ -136,6 +139,7 @@ def _compared(
     else:
         yield _holds(run, link, checkpoints.WEIGHTS)
     for group, name in _KEPT.items():
+        # About the averages of BatchNorm, which clients may send, nothing is proved.
         moves = group == "statistics" and recipe.moves_statistics
         if not moves and start.vectors[group].tobytes() != after.vectors[group].tobytes():
             reason = f"has other {name} weights than {start.name}; no round changes them"

@@ -78,6 +78,7 @@ def divisor_of(said: Parameters, recipe: Recipe) -> float:
     """The divisor of the sum: the clients' total weight or, under privacy, the planned cohort size."""
     if recipe.server is None or (recipe.server.is_private and recipe.server.planned is None):
         return said.divisor
+    # As the mean adds the weights of integers: exactly, so that their order does not matter.
     return recipe.server.planned or math.fsum(each.weight for each in said.clients)
 
 
@@ -90,6 +91,7 @@ def share_of(said: Parameters, recipe: Recipe) -> float:
 
 def _of_run(said: Parameters, round: int, recipe: Recipe) -> Iterator[str]:
     if said.run != recipe.run:
+        # A forged name may be of any length.
         yield f"is of the run {said.run[:40]!r}; this one is {recipe.run!r}"
     if said.round != round:
         yield f"is of round {said.round} and is in the folder of round {round}"
@@ -99,6 +101,7 @@ def _of_run(said: Parameters, round: int, recipe: Recipe) -> Iterator[str]:
 
 def _of_clients(said: Parameters, recipe: Recipe) -> Iterator[str]:
     numbers = [each.client for each in said.clients]
+    # An update that is counted twice would move the model by twice its bound.
     if any(later <= earlier for earlier, later in pairwise(numbers)):
         yield "does not name each client once, in ascending order"
     for number in numbers:
@@ -127,5 +130,6 @@ def _of_divisor(said: Parameters, recipe: Recipe) -> Iterator[str]:
         ("divisor", said.divisor, divisor_of(said, recipe)),
         ("share", said.share, share_of(said, recipe)),
     ):
+        # Exactly, since the run calculated it from the same numbers in the same way.
         if found != expected:
             yield f"has the {name} {found!r}; clients and config make it {expected!r}"

@@ -88,6 +88,7 @@ class LocalDisk:
 
     def remove(self, path: Path) -> None:
         """Remove a file or an empty folder."""
+        # A link is removed itself, and never the folder that it points to.
         if path.is_dir() and not path.is_symlink():
             path.rmdir()
         else:

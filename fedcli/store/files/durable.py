@@ -34,6 +34,7 @@ def write(path: Path, content: bytes | str, *, mode: int = 0o666, disk: Disk = L
         # A process that was killed left it.
         disk.remove(draft)
     disk.write(draft, content.encode() if isinstance(content, str) else content, mode=mode)
+    # Otherwise a power cut could leave the new name with a file that is empty.
     disk.sync(draft)
     disk.rename(draft, path)
     disk.sync(path.parent)
@@ -77,6 +78,7 @@ def discard(folder: Path, *, disk: Disk = LOCAL) -> None:
     """Remove a published folder. Its name disappears at once: a killed process leaves a draft, not a damaged folder."""
     draft = draft_of(folder)
     remove_all(draft, disk=disk)
+    # Now the draft of an earlier removal is gone, which a rename could not replace.
     disk.rename(folder, draft)
     remove_all(draft, disk=disk)
 

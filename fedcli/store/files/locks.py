@@ -14,6 +14,7 @@ def hold(folder: Path) -> int:
     Raises:
         RunError: if another process has locked it.
     """
+    # The folder itself: a lock file would outlive a process that is killed.
     handle = os.open(folder, os.O_RDONLY)
     try:
         import fcntl

@@ -11,6 +11,7 @@ from fedcli.core.errors import RunError
 from fedcli.store.files import durable
 from fedcli.store.files.disk import LOCAL, Disk
 
+# Bytes read at a time, since the logs of a large federation may be larger than memory should be.
 _CHUNK = 1 << 20
 
 
@@ -29,6 +30,7 @@ def to_mark(value: Any) -> Mark | None:
     if not isinstance(value, dict) or value.keys() != set(Mark._fields):
         return None
     mark = Mark(**value)
+    # Not `isinstance`, by which `true` in a manifest would be a length.
     sound = type(mark.bytes) is int and mark.bytes >= 0 and isinstance(mark.sha256, str)
     return mark if sound else None
 
@@ -53,6 +55,7 @@ class Log:
 
     def __init__(self, path: Path, mark: Mark, *, disk: Disk = LOCAL) -> None:
         self._path, self._disk = path, disk
+        # Checked before it is cut off: a file that is not the run's log is left as it is.
         self._length, self._hash = mark.bytes, _required(path, mark)
         disk.truncate(path, mark.bytes)
 

@@ -96,6 +96,7 @@ def parse(content: bytes) -> Manifest:
     if not sound or not (previous is None or _is_digest(previous)):
         raise ValueError("is not a manifest")
     body = {**facts, _FILES: files, _PREVIOUS: previous}
+    # Byte for byte: equal values in another form would have another digest than the next manifest names.
     if own != _digest(_canonical(body)) or content != _canonical({**body, _SELF: own}):
         raise ValueError("is not as it was written: it differs from its own digest")
     return Manifest(facts, files, previous, _digest(content))
@@ -135,6 +136,7 @@ def strangers(folder: Path, manifest: Manifest) -> list[FileFault]:
 def _object(content: bytes) -> dict[str, Any]:
     try:
         value = json.loads(content)
+    # A manifest may come from anyone: JSON that is nested too deeply is one way to make a reader fail.
     except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
     if not isinstance(value, dict):
@@ -151,6 +153,7 @@ def _digest(content: bytes) -> str:
 
 
 def _is_name(name: str) -> bool:
+    # A manifest that was forged must not name files outside its folder, or itself.
     return name == Path(name).name and name not in ("", "..", NAME) and "\0" not in name
 
 

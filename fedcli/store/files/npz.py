@@ -29,6 +29,7 @@ def to_bytes(arrays: Arrays) -> bytes:
         for name, array in arrays.items():
             if array.dtype.hasobject:
                 raise RunError(f"{name} holds Python objects; a run directory keeps plain arrays only.")
+            # The size is not known yet and may pass 2 GiB. `open` gives every member the same date, so bytes are equal.
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
     return buffer.getvalue()

@@ -14,7 +14,8 @@ from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
 from fedcli.components.clients.trainer import Batch, Learner, Pass
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import ExampleEvent, PrivacyTarget, Sampling
+from fedcli.core.privacy_events import ExampleEvent
+from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.core.seeds import generator
 from fedcli.privacy import accountant_for
 

@@ -19,7 +19,7 @@ from fedcli.components.cohorts import (
     whose_turn,
 )
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.core.seeds import SERVER, generator
 
 

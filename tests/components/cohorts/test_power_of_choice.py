@@ -9,8 +9,9 @@ from fedcli.components.cohorts import power_of_choice
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError, VoidRoundError
-from fedcli.core.privacy_events import GaussianEvent, Sampling
+from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import Report
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.core.seeds import SERVER, generator
 from fedcli.engine.round import run_round
 from fedcli.privacy import accountant_for

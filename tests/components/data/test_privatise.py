@@ -12,7 +12,8 @@ from fedcli.components.data.preprocessing.privatise import privatise
 from fedcli.components.data.preprocessing.scale import scale
 from fedcli.components.data.preprocessing.standardise import standardise
 from fedcli.core.errors import ConfigError, DataError
-from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
+from fedcli.core.privacy_events import PrivatisedDataEvent
+from fedcli.core.sampling_scheme import PrivacyTarget
 
 
 def step(clip_norm=1.0, noise_multiplier=1.0, delta=1e-5):

@@ -11,7 +11,8 @@ from fedcli.components.cohorts import min_separation
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import banded_noise, tree_noise
 from fedcli.config import ConfigErrors
-from fedcli.core.privacy_events import BandedEvent, PrivacyTarget, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, TreeEvent
+from fedcli.core.sampling_scheme import PrivacyTarget
 from fedcli.engine.round import run_round
 from fedcli.testing import check_transform
 

@@ -12,7 +12,8 @@ from fedcli.components.clients.trainer import Learner, Pass, Start
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import describe
-from fedcli.core.privacy_events import GaussianEvent, PrivacyTarget
+from fedcli.core.privacy_events import GaussianEvent
+from fedcli.core.sampling_scheme import PrivacyTarget
 
 ALL = pytest.mark.parametrize("name", STRATEGIES)
 WEIGHTS = np.array([1.0, -2.0], np.float32)

@@ -10,8 +10,9 @@ from fedcli.components.transforms import banded_noise, tree_noise
 from fedcli.components.transforms.banded_noise import banded_square_root
 from fedcli.components.transforms.tree_noise import changed_nodes
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import BandedEvent, Sampling, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, TreeEvent
 from fedcli.core.rounds import Aggregate, ClientUpdate, RoundContext
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.core.types import SECRET
 from fedcli.privacy import accountant_for
 from fedcli.privacy.correlated import tree_sensitivity_squared

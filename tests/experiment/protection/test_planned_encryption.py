@@ -7,7 +7,7 @@ import tiny
 
 from fedcli.config import ConfigErrors, dump, load, loads
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import Sampling
+from fedcli.core.sampling_scheme import Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.cost import cost

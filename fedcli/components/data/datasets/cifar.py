@@ -71,6 +71,7 @@ def _read_binary(file: Path, files: CifarFiles) -> tuple[Array, Array]:
 def _read_pickled(file: Path, files: CifarFiles) -> tuple[Array, Array]:
     try:
         with file.open("rb") as stream:
+            # Python 2 wrote these files; its texts are the bytes of Python 3.
             batch = _ArraysOnly(stream, encoding="bytes").load()
         x = np.asarray(batch[b"data"], np.uint8).reshape(-1, IMAGE_BYTES)
         return _channels_last(x), np.asarray(batch[files.label_key], np.int64)

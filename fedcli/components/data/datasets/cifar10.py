@@ -13,6 +13,7 @@ FILES = CifarFiles(
         "",
         "cifar-10-batches-bin",
         "cifar-10-batches-py",
+        # Where Keras unpacks its download.
         "cifar-10-batches-py-target/cifar-10-batches-py",
     ),
     train=tuple(f"data_batch_{number}" for number in range(1, 6)),

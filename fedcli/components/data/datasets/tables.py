@@ -66,6 +66,7 @@ def present(table: Table, name: str) -> list[str]:
 
 
 def _read(stream: Iterable[str]) -> tuple[list[str], list[int], list[list[str]]]:
+    # Otherwise a quotation mark that is never closed would take in the rest of the file.
     reader = csv.reader(stream, strict=True)
     header = [name.strip() for name in next(reader, [])]
     seen: dict[str, str] = {}

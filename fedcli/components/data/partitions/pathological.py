@@ -70,5 +70,6 @@ def _draw_classes(
     # Every class is first given to one client, so that it has a holder by construction.
     first_deal = rng.permutation(clients)[np.arange(num_classes) // classes_per_client]
     priority[first_deal, rng.permutation(num_classes)] = -1.0
+    # The smallest of independent draws are distinct classes at once, without retries.
     chosen = np.argpartition(priority, classes_per_client - 1, axis=1)[:, :classes_per_client]
     return [np.flatnonzero((chosen == label).any(axis=1)) for label in range(num_classes)]

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli.components.data.dataset import Array
-from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
+from fedcli.core.privacy_events import PrivatisedDataEvent
+from fedcli.core.sampling_scheme import PrivacyTarget
 
 Statistics = Mapping[str, Array]
 Join = Callable[[Array, Array], Array]

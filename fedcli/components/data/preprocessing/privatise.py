@@ -7,7 +7,8 @@ import numpy as np
 from fedcli.components.data.dataset import Array
 from fedcli.components.data.preprocessing.preprocessor import ExampleNoise, Preprocessor, Statistics
 from fedcli.core.noise_multipliers import noise_deviation
-from fedcli.core.privacy_events import PrivacyTarget, PrivatisedDataEvent
+from fedcli.core.privacy_events import PrivatisedDataEvent
+from fedcli.core.sampling_scheme import PrivacyTarget
 from fedcli.crypto.noise import gaussian
 
 
@@ -36,6 +37,7 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
         exact = np.asarray(x, np.float64)
         # The norm of such an example is not finite, so no factor could bring it below the clip norm.
         exact = np.where(np.isfinite(exact).all(axis=features, keepdims=True), exact, 0.0)
+        # A norm that overflows to infinity gives the factor 0, which keeps the bound.
         with np.errstate(over="ignore"):
             norms = np.sqrt(np.square(exact).sum(axis=features, keepdims=True))
         factors = np.where(norms <= clip_norm, 1.0, clip_norm / np.where(norms > 0, norms, 1.0))
