@@ -95,7 +95,7 @@ def test_the_section_survives_the_file(tmp_path):
         (["strategy=median"], "encryption", "reads single updates"),
         (["strategy=median", GRID], "encryption", "reads single updates"),
         (["strategy={name: fedbuff, buffer_size: 2}", GRID], "encryption", "adds any update that arrives"),
-        ([*EQUAL, "compression=top-k"], "compression", "off it"),
+        ([*EQUAL, "compression=top-k"], "compression", "off the grid"),
         (
             ["strategy={name: dp-adaptive, noise_multiplier: 1.0, delta: 1e-3, count_deviation: 4.0}"],
             "encryption",
