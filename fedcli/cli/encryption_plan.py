@@ -9,6 +9,7 @@ _IN_WORDS = {
     "failure_bits": ("a value opens wrongly", "with probability below 2^-{}"),
     "statistical_bits": ("the masks fail", "with probability below 2^-{}"),
     "bytes_per_parameter": ("bytes per parameter", "{} up"),
+    "bytes_of_keys": ("keys and shares", "{} bytes up from each client in a round"),
     "most_summands": ("planned for", "sums of {} updates"),
     "min_clients": ("needs", "{} updates in a round; with fewer the round is void"),
     "members": ("members", "clients {}"),

@@ -16,6 +16,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.exchange import Exchange
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 from fedcli.crypto.masking.graph import MaskPlan, plan_masking
+from fedcli.crypto.masking.masking import key_bytes
 
 STATISTICAL_BITS = 40
 """The probability that a client is exposed or a sum cannot be opened is below 2^-40; see `crypto.masking.graph`."""
@@ -31,7 +32,7 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
     Args:
         sums: the sums to encrypt.
         dropped: share of a cohort that may be lost.
-        corrupt: share of a cohort that may collude with the server.
+        corrupt: share of a cohort that may collude with the server; rounded up to a number of at least 1.
 
     Raises:
         ConfigError: if no graph of masks is safe enough, or sums do not fit.
@@ -80,6 +81,7 @@ def _figures(plan: MaskPlan) -> Mapping[str, Any]:
         "most_summands": plan.num_parties,
         "largest_sum": plan.largest_sum,
         "bytes_per_parameter": plan.bytes_per_value,
+        "bytes_of_keys": key_bytes(plan),
     }
 
 

@@ -12,6 +12,8 @@ over all parties, and all together below 2^-40:
   this is at most n (corrupt + dropped)^(k/2).
 
 If there is no such k below n - 1, all parties are neighbours, and the first two events can be excluded by counting.
+With fewer than 64 parties this is always so: the probabilities say little about a handful of parties, and a sparse
+graph would save little work.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from fedcli.crypto.bfv.residues import shake_stream
 
 _EVENT = 2.0**-42
 
+_FEWEST_FOR_SPARSE = 64
+"""With fewer parties than this, everybody masks with everybody."""
+
 
 @dataclass(frozen=True)
 class MaskPlan:
@@ -36,7 +41,7 @@ class MaskPlan:
         num_neighbours: k, the neighbours of each party.
         threshold: t, the number of neighbours whose shares recover a party's secret.
         most_dropped: largest number of parties that may be lost.
-        most_corrupt: largest number of parties that may collude with the server.
+        most_corrupt: largest number of parties that may collude with the server, at least 1.
         largest_value: largest absolute value in one summand.
         largest_sum: largest absolute value in the sum.
         modulus_bits: 32 or 64; sums are computed modulo 2^modulus_bits.
@@ -67,7 +72,7 @@ def plan_masking(
         bits: the values of a summand lie in [-2^bits, 2^bits], before noise.
         noise_tail: largest absolute value of the noise in the sum; see `bfv.plans.gaussian_tail`.
         dropped: share of parties that may be lost.
-        corrupt: share of parties that may collude with the server.
+        corrupt: share of parties that may collude with the server; rounded up to a number of at least 1.
 
     Raises:
         ConfigError: if no graph is safe enough, or sums do not fit in 63 bits.
@@ -94,7 +99,10 @@ def plan_masking(
             key="bits",
             hint="Use fewer bits.",
         )
-    most_dropped, most_corrupt = math.floor(dropped * num_parties), math.floor(corrupt * num_parties)
+    # Up, because rounding down would assume of a few parties that none colludes. The inner rounding removes what
+    # binary fractions add: 0.07 of 100 are 7.
+    most_corrupt = max(1, math.ceil(round(corrupt * num_parties, 9)))
+    most_dropped = math.floor(dropped * num_parties)
     num_neighbours, threshold = _sizes(num_parties, most_dropped, most_corrupt)
     return MaskPlan(
         num_parties=num_parties,
@@ -132,7 +140,7 @@ def neighbours(plan: MaskPlan, seed: bytes) -> tuple[tuple[int, ...], ...]:
 def _sizes(num_parties: int, dropped: int, corrupt: int) -> tuple[int, int]:
     """Number of neighbours and threshold."""
     others = num_parties - 1
-    for count in range(2, others, 2):
+    for count in range(2, others if num_parties >= _FEWEST_FOR_SPARSE else 0, 2):
         # The remaining honest parties would fall into two groups.
         if num_parties * ((dropped + corrupt) / num_parties) ** (count / 2) >= _EVENT:
             continue

@@ -24,7 +24,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers
 from fedcli.crypto.bfv.residues import Words, share
-from fedcli.crypto.bfv.wire import MessageKind, fingerprint, seal_envelope
+from fedcli.crypto.bfv.wire import ENVELOPE_BYTES, MessageKind, fingerprint, seal_envelope
 from fedcli.crypto.masking.graph import MaskPlan
 from fedcli.crypto.masking.masks import (
     FIELD,
@@ -40,6 +40,7 @@ from fedcli.crypto.masking.masks import (
 from fedcli.crypto.noise import KEY_BYTES, keystream
 
 _SHARES = struct.Struct(f"<{2 * LIMBS}Q")
+_TAG_BYTES = 16  # of ChaCha20-Poly1305
 
 
 class MaskSeeds(NamedTuple):
@@ -89,6 +90,12 @@ def mask(values: Integers, seeds: MaskSeeds) -> bytes:
         num_summands=1,
         body=total.astype(total.dtype.newbyteorder("<"), copy=False).tobytes(),
     )
+
+
+def key_bytes(plan: MaskPlan) -> int:
+    """Bytes that a party sends for one sum beside its masked values: public keys, encrypted shares, revealed shares."""
+    sealed = _SHARES.size + _TAG_BYTES
+    return 2 * KEY_BYTES + plan.num_neighbours * (sealed + REVEALED.size) + ENVELOPE_BYTES
 
 
 class Party:

@@ -33,7 +33,7 @@ from fedcli.core.errors import ConfigError, RunError
             "secagg",
             {"dropped": 0.7, "corrupt": 0.3},
             "dropped",
-            "cannot tolerate 3 dropped and 1 corrupt of 5",
+            "cannot tolerate 3 dropped and 2 corrupt of 5",
         ),
     ],
 )

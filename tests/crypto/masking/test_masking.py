@@ -1,5 +1,7 @@
 """Pairwise masks: they cancel whichever parties are lost, and they hide the values."""
 
+import itertools
+
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -7,9 +9,10 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
+from fedcli.crypto.bfv.residues import combine
 from fedcli.crypto.masking.graph import neighbours, plan_masking
-from fedcli.crypto.masking.masking import MaskSeeds, Party, mask
-from fedcli.crypto.masking.masks import MaskScheme, limbs, masked, seed_of
+from fedcli.crypto.masking.masking import MaskSeeds, Party, key_bytes, mask
+from fedcli.crypto.masking.masks import FIELD, MaskScheme, limbs, masked, pair_seed, seed_of
 from fedcli.crypto.masking.unmasking import MaskedSum
 from fedcli.crypto.noise import keystream
 
@@ -59,15 +62,58 @@ class Sum:
 @pytest.mark.parametrize(
     ("num_parties", "silent", "lost", "late"),
     [(3, (), (), ()), (10, (), (), ()), (10, (), (4, 7), ()), (10, (2,), (9,), ()), (10, (), (0,), (5,)),
-     (60, (8,), (17, 33), (50, 51))],
+     (64, (8,), (17, 33), (50, 51))],
     ids=str,
 )  # fmt: skip
 def test_the_sum_is_exact_whoever_is_lost_between_the_steps(num_parties, silent, lost, late):
-    shares = {"dropped": 0.1, "corrupt": 0.05} if num_parties == 60 else {}
+    shares = {"dropped": 0.1, "corrupt": 0.05} if num_parties == 64 else {}
     one = Sum(scheme_of(num_parties, **shares), silent, lost)
-    assert (one.scheme.plan.num_neighbours < num_parties - 1) == (num_parties == 60)
+    assert (one.scheme.plan.num_neighbours < num_parties - 1) == (num_parties == 64)
     assert one.adder.lost == set(lost)
     assert np.array_equal(one.adder.unmask(one.reveals(late)), one.expected)
+
+
+def read_by(one, colluders, victim):
+    """The victim's value as these parties and the server compute it from all that they have, or None."""
+    held = {index + 1: one.parties[index]._received[victim] for index in colluders}
+    both = [combine({at: pair[kind] for at, pair in held.items()}, len(held), prime=FIELD) for kind in (0, 1)]
+    try:
+        own, private = seed_of(both[0]), X25519PrivateKey.from_private_bytes(seed_of(both[1]))
+    except CiphertextError:
+        return None
+    pairs = {
+        other: pair_seed(private, one.keys[other].mask, one.scheme, victim, other)
+        for other in one.scheme.neighbours[victim]
+    }
+    sent = np.frombuffer(one.masked[victim][81 - DIGEST : -DIGEST], "<u4")
+    add = [seed for other, seed in pairs.items() if other < victim]
+    take = [own, *(seed for other, seed in pairs.items() if other > victim)]
+    return masked(sent, one.scheme.plan, add=add, take=take).view(np.int32)
+
+
+def test_two_of_four_that_collude_with_the_server_do_not_read_a_third():
+    one = Sum(scheme_of(4))
+    for victim in range(4):
+        for colluders in itertools.combinations(set(one.scheme.neighbours[victim]), 2):
+            assert read_by(one, colluders, victim) is None
+    # With as many as the threshold the same steps do read it.
+    assert np.array_equal(read_by(one, (1, 2, 3), 0), one.inputs[0])
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.2])
+@pytest.mark.parametrize("num_parties", [3, 4, 5, 9, 10, 33, 63])
+def test_below_64_parties_everybody_masks_with_everybody(num_parties, dropped):
+    plan = plan_masking(num_parties, bits=10, dropped=dropped, corrupt=0.2)
+    assert plan.num_neighbours == num_parties - 1
+    assert plan.most_corrupt == -(-num_parties // 5)
+    assert plan.most_corrupt < plan.threshold == num_parties - 1 - plan.most_dropped
+
+
+def test_the_corrupt_share_is_rounded_up_and_at_least_one():
+    corrupt = [
+        plan_masking(100, bits=10, dropped=0, corrupt=share).most_corrupt for share in (0, 0.07, 0.075)
+    ]
+    assert corrupt == [1, 7, 8]
 
 
 @pytest.mark.parametrize(("bits", "modulus_bits"), [(27, 32), (28, 64), (40, 64)])
@@ -122,6 +168,12 @@ def test_too_few_shares_do_not_open_the_sum():
     with pytest.raises(DecryptionError, match=r"shares of party \d+ were revealed; \d+ are needed"):
         one.adder.unmask(few)
     assert np.array_equal(one.adder.unmask(revealed), one.expected)
+
+
+def test_the_bytes_of_keys_and_shares_are_planned():
+    one = Sum(scheme_of(10))
+    sent = sum(map(len, one.keys[3])) + sum(map(len, one.shares[3].values())) + len(one.reveals()[3])
+    assert sent == key_bytes(one.scheme.plan)
 
 
 def test_a_party_never_reveals_both_kinds_of_a_share():
