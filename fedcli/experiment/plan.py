@@ -14,7 +14,7 @@ from fedcli.components.data import Federation
 from fedcli.components.devices import Devices
 from fedcli.components.models.architecture import Architecture
 from fedcli.config import Client, Experiment, Part, installed, resolve
-from fedcli.core.contracts import Cohort, Strategy, TrainerSpec
+from fedcli.core.contracts import Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.engine.adversary import malicious_clients
 from fedcli.engine.setup import (
@@ -26,17 +26,12 @@ from fedcli.engine.setup import (
     Training,
     World,
 )
-from fedcli.experiment.compatibility import attacks, early_stop, pipeline, privacy
-from fedcli.experiment.compatibility import cohort as cohorts
+from fedcli.experiment.compatibility import attacks, early_stop, privacy
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import call, make, placed
-from fedcli.experiment.protection.calibration import calibrated
-from fedcli.experiment.protection.encryption import planned_encryption
+from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
-from fedcli.experiment.protection.fixed_point import check_sum
-from fedcli.experiment.protection.order import recipe, sent, summed
 from fedcli.experiment.protection.proofs import NOT_REVIEWED
-from fedcli.privacy import accountant_for
 from fedcli.privacy.words import warnings as privacy_warnings
 
 
@@ -53,24 +48,8 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     """
     federation, data_noise = federation_of(experiment, data_key)
     num_clients = federation.num_clients
-    inner = summed(strategy or recipe(experiment), experiment)
-    cohort = make("cohort", experiment.cohort, kind=Cohort)
-    with placed("cohort"):
-        sampling = cohort.sampling(num_clients)
-    cohorts.check(cohort, inner.strategy, federation.num_train)
-    pipeline.check(sent(inner, None), cohort, experiment, num_clients=num_clients)
-    check_sum(experiment.fixed_point, num_clients=num_clients)
-    target = inner.strategy.privacy
-    # After the checks above: calibration takes seconds.
-    if strategy is None and target is not None and not target.is_calibrated:
-        _refuse_open_noise(experiment)
-        experiment = calibrated(experiment, sampling, target)
-        # Made again, because the noise is in its transforms.
-        inner = summed(recipe(experiment), experiment)
-    # Only now that the noise is known, for which the fields of a ciphertext must have room.
-    encryption = planned_encryption(inner.strategy, experiment, cohort=cohort, num_clients=num_clients)
-    protected = sent(inner, encryption)
-    event = protected.privacy_event
+    planned = planned_protocol(experiment, strategy, num_clients=num_clients, num_train=federation.num_train)
+    experiment, protected, cohort, encryption, accountant = planned
     client, task = experiment.client, _task(experiment, federation)
     made = Setup(
         experiment,
@@ -91,7 +70,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         ),
         Protocol(
             protected,
-            accountant_for(event, sampling) if event else None,
+            accountant,
             encryption,
             experiment.privacy.reproducible_noise,
             experiment.privacy.publish == "noised-only",
@@ -147,17 +126,6 @@ def warnings_of(setup: Setup) -> list[str]:
         sampling = setup.world.cohort.sampling(setup.num_clients)
         found += privacy_warnings(event, sampling, target.delta, encryption=encryption)
     return found
-
-
-def _refuse_open_noise(experiment: Experiment) -> None:
-    section = experiment.strategy
-    if isinstance(section, Part) and section.value is not None:
-        raise ConfigError(
-            "the noise of this strategy is left to epsilon; it can be calculated only for a strategy that the config "
-            "names.",
-            key="strategy",
-            hint="Make the object with a noise_multiplier, or name the strategy in the config.",
-        )
 
 
 def _check_size(made: Setup) -> None:

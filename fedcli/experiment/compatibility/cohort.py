@@ -7,20 +7,20 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
 
 
-def check(cohort: Cohort, strategy: Strategy, num_train: Array) -> None:
+def check(cohort: Cohort, strategy: Strategy, num_train: Array | None) -> None:
     """Reject a cohort that cannot be drawn, and one that observes clients where that is not supported.
 
     Args:
         cohort: who takes part in a round.
         strategy: with everything that surrounds it in the run.
-        num_train: training examples of each client, shape [number of clients].
+        num_train: training examples of each client, shape [number of clients]; None if they are not known.
 
     Raises:
         ConfigError: with the reason and what would work.
     """
     try:
         # Only the cohort itself knows whether it can be drawn from these clients.
-        remembered = cohort.init(num_train)
+        remembered = {} if num_train is None else cohort.init(num_train)
     except ConfigError as error:
         raise error.under("cohort") from error
     if remembered and strategy.privacy_event is not None and not cohort.observes:
