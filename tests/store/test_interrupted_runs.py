@@ -56,7 +56,11 @@ def files(folder):
     }
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["every=1", "every=2"])
+@pytest.fixture(
+    scope="module",
+    # Twice as many changes of the file system, each of which ends a run.
+    params=[pytest.param(1, id="every=1"), pytest.param(2, id="every=2", marks=pytest.mark.slow)],
+)
 def whole(request, tmp_path_factory):
     """`every`, the changes of a story that nothing interrupts, and the files that it leaves."""
     root, disk = tmp_path_factory.mktemp("whole"), faults.recording()
