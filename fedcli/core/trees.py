@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+# Trees are walked by recursion.
+_MOST_LEVELS = 64
+
 
 def to_table(tree: Mapping[str, Any], prefix: str = "") -> dict[str, npt.NDArray[Any]]:
     """Leaves of `tree` by their path, such as `"server/momentum"`. An empty mapping becomes the path `"server/"`."""
@@ -23,14 +26,25 @@ def to_table(tree: Mapping[str, Any], prefix: str = "") -> dict[str, npt.NDArray
 
 
 def from_table(table: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """The tree with the leaves of `table`. The inverse of `to_table`."""
+    """The tree with the leaves of `table`. The inverse of `to_table`.
+
+    Raises:
+        ValueError: if no tree has such a table, because a path is also the beginning of another one.
+    """
     tree: dict[str, Any] = {}
     for path, value in table.items():
         *parents, name = path.split("/")
+        if len(parents) > _MOST_LEVELS:
+            raise ValueError(f"it has a path of more than {_MOST_LEVELS} levels")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ValueError(f"it has {path[:40]!r} beside an array that is named as its beginning")
         # The path of an empty mapping ends with a slash, and its placeholder is not a leaf.
         if name:
             node[name] = value
+    # One that was overwritten, or an empty mapping that is not empty.
+    if to_table(tree).keys() != table.keys():
+        raise ValueError("it has an array that is named as the beginning of another one")
     return tree

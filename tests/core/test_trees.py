@@ -4,6 +4,7 @@ import io
 import string
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -63,3 +64,17 @@ def test_the_tree_is_not_changed():
     to_table(tree)
     assert tree["c"] == {}
     assert list(tree["a"]) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [("server", "server/x"), ("server/x", "server"), ("server/", "server/x"), ("server/x", "server/"), ("",)],
+)
+def test_a_table_that_no_tree_has_is_refused(paths):
+    with pytest.raises(ValueError, match="beginning"):
+        from_table({path: np.zeros(1) for path in paths})
+
+
+def test_a_path_too_deep_to_be_walked_is_refused():
+    with pytest.raises(ValueError, match="more than 64 levels"):
+        from_table({"a/" * 2000 + "b": np.zeros(1)})

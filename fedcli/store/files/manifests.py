@@ -7,14 +7,14 @@ manifest has a digest of the last one. Rewriting the whole chain changes its hea
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedcli.core.errors import RunError
-from fedcli.store.files import durable
+from fedcli.store.files import canonical_json, guarded, limits
 from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.guarded import FileRefused
 
 NAME = "manifest.json"
 _FILES, _PREVIOUS, _SELF = "sha256", "previous", "self"
@@ -63,7 +63,7 @@ def write(
     Returns:
         The digest of the manifest.
     """
-    sums = {name: durable.sha256(folder / name) for name in files}
+    sums = {name: _sha256(folder, name) for name in files}
     content = {**facts, _FILES: sums, _PREVIOUS: previous}
     sealed = _canonical({**content, _SELF: _digest(_canonical(content))})
     disk.write(folder / NAME, sealed)
@@ -77,9 +77,7 @@ def read(folder: Path) -> Manifest:
         RunError: if the manifest cannot be read, or is not as it was written.
     """
     try:
-        return parse((folder / NAME).read_bytes())
-    except OSError as error:
-        raise RunError(f"{folder / NAME} {durable.unreadable(error)}.") from None
+        return parse(_read(folder, NAME, limits.JSON))
     except ValueError as error:
         raise RunError(f"{folder / NAME} {error}.") from None
 
@@ -90,7 +88,7 @@ def parse(content: bytes) -> Manifest:
     Raises:
         ValueError: if any byte is not as it was written.
     """
-    facts = _object(content)
+    facts = canonical_json.parse_object(content)
     files, previous, own = (facts.pop(name, None) for name in (_FILES, _PREVIOUS, _SELF))
     sound = isinstance(files, dict) and all(_is_name(name) and _is_digest(sum) for name, sum in files.items())
     if not sound or not (previous is None or _is_digest(previous)):
@@ -105,16 +103,16 @@ def parse(content: bytes) -> Manifest:
 def fact(folder: Path, name: str) -> Any:
     """One fact of a manifest, which may have another format; None if there is none. Nothing is checked."""
     try:
-        return _object((folder / NAME).read_bytes()).get(name)
-    except (OSError, ValueError):
+        return canonical_json.parse_object(_read(folder, NAME, limits.JSON)).get(name)
+    except (FileRefused, ValueError):
         return None
 
 
 def digest(folder: Path) -> str | None:
     """The SHA-256 of a folder's manifest as it is now; None if there is no manifest."""
     try:
-        return durable.sha256(folder / NAME)
-    except OSError:
+        return _sha256(folder, NAME)
+    except FileRefused:
         return None
 
 
@@ -123,29 +121,44 @@ def damaged(folder: Path, manifest: Manifest) -> list[FileFault]:
     return [
         FileFault(name, why)
         for name, sum in manifest.files.items()
-        if (why := durable.fault(folder / name, sum))
+        if (why := guarded.fault(folder / name, sum, below=_run_of(folder), limit=limits.BINARY))
     ]
+
+
+def content(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """A file of a manifest. What is returned, and then parsed, is what was hashed.
+
+    Raises:
+        FileRefused: if it is missing, is not in the manifest, or is not the file that the manifest names.
+    """
+    if name not in manifest.files:
+        raise FileRefused(folder / name, "is not in the manifest")
+    found = _read(folder, name, limits.BINARY)
+    guarded.require_digest(folder / name, found, manifest.files[name])
+    return found
 
 
 def strangers(folder: Path, manifest: Manifest) -> list[FileFault]:
     """What is in the folder of a manifest and not listed by it."""
-    there = {path.name for path in folder.iterdir()}
+    there = set(guarded.names(folder, below=_run_of(folder)))
     return [FileFault(name, "is not in the manifest") for name in sorted(there - {NAME, *manifest.files})]
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    # A manifest may come from anyone: JSON that is nested too deeply is one way to make a reader fail.
-    except (ValueError, RecursionError):
-        raise ValueError("is not JSON") from None
-    if not isinstance(value, dict):
-        raise ValueError("is not a manifest")
-    return value
+def _read(folder: Path, name: str, limit: int) -> bytes:
+    return guarded.read_bytes(folder / name, below=_run_of(folder), limit=limit)
+
+
+def _sha256(folder: Path, name: str) -> str:
+    return guarded.sha256(folder / name, below=_run_of(folder), limit=limits.BINARY)
+
+
+def _run_of(folder: Path) -> Path:
+    """The run directory: every folder with a manifest is a round's, such as RUN/checkpoints/round-00001."""
+    return folder.parent.parent
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
+    return canonical_json.written(content, indent=1, sort_keys=True)
 
 
 def _digest(content: bytes) -> str:

@@ -1,0 +1,21 @@
+"""How large the files of a run directory may be, in bytes. A larger one is refused before it is read."""
+
+from __future__ import annotations
+
+CONFIG = 1 << 20
+"""config.yaml, as everywhere where configs are read."""
+
+JSON = 1 << 26
+"""Manifests, parameters, statements and other JSON. How many values they hold is bounded too (`canonical_json.py`)."""
+
+RECORD = 1 << 20
+"""A line of a log."""
+
+LOG = 1 << 32
+"""A log, which is read in pieces: about twenty million turns of clients."""
+
+BINARY = 1 << 31
+"""A file of arrays or of proofs: half a billion weights of float32. It is held in memory, two or three times."""
+
+SECRET = 1 << 10
+"""A key that is a few bytes."""
