@@ -9,18 +9,23 @@ from typing import Any, cast
 from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
 from fedcli.components.data.federation import NoiseKey
 from fedcli.config import Data, Experiment
+from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
 from fedcli.crypto.noise import KEY_BYTES
 from fedcli.engine.setup import DataNoise
+from fedcli.experiment.compatibility import single_examples
 from fedcli.experiment.make import make, placed
 
 
-def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation, DataNoise | None]:
+def federation_of(
+    experiment: Experiment, strategy: Strategy, *, key: bytes | None
+) -> tuple[Federation, DataNoise | None]:
     """The clients' data, and the noise that preprocessing adds to it; None without noise.
 
     Args:
         experiment: the config.
+        strategy: how the clients train, which decides what one example may change.
         key: key of the noise, if a run has drawn it before.
 
     Raises:
@@ -42,6 +47,7 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
         make("data.preprocessing", part, key=f"data.preprocessing.{index}")
         for index, part in enumerate(data.preprocessing)
     ]
+    single_examples.check(dataset, steps, strategy)
     if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
         raise ConfigError(
             "a fitted step transforms the test set with statistics pooled over the clients, without noise; "
@@ -61,6 +67,7 @@ def federation_of(experiment: Experiment, key: bytes | None) -> tuple[Federation
             partition,
             preprocessing=steps,
             validation_fraction=data.validation_fraction,
+            by_example=strategy.trainer.privacy is not None,
             root_seed=root,
             noise_key=_seeded_keys(root) if key is None else _keys(key),
         )

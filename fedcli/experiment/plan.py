@@ -10,7 +10,7 @@ from typing import Any, cast
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.task import TrainingTask, higher_is_better, task_for
-from fedcli.components.data import Federation
+from fedcli.components.data import CheckedFederation, Federation
 from fedcli.components.devices import Devices
 from fedcli.components.models.architecture import Architecture
 from fedcli.config import Client, Experiment, Part, installed, resolve
@@ -26,11 +26,12 @@ from fedcli.engine.setup import (
     Training,
     World,
 )
-from fedcli.experiment.compatibility import attacks, early_stop, privacy
+from fedcli.experiment.compatibility import attacks, early_stop, privacy, single_examples
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
+from fedcli.experiment.protection.order import recipe
 from fedcli.experiment.protection.proofs import NOT_REVIEWED
 from fedcli.privacy.words import warnings as privacy_warnings
 
@@ -46,7 +47,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     Raises:
         ConfigError: with the key of a value that cannot be used.
     """
-    federation, data_noise = federation_of(experiment, data_key)
+    federation, data_noise = federation_of(experiment, strategy or recipe(experiment), key=data_key)
     num_clients = federation.num_clients
     planned = planned_protocol(experiment, strategy, num_clients=num_clients, num_train=federation.num_train)
     experiment, protected, cohort, encryption, accountant = planned
@@ -121,6 +122,10 @@ def warnings_of(setup: Setup) -> list[str]:
         cohort=setup.world.cohort.expected_size(setup.num_clients),
     )
     found += [NOT_REVIEWED] if setup.experiment.proofs else []
+    unchecked = single_examples.warning(
+        strategy, is_custom=isinstance(setup.world.federation, CheckedFederation)
+    )
+    found += [unchecked] if unchecked else []
     event, target = strategy.privacy_event, strategy.privacy
     if event is not None and target is not None:
         sampling = setup.world.cohort.sampling(setup.num_clients)

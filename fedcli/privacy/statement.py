@@ -39,7 +39,8 @@ _OF_ENCRYPTION = (
 )
 _OF_EXAMPLES = (
     "how many examples a client has, and its training metrics, which the server sees",
-    "which examples a client keeps for validation: the split, taken as fixed, depends on how many it has",
+    "which examples a client has at all: how a partition deals them out, and which rows of a file become the test set, "
+    "are taken as fixed",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,20 @@ Task = Literal["classification", "regression"]
 
 CHUNK_ROWS = 8192
 """Rows that a check reads at a time, so that it never copies a whole dataset."""
+
+
+class ReadFromExamples(NamedTuple):
+    """A part of the model's shape that the config leaves open, and that was read from everybody's examples.
+
+    Attributes:
+        key: the dataset's parameter that declares it.
+        what: it in words.
+        declaration: how the config could declare it.
+    """
+
+    key: str
+    what: str
+    declaration: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +46,7 @@ class Dataset:
         num_outputs: classes, or targets of one example (1 where `y` is [N]).
         client_ids: natural client of each training example, 0..K-1, each at least once; shape [N].
         client_names: the K clients' names.
+        read_from_examples: what of the model's shape one example could change, such as its categories.
 
     Raises:
         DataError: if lengths or shapes disagree, a value is not finite, or a label is out of range.
@@ -45,6 +60,7 @@ class Dataset:
     num_outputs: int
     client_ids: Rows | None = None
     client_names: tuple[str, ...] | None = None
+    read_from_examples: tuple[ReadFromExamples, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in ("classification", "regression"):

@@ -17,9 +17,9 @@ from fedcli.components.data.preprocessing.preprocessor import (
     fit_all,
     fit_pooled,
 )
+from fedcli.components.data.validation_split import SplitByCount, SplitByExample, ValidationSplit
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.rounds import ClientData
-from fedcli.core.seeds import generator
 
 NoiseKey = Callable[[int, str], bytes]
 """`(client, part)` -> 32 bytes, the same at every call; the part is `train` or `validation`."""
@@ -76,8 +76,7 @@ class PartitionedFederation:
         partition: Partition,
         *,
         preprocessing: Sequence[Preprocessor],
-        validation_fraction: float,
-        root_seed: int,
+        split: ValidationSplit,
         noise_key: NoiseKey,
     ) -> None:
         self._dataset = dataset
@@ -85,15 +84,12 @@ class PartitionedFederation:
         self._protected, self._preprocessing = _divided(preprocessing)
         # For labels all steps are one list; for features they are divided after the step that adds noise.
         self._labels = tuple(preprocessing)
-        self._root_seed = root_seed
+        self._split = split
         self._noise_key = noise_key
         self.num_clients = partition.num_clients
         self.task: Task = dataset.task
         self.num_outputs = dataset.num_outputs
-        # The small number corrects products such as 0.29 * 100 = 28.999999999999996.
-        planned = np.floor(validation_fraction * partition.sizes + 1e-9).astype(np.int64)
-        # At least one example stays for training.
-        self.num_validation: Rows = np.minimum(planned, partition.sizes - 1)
+        self.num_validation: Rows = split.num_validation
         self.num_train: Rows = partition.sizes - self.num_validation
 
     @property
@@ -120,7 +116,7 @@ class PartitionedFederation:
         Raises:
             IndexError: if there is no such client.
         """
-        train, validation = self._split(client)
+        train, validation = self._split.rows(client)
         steps, y = self._preprocessing, self._dataset.y
         x_train = self._own(client, "train", train)
         fitted = fit_all(steps, x_train)
@@ -141,7 +137,7 @@ class PartitionedFederation:
         steps = self._preprocessing
         # One client's rows at a time, so that the whole dataset is never copied.
         fitted = fit_pooled(
-            steps, lambda: (self._own(k, "train", self._split(k)[0]) for k in range(self.num_clients))
+            steps, lambda: (self._own(k, "train", self._split.rows(k)[0]) for k in range(self.num_clients))
         )
         x_test, y_test = self._central(self._dataset.x_test), self._dataset.y_test
         return apply_all(steps, fitted, x_test), apply_labels(self._labels, y_test)
@@ -161,13 +157,6 @@ class PartitionedFederation:
             x = step.apply(x, {})
         return x
 
-    def _split(self, client: int) -> tuple[Rows, Rows]:
-        # A seed for each client, so that its split does not depend on the other clients.
-        rows = self._partition.client(client)
-        shuffled = rows[generator(self._root_seed, 0, client, "split").permutation(len(rows))]
-        cut = self.num_validation[client]
-        return shuffled[cut:], shuffled[:cut]
-
 
 def federate(
     dataset: Dataset,
@@ -175,6 +164,7 @@ def federate(
     *,
     preprocessing: Sequence[Preprocessor] = (),
     validation_fraction: float = 0.0,
+    by_example: bool = False,
     root_seed: int,
     noise_key: NoiseKey = _no_key,
 ) -> PartitionedFederation:
@@ -186,7 +176,8 @@ def federate(
         preprocessing: steps fitted by every client on its own training part, in this order.
         validation_fraction: share of each client's examples that it validates on, rounded down, in [0, 1);
             at least one example stays for training.
-        root_seed: the experiment's seed; client k is split by `generator(root_seed, 0, k, "split")`.
+        by_example: whether each example has a coin of its own for that, so that adding one moves no other.
+        root_seed: the experiment's seed, from which the split follows.
         noise_key: the key of the noise on a client's own examples, if a step protects them.
 
     Raises:
@@ -204,13 +195,13 @@ def federate(
         )
     _check_labels(dataset, preprocessing)
     _check_protection(preprocessing)
+    split: ValidationSplit
+    if by_example:
+        split = SplitByExample(dataset, partition, validation_fraction, root_seed=root_seed)
+    else:
+        split = SplitByCount(partition, validation_fraction, root_seed=root_seed)
     return PartitionedFederation(
-        dataset,
-        partition,
-        preprocessing=preprocessing,
-        validation_fraction=validation_fraction,
-        root_seed=root_seed,
-        noise_key=noise_key,
+        dataset, partition, preprocessing=preprocessing, split=split, noise_key=noise_key
     )
 
 

@@ -9,17 +9,23 @@ import numpy as np
 from fedcli.components.data.dataset import Array, Rows
 
 
-def encode(values: Sequence[str | float]) -> tuple[Rows, tuple[str, ...]]:
-    """Number the distinct values in sorted order.
+def encode(
+    values: Sequence[str | float], declared: Sequence[str | float] | None = None
+) -> tuple[Rows, tuple[str, ...]]:
+    """Number the distinct values in sorted order, or in the order in which they are declared.
 
     Args:
         values: N texts or numbers.
+        declared: all values that may occur; None for those that do.
 
     Returns:
         The number of each value, int64 [N], and the distinct values as texts.
+
+    Raises:
+        KeyError: with a value that is not declared.
     """
     # Sorted, so that the codes do not depend on the order of the rows.
-    distinct = sorted(set(values))
+    distinct = sorted(set(values)) if declared is None else declared
     numbers = {value: number for number, value in enumerate(distinct)}
     codes = np.fromiter((numbers[value] for value in values), np.int64, len(values))
     return codes, tuple(str(value) for value in distinct)
@@ -33,9 +39,9 @@ def as_numbers(texts: Sequence[str]) -> Array | None:
         return None
 
 
-def one_hot_columns(texts: Sequence[str]) -> Array:
-    """One float32 column for each distinct text, in sorted order, [N, C]."""
-    codes, names = encode(texts)
+def one_hot_columns(texts: Sequence[str], declared: Sequence[str] | None = None) -> Array:
+    """One float32 column for each distinct text, in the order of `encode`, [N, C]."""
+    codes, names = encode(texts, declared)
     columns = np.zeros((len(texts), len(names)), np.float32)
     columns[np.arange(len(texts)), codes] = 1.0
     return columns

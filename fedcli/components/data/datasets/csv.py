@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fedcli.components.data.dataset import Array, Dataset, Task, hold_out
+from fedcli.components.data.dataset import Array, Dataset, ReadFromExamples, Task, hold_out
 from fedcli.components.data.datasets.columns import as_numbers, encode, one_hot_columns
 from fedcli.components.data.datasets.tables import Table, present, read_table
-from fedcli.core.errors import DataError
+from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.seeds import SERVER, generator
 
 MAX_CATEGORIES = 1000
@@ -25,13 +25,16 @@ def csv(
     target: str,
     client_column: str | None = None,
     ignore_columns: tuple[str, ...] = (),
+    categories: Mapping[str, tuple[str, ...]] | None = None,
+    classes: tuple[str | int | float, ...] | None = None,
     task: Task = "classification",
     test_fraction: float = 0.2,
 ) -> Dataset:
     """A .csv table with a header: numbers are features, a text column becomes one-hot features.
 
-    The separator is the comma, the encoding UTF-8. Categories and classes are numbered in sorted order;
-    labels may be texts or numbers.
+    The separator is the comma, the encoding UTF-8. Categories and classes are numbered in sorted order, or in the
+    order in which they are declared; labels may be texts or numbers. A private run needs them declared, because one
+    row with a category of its own would change the shape of the model.
 
     Args:
         seed: decides which rows are test rows.
@@ -39,19 +42,26 @@ def csv(
         target: the column to predict.
         client_column: the column with each row's client, for the partition natural; it is not a feature.
         ignore_columns: columns to leave out.
+        categories: for each column of texts, all texts that may occur; null for those that do.
+        classes: all values of the target that may occur; null for those that do.
         task: "classification", or "regression" with a target of numbers.
         test_fraction: share of every client's or class's rows that is held out, in (0, 1).
 
     Raises:
-        DataError: if the file or a column is absent, or a value is missing or of the wrong kind.
+        DataError: if the file or a column is absent, or a value is missing, of the wrong kind or not declared.
     """
     table = read_table(Path(path).expanduser())
     _check_columns(table, [target], key="target")
     _check_columns(table, [client_column] if client_column is not None else [], key="client_column")
     _check_columns(table, ignore_columns, key="ignore_columns")
-    x = _features(table, without={target, client_column, *ignore_columns})
-    y, num_outputs = _classes(table, target) if task == "classification" else _targets(table, target)
-    ids, names = (None, None) if client_column is None else encode(present(table, client_column))
+    declared = dict(categories or {})
+    _check_columns(table, declared, key="categories")
+    if classes is not None and task == "regression":
+        raise ConfigError("a regression has no classes.", key="classes", hint="Leave classes out.")
+    names = [name for name in table.columns if name not in {target, client_column, *ignore_columns}]
+    x = _features(table, names, declared)
+    y, num_outputs = _classes(table, target, classes) if task == "classification" else _targets(table, target)
+    ids, clients = (None, None) if client_column is None else encode(present(table, client_column))
     # By client if there are clients, so that each of them keeps training examples.
     groups = ids if ids is not None else y if task == "classification" else None
     train, test = hold_out(len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/csv"), groups=groups)
@@ -63,7 +73,11 @@ def csv(
         task=task,
         num_outputs=num_outputs,
         client_ids=None if ids is None else ids[train],
-        client_names=names,
+        client_names=clients,
+        read_from_examples=(
+            *(_read_categories(table, name) for name in names if _has_open_categories(table, name, declared)),
+            *(_read_classes(table, target) for _ in range(task == "classification" and classes is None)),
+        ),
     )
 
 
@@ -78,22 +92,25 @@ def _check_columns(table: Table, names: Iterable[str], *, key: str) -> None:
             )
 
 
-def _features(table: Table, *, without: set[str | None]) -> Array:
-    names = [name for name in table.columns if name not in without]
+def _features(table: Table, names: Sequence[str], declared: Mapping[str, Sequence[str]]) -> Array:
     if not names:
         raise DataError(
             f"{table.path} has no column left for features; expected at least one besides the target, the clients "
             "and the ignored columns.",
             key="path",
         )
-    return np.concatenate([_feature(table, name) for name in names], axis=1)
+    return np.concatenate([_feature(table, name, declared.get(name)) for name in names], axis=1)
 
 
-def _feature(table: Table, name: str) -> Array:
-    numbers = as_numbers(present(table, name))
+def _feature(table: Table, name: str, declared: Sequence[str] | None) -> Array:
+    texts = present(table, name)
+    if declared is not None:
+        _check_declared(table, name, texts, declared, key="categories")
+        return one_hot_columns(texts, declared)
+    numbers = as_numbers(texts)
     if numbers is not None:
         return _finite(table, name, numbers)[:, np.newaxis].astype(np.float32)
-    num_categories = len(set(table.columns[name]))
+    num_categories = len(set(texts))
     if num_categories > MAX_CATEGORIES:
         raise DataError(
             f"The column {name!r} of {table.path} has {num_categories:,} distinct texts; at most "
@@ -101,22 +118,62 @@ def _feature(table: Table, name: str) -> Array:
             key="ignore_columns",
             hint=f"Add {name!r} to ignore_columns, use it as client_column, or convert it to numbers.",
         )
-    return one_hot_columns(table.columns[name])
+    return one_hot_columns(texts)
 
 
-def _classes(table: Table, name: str) -> tuple[Array, int]:
+def _classes(table: Table, name: str, declared: Sequence[str | int | float] | None) -> tuple[Array, int]:
     texts = present(table, name)
     numbers = as_numbers(texts)
     # Numbers are compared as numbers: 1 and 1.0 are one class, and 10 comes after 9.
-    labels, names = encode(texts if numbers is None else _finite(table, name, numbers).tolist())
+    values = texts if numbers is None else _finite(table, name, numbers).tolist()
+    if declared is not None:
+        is_text = numbers is None or any(isinstance(each, str) for each in declared)
+        values = texts if is_text else values
+        declared = [str(each) if is_text else float(each) for each in declared]
+        _check_declared(table, name, values, declared, key="classes")
+    labels, names = encode(values, declared)
     if not 2 <= len(names) <= MAX_CATEGORIES:
         raise DataError(
             f"The target {name!r} of {table.path} has {len(names):,} distinct values; expected 2 to "
             f"{MAX_CATEGORIES:,} classes.",
-            key="target",
+            key="target" if declared is None else "classes",
             hint="Set task: regression to predict numbers." if numbers is not None else "",
         )
     return labels, len(names)
+
+
+def _check_declared(
+    table: Table, name: str, values: Sequence[str | float], declared: Sequence[str | float], *, key: str
+) -> None:
+    known = set(declared)
+    if len(known) < len(declared):
+        raise ConfigError(
+            f"{key} of {name!r} declares a value twice.", key=key, hint="Write each value once."
+        )
+    row = next((row for row, value in enumerate(values) if value not in known), None)
+    if row is not None:
+        raise DataError(
+            f"Line {table.lines[row]} of {table.path} has {table.columns[name][row]!r} in the column {name!r}, which "
+            f"{key} does not declare.",
+            key=key,
+            hint="Declare it, or correct the row.",
+        )
+
+
+def _has_open_categories(table: Table, name: str, declared: Mapping[str, Sequence[str]]) -> bool:
+    return name not in declared and as_numbers(table.columns[name]) is None
+
+
+def _read_categories(table: Table, name: str) -> ReadFromExamples:
+    found = ", ".join(sorted(set(table.columns[name]))[:3])
+    return ReadFromExamples(
+        "categories", f"the categories of the column {name!r}", f"{{{name}: [{found}, ...]}}"
+    )
+
+
+def _read_classes(table: Table, name: str) -> ReadFromExamples:
+    found = ", ".join(sorted(set(table.columns[name]))[:3])
+    return ReadFromExamples("classes", f"the classes of the target {name!r}", f"[{found}, ...]")
 
 
 def _targets(table: Table, name: str) -> tuple[Array, int]:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.components.data.dataset import Array, Dataset, Task, hold_out
+from fedcli.components.data.dataset import Array, Dataset, ReadFromExamples, Task, hold_out
 from fedcli.components.data.datasets.columns import encode
-from fedcli.core.errors import DataError
+from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.seeds import SERVER, generator
 
 HINT = "Save it with np.savez(path, x=..., y=...) or with x_train, y_train, x_test and y_test."
@@ -26,15 +26,26 @@ class _Arrays(NamedTuple):
     y_test: Array | None
 
 
-def npz(seed: int, *, path: str, task: Task = "classification", test_fraction: float = 0.2) -> Dataset:
+def npz(
+    seed: int,
+    *,
+    path: str,
+    classes: int | tuple[str, ...] | None = None,
+    task: Task = "classification",
+    test_fraction: float = 0.2,
+) -> Dataset:
     """Arrays of an .npz file: x_train, y_train, x_test and y_test; or x and y, with a part held out as test set.
 
     An array `client` (one text or integer for each training example) names the clients for the partition
-    natural. Labels are integers 0..C-1, or texts, which are numbered in sorted order.
+    natural. Labels are integers 0..C-1, or texts, which are numbered in sorted order, or in the order in which they
+    are declared. A private run needs classes declared, because one example with a class of its own would change the
+    shape of the model.
 
     Args:
         seed: decides the test examples if the file has none.
         path: the file. Nothing in it is unpickled.
+        classes: C for labels that are integers, all texts that may occur for labels that are texts; null to take
+            them from the labels.
         task: "classification" if `y` holds labels, "regression" if it holds targets [N] or [N, T].
         test_fraction: share of every client's or class's examples that is held out, in (0, 1).
 
@@ -44,7 +55,7 @@ def npz(seed: int, *, path: str, task: Task = "classification", test_fraction: f
     file = Path(path).expanduser()
     arrays = _select(read_arrays(file), file)
     try:
-        return _dataset(arrays, task, seed=seed, test_fraction=test_fraction)
+        return _dataset(arrays, task, classes, seed=seed, test_fraction=test_fraction)
     except DataError as error:
         raise DataError(f"{file}: {error.message}", key=error.key or "path", hint=error.hint) from error
 
@@ -84,11 +95,20 @@ def _select(arrays: Mapping[str, Array], file: Path) -> _Arrays:
     )
 
 
-def _dataset(arrays: _Arrays, task: Task, *, seed: int, test_fraction: float) -> Dataset:
+def _dataset(
+    arrays: _Arrays,
+    task: Task,
+    classes: int | tuple[str, ...] | None,
+    *,
+    seed: int,
+    test_fraction: float,
+) -> Dataset:
     x, y, client, x_test, y_test = arrays
     _check_alike(x, y, client)
     if task == "classification":
-        y, y_test = _as_labels(y, y_test)
+        y, y_test = _as_labels(y, y_test, classes)
+    elif classes is not None:
+        raise ConfigError("a regression has no classes.", key="classes", hint="Leave classes out.")
     ids, names = (None, None) if client is None else encode(client.tolist())
     if x_test is None or y_test is None:
         # By client if there are clients, so that each of them keeps training examples.
@@ -99,9 +119,25 @@ def _dataset(arrays: _Arrays, task: Task, *, seed: int, test_fraction: float) ->
         x, y, x_test, y_test = x[train], y[train], x[test], y[test]
         ids = ids if ids is None else ids[train]
     num_targets = y.shape[1] if y.ndim == 2 else 1
-    num_outputs = _num_classes(y, y_test) if task == "classification" else num_targets
+    is_open = task == "classification" and classes is None
+    if isinstance(classes, int):
+        # Labels beyond it are refused by the dataset, with their range.
+        num_outputs = classes
+    elif classes is not None:
+        num_outputs = len(classes)
+    else:
+        num_outputs = _num_classes(y, y_test) if is_open else num_targets
+    read = ReadFromExamples("classes", "the classes of y", str(num_outputs))
     return Dataset(
-        x, y, x_test, y_test, task=task, num_outputs=num_outputs, client_ids=ids, client_names=names
+        x,
+        y,
+        x_test,
+        y_test,
+        task=task,
+        num_outputs=num_outputs,
+        client_ids=ids,
+        client_names=names,
+        read_from_examples=(read,) if is_open else (),
     )
 
 
@@ -118,7 +154,9 @@ def _check_alike(x: Array, y: Array, client: Array | None) -> None:
         )
 
 
-def _as_labels(y: Array, y_test: Array | None) -> tuple[Array, Array | None]:
+def _as_labels(
+    y: Array, y_test: Array | None, classes: int | tuple[str, ...] | None
+) -> tuple[Array, Array | None]:
     # A column [N, 1] is taken for labels [N]: many tools save them that way.
     both = [
         part[:, 0] if part.ndim == 2 and part.shape[1] == 1 else part
@@ -130,9 +168,23 @@ def _as_labels(y: Array, y_test: Array | None) -> tuple[Array, Array | None]:
             f"y has the shape {list(y.shape)}; expected one label for each example.",
             hint="Save labels instead of one-hot rows: y.argmax(axis=1).",
         )
-    if both[0].dtype.kind == "U":
+    is_text = both[0].dtype.kind == "U"
+    if classes is not None and is_text == isinstance(classes, int):
+        raise ConfigError(
+            f"y holds {'texts' if is_text else 'integers'}; classes is {classes!r}.",
+            key="classes",
+            hint="Declare texts as a list of them, and integers by how many classes there are.",
+        )
+    if is_text:
         # Numbered together, so that a class has the same number in both parts.
-        codes, _ = encode(np.concatenate(both).tolist())
+        try:
+            codes, _ = encode(np.concatenate(both).tolist(), None if isinstance(classes, int) else classes)
+        except KeyError as error:
+            raise DataError(
+                f"y holds {error.args[0]!r}, which classes does not declare.",
+                key="classes",
+                hint="Declare it.",
+            ) from error
         both = np.split(codes, [len(both[0])])
     elif any(part.dtype.kind not in "bui" for part in both):
         raise DataError(

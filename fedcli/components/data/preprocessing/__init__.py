@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fedcli.components.data.preprocessing.affine import affine
 from fedcli.components.data.preprocessing.automatic import automatic
 from fedcli.components.data.preprocessing.flatten import flatten
 from fedcli.components.data.preprocessing.min_max import min_max
@@ -14,6 +15,7 @@ from fedcli.core.factories import Registry
 
 PREPROCESSORS: Registry = {
     "scale": scale,
+    "affine": affine,
     "standardise": standardise,
     "min_max": min_max,
     "flatten": flatten,

@@ -1,0 +1,131 @@
+"""What one example can change under a claim about single examples: nothing but its own clipped gradient."""
+
+import numpy as np
+import pytest
+import tiny
+
+from fedcli.components.data import PARTITIONS, PREPROCESSORS, Dataset, federate
+from fedcli.components.strategies import STRATEGIES
+from fedcli.config import ConfigErrors
+from fedcli.core.sampling_scheme import Sampling
+from fedcli.experiment.compatibility import single_examples
+from fedcli.privacy import accountant_for
+
+CLAIMED = {"clip_norm": 1.0, "noise_multiplier": 6.0, "rate": 1.0, "steps": 1, "expected_batch_size": 200}
+DP_SGD = "strategy={name: dp-sgd, clip_norm: 1.0, noise_multiplier: 6.0, rate: 1.0, steps: 1, "
+DP_SGD += "expected_batch_size: 200, delta: 1.0e-3}"
+PRIVATE = ["cohort=full", DP_SGD]
+
+
+def example_federation(x, *steps, **changes):
+    y = (x[:, 0] > 0).astype(np.int64)
+    dataset = Dataset(x, y, x[:2], y[:2], "classification", 2)
+    partition = PARTITIONS["iid"](dataset, np.random.default_rng(0), clients=1)
+    return federate(dataset, partition, preprocessing=steps, root_seed=7, **changes)
+
+
+def noised_gradient(federation, rng):
+    """One step of DP-SGD on a logistic regression at zero, as a reader of the model sees it."""
+    data = federation.client(0)
+    gradients = (0.5 - data.y_train)[:, None] * data.x_train
+    norms = np.linalg.norm(gradients, axis=1, keepdims=True)
+    total = (gradients / np.maximum(norms, 1.0)).sum(axis=0)
+    return total + rng.normal(0, CLAIMED["noise_multiplier"], total.shape)
+
+
+def told_apart(*steps, attempts=100):
+    """How often an attacker is right about whether an example of 10^6 is there; guessing is right half the time."""
+    rng = np.random.default_rng(1)
+    x = np.sign(rng.normal(size=(200, 1))).astype(np.float32)
+    without, with_it = (example_federation(each, *steps) for each in (x, np.append(x, [[1e6]], 0)))
+    quiet = np.random.default_rng(2)
+    threshold = (noised_gradient(without, quiet) + noised_gradient(with_it, quiet))[0] / 2
+    right = [noised_gradient(without, rng)[0] < threshold for _ in range(attempts)]
+    right += [noised_gradient(with_it, rng)[0] > threshold for _ in range(attempts)]
+    return sum(right) / len(right)
+
+
+def test_fitted_preprocessing_tells_two_data_sets_apart_whatever_the_noise_claims():
+    strategy = STRATEGIES["dp-sgd"](**CLAIMED, delta=1e-3)
+    claimed = accountant_for(strategy.trainer.privacy, Sampling("full", 1, size=1)).epsilon(1, 1e-3)
+    assert claimed < 0.82
+    # The fault: one example far out presses all others together, and their gradients vanish.
+    assert told_apart(PREPROCESSORS["standardise"]()) == 1.0
+    # Epsilon 0.82 allows a share of e^0.82 / (1 + e^0.82) = 0.69 of right guesses.
+    assert told_apart(PREPROCESSORS["affine"](centre=0.0, divisor=1.0)) < 0.69
+
+
+@pytest.mark.parametrize("step", ["standardise", "min_max", "automatic"])
+def test_a_fitted_step_is_refused_where_single_examples_are_protected(step):
+    with pytest.raises(ConfigErrors, match="learns from a client's examples") as caught:
+        tiny.plan(*PRIVATE, f"data.preprocessing=[flatten, {step}]")
+    assert "data.preprocessing.1" in str(caught.value)
+    assert "affine" in str(caught.value)
+
+
+def test_constants_pass():
+    tiny.plan(
+        *PRIVATE,
+        "data.preprocessing=[{name: affine, centre: [1, 2, 3, 4], divisor: 2}, {name: scale, factor: 0.5}]",
+    )
+
+
+def test_clients_as_the_unit_fit_their_own_preprocessing():
+    tiny.plan(*tiny.PRIVATE, "data.preprocessing=[standardise]")
+
+
+@pytest.mark.parametrize("removed", [0, 17, 199])
+def test_an_example_that_is_added_moves_no_other_between_training_and_validation(removed):
+    x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    split = {"validation_fraction": 0.3, "by_example": True}
+    whole = example_federation(x, **split).client(0)
+    fewer = example_federation(np.delete(x, removed, 0), **split).client(0)
+
+    def rows(part):
+        return {row.tobytes() for row in part} - {x[removed].tobytes()}
+
+    assert rows(whole.x_train) == rows(fewer.x_train)
+    assert rows(whole.x_validation) == rows(fewer.x_validation)
+    assert 40 <= len(whole.x_validation) <= 80
+    assert len(whole.x_train) + len(whole.x_validation) == 200
+
+
+def test_a_run_that_protects_examples_splits_by_example():
+    federations = [tiny.plan(*overrides).world.federation for overrides in ((), PRIVATE)]
+    assert federations[0].num_validation.tolist() == [3, 3, 3, 3]
+    assert federations[1].num_validation.tolist() != [3, 3, 3, 3]
+    for k, count in enumerate(federations[1].num_validation):
+        assert len(federations[1].client(k).x_validation) == count
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        "size,colour,kind\n" + "".join(f"{n},{'red' if n % 2 else 'blue'},{n % 3}\n" for n in range(30))
+    )
+    return f"data={{name: csv, path: '{path}', target: kind, partition: {{name: iid, clients: 3}}, preprocessing: []"
+
+
+@pytest.mark.parametrize("protection", [tiny.PRIVATE, PRIVATE], ids=["clients", "examples"])
+def test_categories_and_classes_are_declared_under_privacy(table, protection):
+    for declared, missing in (
+        ("", "categories of the column 'colour'"),
+        (", categories: {colour: [blue, red]}", "classes of the target 'kind'"),
+    ):
+        with pytest.raises(ConfigErrors, match=missing) as caught:
+            tiny.plan(*protection, f"{table}{declared}}}")
+        assert "Add for example c" in str(caught.value)
+    made = tiny.plan(
+        *protection, f"{table}, categories: {{colour: [blue, red, green]}}, classes: [0, 1, 2, 3]}}"
+    )
+    assert (made.world.federation.input_shape, made.world.federation.num_outputs) == ((4,), 4)
+
+
+def test_without_privacy_they_are_read_from_the_rows(table):
+    assert tiny.plan(f"{table}}}").world.federation.num_outputs == 3
+
+
+def test_a_custom_federation_is_warned_about():
+    assert single_examples.warning(STRATEGIES["dp-sgd"](**CLAIMED, delta=1e-3), is_custom=True)
+    assert single_examples.warning(STRATEGIES["mean"](), is_custom=True) is None
