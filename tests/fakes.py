@@ -210,8 +210,8 @@ class LiteralKeys:
     def __init__(self, exchanges=None):
         self.exchanges, self.begun = exchanges or {}, []
 
-    def begin(self, round, cohort, *, context, size):
-        self.begun.append((round, cohort, context, size))
+    def begin(self, round, cohort, *, run, size):
+        self.begun.append((round, cohort, run, size))
         return self.exchanges.setdefault(round, LiteralExchange())
 
     def kept(self):

@@ -29,8 +29,8 @@ OVERRIDES = {
         "privacy.reproducible_noise=true",
     ),
 }
-THRESHOLD = "{name: threshold, committee: 4, threshold: 2, outages: {'1': %s}}"
-ENCRYPTIONS = {"shared-key": "shared-key", "threshold": THRESHOLD % "[1, 4]", "secagg": "secagg"}
+THRESHOLD = "{name: threshold, committee: 4, threshold: 3, outages: {'1': %s}}"
+ENCRYPTIONS = {"shared-key": "shared-key", "threshold": THRESHOLD % "[4]", "secagg": "secagg"}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from fedcli.components.encryption.scheme import context_of
 from fedcli.core.errors import RunError
 from fedcli.core.seeds import SERVER, generator
 from fedcli.crypto.bfv.attempts import Request
@@ -62,6 +63,15 @@ class Holder:
         """The member's share, shape [data primes, N]; secret."""
         return self._key.words
 
+    def enter(self, run: str, round: int) -> None:
+        """Enter a round, from whose number and run the member derives which sum it may open next.
+
+        Raises:
+            DecryptionError: if a later round was entered before.
+        """
+        with self._lock:
+            self._member.expect(context_of(run, round), round)
+
     def answer(self, total: bytes, request: Request) -> bytes:
         """The member's part of the decryption, computed in a worker process.
 
@@ -87,6 +97,15 @@ class Committee:
     def __init__(self, public: PublicKey, keys: Collection[MemberKey]) -> None:
         self.public = public
         self._holders = {key.index: Holder(key) for key in keys}
+
+    def enter(self, run: str, round: int) -> None:
+        """All members enter a round; as clients of the run they know it without being told by the server.
+
+        Raises:
+            DecryptionError: if a member has entered a later round.
+        """
+        for holder in self._holders.values():
+            holder.enter(run, round)
 
     def answers(self, total: bytes, request: Request, members: Collection[int]) -> dict[int, bytes]:
         """The answers of these members, computed in parallel.

@@ -15,6 +15,7 @@ from fedcli.components.encryption import costs
 from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange, CiphertextSender
 from fedcli.components.encryption.ciphertext_server import AddingServer, label
 from fedcli.components.encryption.committee import Committee, Presence
+from fedcli.components.encryption.scheme import context_of
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import Tally
 from fedcli.core.seeds import SERVER, generator
@@ -71,8 +72,10 @@ class CommitteeKeys:
     def __init__(self, committee: Committee, presence: Presence) -> None:
         self._committee, self._presence = committee, presence
 
-    def begin(self, round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
+    def begin(self, round: int, cohort: Sequence[int], *, run: str, size: int) -> CiphertextExchange:
         """See `scheme.Keys`."""
+        context = context_of(run, round)
+        self._committee.enter(run, round)
         public, tally = self._committee.public, costs.new_tally(costs.MEMBERS_LOST)
         adding = AddingServer(public.scheme, cohort=cohort, context=context, size=size)
         server = ThresholdServer(public, adding, context)

@@ -105,9 +105,7 @@ _START = "Start the transform with the run's keys before the first round."
 
 def begun(keys: Keys, context: RoundContext, cohort: Sequence[int], size: int) -> Session:
     """The session of a round: the server's half of the exchange, and a sender for each client."""
-    # Identifies the sum: key holders open one sum for each context.
-    named = f"{context.run}:{context.round}".encode()
-    exchange = keys.begin(context.round, cohort, context=named, size=size)
+    exchange = keys.begin(context.round, cohort, run=context.run, size=size)
     return Session(exchange, {client: exchange.sender(client) for client in cohort}, exchange.figures)
 
 

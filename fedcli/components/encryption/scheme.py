@@ -47,13 +47,13 @@ class Sight(NamedTuple):
 class Keys(Protocol):
     """An encryption with its key material, for the duration of a run."""
 
-    def begin(self, round: int, cohort: Sequence[int], /, *, context: bytes, size: int) -> Exchange:
+    def begin(self, round: int, cohort: Sequence[int], /, *, run: str, size: int) -> Exchange:
         """The exchange of a round.
 
         Args:
             round: counted from 1.
             cohort: the clients of the round, including those that will be lost.
-            context: identifies the run and the round; never used for another sum.
+            run: the run's random name.
             size: number of values that each client sends, P; an update of another length is refused.
         """
         ...
@@ -79,6 +79,7 @@ class Encryption(NamedTuple):
         start: stored key material, or None -> the keys; None makes new ones.
         most_lost: size of a cohort -> the largest number of its clients that may be lost; None if any number may.
         columns: of metrics.jsonl, which its exchanges count.
+        warnings: what a person should read before the run.
     """
 
     name: str
@@ -92,3 +93,9 @@ class Encryption(NamedTuple):
     start: Callable[[Mapping[str, Any] | None], Keys]
     most_lost: Callable[[int], int] | None = None
     columns: tuple[Column, ...] = COLUMNS
+    warnings: tuple[str, ...] = ()
+
+
+def context_of(run: str, round: int) -> bytes:
+    """Identifies a round's sum; everybody who takes part in the run derives it alone."""
+    return f"{run}:{round}".encode()

@@ -11,7 +11,7 @@ from fedcli.components.encryption.masked_exchange import ClosedExchange, masked_
 from fedcli.components.encryption.masked_server import LEAST_PARTIES
 from fedcli.components.encryption.planning import SECURITY_BITS, planned, require_summands
 from fedcli.components.encryption.reasons import middle
-from fedcli.components.encryption.scheme import Encryption, Sight, Sums
+from fedcli.components.encryption.scheme import Encryption, Sight, Sums, context_of
 from fedcli.core.errors import ConfigError
 from fedcli.core.exchange import Exchange
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
@@ -123,14 +123,14 @@ class FreshKeys:
     def __init__(self, plan_of: Callable[[int], MaskPlan]) -> None:
         self._plan_of = plan_of
 
-    def begin(self, _round: int, cohort: Sequence[int], *, context: bytes, size: int) -> Exchange:
+    def begin(self, round: int, cohort: Sequence[int], *, run: str, size: int) -> Exchange:
         """See `scheme.Keys`."""
         try:
             plan = self._plan_of(len(cohort))
         except ConfigError as error:
             # The drawn cohort is too small: this round is void, and the run goes on.
             return ClosedExchange(middle(error))
-        return masked_exchange(plan, cohort, context=context, size=size)
+        return masked_exchange(plan, cohort, context=context_of(run, round), size=size)
 
     def kept(self) -> Mapping[str, Any]:
         """See `scheme.Keys`."""

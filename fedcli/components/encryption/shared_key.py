@@ -13,7 +13,7 @@ from fedcli.components.encryption.ciphertext_exchange import CiphertextExchange,
 from fedcli.components.encryption.ciphertext_server import AddingServer, label, sent_bytes
 from fedcli.components.encryption.costs import ATTEMPTS, BYTES_OPENING, new_tally
 from fedcli.components.encryption.planning import figures, planned, require_summands
-from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
+from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums, context_of
 from fedcli.core.errors import RunError, VoidRoundError
 from fedcli.core.figures import Tally
 from fedcli.core.vectors import Integers
@@ -128,8 +128,9 @@ class SharedKeys:
     def __init__(self, key: SharedKey) -> None:
         self._key = key
 
-    def begin(self, _round: int, cohort: Sequence[int], *, context: bytes, size: int) -> CiphertextExchange:
+    def begin(self, round: int, cohort: Sequence[int], *, run: str, size: int) -> CiphertextExchange:
         """See `scheme.Keys`."""
+        context = context_of(run, round)
         scheme = Scheme(self._key.scheme.plan, self._key.scheme.key_name)
         server, tally = AddingServer(scheme, cohort=cohort, context=context, size=size), new_tally()
         return CiphertextExchange(

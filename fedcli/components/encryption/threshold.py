@@ -29,6 +29,7 @@ def threshold(
     dropout: float = 0.0,
     outages: Mapping[str, Sequence[int]] | None = None,
     keep_keys: bool = False,
+    allow_split: bool = False,
 ) -> Encryption:
     """A committee of clients holds shares of the key; any `threshold` of them open a sum, fewer learn nothing.
 
@@ -39,17 +40,19 @@ def threshold(
     Args:
         sums: the sums to encrypt.
         committee: number of clients that hold a share, 2 to 30, numbered from 1 in the order of their client numbers.
-        threshold: number of members that open a sum.
+        threshold: number of members that open a sum, more than half of the committee.
         dropout: probability that a member does not answer a request, decided by the seed for every round, attempt and
             member.
         outages: members that are known to be away in a round, such as `{"3": [1, 2]}` for round 3.
         keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones. The
             model is the same to the bit. Members do not store which sums they opened: an interrupted round can be
             opened again.
+        allow_split: allow a threshold of at most half of the committee, for simulations. Two groups of members without
+            a common member can then open two sums of one round, whose difference may be one client's update.
 
     Raises:
-        ConfigError: if no parameters are large enough for the sums, the committee is larger than the population, or
-            the package tenseal is missing.
+        ConfigError: if no parameters are large enough for the sums, the committee is larger than the population, the
+            threshold is no majority, or the package tenseal is missing.
 
     Reference: Mouchet et al. 2021, ePrint 2020/304; Fan and Vercauteren 2012, ePrint 2012/144.
 
@@ -60,6 +63,14 @@ def threshold(
     """
     require_summands(sums, LEAST_SUMMANDS, "A sum of one client would be its update.")
     _check_committee(sums, committee, threshold)
+    splits = 2 * threshold <= committee
+    if splits and not allow_split:
+        raise ConfigError(
+            f"{threshold} of {committee} members is no majority: two groups of members without a common member could "
+            "open two sums of one round, and their difference may be one client's update.",
+            key="threshold",
+            hint=f"Use threshold: {committee // 2 + 1} or more, or allow_split: true in a simulation.",
+        )
     require_share("dropout", dropout)
     presence = Presence(sums.root, _by_round(outages or {}, committee), dropout)
     plan = planned(
@@ -83,7 +94,7 @@ def threshold(
         },
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
-        sees=(*_sees(committee, threshold), *disclosure.kept_keys(keep_keys)),
+        sees=(*_sees(committee, threshold), *(_SPLIT if splits else ()), *disclosure.kept_keys(keep_keys)),
         assumes=f"fewer than {threshold} of the committee's {committee} members collude with the server, and "
         "everybody follows the protocol",
         keeps_keys=keep_keys,
@@ -91,6 +102,23 @@ def threshold(
         opened_by="server",
         start=partial(_start, plan, presence),
         columns=(*COLUMNS, OF_COMMITTEES),
+        warnings=(_warning(committee, threshold),) if splits else (),
+    )
+
+
+_SPLIT = (
+    Sight(
+        "two groups of members without a common member, asked by a server that does not follow the protocol",
+        "two sums of one round, whose difference may be one client's update; a majority as threshold prevents that",
+    ),
+)
+
+
+def _warning(committee: int, threshold: int) -> str:
+    return (
+        f"encryption.allow_split: {threshold} of {committee} members is no majority, so that two groups of members can "
+        f"open two sums of one round, whose difference may be one client's update. For simulations only; a threshold "
+        f"of {committee // 2 + 1} prevents it."
     )
 
 

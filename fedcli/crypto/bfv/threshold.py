@@ -63,9 +63,11 @@ def encrypt(values: Integers, public: PublicKey) -> bytes:
 
 
 class Member:
-    """A member of the committee, who decrypts one sum for each context and remembers which.
+    """A member of the committee, who decrypts one sum for each context, in an order that only goes forward.
 
-    The memory lasts as long as the object. A member that is made again from its key has forgotten what it decrypted.
+    The server names a context in its request. The member does not take its word: it derives the context itself
+    (`expect`) and compares. It remembers the last request that it answered. The memory lasts as long as the object: a
+    member that is made again from its key has forgotten what it decrypted.
 
     Args:
         key: the member's share of the key.
@@ -75,8 +77,26 @@ class Member:
     def __init__(self, key: MemberKey, *, least_summands: int = 2) -> None:
         self._key = key
         self._least_summands = least_summands
-        self._opened: dict[bytes, bytes] = {}
-        self._answered: set[tuple[bytes, int]] = set()
+        self._context, self._number = b"", -1
+        # The last request that was answered, as (number of the sum, attempt), and the digest of its sum.
+        self._answered, self._opened = (-1, -1), b""
+
+    def expect(self, context: bytes, number: int) -> None:
+        """Note which sum comes next. The arguments must come from the member's own knowledge, not from the server.
+
+        Args:
+            context: identifies the sum.
+            number: of the sum; larger than that of every sum before.
+
+        Raises:
+            DecryptionError: if a later sum, or another sum of this number, was expected before.
+        """
+        known = (self._number, self._context)
+        if number < self._number or (number == self._number and context != self._context):
+            raise DecryptionError(
+                f"member {self._key.index} expects sums in order: after sum {known[0]} it cannot begin sum {number}."
+            )
+        self._context, self._number = context, number
 
     def partial(self, total: bytes, request: Request) -> bytes:
         """This member's part of the decryption, under smudging noise.
@@ -84,12 +104,16 @@ class Member:
         Raises:
             CiphertextError: if the bytes are not a sum under the committee's key.
             DecryptionError: if the request is refused: this member is not asked, the active set is not as large as the
-                threshold, another sum was decrypted in this context, or the attempt was answered or is out of range.
+                threshold, the context is not the expected one, another sum was decrypted in this context, or the
+                attempt is out of range or not later than the last one that was answered.
         """
         public, index = self._key.public, self._key.index
         check(request, public)
         if index not in request.active:
             raise DecryptionError(f"member {index} is not in the active set {list(request.active)}.")
+        # A context that the server makes up would allow it a second sum of the same ciphertexts.
+        if not self._context or request.context != self._context:
+            raise DecryptionError(f"member {index} was asked for a sum that it does not expect now.")
         content, words = read_sum(total, public.scheme)
         if content.num_summands < self._least_summands:
             raise DecryptionError(
@@ -97,12 +121,15 @@ class Member:
                 f"received a sum of {content.num_summands}."
             )
         # Two sums in one context could differ by a single party; two answers to one attempt would average out noise.
-        digest = digest_of(total)
-        if self._opened.setdefault(request.context, digest) != digest:
+        digest, number = digest_of(total), (self._number, request.attempt)
+        if number[0] == self._answered[0] and digest != self._opened:
             raise DecryptionError("another sum was decrypted in this context already; only one is allowed.")
-        if (request.context, request.attempt) in self._answered:
-            raise DecryptionError(f"attempt {request.attempt} was answered already.")
-        self._answered.add((request.context, request.attempt))
+        if number <= self._answered:
+            raise DecryptionError(
+                f"attempt {request.attempt} of this sum was answered already, or a later one was."
+            )
+        # Before the answer is made, so that no failure in between allows the request a second time.
+        self._answered, self._opened = number, digest
         answers = self._answers(words[:, 1], request)
         return seal_envelope(
             MessageKind.PARTIAL,

@@ -145,7 +145,7 @@ def warnings(encryption: Encryption | None, *, dropout: float, cohort: float) ->
     """
     if encryption is None:
         return []
-    found = []
+    found = list(encryption.warnings)
     if encryption.keeps_keys:
         found.append(
             "encryption.keep_keys writes the secret keys to secret/keys.npz: whoever has the run directory can read "

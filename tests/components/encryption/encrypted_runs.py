@@ -16,7 +16,7 @@ BITS = 12
 SUMS = Sums(num_clients=5, most_summands=5, bits=BITS, noise_tail=0, root=7)
 SCHEMES = {
     "shared-key": {},
-    "threshold": {"committee": 5, "threshold": 2},
+    "threshold": {"committee": 5, "threshold": 3},
     "secagg": {"dropped": 0.4, "corrupt": 0.2},
 }
 
@@ -27,7 +27,7 @@ def encryption_of(name, sums=SUMS, **parameters):
 
 def begun(keys, round, cohort=(0, 1, 2, 3, 4), size=SIZE):
     """A round's exchange, and what its clients send in the clear and encrypted."""
-    exchange = keys.begin(round, list(cohort), context=f"a run:{round}".encode(), size=size)
+    exchange = keys.begin(round, list(cohort), run="a run", size=size)
     values = {client: np.arange(size) % 100 + 10 * client - 7 * round for client in cohort}
     return (
         exchange,

@@ -105,7 +105,7 @@ def test_a_ciphertext_without_a_key_in_it_is_refused(keys, rounds):
 
 
 def test_values_beyond_the_plan_are_not_sent(name, keys, rounds):
-    exchange = keys[name].begin(next(rounds), range(5), context=b"beyond", size=SIZE)
+    exchange = keys[name].begin(next(rounds), range(5), run="beyond", size=SIZE)
     with pytest.raises(InvalidUpdateError, match=r"the largest value of the (encryption|masking) plan$"):
         exchange.sender(0).encrypt(np.full(SIZE, 2**SUMS.bits + 1))
 

@@ -1,6 +1,6 @@
 """Who of a committee is asked, who answers, and when a sum stays closed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from encrypted_runs import BITS, SUMS, added, begun
 
 from fedcli.components.encryption.committee import Presence, make_key
 from fedcli.components.encryption.committee_exchange import CommitteeKeys
-from fedcli.components.encryption.scheme import Sums
+from fedcli.components.encryption.scheme import Sums, context_of
 from fedcli.components.encryption.threshold import draw_committee
 from fedcli.core.errors import VoidRoundError
 from fedcli.crypto.bfv.attempts import Request
@@ -16,7 +16,7 @@ from fedcli.crypto.bfv.errors import DecryptionError
 from fedcli.crypto.bfv.plans import plan_threshold
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 
-PLAN = plan_threshold(5, members=5, threshold=2, bits=BITS)
+PLAN = plan_threshold(5, members=5, threshold=3, bits=BITS)
 ANSWER = ENVELOPE_BYTES + 8 * len(PLAN.ring.data_primes) * PLAN.degree
 
 
@@ -39,7 +39,7 @@ class Told:
 
 @pytest.fixture(scope="module")
 def committee():
-    """Two of five open."""
+    """Three of five open."""
     return make_key(PLAN)
 
 
@@ -63,16 +63,16 @@ def test_exactly_the_threshold_is_asked(opening):
     told = Told()
     exchange, total = opening(told)
     assert np.array_equal(exchange.open(), total)
-    assert len(told.asked[0]) == 2
-    assert counts(exchange) == [1, 0, 2 * ANSWER]
+    assert len(told.asked[0]) == 3
+    assert counts(exchange) == [1, 0, 3 * ANSWER]
 
 
 def test_members_that_are_known_to_be_away_are_not_asked(opening):
-    told = Told(frozenset({1, 3, 4}))
+    told = Told(frozenset({1, 3}))
     exchange, total = opening(told)
     assert np.array_equal(exchange.open(), total)
-    assert told.asked == {0: [2, 5]}
-    assert counts(exchange) == [1, 3, 2 * ANSWER]
+    assert told.asked == {0: [2, 4, 5]}
+    assert counts(exchange) == [1, 2, 3 * ANSWER]
 
 
 @pytest.mark.parametrize("silent", [(0,), (0, 1)])
@@ -82,8 +82,8 @@ def test_after_a_member_that_does_not_answer_another_set_is_asked_without_it(ope
     assert np.array_equal(exchange.open(), total)
     lost = {told.asked[attempt][0] for attempt in silent}
     assert not lost & set(told.asked[len(silent)])
-    # The other member of a set had answered before it was known that the first would not.
-    assert counts(exchange) == [len(silent) + 1, len(silent), (len(silent) + 2) * ANSWER]
+    # The other members of a set had answered before it was known that the first would not.
+    assert counts(exchange) == [len(silent) + 1, len(silent), (2 * len(silent) + 3) * ANSWER]
 
 
 def test_three_attempts_are_made_and_no_more(opening):
@@ -94,23 +94,23 @@ def test_three_attempts_are_made_and_no_more(opening):
     ):
         exchange.open()
     assert sorted(told.asked) == [0, 1, 2]
-    assert counts(exchange) == [3, 3, 3 * ANSWER]
+    assert counts(exchange) == [3, 3, 6 * ANSWER]
 
 
 def test_fewer_than_the_threshold_are_never_asked(opening):
     told = Told(frozenset({1, 2, 3, 5}))
     exchange, _ = opening(told)
-    with pytest.raises(VoidRoundError, match="1 of the committee's 5 members are left, but 2 are needed"):
+    with pytest.raises(VoidRoundError, match="1 of the committee's 5 members are left, but 3 are needed"):
         exchange.open()
     assert told.asked == {}
     assert counts(exchange) == [0, 4, 0]
 
 
 def test_fewer_than_the_threshold_are_not_asked_again(opening):
-    exchange, _ = opening(Told(frozenset({1, 2, 3}), silent=(0,)))
+    exchange, _ = opening(Told(frozenset({1, 2}), silent=(0,)))
     with pytest.raises(VoidRoundError, match="not decryptable"):
         exchange.open()
-    assert counts(exchange) == [1, 4, ANSWER]
+    assert counts(exchange) == [1, 3, 2 * ANSWER]
 
 
 def test_a_member_opens_one_sum_in_a_context(committee, rounds):
@@ -129,8 +129,37 @@ def test_a_member_opens_one_sum_in_a_context(committee, rounds):
 def test_a_member_outside_the_active_set_does_not_answer(committee, rounds):
     exchange, _, sent = begun(CommitteeKeys(committee, Told()), next(rounds))
     total = added(exchange, sent).server.adding.total()
-    with pytest.raises(DecryptionError, match="member 3 is not in the active set"):
-        committee.answers(total, Request(b"context", 0, (1, 2)), [3])
+    with pytest.raises(DecryptionError, match="member 4 is not in the active set"):
+        committee.answers(total, Request(b"context", 0, (1, 2, 3)), [4])
+
+
+def test_two_sums_of_a_round_are_not_opened_by_two_groups(rounds):
+    # Below a majority two groups without a common member did open two sums, and knew client 4's update.
+    keys, round = CommitteeKeys(make_key(replace(PLAN, members=3, threshold=2)), Told()), next(rounds)
+    exchange, _, sent = begun(keys, round)
+    other, _, _ = begun(keys, round)
+    whole, less = added(exchange, sent), added(other, {client: sent[client] for client in (0, 1, 2, 3)})
+    server = whole.server
+    totals = [server.adding.total(), less.server.adding.total()]
+    everybody = keys._committee
+    context = context_of("a run", round)
+    everybody.answers(totals[0], Request(context, 0, (1, 2)), [1, 2])
+    assert everybody.answers(totals[1], Request(context, 0, (2, 3)), [3])
+    with pytest.raises(DecryptionError, match="another sum was decrypted"):
+        everybody.answers(totals[1], Request(context, 1, (2, 3)), [2])
+
+
+def test_members_take_run_and_round_from_nobody(committee, rounds):
+    keys, round = CommitteeKeys(committee, Told()), next(rounds)
+    exchange, _, sent = begun(keys, round)
+    total = added(exchange, sent).server.adding.total()
+    for run, named in (("a run", round + 1), ("a run", round - 1), ("another run", round)):
+        with pytest.raises(DecryptionError, match="member 1 was asked for a sum that it does not expect now"):
+            committee.answers(total, Request(context_of(run, named), 0, (1, 2, 3)), [1])
+    with pytest.raises(DecryptionError, match="member 1 expects sums in order"):
+        committee.enter("a run", round - 1)
+    with pytest.raises(DecryptionError, match="member 1 expects sums in order"):
+        committee.enter("another run", round)
 
 
 def test_answers_are_coins_of_the_seed():

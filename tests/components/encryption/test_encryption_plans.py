@@ -24,6 +24,8 @@ from fedcli.core.errors import ConfigError, RunError
             "between 2 and the size of the committee, 5; received 6",
         ),
         ("threshold", {"threshold": 1}, "threshold", "could open single updates alone"),
+        ("threshold", {"threshold": 2}, "threshold", "2 of 5 members is no majority"),
+        ("threshold", {"threshold": 2}, "threshold", "Use threshold: 3 or more, or allow_split: true"),
         ("threshold", {"dropout": 1.0}, "dropout", "lies in"),
         ("threshold", {"outages": {"3": [6]}}, "outages", "the outage of round 3 names [6]"),
         ("threshold", {"outages": {"0": [1]}}, "outages", "counted from 1; received 0"),
@@ -105,12 +107,20 @@ def test_kept_keys_are_told_of(name):
     assert "secret/" in str(keeping.sees)
 
 
+def test_a_committee_that_can_be_split_is_told_of():
+    whole, split = encryption_of("threshold"), encryption_of("threshold", threshold=2, allow_split=True)
+    assert (whole.warnings, len(split.warnings)) == ((), 1)
+    assert "2 of 5 members is no majority" in split.warnings[0]
+    assert "two sums of one round" in str(split.sees)
+    assert "two sums of one round" not in str(whole.sees)
+
+
 @pytest.mark.parametrize("name", SCHEMES)
 def test_kept_keys_open_what_was_encrypted_before(name, encryptions, keys, rounds):
     round = next(rounds)
     _, values, sent = begun(keys[name], round)
     again = encryptions[name].start(keys[name].kept())
-    exchange = again.begin(round, list(values), context=f"a run:{round}".encode(), size=3)
+    exchange = again.begin(round, list(values), run="a run", size=3)
     if name == "secagg":
         # Nothing is kept: another round has other keys.
         assert keys[name].kept() == {}

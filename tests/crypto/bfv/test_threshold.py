@@ -48,9 +48,17 @@ def made():
     return ceremony(PLAN)
 
 
+def expecting(keys, context=b"sum", number=0):
+    """The members of these keys, who know which sum comes next."""
+    members = {index: Member(key) for index, key in keys.items()}
+    for member in members.values():
+        member.expect(context, number)
+    return members
+
+
 @pytest.fixture
 def members(made):
-    return {index: Member(key) for index, key in made[1].items()}
+    return expecting(made[1])
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +85,7 @@ def answers(members, total, request):
 
 def test_every_threshold_of_members_opens_the_sum(made, parties, total):
     for number, active in enumerate(itertools.permutations(range(1, 5), 3)):
-        members = {index: Member(key) for index, key in made[1].items()}
+        members = expecting(made[1], b"sum %d" % number)
         request = Request(b"sum %d" % number, 0, active)
         opened = fuse(total, made[0], request, answers(members, total, request))
         assert np.array_equal(opened, sum(parties))
@@ -112,9 +120,7 @@ def assert_exact_at_the_edge(plan):
     extremes = np.resize(np.array([1, -1, -1, 1, 0]) * plan.largest_value, plan.degree * plan.fields)
     total = added(public, [encrypt(extremes, public) for _ in range(num_summands)])
     request = Request(b"edge", 2, tuple(range(members, members - threshold, -1)))
-    opened = fuse(
-        total, public, request, answers({i: Member(key) for i, key in keys.items()}, total, request)
-    )
+    opened = fuse(total, public, request, answers(expecting(keys, b"edge"), total, request))
     assert np.array_equal(opened, num_summands * extremes)
     assert abs(opened).max() == plan.largest_sum
 
@@ -127,9 +133,7 @@ def test_smudging_beyond_the_plan_decrypts_wrongly():
     total = added(public, [encrypt(np.arange(100), public)] * 2)
     request = Request(b"wide", 0, (1, 2))
     try:
-        opened = fuse(
-            total, public, request, answers({i: Member(key) for i, key in keys.items()}, total, request)
-        )
+        opened = fuse(total, public, request, answers(expecting(keys, b"wide"), total, request))
     except DecryptionError:
         return
     assert not np.array_equal(opened, 2 * np.arange(100))
@@ -184,7 +188,7 @@ def test_attempts_are_counted(members, total):
         members[1].partial(total, Request(b"sum", attempt, (1, 2, 3)))
     with pytest.raises(DecryptionError, match="3 times at most"):
         members[1].partial(total, Request(b"sum", ATTEMPTS, (1, 2, 3)))
-    with pytest.raises(DecryptionError, match="attempt 0 was answered already"):
+    with pytest.raises(DecryptionError, match="attempt 0 of this sum was answered already"):
         members[1].partial(total, Request(b"sum", 0, (1, 2, 4)))
 
 
@@ -193,6 +197,23 @@ def test_a_member_opens_one_sum_a_context(made, members, total, parties):
     other = added(made[0], [encrypt(party, made[0]) for party in parties[:2]])
     with pytest.raises(DecryptionError, match="another sum was decrypted"):
         members[1].partial(other, Request(b"sum", 1, (1, 2, 3)))
+
+
+def test_a_member_answers_only_what_it_expects_and_only_once(made, members, total):
+    for context in (b"another", b""):
+        with pytest.raises(DecryptionError, match="a sum that it does not expect now"):
+            members[1].partial(total, Request(context, 0, (1, 2, 3)))
+    with pytest.raises(DecryptionError, match="does not expect now"):
+        Member(made[1][1]).partial(total, Request(b"", 0, (1, 2, 3)))
+    members[1].partial(total, Request(b"sum", 1, (1, 2, 3)))
+    # Attempts go forward too: an earlier one was never answered, and is not answered any more.
+    with pytest.raises(DecryptionError, match="attempt 0 of this sum was answered already, or a later one"):
+        members[1].partial(total, Request(b"sum", 0, (1, 2, 3)))
+    members[1].expect(b"next", 5)
+    members[1].partial(total, Request(b"next", 0, (1, 2, 3)))
+    for context, number in ((b"sum", 0), (b"another", 5)):
+        with pytest.raises(DecryptionError, match="member 1 expects sums in order"):
+            members[1].expect(context, number)
 
 
 def test_a_member_opens_no_single_value(made, members, parties):
@@ -219,7 +240,7 @@ def test_answers_differ_at_every_attempt(members, total):
 def test_smudging_hides_the_noise_of_the_ciphertexts(members, made, total):
     # Two members with the same key answer the same request: what differs is their smudging, twice uniform.
     request = Request(b"sum", 0, (1, 2, 3))
-    pair = [Member(made[1][1]).partial(total, request) for _ in range(2)]
+    pair = [expecting(made[1])[1].partial(total, request) for _ in range(2)]
     bodies = [np.frombuffer(one[ENVELOPE_BYTES - DIGEST : -DIGEST], "<u8").reshape(2, -1) for one in pair]
     prime, other = PLAN.ring.data_primes
     residue = [

@@ -16,7 +16,7 @@ from fedcli.experiment.protection.encryption import warnings
 
 GRID = "fixed_point={clip_norm: 10.0}"
 EQUAL = ("strategy=mean", GRID)
-THRESHOLD = "encryption={name: threshold, committee: 4, threshold: 2}"
+THRESHOLD = "encryption={name: threshold, committee: 4, threshold: 3}"
 SHARES = (
     "strategy={name: dp-distributed, clip_norm: 1.0, contributors: 3, noise_multiplier: 1.0, delta: 1.0e-5}"
 )
@@ -79,7 +79,7 @@ def test_keys_that_are_kept_are_warned_of():
 
 
 def test_the_section_survives_the_file(tmp_path):
-    text = tiny.YAML + "encryption: {name: threshold, committee: 4, threshold: 2, outages: {'2': [1, 3]}}\n"
+    text = tiny.YAML + "encryption: {name: threshold, committee: 4, threshold: 3, outages: {'2': [1, 3]}}\n"
     made = loads(text).experiment
     assert made.encryption.parameters["outages"] == {"2": [1, 3]}
     (tmp_path / "kept.yaml").write_text(dump(made))
