@@ -139,9 +139,8 @@ def measure_threshold(num_summands: int, values: np.ndarray, repeats: int) -> Ro
     encrypt, sent = timed(lambda: threshold.encrypt(values, public), repeats)
     total = sum_of(public.scheme, [sent, sent]).total()
     request = Request(b"benchmark", 0, tuple(keys))
-    # A member of its own for every call, since a member answers once.
-    partial, answer = timed(lambda: threshold.Member(keys[1]).partial(total, request), repeats)
-    answers = {index: threshold.Member(key).partial(total, request) for index, key in keys.items()}
+    partial, answer = timed(lambda: answered(keys[1], total, request), repeats)
+    answers = {index: answered(key, total, request) for index, key in keys.items()}
     fuse, opened = timed(lambda: threshold.fuse(total, public, request, answers), repeats)
     require_exact(opened, 2 * values)
     return facts(f"threshold {THRESHOLD} of {MEMBERS}", num_summands, plan, values.size, sent) | {
@@ -151,6 +150,13 @@ def measure_threshold(num_summands: int, values: np.ndarray, repeats: int) -> Ro
         "partial": partial,
         "partial_bytes": len(answer) / values.size,
     }
+
+
+def answered(key: committee.MemberKey, total: bytes, request: Request) -> bytes:
+    # A member of its own for every call, since a member answers once.
+    member = threshold.Member(key)
+    member.expect(request.context, 0)
+    return member.partial(total, request)
 
 
 def measure_masking(num_parties: int, values: np.ndarray, repeats: int) -> Row:
@@ -166,7 +172,7 @@ def measure_masking(num_parties: int, values: np.ndarray, repeats: int) -> Row:
     for index in range(num_parties - num_lost):
         received = {other: shares[other][index] for other in scheme.neighbours[index]}
         begin = time.perf_counter()
-        sent = mask(values, parties[index].agree(received))
+        sent = mask(values, parties[index].agree(received, parties))
         masked = time.perf_counter()
         adder.add(index, sent)
         masking.append(masked - begin)

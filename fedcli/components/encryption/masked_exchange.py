@@ -43,7 +43,8 @@ def masked_exchange(plan: MaskPlan, cohort: Sequence[int], *, context: bytes, si
         # Clients agree before training. Masking then needs only seeds, which can be sent to a worker; the party keeps
         # its keys.
         seeds = side_by_side(
-            lambda index: parties[index].agree(server.shares_for(index)), range(plan.num_parties)
+            lambda index: parties[index].agree(server.shares_for(index), shares.keys()),
+            range(plan.num_parties),
         )
     senders = {client: MaskingSender(each) for client, each in zip(cohort, seeds, strict=True)}
     return MaskedExchange(server, dict(zip(cohort, parties, strict=True)), senders, tally)

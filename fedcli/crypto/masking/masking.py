@@ -114,6 +114,7 @@ class Party:
         self._seed = secrets.token_bytes(KEY_BYTES)
         self._keys: dict[int, Advertised] = {}
         self._received: dict[int, tuple[Words, Words]] = {}
+        self._sharers: frozenset[int] = frozenset()
         self._has_agreed = False
         self._has_revealed = False
 
@@ -150,15 +151,18 @@ class Party:
             for other in self._keys
         }
 
-    def agree(self, received: Mapping[int, bytes]) -> MaskSeeds:
+    def agree(self, received: Mapping[int, bytes], sharers: Collection[int]) -> MaskSeeds:
         """The seed of this party's own mask, and a seed for each neighbour that sent it shares.
 
         Args:
             received: encrypted shares for this party, by the neighbour that sent them.
+            sharers: all parties that shared their seeds. Of its neighbours the party sees for itself who did; of the
+                others it takes the server's word, once, before it masks.
 
         Raises:
             CiphertextError: if shares are truncated, altered or meant for another party.
-            DecryptionError: if seeds were agreed on already, or too few neighbours are left.
+            DecryptionError: if seeds were agreed on already, too few neighbours are left, or `sharers` does not fit
+                what this party sees.
         """
         plan = self._scheme.plan
         if self._has_agreed:
@@ -167,6 +171,13 @@ class Party:
             raise DecryptionError(
                 f"party {self._index} masks with at least {plan.threshold} of its neighbours; "
                 f"received {sorted(received)}."
+            )
+        existing = frozenset(range(plan.num_parties))
+        near = {self._index, *self._scheme.neighbours[self._index]}
+        if not existing >= set(sharers) or near & set(sharers) != {self._index, *received}:
+            raise DecryptionError(
+                f"party {self._index} of {plan.num_parties} and {sorted(received)} of its neighbours shared their "
+                f"seeds; the server names {sorted(sharers)}."
             )
         opened = {}
         for other, data in received.items():
@@ -178,7 +189,7 @@ class Party:
                     f"the shares of party {other} were truncated, altered or meant for another party."
                 ) from None
             opened[other] = (words[:LIMBS], words[LIMBS:])
-        self._received = opened
+        self._received, self._sharers = opened, frozenset(sharers)
         self._has_agreed = True
         seeds = {
             other: pair_seed(self._mask, self._keys[other].mask, self._scheme, self._index, other)
@@ -203,7 +214,8 @@ class Party:
             lost: parties that shared their seeds and whose values did not arrive.
 
         Raises:
-            DecryptionError: if a party is in both sets, too few values arrived, or shares were revealed already.
+            DecryptionError: if a party is in both sets or did not share its seeds, this party is in neither, too few
+                values arrived, or shares were revealed already.
         """
         plan = self._scheme.plan
         if self._has_revealed:
@@ -212,6 +224,16 @@ class Party:
             )
         if set(came_through) & set(lost):
             raise DecryptionError("a party either came through or was lost, and not both.")
+        # Without this, parties that do not exist would make a sum of two look like one of many.
+        if strangers := (set(came_through) | set(lost)) - self._sharers:
+            raise DecryptionError(
+                f"the server counts parties {sorted(strangers)}, which did not share their seeds; the parties of a sum "
+                "are those that shared."
+            )
+        if self._index not in came_through and self._index not in lost:
+            raise DecryptionError(
+                f"party {self._index} is asked to open a sum in which it neither came through nor was lost."
+            )
         if len(came_through) < max(2, plan.num_parties - plan.most_dropped):
             raise DecryptionError(
                 f"{len(came_through)} parties came through; the plan requires at least "

@@ -43,7 +43,7 @@ class Sum:
             for index in sharers
         }
         self.masked = {
-            index: mask(self.inputs[index], self.parties[index].agree(self.received[index]))
+            index: mask(self.inputs[index], self.parties[index].agree(self.received[index], sharers))
             for index in sharers
         }
         self.adder = MaskedSum(scheme, self.keys, sharers)
@@ -136,7 +136,7 @@ def test_the_largest_sum_of_most_parties_is_exact():
         adder = MaskedSum(scheme, keys, frozenset(parties))
         for index, party in parties.items():
             received = {other: shares[other][index] for other in scheme.neighbours[index]}
-            adder.add(index, mask(np.full(3, sign * 2**27), party.agree(received)))
+            adder.add(index, mask(np.full(3, sign * 2**27), party.agree(received, parties)))
         revealed = {index: party.reveal(adder.came_through, ()) for index, party in parties.items()}
         assert adder.unmask(revealed).tolist() == [sign * 15 * 2**27] * 3
 
@@ -192,10 +192,36 @@ def test_a_party_opens_no_sum_of_few():
         one.parties[0].reveal({0, 1}, set(range(2, 10)))
 
 
+def test_a_party_counts_only_parties_that_shared_and_itself():
+    one = Sum(scheme_of(10), silent=(9,))
+    party, everybody = one.parties[0], set(range(9))
+    for through, lost, said in (
+        ({0, 1, *range(100, 118)}, (), r"counts parties \[100, 101, .*\], which did not share"),
+        (everybody | {9}, (), r"counts parties \[9\], which did not share"),
+        (everybody - {8}, {8, -1}, r"counts parties \[-1\], which did not share"),
+        (everybody - {0}, (), "party 0 is asked to open a sum in which it neither"),
+    ):
+        with pytest.raises(DecryptionError, match=said):
+            party.reveal(through, lost)
+    # A refusal reveals nothing and uses nothing up.
+    party.reveal(everybody, ())
+
+
+@pytest.mark.parametrize("named", [range(9), range(1, 10), range(11), [*range(10), -1]], ids=str)
+def test_a_party_masks_only_with_those_that_it_sees_to_share(named):
+    one = Sum(scheme_of(10))
+    fresh = Party(one.scheme, 0)
+    fresh._channel = one.parties[0]._channel
+    fresh.share(one.keys)
+    with pytest.raises(DecryptionError, match=r"party 0 of 10 and .* shared their seeds; the server names"):
+        fresh.agree(one.received[0], named)
+    fresh.agree(one.received[0], range(10))
+
+
 def test_a_party_masks_once():
     one = Sum(scheme_of(10))
     with pytest.raises(DecryptionError, match="once for a sum"):
-        one.parties[0].agree(one.received[0])
+        one.parties[0].agree(one.received[0], range(10))
 
 
 def test_too_few_neighbours_are_refused():
@@ -206,7 +232,7 @@ def test_too_few_neighbours_are_refused():
         parties[0].share({index: keys[index] for index in range(1, scheme.plan.threshold)})
     shares = {index: party.share(keys) for index, party in parties.items()}
     with pytest.raises(DecryptionError, match="masks with at least"):
-        parties[0].agree({1: shares[1][0]})
+        parties[0].agree({1: shares[1][0]}, range(10))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +279,7 @@ def test_meddled_shares_are_refused():
         fresh._channel = one.parties[0]._channel
         fresh.share(one.keys)
         with pytest.raises(CiphertextError, match="shares of party 1"):
-            fresh.agree(shares | {1: bad})
+            fresh.agree(shares | {1: bad}, range(10))
 
 
 def test_a_public_key_that_is_none_is_refused():
