@@ -4,10 +4,12 @@ The second round is void. What an adversary can do who knows the format is below
 of everything behind it anew, so that only the cryptography and the replay are left to tell.
 """
 
+import hashlib
 import json
 import math
 
 import numpy as np
+import rfc8785
 from fakes import LinearFederation, LinearRuntime, linear_parts
 from kept_runs import forge_manifest
 
@@ -45,13 +47,15 @@ class _Silent(LinearRuntime):
         return super().train(start, assignment)
 
 
-def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
+def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2):
     """A finished run of `CONFIG`; `runs_on` rounds more than there are checkpoints for, if wanted."""
     experiment = config.loads(CONFIG, "audited.yaml", overrides).experiment
     strategy = in_the_clear(experiment)
     federation = LinearFederation(CLIENTS)
+    text = config.dump(experiment)
     parts, state = linear_parts(
         strategy,
+        config_digest=hashlib.sha256(text.encode()).digest() if protocol == 2 else b"",
         federation=federation,
         runtime=_Silent(federation, by_examples=strategy.weighting == "examples"),
         run_id="an audited run",
@@ -61,9 +65,8 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None):
     cohort = make("cohort", experiment.cohort)
     parts = changed(parts, strategy=strategy, cohort=cohort)
     state = initial_state(strategy, _vectors(state))
-    create_run(
-        folder, config=config.dump(experiment), environment={"run": parts.run_id, "num_clients": CLIENTS}
-    )
+    environment = {"run": parts.run_id, "num_clients": CLIENTS}
+    create_run(folder, config=text, environment=environment | ({"protocol": 2} if protocol == 2 else {}))
     run_store = RunStore(folder, parts.layout, every=every)
     try:
         state = run_store.begin(state)
@@ -147,4 +150,14 @@ def edit(run, round, /, **changes):
     said = json.loads(path.read_text())
     for name, change in changes.items():
         said[name] = change(said[name]) if callable(change) else change
-    path.write_text(json.dumps(said, indent=2) + "\n")
+    path.write_bytes(written(said))
+
+
+def written(said):
+    """parameters.json in the form of its protocol, whatever its values are."""
+    if "config" not in said:
+        return json.dumps(said, indent=2).encode() + b"\n"
+    try:
+        return rfc8785.dumps(said)
+    except rfc8785.CanonicalizationError:
+        return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()

@@ -35,3 +35,11 @@ def audited_run(tmp_path_factory):
     from audited import make_audited
 
     return make_audited(tmp_path_factory.mktemp("audited") / "run")
+
+
+@pytest.fixture(scope="session")
+def old_audited_run(tmp_path_factory):
+    """The same under protocol 1, as an earlier version wrote it; those that change it copy it."""
+    from audited import make_audited
+
+    return make_audited(tmp_path_factory.mktemp("old") / "run", protocol=1)

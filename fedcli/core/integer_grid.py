@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-_MOST_EXAMPLES = 1 << 62
+# From 2^53 on, JSON has no exact integers, and proofs are bound to the number.
+_MOST_EXAMPLES = 1 << 53
 
 
 class IntegerGrid(NamedTuple):

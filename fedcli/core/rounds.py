@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -140,6 +140,18 @@ class Session(NamedTuple):
     figures: Callable[[], Mapping[str, float]] = dict
 
 
+class Identities(Protocol):
+    """The signing keys of all simulated clients, which in a deployment each client would make for itself."""
+
+    def private_key(self, client: int) -> bytes:
+        """A client's private key, 32 bytes, which only this client receives."""
+        ...
+
+    def public_key(self, client: int) -> bytes:
+        """A client's public key, 32 bytes."""
+        ...
+
+
 @dataclass(frozen=True)
 class RoundContext:
     """What a transform may know of the round besides its own state.
@@ -153,6 +165,9 @@ class RoundContext:
         run: names the run; random, and the same when it is resumed.
         model: SHA-256 of the global weights before the round (`vectors.digest`), in rounds that leave evidence.
         num_clients: size of the population.
+        config_digest: SHA-256 of the run's config.yaml, to which proofs are bound; empty in runs of protocol 1.
+        cohort: the clients that were drawn, ascending, the absent ones included.
+        identities: on the server of a simulation, the clients' signing keys; None on clients and without signatures.
         sessions: on the server, the round's sessions by the name of the transform that began them; empty on clients.
         told: on a client, what it was told, by the name of the transform; empty on the server.
     """
@@ -165,6 +180,9 @@ class RoundContext:
     run: str = ""
     model: bytes = b""
     num_clients: int = 0
+    config_digest: bytes = b""
+    cohort: tuple[int, ...] = ()
+    identities: Identities | None = field(default=None, compare=False)
     sessions: Mapping[str, Session] = field(default_factory=dict, compare=False)
     told: Mapping[str, Any] = field(default_factory=dict, compare=False)
 

@@ -41,12 +41,15 @@ class ClientSide(NamedTuple):
         federation: the data that models are evaluated on.
         strategy: its transforms encode updates.
         adversary: the malicious clients; None without an attack.
+        config_digest: SHA-256 of the config that the clients agreed to when they were set up; empty if the run does not
+            bind its proofs to it.
     """
 
     runtime: ClientRuntime
     federation: Federation
     strategy: Strategy
     adversary: Adversary | None = None
+    config_digest: bytes = b""
 
 
 @final
@@ -137,6 +140,9 @@ class ClientWork:
         """Local training, and the forged update of a malicious client."""
         if turn.absence is not None:
             return Absence(turn.client, turn.absence)
+        # Before anything is trained: a proof that is bound to another config would lend it the client's name.
+        if self.context.config_digest != side.config_digest:
+            return Rejection(turn.client, _not_agreed(side.config_digest, self.context.config_digest))
         # Read by the worker, and once: a stored state is a file that `items` reads.
         kept = dict(self.kept.get(turn.client, {}).items())
         try:
@@ -181,6 +187,13 @@ class ClientWork:
             return error
         where = f"round {self.context.round}, client {client}"
         return ClientError(f"{where}: {what} failed: {type(error).__name__}: {error}")
+
+
+def _not_agreed(agreed: bytes, received: bytes) -> str:
+    was, is_now = (f"SHA-256 {each.hex()[:16]}..." if each else "none" for each in (agreed, received))
+    return (
+        f"the client did not agree to the config of this round ({is_now}); it was set up with another ({was})"
+    )
 
 
 class _Encoders(NamedTuple):

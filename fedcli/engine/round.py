@@ -100,6 +100,7 @@ def run_round(
 
 def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> RoundContext:
     """The context of the next round: its seed, its public facts, and a session for each transform that needs one."""
+    strategy, cohort = assembly.strategy, [turn.client for turn in present.turns]
     context = RoundContext(
         assembly.run.seed,
         state.round + 1,
@@ -110,8 +111,10 @@ def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> Round
         # Hashing a large model takes time, and only evidence is bound to the hash.
         digest(state.weights) if assembly.leaves_evidence else b"",
         num_clients=assembly.num_clients,
+        config_digest=assembly.config_digest,
+        cohort=tuple(sorted(cohort)),
+        identities=assembly.identities,
     )
-    strategy, cohort = assembly.strategy, [turn.client for turn in present.turns]
     sizes = strategy.payload_sizes(assembly.layout.trainable.size)
     sessions: dict[str, Session] = {
         transform.name: transform.begin(context, cohort, size)
@@ -134,7 +137,7 @@ def client_work(
     models = {turn.model: turn for turn in turns if turn.absence is None}
     return ClientWork(
         assembly.clients,
-        replace(context, sessions={}),
+        replace(context, sessions={}, identities=None),
         {model: broadcast_to(assembly, state, turn) for model, turn in models.items()},
         states={
             # The server's secrets are not part of the clients' work, even if clients run in the server's process.

@@ -19,7 +19,7 @@ from fedcli.components.models.architecture import Architecture
 from fedcli.config import Experiment
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.roles import Executor
-from fedcli.core.rounds import ModelLayout
+from fedcli.core.rounds import Identities, ModelLayout
 from fedcli.engine.client_work import Clients
 from fedcli.privacy import Accountant
 
@@ -202,6 +202,8 @@ class Assembly:
         executor: runs that work.
         callbacks: called between rounds.
         run_id: random identifier of the run, kept when it is resumed.
+        config_digest: SHA-256 of the run's config.yaml; empty in runs whose proofs are not bound to it.
+        identities: the signing keys of the clients; None in runs without signatures.
     """
 
     setup: Setup
@@ -210,6 +212,8 @@ class Assembly:
     executor: Executor
     callbacks: Sequence[Callback] = ()
     run_id: str = ""
+    config_digest: bytes = b""
+    identities: Identities | None = None
 
     @property
     def world(self) -> World:

@@ -31,12 +31,15 @@ from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.fixed_point import check_size
 
 
-def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, RoundState]:
+def assemble(
+    setup: Setup, strategy: Strategy | None = None, *, config_digest: bytes = b""
+) -> tuple[Assembly, RoundState]:
     """Build the model and compile the client program.
 
     Args:
         setup: the planned experiment.
         strategy: the strategy with which it was planned instead of that of the config.
+        config_digest: SHA-256 of the run's config.yaml, to which the clients agree by being set up with it.
 
     Returns:
         The assembly, and the state before the first round.
@@ -48,16 +51,18 @@ def assemble(setup: Setup, strategy: Strategy | None = None) -> tuple[Assembly, 
     # The executor comes first: it sets TensorFlow's threads, which is possible only before its first operation.
     executor: Executor = make("executor", experiment.executor)
     try:
-        side, layout, vectors = _client_side(setup)
+        side, layout, vectors = _client_side(setup, config_digest)
         data_noise = setup.world.data_noise
         # Callbacks stay with the server, so that they may be objects of this process.
         travels = experiment.model_copy(update={"callbacks": ()})
-        elsewhere = partial(side_in_this_process, travels, strategy, data_noise and data_noise.key)
+        elsewhere = partial(
+            side_in_this_process, travels, strategy, data_noise and data_noise.key, config_digest
+        )
         # What was given as a Python object cannot be made from a config in another process.
         clients = Clients(side, None if objects_of(experiment) else elsewhere)
         # An executor that cannot run these clients says so now, before a run directory is created.
         list(executor.run(_Nothing(clients), ()))
-        assembly = Assembly(setup, layout, clients, executor, _callbacks(setup))
+        assembly = Assembly(setup, layout, clients, executor, _callbacks(setup), config_digest=config_digest)
         cohort = setup.world.cohort.init(setup.world.federation.num_train)
         return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
     # Also at Ctrl-C: worker processes would go on without this one.
@@ -105,14 +110,14 @@ def with_strategy(assembly: Assembly, strategy: Strategy) -> Assembly:
 
 
 def side_in_this_process(
-    experiment: Experiment, strategy: Strategy | None, data_key: bytes | None
+    experiment: Experiment, strategy: Strategy | None, data_key: bytes | None, config_digest: bytes
 ) -> ClientSide:
     """The clients' side, built from the config in a worker process."""
-    side, _, _ = _client_side(plan(experiment, strategy, data_key=data_key))
+    side, _, _ = _client_side(plan(experiment, strategy, data_key=data_key), config_digest)
     return side
 
 
-def _client_side(setup: Setup) -> tuple[ClientSide, ModelLayout, Vectors]:
+def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelLayout, Vectors]:
     from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
     from fedcli.components.clients.runtime.keras_runtime import KerasRuntime, LocalSettings
     from fedcli.components.clients.runtime.program import Example, compile_programs
@@ -154,7 +159,7 @@ def _client_side(setup: Setup) -> tuple[ClientSide, ModelLayout, Vectors]:
         reproducible_noise=experiment.privacy.reproducible_noise,
     )
     runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)
-    return ClientSide(runtime, federation, strategy, adversary), layout, vectors
+    return ClientSide(runtime, federation, strategy, adversary, config_digest), layout, vectors
 
 
 def _network(setup: Setup) -> Network:

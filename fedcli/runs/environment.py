@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import fedcli
+from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.machine import available_cores
 from fedcli.engine.setup import Assembly
 
@@ -19,6 +20,8 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
     """Content of environment.json."""
     return {
         "run": assembly.run_id,
+        # What its proofs and signatures are bound to; a run of an earlier version has no such entry.
+        "protocol": PROTOCOL,
         # `verify` needs it, and does not load the data.
         "num_clients": assembly.num_clients,
         "fedcli": fedcli.__version__,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from types import MappingProxyType
@@ -26,6 +27,7 @@ from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
 from fedcli.privacy import privacy_statement
+from fedcli.runs.agreement import agreed_digest, require_unchanged
 from fedcli.runs.environment import describe_environment
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.planned_run import planned_retention
@@ -90,7 +92,8 @@ def start_run(
     directory.refuse_existing(folder)
     with located(source):
         setup = plan(experiment)
-        assembly, state = assemble(setup)
+        text = config.dump(setup.experiment)
+        assembly, state = assemble(setup, config_digest=sha256(text.encode()).digest())
     with _closing(assembly):
         # The name is random, so that a proof of another run of the same config does not hold in this one.
         assembly, keys = with_keys(replace(assembly, run_id=token_hex(16)))
@@ -98,7 +101,7 @@ def start_run(
         # Only now that everything could be built: a wrong config leaves no run directory behind.
         create_run(
             folder,
-            config=config.dump(setup.experiment),
+            config=text,
             environment=describe_environment(assembly),
             encryption=described(encryption, assembly.strategy) if encryption else None,
             data_key=_data_key(setup),
@@ -119,8 +122,10 @@ def resume_run(
 
     Raises:
         ConfigError: if `folder` is not a run directory, or an object is missing.
-        RunError: if its checkpoint is damaged or another process runs it.
+        RunError: if its checkpoint is damaged, its config was changed, or another process runs it.
     """
+    directory.read_config(folder)
+    require_unchanged(folder)
     assembly, state = _rebuild(folder, objects)
     with _closing(assembly):
         # Without stored keys the run makes new ones. The result is the same: only decrypted sums affect the model.
@@ -207,7 +212,7 @@ def _rebuild(
                 f"{folder} has no {secrets.FOLDER}/{secrets.DATA_KEY}, from which the noise on its clients' data was "
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
-        assembly, state = assemble(setup)
+        assembly, state = assemble(setup, config_digest=agreed_digest(folder))
         return replace(assembly, run_id=directory.read_run(folder)), state
 
 

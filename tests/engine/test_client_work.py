@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from fakes import linear_parts
 from protected import reached
 
@@ -43,3 +44,15 @@ def test_what_clients_are_told_travels_with_their_work_and_does_not_stay_with_th
     assert set(work.told["telling"]) == set(range(parts.num_clients))
     assert work.context.sessions == {}
     assert replace(context, sessions=server_halves(context)).sessions["telling"].server == "server"
+
+
+@pytest.mark.parametrize(
+    ("agreed", "broadcast"), [(b"one" * 10, b"two" * 10), (b"one" * 10, b""), (b"", b"two" * 10)]
+)
+def test_clients_refuse_a_round_under_a_config_that_they_did_not_agree_to(agreed, broadcast):
+    parts, state = linear_parts(STRATEGIES["mean"](), config_digest=agreed)
+    parts = replace(parts, config_digest=broadcast)
+    after, _, rows = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
+    assert after.weights is state.weights
+    assert all("did not agree to the config of this round" in row["reason"] for row in rows)
+    assert len(rows) == parts.num_clients

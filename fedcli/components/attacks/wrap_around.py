@@ -12,8 +12,8 @@ from fedcli.components.attacks.attack import Attack
 from fedcli.components.attacks.boost import followed_by, room_of, times
 from fedcli.components.attacks.client_halves import ClientHalf, bent
 from fedcli.components.attacks.forged_proof import forged_proof
-from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import DIGEST, PROOF
+from fedcli.components.proofs.statements import NormBounds
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import ClientUpdate, RoundContext
@@ -75,8 +75,17 @@ def _forging(grid: IntegerGrid) -> Callable[[ClientHalf], ClientHalf]:
             harmless = elsewhere(commit_to, [np.zeros_like(vector)])
             private = {**update.private, "committed": [*harmless, *made[1:]]}
             sent = honest(replace(update, private=private), state, context)
-            said = ProofContext(context.run, context.round, context.model, grid.clip_norm, grid.bits)
-            about = said.encode("update", sent.attachments[DIGEST], client=sent.client, weight=sent.weight)
+            about = (
+                NormBounds(grid)
+                .made_for(context)
+                .encode(
+                    "update",
+                    sent.attachments[DIGEST],
+                    client=sent.client,
+                    weight=sent.weight,
+                    num_examples=sent.num_examples,
+                )
+            )
             proof = elsewhere(forged_proof, bound, *made[0], about)
             return replace(sent, attachments={**sent.attachments, PROOF: proof})
 

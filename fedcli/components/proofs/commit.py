@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from fedcli.components.proofs.context import ProofContext
 from fedcli.components.proofs.evidence import COMMITMENT, NOISE_COMMITMENT, Opened, ServerNoise, evidence
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.proofs.timed_jobs import (
@@ -106,7 +106,9 @@ def commit(
         published, added = Opened(*total), None
         # Also in an empty round, which releases the noise alone.
         if noise is not None:
-            published, added = _noised(noise, bounds, total, said, context)
+            included = [each.client for each in aggregate.accepted]
+            about = partial(said.encode, "central noise", contributors=included)
+            published, added = _noised(noise, bounds, total, about, context)
         elif not aggregate.accepted:
             return aggregate._replace(value=total.vector), state
         numbers = {**_numbers(aggregate, bounds, context), **bounds.squared(total.vector.size)}
@@ -172,7 +174,11 @@ def _require_open(aggregate: Aggregate, names: Sequence[str], total: Opening, co
 
 
 def _noised(
-    noise: Transform, bounds: NormBounds, total: Opening, said: ProofContext, context: RoundContext
+    noise: Transform,
+    bounds: NormBounds,
+    total: Opening,
+    about: Callable[[bytes], bytes],
+    context: RoundContext,
 ) -> tuple[Opened, ServerNoise]:
     """The sum with the server's noise, and the server's commitment and proof."""
     vector = noise.decode(Aggregate(total.vector, 0.0), {}, context)[0].value
@@ -181,8 +187,8 @@ def _noised(
         raise VoidRoundError("the noise is longer than its provable bound")
     (made,) = counted(tally_of(context, NAME), PROVE_SECONDS, commit_to, [drawn])
     # The context has the published sum, so that the proof is not valid for another sum.
-    about = said.encode("central noise", digest(vector))
-    (proof,) = counted(tally_of(context, NAME), PROVE_SECONDS, prove_all, [(bound, made, about)])
+    statement = (bound, made, about(digest(vector)))
+    (proof,) = counted(tally_of(context, NAME), PROVE_SECONDS, prove_all, [statement])
     blindings = _total([total.blindings, made.opening.blindings])
     return Opened(vector, blindings), ServerNoise(made.commitment, proof)
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fedcli.components.proofs.context import PROTOCOL, ProofContext
+from fedcli.components.proofs.context import ProofContext, Terms
 from fedcli.core.rounds import Accepted
 from fedcli.core.vectors import Integers
+from fedcli.store.files import canonical_json
 
 PARAMETERS = "parameters.json"
 COMMITMENTS = "commitments.bin"
@@ -55,9 +56,12 @@ def evidence(
         noise: the server's noise; None without it.
     """
     parameters = {
-        "protocol": PROTOCOL,
-        **said._asdict(),
+        "protocol": said.protocol,
+        "run": said.run,
+        "round": said.round,
         "model": said.model.hex(),
+        "clip_norm": said.clip_norm,
+        "bits": said.bits,
         "size": int(opened.vector.size),
         **numbers,
         "clients": [_entry(each) for each in accepted],
@@ -68,12 +72,30 @@ def evidence(
     commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
     proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
     return {
-        PARAMETERS: json.dumps(parameters, indent=2).encode() + b"\n",
+        PARAMETERS: parameters_bytes(parameters, said.terms),
         COMMITMENTS: b"".join([*commitments, noise.commitment if noise else b""]),
         PROOFS: b"".join([*proofs, noise.proof if noise else b""]),
         AGGREGATE: aggregate_bytes(opened.vector),
         BLINDINGS: b"".join(blinding.to_bytes(32, "big") for blinding in opened.blindings),
     }
+
+
+def parameters_bytes(parameters: Mapping[str, Any], terms: Terms | None) -> bytes:
+    """The content of parameters.json in the only form that is accepted: canonical JSON, except under protocol 1.
+
+    Args:
+        parameters: the entries, in the order that protocol 1 asks for.
+        terms: what protocol 2 adds; None under protocol 1.
+    """
+    if terms is None:
+        return json.dumps(parameters, indent=2).encode() + b"\n"
+    # Without `max_examples`, which the entries have under both protocols.
+    more: dict[str, Any] = {
+        "config": terms.config.hex(),
+        "num_clients": terms.num_clients,
+        "cohort": list(terms.cohort),
+    }
+    return canonical_json.encode({**parameters, **more})
 
 
 def aggregate_bytes(vector: Integers) -> bytes:

@@ -126,7 +126,13 @@ def _claims(
     update: ClientUpdate, digest: bytes, bounds: NormBounds, size: int, context: RoundContext
 ) -> list[_Claim]:
     said = bounds.made_for(context)
-    about = partial(said.encode, digest=digest, client=update.client, weight=update.weight)
+    about = partial(
+        said.encode,
+        digest=digest,
+        client=update.client,
+        weight=update.weight,
+        num_examples=update.num_examples,
+    )
     of_update = _Claim(COMMITMENT, PROOF, bounds.of_update(size, update.weight), about("update"))
     if not bounds.has_shares:
         return [of_update]

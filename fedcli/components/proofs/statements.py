@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from fedcli.components.proofs.context import ProofContext
+from fedcli.components.proofs.context import ProofContext, Terms
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
 from fedcli.core.rounds import RoundContext
@@ -61,7 +61,13 @@ class NormBounds(NamedTuple):
 
     def made_for(self, context: RoundContext) -> ProofContext:
         """The context that all proofs of a round share."""
-        return ProofContext(context.run, context.round, context.model, self.grid.clip_norm, self.grid.bits)
+        # A run that began under protocol 1 goes on under it.
+        terms = context.config_digest and Terms(
+            context.config_digest, context.num_clients, context.cohort, self.grid.max_examples
+        )
+        return ProofContext(
+            context.run, context.round, context.model, self.grid.clip_norm, self.grid.bits, terms or None
+        )
 
     def squared(self, size: int) -> dict[str, int | None]:
         """The squared bounds on noise, as parameters.json has them."""

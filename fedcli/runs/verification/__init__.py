@@ -16,6 +16,7 @@ from fedcli.runs.verification.models import has_statistics
 from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
+from fedcli.runs.verification.protocols import not_bound
 from fedcli.runs.verification.report import CheckCount, Finding, VerificationReport
 from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
@@ -74,6 +75,7 @@ def verify_run(
         has_statistics=has_statistics(pairs),
         num_pruned=sum(pair.link.is_pruned for pair in chosen),
     )
+    limits = (*limits, *(not_bound(folder) if has_proofs else ()))
     return VerificationReport(tuple(findings), last and last.digest, last and last.round, limits)
 
 

@@ -107,12 +107,19 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
         if said.noise_squared is not None:
             of.append(("noise", said.noise_squared))
         for about, squared in of:
-            context = said.context.encode(about, each.digest, client=each.client, weight=each.weight)
+            context = said.context.encode(
+                about,
+                each.digest,
+                client=each.client,
+                weight=each.weight,
+                num_examples=each.num_examples,
+            )
             claims.append((f"the {about} of client {each.client}", NormBound(said.size, squared), context))
     if said.central_noise_squared is not None:
         # The proof is bound to the published sum, so that it cannot be moved to another one.
         published = hashlib.sha256(round.path(evidence.AGGREGATE).read_bytes()).digest()
-        context = said.context.encode("central noise", published)
+        included = [each.client for each in said.clients]
+        context = said.context.encode("central noise", published, contributors=included)
         claims.append(("the server's noise", NormBound(said.size, said.central_noise_squared), context))
     return claims
 

@@ -10,6 +10,7 @@ from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.evidence import read_round_link
 from fedcli.runs.verification.planned_run import Recipe, checked_plan
 from fedcli.runs.verification.proofs import checked_proofs
+from fedcli.runs.verification.protocols import checked_protocol, read_agreed
 from fedcli.runs.verification.recomputed_models import NEXT, checked_step
 from fedcli.runs.verification.report import Finding
 from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
@@ -45,6 +46,10 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: W
     yield from checked_plan(recipe)
     if not recipe.has_proofs:
         return
+    agreed = read_agreed(run)
+    if isinstance(agreed, Finding):
+        yield agreed
+        return
     rounds: dict[int, Round] = {}
     # All of them are read, also where one is asked for: a replay goes from checkpoint to checkpoint.
     numbers = _numbers(wanted.pairs)
@@ -55,6 +60,7 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: W
         if wanted.only in (None, number):
             watch(f"the proofs of round {number} of {numbers[-1]}")
             yield from checked_statement(run, round, recipe)
+            yield from checked_protocol(run, round, agreed, num_clients=recipe.num_clients)
             yield from checked_proofs(run, round, independently=wanted.independently)
     watch("that the models follow")
     yield from _replayed(run, wanted, rounds, recipe)

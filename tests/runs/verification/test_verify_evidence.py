@@ -137,8 +137,11 @@ def test_evidence_behind_the_last_checkpoint_is_a_note_and_its_files_are_checked
 
 
 def test_parts_of_the_users_own_are_never_imported_and_what_that_leaves_out_is_said(
-    run, tmp_path, monkeypatch
+    old_audited_run, tmp_path, monkeypatch
 ):
+    """Under protocol 1, where the config can be exchanged afterwards."""
+    run = tmp_path / "run"
+    shutil.copytree(old_audited_run, run)
     (tmp_path / "theirs.py").write_text("raise SystemExit('imported')\n")
     monkeypatch.chdir(tmp_path)
     config = (run / "config.yaml").read_text()

@@ -13,6 +13,7 @@ from fedcli.store.files import npz
 
 PROOFS, SUMS, SECOND = "proofs of bounded norms", "sums of commitments", "second verifier"
 SAYS, STARTS, NEXT, PLAN = "statements of rounds", "starting models", "next models", "plan of the run"
+BOUND = "bindings of proofs"
 
 
 @pytest.fixture
@@ -249,11 +250,18 @@ def test_arrays_that_the_manifest_does_not_name_are_named(run):
         ({"clients": lambda all: [all[0], {**all[1], "client": 2}]}, "there are 2, counted from 0"),
         ({"clients": lambda all: all[:1]}, "what parameters.json names has"),
         ({"clients": lambda all: [{**all[0], "num_examples": 6}, all[1]]}, "client 0 with a wrong weight"),
-        ({"clients": lambda all: [{**all[0], "num_examples": 4.0}, all[1]]}, "'4.0' as its num_examples"),
-        ({"clients": lambda all: [{**all[0], "weight": 2.0}, all[1]]}, "'2.0' as its weight"),
-        ({"divisor": float("nan")}, "as its divisor"),
+        ({"clients": lambda all: [{**all[0], "num_examples": 4.5}, all[1]]}, "'4.5' as its num_examples"),
+        ({"clients": lambda all: [{**all[0], "weight": 2.0}, all[1]]}, "'2' as its weight"),
+        ({"divisor": float("nan")}, "has the number nan"),
+        ({"divisor": -1.0}, "'-1' as its divisor"),
+        ({"config": "0" * 64}, "a config.yaml whose SHA-256 begins with 0000000000000000"),
+        ({"num_clients": 3}, "has proofs for 3 clients; the run has 2"),
+        ({"cohort": [0]}, "has client 1 in its sum, who is not in its cohort"),
+        ({"cohort": [1, 0]}, "'[1, 0]' as its cohort"),
+        ({"cohort": [0, 2]}, "'[0, 2]' as its cohort"),
         ({"more": 1}, "does not have the entries"),
-        ({"protocol": 2}, "is not of protocol 1"),
+        ({"protocol": 3}, "is not of protocol 1 or 2"),
+        ({"protocol": 1}, "does not have the entries"),
         ({"bits": 60}, "'60' as its bits"),
         ({"model": "x"}, "'x' as its model"),
     ],
@@ -275,7 +283,7 @@ def test_parameters_that_are_not_written_as_a_run_writes_them_are_named(run, tex
 def test_a_config_that_was_changed_behind_the_runs_back_is_found(run):
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("beta: 0.5", "beta: 0.25"))
-    assert failed(run).keys() == {NEXT}
+    assert failed(run).keys() == {NEXT, BOUND}
     (run / "config.yaml").write_text(text.replace("rounds: 3", "rounds: 2"))
     assert "the config plans 2" in failed(run, round=3)[SAYS]
 
@@ -283,7 +291,7 @@ def test_a_config_that_was_changed_behind_the_runs_back_is_found(run):
 def test_a_population_that_is_not_the_configs_is_found(run):
     path = run / "environment.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "num_clients": 3}))
-    assert failed(run, round=3).keys() == {PLAN, SAYS}
+    assert failed(run, round=3).keys() == {PLAN, SAYS, BOUND}
 
 
 # --- noise ---------------------------------------------------------------------------------------------

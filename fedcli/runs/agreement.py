@@ -1,0 +1,61 @@
+"""What the parties of a run agreed to before its first round, as its directory says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedcli.components.proofs.context import FIRST_PROTOCOL, PROTOCOL
+from fedcli.core.errors import RunError
+from fedcli.store import directory
+from fedcli.store.files import canonical_json, guarded, limits, manifests
+
+
+def protocol_of(folder: Path) -> int:
+    """The version of the protocol by which the run's proofs and signatures are made.
+
+    Raises:
+        RunError: if environment.json is damaged, or names a version that is not known.
+    """
+    try:
+        content = guarded.read_bytes(folder / directory.ENVIRONMENT, below=folder, limit=limits.JSON)
+        # Runs of protocol 1 do not name it.
+        protocol = canonical_json.parse_object(content).get("protocol", FIRST_PROTOCOL)
+    except ValueError as error:
+        raise RunError(f"{directory.ENVIRONMENT} {error}.") from None
+    if type(protocol) is not int or protocol not in (FIRST_PROTOCOL, PROTOCOL):
+        raise RunError(
+            f"{directory.ENVIRONMENT} names protocol {str(protocol)[:40]}; "
+            f"this version of fedcli knows {FIRST_PROTOCOL} and {PROTOCOL}."
+        )
+    return protocol
+
+
+def require_unchanged(folder: Path) -> None:
+    """Refuse to go on with a run whose config or environment is not the one that it began with.
+
+    Raises:
+        RunError: if a file is not the one that the first checkpoint binds.
+    """
+    first = directory.checkpoint_folder(folder, 0)
+    # A run that was killed before its first checkpoint has bound nothing yet.
+    if not guarded.is_folder(first, below=folder):
+        return
+    bound = manifests.read(first).facts.get("run")
+    if not isinstance(bound, dict):
+        return
+    for name in directory.BOUND:
+        fault = guarded.fault(folder / name, str(bound.get(name)), below=folder, limit=limits.JSON)
+        if fault is not None:
+            raise RunError(
+                f"{folder / name} {fault}.\n"
+                "Restore the file: clients go on only under the config that they agreed to. For another config, start "
+                "a new run."
+            )
+
+
+def agreed_digest(folder: Path) -> bytes:
+    """SHA-256 of the run's config.yaml; empty under protocol 1, which does not bind it."""
+    if protocol_of(folder) == FIRST_PROTOCOL:
+        return b""
+    path = folder / directory.CONFIG
+    return bytes.fromhex(guarded.sha256(path, below=folder, limit=limits.CONFIG))
