@@ -33,12 +33,13 @@ SetOptions = Annotated[
 
 
 def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[str] | None) -> Config:
-    """The config at `path` with the overrides applied, those of `--set` last.
+    """The config at `path` with the overrides applied, those of `--set` last; of a run directory, its own config.
 
     Raises:
         ConfigErrors: with every problem of the file and of the overrides.
+        ConfigError: if `path` is a folder and not a run directory.
     """
-    from fedcli.config import load
+    from fedcli.config import load, loads
 
     words = list(overrides or ())
     # A file may have an = in its name.
@@ -54,7 +55,13 @@ def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[s
             hint = f"Write it as one argument: {shlex.quote(whole)}" if whole else "Write it as in rounds=10."
             expected = "an argument after the config is key=value, without spaces around the `=`."
             raise _problem(word, "is not key=value", expected, hint)
-    return load(path, [*words, *(options or ())])
+    words += options or ()
+    if path.is_dir():
+        from fedcli.store import directory
+
+        # A run directory may come from anyone, and its files are read with care.
+        return loads(directory.config_text(path), str(path / directory.CONFIG), words)
+    return load(path, words)
 
 
 def _problem(word: str, received: str, expected: str, hint: str) -> ConfigErrors:

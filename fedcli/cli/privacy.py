@@ -162,7 +162,8 @@ def privacy(
                     "Change a config by KEY=VALUE after it."
                 )
             if where.is_dir():
-                from fedcli.privacy import in_words, read_statement
+                from fedcli.privacy import in_words
+                from fedcli.runs.run_directory import read_statement
 
                 facts, rows_of = read_statement(where), in_words
             else:

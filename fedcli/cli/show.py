@@ -38,8 +38,7 @@ def show(
         from fedcli.experiment.compose import strategy_from, written_out
         from fedcli.experiment.make import located
 
-        path = config / "config.yaml" if config.is_dir() else config
-        source = read_config(path, overrides, options)
+        source = read_config(config, overrides, options)
         with located(source):
             written = written_out(strategy_from(source.experiment.strategy))
         shown = source.experiment

@@ -146,13 +146,13 @@ def with_section(source: Config, name: str, section: Section) -> Config:
     return Config(source.experiment.model_copy(update={name: section}), root, source.objects)
 
 
-def load_again(path: Path, objects: Objects) -> Config:
-    """The config that a run wrote, with the objects that it was started with.
+def load_again(text: str, file: str, objects: Objects) -> Config:
+    """The config that a run wrote, with the objects that it was started with; errors name the text `file`.
 
     Raises:
         ConfigErrors: if there is an object that the run was not started with.
     """
-    source = load(path)
+    source = loads(text, file)
     try:
         values = given_again(source.root, objects)
     except ConfigError as error:

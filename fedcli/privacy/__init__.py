@@ -3,7 +3,7 @@
 from fedcli.privacy.accountant import Accountant
 from fedcli.privacy.calculator import Question, account, answer
 from fedcli.privacy.calibration import calibrate
-from fedcli.privacy.statement import privacy_statement, read_statement
+from fedcli.privacy.statement import privacy_statement
 from fedcli.privacy.table import MECHANISMS, accountant_for, mechanism_of
 from fedcli.privacy.words import cohorts, in_words, protected
 
@@ -20,5 +20,4 @@ __all__ = [
     "mechanism_of",
     "privacy_statement",
     "protected",
-    "read_statement",
 ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from fedcli.core.errors import ConfigError
 from fedcli.core.exchange import Concealment
 from fedcli.core.privacy_events import Event
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
@@ -109,25 +106,6 @@ def privacy_statement(
         "published_without_noise": sorted(published or ()),
         "noise": noise,
     }
-
-
-def read_statement(folder: Path) -> dict[str, Any]:
-    """The privacy.json of a run directory.
-
-    Raises:
-        ConfigError: if there is none, with the reason.
-    """
-    path = folder / "privacy.json"
-    if path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    if (folder / "config.yaml").exists():
-        raise ConfigError(
-            f"{folder} has no privacy.json: its strategy adds no noise, or no round has finished.",
-            hint="Figures and models of such a run are published without noise.",
-        )
-    raise ConfigError(
-        f"{folder} is not a run directory: it has no config.yaml.", hint="Name a folder below runs/."
-    )
 
 
 def serialised(event: Any) -> Any:

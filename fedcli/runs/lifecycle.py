@@ -201,7 +201,7 @@ def default_folder(name: str) -> Path:
 def _rebuild(
     folder: Path, objects: config.Objects, *, without: Mapping[str, object] = MappingProxyType({})
 ) -> tuple[Assembly, RoundState]:
-    source = config.load_again(directory.read_config(folder), objects)
+    source = config.load_again(directory.config_text(folder), str(folder / directory.CONFIG), objects)
     with located(source):
         key = secrets.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder).model_copy(update=without)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fedcli import config
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
 from fedcli.engine.records import Row
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import checkpoints, directory
-from fedcli.store.files import manifests, npz
+from fedcli.store.files import guarded, manifests
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ class Run:
             ConfigErrors: if another version of fedcli wrote it, and this one cannot use it.
         """
         # A run directory may come from anyone, and an import would run its code.
-        return config.load(directory.read_config(self.folder), imports=False)
+        text = directory.config_text(self.folder)
+        return config.loads(text, str(self.folder / directory.CONFIG), imports=False)
 
     @property
     def environment(self) -> Row:
@@ -43,7 +42,7 @@ class Run:
         Raises:
             RunError: if the file is missing or damaged.
         """
-        return _json(self.folder / directory.ENVIRONMENT)
+        return directory.read_json(self.folder, directory.ENVIRONMENT)
 
     @property
     def records(self) -> list[Row]:
@@ -67,8 +66,9 @@ class Run:
         Raises:
             RunError: if the file is damaged.
         """
-        path = self.folder / directory.PRIVACY
-        return _json(path) if path.exists() else None
+        if not guarded.exists(self.folder / directory.PRIVACY, below=self.folder):
+            return None
+        return directory.read_json(self.folder, directory.PRIVACY)
 
     @property
     def head(self) -> str | None:
@@ -96,7 +96,7 @@ class Run:
                 f"the checkpoint of round {manifest.facts['round']} has no average of the model.",
                 hint="Name a later round of a run with `average: {decay: 0.99}` in its config.",
             )
-        return npz.read_arrays(checkpoint / name)
+        return checkpoints.read_arrays(checkpoint, manifest, name)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -109,11 +109,17 @@ def open_run(folder: str | Path) -> Run:
     return Run(Path(folder))
 
 
-def _json(path: Path) -> Row:
-    try:
-        value: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}.\nRestore the file from a copy.") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path} is not what a run writes.\nRestore the file from a copy.")
-    return value
+def read_statement(folder: Path) -> Row:
+    """The privacy statement in the privacy.json of a run directory.
+
+    Raises:
+        ConfigError: if there is none, with the reason.
+        RunError: if the file is damaged.
+    """
+    statement = open_run(folder).privacy
+    if statement is None:
+        raise ConfigError(
+            f"{folder} has no privacy.json: its strategy adds no noise, or no round has finished.",
+            hint="Figures and models of such a run are published without noise.",
+        )
+    return statement

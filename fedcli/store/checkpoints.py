@@ -10,18 +10,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fedcli.core import trees
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
+from fedcli.core.types import Array, Tree
 from fedcli.core.vectors import gather, unflatten
 from fedcli.store import client_states, secrets
-from fedcli.store.files import manifests, npz
+from fedcli.store.files import guarded, manifests, npz
 from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.manifests import Manifest
 
 FORMAT = 3
 WEIGHTS, AVERAGE, STATE = "weights.npz", "average.npz", "state.npz"
+_PARTS, _OPTIONAL = ("server", "aggregator", "transforms", "underway", "clients"), ("average", "cohort")
+# Of rounds and releases: no run has more.
+_LARGEST = 10**9
 
 
 def write_checkpoint(
@@ -91,15 +98,21 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
     Raises:
         RunError: if a file is missing or damaged, or the model of the run has other weights.
     """
-    facts = read_manifest(folder).facts
-    weights = npz.read_arrays(folder / WEIGHTS)
-    tree = trees.from_table(npz.read_arrays(folder / STATE))
+    manifest = read_manifest(folder)
+    round, releases, seconds = _numbers(folder, manifest)
+    weights = read_arrays(folder, manifest, WEIGHTS)
     try:
         vectors = [gather(weights, group) for group in layout]
     except KeyError as error:
         raise RunError(f"{folder / WEIGHTS} lacks the weight {error} of the run's model.") from None
+    if any(vector.size != group.size for vector, group in zip(vectors, layout, strict=True)):
+        raise RunError(f"{folder / WEIGHTS} has weights of other shapes than the run's model.")
+    tree = read_state_tree(folder, manifest)
+    average = tree.get("average", {})
+    if average and average["sum"].shape != vectors[0].shape:
+        raise RunError(f"{folder / STATE} has an average of another model than the run's.")
     return RoundState(
-        facts["round"],
+        round,
         vectors[0],
         vectors[1],
         vectors[2],
@@ -107,25 +120,90 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
         server=tree["server"],
         aggregator=tree["aggregator"],
         transforms=tree["transforms"],
-        clients=client_states.from_index(clients, tree["clients"]),
-        releases=facts["releases"],
-        seconds=facts["seconds"],
+        clients=_clients(folder, tree, clients),
+        releases=releases,
+        seconds=seconds,
         underway=tree["underway"],
-        average=tree.get("average", {}),
+        average=average,
         cohort=tree.get("cohort", {}),
     )
 
 
+def read_arrays(folder: Path, manifest: Manifest, name: str) -> dict[str, Array]:
+    """The arrays of a file of a checkpoint: what is parsed is what the manifest binds.
+
+    Raises:
+        FileRefused: if the file is missing, is not the one that the manifest names, or is not an
+            .npz that a run writes.
+    """
+    content = manifests.content(folder, manifest, name)
+    try:
+        return npz.from_bytes(content)
+    except ValueError as error:
+        raise FileRefused(folder / name, f"{npz.UNREADABLE}: {error}") from None
+
+
+def read_state_tree(folder: Path, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """The states of a checkpoint's parts, by part.
+
+    Raises:
+        FileRefused: as `read_arrays` does, or if a part is missing or is not a tree.
+    """
+    try:
+        tree = trees.from_table(read_arrays(folder, manifest, STATE))
+    except ValueError as error:
+        raise FileRefused(folder / STATE, f"is not the state of a run: {error}") from None
+    # A state of transforms holds one tree for each; the others are trees themselves.
+    odd = [name for name in tree if name not in (*_PARTS, *_OPTIONAL) or not isinstance(tree[name], dict)]
+    absent = [name for name in _PARTS if name not in tree]
+    if odd or absent:
+        raise FileRefused(folder / STATE, f"is not the state of a run: {', '.join([*odd, *absent])[:80]}")
+    average = tree.get("average", {})
+    if average and not _is_average(average):
+        raise FileRefused(folder / STATE, "has an average of the model without its sum and weight")
+    return tree
+
+
+def _is_average(average: Mapping[str, Any]) -> bool:
+    known = average.keys() == {"sum", "weight"}
+    return known and all(
+        isinstance(value, np.ndarray) and value.dtype == np.float64 and value.ndim == axes
+        for value, axes in ((average["sum"], 1), (average["weight"], 0))
+    )
+
+
+def _clients(folder: Path, tree: Mapping[str, Any], clients: Path) -> Mapping[int, Tree]:
+    try:
+        return client_states.from_index(clients, tree["clients"])
+    except ValueError as error:
+        raise FileRefused(folder / STATE, str(error)) from None
+
+
+def _numbers(folder: Path, manifest: Manifest) -> tuple[int, int, float]:
+    """Round, releases and seconds. Each has one type, so that `10.0` is not another text for `10`."""
+    said = tuple(manifest.facts.get(name) for name in ("round", "releases", "seconds"))
+    round, releases, seconds = said
+    if (
+        type(round) is int
+        and type(releases) is int
+        and type(seconds) is float
+        and max(round, releases) <= _LARGEST
+        and min(round, releases, seconds) >= 0
+    ):
+        return round, releases, seconds
+    raise RunError(f"{folder / manifests.NAME} does not have the round, releases and seconds of a run.")
+
+
 def has_arrays(folder: Path) -> bool:
     """Whether a checkpoint can be read: a pruned one lacks its weights, its state, or both."""
-    return (folder / WEIGHTS).exists() and (folder / STATE).exists()
+    return all(guarded.exists(folder / name, below=folder.parent.parent) for name in (WEIGHTS, STATE))
 
 
 def prune(folder: Path, *, disk: Disk = LOCAL) -> None:
     """Remove the arrays of a checkpoint that still has any; its manifest stays, as a link of the chain."""
     # The weights first: a process that is killed after that leaves a checkpoint that counts as pruned.
     for name in (WEIGHTS, AVERAGE, STATE):
-        if (folder / name).exists():
+        if guarded.exists(folder / name, below=folder.parent.parent):
             disk.remove(folder / name)
 
 

@@ -19,8 +19,9 @@ from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import Array, Tree
 from fedcli.store import round_folders
-from fedcli.store.files import durable, npz
+from fedcli.store.files import durable, guarded, limits, npz
 from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.guarded import FileRefused
 
 
 @final
@@ -63,17 +64,14 @@ class StoredTree(Mapping[str, Any]):
 
     def _load(self) -> dict[str, Any]:
         try:
+            content = guarded.read_bytes(self.path, below=self.folder.parent, limit=limits.BINARY)
             # Read once for digest and content: a file that is replaced in between is found out.
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise self._unusable(f"cannot be read: {error.strerror}") from None
-        found = hashlib.sha256(content).digest()
-        if found != self.digest:
-            raise self._unusable(
-                f"is not the file that the run wrote: its SHA-256 is {found.hex()[:16]}..., "
-                f"the checkpoint says {self.digest.hex()[:16]}..."
-            )
-        return trees.from_table(npz.from_bytes(content))
+            guarded.require_digest(self.path, content, self.digest.hex())
+            return npz.tree_from_bytes(content)
+        except FileRefused as error:
+            raise self._unusable(error.reason) from None
+        except ValueError as error:
+            raise self._unusable(f"{npz.UNREADABLE}: {error}") from None
 
     def _unusable(self, why: str) -> RunError:
         return RunError(
@@ -124,7 +122,8 @@ def prune(folder: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk
     needed = {tree.path for tree in keep.values() if isinstance(tree, StoredTree)}
     for round in _between(folder, first, last):
         place = folder / round_folders.name(round)
-        unneeded = sorted(set(place.iterdir()) - needed)
+        there = {place / name for name in guarded.names(place, below=folder.parent)}
+        unneeded = sorted(there - needed)
         for path in unneeded:
             disk.remove(path)
         if unneeded:
@@ -150,9 +149,24 @@ def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
     }
 
 
-def from_index(folder: Path, index: Mapping[str, Array]) -> dict[int, Tree]:
-    """The states that `to_index` listed. No file is read."""
-    rows = zip(index["client"].tolist(), index["round"].tolist(), index["sha256"], strict=True)
+def from_index(folder: Path, index: Mapping[str, Any]) -> dict[int, StoredTree]:
+    """The states that `to_index` listed. No file is read.
+
+    Raises:
+        ValueError: if `to_index` does not make such an index.
+    """
+    expected = {"client": np.int64, "round": np.int64, "sha256": np.uint8}
+    if index.keys() != expected.keys() or any(
+        not isinstance(index[name], np.ndarray) or index[name].dtype != type
+        for name, type in expected.items()
+    ):
+        raise ValueError("has no index of the clients' states")
+    clients, rounds, digests = index["client"], index["round"], index["sha256"]
+    is_shaped = clients.ndim == 1 and rounds.shape == clients.shape and digests.shape == (len(clients), 32)
+    # In ascending order, so that no client has two states.
+    if not is_shaped or (np.diff(clients, prepend=-1) <= 0).any() or (rounds < 0).any():
+        raise ValueError("has an index of the clients' states that no run writes")
+    rows = zip(clients.tolist(), rounds.tolist(), digests, strict=True)
     return {client: StoredTree(folder, client, round, digest.tobytes()) for client, round, digest in rows}
 
 

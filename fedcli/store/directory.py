@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy.typing as npt
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.store import checkpoints, round_folders
-from fedcli.store.files import npz
+from fedcli.store.files import canonical_json, guarded, limits, logs, npz
+from fedcli.store.files.guarded import FileRefused
 from fedcli.store.retention import Retention, to_prune
 
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
@@ -45,12 +45,39 @@ def read_config(folder: Path) -> Path:
     Raises:
         ConfigError: if `folder` is not a run directory.
     """
-    if not (folder / CONFIG).is_file():
+    if not guarded.exists(folder / CONFIG, below=folder):
         raise ConfigError(
             f"{folder} is not a run directory: it has no {CONFIG}.",
             hint="Give the run directory that `fedcli run` printed.",
         )
     return folder / CONFIG
+
+
+def config_text(folder: Path) -> str:
+    """The text of a run's resolved config.
+
+    Raises:
+        ConfigError: if `folder` is not a run directory.
+        RunError: if config.yaml is not a text file of that directory.
+    """
+    path = read_config(folder)
+    try:
+        return guarded.read_bytes(path, below=folder, limit=limits.CONFIG).decode()
+    except UnicodeDecodeError:
+        raise RunError(f"{path} is not a text file.") from None
+
+
+def read_json(folder: Path, name: str, *, indent: int | None = 1) -> dict[str, Any]:
+    """The content of a file of JSON in the run directory, in the form in which a run writes it.
+
+    Raises:
+        FileRefused: if the file is missing or damaged.
+    """
+    content = guarded.read_bytes(folder / name, below=folder, limit=limits.JSON)
+    try:
+        return canonical_json.parse_written(content, indent=indent)
+    except ValueError as error:
+        raise FileRefused(folder / name, str(error)) from None
 
 
 def read_run(folder: Path) -> str:
@@ -59,10 +86,10 @@ def read_run(folder: Path) -> str:
     Raises:
         RunError: if environment.json is missing or damaged.
     """
-    try:
-        return str(json.loads((folder / ENVIRONMENT).read_text())["run"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / ENVIRONMENT} does not name the run: {error}.\nRestore the file.") from None
+    run = read_json(folder, ENVIRONMENT).get("run")
+    if not isinstance(run, str):
+        raise RunError(f"{folder / ENVIRONMENT} does not name the run.\nRestore the file.")
+    return run
 
 
 def finished_rounds(folder: Path) -> list[int]:
@@ -78,13 +105,9 @@ def checkpoint_folder(folder: Path, round: int) -> Path:
 def read_records(folder: Path, log: str = METRICS) -> list[dict[str, Any]]:
     """The records of a log, metrics.jsonl by default, up to the first line that is damaged or was not finished."""
     records: list[dict[str, Any]] = []
-    # A killed process may leave half a line. Deeply nested JSON raises a RecursionError.
-    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / log).open("rb") as file:
-        for line in file:
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                break
-            records.append(record)
+    # One after the other, to keep those before a line that is damaged.
+    with contextlib.suppress(FileRefused, ValueError):
+        records.extend(logs.records(folder / log))
     return records
 
 
@@ -156,8 +179,8 @@ def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:
         if source.is_dir() and finished_rounds(source):
             checkpoint = checkpoint_folder(source, finished_rounds(source)[-1])
             # Damaged weights would load all the same, and show only in the results.
-            checkpoints.read_manifest(checkpoint)
-            source = checkpoint / checkpoints.WEIGHTS
+            manifest = checkpoints.read_manifest(checkpoint)
+            return checkpoints.read_arrays(checkpoint, manifest, checkpoints.WEIGHTS)
         if not source.is_file():
             raise ConfigError(
                 f"{path} is neither an .npz file nor a run directory with a checkpoint.",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fedcli.store import round_folders
-from fedcli.store.files import durable, manifests
+from fedcli.store.files import durable, guarded, manifests
 from fedcli.store.files.disk import LOCAL, Disk
 
 FORMAT = 1
@@ -41,7 +41,8 @@ def drop_after(folder: Path, round: int, *, disk: Disk = LOCAL) -> None:
 
 def rounds(folder: Path) -> list[int]:
     """The rounds that have a folder of files, ascending."""
-    return [round for round in round_folders.rounds(folder) if round_folder(folder, round).is_dir()]
+    there = round_folders.rounds(folder)
+    return [round for round in there if guarded.is_folder(round_folder(folder, round), below=folder.parent)]
 
 
 def head(folder: Path, round: int) -> str | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-# Five digits, and more only if the number needs them, so that each round has exactly one name.
-_NAME = re.compile(r"round-([0-9]{5}|[1-9][0-9]{5,})")
+from fedcli.store.files import guarded
+from fedcli.store.files.guarded import FileRefused
+
+# Five digits, and more only if the number needs them, so that each round has exactly one name. A number of more than
+# nine digits is not a round of any run.
+_NAME = re.compile(r"round-([0-9]{5}|[1-9][0-9]{5,8})")
 
 
 def name(round: int) -> str:
@@ -27,6 +31,15 @@ def of_draft(name: str) -> int | None:
 
 
 def rounds(folder: Path) -> list[int]:
-    """The rounds that have something in `folder`, ascending; none if `folder` does not exist."""
-    found = (number(path.name) for path in folder.glob("round-*"))
+    """The rounds that have something in a folder of a run, ascending; none if `folder` does not exist.
+
+    Raises:
+        FileRefused: if `folder` is a link, or not a folder.
+    """
+    try:
+        found = (number(name) for name in guarded.names(folder, below=folder.parent))
+    except FileRefused as error:
+        if error.is_missing:
+            return []
+        raise
     return sorted(round for round in found if round is not None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
@@ -28,12 +28,15 @@ from fedcli.store.directory import (
     PRIVACY,
     checkpoint_folder,
     finished_rounds,
+    read_json,
     read_state,
     refuse_existing,
 )
-from fedcli.store.files import durable, locks, logs, manifests
+from fedcli.store.files import durable, guarded, locks, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
-from fedcli.store.files.logs import Log, Mark
+from fedcli.store.files.guarded import FileRefused
+from fedcli.store.files.logs import Log, Mark, to_mark
+from fedcli.store.files.manifests import Manifest
 from fedcli.store.retention import Retention, to_prune
 
 Row = dict[str, Any]
@@ -118,6 +121,11 @@ class RunStore:
         self._layout, self._every, self._privacy = layout, every, privacy
         self._retention, self._disk = retention, disk
         self._lock = locks.hold(folder)
+        try:
+            guarded.require_plain(folder)
+        except FileRefused:
+            locks.release(self._lock)
+            raise
         self._durable_round = -1
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
@@ -151,15 +159,16 @@ class RunStore:
             self.folder / CLIENT_STATES, before + 1, state.round, state.clients, disk=self._disk
         )
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
-        if manifest.facts["has_secret"]:
+        marks, has_secret = _resumable(manifest, checkpoint_folder(self.folder, state.round))
+        if has_secret:
             noise = secrets.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
             secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
-        self._open_logs({name: Mark(**manifest.facts["logs"][name]) for name in LOGS})
+        self._open_logs(marks)
         client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         # After the logs were cut back, so that no record of a round that is repeated is among them.
-        self.records = [json.loads(line) for line in (self.folder / METRICS).read_text().splitlines()]
+        self.records = [*self._read_records()]
         self._durable_round, self._head = state.round, manifest.digest
         # A process that was killed while it pruned may have left some arrays.
         self._prune()
@@ -171,8 +180,12 @@ class RunStore:
         All rounds before a charged one count as charged too. They are run again if somebody deletes checkpoints, and
         must not be released again.
         """
-        path = self.folder / CHARGE
-        return path.exists() and json.loads(path.read_text())["round"] >= round
+        if not guarded.exists(self.folder / CHARGE, below=self.folder):
+            return False
+        charged = read_json(self.folder, CHARGE, indent=None)
+        if charged.keys() != {"round"} or type(charged["round"]) is not int:
+            raise RunError(f"{self.folder / CHARGE} does not name a round.\nRestore the file.")
+        return bool(charged["round"] >= round)
 
     def charge(self, round: int) -> None:
         """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
@@ -239,6 +252,12 @@ class RunStore:
             checkpoints.prune(checkpoint_folder(self.folder, round), disk=self._disk)
             self._unpruned.remove(round)
 
+    def _read_records(self) -> Iterator[Row]:
+        try:
+            yield from logs.records(self.folder / METRICS)
+        except ValueError as error:
+            raise RunError(f"{self.folder / METRICS} {error}.\nRestore the file.") from None
+
     def _open_logs(self, marks: Mapping[str, Mark]) -> None:
         for name in LOGS:
             self._logs[name] = Log(self.folder / name, marks[name], disk=self._disk)
@@ -248,6 +267,16 @@ class RunStore:
         if self._head is not None:
             return {"follows": self._durable_round}
         return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
+
+
+def _resumable(manifest: Manifest, checkpoint: Path) -> tuple[dict[str, Mark], bool]:
+    """The marks of the logs that a checkpoint names, and whether a part of its state is secret."""
+    said, has_secret = manifest.facts.get("logs"), manifest.facts.get("has_secret")
+    found = {name: to_mark(said.get(name)) for name in LOGS} if isinstance(said, dict) else {}
+    marks = {name: mark for name, mark in found.items() if mark is not None}
+    if marks.keys() != set(LOGS) or not isinstance(has_secret, bool):
+        raise RunError(f"{checkpoint / manifests.NAME} does not have the lengths of the logs.")
+    return marks, has_secret
 
 
 def _line(row: Row) -> str:

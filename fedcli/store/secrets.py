@@ -5,6 +5,7 @@ Only their owner can read them, and they are not part of a checkpoint, which may
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET, Tree
-from fedcli.store.files import durable, npz
+from fedcli.store.files import durable, guarded, limits, npz
 from fedcli.store.files.disk import LOCAL, Disk
 
 FOLDER, DATA_KEY, KEYS = "secret", "data-noise.key", "keys.npz"
+_IS_NOISE = re.compile(r"noise-.*\.npz")
 
 
 def put_data_key(run: Path, key: bytes, *, disk: Disk = LOCAL) -> None:
@@ -24,9 +26,15 @@ def put_data_key(run: Path, key: bytes, *, disk: Disk = LOCAL) -> None:
 
 
 def read_data_key(run: Path) -> bytes | None:
-    """The key of the noise on the clients' data; None if the run has none."""
+    """The key of the noise on the clients' data; None if the run has none.
+
+    Raises:
+        FileRefused: if it is a link, or larger than a key.
+    """
     path = run / FOLDER / DATA_KEY
-    return path.read_bytes() if path.is_file() else None
+    if not guarded.exists(path, below=run):
+        return None
+    return guarded.read_bytes(path, below=run, limit=limits.SECRET)
 
 
 def put_keys(run: Path, keys: Tree, *, disk: Disk = LOCAL) -> None:
@@ -41,7 +49,7 @@ def read_keys(run: Path) -> dict[str, Any] | None:
         RunError: if the file is damaged.
     """
     path = run / FOLDER / KEYS
-    return trees.from_table(npz.read_arrays(path)) if path.is_file() else None
+    return npz.read_tree(path, below=run) if guarded.exists(path, below=run) else None
 
 
 def public(transforms: Tree) -> dict[str, Tree]:
@@ -66,13 +74,13 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
         RunError: if the file is missing. Without it, the next noise would not be the noise that was accounted for.
     """
     path = run / FOLDER / _noise_name(round)
-    if not path.is_file():
+    if not guarded.exists(path, below=run):
         raise RunError(
             f"{path} is missing. It holds the noise of earlier rounds, on which the noise of the next round depends.\n"
             "Restore the file, or start a new run from the weights of this run; the epsilon of the new run is added to "
             "the epsilon of this one."
         )
-    noise = trees.from_table(npz.read_arrays(path))
+    noise = npz.read_tree(path, below=run)
     return {
         name: {**state, SECRET: noise[name]} if name in noise else state for name, state in transforms.items()
     }
@@ -80,9 +88,11 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
 
 def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
     """Remove the secret parts of all rounds but one, so that whoever finds them later can remove less noise."""
-    for path in sorted((run / FOLDER).glob("noise-*.npz")):
-        if path.name != _noise_name(round):
-            disk.remove(path)
+    if not guarded.is_folder(run / FOLDER, below=run):
+        return
+    for name in guarded.names(run / FOLDER, below=run):
+        if _IS_NOISE.fullmatch(name) and name != _noise_name(round):
+            disk.remove(run / FOLDER / name)
 
 
 def _put(run: Path, name: str, content: bytes, disk: Disk) -> None:

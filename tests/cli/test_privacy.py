@@ -183,7 +183,7 @@ class TestRun:
             published=["test/loss"],
         )
         (tmp_path / "config.yaml").write_text(CONFIG)
-        (tmp_path / "privacy.json").write_text(json.dumps(statement))
+        (tmp_path / "privacy.json").write_text(json.dumps(statement, indent=1) + "\n")
         return tmp_path
 
     def test_its_statement_is_told_in_words(self, folder):

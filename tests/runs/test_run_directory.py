@@ -71,7 +71,7 @@ def test_weights_that_the_run_did_not_write_are_refused(tmp_path):
     with pytest.raises(RunError, match=r"weights\.npz"):
         run.weights()
     (run.folder / "environment.json").write_text("[]")
-    with pytest.raises(RunError, match="is not what a run writes"):
+    with pytest.raises(RunError, match="is not an object in JSON"):
         _ = run.environment
 
 

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import tiny
+from audited import rehash
 
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET
@@ -104,6 +105,7 @@ def test_a_killed_release_is_closed_as_void_and_the_noise_goes_on(finished, tmp_
     shutil.copytree(finished.folder, folder)
     config = (folder / "config.yaml").read_text().replace(f"rounds: {ROUNDS}", f"rounds: {ROUNDS + 2}")
     (folder / "config.yaml").write_text(config)
+    rehash(folder)
     (folder / "charge.json").write_text(f'{{"round": {ROUNDS + 1}}}\n')
     result = lifecycle.resume_run(folder)
     assert [record.get("note", "")[:4] for record in result.records[-2:]] == ["void", ""]

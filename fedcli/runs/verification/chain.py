@@ -9,7 +9,7 @@ from typing import Any
 from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory
-from fedcli.store.files import durable
+from fedcli.store.files import guarded, limits
 from fedcli.store.files.manifests import Manifest
 
 WHAT = "chain of checkpoints"
@@ -65,5 +65,5 @@ def _bound(run: Path, link: Link, manifest: Manifest) -> Iterator[Finding]:
         yield _broken(link, f"does not bind {' and '.join(directory.BOUND)}")
         return
     for name in directory.BOUND:
-        fault = durable.fault(run / name, str(sums[name]))
+        fault = guarded.fault(run / name, str(sums[name]), below=run, limit=limits.JSON)
         yield Finding(BOUND, link.round, name, fault is None, f"{name} {fault}." if fault else "")

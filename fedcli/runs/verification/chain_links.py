@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import ConfigError
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import manifests
+from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.manifests import Manifest
 from fedcli.store.retention import Retention
 
@@ -60,8 +61,9 @@ def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
     found = manifests.fact(folder, "format")
     try:
         manifest = manifests.read(folder)
-    except RunError as error:
-        fault = str(error).removeprefix(f"{folder / manifests.NAME} ").removesuffix(".")
+    except FileRefused as error:
+        # A folder on the way may be at fault: that one is named.
+        fault = error.reason if error.path == folder / manifests.NAME else f"cannot be read: {error}"
     if found != format and (found is not None or manifest is not None):
         manifest, fault = None, f"has format {found}; this version of fedcli verifies format {format}"
     file = (folder / manifests.NAME).relative_to(run).as_posix()

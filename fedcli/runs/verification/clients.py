@@ -5,35 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedcli.core import trees
-from fedcli.core.errors import RunError
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.report import Finding
 from fedcli.store import checkpoints, client_states, directory
 from fedcli.store.client_states import StoredTree
-from fedcli.store.files import durable, npz
+from fedcli.store.files import guarded, limits
+from fedcli.store.files.guarded import FileRefused
 
 WHAT = "states of clients"
 
 
 def checked_clients(run: Path, link: Link, seen: set[StoredTree]) -> Iterator[Finding]:
     """Check the states that a checkpoint refers to and that are not in `seen`, and add them to it."""
+    if link.manifest is None:
+        return
     try:
-        stored = _index(run, link)
-    # What is raised depends on how an index was forged.
-    except (RunError, LookupError, TypeError, ValueError, AttributeError):
+        tree = checkpoints.read_state_tree(link.folder, link.manifest)
+        stored = client_states.from_index(run / directory.CLIENT_STATES, tree["clients"])
+    except (FileRefused, ValueError) as error:
         file = (link.folder / checkpoints.STATE).relative_to(run).as_posix()
-        sentence = f"{file} has no index of the clients' states."
+        sentence = f"{file} {error.reason if isinstance(error, FileRefused) else error}."
         yield Finding(WHAT, link.round, file, holds=False, sentence=sentence)
         return
-    for tree in stored:
-        if tree not in seen:
-            seen.add(tree)
-            file, fault = tree.path.relative_to(run).as_posix(), durable.fault(tree.path, tree.digest.hex())
-            yield Finding(WHAT, tree.round, file, fault is None, f"{file} {fault}." if fault else "")
-
-
-def _index(run: Path, link: Link) -> list[StoredTree]:
-    index = trees.from_table(npz.read_arrays(link.folder / checkpoints.STATE))["clients"]
-    stored = client_states.from_index(run / directory.CLIENT_STATES, index).values()
-    return [tree for tree in stored if isinstance(tree, StoredTree) and tree.path]
+    for kept in stored.values():
+        if kept not in seen:
+            seen.add(kept)
+            file = kept.path.relative_to(run).as_posix()
+            fault = guarded.fault(kept.path, kept.digest.hex(), below=run, limit=limits.BINARY)
+            yield Finding(WHAT, kept.round, file, fault is None, f"{file} {fault}." if fault else "")

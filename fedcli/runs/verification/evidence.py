@@ -10,6 +10,7 @@ from fedcli.runs.verification.chain_links import Link, Pair, read_link, trusted
 from fedcli.runs.verification.files import checked_files, strangers
 from fedcli.runs.verification.report import Finding
 from fedcli.store import proof_files
+from fedcli.store.files import guarded
 
 WHAT = "files of proofs"
 
@@ -17,7 +18,7 @@ WHAT = "files of proofs"
 def is_kept(run: Path, pairs: Sequence[Pair]) -> bool:
     """Whether the run keeps evidence of its rounds: a folder of it exists, or a checkpoint binds it."""
     bound = any(manifest.facts.get("evidence") is not None for _, manifest in trusted(pairs))
-    return bound or (run / proof_files.FOLDER).exists()
+    return bound or guarded.exists(run / proof_files.FOLDER, below=run)
 
 
 def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.report import Finding
 from fedcli.store import checkpoints, directory, round_folders
-from fedcli.store.files import manifests
+from fedcli.store.files import guarded, manifests
 
 WHAT = "files of checkpoints"
 PRUNED = "pruned checkpoints"
@@ -34,7 +34,7 @@ def checked_files(
         manifests.damaged(link.folder, link.manifest) + manifests.strangers(link.folder, link.manifest)
     )
     # A process that was killed while it pruned leaves some arrays: those are checked.
-    pruned = {name for name in listed if link.is_pruned and not (link.folder / name).exists()}
+    pruned = {name for name in listed if link.is_pruned and not guarded.exists(link.folder / name, below=run)}
     faults |= {name: "is not in the manifest" for name in required if name not in listed}
     if pruned:
         yield Finding(PRUNED, link.round, place)
@@ -53,9 +53,8 @@ def checked_names(run: Path) -> Iterator[Finding]:
 
 def strangers(run: Path, place: str, known: Collection[str], *, what: str) -> Iterator[Finding]:
     """Entries in a folder of the run that are neither `known` nor the draft of a round."""
-    folder = run / place
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for name in guarded.names(run / place, below=run) if guarded.exists(run / place, below=run) else []:
         # A draft is what a killed process leaves, and no sign that somebody changed the run.
-        if path.name not in known and round_folders.of_draft(path.name) is None:
-            file = f"{place}/{path.name}"
+        if name not in known and round_folders.of_draft(name) is None:
+            file = f"{place}/{name}"
             yield Finding(what, None, file, holds=False, sentence=f"{file} is not a file of the run.")

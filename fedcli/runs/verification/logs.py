@@ -8,7 +8,8 @@ from pathlib import Path
 from fedcli.runs.verification.chain_links import Pair, trusted
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory
-from fedcli.store.files import durable
+from fedcli.store.files import guarded, limits
+from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.logs import Mark, marks_at, to_mark
 from fedcli.store.files.manifests import Manifest
 
@@ -27,9 +28,9 @@ def _checked(log: Path, marks: list[tuple[int, Mark | None]], last: int) -> Iter
     """Check one log, up to the first difference: what comes after it cannot be checked."""
     try:
         found = marks_at(log, [mark.bytes for _, mark in marks if mark])
-        size = log.stat().st_size
-    except OSError as error:
-        yield _broken(log, marks[0][0] if marks else None, durable.unreadable(error))
+        size = guarded.size(log, below=log.parent, limit=limits.LOG)
+    except FileRefused as error:
+        yield _broken(log, marks[0][0] if marks else None, error.reason)
         return
     known, length = None, 0
     for round, mark in marks:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fedcli.core import trees
-from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Layout, gather, unflatten
 from fedcli.runs.verification.chain_links import Link, Pair, trusted
 from fedcli.store import checkpoints
-from fedcli.store.files import npz
+from fedcli.store.files import manifests
+from fedcli.store.files.guarded import FileRefused
 
 
 class Model(NamedTuple):
@@ -59,11 +59,17 @@ def read_model(link: Link) -> Model:
     """
     weights = _arrays(link, checkpoints.WEIGHTS)
     layout = _layout(link, weights)
-    tree = trees.from_table(_arrays(link, checkpoints.STATE))
-    server, average = tree.get("server"), tree.get("average", {})
-    if not isinstance(server, Mapping) or not isinstance(average, Mapping):
-        raise Unreadable(checkpoints.STATE, "has no state of the server optimizer")
-    averaged = _arrays(link, checkpoints.AVERAGE) if (link.folder / checkpoints.AVERAGE).exists() else {}
+    if link.manifest is None:
+        raise Unreadable(manifests.NAME, "is not as it was written")
+    try:
+        tree = checkpoints.read_state_tree(link.folder, link.manifest)
+    except FileRefused as error:
+        raise Unreadable(checkpoints.STATE, error.reason) from None
+    server, average = tree["server"], tree.get("average", {})
+    if average and average["sum"].shape != (layout.trainable.size,):
+        raise Unreadable(checkpoints.STATE, "has an average of another model")
+    is_averaged = checkpoints.AVERAGE in link.manifest.files
+    averaged = _arrays(link, checkpoints.AVERAGE) if is_averaged else {}
     vectors = {group: gather(weights, part) for group, part in layout._asdict().items()}
     return Model(f"the checkpoint of round {link.round}", layout, vectors, server, average, averaged)
 
@@ -93,17 +99,21 @@ def _is_equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 
 
 def _arrays(link: Link, name: str) -> dict[str, npt.NDArray[Any]]:
+    if link.manifest is None:
+        raise Unreadable(manifests.NAME, "is not as it was written")
     try:
-        return npz.read_arrays(link.folder / name)
-    except RunError:
-        raise Unreadable(name, "cannot be read as an .npz of plain arrays") from None
+        return checkpoints.read_arrays(link.folder, link.manifest, name)
+    except FileRefused as error:
+        raise Unreadable(name, error.reason) from None
 
 
 def _layout(link: Link, weights: Mapping[str, npt.NDArray[Any]]) -> ModelLayout:
     said = link.manifest.facts.get("arrays") if link.manifest is not None else None
     if not isinstance(said, dict) or said.keys() != set(ModelLayout._fields):
         raise Unreadable("manifest.json", "does not say which arrays the model has")
-    names = [name for group in said.values() if isinstance(group, list) for name in group]
+    if not all(isinstance(group, list) for group in said.values()):
+        raise Unreadable("manifest.json", "does not say which arrays the model has")
+    names = [name for group in said.values() for name in group]
     if not all(isinstance(name, str) for name in names) or sorted(names) != sorted(weights):
         raise Unreadable(checkpoints.WEIGHTS, "does not have the arrays that the manifest names")
     # A run writes nothing else, and other types would be converted before they are compared.

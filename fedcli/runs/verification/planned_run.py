@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fedcli import config
 from fedcli.components.proofs.statements import NormBounds
@@ -84,7 +83,7 @@ def read_recipe(run: Path) -> Recipe:
     Raises:
         FedcliError: if config.yaml or environment.json cannot be used.
     """
-    planned = _experiment(_text(directory.read_config(run)))
+    planned = _experiment(directory.config_text(run))
     parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
     foreign = tuple(name for name, part in parts.items() if part is not None and _is_foreign(part))
     num_clients = _num_clients(run)
@@ -106,7 +105,7 @@ def planned_retention(run: Path) -> Retention:
     """Which checkpoints the config lets the run prune; none if the config cannot be used, which `planned` reports."""
     try:
         return retention_of(
-            _experiment(_text(directory.read_config(run))),
+            _experiment(directory.config_text(run)),
             # The run's own mechanisms are known only once its components are made.
             [column for columns in MECHANISM_COLUMNS.values() for column in columns],
         )
@@ -157,13 +156,6 @@ def _experiment(text: str) -> config.Experiment:
     return config.loads(text, directory.CONFIG, imports=False).experiment
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise RunError(f"{path.name} is not a text file.") from None
-
-
 def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -> Server | None:
     # Encoding and proving do not affect how the model moves from the opened sum.
     bare = in_the_clear(planned.model_copy(update={"proofs": None}))
@@ -176,10 +168,7 @@ def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -
 
 
 def _num_clients(run: Path) -> int:
-    try:
-        said: Any = json.loads((run / directory.ENVIRONMENT).read_bytes())["num_clients"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        said = None
+    said = directory.read_json(run, directory.ENVIRONMENT).get("num_clients")
     if type(said) is not int or said < 1:
         raise RunError(f"{directory.ENVIRONMENT} does not say how many clients there are.")
     return said

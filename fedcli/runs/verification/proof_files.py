@@ -64,7 +64,7 @@ def read_sum(round: Round, size: int) -> Integers:
     Raises:
         ValueError: if it does not have that many integers.
     """
-    data = round.path(evidence.AGGREGATE).read_bytes()
+    data = round.read(evidence.AGGREGATE)
     if len(data) != 8 * size:
         raise ValueError(f"has {len(data)} bytes; {size} integers have {8 * size}")
     vector = np.frombuffer(data, "<i8").astype(np.int64)
@@ -74,7 +74,7 @@ def read_sum(round: Round, size: int) -> Integers:
 
 
 def _blindings(round: Round, size: int) -> tuple[int, ...]:
-    data, rows = round.path(evidence.BLINDINGS).read_bytes(), layout(size).rows
+    data, rows = round.read(evidence.BLINDINGS), layout(size).rows
     if len(data) != SCALAR_BYTES * rows:
         reason = f"has {len(data)} bytes; {rows} blindings have {SCALAR_BYTES * rows}"
         raise Malformed(evidence.BLINDINGS, reason)
@@ -117,7 +117,7 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
             claims.append((f"the {about} of client {each.client}", NormBound(said.size, squared), context))
     if said.central_noise_squared is not None:
         # The proof is bound to the published sum, so that it cannot be moved to another one.
-        published = hashlib.sha256(round.path(evidence.AGGREGATE).read_bytes()).digest()
+        published = hashlib.sha256(round.read(evidence.AGGREGATE)).digest()
         included = [each.client for each in said.clients]
         context = said.context.encode("central noise", published, contributors=included)
         claims.append(("the server's noise", NormBound(said.size, said.central_noise_squared), context))
@@ -125,7 +125,7 @@ def _claims(round: Round, said: Parameters) -> list[tuple[str, NormBound, bytes]
 
 
 def _pieces(round: Round, name: str, lengths: list[int]) -> list[bytes]:
-    data, pieces, start = round.path(name).read_bytes(), [], 0
+    data, pieces, start = round.read(name), [], 0
     # Before it is cut, because a slice beyond the end is empty and no error.
     if len(data) != sum(lengths):
         reason = f"has {len(data)} bytes; what {evidence.PARAMETERS} names has {sum(lengths)}"

@@ -13,6 +13,8 @@ from fedcli.components.proofs.parameters import Parameters, read_parameters
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.planned_run import Recipe, Server
 from fedcli.runs.verification.report import Finding
+from fedcli.store.files import manifests
+from fedcli.store.files.guarded import FileRefused
 
 WHAT = "statements of rounds"
 _FILES = (
@@ -34,6 +36,12 @@ class Round(NamedTuple):
         """The path of one of its files."""
         return self.link.folder / name
 
+    def read(self, name: str) -> bytes:
+        """The content of one of its files, which is the one that its manifest binds."""
+        if self.link.manifest is None:
+            raise FileRefused(self.path(name), "is bound by no manifest")
+        return manifests.content(self.link.folder, self.link.manifest, name)
+
     def file(self, run: Path, name: str) -> str:
         """The same path, below the run directory."""
         return self.path(name).relative_to(run).as_posix()
@@ -49,11 +57,12 @@ def read_round(run: Path, link: Link, rounds: dict[int, Round]) -> Iterator[Find
     elif not listed:
         rounds[link.round] = Round(link, None)
     else:
-        path = link.folder / evidence.PARAMETERS
+        round = Round(link, None)
         try:
-            rounds[link.round] = Round(link, read_parameters(path.read_bytes()))
-        except ValueError as error:
-            yield _broken(link.round, path.relative_to(run).as_posix(), str(error))
+            rounds[link.round] = round._replace(said=read_parameters(round.read(evidence.PARAMETERS)))
+        except (ValueError, FileRefused) as error:
+            reason = error.reason if isinstance(error, FileRefused) else str(error)
+            yield _broken(link.round, round.file(run, evidence.PARAMETERS), reason)
 
 
 def _broken(round: int, file: str, reason: str) -> Finding:

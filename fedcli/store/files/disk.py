@@ -67,12 +67,17 @@ class LocalDisk:
     def append(self, path: Path, content: bytes) -> None:
         """Add to a file."""
         # Without O_CREAT: a log that was removed under a running process is an error, not a new log.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as file:
             file.write(content)
 
     def truncate(self, path: Path, length: int) -> None:
         """Cut a file off."""
-        os.truncate(path, length)
+        # A link leads to a file that is not the run's.
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            os.ftruncate(handle, length)
+        finally:
+            os.close(handle)
 
     def sync(self, path: Path) -> None:
         """Wait until a file or a folder is on the disk."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from fedcli.store.files import guarded, limits
 from fedcli.store.files.disk import LOCAL, Disk
 
 
@@ -67,6 +67,10 @@ def fresh(folder: Path, *, disk: Disk = LOCAL) -> Path:
 
 def remove_all(path: Path, *, disk: Disk = LOCAL) -> None:
     """Remove a file, or a folder with everything in it, if it exists. A killed process may leave a part of it."""
+    # A link is removed itself, and not what is in the folder that it leads to.
+    if path.is_symlink():
+        disk.remove(path)
+        return
     # In reverse order, so that the content of a folder is removed before the folder.
     for inner in sorted(path.rglob("*"), reverse=True):
         disk.remove(inner)
@@ -84,24 +88,5 @@ def discard(folder: Path, *, disk: Disk = LOCAL) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fault(path: Path, expected: str) -> str | None:
-    """Why a file does not have this SHA-256, as the end of a sentence that begins with the file; None if it does."""
-    if path.exists() and not path.is_file():
-        return "is not a file"
-    try:
-        found = sha256(path)
-    except OSError as error:
-        return unreadable(error)
-    if found == expected:
-        return None
-    return f"is not the file that the run wrote: its SHA-256 begins with {found[:16]} and was {expected[:16]}"
-
-
-def unreadable(error: OSError) -> str:
-    """Why a file could not be read, as the end of a sentence that begins with the file."""
-    return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+    """Hexadecimal SHA-256 of a file that this process wrote into a folder."""
+    return guarded.sha256(path, below=path.parent, limit=limits.BINARY)

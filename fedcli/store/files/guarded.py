@@ -74,6 +74,12 @@ def read_pieces(path: Path, *, below: Path, limit: int) -> Iterator[bytes]:
             raise _unreadable(path, error) from None
 
 
+def size(path: Path, *, below: Path, limit: int) -> int:
+    """How many bytes a file has; raises as `read_bytes` does."""
+    with opened(path, below=below, limit=limit) as file:
+        return os.fstat(file.fileno()).st_size
+
+
 def sha256(path: Path, *, below: Path, limit: int) -> str:
     """Hexadecimal SHA-256 of a file; raises as `read_bytes` does."""
     running = hashlib.sha256()

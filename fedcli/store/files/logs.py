@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from fedcli.core.errors import RunError
-from fedcli.store.files import durable
+from fedcli.store.files import canonical_json, guarded, limits
 from fedcli.store.files.disk import LOCAL, Disk
-
-# Bytes read at a time, since the logs of a large federation may be larger than memory should be.
-_CHUNK = 1 << 20
+from fedcli.store.files.guarded import FileRefused
 
 
 class Mark(NamedTuple):
@@ -31,13 +29,31 @@ def to_mark(value: Any) -> Mark | None:
         return None
     mark = Mark(**value)
     # Not `isinstance`, by which `true` in a manifest would be a length.
-    sound = type(mark.bytes) is int and mark.bytes >= 0 and isinstance(mark.sha256, str)
+    sound = type(mark.bytes) is int and 0 <= mark.bytes <= limits.LOG and isinstance(mark.sha256, str)
     return mark if sound else None
 
 
 def marks_at(path: Path, lengths: Iterable[int]) -> dict[int, Mark]:
-    """The marks of a log at those of the lengths that it has reached, from reading it once."""
+    """The marks of a log at those of the lengths that it has reached, from reading it once.
+
+    Raises:
+        FileRefused: if there is no such file in the run directory.
+    """
     return {length: Mark(length, hashed.hexdigest()) for length, hashed in _hashes(path, lengths)}
+
+
+def records(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a log, one a line.
+
+    Raises:
+        FileRefused: if there is no such file in the run directory.
+        ValueError: at the first line that is damaged or was not finished; a killed process may leave half a line.
+    """
+    with guarded.opened(path, below=path.parent, limit=limits.LOG) as file:
+        while line := file.readline(limits.RECORD + 1):
+            if len(line) > limits.RECORD or not line.endswith(b"\n"):
+                raise ValueError("has a line that was not finished")
+            yield canonical_json.parse_object(line)
 
 
 @final
@@ -75,8 +91,8 @@ class Log:
 def _required(path: Path, mark: Mark) -> hashlib._Hash:
     try:
         found = dict(_hashes(path, [mark.bytes])).get(mark.bytes)
-    except OSError as error:
-        raise RunError(f"{path} {durable.unreadable(error)}. Restore the file.") from None
+    except FileRefused as error:
+        raise RunError(f"{error}\nRestore the file.") from None
     if found is None:
         raise RunError(
             f"{path} is shorter than the checkpoint says ({mark.bytes} bytes): lines were removed.\n"
@@ -93,9 +109,9 @@ def _required(path: Path, mark: Mark) -> hashlib._Hash:
 
 def _hashes(path: Path, lengths: Iterable[int]) -> Iterator[tuple[int, hashlib._Hash]]:
     running, done = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with guarded.opened(path, below=path.parent, limit=limits.LOG) as file:
         for length in sorted(set(lengths)):
-            while done < length and (chunk := file.read(min(_CHUNK, length - done))):
+            while done < length and (chunk := file.read(min(guarded.CHUNK, length - done))):
                 running.update(chunk)
                 done += len(chunk)
             if done == length:

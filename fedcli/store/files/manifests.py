@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedcli.core.errors import RunError
 from fedcli.store.files import canonical_json, guarded, limits
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
@@ -74,12 +73,12 @@ def read(folder: Path) -> Manifest:
     """The manifest of a folder. Its files are not checked.
 
     Raises:
-        RunError: if the manifest cannot be read, or is not as it was written.
+        FileRefused: if the manifest cannot be read, or is not as it was written.
     """
     try:
         return parse(_read(folder, NAME, limits.JSON))
     except ValueError as error:
-        raise RunError(f"{folder / NAME} {error}.") from None
+        raise FileRefused(folder / NAME, str(error)) from None
 
 
 def parse(content: bytes) -> Manifest:

@@ -21,8 +21,12 @@ import numpy.typing as npt
 from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.store.files import guarded, limits
+from fedcli.store.files.guarded import FileRefused
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+UNREADABLE = "cannot be read as an .npz of plain arrays"
+"""The end of a sentence that begins with the file."""
 
 _SUFFIX = ".npy"
 _MOST_MEMBERS = 1 << 16
@@ -88,6 +92,18 @@ def tree_from_bytes(content: bytes) -> dict[str, Any]:
     return trees.from_table(from_bytes(content))
 
 
+def read_tree(path: Path, *, below: Path) -> dict[str, Any]:
+    """The tree in a file of a run directory that nothing binds.
+
+    Raises:
+        FileRefused: if the file is missing, or `to_bytes` does not write such a file.
+    """
+    try:
+        return tree_from_bytes(guarded.read_bytes(path, below=below, limit=limits.BINARY))
+    except ValueError as error:
+        raise FileRefused(path, f"{UNREADABLE}: {error}") from None
+
+
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """The arrays of an `.npz` of the user's own, which other programs may have written, compressed or not.
 
@@ -103,7 +119,7 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
                 raise ValueError("it is a single array, an .npy")
             return dict(archive)
         except (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
-            raise RunError(f"{path} cannot be read as an .npz of plain arrays: {error}.") from None
+            raise RunError(f"{path} {UNREADABLE}: {error}.") from None
 
 
 def _require_stored(members: list[ZipInfo], size: int) -> None:

@@ -164,7 +164,7 @@ def test_a_config_or_an_environment_that_cannot_be_used_does_not_hold(run):
     (finding,) = [f for f in verify_run(run, round=VOID).failures if f.what == "plan of the run"]
     assert "cannot be used by this version" in finding.sentence
     environment = json.loads((run / "environment.json").read_text())
-    (run / "environment.json").write_text(json.dumps({**environment, "num_clients": "two"}))
+    (run / "environment.json").write_text(json.dumps({**environment, "num_clients": "two"}, indent=1) + "\n")
     assert ("plan of the run", None, "config.yaml") in failed(run, round=VOID)
 
 

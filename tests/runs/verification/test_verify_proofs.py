@@ -211,7 +211,9 @@ def test_a_state_that_the_optimizer_does_not_begin_with_or_cannot_go_on_from_is_
     path = checkpoint(run, 0, "state.npz")
     changed(path, "server/velocity", lambda velocity: velocity + 1)
     assert "begins with" in failed(run, round=0)[STARTS]
-    path.write_bytes(npz.to_bytes({"server/mass": np.zeros(3), "clients/": np.zeros(0)}))
+    arrays = npz.read_arrays(path)
+    arrays["server/mass"] = arrays.pop("server/velocity")
+    path.write_bytes(npz.to_bytes(arrays))
     assert "cannot be applied" in failed(run, round=1)[NEXT]
 
 
@@ -290,7 +292,7 @@ def test_a_config_that_was_changed_behind_the_runs_back_is_found(run):
 
 def test_a_population_that_is_not_the_configs_is_found(run):
     path = run / "environment.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "num_clients": 3}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "num_clients": 3}, indent=1) + "\n")
     assert failed(run, round=3).keys() == {PLAN, SAYS, BOUND}
 
 

@@ -64,7 +64,7 @@ def test_the_terms_of_a_round_cannot_be_changed_with_those_of_the_run(audited_ru
     edit(run, 1, cohort=[0, 1])
     assert failed(run) == {}
     environment = json.loads((run / "environment.json").read_text())
-    (run / "environment.json").write_text(json.dumps({**environment, "num_clients": 3}))
+    (run / "environment.json").write_text(json.dumps({**environment, "num_clients": 3}, indent=1) + "\n")
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("clients: 2", "clients: 3"))
     digest = hashlib.sha256((run / "config.yaml").read_bytes()).hexdigest()
@@ -96,7 +96,7 @@ def test_a_run_cannot_be_passed_off_as_one_of_protocol_1_with_the_proofs_that_it
     run = copied(audited_run, tmp_path / "run")
     environment = json.loads((run / "environment.json").read_text())
     del environment["protocol"]
-    (run / "environment.json").write_text(json.dumps(environment))
+    (run / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
     assert "is of protocol 2; the run is of protocol 1" in failed(run)[BOUND]
     for round in (1, 3):
         values = said(run, round)
@@ -118,5 +118,5 @@ def test_a_run_cannot_be_passed_off_as_one_of_protocol_1_with_the_proofs_that_it
 def test_a_protocol_that_nobody_knows_is_a_finding(audited_run, tmp_path, protocol):
     run = copied(audited_run, tmp_path / "run")
     environment = json.loads((run / "environment.json").read_text())
-    (run / "environment.json").write_text(json.dumps({**environment, "protocol": protocol}))
+    (run / "environment.json").write_text(json.dumps({**environment, "protocol": protocol}, indent=1) + "\n")
     assert "this version of fedcli knows 1 and 2" in failed(run)[BOUND]
