@@ -12,7 +12,9 @@ from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_
 from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
 
 if TYPE_CHECKING:
-    from fedcli.runs.audit import AuditResult
+    from fedcli.runs.audit import AuditResult, Verdict
+
+_EXITS: Mapping[Verdict, int] = {"stands": 0, "disproved": 1, "cannot tell": 3}
 
 
 def audit(
@@ -21,17 +23,22 @@ def audit(
     options: SetOptions = None,
     canaries: Annotated[
         int | None,
-        typer.Option(
-            help="Number of made-up clients (canaries); up to 5,000 by default.", show_default=False
-        ),
+        typer.Option(help="Number of made-up clients (canaries); 5,000 by default.", show_default=False),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Probability that the bound holds.")] = 0.95,
+    noise_scale: Annotated[
+        float,
+        typer.Option(
+            help="A test of the audit itself: audit the run with this many times its noise, against the same claim.",
+        ),
+    ] = 1.0,
     json: Json = False,
 ) -> None:
     """Run a private experiment with canaries (made-up clients), and bound its epsilon from below.
 
-    The better an observer can guess which canaries took part, the higher the bound is. The run is not kept.
-    Exits with 1 if the bound exceeds the epsilon that the accountant claims.
+    The better an observer can guess the canaries' coins, the higher the bound is. Nothing is trained, and the run is
+    not kept. Exits with 1 if the bound exceeds the epsilon that the accountant claims, and with 3 if it could not
+    exceed it even without noise.
     """
     with reported():
         from rich.console import Console
@@ -45,7 +52,13 @@ def audit(
             def show_round(record: Mapping[str, object]) -> None:
                 status.update(f"Auditing: round {record['round']} of {source.experiment.rounds}")
 
-            found = audit_experiment(source, canaries=canaries, confidence=confidence, round_end=show_round)
+            found = audit_experiment(
+                source,
+                canaries=canaries,
+                confidence=confidence,
+                noise_scale=noise_scale,
+                round_end=show_round,
+            )
         facts = {
             # JSON has no infinity.
             "claimed_epsilon": found.claim if math.isfinite(found.claim) else None,
@@ -57,24 +70,31 @@ def audit(
             "right_guesses": found.audit.correct,
             "epsilon_at_least": found.audit.epsilon,
             "confidence": found.audit.confidence,
-            "largest_provable": found.audit.largest,
-            "claim_disproved": found.is_disproved,
+            "largest_provable": found.best,
+            "noise_scale": found.noise_scale,
+            "verdict": found.verdict,
         }
         if json:
             print_json(facts)
         else:
-            print_facts({**facts, "verdict": _verdict(found)})
-        if found.is_disproved:
-            raise typer.Exit(1)
+            print_facts({**facts, "verdict": _in_words(found)})
+        if _EXITS[found.verdict]:
+            raise typer.Exit(_EXITS[found.verdict])
 
 
-def _verdict(found: AuditResult) -> str:
+def _in_words(found: AuditResult) -> str:
     bound = f"epsilon is at least {found.audit.epsilon:.3g}, with confidence {found.audit.confidence:g}"
-    if found.is_disproved is None:
+    test = (
+        "" if found.noise_scale == 1 else f"A test of the audit: audited with noise x {found.noise_scale:g}. "
+    )
+    if found.verdict == "cannot tell":
         return (
-            f"No verdict: {bound}. {found.audit.canaries} canaries can only disprove claims below "
-            f"{found.audit.largest:.3g}, and the claim is {found.claim:.3g}. Use more canaries or more noise."
+            f"{test}Cannot tell: {bound}. This audit could show at best {found.best:.3g}, and the claim is "
+            f"{found.claim:.3g}. Use more canaries or more noise."
         )
-    if found.is_disproved:
-        return f"The claim of {found.claim:.3g} is false: {bound}."
-    return f"The claim of {found.claim:.3g} is not disproved: {bound}."
+    if found.verdict == "disproved":
+        return f"{test}The claim of {found.claim:.3g} is false: {bound}."
+    return (
+        f"{test}The claim of {found.claim:.3g} is not disproved: {bound}. This audit could have shown "
+        f"{found.best:.3g} at best."
+    )

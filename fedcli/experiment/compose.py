@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
@@ -19,6 +20,8 @@ from fedcli.experiment.compatibility.written_strategy import check_written
 from fedcli.experiment.make import make, placed
 
 _NOISE = "noise_multiplier"
+# All parameters that are deviations of noise, in whatever unit.
+_NOISES = (_NOISE, "count_deviation")
 
 
 def strategy_from(section: Part | WrittenStrategy) -> Strategy:
@@ -95,6 +98,33 @@ def with_noise_multiplier(section: Part | WrittenStrategy, noise_multiplier: flo
         for part in section.transforms
     )
     return section.model_copy(update={"transforms": transforms})
+
+
+def with_scaled_noise(section: Part | WrittenStrategy, factor: float) -> Part | WrittenStrategy:
+    """The same section with so many times its noise.
+
+    Raises:
+        ConfigError: if the factor is not above 0, or the section has no noise multiplier.
+    """
+    if not 0 < factor < math.inf:
+        raise ConfigError(f"a factor on the noise is above 0 and finite; received {factor}.")
+    if noise_multiplier_of(section) is None:
+        raise ConfigError(
+            "the strategy has no noise_multiplier that could be scaled.",
+            key="strategy",
+            hint="Audit it as it is, without a factor on its noise.",
+        )
+
+    def scaled(part: Part) -> Part:
+        noise = {
+            name: value for name, value in part.parameters.items() if name in _NOISES and value is not None
+        }
+        return Part(part.name, {**part.parameters, **{name: factor * value for name, value in noise.items()}})
+
+    if isinstance(section, Part):
+        return scaled(section)
+    transforms = tuple(scaled(part) for part in section.transforms)
+    return section.model_copy(update={"client": scaled(section.client), "transforms": transforms})
 
 
 def same(one: Any, other: Any, _seen: frozenset[tuple[int, int]] = frozenset()) -> bool:

@@ -1,10 +1,11 @@
 """One-run auditing: a lower bound on epsilon from guesses about canary clients.
 
-Each canary client takes part or not by an independent fair coin. The auditor sees the released models and gives each
-canary a score. It guesses that those with the highest scores took part, and that those with the lowest did not. With a
-small epsilon such guesses are hard, so many correct ones disprove the claim.
+An independent fair coin for each canary client decides which of two neighbouring federations it makes: it takes part
+or not, or it sends one of two opposite updates. The auditor sees the released models and gives each canary a score. It
+guesses heads for the highest scores and tails for the lowest, and abstains from the others. With a small epsilon such
+guesses are hard, so many correct ones disprove the claim.
 
-Reference: Steinke, Nasr, Jagielski 2023, arXiv:2305.08846. The bound is for the add-remove relation, as the coins are.
+Reference: Steinke, Nasr, Jagielski 2023, arXiv:2305.08846.
 """
 
 from __future__ import annotations
@@ -19,6 +20,22 @@ import numpy.typing as npt
 from fedcli.core.errors import ConfigError
 
 _HIGHEST = 40.0  # no number of canaries tells e^-40 from 0
+
+
+class Guesses(NamedTuple):
+    """Numbers of guesses: heads for the highest scores, tails for the lowest; the auditor abstains from the others.
+
+    A client that is rarely sampled leaves no trace whatever its coin was, so a low score says little about it; with
+    `low` 0, only canaries that were seen are guessed.
+    """
+
+    high: int
+    low: int
+
+    @property
+    def total(self) -> int:
+        """Number of canaries for which a guess is made."""
+        return self.high + self.low
 
 
 class Audit(NamedTuple):
@@ -43,7 +60,7 @@ class Audit(NamedTuple):
     delta: float
 
     def disproves(self, epsilon: float) -> bool | None:
-        """Whether a claim of `epsilon` is disproved; None where these canaries could not have disproved it."""
+        """Whether a claim of `epsilon` is disproved; None if even correct guesses only could not have disproved it."""
         return None if self.largest <= epsilon else self.epsilon > epsilon
 
 
@@ -53,7 +70,7 @@ def audit(
     *,
     delta: float,
     confidence: float = 0.95,
-    guesses: Sequence[int] | None = None,
+    guesses: Sequence[Guesses] | None = None,
 ) -> Audit:
     """The best lower bound over several numbers of guesses, each tested at its share of the error.
 
@@ -61,32 +78,41 @@ def audit(
     Reporting the best of them as if it were the only one would overstate the confidence.
 
     Args:
-        scores: one per canary, higher if it seems to have taken part; shape [m].
-        included: whether it took part, by a fair coin that nothing else depends on; shape [m].
+        scores: one per canary, higher if its coin seems to have been heads; shape [m].
+        included: whether it was heads, by a fair coin that nothing else depends on; shape [m].
         delta: the delta of the claim, in [0, 1).
         confidence: probability that the bound holds, in (0, 1).
-        guesses: numbers of guesses to try, each from 2 to m; None takes m, m / 2, m / 4, ... down to 16.
+        guesses: numbers of guesses to try, each from 2 to m; None tries m, m / 2, m / 4, ... down to 16, half of them
+            on each side.
 
     Raises:
         ConfigError: if the scores cannot be used.
     """
     count = _checked(scores, included, delta, confidence)
     tried = _halvings(count) if guesses is None else sorted(set(guesses))
-    if not tried or tried[0] < 2 or tried[-1] > count:
-        raise ConfigError(
-            f"a number of guesses lies between 2 and the {count} canaries; received {tried}.", key="guesses"
-        )
-    each = 1 - (1 - confidence) / len(tried)  # union bound
+    for each in tried or [Guesses(0, 0)]:
+        if min(each) < 0 or not 2 <= each.total <= count:
+            raise ConfigError(
+                f"a number of guesses lies between 2 and the {count} canaries; received {each.total}.",
+                key="guesses",
+            )
+    alone = 1 - (1 - confidence) / len(tried)  # union bound
     # Stable, so that the same scores give the same audit where some are equal.
     order = np.argsort(scores, kind="stable")
     found = []
-    for number in tried:
-        low, high = order[: number // 2], order[count - (number - number // 2) :]
-        correct = int(np.count_nonzero(~included[low]) + np.count_nonzero(included[high]))
-        found.append((lower_bound(count, number, correct, delta=delta, confidence=each), number, correct))
+    for each in tried:
+        correct = correct_guesses(order, included, each)
+        bound = lower_bound(count, each.total, correct, delta=delta, confidence=alone)
+        found.append((bound, each.total, correct))
     epsilon, number, correct = max(found)
-    largest = max(lower_bound(count, number, number, delta=delta, confidence=each) for number in tried)
+    largest = max(lower_bound(count, each.total, each.total, delta=delta, confidence=alone) for each in tried)
     return Audit(epsilon, number, correct, largest, count, confidence, delta)
+
+
+def correct_guesses(order: npt.NDArray[np.int64], included: npt.NDArray[np.bool_], guesses: Guesses) -> int:
+    """How many guesses are correct, of canaries in the order of their scores, ascending."""
+    low, high = order[: guesses.low], order[order.size - guesses.high :]
+    return int(np.count_nonzero(~included[low]) + np.count_nonzero(included[high]))
 
 
 def lower_bound(canaries: int, guesses: int, correct: int, *, delta: float, confidence: float) -> float:
@@ -133,10 +159,10 @@ def p_value(canaries: int, guesses: int, correct: int, *, epsilon: float, delta:
     return min(beta + 2 * canaries * delta * alpha, 1.0)
 
 
-def _halvings(count: int) -> list[int]:
+def _halvings(count: int) -> list[Guesses]:
     numbers = []
     while count >= 16:
-        numbers.append(count)
+        numbers.append(Guesses(count - count // 2, count // 2))
         count //= 2
     return sorted(numbers)
 

@@ -1,41 +1,45 @@
 """Audit of a private experiment: bounds epsilon from below by canaries, which are artificial clients.
 
-A canary does not train. It sends a huge update along one coordinate, which no other canary uses. The audit therefore
-tests everything after local training: clip, sampling, noise and divisor. The auditor sees the noised mean update of
-every round, from which the models can be computed.
+A canary does not train. It sends a huge update along one coordinate, which no other canary of its run uses. The audit
+therefore tests everything after local training: clip, sampling, noise and divisor. The auditor sees the noised mean
+update of every round, from which the models can be computed; or, where each client adds the noise, its noised update.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, final
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.components.data import Federation
-from fedcli.config import Config, Part
+from fedcli.config import Config, Experiment, Part
+from fedcli.config.schema import ParticipationSection
 from fedcli.core.errors import ConfigError
-from fedcli.core.roles import ClientRuntime
-from fedcli.core.rounds import Assignment, Broadcast, ClientData, ClientUpdate, RoundState
-from fedcli.core.types import Array, Tree, Vector
-from fedcli.engine.client_work import Clients
-from fedcli.engine.loop import run_experiment
-from fedcli.engine.ports import Observer, in_memory
+from fedcli.core.rounds import RoundState
+from fedcli.core.sampling_scheme import PrivacyTarget
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly, Setup
-from fedcli.experiment.assemble import assemble, with_strategy
+from fedcli.experiment.assemble import assemble
+from fedcli.experiment.compose import with_scaled_noise
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.privacy import Accountant
+from fedcli.privacy.canary_scores import canary_scores
+from fedcli.privacy.guess_plan import guess_plan, together
 from fedcli.privacy.one_run_audit import Audit, audit
+from fedcli.runs.canaries import Canaries, coordinates, joined, presence_of
+from fedcli.runs.observed import observed
 
-# Far above any clip norm; float32 holds its square.
-_HUGE = 1e12
-# Enough to disprove claims up to about 7.4, and still cheap.
+Verdict = Literal["stands", "disproved", "cannot tell"]
+
 _CANARIES = 5000
+_FEWEST = 16
+_FEWEST_CONTROLS = 32
+_EVERYBODY = ParticipationSection(dropout=0.0, stragglers=0.0, deadline=None, wait_for=None)
 
 
 class AuditResult(NamedTuple):
@@ -44,19 +48,25 @@ class AuditResult(NamedTuple):
     Args:
         audit: the lower bound on epsilon, and the guesses that it follows from.
         claim: epsilon of the rounds that were run, from the accountant.
+        best: the largest lower bound that these canaries could have given, calculated before the run.
         rounds: number of rounds.
         accountant: name of the accountant.
+        noise_scale: factor on the noise, for a test of the audit itself; 1 audits the run as it is.
     """
 
     audit: Audit
     claim: float
+    best: float
     rounds: int
     accountant: str
+    noise_scale: float = 1.0
 
     @property
-    def is_disproved(self) -> bool | None:
-        """Whether the claim is false, at the audit's confidence; None if there are too few canaries to decide."""
-        return self.audit.disproves(self.claim)
+    def verdict(self) -> Verdict:
+        """Whether the claim is false, at the audit's confidence, or whether such an audit cannot decide."""
+        if self.audit.epsilon > self.claim:
+            return "disproved"
+        return "stands" if self.best > self.claim else "cannot tell"
 
 
 def audit_experiment(
@@ -64,6 +74,7 @@ def audit_experiment(
     *,
     canaries: int | None = None,
     confidence: float = 0.95,
+    noise_scale: float = 1.0,
     seed: int | None = None,
     round_end: Callable[[Row], None] = lambda _record: None,
 ) -> AuditResult:
@@ -71,174 +82,148 @@ def audit_experiment(
 
     Args:
         source: the experiment.
-        canaries: number of canaries, each included with probability 1/2; by default 5,000, or the number of
-            coordinates of an update if that is smaller.
+        canaries: number of canaries, 5,000 by default. More than one run is made if they need more coordinates than an
+            update has.
         confidence: probability that the bound holds, in (0, 1).
-        seed: seed of the inclusion and the coordinates; None for randomness of the operating system.
+        noise_scale: factor on the noise of the run, above 0, while the claim stays: a test of the audit's power.
+        seed: seed of the coins and the coordinates; None for randomness of the operating system.
         round_end: called with the record of every round.
 
     Raises:
-        ConfigError: if the experiment has no guarantee for clients, or there are more canaries than coordinates.
+        ConfigError: if the experiment has no guarantee for clients, or the audit cannot be made as asked.
 
     Reference: Steinke et al. 2023, arXiv:2305.08846, with the canaries of one coordinate of Nasr et al. 2023,
     arXiv:2302.07956.
     """
     with located(source):
-        # Encryption and proofs do not change what is released, and both are planned for the real clients only.
-        # Canaries exist in this process only, so its threads must train the clients.
-        bare = {"encryption": None, "proofs": None, "executor": Part("threads")}
-        setup = plan(source.experiment.model_copy(update=bare))
-        accountant = _auditable(setup)
-        assembly, state = assemble(setup)
+        setup = plan(_bare(source.experiment))
+        accountant, target = _auditable(setup)
+        rounds = _rounds_within(accountant, target, setup.run.rounds)
+        claim = accountant.epsilon(rounds, target.delta)
+        event = setup.protocol.strategy.privacy_event
+        if noise_scale != 1.0:
+            strategy = with_scaled_noise(setup.experiment.strategy, noise_scale)
+            setup = plan(setup.experiment.model_copy(update={"strategy": strategy}))
+        # Epsilon is that of the claim, and is calculated above, once.
+        setup = replace(
+            setup,
+            protocol=setup.protocol._replace(accountant=None),
+            run=setup.run._replace(rounds=rounds),
+        )
+        assembly, start = assemble(setup)
     try:
-        size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
-        canaries = min(_CANARIES, size) if canaries is None else canaries
-        if not 16 <= canaries <= size:
-            raise ConfigError(
-                f"received {canaries} canaries; an audit needs at least 16 and at most {size}, the "
-                "number of coordinates of an update.",
-                hint=f"Use --canaries between 16 and {size}.",
-            )
         # The bound holds only for coins that nothing else depends on, such as the seed of the experiment.
         rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128) if seed is None else seed))
-        places = rng.choice(size, canaries, replace=False)
-        included = rng.integers(0, 2, canaries).astype(bool)
-        scores, state = _scores(
-            _joined(assembly, places[included]), state, places, Observer(round_end=round_end)
+        tests = list(_tests(assembly, _CANARIES if canaries is None else canaries, accountant, rng))
+        planned = guess_plan(
+            together([test.canaries.presence for test in tests]),
+            claim=claim,
+            delta=target.delta,
+            noise_multiplier=event.noise_multiplier if event else 0.0,
+            confidence=confidence,
+            rng=rng,
         )
+        scores = [_scores(test, start, round_end) for test in tests]
     finally:
         assembly.executor.close()
-    target = setup.protocol.strategy.privacy
-    delta = target.delta if target else 0.0
-    found = audit(scores, included, delta=delta, confidence=confidence)
-    return AuditResult(found, accountant.epsilon(state.releases, delta), state.releases, accountant.name)
+    found = audit(
+        np.concatenate(scores),
+        np.concatenate([test.canaries.coins for test in tests]),
+        delta=target.delta,
+        confidence=confidence,
+        guesses=planned.guesses,
+    )
+    return AuditResult(found, claim, planned.best, rounds, accountant.name, noise_scale)
 
 
-def _auditable(setup: Setup) -> Accountant:
-    """The accountant of a run, if canaries can test its claim."""
-    accountant = setup.protocol.accountant
-    if accountant is None:
+class _Test(NamedTuple):
+    """One run of the audit: the experiment with canaries, and coordinates that only noise changes."""
+
+    assembly: Assembly
+    canaries: Canaries
+    controls: npt.NDArray[np.int64]
+
+
+def _bare(experiment: Experiment) -> Experiment:
+    """The experiment without what does not change the guarantee.
+
+    Encryption and proofs are planned for the real clients only, and clients that are lost or malicious only make the
+    canaries harder to see. Canaries exist in this process, so its threads do the clients' work.
+    """
+    left_out: dict[str, object] = dict.fromkeys(("encryption", "proofs", "devices", "attack", "early_stop"))
+    return experiment.model_copy(
+        update=left_out | {"participation": _EVERYBODY, "callbacks": (), "executor": Part("threads")}
+    )
+
+
+def _auditable(setup: Setup) -> tuple[Accountant, PrivacyTarget]:
+    """The accountant of a run and its target, if canaries can test its claim."""
+    accountant, target = setup.protocol.accountant, setup.protocol.strategy.privacy
+    if accountant is None or target is None:
         raise ConfigError(
             f"the strategy {setup.protocol.strategy.name} has no privacy guarantee to audit.",
             key="strategy",
             hint="Use a private strategy, such as dp-clipped.",
         )
-    # The bound of one-run auditing is for clients that are there or not, as the coins decide it.
-    if accountant.unit != "client" or accountant.relation == "replace-one":
+    if accountant.unit != "client":
         raise ConfigError(
-            "canaries are clients that are included or not; this run protects "
-            f"{'an ' + accountant.unit if accountant.unit != 'client' else 'a client'} under the relation "
-            f"{accountant.relation}.",
+            f"canaries are clients, and this run protects an {accountant.unit} of a client.",
             key="strategy",
-            hint="Audit a run that protects clients, with a Poisson or full cohort.",
+            hint="Audit a run that protects clients.",
         )
-    return accountant
+    return accountant, target
 
 
-def _scores(
-    assembly: Assembly, state: RoundState, places: npt.NDArray[np.int64], observer: Observer
-) -> tuple[npt.NDArray[np.float64], RoundState]:
-    """The sum of each canary's coordinate over all releases, and the state after them."""
-    scores = np.zeros(len(places))
-    move = assembly.strategy.server.apply
+def _rounds_within(accountant: Accountant, target: PrivacyTarget, planned: int) -> int:
+    """How many of the planned rounds the budget allows."""
 
-    def overheard(weights: Vector, mean: Array, server: Tree, share: float) -> tuple[Vector, Tree]:
-        np.add(scores, np.asarray(mean, np.float64)[places], out=scores)
-        return move(weights, mean, server, share)
+    def is_within(rounds: int) -> bool:
+        return target.epsilon is None or accountant.epsilon(rounds, target.delta) <= target.epsilon
 
-    server = assembly.strategy.server._replace(apply=overheard)
-    heard = with_strategy(assembly, assembly.strategy._replace(server=server))
-    final_state, _ = run_experiment(heard, state, _Nowhere(), observer)
-    return scores, final_state
+    if is_within(planned):
+        return planned
+    # Epsilon grows with the rounds: the first number that exceeds the budget is found by bisection.
+    return bisect_left(range(1, planned), True, key=lambda rounds: not is_within(rounds))
 
 
-def _joined(assembly: Assembly, places: npt.NDArray[np.int64]) -> Assembly:
-    """The experiment with one canary for each coordinate, numbered after its clients."""
-    federation = _WithCanaries(assembly.world.federation, len(places))
-    size = assembly.strategy.trainer.payload_size(assembly.layout.trainable.size)
-    side = assembly.clients.side
-    runtime = _CanaryRuntime(side.runtime, assembly.num_clients, places, size)
-    # The auditor looks at releases only, and evaluating a model can take as long as its round.
-    settings = assembly.run.evaluation._replace(every=assembly.run.rounds, clients=False)
-    setup = replace(
-        assembly.setup,
-        world=assembly.world._replace(federation=federation),
-        run=assembly.run._replace(evaluation=settings),
+def _tests(
+    assembly: Assembly, canaries: int, accountant: Accountant, rng: np.random.Generator
+) -> Iterator[_Test]:
+    """As many runs as the canaries need, each with canaries, coins and noise of its own."""
+    among = coordinates(assembly)
+    size = min(len(each) for each in among)
+    # The noise's covariance over the rounds is measured on some coordinates, many more than rounds.
+    controls = max(size // 10, 4 * assembly.run.rounds, _FEWEST_CONTROLS)
+    if canaries < _FEWEST or controls + _FEWEST > size:
+        raise ConfigError(
+            f"received {canaries} canaries; an audit needs at least {_FEWEST}, and for {assembly.run.rounds} rounds "
+            f"{controls + _FEWEST} coordinates for canaries; this model has {size}.",
+            hint=f"Use --canaries of at least {_FEWEST}, fewer rounds or a larger model.",
+        )
+    runs = -(-canaries // (size - controls))
+    for index in range(runs):
+        count = canaries // runs + (index < canaries % runs)
+        # Noise that is drawn from the seed must not be the same in two runs.
+        own = replace(assembly, setup=_with_seed(assembly.setup, assembly.run.seed + index))
+        presence = presence_of(own, count, rng=rng, is_replaced=accountant.relation == "replace-one")
+        places = np.stack([rng.choice(each, count + controls, replace=False) for each in among])
+        made = Canaries(places[:, :count], rng.integers(0, 2, count).astype(bool), presence)
+        yield _Test(joined(own, made), made, places[:, count:])
+
+
+def _with_seed(setup: Setup, seed: int) -> Setup:
+    return replace(setup, run=setup.run._replace(seed=seed))
+
+
+def _scores(test: _Test, start: RoundState, round_end: Callable[[Row], None]) -> npt.NDArray[np.float64]:
+    """The score of each canary after one run."""
+    presence = test.canaries.presence
+    seen = observed(test.assembly, start, test.canaries, controls=test.controls, round_end=round_end)
+    return canary_scores(
+        seen.heard,
+        seen.noise,
+        signal=seen.signal,
+        turns=presence.turns[seen.rounds],
+        chance=presence.chance,
+        is_replaced=presence.is_replaced,
     )
-    return replace(
-        assembly, setup=setup, clients=Clients(side._replace(runtime=runtime, federation=federation))
-    )
-
-
-@final
-class _WithCanaries:
-    """A federation with canaries after its clients; canaries have no data."""
-
-    def __init__(self, federation: Federation, canaries: int) -> None:
-        self.task, self.num_outputs = federation.task, federation.num_outputs
-        self.input_shape, self.test = federation.input_shape, federation.test
-        self.num_clients = federation.num_clients + canaries
-        # One example each: a client without examples would send nothing.
-        self.num_train = np.append(np.asarray(federation.num_train), np.ones(canaries, np.int64))
-        self.num_validation = np.append(np.asarray(federation.num_validation), np.zeros(canaries, np.int64))
-        self._federation = federation
-
-    def client(self, client: int) -> ClientData:
-        # Never asked for a canary, which trains on nothing.
-        return self._federation.client(client)
-
-
-@final
-class _CanaryRuntime:
-    """A runtime in which clients from `first` on send a huge update along one coordinate."""
-
-    def __init__(
-        self, runtime: ClientRuntime, first: int, places: npt.NDArray[np.int64], payload_size: int
-    ) -> None:
-        self._runtime, self._first, self._places, self._size = runtime, first, places, payload_size
-        self.compiler = runtime.compiler
-
-    def prepare(self, broadcast: Broadcast) -> Any:
-        return self._runtime.prepare(broadcast)
-
-    def personal(self, broadcast: Broadcast, state: Tree) -> Any:
-        return self._runtime.personal(broadcast, state)
-
-    def measure(self, start: Any, x: Array, y: Array) -> Mapping[str, float]:
-        return self._runtime.measure(start, x, y)
-
-    def train(self, start: Any, assignment: Assignment) -> ClientUpdate:
-        if assignment.client < self._first:
-            return self._runtime.train(start, assignment)
-        payload = np.zeros(self._size, np.float32)
-        payload[self._places[assignment.client - self._first]] = _HUGE
-        nothing: Vector = np.zeros(0, np.float32)
-        return ClientUpdate(assignment.client, payload, 1.0, 1, nothing, {}, {}, payload.nbytes, 0.0)
-
-
-@final
-class _Nowhere:
-    """A store that keeps only the records."""
-
-    def __init__(self) -> None:
-        self.records: list[Row] = []
-
-    def is_charged(self, round: int) -> bool:
-        del round
-        return False
-
-    def charge(self, round: int) -> None:
-        """Not needed: an audit is never resumed."""
-
-    def shelve(self, round: int, client: int, tree: Tree) -> Tree:
-        return in_memory(round, client, tree)
-
-    def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
-        """Not needed: the rounds of an audit are never verified."""
-
-    def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
-        del state, clients
-        self.records.append(record)
-
-    def checkpoint(self, state: RoundState) -> None:
-        """Not needed: an audit has no checkpoints."""

@@ -16,8 +16,18 @@ def test_a_false_claim_ends_with_1_and_is_named(fedcli, tmp_path):
     done = fedcli("audit", path, "--json", "--canaries", "2000")
     facts = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert facts["claim_disproved"] is True
+    assert facts["verdict"] == "disproved"
     assert facts["epsilon_at_least"] > facts["claimed_epsilon"]
     said = fedcli("audit", path, "--set", "strategy.weakness=1.0", "--canaries", "2000")
     assert said.exit_code == 0
     assert "is not disproved: epsilon is at least" in said.stdout
+
+
+def test_an_audit_without_power_ends_with_3(fedcli, tmp_path):
+    path = tmp_path / "weak.yaml"
+    path.write_text(CONFIG)
+    done = fedcli(
+        "audit", path, "--canaries", "16", "--set", "strategy.noise_multiplier=1.0", "--noise-scale", "0.5"
+    )
+    assert done.exit_code == 3
+    assert "A test of the audit: audited with noise x 0.5. Cannot tell:" in " ".join(done.stdout.split())
