@@ -7,6 +7,7 @@ from fedcli.cli.output import Facts, print_rows, readable
 _IN_WORDS = {
     "security_bits": ("security", "{} bits"),
     "failure_bits": ("a value opens wrongly", "with probability below 2^-{}"),
+    "tail_bits": ("clients' noise overflows", "in the whole run with probability below 2^-{}"),
     "statistical_bits": ("the masks fail", "with probability below 2^-{}"),
     "bytes_per_parameter": ("bytes per parameter", "{} up"),
     "bytes_of_keys": ("keys and shares", "{} bytes up from each client in a round"),
@@ -17,8 +18,8 @@ _IN_WORDS = {
 }
 # These have no line of their own: the line `ring` shows them, or only --json does.
 _IN_RING = ("degree", "prime_bits", "plain_bits", "fields", "largest_sum", "smudging_bits")
-# Below 2^-1000 a probability is zero to any reader.
-_SMALLEST = 1000
+_IN_DISTANCE = ("planned_rounds", "planned_attempts", "planned_values")
+_NEVER = "never: the plan has room for the largest possible noise"
 
 
 def print_encryption(plan: Facts) -> None:
@@ -29,7 +30,7 @@ def print_encryption(plan: Facts) -> None:
 
     rows = [("encryption", plan["name"])]
     for name, value in plan.items():
-        if name in ("name", "sees", *_IN_RING) or value is None:
+        if name in ("name", "sees", *_IN_RING, *_IN_DISTANCE) or (value is None and name != "failure_bits"):
             continue
         label, template = _IN_WORDS.get(name, (name.replace("_", " "), "{}"))
         if name == "ring":
@@ -38,8 +39,15 @@ def print_encryption(plan: Facts) -> None:
                 f"{value}, primes of {primes} bits, plain modulus of {plan['plain_bits']} bits, "
                 f"{plan['fields']} integers in a slot"
             )
-        elif name == "failure_bits":
-            text = template.format(min(value, _SMALLEST))
+        elif name == "failure_bits" and value is None:
+            text = _NEVER
+        elif name == "distance_bits":
+            label = "answers of members"
+            text = (
+                f"reveal the sums only, up to a statistical distance of 2^-{value} in the whole run "
+                f"({plan['planned_rounds']} rounds, {plan['planned_attempts']} attempts each, at most "
+                f"{readable(plan['planned_values'])} values)"
+            )
         elif isinstance(value, list | tuple):
             text = template.format(", ".join(map(readable, value)))
         else:

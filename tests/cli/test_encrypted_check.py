@@ -22,9 +22,11 @@ def test_check_tells_the_plan_and_who_sees_what_in_lines_that_a_pipe_does_not_br
         r"encryption +threshold",
         r"  ring +BFV, N = 8192, primes of .*",
         r"  security +128 bits",
-        r"  a value opens wrongly +with probability below 2\^-\d+",
+        r"  a value opens wrongly +never: the plan has room for the largest possible noise",
+        r"  answers of members +reveal the sums only, up to a statistical distance of 2\^-7\d in the whole run "
+        r"\(2 rounds, 3 attempts each, at most 134,217,728 values\)",
         r"  planned for +sums of 3 updates",
-        r"  bytes per parameter +16 up, in full ciphertexts",
+        r"  bytes per parameter +24 up, in full ciphertexts",
         r"  members +clients 0, 1, 2",
         r"  holds if +fewer than 2 of the committee's 3 members collude with .*",
         r"who sees what",

@@ -19,7 +19,7 @@ from fedcli.core.privacy_events import (
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import accountant_for, in_words, privacy_statement
 
-SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0)
+SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0, rounds=10)
 POISSON = Sampling("poisson", 200, rate=0.1)
 
 

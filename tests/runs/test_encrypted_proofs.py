@@ -19,7 +19,9 @@ CLIENTS = 3
 
 
 def encryption_of(name, bits, noise_tail=0):
-    sums = Sums(num_clients=CLIENTS, most_summands=CLIENTS, bits=bits, noise_tail=noise_tail, root=7)
+    sums = Sums(
+        num_clients=CLIENTS, most_summands=CLIENTS, bits=bits, noise_tail=noise_tail, root=7, rounds=3
+    )
     parameters = {"committee": 3, "threshold": 2} if name == "threshold" else {}
     return ENCRYPTIONS[name](sums, **parameters)
 

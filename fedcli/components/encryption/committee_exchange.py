@@ -20,8 +20,9 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import Tally
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.vectors import Integers
-from fedcli.crypto.bfv.attempts import ATTEMPTS, Request
+from fedcli.crypto.bfv.attempts import Request
 from fedcli.crypto.bfv.committee import PublicKey
+from fedcli.crypto.bfv.plans import ATTEMPTS
 from fedcli.crypto.bfv.threshold import encrypt, fuse
 
 

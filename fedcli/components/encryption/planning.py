@@ -14,8 +14,8 @@ Planned = TypeVar("Planned")
 
 SECURITY_BITS = 128
 
-# JSON has no infinity; a failure bound of 2^-1,000,000 says the same as one of 0.
-_NEVER = 1_000_000
+TAIL_BITS = 40
+"""Noise of clients exceeds the room planned for it in a run with a probability of at most 2^-40."""
 
 
 def require_summands(sums: Sums, least: int, why: str) -> None:
@@ -47,8 +47,8 @@ def planned(plan: Callable[[], Planned], *own: str) -> Planned:
         raise ConfigError(error.message, key=key, hint=error.hint) from error
 
 
-def figures(plan: Plan) -> Mapping[str, Any]:
-    """The figures of a plan for display, as JSON values."""
+def figures(plan: Plan, sums: Sums) -> Mapping[str, Any]:
+    """The figures of a plan for display, as JSON values; `failure_bits` is None where no coin can fail it."""
     return {
         "ring": f"BFV, N = {plan.degree}",
         "degree": plan.degree,
@@ -56,8 +56,14 @@ def figures(plan: Plan) -> Mapping[str, Any]:
         "plain_bits": plan.plain_bits,
         "fields": plan.fields,
         "security_bits": SECURITY_BITS,
-        "failure_bits": math.floor(min(plan.failure_bits, _NEVER)),
+        "failure_bits": math.floor(plan.failure_bits) if math.isfinite(plan.failure_bits) else None,
+        **tail(sums),
         "most_summands": plan.num_summands,
         "largest_sum": plan.largest_sum,
         "bytes_per_parameter": plan.bytes_per_value,
     }
+
+
+def tail(sums: Sums) -> Mapping[str, Any]:
+    """The figure of noise that clients add to a sum; empty without such noise."""
+    return {"tail_bits": TAIL_BITS} if sums.noise_tail else {}

@@ -23,6 +23,7 @@ class Sums(NamedTuple):
         noise_tail: largest absolute value of the noise that clients add to a sum, exceeded in the whole run with a
             probability of at most 2^-40; 0 without such noise.
         root: the experiment's seed, for public choices: who is on a committee, who is away.
+        rounds: number of sums in the run.
     """
 
     num_clients: int
@@ -30,6 +31,7 @@ class Sums(NamedTuple):
     bits: int
     noise_tail: int
     root: int
+    rounds: int
 
 
 class Sight(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, final
 from fedcli.components.encryption import disclosure
 from fedcli.components.encryption.masked_exchange import ClosedExchange, masked_exchange
 from fedcli.components.encryption.masked_server import LEAST_PARTIES
-from fedcli.components.encryption.planning import SECURITY_BITS, planned, require_summands
+from fedcli.components.encryption.planning import SECURITY_BITS, planned, require_summands, tail
 from fedcli.components.encryption.reasons import middle
 from fedcli.components.encryption.scheme import Encryption, Sight, Sums, context_of
 from fedcli.core.errors import ConfigError
@@ -47,7 +47,7 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
     largest = planned(lambda: plan_of(sums.most_summands), "dropped", "corrupt")
     return Encryption(
         "secagg",
-        figures=_figures(largest),
+        figures={**_figures(largest), **tail(sums)},
         coded_bytes=lambda size: ENVELOPE_BYTES + size * largest.modulus_bits // 8,
         min_clients=LEAST_PARTIES,
         sees=_sees(largest),

@@ -49,7 +49,7 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
     plan = planned(lambda: plan_shared_key(sums.most_summands, bits=sums.bits, noise_tail=sums.noise_tail))
     return Encryption(
         "shared-key",
-        figures=figures(plan),
+        figures=figures(plan, sums),
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,
         sees=(*_SEES, *disclosure.kept_keys(keep_keys)),

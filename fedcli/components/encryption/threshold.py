@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from fedcli.components.encryption.planning import figures, planned, require_summ
 from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
 from fedcli.core.errors import ConfigError, require_share
 from fedcli.core.seeds import SERVER, generator
-from fedcli.crypto.bfv.plans import MOST_MEMBERS, Plan, plan_threshold
+from fedcli.crypto.bfv.plans import ATTEMPTS, MOST_MEMBERS, MOST_VALUES, Plan, plan_threshold
 
 # A sum of one update is that update.
 LEAST_SUMMANDS = 2
@@ -80,17 +81,22 @@ def threshold(
             threshold=threshold,
             bits=sums.bits,
             noise_tail=sums.noise_tail,
+            num_sums=sums.rounds,
         )
     )
     clients = draw_committee(sums, committee)
     return Encryption(
         "threshold",
         figures={
-            **figures(plan),
+            **figures(plan, sums),
             "committee": committee,
             "threshold": threshold,
             "members": list(clients),
             "smudging_bits": plan.smudging_bits,
+            "planned_rounds": sums.rounds,
+            "planned_attempts": ATTEMPTS,
+            "planned_values": MOST_VALUES,
+            "distance_bits": math.floor(plan.distance_bits),
         },
         coded_bytes=partial(sent_bytes, plan),
         min_clients=LEAST_SUMMANDS,

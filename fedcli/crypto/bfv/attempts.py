@@ -20,11 +20,9 @@ import numpy as np
 
 from fedcli.crypto.bfv.committee import PublicKey
 from fedcli.crypto.bfv.errors import DecryptionError
+from fedcli.crypto.bfv.plans import ATTEMPTS
 from fedcli.crypto.bfv.seal import Words
 from fedcli.crypto.bfv.wire import fingerprint
-
-ATTEMPTS = 3
-"""Attempts to decrypt one sum, each by another active set."""
 
 B, A = 0, 1
 """Indices of the two polynomials of a public key."""

@@ -1,6 +1,7 @@
 """Parameters of an encryption, chosen from the number of summands and their size.
 
-The margins are thin: a plan either keeps wrong decryptions below 2^-128 or is refused before any training.
+The margins are thin: a plan decrypts correctly, always or except with a probability below 2^-128, or it is refused
+before any training.
 """
 
 from __future__ import annotations
@@ -18,16 +19,24 @@ FAILURE_BITS = 128
 """The probability of a wrongly decrypted coefficient is below 2^-128."""
 
 STATISTICAL_BITS = 40
-"""Smudging noise is at least 2^40 times the noise that it hides, which bounds what an answer reveals."""
+"""All answers of a run are within a statistical distance of 2^-40 of answers that reveal nothing but the sums."""
+
+ATTEMPTS = 3
+"""Attempts to decrypt one sum, each by another active set."""
+
+MOST_VALUES = 1 << 27
+"""Values in a sum of a committee, at most; the size of a model is not known when its encryption is planned."""
 
 MOST_MEMBERS = 30
 
 _MOST_SUMMANDS = 1 << 20
 _PLAIN_BITS = range(20, MOST_PLAIN_BITS + 1)
-_MOST_SMUDGING_BITS = 62  # smudging noise is drawn as 64-bit words
+_MOST_SMUDGING_BITS = 126  # smudging noise is drawn as pairs of 64-bit words
 
 SHARED_KEY_RINGS = ((4096, (60,)), (8192, (60, 60, 60)))
-THRESHOLD_RINGS = ((8192, (59, 60)), (8192, (60, 60, 60)))
+# Smudging that covers a whole run takes three words a coefficient. Together with a prime for keys, which may be short
+# because nothing is multiplied by a key, they are as long as SEAL's table permits: 218 bits.
+THRESHOLD_RINGS = ((8192, (60, 60, 60, 38)),)
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,10 @@ class Plan:
         members: size of the committee that holds the key; 0 if one key is shared.
         threshold: members that decrypt together.
         smudging_bits: a partial decryption carries noise that is uniform in [-2^bits, 2^bits).
+        num_sums: sums that are decrypted under the committee's key; 0 if one key is shared.
         noise_bits: binary logarithm of the noise that smudging hides.
+        distance_bits: the answers of all `num_sums` sums, at `ATTEMPTS` attempts each and `MOST_VALUES` values, are
+            within a statistical distance of 2^-distance_bits of answers that reveal nothing but the sums.
         failure_bits: the probability of a wrongly decrypted coefficient is below 2^-failure_bits; infinite if the
             noise cannot cause one.
     """
@@ -62,8 +74,10 @@ class Plan:
     members: int
     threshold: int
     smudging_bits: int
+    num_sums: int
     # Not in the repr, which is part of the fingerprint: logarithms differ in the last digit between machines.
     noise_bits: float = field(repr=False, compare=False)
+    distance_bits: float = field(repr=False, compare=False)
     failure_bits: float = field(repr=False, compare=False)
 
     @property
@@ -99,7 +113,7 @@ def plan_shared_key(num_summands: int, *, bits: int, noise_tail: int = 0) -> Pla
 
 
 def plan_threshold(
-    num_summands: int, *, members: int, threshold: int, bits: int, noise_tail: int = 0
+    num_summands: int, *, members: int, threshold: int, bits: int, noise_tail: int = 0, num_sums: int = 1
 ) -> Plan:
     """Parameters for sums that `threshold` of a committee's `members` decrypt together.
 
@@ -109,6 +123,7 @@ def plan_threshold(
         threshold: members that decrypt together; with one fewer they learn nothing.
         bits: the values of a summand lie in [-2^bits, 2^bits], before noise.
         noise_tail: largest absolute value of the noise in the sum; see `gaussian_tail`.
+        num_sums: number of sums that are decrypted under one key, at least 1.
 
     Raises:
         ConfigError: if no parameters are large enough, or the package tenseal is missing.
@@ -121,7 +136,9 @@ def plan_threshold(
             key="threshold",
             hint="With a threshold of 1 every member could decrypt alone.",
         )
-    return _cheapest(_Asked(num_summands, bits, noise_tail, members, threshold), THRESHOLD_RINGS)
+    if num_sums < 1:
+        raise ConfigError(f"a key is planned for at least one sum; received {num_sums}.", key="num_sums")
+    return _cheapest(_Asked(num_summands, bits, noise_tail, members, threshold, num_sums), THRESHOLD_RINGS)
 
 
 def gaussian_tail(deviation: float, num_values: int) -> int:
@@ -144,6 +161,7 @@ class _Asked(NamedTuple):
     noise_tail: int
     members: int = 0
     threshold: int = 0
+    num_sums: int = 0
 
     @property
     def largest_sum(self) -> int:
@@ -206,18 +224,23 @@ def _fitted(asked: _Asked, fields: int, *, degree: int, prime_bits: tuple[int, .
     if plain_bits is None:
         return None
     available = room(ring(degree, prime_bits, plain_bits))
-    certain, proxy, ceiling = noise(asked.num_summands, degree, asked.members, divided=len(prime_bits) > 2)
-    bound = min(ceiling, math.sqrt(2 * proxy * math.log(2) * (FAILURE_BITS + 1)))
-    smudging_bits = 0
-    if asked.members:
-        # Smudging takes all the room that is left: the more of it, the less an answer reveals.
-        left = (available - bound - certain) / asked.threshold
-        smudging_bits = min(_MOST_SMUDGING_BITS, math.floor(math.log2(left))) if left >= 1 else 0
-        if smudging_bits < math.log2(bound + certain) + STATISTICAL_BITS:
-            return None
-        certain += asked.threshold * 2.0**smudging_bits
-    slack = available - certain
-    if slack < bound:
+    certain, proxy, ceiling = noise(asked.num_summands, degree, asked.members)
+    likely = math.sqrt(2 * proxy * math.log(2) * (FAILURE_BITS + 1))
+    # The largest noise of all coins, where it fits; else what it exceeds with a probability below 2^-128.
+    for bound in (ceiling, likely) if likely < ceiling else (ceiling,):
+        smudging_bits, distance_bits, taken = 0, math.inf, certain
+        if asked.members:
+            # Smudging takes all the room that is left: the more of it, the less an answer reveals.
+            left = (available - bound - certain) / asked.threshold
+            smudging_bits = min(_MOST_SMUDGING_BITS, math.floor(math.log2(left))) if left >= 1 else 0
+            # A ciphertext that is only partly filled has as many coefficients as a full one.
+            answered = asked.num_sums * ATTEMPTS * (MOST_VALUES + degree)
+            distance_bits = smudging_bits + 1 - math.log2((bound + certain) * answered)
+            taken += asked.threshold * 2.0**smudging_bits
+        slack = available - taken
+        if slack >= bound and distance_bits >= STATISTICAL_BITS:
+            break
+    else:
         return None
     return Plan(
         num_summands=asked.num_summands,
@@ -231,6 +254,8 @@ def _fitted(asked: _Asked, fields: int, *, degree: int, prime_bits: tuple[int, .
         members=asked.members,
         threshold=asked.threshold,
         smudging_bits=smudging_bits,
-        noise_bits=math.log2(bound),
+        num_sums=asked.num_sums,
+        noise_bits=math.log2(bound + certain),
+        distance_bits=distance_bits,
         failure_bits=math.inf if slack >= ceiling else slack**2 / (2 * proxy * math.log(2)) - 1,
     )

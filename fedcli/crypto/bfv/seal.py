@@ -44,9 +44,8 @@ class Ring(NamedTuple):
         context: SEAL's tables for these parameters, which passed its check for 128 bits of security.
         degree: N, the number of coefficients of a polynomial and of slots of a ciphertext.
         primes: all prime moduli; keys are polynomials modulo each of them.
-        data_primes: the moduli of ciphertexts: all primes, or all but the last of three.
+        data_primes: the moduli of ciphertexts: the only prime, or all but the last of several.
         plain_modulus: t, a prime.
-        scale_bits: plaintexts of SEAL are 2^scale_bits times those modulo t.
     """
 
     context: SealObject
@@ -54,7 +53,6 @@ class Ring(NamedTuple):
     primes: tuple[int, ...]
     data_primes: tuple[int, ...]
     plain_modulus: int
-    scale_bits: int
 
 
 def library() -> ModuleType:
@@ -78,9 +76,7 @@ def library() -> ModuleType:
 def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
     """The ring of these sizes, with the primes that SEAL chooses for them.
 
-    SEAL keeps the last of several primes for keys, unless the plain modulus is above the product of the others. With
-    two primes it is given the plain modulus t 2^k, which is above the first prime. Then ciphertexts are modulo both
-    primes, without the work for a third, and a message times 2^k is encoded as before, as q m / t.
+    SEAL keeps the last of several primes for keys: it encrypts modulo all of them and divides the last one away.
 
     Raises:
         ConfigError: if SEAL refuses the parameters, for instance because they have less than 128 bits of security.
@@ -88,11 +84,10 @@ def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
     seal = library()
     parameters = seal.EncryptionParameters(seal.SCHEME_TYPE.BFV)
     parameters.set_poly_modulus_degree(degree)
-    scale_bits = MOST_PLAIN_BITS - plain_bits if len(prime_bits) == 2 else 0
     try:
         parameters.set_coeff_modulus(seal.CoeffModulus.Create(degree, list(prime_bits)))
         plain_modulus = seal.PlainModulus.Batching(degree, plain_bits).value()
-        parameters.set_plain_modulus(seal.Modulus(plain_modulus << scale_bits))
+        parameters.set_plain_modulus(seal.Modulus(plain_modulus))
         context = seal.SEALContext(parameters, True, seal.SEC_LEVEL_TYPE.TC128)
         refusal = "" if context.parameters_set() else context.parameters_error_message()
     except (RuntimeError, ValueError) as error:
@@ -104,7 +99,7 @@ def ring(degree: int, prime_bits: tuple[int, ...], plain_bits: int) -> Ring:
         )
     primes = tuple(modulus.value() for modulus in parameters.coeff_modulus())
     data_primes = primes if context.first_parms_id() == context.key_parms_id() else primes[:-1]
-    return Ring(context, degree, primes, data_primes, plain_modulus, scale_bits)
+    return Ring(context, degree, primes, data_primes, plain_modulus)
 
 
 @final

@@ -51,8 +51,7 @@ def plaintexts(ring: Ring, rows: Iterable[Words]) -> Iterator[SealObject]:
         for words in rows:
             # The level 0, 0, 0, 0 says that the plaintext is not in the NTT domain.
             head = _plaintext_head([0, 0, 0, 0], words.size)
-            scaled = words << np.uint64(ring.scale_bits)
-            yield file.load(library().Plaintext(), ring.context, head, words_bytes(scaled))
+            yield file.load(library().Plaintext(), ring.context, head, words_bytes(words))
 
 
 def ciphertext_words(ring: Ring, encrypted: Iterable[SealObject], num_polynomials: int) -> Words:
@@ -95,11 +94,7 @@ def plaintext_words(ring: Ring, decrypted: Iterable[SealObject], count: int) -> 
             body = file.body_of(one, _PLAINTEXT_HEAD + words[row].nbytes)
             # SEAL leaves out trailing zeros, so the rest of the row stays zero.
             _fill(words[row, : one.coeff_count()], body[_PLAINTEXT_HEAD:])
-    if not ring.scale_bits:
-        return words.astype(np.uint64, copy=False)
-    # A message is at the multiples of 2^scale_bits; what rounds up to t is 0 modulo t.
-    rounded: Words = (words + np.uint64(1 << ring.scale_bits >> 1)) >> np.uint64(ring.scale_bits)
-    return np.where(rounded == ring.plain_modulus, np.uint64(0), rounded)
+    return words.astype(np.uint64, copy=False)
 
 
 def factor(ring: Ring, words: Words) -> SealObject:

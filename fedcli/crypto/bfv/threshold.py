@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from fedcli.crypto.bfv.attempts import ATTEMPTS, A, B, Request, check, factors
+from fedcli.crypto.bfv.attempts import A, B, Request, check, factors
 from fedcli.crypto.bfv.ciphertexts import polynomials, read_sum
 from fedcli.crypto.bfv.committee import MemberKey, PublicKey
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers, pack, unpack
-from fedcli.crypto.bfv.plans import Plan
+from fedcli.crypto.bfv.plans import ATTEMPTS, MOST_VALUES, Plan
 from fedcli.crypto.bfv.residues import add, lagrange_at_zero, remainder, scale, summed
 from fedcli.crypto.bfv.seal import SealObject, Words, library
 from fedcli.crypto.bfv.shared_key import decrypt_slots
@@ -80,6 +80,7 @@ class Member:
         self._context, self._number = b"", -1
         # The last request that was answered, as (number of the sum, attempt), and the digest of its sum.
         self._answered, self._opened = (-1, -1), b""
+        self._num_sums = 0
 
     def expect(self, context: bytes, number: int) -> None:
         """Note which sum comes next. The arguments must come from the member's own knowledge, not from the server.
@@ -104,8 +105,9 @@ class Member:
         Raises:
             CiphertextError: if the bytes are not a sum under the committee's key.
             DecryptionError: if the request is refused: this member is not asked, the active set is not as large as the
-                threshold, the context is not the expected one, another sum was decrypted in this context, or the
-                attempt is out of range or not later than the last one that was answered.
+                threshold, the context is not the expected one, another sum was decrypted in this context, the attempt
+                is out of range or not later than the last one that was answered, or the smudging was not planned for
+                so many values or sums.
         """
         public, index = self._key.public, self._key.index
         check(request, public)
@@ -128,6 +130,13 @@ class Member:
             raise DecryptionError(
                 f"attempt {request.attempt} of this sum was answered already, or a later one was."
             )
+        is_new, plan = number[0] != self._answered[0], public.scheme.plan
+        if content.num_values > MOST_VALUES or self._num_sums + is_new > plan.num_sums:
+            raise DecryptionError(
+                f"the noise of answers is planned for {plan.num_sums} sums of at most {MOST_VALUES} values; member "
+                f"{index} was asked for sum {self._num_sums + is_new} with {content.num_values} values."
+            )
+        self._num_sums += is_new
         # Before the answer is made, so that no failure in between allows the request a second time.
         self._answered, self._opened = number, digest
         answers = self._answers(words[:, 1], request)
@@ -231,13 +240,20 @@ def _smudging(plan: Plan, count: int) -> Iterator[Words]:
     # A fresh key for every answer: the same noise twice would cancel in their difference.
     draw = keystream(secrets.token_bytes(KEY_BYTES))
     for _ in range(count):
-        drawn = draw(plan.degree) >> np.uint64(63 - plan.smudging_bits)
-        yield np.stack(
-            [
-                add(remainder(drawn, prime), np.uint64(-(1 << plan.smudging_bits) % prime), prime)
-                for prime in plan.ring.data_primes
-            ]
-        )
+        # Uniform below 2^(smudging_bits + 1), in two words; the lowest value becomes -2^smudging_bits.
+        low, high = draw(2 * plan.degree).reshape(2, -1)
+        high, low = _lowest(high, plan.smudging_bits - 63), _lowest(low, plan.smudging_bits + 1)
+        rows = []
+        for prime in plan.ring.data_primes:
+            drawn = add(scale(high[None], [(1 << 64) % prime], prime)[0], remainder(low, prime), prime)
+            rows.append(add(drawn, np.uint64(-(1 << plan.smudging_bits) % prime), prime))
+        yield np.stack(rows)
+
+
+def _lowest(words: Words, bits: int) -> Words:
+    """The lowest `bits` bits of each word: none where `bits` is negative, all from 64 on."""
+    kept: Words = words & np.uint64((1 << min(64, max(0, bits))) - 1)
+    return kept
 
 
 def _answer(public: PublicKey, total: bytes, request: Request, index: int) -> bytes:

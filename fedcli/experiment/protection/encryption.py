@@ -85,6 +85,7 @@ def planned_encryption(
         bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
         noise_tail=_noise_tail(event, sampling, experiment.rounds),
         root=experiment.seed,
+        rounds=experiment.rounds,
     )
     encryption: Encryption = make("encryption", part, sums, kind=Encryption)
     _check_noise(encryption, strategy, event)

@@ -83,7 +83,9 @@ def test_what_is_replayed_lies_in_the_clients_own_state():
 
 @pytest.fixture(scope="module")
 def encryption():
-    return shared_key(Sums(num_clients=CLIENTS, most_summands=CLIENTS, bits=20, noise_tail=0, root=7))
+    return shared_key(
+        Sums(num_clients=CLIENTS, most_summands=CLIENTS, bits=20, noise_tail=0, root=7, rounds=3)
+    )
 
 
 def test_a_sum_that_opens_no_commitment_is_void_and_nobody_is_named(encryption):

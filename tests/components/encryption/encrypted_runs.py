@@ -13,7 +13,7 @@ from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 
 BITS = 12
-SUMS = Sums(num_clients=5, most_summands=5, bits=BITS, noise_tail=0, root=7)
+SUMS = Sums(num_clients=5, most_summands=5, bits=BITS, noise_tail=0, root=7, rounds=1000)
 SCHEMES = {
     "shared-key": {},
     "threshold": {"committee": 5, "threshold": 3},

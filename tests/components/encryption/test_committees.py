@@ -16,7 +16,7 @@ from fedcli.crypto.bfv.errors import DecryptionError
 from fedcli.crypto.bfv.plans import plan_threshold
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 
-PLAN = plan_threshold(5, members=5, threshold=3, bits=BITS)
+PLAN = plan_threshold(5, members=5, threshold=3, bits=BITS, num_sums=1000)
 ANSWER = ENVELOPE_BYTES + 8 * len(PLAN.ring.data_primes) * PLAN.degree
 
 
@@ -173,7 +173,7 @@ def test_answers_are_coins_of_the_seed():
 
 
 def test_the_committee_is_drawn_by_the_seed():
-    sums = Sums(1000, 5, BITS, 0, root=7)
+    sums = Sums(1000, 5, BITS, 0, root=7, rounds=1)
     drawn = draw_committee(sums, 10)
     assert list(drawn) == sorted(set(drawn))
     assert len(drawn) == 10

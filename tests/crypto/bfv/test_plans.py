@@ -8,7 +8,9 @@ import pytest
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv import seal
 from fedcli.crypto.bfv.plans import (
+    ATTEMPTS,
     FAILURE_BITS,
+    MOST_VALUES,
     STATISTICAL_BITS,
     gaussian_tail,
     plan_shared_key,
@@ -23,29 +25,18 @@ def test_ten_summands_of_twenty_bits_cost_four_bytes():
 
 
 @pytest.mark.parametrize("num_summands", [10, 100])
-def test_a_committee_costs_sixteen_bytes(num_summands):
-    plan = plan_threshold(num_summands, members=20, threshold=14, bits=20)
-    assert (plan.degree, plan.prime_bits, plan.fields, plan.bytes_per_value) == (8192, (59, 60), 2, 16.0)
-
-
-def test_a_third_prime_is_taken_where_two_leave_too_little_room():
-    plan = plan_threshold(100, members=30, threshold=20, bits=20)
-    assert (plan.prime_bits, plan.bytes_per_value) == ((60, 60, 60), 16.0)
-    assert plan.ring.data_primes == plan.ring.primes[:2]
-    assert plan.ring.scale_bits == 0
-
-
-def test_two_primes_are_both_for_data_under_a_scaled_plain_modulus():
-    ring = plan_threshold(100, members=20, threshold=14, bits=20).ring
-    assert ring.data_primes == ring.primes
-    assert ring.plain_modulus << ring.scale_bits > ring.primes[0] > ring.plain_modulus
+def test_a_committee_costs_twenty_four_bytes(num_summands):
+    plan = plan_threshold(num_summands, members=20, threshold=14, bits=20, num_sums=100)
+    assert (plan.degree, plan.prime_bits) == (8192, (60, 60, 60, 38))
+    assert (plan.fields, plan.bytes_per_value) == (2, 24.0)
+    assert plan.ring.data_primes == plan.ring.primes[:3]
 
 
 def test_a_thousand_summands_of_twenty_bits_leave_one_field_in_a_slot():
     # Two fields of 31 bits are beyond SEAL's limit of 60 bits for the plain modulus.
     plan = plan_threshold(1000, members=10, threshold=7, bits=20)
     assert plan.radix**2 > 2**seal.MOST_PLAIN_BITS > plan.radix
-    assert (plan.fields, plan.bytes_per_value) == (1, 32.0)
+    assert (plan.fields, plan.bytes_per_value) == (1, 48.0)
 
 
 @pytest.mark.parametrize("num_summands", [1, 2, 10, 100, 1000, 100_000])
@@ -53,7 +44,7 @@ def test_a_thousand_summands_of_twenty_bits_leave_one_field_in_a_slot():
 @pytest.mark.parametrize("members", [0, 30])
 def test_whatever_is_planned_holds(num_summands, bits, members):
     plan = (
-        plan_threshold(num_summands, members=members, threshold=20, bits=bits, noise_tail=77)
+        plan_threshold(num_summands, members=members, threshold=20, bits=bits, noise_tail=77, num_sums=1000)
         if members
         else plan_shared_key(num_summands, bits=bits, noise_tail=77)
     )
@@ -66,8 +57,36 @@ def test_whatever_is_planned_holds(num_summands, bits, members):
         plan.degree, seal.library().SEC_LEVEL_TYPE.TC128
     )
     if members:
-        assert plan.smudging_bits >= plan.noise_bits + STATISTICAL_BITS
+        answered = 1000 * ATTEMPTS * (MOST_VALUES + plan.degree)
+        assert answered * 2 ** (plan.noise_bits - plan.smudging_bits - 1) <= 2.0**-STATISTICAL_BITS
+        assert plan.distance_bits >= STATISTICAL_BITS
         assert 20 * 2**plan.smudging_bits < math.prod(ring.data_primes) / (2 * ring.plain_modulus)
+
+
+@pytest.mark.parametrize("members", [0, 10])
+def test_a_plan_holds_whatever_the_coins_are(members):
+    plan = (
+        plan_threshold(10, members=10, threshold=7, bits=20, num_sums=1000)
+        if members
+        else plan_shared_key(10, bits=20)
+    )
+    assert plan.failure_bits == math.inf
+    # Every value of the noise at its largest, and of the smudging too.
+    largest = 10 * (21 if not members else (1 + 10 * 8192) / 2) + (21 * 10 * 8192 if members else 0)
+    assert plan.noise_bits >= math.log2(largest)
+    room = math.prod(plan.ring.data_primes) / (2 * plan.ring.plain_modulus)
+    assert 2**plan.noise_bits + plan.threshold * 2**plan.smudging_bits * bool(members) < room
+
+
+def test_more_sums_leave_less_distance():
+    one, many = (plan_threshold(10, members=10, threshold=7, bits=20, num_sums=n) for n in (1, 1024))
+    assert one.distance_bits - many.distance_bits == pytest.approx(10)
+    with pytest.raises(ConfigError, match="at least one sum"):
+        plan_threshold(10, members=10, threshold=7, bits=20, num_sums=0)
+
+
+def test_where_the_largest_noise_does_not_fit_its_probability_is_stated():
+    assert [math.floor(plan_shared_key(100, bits=bits).failure_bits) for bits in (16, 17)] == [2741, 145]
 
 
 def test_there_is_a_largest_number_of_bits():

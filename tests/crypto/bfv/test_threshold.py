@@ -1,6 +1,7 @@
 """Threshold decryption: any threshold of members opens a sum, fewer do not, and members answer for one sum only."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,11 @@ from protected import DIGEST, flipped, meddled, reached, redigested, values
 
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv import committee, seal
-from fedcli.crypto.bfv.attempts import ATTEMPTS, A, Request, factors
+from fedcli.crypto.bfv.attempts import A, Request, factors
 from fedcli.crypto.bfv.ciphertexts import Adder, read_sum
 from fedcli.crypto.bfv.committee import Dealing, MemberKey, PublicKey
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
-from fedcli.crypto.bfv.plans import plan_threshold
+from fedcli.crypto.bfv.plans import ATTEMPTS, MOST_VALUES, plan_threshold
 from fedcli.crypto.bfv.residues import combine
 from fedcli.crypto.bfv.shared_key import decrypt_slots
 from fedcli.crypto.bfv.streams import ciphertext_words, ciphertexts, factor
@@ -21,7 +22,7 @@ from fedcli.crypto.bfv.threshold import Member, encrypt, fuse
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 
 SEED = b"a public seed"
-PLAN = plan_threshold(5, members=4, threshold=3, bits=20)
+PLAN = plan_threshold(5, members=4, threshold=3, bits=20, num_sums=3)
 
 
 def dealt(plan):
@@ -128,7 +129,7 @@ def assert_exact_at_the_edge(plan):
 def test_smudging_beyond_the_plan_decrypts_wrongly():
     # What the plan guards against: the same ring with noise that reaches over half of q / t.
     narrow = plan_threshold(100, members=2, threshold=2, bits=20)
-    wide = replace(narrow, plain_bits=58, smudging_bits=62)
+    wide = replace(narrow, plain_bits=58, smudging_bits=126)
     public, keys = ceremony(wide)
     total = added(public, [encrypt(np.arange(100), public)] * 2)
     request = Request(b"wide", 0, (1, 2))
@@ -165,7 +166,10 @@ def test_one_share_less_is_not_the_key(made, total):
 
     def under(key):
         encrypted = ciphertexts(plan.ring, words)
-        return decrypt_slots(plan.ring, encrypted, key=np.stack(key), count=len(words))
+        # No member has a share modulo the prime that SEAL keeps for keys, and decryption does not use it.
+        return decrypt_slots(
+            plan.ring, encrypted, key=np.stack([*key, np.zeros_like(key[0])]), count=len(words)
+        )
 
     right, wrong = under(whole), under(rows)
     assert not right[0, 300:].any()
@@ -197,6 +201,19 @@ def test_a_member_opens_one_sum_a_context(made, members, total, parties):
     other = added(made[0], [encrypt(party, made[0]) for party in parties[:2]])
     with pytest.raises(DecryptionError, match="another sum was decrypted"):
         members[1].partial(other, Request(b"sum", 1, (1, 2, 3)))
+
+
+def test_a_member_answers_no_more_sums_than_its_smudging_is_planned_for(made, total):
+    member = Member(made[1][1])
+    for number in range(PLAN.num_sums):
+        member.expect(b"sum %d" % number, number)
+        for attempt in (0, 1):
+            member.partial(total, Request(b"sum %d" % number, attempt, (1, 2, 3)))
+    member.expect(b"one more", PLAN.num_sums)
+    with pytest.raises(
+        DecryptionError, match=rf"planned for 3 sums of at most {MOST_VALUES} values; .* sum 4"
+    ):
+        member.partial(total, Request(b"one more", 0, (1, 2, 3)))
 
 
 def test_a_member_answers_only_what_it_expects_and_only_once(made, members, total):
@@ -241,18 +258,14 @@ def test_smudging_hides_the_noise_of_the_ciphertexts(members, made, total):
     # Two members with the same key answer the same request: what differs is their smudging, twice uniform.
     request = Request(b"sum", 0, (1, 2, 3))
     pair = [expecting(made[1])[1].partial(total, request) for _ in range(2)]
-    bodies = [np.frombuffer(one[ENVELOPE_BYTES - DIGEST : -DIGEST], "<u8").reshape(2, -1) for one in pair]
-    prime, other = PLAN.ring.data_primes
-    residue = [
-        (bodies[0][row].astype(object) - bodies[1][row]) % modulus
-        for row, modulus in enumerate((prime, other))
-    ]
-    product = prime * other
-    weights = [other * pow(other, -1, prime), prime * pow(prime, -1, other)]
-    differences = [
-        (value + product // 2) % product - product // 2
-        for value in (residue[0] * weights[0] + residue[1] * weights[1]) % product
-    ]
+    bodies = [np.frombuffer(one[ENVELOPE_BYTES - DIGEST : -DIGEST], "<u8").reshape(3, -1) for one in pair]
+    product = math.prod(PLAN.ring.data_primes)
+    found = 0
+    for row, prime in enumerate(PLAN.ring.data_primes):
+        others = product // prime
+        difference = (bodies[0][row].astype(object) - bodies[1][row]) % prime
+        found = found + difference * (others * pow(others, -1, prime))
+    differences = [(value + product // 2) % product - product // 2 for value in found % product]
     largest = max(abs(value) for value in differences)
     assert 2 ** (PLAN.smudging_bits + 0.8) < largest < 2 ** (PLAN.smudging_bits + 1)
 
@@ -288,7 +301,7 @@ def test_meddled_answers_are_refused(made, members, total):
 def test_ciphertexts_that_cancel_are_refused_and_crash_nothing(made):
     fresh = encrypt(np.arange(100), made[0])
     at = ENVELOPE_BYTES - DIGEST
-    words = np.frombuffer(fresh[at:-DIGEST], "<u8").reshape(2, 2, -1).astype(np.uint64)
+    words = np.frombuffer(fresh[at:-DIGEST], "<u8").reshape(2, 3, -1).astype(np.uint64)
     primes = np.array(PLAN.ring.data_primes, np.uint64)[:, None]
     negative = np.where(words == 0, words, primes - words)
     adder = Adder(made[0].scheme)
@@ -306,7 +319,7 @@ def test_a_sum_that_cancels_an_attempts_zero_is_refused(made, members, total):
     evaluator = seal.library().Evaluator(PLAN.ring.context)
     (zero,) = ciphertexts(PLAN.ring, [(drawn, drawn)])
     evaluator.transform_to_ntt_inplace(zero)
-    evaluator.multiply_plain_inplace(zero, factor(PLAN.ring, made[0].words[A, :2]))
+    evaluator.multiply_plain_inplace(zero, factor(PLAN.ring, made[0].words[A, :3]))
     evaluator.transform_from_ntt_inplace(zero)
     words = ciphertext_words(PLAN.ring, [zero], 2)[1]
     primes = np.array(PLAN.ring.data_primes, np.uint64)[:, None]
