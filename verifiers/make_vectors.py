@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fedcli.components.attacks.forged_proof import forged_proof
-from fedcli.components.proofs.context import ProofContext
+from fedcli.components.proofs.context import ProofContext, Terms
 from fedcli.crypto.norm_proofs import challenges
 from fedcli.crypto.norm_proofs.commitments import add, commit
 from fedcli.crypto.norm_proofs.curve import (
@@ -397,33 +397,53 @@ def double(number):
 
 
 def made_contexts():
-    """Contexts as fields and as bytes, with numbers in every form that they can have."""
-    base = {
-        "run": "5b66213ab1c78f031672c3c0d47119cf",
-        "round": 2,
-        "model": "00ff" * 16,
-        "clip_norm": 10.0,
-        "bits": 20,
-    }
+    """Contexts of both protocols as fields and as bytes, with numbers in every form that they can have."""
+    digest, model, config = bytes(range(32)), bytes.fromhex("00ff" * 16), bytes(range(32, 64))
+    run = "5b66213ab1c78f031672c3c0d47119cf"
     cases = []
-    for about, clip_norm, client, weight in (
-        ("update", 10.0, 0, 1.0),
-        ("noise", 0.1, 7, 1 / 3),
-        ("update", 1e-05, 99, 0.001),
-        ("update", 1e16, 3, 0.0),
-        ("update", 123456789012345680.0, 3, 0.592),
-        ("central noise", 1e15, None, None),
+    for protocol, about, clip_norm, client, weight in (
+        (1, "update", 10.0, 0, 1.0),
+        (1, "noise", 0.1, 7, 1 / 3),
+        (1, "update", 1e-05, 99, 0.001),
+        (1, "update", 1e16, 3, 0.0),
+        (1, "update", 123456789012345680.0, 3, 0.592),
+        (1, "central noise", 1e15, None, None),
+        (2, "update", 10.0, 0, 1.0),
+        (2, "noise", 0.1, 7, 1 / 3),
+        (2, "update", 1e-05, 99, 0.001),
+        (2, "update", 1e-07, 3, 0.0),
+        (2, "central noise", 1e21, None, None),
     ):
-        said = ProofContext(**{**base, "model": bytes.fromhex(base["model"]), "clip_norm": clip_norm})
-        encoded = said.encode(about, bytes(range(32)), client=client, weight=weight)
+        is_server, is_new = client is None, protocol == 2
+        cohort, contributors = (0, 3, 7, 12, 99), (0, 7, 99)
+        examples = None if is_server else round(1000 * weight)
+        terms = Terms(config, 100, cohort, 1000) if is_new else None
+        said = ProofContext(run, 2, model, clip_norm, 20, terms)
+        added = contributors if is_server else None
+        encoded = said.encode(
+            about, digest, client=client, weight=weight, num_examples=examples, contributors=added
+        )
         fields = {
-            **base,
+            "protocol": protocol,
+            "run": run,
+            "round": 2,
+            "model": model.hex(),
             "clip_norm": double(clip_norm),
+            "bits": 20,
             "about": about,
-            "digest": bytes(range(32)).hex(),
+            "digest": digest.hex(),
             "client": client,
             "weight": None if weight is None else double(weight),
         }
+        if is_new:
+            fields |= {
+                "config": config.hex(),
+                "num_clients": 100,
+                "cohort": cohort,
+                "max_examples": 1000,
+                "num_examples": examples,
+                "contributors": added,
+            }
         cases.append({"fields": fields, "text": encoded.decode()})
     return {"contexts": cases}
 
