@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from fedcli.core.concealment import concealed
 from fedcli.core.types import Array, Tree, Vector
 from fedcli.core.vectors import Layout
 
@@ -60,7 +61,7 @@ class ClientUpdate:
     bytes_up: int
     seconds: float
     attachments: Mapping[str, bytes] = field(default_factory=dict)
-    private: Mapping[str, Any] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict, repr=False)
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -139,6 +140,10 @@ class Session(NamedTuple):
     told: Mapping[int, Any] = {}
     figures: Callable[[], Mapping[str, float]] = dict
 
+    def __repr__(self) -> str:
+        # What clients are told has their keys and seeds.
+        return concealed(self, clients=len(self.told))
+
 
 class Identities(Protocol):
     """The signing keys of all simulated clients, which in a deployment each client would make for itself."""
@@ -182,9 +187,9 @@ class RoundContext:
     num_clients: int = 0
     config_digest: bytes = b""
     cohort: tuple[int, ...] = ()
-    identities: Identities | None = field(default=None, compare=False)
+    identities: Identities | None = field(default=None, compare=False, repr=False)
     sessions: Mapping[str, Session] = field(default_factory=dict, compare=False)
-    told: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    told: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 class ModelLayout(NamedTuple):
@@ -226,7 +231,8 @@ class RoundState:
     personal: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
     server: Tree = field(default_factory=dict)
     aggregator: Tree = field(default_factory=dict)
-    transforms: Tree = field(default_factory=dict)
+    # With the key of secret noise, which must reach no log.
+    transforms: Tree = field(default_factory=dict, repr=False)
     clients: Mapping[int, Tree] = field(default_factory=dict)
     releases: int = 0
     seconds: float = 0.0

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
+from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.errors import RunError
 from fedcli.core.machine import available_cores
 
@@ -108,7 +109,8 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def begin_process() -> None:
-    """Make this process a worker: it ignores Ctrl-C, ends when its parent ends, and computes on one core."""
+    """Make this process a worker: it ignores Ctrl-C, ends with its parent, uses one core and leaves no core dump."""
+    forbid_core_dumps()
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

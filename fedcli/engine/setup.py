@@ -17,6 +17,7 @@ from fedcli.components.devices import Devices
 from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.architecture import Architecture
 from fedcli.config import Experiment
+from fedcli.core.concealment import concealed
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import Identities, ModelLayout
@@ -68,6 +69,9 @@ class DataNoise(NamedTuple):
 
     protection: ExampleNoise
     key: bytes | None
+
+    def __repr__(self) -> str:
+        return concealed(self, bytes_of_key=len(self.key or b""))
 
 
 class World(NamedTuple):

@@ -14,6 +14,7 @@ from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
 from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
 from fedcli.config import Experiment, objects_of
+from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
@@ -91,6 +92,9 @@ def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, T
     Returns:
         The assembly with keys, and the keys that the run stores, by transform.
     """
+    # Keys and openings are in the memory of this process as well as in that of its workers.
+    if any(transform.start is not None or transform.proves for transform in assembly.strategy.transforms):
+        forbid_core_dumps()
     started: list[Transform] = []
     keys: dict[str, Tree] = {}
     for transform in assembly.strategy.transforms:

@@ -35,6 +35,11 @@ def test_an_error_comes_back_as_it_was_raised():
         workers.elsewhere(plan_shared_key, 0, bits=20)
 
 
+def test_a_worker_writes_no_core_dump():
+    resource = pytest.importorskip("resource")
+    assert workers.elsewhere(resource.getrlimit, resource.RLIMIT_CORE)[0] == 0
+
+
 def test_a_worker_loads_no_tensorflow():
     workers.elsewhere(plan_shared_key, 10, bits=20)
     assert workers.elsewhere(_is_loaded, "fedcli.crypto.bfv.plans")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 import stat
 import sys
 from contextlib import ExitStack
@@ -45,7 +46,11 @@ def run(assembled, name, encryption="null", **changes):
     parts, state = assembled[name]
     made = tiny.plan(*OVERRIDES[name], f"encryption={encryption}")
     strategy = made.protocol.strategy
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     parts, _ = with_keys(changed(parts, strategy=strategy, **changes))
+    # The keys are in this process too; without encryption there are none.
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == (hard if encryption == "null" else 0)
     first = initial_state(strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal))
     kept = MemoryStore()
     final, _ = loop.run_experiment(parts, first, kept, Observer())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fedcli.components.proofs.context import ProofContext, Terms
+from fedcli.core.concealment import concealed
 from fedcli.core.rounds import Accepted
 from fedcli.core.vectors import Integers
 from fedcli.store.files import canonical_json
@@ -30,6 +31,10 @@ class Opened(NamedTuple):
 
     vector: Integers
     blindings: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        # Of a sum that the server adds noise to, only the noised one is published.
+        return concealed(self, integers=self.vector.size, blindings=len(self.blindings))
 
 
 class ServerNoise(NamedTuple):

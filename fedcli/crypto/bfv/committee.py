@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fedcli.core.concealment import concealed
 from fedcli.crypto.bfv.ciphertexts import Scheme
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.plans import Plan
@@ -57,8 +58,11 @@ class Dealing:
     """
 
     commitment: bytes
-    opening: bytes = field(repr=False)
-    shares: Mapping[int, bytes] = field(repr=False)
+    opening: bytes
+    shares: Mapping[int, bytes]
+
+    def __repr__(self) -> str:
+        return concealed(self, bytes_of_opening=len(self.opening), shares=len(self.shares))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,10 @@ class MemberKey:
 
     public: PublicKey
     index: int
-    words: Words = field(repr=False)
+    words: Words
+
+    def __repr__(self) -> str:
+        return concealed(self, words=self.words.size)
 
 
 def common_reference(plan: Plan, seed: bytes) -> Words:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from fedcli.core.concealment import concealed
 from fedcli.crypto.bfv.ciphertexts import Scheme, read_sum
 from fedcli.crypto.bfv.errors import CiphertextError
 from fedcli.crypto.bfv.packing import Integers, pack, unpack
@@ -38,7 +39,10 @@ class SharedKey:
     """
 
     scheme: Scheme
-    words: Words = field(repr=False)
+    words: Words
+
+    def __repr__(self) -> str:
+        return concealed(self, words=self.words.size)
 
 
 def generate_key(plan: Plan) -> SharedKey:

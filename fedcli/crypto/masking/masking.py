@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from fedcli.core.concealment import concealed
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers
@@ -59,8 +60,7 @@ class MaskSeeds(NamedTuple):
     take: tuple[bytes, ...]
 
     def __repr__(self) -> str:
-        # Seeds reach no log and no traceback.
-        return f"MaskSeeds({len(self.add)} added, {len(self.take)} subtracted)"
+        return concealed(self, added=len(self.add), subtracted=len(self.take))
 
 
 def mask(values: Integers, seeds: MaskSeeds) -> bytes:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.concealment import concealed
 from fedcli.crypto.norm_proofs.challenges import Batching, Projections, plain_rows
 from fedcli.crypto.norm_proofs.curve import ORDER
 from fedcli.crypto.norm_proofs.exact_products import dot, times
@@ -29,6 +30,9 @@ class Secret(NamedTuple):
     a_blinding: int
     b: list[int]  # blind of b(X), at X^-(M+1)
     b_blinding: int
+
+    def __repr__(self) -> str:
+        return concealed(self, rows=len(self.rows), blindings=len(self.blindings))
 
 
 def coefficients_of(

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.concealment import concealed
 from fedcli.core.errors import ConfigError
 from fedcli.crypto.norm_proofs.curve import (
     ORDER,
@@ -39,6 +40,9 @@ class Opening(NamedTuple):
 
     vector: Integers
     blindings: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return concealed(self, integers=self.vector.size, blindings=len(self.blindings))
 
 
 def in_rows(vector: Integers) -> Integers:
