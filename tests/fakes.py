@@ -15,6 +15,7 @@ from fedcli.components.encryption.scheme import Encryption
 from fedcli.components.models.network import Vectors
 from fedcli.components.transforms import arrival
 from fedcli.core.errors import VoidRoundError
+from fedcli.core.exchange import Collusion
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
@@ -227,6 +228,7 @@ def literal_encryption(min_clients=2):
         min_clients=min_clients,
         sees=(),
         assumes="",
+        collusion=lambda size: Collusion(0, size),
         keeps_keys=False,
         opened_by="server",
         start=lambda _kept: LiteralKeys(),

@@ -13,7 +13,6 @@ from typer.models import OptionInfo
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, print_json, print_rows, reported
-from fedcli.cli.run_argument import to_config_or_run
 
 
 class Mechanism(StrEnum):
@@ -72,9 +71,7 @@ _NOISE, _COHORT, _ONE = "Noise and accounting", "Cohorts", "For one mechanism on
 def privacy(
     where: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
-        ),
+        typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False),
     ] = None,
     overrides: Overrides = None,
     options: SetOptions = None,
@@ -204,6 +201,8 @@ def _account(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "epsilon", f"{epsilon} at delta {facts['delta']:g} after {rounds:,} rounds"
     for who, value in facts["weaker_epsilons"].items():
         yield "", f"{_number(value)} against {who}"
+    for each in facts["epsilons_by_colluders"]:
+        yield "", f"{_number(each['epsilon'])} with {each['colluders']:,} colluders: {each['about']}"
     yield "noise multiplier", f"{facts['noise_multiplier']:.6g}"
     if "update_noise_multiplier" in facts:
         # Adaptive clipping releases two things a round, and the noise multiplier is that of both together.

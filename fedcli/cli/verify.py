@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcli.cli.output import Json, print_json, print_rows, reported
-from fedcli.cli.run_argument import RunPath
 
 if TYPE_CHECKING:
     from fedcli.runs.verification import CheckCount, Finding, VerificationReport
@@ -17,7 +17,7 @@ _SHOWN = 20
 
 
 def verify(
-    run: RunPath,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
     round: Annotated[
         int | None,
         typer.Option(

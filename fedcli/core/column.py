@@ -37,8 +37,8 @@ class Column(NamedTuple):
         file: where it is written.
         unit: of its values; "text" for words, which no rule can watch.
         source: what it is calculated from. "config": the config and the number of rounds. "model": the released model
-            and the central test set, which belongs to no client. "cohort": the planned cohort, a constant where all
-            cohorts have one size. "data": the clients' data or their participation, without noise.
+            and the central test set, which may hold rows of clients. "cohort": the planned cohort, a constant where
+            all cohorts have one size. "data": the clients' data or their participation, without noise.
         better: whether a larger value is better, a smaller one, or neither; "metric": as for the metric in its name.
         live: how it is shown in the live view; None if it is not.
         in_summary: whether the summary at the end of a run shows it.
@@ -59,10 +59,12 @@ class Column(NamedTuple):
         """Whether a rule such as early stopping can compare its values."""
         return self.unit != "text"
 
-    def may_leave(self, *, has_fixed_cohorts: bool) -> bool:
+    def may_leave(self, *, has_fixed_cohorts: bool, has_public_test: bool) -> bool:
         """Whether a run with `privacy.publish: noised-only` writes it.
 
         Args:
             has_fixed_cohorts: whether all cohorts of the run have one size, whoever takes part.
+            has_public_test: whether the test set holds no rows of clients.
         """
-        return self.source in ("config", "model") or (self.source == "cohort" and has_fixed_cohorts)
+        allowed = {"config": True, "model": has_public_test, "cohort": has_fixed_cohorts, "data": False}
+        return allowed[self.source]

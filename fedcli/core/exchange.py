@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 from fedcli.core.vectors import Integers
 
@@ -61,6 +61,18 @@ class Exchange(Protocol):
         ...
 
 
+class Collusion(NamedTuple):
+    """Clients of a cohort that may collude with the server without opening the updates of the others.
+
+    Args:
+        planned: number for which the scheme's parameters are planned.
+        most: largest number for which its assumption holds, whoever they are.
+    """
+
+    planned: int
+    most: int
+
+
 class Concealment(Protocol):
     """What a privacy statement needs to know of an encryption."""
 
@@ -72,4 +84,9 @@ class Concealment(Protocol):
     @property
     def assumes(self) -> str:
         """The condition under which the server learns only the sum of the updates, in words."""
+        ...
+
+    @property
+    def collusion(self) -> Callable[[int], Collusion]:
+        """Size of a cohort -> how many of its clients may collude with the server."""
         ...

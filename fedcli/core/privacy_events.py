@@ -2,7 +2,8 @@
 
 How each type of event is accounted for is in `fedcli/privacy/`. Here it declares only where its noise is added, as
 `noise_on`: to the `sum` by the server, or by every client to its `update`, to the `gradients` of its training, to its
-`data` before any training, or in `shares` to its integers, where only the sum of a cohort has enough noise.
+`data` before any training, or in `shares` to its integers, where only the sum of a cohort has enough noise. And it
+declares in which `norm` a contribution is bounded, which decides whether an integer grid may round it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fedcli.core.ranges import require_count, require_rate
 RelationName: TypeAlias = Literal["add-remove", "replace-one", "zero-out"]
 UnitName: TypeAlias = Literal["client", "example"]
 AccountantName: TypeAlias = Literal["pld", "rdp", "closed-form"]
+NormName: TypeAlias = Literal["l1", "l2", "linf"]
 ClippingName: TypeAlias = Literal["fixed", "per-layer", "adaptive"]
 
 
@@ -38,6 +40,7 @@ class GaussianEvent:
     """
 
     noise_on: ClassVar[Literal["sum"]] = "sum"
+    norm: ClassVar[NormName] = "l2"
     noise_multiplier: float
     clip_norm: float
     clipping: ClippingName = "fixed"
@@ -68,6 +71,7 @@ class DistributedGaussianEvent:
     """
 
     noise_on: ClassVar[Literal["shares"]] = "shares"
+    norm: ClassVar[NormName] = "l2"
     share_deviation: float
     contributors: int
     dimension: int
@@ -105,6 +109,7 @@ class LocalGaussianEvent:
     """One clipped update per client, with noise of deviation `noise_multiplier * clip_norm` added by that client."""
 
     noise_on: ClassVar[Literal["update"]] = "update"
+    norm: ClassVar[NormName] = "l2"
     noise_multiplier: float
     clip_norm: float
 
@@ -125,6 +130,7 @@ class TreeEvent:
     """
 
     noise_on: ClassVar[Literal["sum"]] = "sum"
+    norm: ClassVar[NormName] = "l2"
     clipping: ClassVar[ClippingName] = "fixed"
     noise_multiplier: float
     clip_norm: float
@@ -150,6 +156,7 @@ class BandedEvent:
     """
 
     noise_on: ClassVar[Literal["sum"]] = "sum"
+    norm: ClassVar[NormName] = "l2"
     clipping: ClassVar[ClippingName] = "fixed"
     noise_multiplier: float
     clip_norm: float
@@ -176,6 +183,7 @@ class ExampleEvent:
     """
 
     noise_on: ClassVar[Literal["gradients"]] = "gradients"
+    norm: ClassVar[NormName] = "l2"
     noise_multiplier: float
     clip_norm: float
     rate: float
@@ -197,6 +205,7 @@ class PrivatisedDataEvent:
     """
 
     noise_on: ClassVar[Literal["data"]] = "data"
+    norm: ClassVar[NormName] = "l2"
     noise_multiplier: float
     clip_norm: float
 

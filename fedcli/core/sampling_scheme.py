@@ -57,6 +57,14 @@ class Sampling:
         # Coins can draw everybody whose turn it is, however unlikely that is.
         return self.cap if self.scheme == "capped-poisson" else -(-self.population // self.separation)
 
+    @property
+    def share(self) -> float:
+        """Expected share of the rounds of its turn in which one client takes part."""
+        if self.has_fixed_size:
+            return self.size / self.population
+        expected = self.rate * self.population
+        return self.rate * min(1.0, self.cap / expected) if self.cap else self.rate
+
     def participations(self, rounds: int) -> int:
         """Largest number of rounds, out of `rounds`, in which one client can take part."""
         return -(-rounds // self.separation)

@@ -34,12 +34,12 @@ def run_experiment(
             state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
                 # Filtered before it is written, shown or passed to a callback, because each of these publishes it.
-                sampling = assembly.world.cohort.sampling(assembly.num_clients)
-                record, clients = noised_only(record, columns_of(assembly.setup), sampling), []
+                record, clients = _noised(assembly, record), []
             reason = _first(callback.should_stop(state, record) for callback in callbacks)
             if reason and not is_evaluated(assembly, state):
                 # The last model of a run is the one that is used, so its figures belong in the record.
-                record |= evaluate(assembly, state)
+                figures = evaluate(assembly, state)
+                record |= _noised(assembly, figures) if assembly.protocol.publishes_noised_only else figures
             # Before the view and the callbacks hear of the round, so that a callback that fails loses none.
             store.commit(state, record, clients)
             observer.round_end(record)
@@ -67,6 +67,13 @@ def next_round(
         note = "void: the run was stopped while it released this round; the round is charged and not repeated"
         return after, {"round": after.round, "note": note, **spent(assembly, after)}, []
     return run_round(assembly, state, store.charge, watch, store.shelve, store.deposit)
+
+
+def _noised(assembly: Assembly, record: Row) -> Row:
+    sampling = assembly.world.cohort.sampling(assembly.num_clients)
+    return noised_only(
+        record, columns_of(assembly.setup), sampling, has_public_test=assembly.setup.has_public_test
+    )
 
 
 def _first(reasons: Iterable[str | None]) -> str | None:

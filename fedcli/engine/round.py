@@ -75,7 +75,7 @@ def run_round(
             round=context.round,
             # A void round is charged as well, since it is never repeated.
             releases=state.releases + (assembly.strategy.privacy is not None),
-            seconds=state.seconds + (present.seconds or 0.0),
+            seconds=_clock(assembly, state, present),
             underway=present.underway,
             # After a void round too: the clients trained and reported, even if the sum of their updates was not
             # released.
@@ -96,6 +96,14 @@ def run_round(
         **clock.seconds(),
     }
     return after, record, arrivals.rows
+
+
+def _clock(assembly: Assembly, state: RoundState, present: Turnout) -> float:
+    """Simulated seconds since the start of the run, which a checkpoint holds."""
+    # A slow client makes a slow round: the time tells who took part. Private runs have no buffer that needs it.
+    if assembly.protocol.publishes_noised_only:
+        return 0.0
+    return state.seconds + (present.seconds or 0.0)
 
 
 def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> RoundContext:

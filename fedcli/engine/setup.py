@@ -181,6 +181,11 @@ class Setup:
         """Number of outputs of the model for one example."""
         return 1 if self.training.task.is_binary else self.world.federation.num_outputs
 
+    @property
+    def has_public_test(self) -> bool:
+        """Whether the test set holds no rows of clients; a custom federation that does not say counts as one with."""
+        return bool(getattr(self.world.federation, "has_public_test", False))
+
     def bytes_up(self, num_parameters: int, num_statistics: int) -> int:
         """Bytes that one client sends in a round, from the numbers of trainable and non-trainable weights."""
         return self.protocol.strategy.bytes_up(num_parameters) + self._statistics_bytes(num_statistics)

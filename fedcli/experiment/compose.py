@@ -19,7 +19,7 @@ from fedcli.core.transform import Transform
 from fedcli.experiment.compatibility.written_strategy import check_written
 from fedcli.experiment.make import make, placed
 
-_NOISE = "noise_multiplier"
+_NOISE, _COLLUDERS = "noise_multiplier", "colluders"
 # All parameters that are deviations of noise, in whatever unit.
 _NOISES = (_NOISE, "count_deviation")
 
@@ -93,11 +93,21 @@ def with_noise_multiplier(section: Part | WrittenStrategy, noise_multiplier: flo
     """The same section with the noise multiplier that its config left to epsilon."""
     if isinstance(section, Part):
         return Part(section.name, {**section.parameters, _NOISE: noise_multiplier})
-    transforms = tuple(
-        Part(part.name, {**part.parameters, _NOISE: noise_multiplier}) if _is_open(part) else part
-        for part in section.transforms
-    )
-    return section.model_copy(update={"transforms": transforms})
+    return _with_open(section, _NOISE, noise_multiplier)
+
+
+def leaves_colluders_open(section: Part | WrittenStrategy) -> bool:
+    """Whether the config leaves the number of colluders to the encryption."""
+    # A component that is given as an object was made before any config was read.
+    parts = [section] if isinstance(section, Part) else section.transforms
+    return any(_is_open(part, _COLLUDERS) and part.value is None for part in parts)
+
+
+def with_colluders(section: Part | WrittenStrategy, colluders: int) -> Part | WrittenStrategy:
+    """The same section with the number of colluders that its config left to the encryption."""
+    if isinstance(section, Part):
+        return Part(section.name, {**section.parameters, _COLLUDERS: colluders})
+    return _with_open(section, _COLLUDERS, colluders)
 
 
 def with_scaled_noise(section: Part | WrittenStrategy, factor: float) -> Part | WrittenStrategy:
@@ -155,10 +165,18 @@ def _part(spec: Spec) -> Part:
     return Part(spec.name, dict(spec.parameters))
 
 
-def _is_open(part: Part) -> bool:
-    """Whether its noise multiplier is calculated from epsilon."""
+def _with_open(section: WrittenStrategy, parameter: str, value: float) -> WrittenStrategy:
+    transforms = tuple(
+        Part(part.name, {**part.parameters, parameter: value}) if _is_open(part, parameter) else part
+        for part in section.transforms
+    )
+    return section.model_copy(update={"transforms": transforms})
+
+
+def _is_open(part: Part, parameter: str = _NOISE) -> bool:
+    """Whether the part leaves a parameter to fedcli, such as the noise multiplier, which follows from epsilon."""
     # Without the parameter, a part leaves nothing open.
-    return part.parameters.get(_NOISE, 0.0) is None
+    return part.parameters.get(parameter, 0.0) is None
 
 
 def _target(section: WrittenStrategy, budget: Budget) -> PrivacyTarget:

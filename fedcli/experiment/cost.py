@@ -16,6 +16,7 @@ from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import num_parameters, plan, warnings_of
 from fedcli.experiment.protection.encryption import described
+from fedcli.experiment.protection.privacy_document import private_plan_of, promise_of
 from fedcli.experiment.protection.proofs import facts as facts_of_proofs
 from fedcli.privacy import account
 
@@ -54,15 +55,14 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
     """
     with located(source):
         made = plan(source.experiment)
-        event, target = made.protocol.strategy.privacy_event, made.protocol.strategy.privacy
-        if event is None or target is None:
+        promise = promise_of(private_plan_of(made), has_public_test=made.has_public_test)
+        if promise is None:
             raise ConfigError(
                 f"the strategy {made.protocol.strategy.name} adds no noise; there is no privacy loss to account for.",
                 key="strategy",
                 hint="Use for example strategy: {name: dp-clipped, ...}.",
             )
-        sampling = made.world.cohort.sampling(made.world.federation.num_clients)
-        return account(event, sampling, target, source.experiment.rounds, course=course)
+        return account(promise, course=course)
 
 
 def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fedcli.core.contracts import Aggregator, Strategy, TrainerSpec
 from fedcli.core.privacy_events import UnitName
 from fedcli.core.transform import Transform
 from fedcli.core.types import Payload, Weighting
+from fedcli.privacy import mechanism_of
 
 _COUNTED: dict[Weighting, str] = {
     "uniform": "every client counts the same",
@@ -69,6 +70,7 @@ class Protection:
     The noise multiplier is None if it is calibrated to epsilon, since calibration needs the number of clients.
     """
 
+    mechanism: str
     noise_multiplier: float | None
     clip_norm: float | None
     delta: float | None
@@ -189,11 +191,12 @@ def _protection(strategy: Strategy) -> Protection | None:
         return None
     target = strategy.privacy
     return Protection(
+        mechanism_of(event).words(event),
         event.noise_multiplier if target is None or target.is_calibrated else None,
         getattr(event, "clip_norm", None),
         None if target is None else target.delta,
         None if target is None else target.epsilon,
-        "client" if strategy.trainer.privacy is None else "example",
+        mechanism_of(event).unit,
     )
 
 
@@ -215,9 +218,6 @@ def _privacy_text(event: Protection) -> str:
     budget = "no budget" if event.epsilon is None else f"stops before epsilon {event.epsilon:g}"
     delta = "" if event.delta is None else f" at delta {event.delta:g}"
     bound = "the sensitivity" if event.clip_norm is None else f"clip norm {event.clip_norm:g}"
-    charged = "each round" if event.unit == "client" else "protects an example and not a client; each step"
-    if event.noise_multiplier is None:
-        return (
-            f"{charged} charged as Gaussian noise over {bound}, as much as the budget needs{delta}; {budget}"
-        )
-    return f"{charged} charged as Gaussian noise of {event.noise_multiplier:g} x {bound}{delta}; {budget}"
+    protects = "" if event.unit == "client" else "; it protects an example and not a client"
+    noise = "as much as the budget needs" if event.noise_multiplier is None else f"{event.noise_multiplier:g}"
+    return f"{event.mechanism}: {noise} x {bound}{delta}{protects}; {budget}"

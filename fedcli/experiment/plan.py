@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
+
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.task import TrainingTask, higher_is_better, task_for
@@ -32,6 +34,7 @@ from fedcli.experiment.make import call, make, placed
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.order import recipe
+from fedcli.experiment.protection.privacy_document import private_plan_of, promise_of
 from fedcli.experiment.protection.proofs import NOT_REVIEWED
 from fedcli.privacy.words import warnings as privacy_warnings
 
@@ -88,6 +91,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
             experiment.average.decay if experiment.average else None,
         ),
     )
+    privacy.check_best(experiment, has_public_test=made.has_public_test)
     privacy.check_everybody_trains(protected, federation.num_train)
     attacks.check(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
     # Only its parameters are checked here: the optimizer is built again with TensorFlow.
@@ -126,10 +130,9 @@ def warnings_of(setup: Setup) -> list[str]:
         strategy, is_custom=isinstance(setup.world.federation, CheckedFederation)
     )
     found += [unchecked] if unchecked else []
-    event, target = strategy.privacy_event, strategy.privacy
-    if event is not None and target is not None:
-        sampling = setup.world.cohort.sampling(setup.num_clients)
-        found += privacy_warnings(event, sampling, target.delta, encryption=encryption)
+    promise = promise_of(private_plan_of(setup), has_public_test=setup.has_public_test)
+    if promise is not None:
+        found += privacy_warnings(promise, num_examples=int(np.sum(setup.world.federation.num_train)))
     return found
 
 

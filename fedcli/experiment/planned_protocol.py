@@ -11,8 +11,10 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
 from fedcli.experiment.compatibility import cohort as cohorts
 from fedcli.experiment.compatibility import pipeline
+from fedcli.experiment.compose import with_colluders
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.protection.calibration import calibrated
+from fedcli.experiment.protection.collusion import planned_colluders
 from fedcli.experiment.protection.encryption import planned_encryption
 from fedcli.experiment.protection.fixed_point import check_sum
 from fedcli.experiment.protection.order import recipe, sent, summed
@@ -23,7 +25,7 @@ class PlannedProtocol(NamedTuple):
     """The plan of a run's sums.
 
     Args:
-        experiment: the config, with the calibrated noise multiplier if it had none.
+        experiment: the config, with the numbers that it left to fedcli: colluders, and the calibrated noise multiplier.
         strategy: with all transforms around it.
         cohort: samples the clients of a round.
         encryption: with its planned parameters; None without encryption.
@@ -61,6 +63,14 @@ def planned_protocol(
     cohorts.check(cohort, inner.strategy, num_train)
     pipeline.check(sent(inner, None), cohort, experiment, num_clients=num_clients)
     check_sum(experiment.fixed_point, num_clients=num_clients)
+    if (
+        strategy is None
+        and (colluders := planned_colluders(experiment, inner.strategy, sampling)) is not None
+    ):
+        experiment = experiment.model_copy(
+            update={"strategy": with_colluders(experiment.strategy, colluders)}
+        )
+        inner = summed(recipe(experiment), experiment)
     target = inner.strategy.privacy
     # After the checks above: calibration takes seconds.
     if strategy is None and target is not None and not target.is_calibrated:

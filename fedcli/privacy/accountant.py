@@ -28,6 +28,8 @@ class Accountant(NamedTuple):
         unit: what is protected.
         against: from whom `epsilon` protects.
         weaker: for each kind of observer that sees less, the epsilon against it.
+        zcdp: releases -> rho of zero-concentrated differential privacy (Bun and Steinke 2016, arXiv:1605.02065);
+            None if no such bound is known, as for sampled releases. Noise that was discarded is not in it.
     """
 
     name: AccountantName
@@ -37,6 +39,7 @@ class Accountant(NamedTuple):
     unit: UnitName = "client"
     against: str = READERS
     weaker: Mapping[str, Epsilon] = MappingProxyType({})
+    zcdp: Callable[[int], float | None] = lambda _releases: None
 
 
 def accountants_of(
@@ -60,7 +63,11 @@ def accountants_of(
             )
 
         return Accountant(
-            name, composition.relation, epsilon, lambda releases: composition.event(releases, name)
+            name,
+            composition.relation,
+            epsilon,
+            lambda releases: composition.event(releases, name),
+            zcdp=composition.zcdp,
         )
 
     return [accountant(composition, name) for composition in compositions for name in composition.accountants]

@@ -27,6 +27,8 @@ from fedcli.core.privacy_events import (
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import words
 from fedcli.privacy.calibration import calibrate
+from fedcli.privacy.promise import Promise
+from fedcli.privacy.statement import by_colluders
 from fedcli.privacy.table import accountant_for, mechanism_of
 
 MechanismName: TypeAlias = Literal[
@@ -96,11 +98,9 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
             relation=question.relation,
             accountant=question.accountant,
         )
+    target = PrivacyTarget(_delta(question), question.target_epsilon)
     facts = account(
-        event_of(question, z),
-        sampling,
-        PrivacyTarget(_delta(question), question.target_epsilon),
-        question.rounds,
+        Promise(event_of(question, z), sampling, target, question.rounds),
         relation=question.relation,
         accountant=question.accountant,
         course=course,
@@ -112,16 +112,15 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
     return facts
 
 
-def account(
-    event: Event,
-    sampling: Sampling,
-    target: PrivacyTarget,
-    rounds: int,
-    *,
-    course: bool = False,
-    **valid: Any,
-) -> dict[str, Any]:
-    """The privacy of a number of rounds of an event, as facts for a table."""
+def account(promise: Promise, *, course: bool = False, **valid: Any) -> dict[str, Any]:
+    """The privacy of the planned rounds of a run, as facts for a table.
+
+    Args:
+        promise: what is planned.
+        course: also epsilon after some of the rounds, for a plot.
+        valid: relation and accountant, as for `accountant_for`.
+    """
+    event, sampling, target, rounds = promise.event, promise.sampling, promise.target, promise.rounds
     made = accountant_for(event, sampling, **valid)
     facts: dict[str, Any] = {
         "epsilon": _finite(made.epsilon(rounds, target.delta)),
@@ -135,9 +134,10 @@ def account(
         "sampling": words.described(sampling),
         "accountant": made.name,
         "package": f"dp-accounting {version('dp-accounting')}",
-        "against": made.against,
+        "against": words.holds_for(made.against, event, promise.encryption),
         "weaker_epsilons": {who: _finite(law(rounds, target.delta)) for who, law in made.weaker.items()},
-        "warnings": words.warnings(event, sampling, target.delta),
+        "epsilons_by_colluders": by_colluders(promise, rounds),
+        "warnings": words.warnings(promise),
     }
     if course:
         shown = sorted({int(n) for n in np.linspace(1, rounds, min(rounds, _POINTS)).round()})

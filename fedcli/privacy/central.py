@@ -14,10 +14,11 @@ from fedcli.privacy.composition import (
     PrivacyLoss,
     Release,
     gaussian,
+    in_turns,
     interval,
+    methods,
     neighbours,
     poisson,
-    sampled,
 )
 from fedcli.privacy.mechanism import PrivacyMechanism
 
@@ -41,11 +42,10 @@ def central(event: GaussianEvent, sampling: Sampling) -> list[Composition]:
             return [Composition(each, ("pld",), multiplier, _capped(sampling), int) for each in relations]
         case "min-separation":
             # A client takes part in only some of the releases.
-            once = sampled(sampling.rate)
-            return [Composition("zero-out", ("pld", "rdp"), multiplier, once, sampling.participations)]
+            return in_turns(multiplier, sampling)
         case "full":
             relations = ("add-remove", "replace-one")
-            return [Composition(each, ("pld", "rdp"), multiplier, gaussian(), int) for each in relations]
+            return [Composition(each, methods(gaussian()), multiplier, gaussian(), int) for each in relations]
         case "poisson":
             once = poisson(sampling.rate)
             return [
@@ -86,7 +86,7 @@ def _capped_loss(sampling: Sampling, noise_multiplier: float, relation: Relation
         sampling.rate,
         sampling.cap,
         noise_multiplier,
-        value_discretization_interval=interval(noise_multiplier / 2),
+        value_discretization_interval=interval(noise_multiplier / 2, sampling.rate),
         neighboring_relation=neighbours(relation),
     )
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import BandedEvent, TreeEvent
+from fedcli.core.privacy_events import BandedEvent, RelationName, TreeEvent
 from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import accountants_of
-from fedcli.privacy.composition import Composition, gaussian, sampled
+from fedcli.privacy.composition import Composition, gaussian, in_turns, methods
 from fedcli.privacy.mechanism import PrivacyMechanism
 
 
-def tree(event: TreeEvent, sampling: Sampling) -> Composition:
-    """One Gaussian release of all nodes of all trees.
+def tree(event: TreeEvent, sampling: Sampling) -> list[Composition]:
+    """One Gaussian release of all nodes of all trees, whose curve has a closed form.
 
     Raises:
         ConfigError: for cohorts that are drawn at random.
@@ -39,7 +39,9 @@ def tree(event: TreeEvent, sampling: Sampling) -> Composition:
         # 0 before the first round, when nothing is composed.
         return event.noise_multiplier / math.sqrt(max(squared, 1))
 
-    return Composition("zero-out", ("rdp",), multiplier, gaussian(), lambda n: min(n, 1))
+    relations: tuple[RelationName, ...] = ("zero-out", "replace-one")
+    once = gaussian()
+    return [Composition(each, methods(once), multiplier, once, lambda n: min(n, 1)) for each in relations]
 
 
 def tree_sensitivity_squared(rounds: int, *, separation: int = 1, restart_every: int | None = None) -> int:
@@ -70,7 +72,7 @@ def tree_sensitivity_squared(rounds: int, *, separation: int = 1, restart_every:
     return total
 
 
-def banded(event: BandedEvent, sampling: Sampling) -> Composition:
+def banded(event: BandedEvent, sampling: Sampling) -> list[Composition]:
     """One Gaussian release per turn of a client: columns that are `bands` rounds apart do not overlap.
 
     With a rate, every turn is a Poisson sample.
@@ -90,9 +92,7 @@ def banded(event: BandedEvent, sampling: Sampling) -> Composition:
             hint=f"Use a min-separation cohort with a separation of at least {event.bands}.",
         )
     multiplier = event.noise_multiplier / event.column_norm
-    return Composition(
-        "zero-out", ("pld", "rdp"), lambda _n: multiplier, sampled(sampling.rate), sampling.participations
-    )
+    return in_turns(lambda _n: multiplier, sampling)
 
 
 def _tree_in_words(event: TreeEvent) -> str:
@@ -101,11 +101,11 @@ def _tree_in_words(event: TreeEvent) -> str:
 
 
 TREE: PrivacyMechanism[TreeEvent] = PrivacyMechanism(
-    accountants=lambda event, sampling: accountants_of([tree(event, sampling)]), words=_tree_in_words
+    accountants=lambda event, sampling: accountants_of(tree(event, sampling)), words=_tree_in_words
 )
 
 BANDED: PrivacyMechanism[BandedEvent] = PrivacyMechanism(
-    accountants=lambda event, sampling: accountants_of([banded(event, sampling)]),
+    accountants=lambda event, sampling: accountants_of(banded(event, sampling)),
     words=lambda event: (
         f"DP-FTRL: Gaussian noise (floating point) correlated over {event.bands} rounds by a banded matrix"
     ),

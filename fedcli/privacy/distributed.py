@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.special import gammaln, logsumexp
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import DistributedGaussianEvent
+from fedcli.core.privacy_events import DistributedGaussianEvent, RelationName
 from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import READERS, Accountant, Epsilon
 from fedcli.privacy.composition import DpEvent
@@ -22,7 +22,13 @@ from fedcli.privacy.mechanism import PrivacyMechanism
 # Whole orders, because the bound on sampling without replacement is for whole orders.
 ORDERS = np.array([*range(2, 65), 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024], dtype=np.float64)
 
+# Without sampling the divergences are known at any order, and those near 1 are the best where epsilon is large.
+FINE_ORDERS = np.unique([*(1 + np.geomspace(0.01, 1.0, 100)), *np.linspace(2, 64, 249), *ORDERS])
+
 Curve = npt.NDArray[np.float64]
+
+OUTSIDERS = f"{READERS} who take part in none"
+PARTICIPANTS = "a client that takes part and reads the models: it knows its own share of the noise"
 
 
 def departure_from_one_gaussian(share_deviation: float, contributors: int) -> float:
@@ -39,21 +45,29 @@ def departure_from_one_gaussian(share_deviation: float, contributors: int) -> fl
     return float(10 * (terms.sum() + beyond))
 
 
-def discrete_gaussian_rdp(event: DistributedGaussianEvent, sensitivity: float) -> Curve:
-    """Renyi divergences at `ORDERS` between two sums with the guaranteed noise that differ by `sensitivity` steps.
+def discrete_gaussian_rdp(
+    event: DistributedGaussianEvent, sensitivity: float, orders: Curve = ORDERS
+) -> Curve:
+    """Renyi divergences at `orders` between two sums with the guaranteed noise that differ by `sensitivity` steps.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387, Proposition 14.
     """
     shares = event.contributors - event.colluders
-    tau, dimension = departure_from_one_gaussian(event.share_deviation, shares), event.dimension
+    tau = departure_from_one_gaussian(event.share_deviation, shares)
+    scale = sensitivity / (event.share_deviation * math.sqrt(shares))
+    apart = orders * _concentrated(event, sensitivity)
+    return np.minimum(apart, orders / 2 * scale**2 + tau * event.dimension)
+
+
+def _concentrated(event: DistributedGaussianEvent, sensitivity: float) -> float:
+    """rho of zero-concentrated differential privacy of one release: half the square of Proposition 14's epsilon."""
+    shares, dimension = event.contributors - event.colluders, event.dimension
+    tau = departure_from_one_gaussian(event.share_deviation, shares)
     scale = sensitivity / (event.share_deviation * math.sqrt(shares))
     # Integer vectors: the L1 norm is at most the squared L2 norm, and at most sqrt(d) times the L2 norm.
     scale_l1 = scale * min(sensitivity, math.sqrt(dimension))
-    apart = np.minimum(
-        ORDERS / 2 * (scale**2 + 2 * scale_l1 * tau + tau**2 * dimension),
-        ORDERS / 2 * (scale + math.sqrt(dimension) * tau) ** 2,
-    )
-    return np.minimum(apart, ORDERS / 2 * scale**2 + tau * dimension)
+    together = scale**2 + 2 * scale_l1 * tau + tau**2 * dimension
+    return min(together, (scale + math.sqrt(dimension) * tau) ** 2) / 2
 
 
 def without_replacement(curve: Curve, rate: float) -> Curve:
@@ -89,12 +103,13 @@ def _log_expm1(value: float) -> float:
     return math.log(math.expm1(value)) if value < 50 else value
 
 
-def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> Accountant:
-    """Renyi accounting against the coordinator, with a weaker epsilon against readers of the models.
+def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> list[Accountant]:
+    """Renyi accounting against the coordinator, with epsilons of their own against two kinds of readers of the models.
 
     The coordinator sees the cohort, so sampling hides nothing from it, and colluders may tell it their noise.
-    Readers of the models see neither. Cohorts of fixed size are accounted for under replace-one (twice the
-    sensitivity), full ones under zero-out.
+    Readers of the models see neither. A reader that is itself a client knows its own share of the noise and the rounds
+    of its own. Cohorts of fixed size are accounted for under replace-one (twice the sensitivity), full ones under
+    zero-out or replace-one.
 
     Raises:
         ConfigError: for cohorts whose size varies: no number of shares could be guaranteed.
@@ -111,15 +126,22 @@ def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> Accounta
             key="contributors",
             hint=f"Use at most {sampling.size} contributors, or a larger cohort.",
         )
-    is_sampled = sampling.scheme == "fixed"
-    # A client that is replaced by another moves the sum by two norms.
-    moved = event.sensitivity * (2 if is_sampled else 1)
+    relations: tuple[RelationName, ...] = (
+        ("replace-one",) if sampling.scheme == "fixed" else ("zero-out", "replace-one")
+    )
+    return [_under(relation, event, sampling) for relation in relations]
 
-    def readers_curve() -> Curve:
-        curve = discrete_gaussian_rdp(replace(event, colluders=0), moved)
-        if is_sampled and sampling.size < sampling.population:
-            return without_replacement(curve, sampling.size / sampling.population)
-        return curve
+
+def _under(relation: RelationName, event: DistributedGaussianEvent, sampling: Sampling) -> Accountant:
+    # A client that is replaced by another moves the sum by two norms.
+    moved = event.sensitivity * (2 if relation == "replace-one" else 1)
+
+    def curve(colluders: int, others: int) -> tuple[Curve, Curve]:
+        known = replace(event, colluders=colluders)
+        if sampling.scheme == "fixed" and sampling.size < others:
+            once = discrete_gaussian_rdp(known, moved)
+            return ORDERS, without_replacement(once, sampling.size / others)
+        return FINE_ORDERS, discrete_gaussian_rdp(known, moved, FINE_ORDERS)
 
     def composed(releases: int) -> DpEvent:
         import dp_accounting as dp
@@ -127,16 +149,25 @@ def distributed(event: DistributedGaussianEvent, sampling: Sampling) -> Accounta
         # dp-accounting has no such event, so that the ledger states fedcli's own.
         return dp.SelfComposedDpEvent(event, releases)
 
+    weaker = {OUTSIDERS: _epsilon(event, lambda: curve(0, sampling.population))}
+    # In rounds without this client, a cohort is drawn from the others alone.
+    alone = event.contributors == 1
+    weaker[PARTICIPANTS] = (
+        (lambda releases, _delta: math.inf if releases else 0.0)
+        if alone
+        else _epsilon(event, lambda: curve(1, sampling.population - 1))
+    )
     return Accountant(
         "rdp",
-        "replace-one" if is_sampled else "zero-out",
-        _epsilon(event, lambda: discrete_gaussian_rdp(event, moved)),
+        relation,
+        _epsilon(event, lambda: (FINE_ORDERS, discrete_gaussian_rdp(event, moved, FINE_ORDERS))),
         composed,
-        weaker={READERS: _epsilon(event, readers_curve)},
+        weaker=weaker,
+        zcdp=lambda releases: releases * _concentrated(event, moved) if event.share_deviation else None,
     )
 
 
-def _epsilon(event: DistributedGaussianEvent, curve: Callable[[], Curve]) -> Epsilon:
+def _epsilon(event: DistributedGaussianEvent, curve: Callable[[], tuple[Curve, Curve]]) -> Epsilon:
     # Composition multiplies the curve, so that one curve serves any number of releases.
     curve_once = functools.cache(curve)
 
@@ -148,10 +179,10 @@ def _epsilon(event: DistributedGaussianEvent, curve: Callable[[], Curve]) -> Eps
             return 0.0
         if event.share_deviation == 0:
             return math.inf
-        total = curve_once() * releases
+        orders, once = curve_once()
 
         def at(allowed: float) -> float:
-            return float(compute_epsilon(ORDERS, total, allowed)[0])
+            return float(compute_epsilon(orders, once * releases, allowed)[0])
 
         return charged(at, delta, releases * event.excess_probability)
 
@@ -159,7 +190,7 @@ def _epsilon(event: DistributedGaussianEvent, curve: Callable[[], Curve]) -> Eps
 
 
 DISTRIBUTED: PrivacyMechanism[DistributedGaussianEvent] = PrivacyMechanism(
-    accountants=lambda event, sampling: [distributed(event, sampling)],
+    accountants=distributed,
     words=lambda event: (
         f"discrete Gaussian noise (exact) that each client adds to its clipped update; of {event.contributors} "
         f"guaranteed shares, {event.colluders} may be known to the coordinator"
@@ -167,6 +198,7 @@ DISTRIBUTED: PrivacyMechanism[DistributedGaussianEvent] = PrivacyMechanism(
     against="a coordinator who sees the cohort and every sum, but no single update",
     noise="ChaCha20 keyed by the operating system; on the integer grid, by the exact law",
     needs_encryption=True,
+    with_colluders=lambda event, colluders: replace(event, colluders=colluders),
     # Any one of the guaranteed shares may have been discarded.
     with_excess=lambda event, probability: replace(
         event, excess_probability=event.contributors * probability

@@ -27,6 +27,8 @@ class PrivacyMechanism(NamedTuple, Generic[E]):
         against: from whom epsilon protects.
         noise: how the noise is drawn, for privacy.json.
         needs_encryption: whether epsilon holds only against a server that cannot read single updates.
+        with_colluders: `(event, k)` -> the same event, of whose noise k clients may reveal their share; None if no
+            client's noise depends on the others.
         with_excess: `(event, p)` -> the same event, charged for noise that is discarded with probability p because
             its norm exceeds the provable bound; None if no proof covers this mechanism's noise.
     """
@@ -37,4 +39,5 @@ class PrivacyMechanism(NamedTuple, Generic[E]):
     against: str = READERS
     noise: str = FLOATING_POINT
     needs_encryption: bool = False
+    with_colluders: Callable[[E, int], E] | None = None
     with_excess: Callable[[E, float], E] | None = None

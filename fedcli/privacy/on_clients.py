@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fedcli.core.privacy_events import AccountantName, ExampleEvent, LocalGaussianEvent, PrivatisedDataEvent
+from fedcli.core.privacy_events import ExampleEvent, LocalGaussianEvent, PrivatisedDataEvent
 from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import accountants_of
-from fedcli.privacy.composition import Composition, gaussian, sampled
+from fedcli.privacy.composition import Composition, gaussian, methods, sampled
 from fedcli.privacy.mechanism import PrivacyMechanism
 
-# Without sampling, the composed releases are one Gaussian, whose curve has a closed form.
-_PLAIN: tuple[AccountantName, ...] = ("closed-form", "pld", "rdp")
 _AGAINST_THE_SERVER = "the server, and everybody else who sees the client's updates"
 
 
@@ -19,12 +17,13 @@ def local(event: LocalGaussianEvent, sampling: Sampling) -> Composition:
     The server sees who sends what, so sampling amplifies nothing. Cohorts that are drawn at random may include a client
     in every round; only min-separation limits the number of its rounds.
     """
+    once = gaussian()
     return Composition(
-        "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian(), sampling.participations
+        "replace-one", methods(once), lambda _n: event.noise_multiplier, once, sampling.participations
     )
 
 
-def example_level(event: ExampleEvent, sampling: Sampling) -> Composition:
+def example_level(event: ExampleEvent, sampling: Sampling) -> list[Composition]:
     """Steps over Poisson batches inside one client, for each participation of that client.
 
     The clients' examples are disjoint, so an example's privacy loss is that of its own client.
@@ -33,15 +32,20 @@ def example_level(event: ExampleEvent, sampling: Sampling) -> Composition:
     def steps(releases: int) -> int:
         return event.steps * sampling.participations(releases)
 
-    return Composition(
-        "add-remove", ("pld", "rdp"), lambda _n: event.noise_multiplier, sampled(event.rate), steps
-    )
+    once = sampled(event.rate)
+    # dp-accounting's RDP of a Poisson sample does not know examples that are replaced.
+    replaced = methods(once) if once.is_gaussian else ("pld",)
+    return [
+        Composition("add-remove", methods(once), lambda _n: event.noise_multiplier, once, steps),
+        Composition("replace-one", replaced, lambda _n: event.noise_multiplier, once, steps),
+    ]
 
 
 def privatised_data(event: PrivatisedDataEvent) -> Composition:
     """One release of every example, whatever the number of rounds that train on it."""
+    once = gaussian()
     return Composition(
-        "replace-one", _PLAIN, lambda _n: event.noise_multiplier, gaussian(), lambda n: min(n, 1)
+        "replace-one", methods(once), lambda _n: event.noise_multiplier, once, lambda n: min(n, 1)
     )
 
 
@@ -52,7 +56,7 @@ LOCAL: PrivacyMechanism[LocalGaussianEvent] = PrivacyMechanism(
 )
 
 EXAMPLE: PrivacyMechanism[ExampleEvent] = PrivacyMechanism(
-    accountants=lambda event, sampling: accountants_of([example_level(event, sampling)]),
+    accountants=lambda event, sampling: accountants_of(example_level(event, sampling)),
     words=lambda event: (
         f"DP-SGD inside each client (floating point): {event.steps} steps over Poisson batches of rate "
         f"{event.rate:g}"

@@ -6,83 +6,46 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
-from fedcli.core.exchange import Concealment
-from fedcli.core.privacy_events import Event
-from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
+from fedcli.core.privacy_events import RelationName
 from fedcli.privacy import words
-from fedcli.privacy.table import accountant_for, mechanism_of
+from fedcli.privacy.accountant import Accountant
+from fedcli.privacy.meaning import meaning
+from fedcli.privacy.promise import NOTHING_KNOWN, Promise, RunFacts
+from fedcli.privacy.table import accountant_for, mechanism_of, relations_of
+from fedcli.privacy.uncovered import does_not_hold_against, not_covered
 
-_FIGURES_NOT_COVERED = (
-    "training, validation and test metrics in metrics.jsonl and clients.jsonl, which are published without noise",
-    "which clients took part in a round, their number, example counts and bytes (clients.jsonl, metrics.jsonl, and "
-    "proofs/ of a run with proofs)",
-)
-_NOT_COVERED = (
-    "clients' own states in clients/ and their SHA-256 in checkpoints/*/state.npz, "
-    "which a real federation leaves with the clients",
-    "when the run was stopped, where a callback of the user's stopped it",
-    "which clients took part and when, as far as the clients' states and the simulated seconds in checkpoints tell",
-    "other runs on the same data, such as that of model.initial_weights: epsilons add up",
-    "hyperparameters that were chosen by looking at other runs on the same data",
-)
-_OF_SINGLE_UPDATES = (
-    "single updates, which are not encrypted: what the coordinator sees of one is not covered"
-)
-_OF_ENCRYPTION = (
-    "whether a round had enough updates to be opened: one with fewer is void, and seen to be",
-    "who can read the memory of this computer: all roles of the encryption, and every key, are in one simulation",
-)
-_OF_EXAMPLES = (
-    "how many examples a client has, and its training metrics, which the server sees",
-    "which examples a client has at all: how a partition deals them out, and which rows of a file become the test set, "
-    "are taken as fixed",
-)
+FORMAT = 2
+"""Of privacy.json; the first had no such entry, and other accountants for cohorts without sampling."""
 
 
 def privacy_statement(
-    event: Event,
-    sampling: Sampling,
-    target: PrivacyTarget,
+    promise: Promise,
+    facts: RunFacts = NOTHING_KNOWN,
     *,
     releases: int,
-    reproducible_noise: bool,
     records: Sequence[Mapping[str, Any]] = (),
-    published: Collection[str] | None = (),
-    encryption: Concealment | None = None,
+    published: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Content of privacy.json after `releases` rounds.
+    """Content of privacy.json after `releases` rounds: a function of its arguments alone, so that it can be checked.
 
     Args:
-        event: what one round releases.
-        sampling: how cohorts are drawn.
-        target: delta and budget.
+        promise: what the config plans.
+        facts: of the run.
         releases: rounds charged so far, void ones included.
-        reproducible_noise: whether the noise follows from the seed; who knows the seed can remove it.
         records: the rounds of metrics.jsonl so far, with their epsilons.
-        published: names of the figures that were published without noise; None if the run publishes noised ones only.
-        encryption: of the updates, if they are encrypted.
+        published: names of the figures that were published without noise.
     """
+    event, sampling, delta = promise.event, promise.sampling, promise.target.delta
     mechanism, accountant = mechanism_of(event), accountant_for(event, sampling)
-    figures = () if published is None else _FIGURES_NOT_COVERED
-    if encryption is not None:
-        figures = (*_OF_ENCRYPTION, *figures)
-    elif mechanism.needs_encryption:
-        figures = (_OF_SINGLE_UPDATES, *figures)
-    if accountant.unit == "example":
-        figures = (*_OF_EXAMPLES, *figures)
-    others = "" if published is None else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
-    composed = accountant.event(releases)
-    if event.noise_multiplier == 0:
-        noise = "none: the noise multiplier is 0, so this run protects nobody"
-    # Noise that somebody can compute again protects nobody, however large it is.
-    elif reproducible_noise:
-        noise = "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
-    else:
-        noise = mechanism.noise
-    weaker = {who: _finite(law(releases, target.delta)) for who, law in accountant.weaker.items()}
+    epsilon, composed = accountant.epsilon(releases, delta), accountant.event(releases)
+    others = (
+        "" if promise.publishes_noised_only else "; not readers of metrics.jsonl, clients.jsonl or proofs/"
+    )
     return {
+        "format": FORMAT,
+        "run": {"id": facts.run, "begun": facts.begun, "fedcli": facts.fedcli},
         "unit": accountant.unit,
         "relation": accountant.relation,
         "mechanism": mechanism.words(event),
@@ -93,18 +56,75 @@ def privacy_statement(
         "accountant": {"name": accountant.name, "package": f"dp-accounting {version('dp-accounting')}"},
         "events": [{"event": serialised(composed.event), "count": composed.count}],
         "rounds": releases,
-        "delta": target.delta,
-        "epsilon": _finite(accountant.epsilon(releases, target.delta)),
-        "weaker_epsilons": weaker,
+        "delta": delta,
+        "epsilon": _finite(epsilon),
+        "meaning": list(meaning(epsilon, delta, accountant.unit)),
+        "weaker_epsilons": {who: _finite(law(releases, delta)) for who, law in accountant.weaker.items()},
+        "epsilons_by_colluders": by_colluders(promise, releases),
+        "zcdp": _zcdp(promise, accountant, releases),
+        "planned": _planned(promise, accountant),
         "epsilon_after_round": {
             str(record["round"]): record["epsilon"] for record in records if "epsilon" in record
         },
-        "budget": target.epsilon,
-        "holds_for": f"{words.holds_for(accountant.against, event, encryption)}{others}",
-        "warnings": words.warnings(event, sampling, target.delta, encryption=encryption),
-        "not_covered": [*figures, *_NOT_COVERED],
-        "published_without_noise": sorted(published or ()),
-        "noise": noise,
+        "budget": promise.target.epsilon,
+        "holds_for": f"{words.holds_for(accountant.against, event, promise.encryption)}{others}",
+        "does_not_hold_against": list(does_not_hold_against(promise)),
+        "warnings": words.warnings(promise, num_examples=facts.num_examples),
+        "not_covered": not_covered(promise),
+        "publishes": words.publishes(promise),
+        "published_without_noise": sorted(published),
+        "noise": _noise(promise),
+    }
+
+
+def _noise(promise: Promise) -> str:
+    if promise.event.noise_multiplier == 0:
+        return "none: the noise multiplier is 0, so this run protects nobody"
+    # Noise that somebody can compute again protects nobody, however large it is.
+    if promise.reproducible_noise:
+        return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
+    return mechanism_of(promise.event).noise
+
+
+def by_colluders(promise: Promise, releases: int) -> list[dict[str, Any]]:
+    """Epsilon for other numbers of clients that reveal their share of the noise to the server."""
+    found: list[dict[str, Any]] = []
+    with_colluders = mechanism_of(promise.event).with_colluders
+    if with_colluders is None:
+        return found
+    for colluders, about in words.colluders(promise):
+        accountant = accountant_for(with_colluders(promise.event, colluders), promise.sampling)
+        epsilon = _finite(accountant.epsilon(releases, promise.target.delta))
+        found.append({"colluders": colluders, "about": about, "epsilon": epsilon})
+    return found
+
+
+def _zcdp(promise: Promise, accountant: Accountant, releases: int) -> dict[str, float] | None:
+    rho = accountant.zcdp(releases)
+    if rho is None:
+        return None
+    excess = getattr(promise.event, "excess_probability", 0.0)
+    return {"rho": rho, **({"except_with_probability": releases * excess} if excess else {})}
+
+
+def _planned(promise: Promise, accountant: Accountant) -> dict[str, Any]:
+    """Of all planned rounds: epsilon under every relation, and the turns of one client.
+
+    Of the plan and not of the rounds so far: it is calculated once, and another relation may take as long as the first.
+    """
+    valid = relations_of(promise.event, promise.sampling)
+    at_most = promise.sampling.participations(promise.rounds)
+    return {
+        "rounds": promise.rounds,
+        "epsilon": _finite(accountant.epsilon(promise.rounds, promise.target.delta)),
+        # No accountant is valid for the others.
+        "epsilon_by_relation": {
+            name: _finite(valid[name].epsilon(promise.rounds, promise.target.delta))
+            if name in valid
+            else None
+            for name in get_args(RelationName)
+        },
+        "turns_of_a_client": {"at_most": at_most, "expected": at_most * promise.sampling.share},
     }
 
 

@@ -88,6 +88,14 @@ def accountant_for(
     )
 
 
+def relations_of(event: Event, sampling: Sampling) -> dict[RelationName, Accountant]:
+    """The preferred accountant under each neighbouring relation that has a valid one."""
+    found: dict[RelationName, Accountant] = {}
+    for each in _accountants(event, sampling):
+        found.setdefault(each.relation, each)
+    return found
+
+
 # Kept, because each accountant remembers its epsilons, and a run asks for it again in every round.
 @functools.lru_cache(maxsize=256)
 def _accountants(event: Event, sampling: Sampling) -> list[Accountant]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fedcli.core.exchange import Concealment
 from fedcli.core.privacy_events import Event, RelationName, UnitName
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.privacy.table import mechanism_of
+from fedcli.privacy.meaning import DEFENSIBLE, best_guess
+from fedcli.privacy.promise import Promise
+from fedcli.privacy.table import accountant_for, mechanism_of
 
 
 def cohorts(sampling: Mapping[str, Any]) -> str:
@@ -58,33 +61,77 @@ def protected(unit: UnitName, relation: RelationName) -> str:
     return f"{one}: {differs[relation]} ({relation})"
 
 
-def warnings(
-    event: Event, sampling: Sampling, delta: float, *, encryption: Concealment | None = None
-) -> list[str]:
+def warnings(promise: Promise, *, num_examples: int | None = None) -> list[str]:
     """Warnings to read before the epsilon.
 
     Args:
-        event: what one round releases.
-        sampling: how cohorts are drawn.
-        delta: at which epsilon is stated.
-        encryption: of the updates, if they are encrypted.
+        promise: what the config plans.
+        num_examples: training examples of all clients; None if that is not known or not published.
     """
-    found = []
+    return list(_warnings(promise, num_examples))
+
+
+def _warnings(promise: Promise, num_examples: int | None) -> Iterator[str]:
+    event, sampling, delta = promise.event, promise.sampling, promise.target.delta
+    mechanism, accountant = mechanism_of(event), accountant_for(event, sampling)
+    epsilon = accountant.epsilon(promise.rounds, delta)
     if event.noise_multiplier == 0:
-        found.append("there is no noise, so that nobody is protected.")
-    if mechanism_of(event).needs_encryption and encryption is None:
-        found.append(
+        yield "there is no noise, so that nobody is protected."
+    elif epsilon > DEFENSIBLE:
+        yield (
+            f"epsilon {epsilon:.4g} after {promise.rounds:,} rounds is above {DEFENSIBLE:g}, and hard to defend: by "
+            f"itself it lets somebody guess right in {best_guess(epsilon, delta):.3%} of cases about one "
+            f"{accountant.unit}. Use more noise, fewer rounds, or more clients."
+        )
+    if mechanism.needs_encryption and promise.encryption is None:
+        yield (
             "updates are not encrypted: whoever sees a single one sees far less noise than epsilon counts on. Add "
             "for example encryption: {name: threshold, committee: 5, threshold: 3}."
         )
-    # Nothing is known of how many examples there are in all, so only clients can be counted.
-    protects_clients = mechanism_of(event).unit == "client"
-    if protects_clients and sampling.population > 1 and delta > 1 / sampling.population:
-        found.append(
-            f"delta {delta:g} exceeds 1 / {sampling.population:,} clients: publishing one client outright would "
+    yield from _of_colluders(promise, epsilon)
+    units = sampling.population if mechanism.unit == "client" else num_examples
+    if units is not None and units > 1 and delta > 1 / units:
+        yield (
+            f"delta {delta:g} exceeds 1 / {units:,} {mechanism.unit}s: publishing one {mechanism.unit} outright would "
             "meet it. Use a delta well below that."
         )
-    return found
+
+
+def _of_colluders(promise: Promise, epsilon: float) -> Iterator[str]:
+    """Warnings about shares of the noise that somebody knows."""
+    event, encryption, delta = promise.event, promise.encryption, promise.target.delta
+    with_colluders = mechanism_of(event).with_colluders
+    if event.noise_on != "shares" or with_colluders is None or event.noise_multiplier == 0:
+        return
+    for who, law in accountant_for(event, promise.sampling).weaker.items():
+        against = law(promise.rounds, delta)
+        if against > epsilon * (1 + 1e-9):
+            yield f"epsilon is {_number(against)}, and not {_number(epsilon)}, against {who}."
+    planned = 0 if encryption is None else encryption.collusion(promise.sampling.largest).planned
+    if event.colluders < planned < event.contributors and encryption is not None:
+        more = accountant_for(with_colluders(event, planned), promise.sampling)
+        known = _number(more.epsilon(promise.rounds, delta))
+        yield (
+            f"epsilon counts on at most {event.colluders} clients that collude with the server; {encryption.name} "
+            f"encryption is planned for {planned}, with whom epsilon is {known}. "
+            "Leave strategy.colluders out to add as much noise as that takes."
+        )
+
+
+def colluders(promise: Promise) -> list[tuple[int, str]]:
+    """Numbers of clients in league with the server for which epsilon is stated, and why; empty for other mechanisms."""
+    event, encryption = promise.event, promise.encryption
+    if event.noise_on != "shares":
+        return []
+    asked = {0: "nobody colludes with the server"}
+    if encryption is not None:
+        collusion = encryption.collusion(promise.sampling.largest)
+        asked[collusion.planned] = f"as many as {encryption.name} encryption is planned for"
+        asked[collusion.most] = f"the most with which {encryption.name} encryption hides single updates"
+    asked[event.colluders] = "as many as epsilon counts on"
+    asked[event.contributors - 1] = "all guaranteed contributors but one"
+    # With all of them nothing is left that could be accounted for.
+    return sorted((number, about) for number, about in asked.items() if number < event.contributors)
 
 
 def holds_for(against: str, event: Event, encryption: Concealment | None) -> str:
@@ -95,29 +142,88 @@ def holds_for(against: str, event: Event, encryption: Concealment | None) -> str
         event: what one round releases.
         encryption: of the updates, if they are encrypted.
     """
-    if not mechanism_of(event).needs_encryption:
+    if event.noise_on != "shares" or not mechanism_of(event).needs_encryption:
         return against
     if encryption is None:
         return f"{against}; updates are not encrypted in this run, so that its server sees every single one"
-    return f"{against}, as {encryption.name} encryption has it if {encryption.assumes}"
+    return (
+        f"{against}, as {encryption.name} encryption has it if {encryption.assumes}; and if at most "
+        f"{event.colluders} of {event.contributors} guaranteed contributors tell the server their share of the noise"
+    )
+
+
+def publishes(promise: Promise) -> str:
+    """Which figures the logs of the run have."""
+    if not promise.publishes_noised_only:
+        return "all figures, with noise and without (privacy.publish: all)"
+    if promise.has_public_test:
+        return (
+            "the round, epsilon, and figures of the noised model on the test set, which holds no rows of clients "
+            "(privacy.publish: noised-only)"
+        )
+    return (
+        "the round and epsilon; figures on the test set are withheld, because it consists of clients' own rows "
+        "(privacy.publish: noised-only)"
+    )
 
 
 def in_words(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The content of privacy.json as pairs of a heading and a sentence, the most important first."""
-    epsilon = "infinite" if statement["epsilon"] is None else f"{statement['epsilon']:.4g}"
-    yield "epsilon", f"{epsilon} at delta {statement['delta']:g} after {statement['rounds']:,} rounds"
+    """The content of privacy.json as pairs of a heading and a sentence, the most important first.
+
+    A statement of an older run lacks some entries, whose lines are left out.
+    """
+    yield (
+        "epsilon",
+        f"{_number(statement['epsilon'])} at delta {statement['delta']:g} after {statement['rounds']:,} rounds",
+    )
     for who, weaker in statement["weaker_epsilons"].items():
-        yield "", f"{'infinite' if weaker is None else f'{weaker:.4g}'} against {who}"
+        yield "", f"{_number(weaker)} against {who}"
+    for each in statement.get("epsilons_by_colluders", ()):
+        yield "", f"{_number(each['epsilon'])} with {each['colluders']:,} colluders: {each['about']}"
+    yield from _listed("means", statement.get("meaning", ()))
     if statement["budget"] is not None:
         yield "budget", f"the run stops before the round that would pass epsilon {statement['budget']:g}"
     yield "protects", protected(statement["unit"], statement["relation"])
     yield "holds for", statement["holds_for"]
+    yield from _listed("does not hold against", statement.get("does_not_hold_against", ()))
+    yield from _of_plan(statement)
     yield "mechanism", statement["mechanism"]
     yield "cohorts", cohorts(statement["sampling"])
     yield "noise", statement["noise"]
     yield "accountant", f"{statement['accountant']['name']} of {statement['accountant']['package']}"
     for heading, key in (("warning", "warnings"), ("not covered", "not_covered")):
-        for index, sentence in enumerate(statement[key]):
-            yield heading if not index else "", sentence
+        yield from _listed(heading, statement[key])
+    if "publishes" in statement:
+        yield "publishes", statement["publishes"]
     if statement["published_without_noise"]:
         yield "published without noise", ", ".join(statement["published_without_noise"])
+    if run := statement.get("run"):
+        known = [f"{name} {value}" for name, value in run.items() if value is not None]
+        yield "run", ", ".join(known)
+
+
+def _of_plan(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if rho := statement.get("zcdp"):
+        unless = rho.get("except_with_probability")
+        yield "zCDP", f"rho {rho['rho']:.4g}" + (f", except with probability {unless:.2g}" if unless else "")
+    if plan := statement.get("planned"):
+        by_relation = [
+            f"{_number(value)} under {name}"
+            for name, value in plan["epsilon_by_relation"].items()
+            if value is not None
+        ]
+        yield f"of {plan['rounds']:,} rounds", f"epsilon is {', '.join(by_relation) or 'infinite'}"
+        turns = plan["turns_of_a_client"]
+        yield (
+            "",
+            f"one client takes part in at most {turns['at_most']:,}, on average in {turns['expected']:.4g}",
+        )
+
+
+def _listed(heading: str, sentences: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for index, sentence in enumerate(sentences):
+        yield "" if index else heading, sentence
+
+
+def _number(value: float | None) -> str:
+    return "infinite" if value is None or math.isinf(value) else f"{value:.4g}"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import fedcli
 from fedcli.components.proofs.context import PROTOCOL
+from fedcli.core.errors import RunError
 from fedcli.core.machine import available_cores
 from fedcli.engine.setup import Assembly
+from fedcli.store.directory import ENVIRONMENT
+from fedcli.store.files import guarded, limits
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dp-accounting", "cryptography")
 _FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "KERAS_BACKEND")
@@ -24,6 +32,10 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "protocol": PROTOCOL,
         # `verify` needs it, and does not load the data.
         "num_clients": assembly.num_clients,
+        # What the privacy statement needs of the data and of the day, so that `verify` makes the same one.
+        "begun": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "has_public_test": assembly.setup.has_public_test,
+        **_num_examples(assembly),
         "fedcli": fedcli.__version__,
         "python": platform.python_version(),
         "packages": {package: version(package) for package in _PACKAGES},
@@ -37,6 +49,23 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "client_program": assembly.clients.side.runtime.compiler,
         "flags": {flag: os.environ[flag] for flag in _FLAGS if flag in os.environ},
     }
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Content of environment.json of a run directory; empty if it cannot be read, which `verify` reports."""
+    try:
+        content = guarded.read_bytes(folder / ENVIRONMENT, below=folder, limit=limits.JSON)
+        found = json.loads(content)
+    except (RunError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _num_examples(assembly: Assembly) -> dict[str, int]:
+    # Under a claim about examples their number is sensitive; it is published where clients.jsonl has it anyway.
+    if assembly.strategy.trainer.privacy is None or assembly.protocol.publishes_noised_only:
+        return {}
+    return {"num_examples": int(np.sum(assembly.world.federation.num_train))}
 
 
 def _processor() -> str:

@@ -15,20 +15,19 @@ from typing import Literal, NamedTuple
 from fedcli import config
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import RoundState
-from fedcli.core.sampling_scheme import Sampling
 from fedcli.engine import evaluation
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
-from fedcli.engine.records import Row, published_from_data
-from fedcli.engine.run_columns import columns_of
+from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
-from fedcli.privacy import privacy_statement
+from fedcli.experiment.protection.privacy_document import privacy_document, private_plan_of
+from fedcli.privacy import RunFacts
 from fedcli.runs.agreement import agreed_digest, require_unchanged
-from fedcli.runs.environment import describe_environment
+from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
@@ -229,7 +228,7 @@ def _without_its_source(experiment: config.Experiment, folder: Path) -> config.E
 
 
 def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:
-    statement = _statement_of(assembly.setup)
+    statement = _statement_of(assembly.setup, RunFacts.of(read_environment(folder)))
     run_store: RunStore = RunStore(
         folder,
         assembly.layout,
@@ -251,44 +250,13 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         run_store.close()
 
 
-def _statement_of(setup: Setup) -> Callable[[RoundState, Sequence[Row]], Row] | None:
-    event, target = setup.protocol.strategy.privacy_event, setup.protocol.strategy.privacy
-    data = _statement_of_data(setup)
-    if event is None or target is None:
-        return None if data is None else lambda _state, _records: data
-    more = {} if data is None else {"data": data}
-    columns, is_quiet = columns_of(setup), setup.protocol.publishes_noised_only
-    return lambda state, records: {
-        **privacy_statement(
-            event,
-            setup.world.cohort.sampling(setup.world.federation.num_clients),
-            target,
-            releases=state.releases,
-            reproducible_noise=setup.experiment.privacy.reproducible_noise,
-            records=records,
-            published=None if is_quiet else published_from_data(records, columns),
-            encryption=setup.protocol.encryption,
-        ),
-        **more,
-    }
-
-
-def _statement_of_data(setup: Setup) -> Row | None:
-    if setup.world.data_noise is None:
+def _statement_of(setup: Setup, facts: RunFacts) -> Callable[[RoundState, Sequence[Row]], Row] | None:
+    private = private_plan_of(setup)
+    if private.strategy.privacy is None and private.data is None:
         return None
-    clients = setup.world.federation.num_clients
-    statement = privacy_statement(
-        setup.world.data_noise.protection.event,
-        # Everybody's data is noised, whoever takes part in a round.
-        Sampling("full", clients, size=clients),
-        setup.world.data_noise.protection.target,
-        # The noise is drawn once, however many rounds are trained on the data.
-        releases=1,
-        reproducible_noise=setup.experiment.privacy.reproducible_noise,
-        published=None if setup.protocol.publishes_noised_only else (),
+    return lambda state, records: (
+        privacy_document(private, facts, releases=state.releases, records=records) or {}
     )
-    labels = "the labels of the examples, which are not noised"
-    return {**statement, "not_covered": [labels, *statement["not_covered"]]}
 
 
 @contextmanager

@@ -23,8 +23,6 @@ LOGS = (CLIENTS, METRICS)
 # Never changed after the start; the first checkpoint has their SHA-256.
 BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, CLIENT_STATES = "checkpoints", "clients"
-# Made from the other files at the end of a run, for people; no checkpoint binds them.
-RESULTS, CURVES, SUMMARY = "results.csv", "curves.png", "summary.json"
 KEEP_ALL = Retention()
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from fedcli.cli.app import app
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
-from fedcli.privacy import privacy_statement
+from fedcli.privacy import Promise, privacy_statement
 
 POISSON = ["--sampling", "poisson", "--rate", "0.05", "--rounds", "100", "--delta", "1e-5"]
 FIXED = ["--sampling", "fixed", "--cohort", "40", "--population", "1000", "--rounds", "10", "--delta", "1e-5"]
@@ -90,7 +90,9 @@ def test_distributed_noise_has_two_epsilons():
         4,
     )
     assert told["against"].startswith("a coordinator")
-    assert told["weaker_epsilons"]["readers of the models of all rounds"] < told["epsilon"]
+    outsiders, participants = told["weaker_epsilons"].values()
+    assert outsiders < participants < told["epsilon"]
+    assert [each["colluders"] for each in told["epsilons_by_colluders"]] == [0, 29]
 
 
 def test_words_say_what_the_json_says():
@@ -174,11 +176,8 @@ class TestRun:
     @pytest.fixture
     def folder(self, tmp_path):
         statement = privacy_statement(
-            GaussianEvent(4.0, 1.0),
-            Sampling("poisson", 20, rate=0.5),
-            PrivacyTarget(1e-3, 9.0),
+            Promise(GaussianEvent(4.0, 1.0), Sampling("poisson", 20, rate=0.5), PrivacyTarget(1e-3, 9.0), 4),
             releases=2,
-            reproducible_noise=False,
             records=[{"round": 1, "epsilon": 0.5, "test/loss": 1.0}, {"round": 2, "epsilon": 0.75}],
             published=["test/loss"],
         )

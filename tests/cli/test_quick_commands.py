@@ -250,7 +250,7 @@ class TestShow:
             "# server_learning_rate: 1.0} is the same in short.\n",
             "#   transform   clip: vector -> vector, acts on client and arrival\n",
             "#   aggregate   mean, a sum, every client counts the same\n",
-            "#   privacy     each round charged as Gaussian noise of 0.5 x clip norm 2 at delta 0.001; no budget\n",
+            "#   privacy     central Gaussian noise (floating point) on the sum of clipped updates: 0.5 x ",
             "#   reference   McMahan et al. 2018, arXiv:1710.06963, Algorithm 1.\n",
             "#   deviations  clients count the same",
         ):

@@ -106,7 +106,7 @@ def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "absent is not a run directory, and no run in runs has that name"),
+        ([], "is not a run directory: it has no config.yaml"),
         (["--round", "9"], "no checkpoint of the run covers round 9"),
         (["--independent"], "keeps no proofs to verify a second time"),
     ],

@@ -57,7 +57,7 @@ def test_the_statement_names_what_is_published(tmp_path):
 
 def test_what_is_not_declared_counts_as_published_without_noise():
     record = {"round": 1, "epsilon": 1.0, "note": "void", "test/loss": 1.0, "mine": 3}
-    assert published_from_data([record], columns_of(tiny.plan(*tiny.PRIVATE))) == {"test/loss", "mine"}
+    assert published_from_data([record], {}) == {"test/loss", "mine"}
 
 
 def test_it_changes_no_weight_and_a_resumed_run_keeps_to_it(tmp_path):
@@ -78,8 +78,29 @@ def test_a_figure_that_is_not_known_is_left_out():
         "seconds/total": 2.0,
     }
     columns = columns_of(tiny.plan(*tiny.PRIVATE, "average={decay: 0.9}"))
-    kept = noised_only(record, columns, Sampling("poisson", 10, rate=0.1))
+    sampling = Sampling("poisson", 10, rate=0.1)
+    kept = noised_only(record, columns, sampling, has_public_test=True)
     assert set(kept) == {"round", "note", "average/test/loss"}
+    withheld = noised_only(record, columns, sampling, has_public_test=False)
+    assert set(withheld) == {"round", "note"}
+
+
+def test_figures_on_a_test_set_of_the_clients_own_rows_are_withheld_and_said_to_be(tmp_path):
+    # Synthetic clients hold their own test rows out; the last round is evaluated because a callback ends the run.
+    data = "data={name: synthetic, clients: 4, partition: natural}"
+    result = lifecycle.start_run(tiny.source(*tiny.PRIVATE, QUIET, data, "rounds=1"), tmp_path / "run")
+    assert [set(record) for record in lines(result.folder, "metrics.jsonl")] == [{"round", "epsilon"}]
+    said = json.loads((result.folder / "privacy.json").read_text())
+    assert "withheld" in said["publishes"]
+    assert said["dataset"] == {"name": "synthetic", "partition": "natural", "clients": 4}
+    with pytest.raises(ConfigErrors, match="clients' own rows"):
+        tiny.plan(*tiny.PRIVATE, QUIET, data, "checkpoint.keep_best=1")
+
+
+def test_the_simulated_clock_is_in_no_checkpoint_of_a_run_that_publishes_noised_figures_only(tmp_path):
+    devices = "devices={name: lognormal, examples_per_second: 100.0}"
+    result = lifecycle.start_run(tiny.source(*tiny.PRIVATE, QUIET, devices, "rounds=1"), tmp_path / "run")
+    assert result.state.seconds == 0.0
 
 
 @pytest.mark.parametrize(

@@ -102,15 +102,20 @@ def test_the_aggregate_says_whether_it_is_a_sum_and_how_many_clients_it_needs():
 
 
 def test_the_privacy_event_is_that_of_the_noise():
-    assert expanded("dp-clipped", epsilon=8.0).privacy == Protection(1.0, 0.5, 1e-3, 8.0)
+    words = "central Gaussian noise (floating point) on the sum of clipped updates"
+    assert expanded("dp-clipped", epsilon=8.0).privacy == Protection(words, 1.0, 0.5, 1e-3, 8.0)
     assert rows("dp-clipped", epsilon=8.0)["privacy"].endswith("at delta 0.001; stops before epsilon 8")
     unaccounted = STRATEGIES["mean"]()._replace(
         transforms=(gaussian_noise(noise_multiplier=1.0, clip_norm=2.0),)
     )
-    assert expand(unaccounted).privacy == Protection(1.0, 2.0, None, None)
+    assert expand(unaccounted).privacy == Protection(words, 1.0, 2.0, None, None)
 
 
-def test_an_examples_privacy_is_not_told_as_a_clients():
-    assert expanded("dp-sgd").privacy == Protection(1.0, 0.5, 1e-3, None, "example")
-    assert rows("dp-sgd")["privacy"].startswith("protects an example and not a client; each step charged")
-    assert rows("dp-clipped")["privacy"].startswith("each round charged")
+def test_every_mechanism_is_called_by_its_own_name():
+    told = expanded("dp-sgd").privacy
+    assert told.mechanism.startswith("DP-SGD inside each client")
+    assert told.unit == "example"
+    assert "it protects an example and not a client" in rows("dp-sgd")["privacy"]
+    assert rows("dp-distributed")["privacy"].startswith("discrete Gaussian noise")
+    assert rows("dp-ftrl")["privacy"].startswith("DP-FTRL")
+    assert "not a client" not in rows("dp-clipped")["privacy"]

@@ -23,7 +23,7 @@ from fedcli.core.privacy_events import (
 from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy import accountant_for
 from fedcli.privacy.correlated import tree_sensitivity_squared
-from fedcli.privacy.distributed import departure_from_one_gaussian
+from fedcli.privacy.distributed import OUTSIDERS, PARTICIPANTS, departure_from_one_gaussian
 
 DELTA = 1e-5
 POISSON = Sampling("poisson", 1000, rate=0.05)
@@ -91,19 +91,41 @@ class TestDistributed:
 
     def test_readers_of_the_models_see_less_than_the_coordinator(self):
         made = accountant_for(self.EVENT, FIXED)
-        (readers,) = made.weaker.values()
-        assert readers(10, DELTA) < made.epsilon(10, DELTA) / 3
+        for who in (OUTSIDERS, PARTICIPANTS):
+            assert made.weaker[who](10, DELTA) < made.epsilon(10, DELTA) / 3
         assert made.relation == "replace-one"
         assert "coordinator" in made.against
 
-    def test_in_a_full_cohort_without_colluders_both_see_the_same(self):
+    def test_in_a_full_cohort_without_colluders_coordinator_and_outsiders_see_the_same(self):
         made = accountant_for(DistributedGaussianEvent(1000.0, 40, 10_000, 2000.0), FULL)
-        (readers,) = made.weaker.values()
-        assert readers(10, DELTA) == made.epsilon(10, DELTA)
+        assert made.weaker[OUTSIDERS](10, DELTA) == made.epsilon(10, DELTA)
+
+    @pytest.mark.parametrize("sampling", [FIXED, FULL], ids=lambda s: s.scheme)
+    def test_a_participant_knows_its_own_share_of_the_noise(self, sampling):
+        two = DistributedGaussianEvent(4000.0, 2, 100, 2000.0)
+        made = accountant_for(two, sampling)
+        one = DistributedGaussianEvent(4000.0, 1, 100, 2000.0)
+        # In rounds without this client, the cohort is drawn from the others: a little less is hidden.
+        assert made.weaker[PARTICIPANTS](10, DELTA) == pytest.approx(
+            accountant_for(one, sampling).weaker[OUTSIDERS](10, DELTA), rel=0.05
+        )
+        assert made.weaker[PARTICIPANTS](10, DELTA) > 1.3 * made.weaker[OUTSIDERS](10, DELTA)
+
+    def test_of_one_share_a_participant_may_know_everything(self):
+        participant = accountant_for(DistributedGaussianEvent(4000.0, 1, 100, 2000.0), FULL).weaker[
+            PARTICIPANTS
+        ]
+        assert (participant(0, DELTA), participant(1, DELTA)) == (0.0, math.inf)
+
+    def test_it_is_zero_concentrated_as_gaussian_noise_of_its_deviation(self):
+        made = accountant_for(self.EVENT, FULL)
+        assert made.zcdp(10) == pytest.approx(10 / (2 * self.EVENT.noise_multiplier**2), rel=1e-6)
+        replaced = accountant_for(self.EVENT, FULL, relation="replace-one")
+        assert replaced.zcdp(10) == pytest.approx(4 * made.zcdp(10), rel=1e-6)
 
     def test_amplification_by_a_fixed_cohort_is_never_below_what_is_known_for_a_continuous_gaussian(self):
         z = 1000 * math.sqrt(40) / 2000
-        (readers,) = accountant_for(DistributedGaussianEvent(1000.0, 40, 100, 2000.0), FIXED).weaker.values()
+        readers = accountant_for(DistributedGaussianEvent(1000.0, 40, 100, 2000.0), FIXED).weaker[OUTSIDERS]
         continuous = epsilon(GaussianEvent(z, 1.0), FIXED)
         assert continuous * (1 - 1e-6) <= readers(100, DELTA) <= 2 * continuous
 
@@ -186,14 +208,23 @@ class TestTree:
     def test_one_turn_in_one_tree_is_dp_accountings_own_event(self, rounds):
         event = dp.SingleEpochTreeAggregationDpEvent(4.0, rounds)
         direct = RdpAccountant(neighboring_relation=dp.NeighboringRelation.REPLACE_SPECIAL).compose(event)
-        ours = epsilon(TreeEvent(4.0, 1.0), turns(rounds), rounds)
+        ours = epsilon(TreeEvent(4.0, 1.0), turns(rounds), rounds, accountant="rdp")
         assert ours == pytest.approx(direct.get_epsilon(DELTA), rel=1e-9)
 
     def test_restarts_compose(self):
         event = dp.SelfComposedDpEvent(dp.SingleEpochTreeAggregationDpEvent(4.0, 8), 5)
         direct = RdpAccountant(neighboring_relation=dp.NeighboringRelation.REPLACE_SPECIAL).compose(event)
-        ours = epsilon(TreeEvent(4.0, 1.0, restart_every=8), turns(8), 40)
+        ours = epsilon(TreeEvent(4.0, 1.0, restart_every=8), turns(8), 40, accountant="rdp")
         assert ours == pytest.approx(direct.get_epsilon(DELTA), rel=1e-9)
+
+    def test_its_closed_form_is_taken_and_is_tighter_than_rdp(self):
+        event, sampling = TreeEvent(4.0, 1.0, restart_every=8), turns(8)
+        exact = accountant_for(event, sampling)
+        assert exact.name == "closed-form"
+        # Four nodes of a tree of eight rounds, in each of five trees: one Gaussian of deviation 4 / sqrt(20).
+        plain = epsilon(GaussianEvent(4.0, 1.0), FULL, 20, accountant="closed-form")
+        assert exact.epsilon(40, DELTA) == pytest.approx(plain, rel=1e-9)
+        assert exact.epsilon(40, DELTA) < 0.95 * epsilon(event, sampling, 40, accountant="rdp")
 
     @pytest.mark.parametrize("sampling", [POISSON, FIXED, turns(10, rate=0.5)], ids=lambda s: s.scheme)
     def test_chance_is_refused_because_it_gains_nothing(self, sampling):

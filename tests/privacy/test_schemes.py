@@ -61,13 +61,15 @@ SETTINGS = [
         REPLACE,
         RdpAccountant,
     ),
-    (FULL, 8.0, None, None, gaussian(8.0), 100, ADD, PLDAccountant),
+    (FULL, 8.0, None, "pld", gaussian(8.0), 100, ADD, PLDAccountant),
     (FULL, 8.0, None, "rdp", gaussian(8.0), 100, ADD, RdpAccountant),
-    (FULL, 8.0, "replace-one", None, gaussian(8.0), 100, REPLACE, PLDAccountant),
+    (FULL, 8.0, "replace-one", "pld", gaussian(8.0), 100, REPLACE, PLDAccountant),
     (FULL, 8.0, "replace-one", "rdp", gaussian(4.0), 100, REPLACE, RdpAccountant),
-    (TURNS, 2.0, None, None, gaussian(2.0), 10, ZERO, PLDAccountant),
+    (TURNS, 2.0, None, "pld", gaussian(2.0), 10, ZERO, PLDAccountant),
+    (TURNS, 2.0, "replace-one", "pld", gaussian(2.0), 10, REPLACE, PLDAccountant),
     (COINS, 2.0, None, None, poisson(0.5, 2.0), 10, ZERO, PLDAccountant),
     (COINS, 2.0, None, "rdp", poisson(0.5, 2.0), 10, ZERO, RdpAccountant),
+    (COINS, 2.0, "replace-one", None, poisson(0.5, 2.0), 10, REPLACE, PLDAccountant),
 ]
 
 
@@ -87,6 +89,28 @@ def test_epsilon_is_that_of_dp_accounting(sampling, z, relation, name, event, co
 def test_the_two_accountants_agree_within_a_third(sampling, z):
     pld, rdp = (accountant_for(GaussianEvent(z, 1.0), sampling, accountant=name) for name in ("pld", "rdp"))
     assert pld.epsilon(100, DELTA) <= rdp.epsilon(100, DELTA) <= 4 / 3 * pld.epsilon(100, DELTA)
+
+
+@pytest.mark.parametrize("sampling", [FULL, TURNS], ids=lambda s: s.scheme)
+def test_without_sampling_the_closed_form_is_taken_and_is_the_tightest(sampling):
+    exact, *others = (
+        accountant_for(GaussianEvent(4.0, 1.0), sampling, accountant=name) for name in (None, "pld", "rdp")
+    )
+    assert exact.name == "closed-form"
+    for other in others:
+        assert exact.epsilon(40, DELTA) <= other.epsilon(40, DELTA) * (1 + 1e-9)
+
+
+def test_zero_concentrated_privacy_is_stated_where_releases_are_not_sampled():
+    full, replaced = (
+        accountant_for(GaussianEvent(4.0, 1.0), FULL, relation=each) for each in ("add-remove", "replace-one")
+    )
+    # 10 / (2 * 4^2), and four times as much for a client that is replaced.
+    assert (full.zcdp(10), replaced.zcdp(10)) == (0.3125, 1.25)
+    assert accountant_for(GaussianEvent(4.0, 1.0), TURNS).zcdp(100) == 0.3125
+    for sampled in (POISSON, FIXED, CAPPED, COINS):
+        assert accountant_for(GaussianEvent(4.0, 1.0), sampled).zcdp(10) is None
+    assert accountant_for(GaussianEvent(0.0, 1.0), FULL).zcdp(10) is None
 
 
 def test_trap_replace_one_is_twice_the_sensitivity_with_both_accountants():

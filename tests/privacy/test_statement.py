@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from scipy.stats import norm
 
 from fedcli.components.encryption import secagg, shared_key, threshold
 from fedcli.components.encryption.scheme import Sums
@@ -17,21 +18,23 @@ from fedcli.core.privacy_events import (
     TreeEvent,
 )
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
-from fedcli.privacy import accountant_for, in_words, privacy_statement
+from fedcli.privacy import Promise, RunFacts, accountant_for, in_words, privacy_statement
+from fedcli.privacy.meaning import best_guess, most_found
 
 SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0, rounds=10)
 POISSON = Sampling("poisson", 200, rate=0.1)
 
 
+FACTS = RunFacts("a1b2", "2026-01-02T03:04:05Z", "0.1.0")
+
+
+def promise(event, sampling=POISSON, budget=None, *, delta=1e-5, rounds=3, **more):
+    return Promise(event, sampling, PrivacyTarget(delta, budget), rounds, **more)
+
+
 def statement(z=2.0, *, clip_norm=1.5, sampling=POISSON, releases=3, reproducible=False, budget=None, **more):
-    return privacy_statement(
-        GaussianEvent(z, clip_norm),
-        sampling,
-        PrivacyTarget(1e-5, budget),
-        releases=releases,
-        reproducible_noise=reproducible,
-        **more,
-    )
+    planned = promise(GaussianEvent(z, clip_norm), sampling, budget, reproducible_noise=reproducible)
+    return privacy_statement(planned, FACTS, releases=releases, **more)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,142 @@ def test_a_delta_above_one_over_the_clients_is_warned_of():
     assert "exceeds 1 / 1,000,000 clients" in statement(sampling=many)["warnings"][0]
 
 
+def test_a_delta_above_one_over_the_examples_is_warned_of_where_their_number_is_known():
+    planned = promise(ExampleEvent(2.0, 1.0, 0.1, 5), FIXED, delta=1e-3)
+    known, unknown = (
+        privacy_statement(planned, FACTS._replace(num_examples=number), releases=3) for number in (1438, None)
+    )
+    assert ["exceeds 1 / 1,438 examples" in text for text in known["warnings"]] == [True]
+    assert unknown["warnings"] == []
+
+
+def test_an_epsilon_that_is_hard_to_defend_is_warned_of_and_explained():
+    made = statement(0.4, sampling=Sampling("full", 200, size=200))
+    assert made["epsilon"] > 10
+    assert any("hard to defend" in text for text in made["warnings"])
+    assert "hard to defend" in made["meaning"][-1]
+    assert "100.00%" in made["meaning"][0]
+
+
+def test_the_meaning_is_what_the_curve_allows():
+    # No noise tells everything, infinite noise nothing; at epsilon ln 3, three guesses of four are right.
+    assert best_guess(0.0, 0.0) == 0.5
+    assert best_guess(math.log(3), 0.0) == pytest.approx(0.75)
+    assert best_guess(0.0, 0.2) == pytest.approx(0.6)
+    assert most_found(0.0, 0.0, 0.01) == pytest.approx(0.01)
+    assert most_found(math.log(3), 0.0, 0.01) == pytest.approx(0.03)
+    assert most_found(800.0, 0.0, 0.01) == 1.0
+    # The Gaussian mechanism itself stays within both: sensitivity 1, deviation 1.
+    loss = accountant_for(GaussianEvent(1.0, 1.0), Sampling("full", 9, size=9))
+    for delta in (1e-5, 1e-3, 0.05):
+        epsilon = loss.epsilon(1, delta)
+        assert norm.cdf(0.5) <= best_guess(epsilon, delta)
+        assert norm.cdf(norm.ppf(0.01) + 1) <= most_found(epsilon, delta, 0.01)
+
+
+def test_run_relations_concentrated_privacy_and_turns_are_stated():
+    made = privacy_statement(promise(GaussianEvent(4.0, 1.0), TURNS, rounds=40), FACTS, releases=30)
+    assert made["run"] == {"id": "a1b2", "begun": "2026-01-02T03:04:05Z", "fedcli": "0.1.0"}
+    # Three turns in 30 rounds, four in 40; a client that is replaced moves the sum twice as far.
+    assert made["zcdp"] == {"rho": 3 / 32}
+    planned = made["planned"]
+    assert planned["turns_of_a_client"] == {"at_most": 4, "expected": 4.0}
+    relations = planned["epsilon_by_relation"]
+    assert relations["add-remove"] is None
+    assert 2 * relations["zero-out"] < relations["replace-one"]
+    assert relations["zero-out"] == planned["epsilon"] > made["epsilon"]
+    sampled = statement()
+    assert sampled["zcdp"] is None
+    assert sampled["planned"]["turns_of_a_client"] == {"at_most": 3, "expected": pytest.approx(0.3)}
+
+
+def test_noise_that_may_be_discarded_is_an_exception_to_concentrated_privacy():
+    event = GaussianEvent(4.0, 1.0, excess_probability=1e-12)
+    made = privacy_statement(promise(event, Sampling("full", 200, size=200)), releases=3)
+    assert made["zcdp"] == {"rho": 3 / 32, "except_with_probability": 3e-12}
+
+
+@pytest.mark.parametrize(
+    ("event", "more", "who"),
+    [
+        (GaussianEvent(2.0, 1.0), {}, "the server, which sees every single update"),
+        (GaussianEvent(2.0, 1.0), {"reproducible_noise": True}, "whoever knows the experiment's seed"),
+        (GaussianEvent(0.0, 1.0), {}, "anybody: there is no noise"),
+        (ExampleEvent(2.0, 1.0, 0.1, 5), {}, "somebody who asks about a client as a whole"),
+        (DistributedGaussianEvent(100.0, 15, 50, 100.0), {}, "the server: it sees every single update"),
+    ],
+)
+def test_it_says_against_whom_epsilon_does_not_hold(event, more, who):
+    made = privacy_statement(promise(event, FIXED, **more), releases=3)
+    assert any(text.startswith(who) for text in made["does_not_hold_against"])
+
+
+def test_colluders_are_counted_from_nobody_to_all_but_one():
+    # 27 guaranteed shares of 30 clients, 1.382 clip norms of noise: what a run of 20 rounds stated as 15.99.
+    steps, full = 2.0**16, Sampling("full", 30, size=30)
+    event = DistributedGaussianEvent(1.382 * steps / math.sqrt(27), 27, 2**32, steps)
+    hidden = secagg(Sums(30, 30, bits=16, noise_tail=0, root=0, rounds=20), dropped=0.1)
+    made = privacy_statement(
+        promise(event, full, delta=1e-3, rounds=20, encryption=hidden), FACTS, releases=20
+    )
+    by_colluders = {each["colluders"]: each["epsilon"] for each in made["epsilons_by_colluders"]}
+    # As planned (a fifth), the most with which one update stays hidden, and all but one.
+    assert list(by_colluders) == [0, 6, 25, 26]
+    assert by_colluders[0] == made["epsilon"] == pytest.approx(15.99, abs=0.02)
+    # By hand: the continuous Gaussian noise of the honest shares, whose curve is exact.
+    for colluders, epsilon in by_colluders.items():
+        honest = Sampling("full", 30, size=30)
+        z = 1.382 * math.sqrt((27 - colluders) / 27)
+        exact = accountant_for(GaussianEvent(z, 1.0), honest).epsilon(20, 1e-3)
+        assert exact <= epsilon <= 1.12 * exact
+    assert by_colluders[25] == pytest.approx(112.6, rel=0.01)
+    (warning,) = [text for text in made["warnings"] if "planned for 6" in text]
+    assert "strategy.colluders" in warning
+
+
+def test_a_participant_that_knows_its_own_share_is_warned_of():
+    made = privacy_statement(
+        promise(DistributedGaussianEvent(100.0, 2, 50, 100.0), Sampling("full", 2, size=2)), releases=3
+    )
+    outsiders, participants = made["weaker_epsilons"].values()
+    assert outsiders == made["epsilon"] < participants
+    assert any("knows its own share" in text for text in made["warnings"])
+
+
+def test_what_is_published_of_a_test_set_of_clients_is_said():
+    quiet, public, loud = (
+        privacy_statement(promise(GaussianEvent(2.0, 1.5), **more), releases=3)
+        for more in (
+            {"publishes_noised_only": True, "has_public_test": False},
+            {"publishes_noised_only": True},
+            {"has_public_test": False},
+        )
+    )
+    assert "withheld" in quiet["publishes"]
+    assert "no rows of clients" in public["publishes"]
+    assert any("clients' own rows" in text for text in loud["not_covered"])
+
+
+def test_states_and_clocks_are_named_where_there_are_any():
+    bare, with_both, quiet = (
+        " ".join(privacy_statement(promise(GaussianEvent(2.0, 1.5), **more), releases=3)["not_covered"])
+        for more in (
+            {},
+            {"keeps_client_states": True, "has_clock": True},
+            {"keeps_client_states": True, "has_clock": True, "publishes_noised_only": True},
+        )
+    )
+    assert ("own states" in bare, "simulated seconds" in bare) == (False, False)
+    assert ("own states" in with_both, "simulated seconds" in with_both) == (True, True)
+    assert ("own states" in quiet, "simulated seconds" in quiet) == (True, False)
+
+
+def test_a_statement_of_an_older_run_is_still_told_in_words():
+    new = ("format", "run", "meaning", "epsilons_by_colluders", "zcdp", "planned", "does_not_hold_against")
+    old = {name: value for name, value in statement().items() if name not in (*new, "publishes")}
+    assert dict(in_words(old))["protects"].startswith("one client")
+
+
 TURNS = Sampling("min-separation", 200, separation=10)
 FIXED = Sampling("fixed", 200, size=20)
 MECHANISMS = [
@@ -138,7 +277,7 @@ MECHANISMS = [
 
 @pytest.mark.parametrize(("event", "sampling", "unit", "words"), MECHANISMS)
 def test_every_mechanism_is_stated_in_strict_json_and_in_words(event, sampling, unit, words):
-    made = privacy_statement(event, sampling, PrivacyTarget(1e-5), releases=3, reproducible_noise=False)
+    made = privacy_statement(promise(event, sampling), FACTS, releases=3)
     assert json.loads(json.dumps(made, allow_nan=False)) == made
     assert made["unit"] == unit
     assert words in made["mechanism"]
@@ -158,9 +297,7 @@ def test_the_ledger_is_enough_to_account_for_it_again():
 
     for event, sampling, _, _ in MECHANISMS:
         if not isinstance(event, DistributedGaussianEvent):
-            made = privacy_statement(
-                event, sampling, PrivacyTarget(1e-5), releases=3, reproducible_noise=False
-            )
+            made = privacy_statement(promise(event, sampling), releases=3)
             (entry,) = made["events"]
             assert dp.SelfComposedDpEvent(event_of(entry["event"]), entry["count"]) == accountant_for(
                 event, sampling
@@ -177,19 +314,13 @@ def test_the_ledger_is_enough_to_account_for_it_again():
         ),
         (shared_key(SUMS), "as shared-key encryption has it if no client colludes", []),
         (threshold(SUMS, committee=5, threshold=3), "if fewer than 3 of the committee's 5 members", []),
-        (secagg(SUMS), "neighbours collude with the server", []),
+        (secagg(SUMS), "at most 4 of 20 clients collude with the server", []),
     ],
     ids=["none", "shared-key", "threshold", "secagg"],
 )
 def test_distributed_noise_protects_against_the_server_as_far_as_the_encryption_does(encryption, held, said):
-    made = privacy_statement(
-        DistributedGaussianEvent(100.0, 15, 50, 100.0, 2),
-        FIXED,
-        PrivacyTarget(1e-5),
-        releases=3,
-        reproducible_noise=False,
-        encryption=encryption,
-    )
+    event = DistributedGaussianEvent(100.0, 15, 50, 100.0, 2)
+    made = privacy_statement(promise(event, FIXED, encryption=encryption), releases=3)
     assert held in made["holds_for"]
     found = [text for text in (*made["warnings"], *made["not_covered"]) if "not encrypted" in text]
     assert [text.startswith(start) for text, start in zip(found, said, strict=True)] == [True] * len(said)
@@ -198,14 +329,7 @@ def test_distributed_noise_protects_against_the_server_as_far_as_the_encryption_
 
 def test_central_noise_holds_for_the_same_readers_with_an_encryption():
     plain, encrypted = (
-        privacy_statement(
-            GaussianEvent(2.0, 1.5),
-            POISSON,
-            PrivacyTarget(1e-5),
-            releases=3,
-            reproducible_noise=False,
-            encryption=each,
-        )
+        privacy_statement(promise(GaussianEvent(2.0, 1.5), encryption=each), releases=3)
         for each in (None, threshold(SUMS, committee=5, threshold=3))
     )
     assert plain["holds_for"] == encrypted["holds_for"]
@@ -214,9 +338,9 @@ def test_central_noise_holds_for_the_same_readers_with_an_encryption():
 
 def test_distributed_noise_states_both_epsilons_and_calls_itself_exact():
     event = DistributedGaussianEvent(100.0, 15, 50, 100.0, 2)
-    made = privacy_statement(event, FIXED, PrivacyTarget(1e-5), releases=3, reproducible_noise=False)
-    (readers,) = made["weaker_epsilons"].values()
-    assert 0 < readers < made["epsilon"]
+    made = privacy_statement(promise(event, FIXED), releases=3)
+    outsiders, participants = made["weaker_epsilons"].values()
+    assert 0 < outsiders < participants < made["epsilon"]
     assert made["holds_for"].startswith("a coordinator")
     assert "exact law" in made["noise"]
     assert made["events"][0]["event"] == {

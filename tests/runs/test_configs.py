@@ -74,6 +74,11 @@ def test_its_cost_is_told_without_training(path):
     made = plan(load(path).experiment)
     facts = cost(made)
     assert facts["client_steps_per_round"] > 0
+    # What is shipped as an example should end at an epsilon that can be defended.
+    assert facts.get("epsilon", 0.0) <= 8.0
+    assert not [
+        text for text in facts.get("warnings", ()) if "exceeds 1 /" in text or "hard to defend" in text
+    ]
     if made.protocol.strategy.trainer.personal is not None:
         # Which weights are personal, only the built model tells.
         assert facts["parameters"] is facts["bytes_up_per_round"] is None

@@ -55,6 +55,11 @@ class CheckedFederation:
         """Validation examples of each client, shape [K]."""
         return self.source.num_validation
 
+    @property
+    def has_public_test(self) -> bool:
+        """Whether the test set holds no rows of clients; False unless the federation says so."""
+        return bool(getattr(self.source, "has_public_test", False))
+
     def client(self, client: int) -> ClientData:
         """The examples of one client.
 

@@ -47,6 +47,8 @@ class Dataset:
         client_ids: natural client of each training example, 0..K-1, each at least once; shape [N].
         client_names: the K clients' names.
         read_from_examples: what of the model's shape one example could change, such as its categories.
+        test_is_public: whether the test examples belong to no client. None takes them for clients' rows if there are
+            natural clients; otherwise a partition deals the training examples alone.
 
     Raises:
         DataError: if lengths or shapes disagree, a value is not finite, or a label is out of range.
@@ -61,6 +63,12 @@ class Dataset:
     client_ids: Rows | None = None
     client_names: tuple[str, ...] | None = None
     read_from_examples: tuple[ReadFromExamples, ...] = ()
+    test_is_public: bool | None = None
+
+    @property
+    def has_public_test(self) -> bool:
+        """Whether the test set holds no rows of clients, so that figures on it say nothing of them but the model."""
+        return self.client_ids is None if self.test_is_public is None else self.test_is_public
 
     def __post_init__(self) -> None:
         if self.task not in ("classification", "regression"):

@@ -89,6 +89,7 @@ class PartitionedFederation:
         self.num_clients = partition.num_clients
         self.task: Task = dataset.task
         self.num_outputs = dataset.num_outputs
+        self.has_public_test = dataset.has_public_test
         self.num_validation: Rows = split.num_validation
         self.num_train: Rows = partition.sizes - self.num_validation
 

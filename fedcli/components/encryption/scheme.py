@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from fedcli.components.encryption.costs import COLUMNS
 from fedcli.core.column import Column
-from fedcli.core.exchange import Exchange
+from fedcli.core.exchange import Collusion, Exchange
 
 
 class Sums(NamedTuple):
@@ -75,6 +75,8 @@ class Encryption(NamedTuple):
         min_clients: smallest number of updates whose sum is opened.
         sees: who sees what of the updates.
         assumes: the condition under which the server learns only the sum of the updates, in words.
+        collusion: size of a cohort -> how many of its clients may collude with the server under that condition.
+            Noise that clients add in shares is planned for as many who reveal theirs.
         keeps_keys: whether a run writes its key material to `secret/`.
         opened_by: who sees the exact sum first: "server" or "clients". Clients see it before the server could add
             noise.
@@ -90,6 +92,7 @@ class Encryption(NamedTuple):
     min_clients: int
     sees: tuple[Sight, ...]
     assumes: str
+    collusion: Callable[[int], Collusion]
     keeps_keys: bool
     opened_by: Literal["server", "clients"]
     start: Callable[[Mapping[str, Any] | None], Keys]

@@ -13,7 +13,7 @@ from fedcli.components.encryption.planning import SECURITY_BITS, planned, requir
 from fedcli.components.encryption.reasons import middle
 from fedcli.components.encryption.scheme import Encryption, Sight, Sums, context_of
 from fedcli.core.errors import ConfigError
-from fedcli.core.exchange import Exchange
+from fedcli.core.exchange import Collusion, Exchange
 from fedcli.crypto.bfv.wire import ENVELOPE_BYTES
 from fedcli.crypto.masking.graph import MaskPlan, plan_masking
 from fedcli.crypto.masking.masking import key_bytes
@@ -51,8 +51,10 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
         coded_bytes=lambda size: ENVELOPE_BYTES + size * largest.modulus_bits // 8,
         min_clients=LEAST_PARTIES,
         sees=_sees(largest),
-        assumes=f"fewer than {largest.threshold} of each client's {largest.num_neighbours} neighbours collude "
-        "with the server, and everybody follows the protocol",
+        assumes=f"at most {largest.most_corrupt} of {largest.num_parties} clients collude with the server (fewer than "
+        f"{largest.threshold} of each client's {largest.num_neighbours} neighbours), and everybody follows the "
+        "protocol",
+        collusion=lambda num_parties: _collusion(plan_of(num_parties)),
         # Every round makes new keys, so that a resumed run needs none.
         keeps_keys=False,
         opened_by="server",
@@ -65,6 +67,12 @@ def _plan(sums: Sums, dropped: float, corrupt: float, num_parties: int) -> MaskP
     return plan_masking(
         num_parties, bits=sums.bits, noise_tail=sums.noise_tail, dropped=dropped, corrupt=corrupt
     )
+
+
+def _collusion(plan: MaskPlan) -> Collusion:
+    # In a sparse graph more colluders than planned may cut the honest clients into groups, whose sums are then seen.
+    is_complete = plan.num_neighbours == plan.num_parties - 1
+    return Collusion(plan.most_corrupt, plan.threshold - 1 if is_complete else plan.most_corrupt)
 
 
 def _figures(plan: MaskPlan) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from fedcli.components.encryption.costs import ATTEMPTS, BYTES_OPENING, new_tall
 from fedcli.components.encryption.planning import figures, planned, require_summands
 from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums, context_of
 from fedcli.core.errors import RunError, VoidRoundError
+from fedcli.core.exchange import Collusion
 from fedcli.core.figures import Tally
 from fedcli.core.vectors import Integers
 from fedcli.crypto.bfv.ciphertexts import Scheme
@@ -54,6 +55,7 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
         min_clients=LEAST_SUMMANDS,
         sees=(*_SEES, *disclosure.kept_keys(keep_keys)),
         assumes="no client colludes with the server, and everybody follows the protocol",
+        collusion=lambda _size: Collusion(planned=0, most=0),
         keeps_keys=keep_keys,
         # Therefore central noise is refused: the client that opens would see the sum without it.
         opened_by="clients",

@@ -15,6 +15,7 @@ from fedcli.components.encryption.costs import COLUMNS, OF_COMMITTEES
 from fedcli.components.encryption.planning import figures, planned, require_summands
 from fedcli.components.encryption.scheme import Encryption, Keys, Sight, Sums
 from fedcli.core.errors import ConfigError, require_share
+from fedcli.core.exchange import Collusion
 from fedcli.core.seeds import SERVER, generator
 from fedcli.crypto.bfv.plans import ATTEMPTS, MOST_MEMBERS, MOST_VALUES, Plan, plan_threshold
 
@@ -103,6 +104,7 @@ def threshold(
         sees=(*_sees(committee, threshold), *(_SPLIT if splits else ()), *disclosure.kept_keys(keep_keys)),
         assumes=f"fewer than {threshold} of the committee's {committee} members collude with the server, and "
         "everybody follows the protocol",
+        collusion=partial(_collusion, sums.num_clients, committee, threshold),
         keeps_keys=keep_keys,
         # Members see an encrypted sum only, so the server can add central noise before any client sees the result.
         opened_by="server",
@@ -125,6 +127,15 @@ def _warning(committee: int, threshold: int) -> str:
         f"encryption.allow_split: {threshold} of {committee} members is no majority, so that two groups of members can "
         f"open two sums of one round, whose difference may be one client's update. For simulations only; a threshold "
         f"of {committee // 2 + 1} prevents it."
+    )
+
+
+def _collusion(num_clients: int, committee: int, threshold: int, cohort: int) -> Collusion:
+    # The committee is drawn by lot. If fewer than `threshold` of its members collude, about the same share of all
+    # clients is to be expected to; who is not on it may collude without opening anything.
+    return Collusion(
+        planned=(threshold - 1) * cohort // committee,
+        most=min(cohort, num_clients - committee + threshold - 1),
     )
 
 

@@ -15,7 +15,7 @@ def dp_distributed(
     delta: float,
     noise_multiplier: float | None = None,
     epsilon: float | None = None,
-    colluders: int = 0,
+    colluders: int | None = None,
     bits: int = 20,
     server_learning_rate: float = 1.0,
 ) -> Strategy:
@@ -34,7 +34,8 @@ def dp_distributed(
         noise_multiplier: deviation of the guaranteed noise on the sum over clip norm; null for the least that
             keeps the planned rounds within epsilon.
         epsilon: budget against the coordinator; the run stops before the round that would exceed it.
-        colluders: contributors whose noise does not count, because they may reveal it to the coordinator.
+        colluders: contributors whose noise does not count, because they may reveal it to the coordinator; null for as
+            many as may collude under the assumption of the run's encryption, and 0 without encryption.
         bits: of the integer grid: 2^bits steps are one clip norm.
         server_learning_rate: the server's step along the noised mean.
 

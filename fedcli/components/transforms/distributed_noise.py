@@ -29,7 +29,12 @@ _FURTHEST = 128  # deviations beyond which no sample lies
 
 @component
 def distributed_noise(
-    *, noise_multiplier: float | None, clip_norm: float, bits: int = 20, contributors: int, colluders: int = 0
+    *,
+    noise_multiplier: float | None,
+    clip_norm: float,
+    bits: int = 20,
+    contributors: int,
+    colluders: int | None = None,
 ) -> Transform:
     """u_k <- u_k + N_Z(0, sigma^2) in every coordinate, with sigma = z B / sqrt(contributors - colluders).
 
@@ -42,7 +47,8 @@ def distributed_noise(
         clip_norm: the clip before the grid, which the ledger states.
         bits: those of the grid before it.
         contributors: clients without whose shares nothing is released, at least 1.
-        colluders: those among them whose noise does not count, because they may reveal it.
+        colluders: those among them whose noise does not count, because they may reveal it; null for as many as may
+            collude under the assumption of the run's encryption, and 0 without encryption.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387; sampled exactly as in Canonne et al. 2020, arXiv:2004.00010.
 
@@ -51,6 +57,8 @@ def distributed_noise(
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0
     require_noise_multiplier(multiplier)
+    # Nor is the number of colluders, if it is left to the encryption.
+    colluders = colluders or 0
     if not 0 <= colluders < contributors:
         raise ConfigError(
             f"{contributors} contributors of noise, {colluders} of whom collude, leave none.",

@@ -78,6 +78,26 @@ def check_everybody_trains(strategy: Strategy, num_train: Array) -> None:
         )
 
 
+def check_best(experiment: Experiment, *, has_public_test: bool) -> None:
+    """Reject keeping the best checkpoints if only figures on clients' own rows could tell which these are.
+
+    Args:
+        experiment: what the config says.
+        has_public_test: whether the test set holds no rows of clients.
+
+    Raises:
+        ConfigError: with what to use instead.
+    """
+    is_quiet, best = experiment.privacy.publish == "noised-only", experiment.checkpoint.keep_best
+    if is_quiet and best is not None and not has_public_test:
+        raise ConfigError(
+            "which checkpoints are kept would show figures on the test set, which consists of clients' own rows; "
+            "privacy.publish is noised-only.",
+            key="checkpoint.keep_best",
+            hint="Use checkpoint.keep_last, or data whose test set belongs to no client.",
+        )
+
+
 def _check_accounting(strategy: Strategy) -> None:
     names = [transform.name for transform in strategy.transforms]
     if len(set(names)) < len(names):

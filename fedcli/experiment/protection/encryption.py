@@ -73,22 +73,11 @@ def planned_encryption(
     Raises:
         ConfigError: if no parameters are large enough, or the config does not support the encryption.
     """
-    part, grid = experiment.encryption, grid_of(strategy)
-    if part is None or grid is None:
+    sampling = cohort.sampling(num_clients)
+    encryption = encryption_for(strategy, experiment, sampling)
+    if encryption is None:
         return None
-    event, sampling = strategy.privacy_event, cohort.sampling(num_clients)
-    sums = Sums(
-        num_clients=num_clients,
-        # Not the expected size: a cohort that is larger by chance must not overflow the fields.
-        most_summands=sampling.largest,
-        # With proofs, limbs of the commitment's blindings are encrypted beside the integers.
-        bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
-        noise_tail=_noise_tail(event, sampling, experiment.rounds),
-        root=experiment.seed,
-        rounds=experiment.rounds,
-    )
-    encryption: Encryption = make("encryption", part, sums, kind=Encryption)
-    _check_noise(encryption, strategy, event)
+    _check_noise(encryption, strategy, strategy.privacy_event)
     planned = cohort.expected_size(num_clients)
     if encryption.min_clients > planned:
         raise ConfigError(
@@ -100,6 +89,29 @@ def planned_encryption(
         )
     if experiment.participation.wait_for is not None:
         _check_waiting(encryption, sampling, experiment.participation.wait_for)
+    return encryption
+
+
+def encryption_for(strategy: Strategy, experiment: Experiment, sampling: Sampling) -> Encryption | None:
+    """The encryption of the largest sum that a round can have, for the noise that is known so far.
+
+    Raises:
+        ConfigError: if no parameters are large enough.
+    """
+    part, grid = experiment.encryption, grid_of(strategy)
+    if part is None or grid is None:
+        return None
+    sums = Sums(
+        num_clients=sampling.population,
+        # Not the expected size: a cohort that is larger by chance must not overflow the fields.
+        most_summands=sampling.largest,
+        # With proofs, limbs of the commitment's blindings are encrypted beside the integers.
+        bits=grid.bits if experiment.proofs is None else max(grid.bits, LIMB_BITS),
+        noise_tail=_noise_tail(strategy.privacy_event, sampling, experiment.rounds),
+        root=experiment.seed,
+        rounds=experiment.rounds,
+    )
+    encryption: Encryption = make("encryption", part, sums, kind=Encryption)
     return encryption
 
 

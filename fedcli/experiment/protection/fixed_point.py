@@ -9,6 +9,7 @@ from fedcli.config import Experiment, FixedPoint
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.integer_grid import IntegerGrid
+from fedcli.core.privacy_events import Event
 from fedcli.experiment.make import placed
 
 _LARGEST_SUM = 2**62
@@ -100,11 +101,23 @@ def _check_combination(strategy: Strategy, experiment: Experiment) -> None:
             key="compression",
             hint="Leave compression out, and use fewer fixed_point.bits for smaller updates.",
         )
+    _check_norm(strategy.privacy_event)
     if strategy.privacy_event is not None and strategy.privacy_event.noise_on == "update":
         raise ConfigError(
             f"{strategy.name} adds its noise before the grid, whose clip would cut it off.",
             key="fixed_point",
             hint="Leave fixed_point out, or use a strategy whose noise is added to the sum, such as dp-clipped.",
+        )
+
+
+def _check_norm(event: Event | None) -> None:
+    if event is not None and event.norm != "l2":
+        # The grid keeps the L2 norm within its bound while it rounds; other norms may grow by a step a coordinate.
+        raise ConfigError(
+            f"the grid bounds the L2 norm of an update; the mechanism of this strategy bounds its {event.norm} norm, "
+            "which rounding may enlarge.",
+            key="fixed_point",
+            hint="Leave fixed_point out, or use a mechanism for the L2 norm, such as dp-clipped.",
         )
 
 

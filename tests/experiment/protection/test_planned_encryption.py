@@ -10,6 +10,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.sampling_scheme import Sampling
 from fedcli.crypto.bfv.plans import gaussian_tail
 from fedcli.experiment.compatibility import model_statistics
+from fedcli.experiment.compose import leaves_colluders_open, with_colluders, written_out
 from fedcli.experiment.cost import cost
 from fedcli.experiment.plan import warnings_of
 from fedcli.experiment.protection.encryption import warnings
@@ -44,8 +45,44 @@ def test_noise_of_the_clients_is_encrypted_too():
     made = tiny.plan(SHARES, "cohort=full", THRESHOLD)
     names = [transform.name for transform in made.protocol.strategy.transforms]
     assert names == ["finite", "fixed_point", "distributed_noise", "encrypt", "arrival"]
-    deviation = 2**20 / 3**0.5 * 4**0.5
+    # Two of four members may collude, and as many of four clients: the noise of one share of three is enough.
+    deviation = 2**20 / 1**0.5 * 4**0.5
     assert made.protocol.encryption.figures["largest_sum"] == 4 * 2**20 + gaussian_tail(deviation, 2 * 2**32)
+
+
+@pytest.mark.parametrize(
+    ("encryption", "colluders"),
+    [(THRESHOLD, 2), ("encryption=shared-key", 0), ("encryption=secagg", 1), ("encryption=null", 0)],
+)
+def test_colluders_are_as_many_as_the_encryption_is_planned_for(encryption, colluders):
+    made = tiny.plan(SHARES, "cohort=full", encryption)
+    event = made.protocol.strategy.privacy_event
+    assert event.colluders == colluders
+    # The honest shares alone have the noise that was asked for, and the run's config says for how many.
+    assert event.share_deviation == pytest.approx(2**20 / (3 - colluders) ** 0.5)
+    written = made.experiment.strategy.parameters["colluders"]
+    assert written == (None if encryption == "encryption=null" else colluders)
+
+
+def test_colluders_that_are_given_are_kept_and_too_few_are_warned_of():
+    made = tiny.plan(SHARES.replace("contributors", "colluders: 1, contributors"), "cohort=full", THRESHOLD)
+    assert made.protocol.strategy.privacy_event.colluders == 1
+    (warning,) = [text for text in warnings_of(made) if "planned for 2" in text]
+    assert "counts on at most 1 clients" in warning
+
+
+def test_as_many_colluders_as_contributors_are_refused():
+    few = SHARES.replace("contributors: 3", "contributors: 2")
+    report = refusal(few, "cohort=full", THRESHOLD)
+    assert "contributors of at least 3" in report
+    assert "planned for 2 of 4 clients" in report
+
+
+def test_a_strategy_that_is_written_out_leaves_its_colluders_to_the_encryption_too():
+    made = tiny.plan(SHARES, "cohort=full")
+    written = written_out(made.protocol.strategy._replace(transforms=made.protocol.strategy.transforms[:-1]))
+    assert leaves_colluders_open(written)
+    assert not leaves_colluders_open(with_colluders(written, 2))
 
 
 def test_a_plan_is_for_the_largest_cohort_that_can_be_drawn():

@@ -311,7 +311,7 @@ def test_noise_of_clients_is_proved_of_each_and_divided_by_the_plan(tmp_path):
     text = config.read_text()
     # One contributor more, whose share does not count: the shares are as large as they were.
     config.write_text(
-        text.replace("contributors: 2", "contributors: 3").replace("colluders: 0", "colluders: 1")
+        text.replace("contributors: 2", "contributors: 3").replace("colluders: null", "colluders: 1")
     )
     assert "a sum of 2 clients; no sum of fewer than 3 has enough noise" in failed(run)[SAYS]
     config.write_text(text)
