@@ -50,6 +50,14 @@ class NormBounds(NamedTuple):
         # The server rounds its noise to whole steps, which can make it longer.
         return NormBound(size, squared_norm_bound(self.central_deviation or 0.0, size, rounded=True))
 
+    def noise_in_clip_norms(self, size: int) -> float | None:
+        """The proved bound on noise over the bound on an update of weight 1; None without noise.
+
+        So many clip norms may whoever adds noise move a sum with proofs that hold: each client, or the server.
+        """
+        squared = [bound for bound in self.squared(size).values() if bound is not None]
+        return math.sqrt(max(squared)) / self.grid.largest if squared else None
+
     def proof_bytes(self, size: int) -> int:
         """Bytes of a client's proofs."""
         noise = self.of_share(size).proof_bytes if self.has_shares else 0

@@ -78,11 +78,26 @@ def facts(strategy: Strategy, num_parameters: int | None) -> dict[str, Any]:
     ]
     if not any(part.proves for part in transforms):
         return {}
+    bounds = bounds_of(strategy)
+    factor = None if num_parameters is None else bounds.noise_in_clip_norms(num_parameters)
+    who = "each client" if bounds.has_shares else "the server"
+    noised = {} if factor is None else {"proved_noise": noise_in_words(factor, who)}
     return {
         "proofs": f"norm of each update at most 2^{_grid(strategy).bits} steps, {PROJECTIONS} projections",
         "commitment_bytes_per_client": next(size for part, size in attached if part.leaves_evidence),
         "proof_bytes_per_client": next(size for part, size in attached if part.proves),
+        **noised,
     }
+
+
+def noise_in_words(factor: float, who: str) -> str:
+    """What a proved bound on noise permits.
+
+    Args:
+        factor: the bound in clip norms; see `NormBounds.noise_in_clip_norms`.
+        who: the party that adds the noise.
+    """
+    return f"norm of the noise of {who} at most {factor:,.0f} clip norms: with valid proofs it can move a sum by that"
 
 
 def _grid(strategy: Strategy) -> IntegerGrid:

@@ -12,7 +12,7 @@ from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pair
 from fedcli.runs.verification.clients import checked_clients
 from fedcli.runs.verification.files import checked_files, checked_names
 from fedcli.runs.verification.logs import checked_logs
-from fedcli.runs.verification.models import has_statistics
+from fedcli.runs.verification.models import has_statistics, num_weights
 from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
@@ -74,6 +74,8 @@ def verify_run(
         has_proofs=has_proofs,
         has_statistics=has_statistics(pairs),
         num_pruned=sum(pair.link.is_pruned for pair in chosen),
+        # Only intact checkpoints: their content is as the run wrote it.
+        size=num_weights(intact),
     )
     limits = (*limits, *(not_bound(folder) if has_proofs else ()))
     return VerificationReport(tuple(findings), last and last.digest, last and last.round, limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -78,6 +79,14 @@ def has_statistics(pairs: Sequence[Pair]) -> bool:
     """Whether a checkpoint says that the model has non-trainable weights, which clients may send."""
     said = [manifest.facts.get("arrays") for _, manifest in trusted(pairs)]
     return any(isinstance(arrays, dict) and bool(arrays.get("statistics")) for arrays in said)
+
+
+def num_weights(links: Sequence[Link]) -> int | None:
+    """Number of trainable weights, by the first of these checkpoints that can be read; None without one."""
+    for link in links:
+        with contextlib.suppress(Unreadable):
+            return read_model(link).weights.size
+    return None
 
 
 def with_weights(model: Model, weights: Vector) -> dict[str, npt.NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.runs.verification.planned_run import Recipe
+from fedcli.runs.verification.planned_run import Recipe, Server
 from fedcli.runs.verification.report import Finding
 
 _ALWAYS = (
@@ -20,6 +20,7 @@ _WITH_PROOFS = (
     "that the proofs are composed soundly: no cryptographer has reviewed it (docs/proofs.md)",
 )
 _NOISE = "that noise was drawn from a Gaussian and is fresh: only that its norm is within a bound"
+_FACTOR = ", of {:,.0f} clip norms, by which {} can move a sum with valid proofs"
 _PRIVACY = "that privacy.json is right: it follows from config.yaml and the number of rounds"
 _STATISTICS = (
     "that weights which training does not touch, such as BatchNorm's averages, are what clients sent"
@@ -28,9 +29,17 @@ _FOREIGN = "that each model follows from the published sum: the strategy is a cu
 
 
 def not_covered(
-    recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool, num_pruned: int
+    recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool, num_pruned: int, size: int | None
 ) -> tuple[str, ...]:
-    """What a verification of such a run does not show, each the end of "it does not show ..."."""
+    """What a verification of such a run does not show, each the end of "it does not show ...".
+
+    Args:
+        recipe: the run as it was planned, or why it cannot be known.
+        has_proofs: whether updates come with proofs.
+        has_statistics: whether the model has non-trainable weights.
+        num_pruned: pruned checkpoints among those that were checked.
+        size: number of trainable weights; None if no checkpoint says it.
+    """
     pruned = [_PRUNED.format(num_pruned)] if num_pruned else []
     if not has_proofs:
         return (*_ALWAYS, *pruned, *_WITHOUT_PROOFS)
@@ -38,6 +47,14 @@ def not_covered(
     if isinstance(recipe, Recipe):
         found += [_STATISTICS] if recipe.moves_statistics and has_statistics else []
         found += [_FOREIGN] if recipe.server is None else []
-        found += [_NOISE] if recipe.server is not None and recipe.server.has_noise else []
+        found += (
+            [_noise(recipe.server, size)] if recipe.server is not None and recipe.server.has_noise else []
+        )
         found += [_PRIVACY] if recipe.server is not None and recipe.server.is_private else []
     return tuple(found)
+
+
+def _noise(server: Server, size: int | None) -> str:
+    factor = None if size is None else server.bounds.noise_in_clip_norms(size)
+    who = "each client" if server.bounds.has_shares else "the server"
+    return _NOISE if factor is None else _NOISE + _FACTOR.format(factor, who)

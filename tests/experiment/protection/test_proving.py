@@ -110,6 +110,21 @@ def test_the_cost_says_bytes_bound_projections_and_that_nobody_has_reviewed_it()
     assert "proofs" not in cost(tiny.plan(GRID), parameters=300)
 
 
+def test_the_cost_says_how_far_noise_lets_one_party_move_a_sum():
+    clipped = "strategy={name: dp-clipped, clip_norm: 0.5, noise_multiplier: 1.0, delta: 1.0e-3}"
+    said = [
+        cost(tiny.plan(*overrides, PROOFS), parameters=10_000).get("proved_noise")
+        for overrides in ([GRID], NOISED_BY_CLIENTS, ("fixed_point={bits: 16}", clipped))
+    ]
+    by = "clip norms: with valid proofs it can move a sum by that"
+    # sqrt(10,000 + 2 sqrt(10,000 x 41.6) + 83) deviations: of a quarter of the variance, and of all of it.
+    assert said == [
+        None,
+        f"norm of the noise of each client at most 53 {by}",
+        f"norm of the noise of the server at most 107 {by}",
+    ]
+
+
 def test_noise_that_is_too_long_to_be_proved_is_refused_before_the_model_is_built():
     cohort, strategy = NOISED_BY_CLIENTS
     loud = strategy.replace("bits: 16", "bits: 24").replace("noise_multiplier: 1.0", "noise_multiplier: 4.0")
