@@ -20,7 +20,7 @@ from fedcli.engine.ports import Observer
 from fedcli.experiment.assemble import initial_state
 from fedcli.experiment.make import make
 from fedcli.experiment.protection.order import in_the_clear
-from fedcli.store import directory, round_folders
+from fedcli.store import round_folders
 from fedcli.store.files import durable, npz
 from fedcli.store.run_store import RunStore, create_run
 from fedcli.testing.changes import changed
@@ -108,8 +108,12 @@ def rehash(run):
             del facts[name]
         facts["evidence"] = heads.get(facts["round"])
         if "run" in facts:
-            facts["run"] = {name: durable.sha256(run / name) for name in directory.BOUND}
+            facts["run"] = {name: bound(run / name) for name in facts["run"]}
         previous = forge_manifest(folder, files_of(folder), facts=facts, previous=previous)
+
+
+def bound(path):
+    return durable.sha256(path) if path.exists() else None
 
 
 def follow(run):

@@ -163,9 +163,9 @@ def privacy(
                 )
             if where.is_dir():
                 from fedcli.privacy import in_words
-                from fedcli.runs.run_directory import read_statement
+                from fedcli.runs.bound_statement import read_bound_statement
 
-                facts, rows_of = read_statement(where), in_words
+                facts, rows_of = read_bound_statement(where), in_words
             else:
                 from fedcli.experiment.cost import planned_privacy
 

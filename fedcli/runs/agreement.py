@@ -43,7 +43,7 @@ def require_unchanged(folder: Path) -> None:
     bound = manifests.read(first).facts.get("run")
     if not isinstance(bound, dict):
         return
-    for name in directory.BOUND:
+    for name in directory.ALWAYS_BOUND:
         fault = guarded.fault(folder / name, str(bound.get(name)), below=folder, limit=limits.JSON)
         if fault is not None:
             raise RunError(

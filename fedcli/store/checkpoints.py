@@ -40,7 +40,7 @@ def write_checkpoint(
     previous: str | None = None,
     disk: Disk = LOCAL,
 ) -> str:
-    """Write `state` into the empty `folder`, and return the digest of its manifest.
+    """Write `state` into `folder`, and return the digest of its manifest, which lists all files that are there.
 
     weights.npz holds every array of the model under its Keras name, so that it can be used without fedcli. So does
     average.npz for the averaged model, if the state has one.
@@ -84,7 +84,9 @@ def write_checkpoint(
         # So that `verify` can build the state's vectors without the model.
         "arrays": {group: list(part.names) for group, part in layout._asdict().items()},
     }
-    return manifests.write(folder, files, facts={**about, **facts}, previous=previous, disk=disk)
+    # With what the caller put there: a checkpoint's statement of privacy is bound like its weights.
+    listed = sorted(path.name for path in folder.iterdir() if path.is_file())
+    return manifests.write(folder, listed, facts={**about, **facts}, previous=previous, disk=disk)
 
 
 def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundState:

@@ -20,8 +20,10 @@ PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
 # In the order of writing: a record is written after the lines of its clients.
 LOGS = (CLIENTS, METRICS)
-# Never changed after the start; the first checkpoint has their SHA-256.
-BOUND = (CONFIG, ENVIRONMENT)
+# Never changed after the start; the first checkpoint has their SHA-256, and null for one that the run does not have.
+BOUND = (CONFIG, ENVIRONMENT, ENCRYPTION)
+# All that older runs bind.
+ALWAYS_BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, CLIENT_STATES = "checkpoints", "clients"
 KEEP_ALL = Retention()
 
@@ -90,6 +92,20 @@ def read_run(folder: Path) -> str:
     if not isinstance(run, str):
         raise RunError(f"{folder / ENVIRONMENT} does not name the run.\nRestore the file.")
     return run
+
+
+def charged_round(folder: Path) -> int | None:
+    """The last round that was charged before its release, from charge.json; None if no round was.
+
+    Raises:
+        RunError: if charge.json is damaged.
+    """
+    if not guarded.exists(folder / CHARGE, below=folder):
+        return None
+    said = read_json(folder, CHARGE, indent=None)
+    if said.keys() != {"round"} or type(said["round"]) is not int:
+        raise RunError(f"{folder / CHARGE} does not name a round.\nRestore the file.")
+    return int(said["round"])
 
 
 def finished_rounds(folder: Path) -> list[int]:

@@ -26,13 +26,13 @@ from fedcli.store.directory import (
     LOGS,
     METRICS,
     PRIVACY,
+    charged_round,
     checkpoint_folder,
     finished_rounds,
-    read_json,
     read_state,
     refuse_existing,
 )
-from fedcli.store.files import durable, guarded, locks, logs, manifests
+from fedcli.store.files import durable, guarded, limits, locks, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.logs import Log, Mark, to_mark
@@ -95,8 +95,9 @@ class RunStore:
 
     The last checkpoint decides what is durable. Its manifest has the length and SHA-256 of metrics.jsonl and
     clients.jsonl at that time, and what follows in them is cut off when the run is resumed. The manifest also has the
-    digests of the manifest before it and of the last round's evidence; the first one has those of the config and the
-    environment.
+    digests of the manifest before it and of the last round's evidence; the first one has those of the config, the
+    environment and the encryption. privacy.json is a copy of the last checkpoint's, made after it is durable: a process
+    that is killed in between leaves the copy of the checkpoint before, and `resume` makes it again.
 
     Args:
         folder: a directory made by `create_run`.
@@ -172,6 +173,7 @@ class RunStore:
         self._durable_round, self._head = state.round, manifest.digest
         # A process that was killed while it pruned may have left some arrays.
         self._prune()
+        self._copy_statement(checkpoint_folder(self.folder, state.round))
         return state
 
     def is_charged(self, round: int) -> bool:
@@ -180,12 +182,8 @@ class RunStore:
         All rounds before a charged one count as charged too. They are run again if somebody deletes checkpoints, and
         must not be released again.
         """
-        if not guarded.exists(self.folder / CHARGE, below=self.folder):
-            return False
-        charged = read_json(self.folder, CHARGE, indent=None)
-        if charged.keys() != {"round"} or type(charged["round"]) is not int:
-            raise RunError(f"{self.folder / CHARGE} does not name a round.\nRestore the file.")
-        return bool(charged["round"] >= round)
+        charged = charged_round(self.folder)
+        return charged is not None and charged >= round
 
     def charge(self, round: int) -> None:
         """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
@@ -220,20 +218,27 @@ class RunStore:
         kept = self.folder / CLIENT_STATES
         # Everything that the checkpoint refers to must be durable before it.
         client_states.sync(kept, self._durable_round + 1, state.round, disk=self._disk)
-        if self._privacy is not None:
-            statement = json.dumps(self._privacy(state), indent=1) + "\n"
-            durable.write(self.folder / PRIVACY, statement, disk=self._disk)
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(durable.draft_of(target), disk=self._disk)
+        if self._privacy is not None:
+            statement = json.dumps(self._privacy(state), indent=1) + "\n"
+            self._disk.write(draft / PRIVACY, statement.encode())
         noise = secrets.noise_of(state.transforms)
         if noise:
             secrets.put_noise(self.folder, state.round, noise, disk=self._disk)
         evidence = proof_files.head(self.folder / proof_files.FOLDER, state.round)
-        facts = {"logs": marks, "has_secret": bool(noise), "evidence": evidence, **self._link()}
+        facts = {
+            "logs": marks,
+            "has_secret": bool(noise),
+            "evidence": evidence,
+            "charged": charged_round(self.folder),
+            **self._link(),
+        }
         head = checkpoints.write_checkpoint(
             draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
         )
         durable.publish(draft, target, disk=self._disk)
+        self._copy_statement(target)
         # Of the rounds since the last checkpoint, only this checkpoint can refer to clients' states.
         client_states.prune(kept, self._durable_round + 1, state.round, state.clients, disk=self._disk)
         # Not before: until the new checkpoint is published, the one before it needs its noise to resume.
@@ -245,6 +250,15 @@ class RunStore:
     def close(self) -> None:
         """Let other processes in."""
         locks.release(self._lock)
+
+    def _copy_statement(self, checkpoint: Path) -> None:
+        """Make privacy.json the copy of a checkpoint's; older checkpoints have none."""
+        source, copy = checkpoint / PRIVACY, self.folder / PRIVACY
+        if not source.exists():
+            return
+        statement = guarded.read_bytes(source, below=self.folder, limit=limits.JSON)
+        if not copy.exists() or copy.read_bytes() != statement:
+            durable.write(copy, statement, disk=self._disk)
 
     def _prune(self) -> None:
         """Remove the arrays that the policy keeps no longer, of checkpoints before one that is durable."""
@@ -266,7 +280,10 @@ class RunStore:
         """The next checkpoint's link to the one before it; the first one's, to the files that the run started with."""
         if self._head is not None:
             return {"follows": self._durable_round}
-        return {"run": {name: durable.sha256(self.folder / name) for name in BOUND}}
+        paths = {name: self.folder / name for name in BOUND}
+        return {
+            "run": {name: durable.sha256(path) if path.exists() else None for name, path in paths.items()}
+        }
 
 
 def _resumable(manifest: Manifest, checkpoint: Path) -> tuple[dict[str, Mark], bool]:

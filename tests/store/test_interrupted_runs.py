@@ -24,7 +24,7 @@ def story(folder, disk, every=1):
         create_run(
             folder,
             config=CONFIG,
-            environment={"run": "kept", "num_clients": 2},
+            environment={"run": "kept", "num_clients": 2, "protocol": 2},
             encryption={"name": "none"},
             data_key=b"key",
             keys={"public": np.arange(3)},

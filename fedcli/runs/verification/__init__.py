@@ -18,6 +18,7 @@ from fedcli.runs.verification.planned_run import Recipe, planned, planned_retent
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound
 from fedcli.runs.verification.report import CheckCount, Finding, VerificationReport
+from fedcli.runs.verification.stated_files import checked_stated_files
 from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
 
@@ -60,6 +61,7 @@ def verify_run(
     first = [pair.before for pair in chosen[:1] if pair.before and has_proofs]
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
+        findings += checked_stated_files(folder, pairs)
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
     # Also where the config plans none: a config that was changed must not silence the proofs that are there.
     if kept or has_proofs:

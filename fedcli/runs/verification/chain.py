@@ -61,9 +61,16 @@ def _broken(link: Link, reason: str) -> Finding:
 
 def _bound(run: Path, link: Link, manifest: Manifest) -> Iterator[Finding]:
     sums = manifest.facts.get("run")
-    if not isinstance(sums, dict) or sums.keys() != set(directory.BOUND):
-        yield _broken(link, f"does not bind {' and '.join(directory.BOUND)}")
+    known = isinstance(sums, dict) and {*directory.ALWAYS_BOUND} <= sums.keys() <= {*directory.BOUND}
+    if not isinstance(sums, dict) or not known:
+        yield _broken(link, f"does not bind {' and '.join(directory.ALWAYS_BOUND)}")
         return
-    for name in directory.BOUND:
-        fault = guarded.fault(run / name, str(sums[name]), below=run, limit=limits.JSON)
+    for name, digest in sums.items():
+        # Null for a file that the run does not have.
+        if digest is None and name not in directory.ALWAYS_BOUND:
+            if not guarded.exists(run / name, below=run):
+                continue
+            fault: str | None = "was added: the run has no such file"
+        else:
+            fault = guarded.fault(run / name, str(digest), below=run, limit=limits.JSON)
         yield Finding(BOUND, link.round, name, fault is None, f"{name} {fault}." if fault else "")
