@@ -94,6 +94,16 @@ def read_run(folder: Path) -> str:
     return run
 
 
+def bound_digests(folder: Path) -> dict[str, str | None]:
+    """The SHA-256 of the files that never change after the start; None for one that the run does not have."""
+    return {
+        name: guarded.sha256(folder / name, below=folder, limit=limits.JSON)
+        if guarded.exists(folder / name, below=folder)
+        else None
+        for name in BOUND
+    }
+
+
 def charged_round(folder: Path) -> int | None:
     """The last round that was charged before its release, from charge.json; None if no round was.
 

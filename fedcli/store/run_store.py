@@ -12,9 +12,8 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
-from fedcli.store import checkpoints, client_states, proof_files, secrets
+from fedcli.store import checkpoints, client_states, proof_files, secrets, statement_copy
 from fedcli.store.directory import (
-    BOUND,
     CHARGE,
     CHECKPOINTS,
     CLIENT_STATES,
@@ -26,13 +25,14 @@ from fedcli.store.directory import (
     LOGS,
     METRICS,
     PRIVACY,
+    bound_digests,
     charged_round,
     checkpoint_folder,
     finished_rounds,
     read_state,
     refuse_existing,
 )
-from fedcli.store.files import durable, guarded, limits, locks, logs, manifests
+from fedcli.store.files import durable, guarded, locks, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.logs import Log, Mark, to_mark
@@ -173,7 +173,7 @@ class RunStore:
         self._durable_round, self._head = state.round, manifest.digest
         # A process that was killed while it pruned may have left some arrays.
         self._prune()
-        self._copy_statement(checkpoint_folder(self.folder, state.round))
+        statement_copy.make(self.folder, checkpoint_folder(self.folder, state.round), disk=self._disk)
         return state
 
     def is_charged(self, round: int) -> bool:
@@ -238,7 +238,7 @@ class RunStore:
             draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
         )
         durable.publish(draft, target, disk=self._disk)
-        self._copy_statement(target)
+        statement_copy.make(self.folder, target, disk=self._disk)
         # Of the rounds since the last checkpoint, only this checkpoint can refer to clients' states.
         client_states.prune(kept, self._durable_round + 1, state.round, state.clients, disk=self._disk)
         # Not before: until the new checkpoint is published, the one before it needs its noise to resume.
@@ -250,15 +250,6 @@ class RunStore:
     def close(self) -> None:
         """Let other processes in."""
         locks.release(self._lock)
-
-    def _copy_statement(self, checkpoint: Path) -> None:
-        """Make privacy.json the copy of a checkpoint's; older checkpoints have none."""
-        source, copy = checkpoint / PRIVACY, self.folder / PRIVACY
-        if not source.exists():
-            return
-        statement = guarded.read_bytes(source, below=self.folder, limit=limits.JSON)
-        if not copy.exists() or copy.read_bytes() != statement:
-            durable.write(copy, statement, disk=self._disk)
 
     def _prune(self) -> None:
         """Remove the arrays that the policy keeps no longer, of checkpoints before one that is durable."""
@@ -280,10 +271,7 @@ class RunStore:
         """The next checkpoint's link to the one before it; the first one's, to the files that the run started with."""
         if self._head is not None:
             return {"follows": self._durable_round}
-        paths = {name: self.folder / name for name in BOUND}
-        return {
-            "run": {name: durable.sha256(path) if path.exists() else None for name, path in paths.items()}
-        }
+        return {"run": bound_digests(self.folder)}
 
 
 def _resumable(manifest: Manifest, checkpoint: Path) -> tuple[dict[str, Mark], bool]:
