@@ -30,6 +30,7 @@ from fedcli.cli.live_view import interruptible
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.core.errors import ConfigError, FedcliError, RunInterrupted
+from fedcli.experiment.protection.order import recipe
 from fedcli.store import directory
 
 Row = dict[str, Any]
@@ -59,9 +60,21 @@ def load_sides(arguments: argparse.Namespace) -> list[Side]:
         for variant in arguments.variant or [[]]:
             label = " ".join([Path(path).stem, *variant])
             shared = [*arguments.set, *variant]
-            sources = [config.load(path, [*shared, f"seed={seed}"]) for seed in arguments.seeds]
+            sources = [pairable(path, [*shared, f"seed={seed}"]) for seed in arguments.seeds]
             sides.append(Side(label, sources))
     return sides
+
+
+def pairable(path: str, overrides: list[str]) -> config.Config:
+    """A config whose cohorts follow from its seed, so that both sides of a pair have the same ones.
+
+    A private run draws its cohorts, and its noise, from the operating system otherwise. Its release would protect
+    nobody who knows the seed, which a benchmark can afford.
+    """
+    source = config.load(path, overrides)
+    if recipe(source.experiment).privacy is None:
+        return source
+    return config.load(path, [*overrides, "privacy.reproducible_noise=true"])
 
 
 def run_folder(experiment: config.Experiment) -> Path:
@@ -121,16 +134,17 @@ def mean_and_deviation(values: Values) -> tuple[float, float]:
 def table(outcomes: Sequence[Outcome], metric: str, target: float | None) -> str:
     """The outcomes as Markdown, the differences paired with the first one's values of the same seeds."""
     pairs = len(outcomes[0].final)
-    heading = ["", metric, "minus the first", f"better in, of {pairs}"]
+    heading = ["", metric, "minus the first", "95 % interval", "p", f"better in, of {pairs}"]
     if target is not None:
         heading.append(f"rounds to {target:g}")
     rows = [heading, ["---"] * len(heading)]
     for index, outcome in enumerate(outcomes):
-        cells = [f"`{outcome.label}`", spread(outcome.final), "", ""]
+        cells = [f"`{outcome.label}`", spread(outcome.final), "", "", "", ""]
         if index:
             differences = np.subtract(outcome.final, outcomes[0].final)
             sign = 1 if higher_is_better(metric) else -1
-            cells[2:] = [spread(differences, signed=True), str(int((sign * differences > 0).sum()))]
+            better = str(int((sign * differences > 0).sum()))
+            cells[2:] = [spread(differences, signed=True), *paired_test(differences), better]
         if target is not None:
             cells.append(rounds_cell(outcome.reached))
         rows.append(cells)
@@ -142,6 +156,19 @@ def spread(values: Values, *, signed: bool = False) -> str:
     mean, deviation = mean_and_deviation(values)
     shown = f"{mean:+.4f}" if signed else f"{mean:.4f}"
     return shown if math.isnan(deviation) else f"{shown} ± {deviation:.4f}"
+
+
+def paired_test(differences: Values) -> tuple[str, str]:
+    """The interval of a paired t-test for the mean difference, and its p value, as cells; empty for a single pair."""
+    from scipy import stats
+
+    mean, deviation = mean_and_deviation(differences)
+    # A difference that is the same with every seed has no spread to test against.
+    if not deviation > 0:
+        return "", ""
+    found = stats.ttest_1samp(differences, 0.0)
+    half = float(stats.t.ppf(0.975, len(differences) - 1)) * deviation / math.sqrt(len(differences))
+    return f"{mean - half:+.4f} to {mean + half:+.4f}", f"{float(found.pvalue):.2g}"
 
 
 def rounds_cell(reached: Values) -> str:
@@ -180,7 +207,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         help="a side: every config with these values; repeatable, empty for the config as it stands",
     )
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="values for every side")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="one pair each")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(1, 9)), help="one pair each")
     parser.add_argument("--metric", default="test/accuracy", help="a name in metrics.jsonl")
     parser.add_argument("--last", type=int, default=5, help="evaluated rounds that the final metric averages")
     parser.add_argument("--target", type=float, help="also count the rounds to this value of the metric")

@@ -1,9 +1,10 @@
 """Final test accuracy of defences under attacks, as a Markdown table; a fifth of the clients is malicious.
 
-    python benchmarks/robustness.py [--runs runs/robustness] [--defences median ...] [--attacks alie ...]
+    python benchmarks/robustness.py [--setting one-step] [--seeds 7 8 9] [--defences median ...] [--attacks alie ...]
 
-Every cell is a run of configs/attacks/robustness.yaml with the two overrides below, in a directory of its own. What
-is finished is not run again and what was stopped goes on, so the command can be repeated. See benchmarks/README.md.
+Every cell has a run of configs/attacks/robustness.yaml for each seed, with the overrides of the setting, the defence
+and the attack, in a directory of its own. What is finished is not run again and what was stopped goes on, so the
+command can be repeated. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from fedcli.store import directory
 
 BASE = Path(__file__).parent.parent / "configs" / "attacks" / "robustness.yaml"
 LAST = 5
-"""Rounds at the end whose mean is the figure of a cell."""
+"""Evaluated rounds at the end whose mean is the figure of a run."""
 
 DEFENCES = {
     "mean": "{name: mean}",
@@ -41,20 +42,34 @@ ATTACKS = {
     "sign-flip": "{name: sign-flip, share: 0.2, scale: 4.0}",
     "ipm": "{name: ipm, share: 0.2, epsilon: 0.1}",
     "alie": "{name: alie, share: 0.2, z: 1.5}",
+    "alie-plus": "{name: alie, share: 0.2, z: 1.5, direction: plus}",
     "min-max": "{name: min-max, share: 0.2, direction: unit}",
     "backdoor": "{name: backdoor, share: 0.2, boost: 5.0}",
+}
+
+SETTINGS: dict[str, list[str]] = {
+    "epoch": [],
+    # Every small shift is released before any local training can correct it.
+    "one-step": [
+        "rounds=300",
+        "client.epochs=null",
+        "client.steps=1",
+        "client.batch_size=64",
+        "model=logistic",
+        "evaluation.every=10",
+    ],
 }
 
 Row = dict[str, Any]
 
 
-def cell(defence: str, attack: str, folder: Path) -> list[Row]:
-    """The records of a cell's rounds: those of its run directory, or of a run that is made now.
+def cell(overrides: list[str], folder: Path) -> list[Row]:
+    """The records of a run's rounds: those of its run directory, or of a run that is made now.
 
     Raises:
         FedcliError: if the directory holds a run of another config.
     """
-    source = config.load(BASE, [f"strategy={DEFENCES[defence]}", f"attack={ATTACKS[attack]}"])
+    source = config.load(BASE, overrides)
     if not folder.exists():
         return lifecycle.start_run(source, folder).records
     if config.load(folder / "config.yaml").experiment != source.experiment:
@@ -66,13 +81,23 @@ def cell(defence: str, attack: str, folder: Path) -> list[Row]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def figures(records: list[Row]) -> str:
-    """Mean test accuracy of the last rounds in percent, and the success rate where the attack has one."""
-    said = f"{100 * statistics.mean(record['test/accuracy'] for record in records[-LAST:]):.1f}"
-    if "attack/success_rate" not in records[-1]:
+def figures(runs: list[list[Row]]) -> str:
+    """Mean and deviation over seeds of the test accuracy in percent, and of the success rate if the attack has one."""
+    said = in_percent([last_mean(records, "test/accuracy") for records in runs])
+    if "attack/success_rate" not in runs[0][-1]:
         return said
-    rate = statistics.mean(record["attack/success_rate"] for record in records[-LAST:])
-    return f"{said} ({100 * rate:.1f})"
+    return f"{said} ({in_percent([last_mean(records, 'attack/success_rate') for records in runs])})"
+
+
+def last_mean(records: list[Row], name: str) -> float:
+    """Mean of a figure over the last rounds that have it."""
+    return statistics.mean([record[name] for record in records if name in record][-LAST:])
+
+
+def in_percent(values: list[float]) -> str:
+    """Mean and sample standard deviation over seeds."""
+    mean = f"{100 * statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {100 * statistics.stdev(values):.1f}"
 
 
 def table(cells: dict[tuple[str, str], str], defences: list[str], attacks: list[str]) -> str:
@@ -82,20 +107,40 @@ def table(cells: dict[tuple[str, str], str], defences: list[str], attacks: list[
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def folder_of(runs: Path, setting: str, seed: int, name: str) -> Path:
+    """The directory of a run; its parents exist."""
+    parent = runs / f"{setting}-seed{seed}"
+    parent.mkdir(parents=True, exist_ok=True)
+    return parent / name
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--setting", choices=SETTINGS, default="epoch", help="local work of a round")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9], help="one run of a cell each")
     parser.add_argument("--runs", type=Path, default=Path("runs/robustness"))
     parser.add_argument("--defences", nargs="+", choices=DEFENCES, default=list(DEFENCES))
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS))
     asked = parser.parse_args()
     cells = {}
-    asked.runs.mkdir(parents=True, exist_ok=True)
     try:
         with quiet_imports():
             import tensorflow  # noqa: F401
         for attack in asked.attacks:
             for defence in asked.defences:
-                cells[defence, attack] = figures(cell(defence, attack, asked.runs / f"{defence}-{attack}"))
+                parts = [
+                    f"strategy={DEFENCES[defence]}",
+                    f"attack={ATTACKS[attack]}",
+                    *SETTINGS[asked.setting],
+                ]
+                runs = [
+                    cell(
+                        [*parts, f"seed={seed}"],
+                        folder_of(asked.runs, asked.setting, seed, f"{defence}-{attack}"),
+                    )
+                    for seed in asked.seeds
+                ]
+                cells[defence, attack] = figures(runs)
                 print(f"{defence:<13} {attack:<10} {cells[defence, attack]}", file=sys.stderr, flush=True)
     except FedcliError as error:
         print(error, file=sys.stderr)

@@ -61,17 +61,21 @@ def test_the_difference_is_paired_and_not_of_the_means(compare):
     first = compare.Outcome("a", [0.1, 0.3, 0.5], [8.0, 4.0, 6.0])
     other = compare.Outcome("b", [0.2, 0.4, 0.45], [2.0, math.inf, math.inf])
     assert compare.table([first, other], "test/accuracy", 0.4).splitlines() == [
-        "|  | test/accuracy | minus the first | better in, of 3 | rounds to 0.4 |",
-        "| --- | --- | --- | --- | --- |",
-        "| `a` | 0.3000 ± 0.2000 |  |  | 6 |",
-        "| `b` | 0.3500 ± 0.1323 | +0.0500 ± 0.0866 | 2 | not reached (reached by 1 of 3) |",
+        "|  | test/accuracy | minus the first | 95 % interval | p | better in, of 3 | rounds to 0.4 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| `a` | 0.3000 ± 0.2000 |  |  |  |  | 6 |",
+        # t = sqrt(1/3) at 2 degrees of freedom: p = 1 - t / sqrt(2 + t^2) = 0.4226...
+        "| `b` | 0.3500 ± 0.1323 | +0.0500 ± 0.0866 | -0.1651 to +0.2651 | 0.42 | 2 "
+        "| not reached (reached by 1 of 3) |",
     ]
-    assert "-0.0500 ± 0.0866 | 2 |" in compare.table([other, first], "test/loss", None)
+    assert "-0.0500 ± 0.0866 | -0.2651 to +0.1651 | 0.42 | 2 |" in compare.table(
+        [other, first], "test/loss", None
+    )
 
 
 def test_one_pair_has_no_deviation(compare):
     outcomes = [compare.Outcome("a", [0.25], []), compare.Outcome("b", [0.5], [])]
-    assert compare.table(outcomes, "test/accuracy", None).endswith("| `b` | 0.5000 | +0.2500 | 1 |")
+    assert compare.table(outcomes, "test/accuracy", None).endswith("| `b` | 0.5000 | +0.2500 |  |  | 1 |")
 
 
 def test_sides_are_configs_with_variants_and_a_seed_each(compare):
@@ -111,3 +115,9 @@ def test_a_finished_comparison_is_read_and_not_run_again(compare, tmp_path, monk
     assert trained[0].final != trained[1].final
     monkeypatch.setattr(compare, "train", lambda *_: pytest.fail("trained again"))
     assert compare.compare(arguments, lambda: False) == trained
+
+
+def test_private_sides_draw_their_cohorts_from_the_seed(compare):
+    private = str(ROOT / "configs" / "dp_clipped.yaml")
+    assert compare.pairable(private, ["seed=2"]).experiment.privacy.reproducible_noise
+    assert not compare.pairable(QUICKSTART, ["seed=2"]).experiment.privacy.reproducible_noise

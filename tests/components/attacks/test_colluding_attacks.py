@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from fedcli.components.attacks import ATTACKS, alie, ipm, min_max, min_sum
 from fedcli.components.attacks.alie import largest_z
+from fedcli.core.errors import ConfigError
 
 COLLUDING = ["alie", "ipm", "min-max", "min-sum"]
 HONEST = np.array([[1, 0], [3, 0], [2, 3]], np.float32)
@@ -42,6 +43,14 @@ def test_a_large_epsilon_turns_the_mean_of_all_against_the_honest_one():
 def test_alie_by_hand():
     expected = [2 - 1.5 * np.sqrt(2 / 3), 1 - 1.5 * np.sqrt(2)]
     np.testing.assert_allclose(crafted(alie(z=1.5), HONEST), expected, rtol=1e-6)
+
+
+def test_alie_in_the_direction_of_code_on_gradients():
+    # What is subtracted from a gradient is added to the update, which is minus the gradient.
+    of_gradients = -crafted(alie(z=1.5), -HONEST)
+    np.testing.assert_allclose(crafted(alie(z=1.5, direction="plus"), HONEST), of_gradients, rtol=1e-6)
+    with pytest.raises(ConfigError, match="minus or plus"):
+        alie(direction="up")
 
 
 @pytest.mark.parametrize(
