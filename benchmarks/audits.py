@@ -1,6 +1,6 @@
 """Audits of every private strategy: with the noise that it claims, with a half and with a third of it.
 
-    python benchmarks/audits.py [--canaries 160000] [--sampled-canaries 20000] [--honest 40] [--only NAME ...]
+    python benchmarks/audits.py [--canaries 20000] [--hard-canaries 160000] [--honest 40] [--only NAME ...]
 
 Every row is an experiment at epsilon 1 or 4 and delta 1e-6. The table has the lower bound on epsilon that
 `fedcli audit` finds, the best that it could have found, and its verdict. Audits of the right noise follow, with other
@@ -130,13 +130,15 @@ def source_of(label: str, epsilon: float) -> config.Config:
     return config.loads(EXPERIMENT, label, [f"strategy={strategy}", *of.settings])
 
 
-def rows(labels: Sequence[str], canaries: int, sampled_canaries: int) -> Iterator[Row]:
+def rows(labels: Sequence[str], canaries: int, hard_canaries: int) -> Iterator[Row]:
     """One row for each audit of the table."""
     for label in labels:
         for epsilon in EPSILONS:
             source = source_of(label, epsilon)
             for shown, scale in SCALES.items():
-                count = sampled_canaries if EXPERIMENTS[label].is_sampled else canaries
+                # Only a half of the noise needs the many canaries, where everybody takes part.
+                is_hard = shown == "1/2" and not EXPERIMENTS[label].is_sampled
+                count = hard_canaries if is_hard else canaries
                 begun = time.perf_counter()
                 found = audit_experiment(source, canaries=count, noise_scale=scale)
                 yield row(label, shown, found) | {"seconds": time.perf_counter() - begun}
@@ -170,8 +172,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--canaries", type=int, default=160_000, help="where everybody takes part")
-    parser.add_argument("--sampled-canaries", type=int, default=20_000, help="where cohorts are sampled")
+    parser.add_argument("--canaries", type=int, default=20_000, help="of an audit of the table")
+    parser.add_argument(
+        "--hard-canaries", type=int, default=160_000, help="for half the noise where everybody takes part"
+    )
     parser.add_argument("--honest", type=int, default=40, help="audits of the right noise after the table")
     parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), help="these experiments only")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -179,13 +183,9 @@ def main() -> None:
     labels = arguments.only or list(EXPERIMENTS)
     with quiet_imports():
         table = []
-        for each in rows(labels, arguments.canaries, arguments.sampled_canaries):
+        for each in rows(labels, arguments.canaries, arguments.hard_canaries):
             table.append(each)
-            print(
-                f"{each['experiment']}, noise x {each['noise']}: {each['verdict']}",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(json.dumps(each), file=sys.stderr, flush=True)
         right = honest(labels, arguments.honest)
     if arguments.json:
         json.dump({"table": table, "honest": right}, sys.stdout, indent=1)
@@ -199,7 +199,8 @@ def _print(table: Sequence[Row], right: Sequence[Row]) -> None:
         "| experiment | claim | noise | epsilon at least | best possible | verdict |\n|---|---|---|---|---|---|"
     )
     for each in table:
-        cells = f"{each['claim']:.2f} | {each['noise']} | {each['epsilon_at_least']:.2f} | {each['best']:.2f}"
+        bounds = f"{each['epsilon_at_least']:.2f} | {each['best']:.2f}"
+        cells = f"{each['claim']:.2f} | {each['noise']} | {each['canaries']:,} | {bounds}"
         print(f"| {each['experiment']} | {cells} | {each['verdict']} |")
     alarms = sum(each["verdict"] == "disproved" for each in right)
     print(f"\n{len(right)} audits of the right noise: {alarms} false alarms")

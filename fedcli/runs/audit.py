@@ -96,14 +96,16 @@ def audit_experiment(
     arXiv:2302.07956.
     """
     with located(source):
-        setup = plan(_bare(source.experiment))
+        # The claim is that of the run with all its sections, on which its noise depends.
+        setup = plan(source.experiment)
         accountant, target = _auditable(setup)
         rounds = _rounds_within(accountant, target, setup.run.rounds)
         claim = accountant.epsilon(rounds, target.delta)
         event = setup.protocol.strategy.privacy_event
+        strategy = setup.experiment.strategy
         if noise_scale != 1.0:
-            strategy = with_scaled_noise(setup.experiment.strategy, noise_scale)
-            setup = plan(setup.experiment.model_copy(update={"strategy": strategy}))
+            strategy = with_scaled_noise(strategy, noise_scale)
+        setup = plan(_bare(setup.experiment.model_copy(update={"strategy": strategy})))
         # Epsilon is that of the claim, and is calculated above, once.
         setup = replace(
             setup,
