@@ -47,11 +47,12 @@ class _Silent(LinearRuntime):
         return super().train(start, assignment)
 
 
-def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2):
+def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2, clients=CLIENTS):
     """A finished run of `CONFIG`; `runs_on` rounds more than there are checkpoints for, if wanted."""
+    overrides = (f"data.partition.clients={clients}", *overrides)
     experiment = config.loads(CONFIG, "audited.yaml", overrides).experiment
     strategy = in_the_clear(experiment)
-    federation = LinearFederation(CLIENTS)
+    federation = LinearFederation(clients)
     text = config.dump(experiment)
     parts, state = linear_parts(
         strategy,
@@ -61,11 +62,12 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2
         run_id="an audited run",
         average_decay=experiment.average.decay if experiment.average else None,
         rounds=rounds,
+        seed=experiment.seed,
     )
     cohort = make("cohort", experiment.cohort)
     parts = changed(parts, strategy=strategy, cohort=cohort)
     state = initial_state(strategy, _vectors(state))
-    environment = {"run": parts.run_id, "num_clients": CLIENTS}
+    environment = {"run": parts.run_id, "num_clients": clients}
     create_run(folder, config=text, environment=environment | ({"protocol": 2} if protocol == 2 else {}))
     run_store = RunStore(folder, parts.layout, every=every)
     try:

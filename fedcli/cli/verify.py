@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # A directory with many changes has thousands of failures, and the first ones are enough to read.
 _SHOWN = 20
+_IN_ONE_LINE = 3
 
 
 def verify(
@@ -27,20 +28,32 @@ def verify(
     independent: Annotated[
         bool, typer.Option("--independent", help="Verify proofs a second time with another library.")
     ] = False,
+    require_proofs: Annotated[
+        bool,
+        typer.Option(
+            "--require-proofs", help="Exit with 1 also if the models were not all replayed from proofs."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check a run directory: its files, the chain of its checkpoints and its logs. Needs only the directory.
 
     If the run has proofs, verify each proof, that each sum opens the commitments, and that each model follows from it.
 
-    Exits with 1 if any check fails. Compare the head of the chain with the one that was published at the end of
-    the run, because rewriting the chain changes its head.
+    Exits with 1 if any check fails. What could not be checked is named, and the last line repeats it. Compare the head
+    of the chain with the one that was published at the end of the run, because rewriting the chain changes its head.
     """
     with reported():
         from rich.console import Console
 
+        from fedcli.core.errors import ConfigError
         from fedcli.runs.verification import verify_run
 
+        if require_proofs and round is not None:
+            raise ConfigError(
+                "--require-proofs is about all models; --round checks only one round.",
+                hint="Leave one of them out.",
+            )
         # On stderr, so that --json leaves one document on stdout.
         with Console(stderr=True).status("Verifying ...") as status:
             report = verify_run(
@@ -54,17 +67,20 @@ def verify(
                 {
                     "run": str(run),
                     "holds": report.holds,
+                    "complete": report.complete,
+                    "replayed": report.is_replayed,
                     "head": report.head,
                     "last_checkpoint": report.last,
                     "checks": [count._asdict() for count in report.counts()],
                     "failures": [_fact(finding) for finding in report.failures],
                     "notes": [_fact(finding) for finding in report.notes],
+                    "unchecked": [_fact(finding) for finding in report.unchecked],
                     "not_covered": report.not_covered,
                 }
             )
         else:
-            _print(report)
-        if not report.holds:
+            _print(report, require_proofs=require_proofs)
+        if not report.holds or (require_proofs and not report.is_replayed):
             raise typer.Exit(1)
 
 
@@ -77,19 +93,39 @@ def _fact(finding: Finding) -> dict[str, object]:
     }
 
 
-def _print(report: VerificationReport) -> None:
+def _print(report: VerificationReport, *, require_proofs: bool) -> None:
     _print_table(report.counts())
     rows = [("FAILS", _located(finding)) for finding in report.failures[:_SHOWN]]
     if len(report.failures) > _SHOWN:
         rows.append(("FAILS", f"and {len(report.failures) - _SHOWN:,} more; --json names all."))
     rows += [("note", _located(finding)) for finding in report.notes]
+    rows += [("note", _located(finding)) for finding in report.unchecked[:_SHOWN]]
+    if len(report.unchecked) > _SHOWN:
+        rows.append(
+            ("note", f"not checked: {len(report.unchecked) - _SHOWN:,} more things; --json names all.")
+        )
     print_rows(rows, width=5, styles={"FAILS": "bold red"})
     typer.echo("What this does not show:")
     print_rows([("", limit) for limit in report.not_covered])
     if report.head is not None:
         # Not in columns, so that a terminal does not break the head, which is there to be copied.
         typer.echo(f"head   {report.head} (checkpoint of round {report.last})")
-    typer.echo("Everything holds." if report.holds else "The run directory is not what its run wrote.")
+    typer.echo(_last_line(report, require_proofs=require_proofs))
+
+
+def _last_line(report: VerificationReport, *, require_proofs: bool) -> str:
+    """The verdict, and what was left out of it."""
+    if not report.holds:
+        verdict = "The run directory is not what its run wrote."
+    elif require_proofs and not report.is_replayed:
+        verdict = "What was checked holds, but the models were not all replayed from proofs."
+    else:
+        verdict = "Everything holds." if report.complete else "Everything that was checked holds."
+    left = list(dict.fromkeys(finding.unchecked for finding in report.unchecked))
+    if not left:
+        return verdict
+    more = f"; and {len(left) - _IN_ONE_LINE:,} more" if len(left) > _IN_ONE_LINE else ""
+    return f"{verdict} NOT checked: {'; '.join(left[:_IN_ONE_LINE])}{more}."
 
 
 def _located(finding: Finding) -> str:
@@ -110,10 +146,12 @@ def _print_table(counts: list[CheckCount]) -> None:
     table.add_column("checked", justify="right")
     table.add_column("verdict")
     for count in counts:
-        style = "bold red" if count.failed else "green"
+        style = "bold red" if count.failed else "yellow" if count.unchecked else "green"
         table.add_row(count.what, f"{count.checked:,}", Text(_verdict(count), style=style))
     console.print(table)
 
 
 def _verdict(count: CheckCount) -> str:
-    return f"{count.failed:,} FAIL" if count.failed else "holds"
+    if count.failed:
+        return f"{count.failed:,} FAIL"
+    return f"{count.unchecked:,} NOT checked" if count.unchecked else "holds"

@@ -9,7 +9,7 @@ from fedcli.config.given import Objects, objects_of
 from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
-from fedcli.config.registry import Registries, installed, resolve
+from fedcli.config.registry import Registries, installed, is_reference, resolve
 from fedcli.config.schema import (
     AttackSection,
     Average,
@@ -59,6 +59,7 @@ __all__ = [
     "given",
     "inline",
     "installed",
+    "is_reference",
     "load",
     "load_again",
     "loads",

@@ -44,6 +44,15 @@ class DataError(ConfigError):
         return DataError(self.message, key=f"{prefix}.{self.key}" if self.key else prefix, hint=self.hint)
 
 
+class MissingLibraryError(ConfigError):
+    """A library that the experiment needs and that is not installed."""
+
+    def under(self, prefix: str) -> MissingLibraryError:
+        """The same error with its key placed below `prefix`."""
+        key = f"{prefix}.{self.key}" if self.key else prefix
+        return MissingLibraryError(self.message, key=key, hint=self.hint)
+
+
 class RunError(FedcliError, RuntimeError):
     """A run that cannot continue, or a run directory that cannot be used."""
 

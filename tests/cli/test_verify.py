@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import forged
 import pytest
+from audited import rehash
 from kept_runs import make_run
 
 from fedcli.runs.verification import verify_run
@@ -32,10 +34,13 @@ def test_a_run_that_holds_is_0_with_a_line_of_each_check_and_the_head(fedcli, or
         "config and environment 2 checked holds",
         "lines of the logs 10 checked holds",
         "states of clients 4 checked holds",
+        "plan of the run 2 checked holds",
+        "next models 0 checked 1 NOT checked",
+        "note not checked: that the models follow from what clients sent, because config.yaml plans no proofs.",
         "What this does not show:",
         *verify_run(original).not_covered,
         f"head {verify_run(original).head} (checkpoint of round 4)",
-        "Everything holds.",
+        "Everything that was checked holds. NOT checked: that the models follow from what clients sent.",
     ]
 
 
@@ -48,7 +53,7 @@ def test_a_run_that_does_not_hold_is_1_and_names_file_and_round(fedcli, damaged)
     assert failure.startswith(
         "FAILS  round 2: checkpoints/round-00002/weights.npz is not the file that the run wrote"
     )
-    assert lines[-1] == "The run directory is not what its run wrote."
+    assert lines[-1].startswith("The run directory is not what its run wrote. NOT checked: that the models")
 
 
 def test_json_has_the_counts_and_everything_that_fails(fedcli, original, damaged):
@@ -58,12 +63,14 @@ def test_json_has_the_counts_and_everything_that_fails(fedcli, original, damaged
     assert (facts["holds"], facts["head"], facts["last_checkpoint"]) == (True, verify_run(original).head, 4)
     assert facts["failures"] == facts["notes"] == []
     assert facts["not_covered"] == list(verify_run(original).not_covered)
-    assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 0}
+    assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 0, "unchecked": 0}
+    assert (facts["complete"], facts["replayed"]) == (False, False)
+    assert [left["file"] for left in facts["unchecked"]] == ["config.yaml"]
     facts = json.loads(bad.stdout)
     assert facts["holds"] is False
     (failure,) = facts["failures"]
     assert (failure["round"], failure["file"]) == (2, "checkpoints/round-00002/weights.npz")
-    assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 1}
+    assert facts["checks"][0] == {"what": "files of checkpoints", "checked": 15, "failed": 1, "unchecked": 0}
 
 
 def test_one_round_is_checked_by_itself(fedcli, damaged):
@@ -93,7 +100,8 @@ def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, 
     shown = [" ".join(line.split()) for line in lines]
     assert "proofs of bounded norms 2 checked holds" in shown
     assert "second verifier 3 checked holds" in shown
-    assert shown.index("What this does not show:") < shown.index("Everything holds.")
+    assert shown.index("What this does not show:") < len(shown) - 1
+    assert shown[-1].startswith("Everything that was checked holds. NOT checked: the other rounds")
     assert any("trained honestly" in line for line in lines)
     folder = tmp_path / "run"
     shutil.copytree(audited_run, folder)
@@ -103,12 +111,31 @@ def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, 
     assert "FAILS  round 3: proofs/round-00003/proofs.bin is not the file that the run wrote" in result.stdout
 
 
+def test_the_last_line_says_what_was_not_checked_and_proofs_can_be_required(fedcli, audited_run, tmp_path):
+    result = fedcli("verify", audited_run, "--require-proofs")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "Everything holds.")
+    run = tmp_path / "run"
+    shutil.copytree(audited_run, run)
+    forged.own_strategy(run)
+    rehash(run)
+    lax, strict = fedcli("verify", run), fedcli("verify", run, "--require-proofs")
+    assert (lax.exit_code, strict.exit_code) == (0, 1)
+    left = "NOT checked: that the models follow from what clients sent; that `fedcli run` accepts the config; who"
+    assert lax.stdout.splitlines()[-1].startswith(f"Everything that was checked holds. {left}")
+    verdict = "What was checked holds, but the models were not all replayed from proofs."
+    assert strict.stdout.splitlines()[-1].startswith(f"{verdict} {left}")
+    facts = json.loads(fedcli("verify", run, "--json").stdout)
+    assert (facts["holds"], facts["complete"], facts["replayed"]) == (True, False, False)
+    assert {each["what"] for each in facts["unchecked"]} >= {"next models", "plan of the run"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "is not a run directory: it has no config.yaml"),
         (["--round", "9"], "no checkpoint of the run covers round 9"),
         (["--independent"], "keeps no proofs to verify a second time"),
+        (["--require-proofs", "--round", "1"], "--require-proofs is about all models"),
     ],
 )
 def test_what_cannot_be_asked_is_2(fedcli, original, arguments, said):

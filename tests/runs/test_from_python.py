@@ -15,6 +15,7 @@ from fedcli import config
 from fedcli.config import ConfigErrors
 from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import planned_run, verify_run
+from fedcli.runs.verification.plan_checks import checked_plan
 
 
 def midrange():
@@ -303,6 +304,7 @@ class TestVerify:
         (tmp_path / "config.yaml").write_text(json.dumps(source))
         (tmp_path / "environment.json").write_text('{"run": "a run", "num_clients": 4}')
         recipe = planned_run.read_recipe(tmp_path)
-        assert recipe.foreign == ("strategy",)
-        said = [finding.sentence for finding in planned_run.checked_plan(recipe)]
-        assert any("names a custom strategy, which is not imported" in each for each in said)
+        (named,) = recipe.custom_server
+        assert named.startswith("strategy")
+        said = [finding.sentence for finding in checked_plan(tmp_path, recipe, [], is_kept=False)]
+        assert any(f"names a custom component, which is not imported ({named})" in each for each in said)

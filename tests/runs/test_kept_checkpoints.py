@@ -113,13 +113,14 @@ def test_a_model_without_a_start_that_was_kept_is_said_not_to_be_replayed(tmp_pa
         prune(run, round)
     files, sentences = checked(run)
     assert files == [f"checkpoints/round-00003/{name}.npz" for name in ("weights", "state")]
-    assert sentences[0].startswith("checkpoints/round-00002/weights.npz was not replayed")
+    assert sentences[0].startswith("not checked: the model of round 2, because every checkpoint before it")
     assert "has no models of 2 rounds from 0 to 1" in sentences[1]
     assert len(sentences) == 2
-    files, (sentence,) = checked(run, round=2)
+    assert not verify_run(run).is_replayed
+    files, (sentence, _) = checked(run, round=2)
     assert files == []
-    assert sentence.startswith("checkpoints/round-00002/weights.npz was not replayed")
-    files, (sentence,) = checked(run, round=1)
+    assert sentence.startswith("not checked: the model of round 2")
+    files, (sentence, _) = checked(run, round=1)
     assert files == []
     assert "has no models of round 1" in sentence
     # A change of what is left is found all the same.

@@ -33,9 +33,8 @@ def named(folder, **settings):
 def test_what_was_left_behind_holds(original):
     report = verify_run(original)
     assert report.failures == []
-    (note,) = report.notes
-    assert note.sentence == "config.yaml plans no proofs, so only the files of proofs were checked."
-    assert any("keeps no proofs" in limit for limit in report.not_covered)
+    (left,) = report.unchecked
+    assert left.sentence.endswith("config.yaml plans no proofs, and only their files were checked.")
     assert {count.what: count.checked for count in report.counts()}["files of proofs"] == 4 * 3
 
 
@@ -110,4 +109,4 @@ def test_a_run_that_was_stopped_after_it_left_something_behind_holds(folder):
     advance(run_store, run_store.resume(), 2, proofs=True)
     run_store.close()
     assert verify_run(folder).failures == []
-    assert [note.file for note in verify_run(folder).notes] == ["config.yaml"]
+    assert [left.file for left in verify_run(folder).unchecked] == ["config.yaml"]

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ConfigError, MissingLibraryError
 from fedcli.crypto.bfv.errors import CiphertextError
 
 Words = npt.NDArray[np.uint64]
@@ -59,12 +59,12 @@ def library() -> ModuleType:
     """The extension module.
 
     Raises:
-        ConfigError: if it is not installed.
+        MissingLibraryError: if it is not installed.
     """
     try:
         import _sealapi_cpp
     except ImportError:
-        raise ConfigError(
+        raise MissingLibraryError(
             "homomorphic encryption needs the package tenseal, which is not installed.",
             hint='Install it: pip install "fedcli[encryption]".',
         ) from None

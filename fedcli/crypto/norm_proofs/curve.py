@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fedcli.core.errors import ConfigError, FedcliError
+from fedcli.core.errors import FedcliError, MissingLibraryError
 
 GROUP: Final = "BLS12-381 G1"
 ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
@@ -49,12 +49,12 @@ def library() -> ModuleType:
     """The curve library, imported at first use because it is optional.
 
     Raises:
-        ConfigError: if it is not installed.
+        MissingLibraryError: if it is not installed.
     """
     try:
         import py_arkworks_bls12381 as arkworks
     except ImportError as error:
-        raise ConfigError(
+        raise MissingLibraryError(
             "proofs need the library py_arkworks_bls12381, which is not installed.",
             hint="Install it with `pip install 'fedcli[proofs]'`.",
         ) from error

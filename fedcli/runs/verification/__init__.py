@@ -7,17 +7,19 @@ from pathlib import Path
 
 from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import evidence
-from fedcli.runs.verification.chain import WHAT, checked_chain
+from fedcli.runs.verification.chain import BOUND, WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
 from fedcli.runs.verification.clients import checked_clients
 from fedcli.runs.verification.files import checked_files, checked_names
+from fedcli.runs.verification.logs import WHAT as LOGS
 from fedcli.runs.verification.logs import checked_logs
-from fedcli.runs.verification.models import has_statistics, num_weights
+from fedcli.runs.verification.models import num_weights
 from fedcli.runs.verification.not_covered import not_covered
-from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention
+from fedcli.runs.verification.plan_checks import checked_plan
+from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention, plans_proofs
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound
-from fedcli.runs.verification.report import CheckCount, Finding, VerificationReport
+from fedcli.runs.verification.report import NEXT, CheckCount, Finding, VerificationReport, skipped
 from fedcli.runs.verification.stated_files import checked_stated_files
 from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
@@ -48,9 +50,8 @@ def verify_run(
     """
     directory.read_config(folder)
     pairs = read_pairs(folder, planned_retention(folder))
-    recipe = planned(folder)
     kept = evidence.is_kept(folder, pairs)
-    has_proofs = recipe.has_proofs if isinstance(recipe, Recipe) else kept
+    has_proofs = plans_proofs(folder, otherwise=kept)
     if independent and not has_proofs:
         raise ConfigError(
             f"{folder} keeps no proofs to verify a second time.", hint="Leave out --independent."
@@ -63,24 +64,42 @@ def verify_run(
     if round is None:
         findings += checked_stated_files(folder, pairs)
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
-    # Also where the config plans none: a config that was changed must not silence the proofs that are there.
-    if kept or has_proofs:
-        damaged = {
-            finding.round for finding in findings if finding.what == evidence.WHAT and not finding.holds
-        }
-        wanted = Wanted(chosen, intact, damaged, round, independent)
-        findings += checked_rounds(folder, wanted, recipe, watch)
+    recipe = None
+    if all(finding.holds for finding in findings if finding.what == BOUND):
+        recipe = planned(folder)
+    if isinstance(recipe, Recipe):
+        # Of runs without proofs too: no run has a config that `run` refuses.
+        findings += checked_plan(folder, recipe, intact, is_kept=kept)
+        findings += checked_rounds(
+            folder, _wanted(chosen, intact, findings, round, independent), recipe, watch
+        )
+    else:
+        findings += [] if recipe is None else [recipe]
+        why = "config.yaml and environment.json are not what the run wrote, or cannot be used"
+        findings.append(skipped(NEXT, directory.CONFIG, "the plan, the proofs and the models", why))
+    if round is not None:
+        rest = (
+            "the other rounds, and whether config.yaml and environment.json are those of the first checkpoint"
+        )
+        findings.append(skipped(NEXT, directory.CHECKPOINTS, rest, f"only round {round} was asked for"))
     last = pairs[-1].link if pairs else None
     limits = not_covered(
-        recipe,
+        recipe if isinstance(recipe, Recipe) else None,
         has_proofs=has_proofs,
-        has_statistics=has_statistics(pairs),
         num_pruned=sum(pair.link.is_pruned for pair in chosen),
         # Only intact checkpoints: their content is as the run wrote it.
         size=num_weights(intact),
     )
     limits = (*limits, *(not_bound(folder) if has_proofs else ()))
     return VerificationReport(tuple(findings), last and last.digest, last and last.round, limits)
+
+
+def _wanted(
+    pairs: list[Pair], intact: list[Link], findings: list[Finding], only: int | None, independently: bool
+) -> Wanted:
+    damaged = {finding.round for finding in findings if finding.what == evidence.WHAT and not finding.holds}
+    has_logs = all(finding.holds for finding in findings if finding.what == LOGS)
+    return Wanted(pairs, intact, damaged, has_logs, only, independently)
 
 
 def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Finding], list[Link]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fedcli.runs.verification.chain_links import Link, Pair, read_link, trusted
 from fedcli.runs.verification.files import checked_files, strangers
-from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.report import Finding, skipped
 from fedcli.store import proof_files
 from fedcli.store.files import guarded
 
@@ -34,16 +34,14 @@ def checked_evidence(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
 
 
 def checked_behind(run: Path, last: int) -> Iterator[Finding]:
-    """Check the files of rounds after the last checkpoint, which a stopped run leaves, and note them."""
+    """Check the files of rounds after the last checkpoint, which a stopped run leaves."""
     later = [round for round in proof_files.rounds(run / proof_files.FOLDER) if round > last]
     for round in later:
         yield from checked_files(run, read_round_link(run, round), what=WHAT, required=())
     if later:
         which = f"round {later[0]}" if len(later) == 1 else f"rounds {later[0]} to {later[-1]}"
-        sentence = (
-            f"{proof_files.FOLDER} has {which} after the last checkpoint; only their files were checked."
-        )
-        yield Finding(WHAT, None, proof_files.FOLDER, sentence=sentence)
+        why = "no checkpoint follows; a resumed run does them again"
+        yield skipped(WHAT, proof_files.FOLDER, f"the proofs of {which}", why)
 
 
 def read_round_link(run: Path, round: int) -> Link:

@@ -13,7 +13,7 @@ from fedcli.core import trees
 from fedcli.core.rounds import ModelLayout
 from fedcli.core.types import Tree, Vector
 from fedcli.core.vectors import Layout, gather, unflatten
-from fedcli.runs.verification.chain_links import Link, Pair, trusted
+from fedcli.runs.verification.chain_links import Link
 from fedcli.store import checkpoints
 from fedcli.store.files import manifests
 from fedcli.store.files.guarded import FileRefused
@@ -73,12 +73,6 @@ def read_model(link: Link) -> Model:
     averaged = _arrays(link, checkpoints.AVERAGE) if is_averaged else {}
     vectors = {group: gather(weights, part) for group, part in layout._asdict().items()}
     return Model(f"the checkpoint of round {link.round}", layout, vectors, server, average, averaged)
-
-
-def has_statistics(pairs: Sequence[Pair]) -> bool:
-    """Whether a checkpoint says that the model has non-trainable weights, which clients may send."""
-    said = [manifest.facts.get("arrays") for _, manifest in trusted(pairs)]
-    return any(isinstance(arrays, dict) and bool(arrays.get("statistics")) for arrays in said)
 
 
 def num_weights(links: Sequence[Link]) -> int | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from fedcli.runs.verification.planned_run import Recipe, Server
-from fedcli.runs.verification.report import Finding
 
 _ALWAYS = (
     "that no checkpoint was removed at the end: compare the head with the one that was published",
     "that the figures in metrics.jsonl and clients.jsonl are true: only that the run wrote them",
+    "that `fedcli run` would accept the data, and the task, attack and early stop that depend on it: no data is loaded",
 )
 _PRUNED = "what the models of the {:,} pruned checkpoints were: their arrays were removed, and their manifests are left"
-_WITHOUT_PROOFS = ("that the models follow from what clients sent: this run keeps no proofs",)
 _WITH_PROOFS = (
     "that clients trained honestly, on real data, or do no harm within the bound on their norms",
     "that the numbers of examples, by which clients are weighted, are true",
@@ -22,31 +21,24 @@ _WITH_PROOFS = (
 _NOISE = "that noise was drawn from a Gaussian and is fresh: only that its norm is within a bound"
 _FACTOR = ", of {:,.0f} clip norms, by which {} can move a sum with valid proofs"
 _PRIVACY = "that privacy.json is right: it follows from config.yaml and the number of rounds"
-_STATISTICS = (
-    "that weights which training does not touch, such as BatchNorm's averages, are what clients sent"
-)
-_FOREIGN = "that each model follows from the published sum: the strategy is a custom component"
 
 
 def not_covered(
-    recipe: Recipe | Finding, *, has_proofs: bool, has_statistics: bool, num_pruned: int, size: int | None
+    recipe: Recipe | None, *, has_proofs: bool, num_pruned: int, size: int | None
 ) -> tuple[str, ...]:
     """What a verification of such a run does not show, each the end of "it does not show ...".
 
     Args:
-        recipe: the run as it was planned, or why it cannot be known.
+        recipe: the run as it was planned; None if it cannot be known.
         has_proofs: whether updates come with proofs.
-        has_statistics: whether the model has non-trainable weights.
         num_pruned: pruned checkpoints among those that were checked.
         size: number of trainable weights; None if no checkpoint says it.
     """
     pruned = [_PRUNED.format(num_pruned)] if num_pruned else []
     if not has_proofs:
-        return (*_ALWAYS, *pruned, *_WITHOUT_PROOFS)
+        return (*_ALWAYS, *pruned)
     found = [*_ALWAYS, *pruned, *_WITH_PROOFS]
-    if isinstance(recipe, Recipe):
-        found += [_STATISTICS] if recipe.moves_statistics and has_statistics else []
-        found += [_FOREIGN] if recipe.server is None else []
+    if recipe is not None:
         found += (
             [_noise(recipe.server, size)] if recipe.server is not None and recipe.server.has_noise else []
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from fedcli import config
 from fedcli.components.proofs.statements import NormBounds
-from fedcli.core.contracts import Cohort, ServerOptimizer
-from fedcli.core.errors import ConfigError, FedcliError, RunError
-from fedcli.experiment.make import make
+from fedcli.core.contracts import Cohort, ServerOptimizer, Strategy
+from fedcli.core.errors import ConfigError, FedcliError, MissingLibraryError, RunError
+from fedcli.experiment.make import make, placed
+from fedcli.experiment.planned_protocol import PlannedProtocol, planned_protocol
 from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.experiment.protection.proofs import bounds_of
@@ -21,11 +22,10 @@ from fedcli.store import directory
 from fedcli.store.retention import Retention
 
 WHAT = "plan of the run"
-_LEFT_OUT = {
-    "strategy": "the step from each sum to the next model was not checked",
-    "cohort": "the divisor and the share of a private round were taken from the round itself",
-    "proofs": "only the files of proofs were checked",
-}
+# Without these nobody knows how the server moves the model, or what is committed to.
+_OF_STRATEGY = ("strategy", "compression", "proofs")
+# Planning makes these as well.
+_OF_PROTOCOL = (*_OF_STRATEGY, "cohort", "encryption", "client.optimizer")
 
 
 class Server(NamedTuple):
@@ -36,7 +36,7 @@ class Server(NamedTuple):
         optimizer: moves the weights along the mean.
         is_private: whether the sum is divided by the planned cohort.
         planned: the planned cohort size; None if the cohort is custom or the run is not private.
-        min_clients: clients whose shares of noise a release needs.
+        min_clients: clients whose shares of noise a release needs, or whose updates a sum needs to be opened.
     """
 
     bounds: NormBounds
@@ -56,49 +56,92 @@ class Recipe(NamedTuple):
 
     Args:
         run: its name.
-        rounds: the largest number of rounds.
         num_clients: size of the population.
-        clients_dealt: clients among which the config distributes the data; None if it does not say.
-        has_proofs: whether updates come with proofs in a known format.
-        moves_statistics: whether clients send non-trainable weights, about which nothing is proved.
-        average_decay: decay of the moving average of the model; None if the run keeps none.
-        server: None if the strategy is a custom component.
-        foreign: custom components that matter here and are not imported.
+        experiment: its config.
+        custom: custom components by their keys in the config; none of them is imported.
+        refusal: why `run` would refuse the config, as a sentence; empty if it would not.
+        missing: which library the plan needs and is not installed, as a sentence; empty if none.
+        protocol: the plan of its sums; None if it is refused, or if a custom component is a part of it.
+        strategy: the strategy with its proofs and without encryption; None if a part of it is custom.
+        cohort: who takes part in a round; None if it is custom.
+        server: None if the run has no proofs, or `strategy` is None.
     """
 
     run: str
-    rounds: int
     num_clients: int
-    clients_dealt: int | None
-    has_proofs: bool
-    moves_statistics: bool
-    average_decay: float | None
+    experiment: config.Experiment
+    custom: Mapping[str, str]
+    refusal: str
+    missing: str
+    protocol: PlannedProtocol | None
+    strategy: Strategy | None
+    cohort: Cohort | None
     server: Server | None
-    foreign: tuple[str, ...]
+
+    @property
+    def has_proofs(self) -> bool:
+        """Whether updates come with proofs in a known format."""
+        return self.experiment.proofs is not None and "proofs" not in self.custom
+
+    @property
+    def rounds(self) -> int:
+        """The largest number of rounds."""
+        return self.experiment.rounds
+
+    @property
+    def average_decay(self) -> float | None:
+        """Decay of the moving average of the model; None if the run keeps none."""
+        return self.experiment.average.decay if self.experiment.average else None
+
+    def names_custom(self, *keys: str) -> list[str]:
+        """The custom components at these keys of the config or below them, as sentences name them."""
+        below = tuple(f"{key}." for key in keys)
+        return [f"{key}: {name}" for key, name in self.custom.items() if key in keys or key.startswith(below)]
+
+    @property
+    def custom_server(self) -> list[str]:
+        """The custom components without which no model can be replayed."""
+        return self.names_custom(*_OF_STRATEGY)
+
+    @property
+    def custom_protocol(self) -> list[str]:
+        """The custom components without which the config cannot be held against what `run` refuses."""
+        return self.names_custom(*_OF_PROTOCOL)
 
 
 def read_recipe(run: Path) -> Recipe:
     """The recipe of a run directory.
 
     Raises:
-        FedcliError: if config.yaml or environment.json cannot be used.
+        FedcliError: if config.yaml or environment.json cannot be used, or there is no strategy of this config.
     """
-    planned = _experiment(directory.config_text(run))
-    parts = {"strategy": planned.strategy, "cohort": planned.cohort, "proofs": planned.proofs}
-    foreign = tuple(name for name, part in parts.items() if part is not None and _is_foreign(part))
+    experiment = _experiment(directory.config_text(run))
     num_clients = _num_clients(run)
-    dealt = planned.data.partition.parameters.get("clients") if planned.data.partition else None
-    return Recipe(
+    recipe = Recipe(
         directory.read_run(run),
-        planned.rounds,
         num_clients,
-        dealt if type(dealt) is int else None,
-        planned.proofs is not None and "proofs" not in foreign,
-        planned.model.non_trainable == "federated",
-        planned.average.decay if planned.average else None,
-        None if "strategy" in foreign else _server(planned, num_clients, own_cohort="cohort" in foreign),
-        foreign,
+        experiment,
+        dict(_custom(experiment)),
+        refusal="",
+        missing="",
+        protocol=None,
+        strategy=None,
+        cohort=None,
+        server=None,
     )
+    if not recipe.names_custom("cohort"):
+        cohort: Cohort = make("cohort", experiment.cohort, kind=Cohort)
+        with placed("cohort"):
+            cohort.sampling(num_clients)  # raises if it cannot be drawn from so many
+        recipe = recipe._replace(cohort=cohort)
+    if not recipe.custom_server:
+        # With its proofs: a strategy that cannot have them moves no model that they are about.
+        recipe = recipe._replace(strategy=in_the_clear(experiment))
+    if not recipe.custom_protocol:
+        recipe = _held(recipe)
+    if recipe.has_proofs and recipe.strategy is not None:
+        recipe = recipe._replace(server=_server(recipe, recipe.strategy))
+    return recipe
 
 
 def planned_retention(run: Path) -> Retention:
@@ -113,40 +156,75 @@ def planned_retention(run: Path) -> Retention:
         return Retention()
 
 
+def plans_proofs(run: Path, *, otherwise: bool) -> bool:
+    """Whether the config plans proofs in a known format; `otherwise` if it cannot be read."""
+    try:
+        proofs = _experiment(directory.config_text(run)).proofs
+    except FedcliError:
+        return otherwise
+    return proofs is not None and not config.is_reference(proofs.name)
+
+
 def planned(run: Path) -> Recipe | Finding:
-    """The run as its config plans it, or the finding that the config cannot be used."""
+    """The run as its config plans it, or the finding that the config cannot be used.
+
+    Raises:
+        MissingLibraryError: if the library that verifies proofs is not installed.
+    """
     try:
         return read_recipe(run)
+    except MissingLibraryError:
+        raise
     except FedcliError as error:
-        said = error.message if type(error) is ConfigError else str(error)
-        sentence = (
-            f"{directory.CONFIG} cannot be used by this version of fedcli, so no round was replayed: {said}"
-        )
+        sentence = f"{directory.CONFIG} cannot be used by this version of fedcli: {_said(error)}"
         return Finding(WHAT, None, directory.CONFIG, holds=False, sentence=sentence)
 
 
-def checked_plan(recipe: Recipe) -> Iterator[Finding]:
-    """Check the number of clients, and note what is not checked because of custom components."""
-    if recipe.clients_dealt not in (None, recipe.num_clients):
-        sentence = (
-            f"{directory.ENVIRONMENT} says that there are {recipe.num_clients} clients; "
-            f"{directory.CONFIG} distributes data among {recipe.clients_dealt}."
-        )
-        yield Finding(WHAT, None, directory.ENVIRONMENT, holds=False, sentence=sentence)
-    if not recipe.has_proofs and "proofs" not in recipe.foreign:
-        sentence = f"{directory.CONFIG} plans no proofs, so {_LEFT_OUT['proofs']}."
-        yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
-    for name in recipe.foreign:
-        sentence = f"{directory.CONFIG} names a custom {name}, which is not imported: {_LEFT_OUT[name]}."
-        yield Finding(WHAT, None, directory.CONFIG, sentence=sentence)
+def _held(recipe: Recipe) -> Recipe:
+    """The recipe with its protocol, or with the reason for which `run` would refuse it."""
+    target = recipe.strategy.privacy if recipe.strategy is not None else None
+    if target is not None and not target.is_calibrated:
+        # Calculating it here would take seconds, and a run has written what it calculated.
+        left = "the noise of the strategy is left to epsilon; a run writes the noise that it calculated"
+        return recipe._replace(refusal=f"{left}.")
+    try:
+        made = planned_protocol(recipe.experiment, num_clients=recipe.num_clients, num_train=None)
+        for key in ("devices", "client.schedule", "client.optimizer"):
+            part = _at(recipe.experiment, key)
+            if part is not None and not recipe.names_custom(key):
+                make(key, part)
+    except MissingLibraryError as error:
+        return recipe._replace(missing=error.message)
+    except ConfigError as error:
+        return recipe._replace(refusal=_said(error))
+    return recipe._replace(protocol=made)
 
 
-def _is_foreign(section: config.Part | config.WrittenStrategy) -> bool:
-    """Whether a component, or a part of a strategy that is written out, is not one of fedcli's own."""
-    if isinstance(section, config.Part):
-        return ":" in section.name
-    parts = [section.client, *section.transforms, section.aggregator, section.server_optimizer]
-    return any(_is_foreign(part) for part in parts)
+def _said(error: FedcliError) -> str:
+    if not isinstance(error, ConfigError) or isinstance(error, config.ConfigErrors):
+        return str(error)
+    return f"{error.key}: {error.message}" if error.key else error.message
+
+
+def _at(experiment: config.Experiment, key: str) -> config.Part | None:
+    found: Any = experiment
+    for name in key.split("."):
+        found = getattr(found, name)
+    return found if isinstance(found, config.Part) else None
+
+
+def _custom(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """The components below a value of the config that are not fedcli's own, by their keys."""
+    if isinstance(value, config.Part):
+        if config.is_reference(value.name):
+            yield key, value.name
+    elif isinstance(value, tuple):
+        for index, each in enumerate(value):
+            yield from _custom(each, f"{key}.{index}")
+    elif isinstance(value, config.Section):
+        for name, each in value:
+            # The component of a section such as `data` is written at the key of the section.
+            yield from _custom(each, key if name == "part" else f"{key}.{name}".lstrip("."))
 
 
 # The plan and the retention policy are both read from the same text.
@@ -156,15 +234,13 @@ def _experiment(text: str) -> config.Experiment:
     return config.loads(text, directory.CONFIG, imports=False).experiment
 
 
-def _server(planned: config.Experiment, num_clients: int, *, own_cohort: bool) -> Server | None:
-    # Encoding and proving do not affect how the model moves from the opened sum.
-    bare = in_the_clear(planned.model_copy(update={"proofs": None}))
-    if all(part.grid is None for part in bare.transforms):
-        return None
-    is_private, size = bare.privacy is not None, None
-    if is_private and not own_cohort:
-        size = make("cohort", planned.cohort, kind=Cohort).expected_size(num_clients)
-    return Server(bounds_of(bare), bare.server, is_private, size, bare.min_updates)
+def _server(recipe: Recipe, strategy: Strategy) -> Server:
+    is_private, size = strategy.privacy_event is not None, None
+    if is_private and recipe.cohort is not None:
+        size = recipe.cohort.expected_size(recipe.num_clients)
+    # Encryption opens no sum of fewer clients than it was planned for.
+    whole = strategy if recipe.protocol is None else recipe.protocol.strategy
+    return Server(bounds_of(strategy), strategy.server, is_private, size, whole.min_updates)
 
 
 def _num_clients(run: Path) -> int:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fedcli.runs.verification.chain_links import Link, Pair
+from fedcli.runs.verification.client_rows import WHAT as ROWS
+from fedcli.runs.verification.client_rows import checked_rows, rows_by_round
+from fedcli.runs.verification.drawn_cohorts import checked_cohorts
 from fedcli.runs.verification.evidence import read_round_link
-from fedcli.runs.verification.planned_run import Recipe, checked_plan
+from fedcli.runs.verification.planned_run import Recipe
 from fedcli.runs.verification.proofs import checked_proofs
 from fedcli.runs.verification.protocols import checked_protocol, read_agreed
-from fedcli.runs.verification.recomputed_models import NEXT, checked_step
-from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.recomputed_models import checked_step
+from fedcli.runs.verification.report import NEXT, PROOFS, Finding, skipped
 from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
 from fedcli.store import checkpoints, directory
 
@@ -27,6 +30,7 @@ class Wanted(NamedTuple):
         pairs: the checkpoints, each with the one before it.
         intact: the checkpoints whose files are as they were written.
         damaged: rounds whose files are not as they were written, and which are not checked further.
+        has_logs: whether the logs are as they were written.
         only: the one round whose proofs are verified; None for all.
         independently: verify proofs a second time, with another library.
     """
@@ -34,40 +38,52 @@ class Wanted(NamedTuple):
     pairs: Sequence[Pair]
     intact: Collection[Link]
     damaged: Collection[int | None]
+    has_logs: bool
     only: int | None
     independently: bool
 
 
-def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe | Finding, watch: Watch) -> Iterator[Finding]:
+def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe, watch: Watch) -> Iterator[Finding]:
     """Check rounds with proofs, as far as their files are as they were written."""
-    if isinstance(recipe, Finding):
-        yield recipe
-        return
-    yield from checked_plan(recipe)
     if not recipe.has_proofs:
         return
     agreed = read_agreed(run)
     if isinstance(agreed, Finding):
         yield agreed
+        yield skipped(NEXT, agreed.file, "the proofs and the models", "what clients agreed to is not known")
         return
     rounds: dict[int, Round] = {}
     # All of them are read, also where one is asked for: a replay goes from checkpoint to checkpoint.
     numbers = _numbers(wanted.pairs)
     for number in numbers:
+        link = read_round_link(run, number)
         if number not in wanted.damaged:
-            yield from read_round(run, read_round_link(run, number), rounds)
+            yield from read_round(run, link, rounds)
+        if number not in rounds:
+            why = "its files are not those of a round that the run wrote"
+            yield skipped(PROOFS, link.file, f"the proofs of round {number}", why, round=number)
     for number, round in rounds.items():
         if wanted.only in (None, number):
             watch(f"the proofs of round {number} of {numbers[-1]}")
             yield from checked_statement(run, round, recipe)
             yield from checked_protocol(run, round, agreed, num_clients=recipe.num_clients)
             yield from checked_proofs(run, round, independently=wanted.independently)
+    asked = {number: round for number, round in rounds.items() if wanted.only in (None, number)}
+    if wanted.has_logs:
+        clients, records = (rows_by_round(run, log) for log in (directory.CLIENTS, directory.METRICS))
+        yield from checked_rows(asked, clients, records)
+    else:
+        clients, why = None, "they are not as they were written"
+        yield skipped(ROWS, directory.CLIENTS, "that the logs agree with the sums", why)
+    yield from checked_cohorts(run, asked, recipe, clients)
     watch("that the models follow")
     yield from _replayed(run, wanted, rounds, recipe)
 
 
 def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:
     """Replay every model from the last one before it that was not pruned."""
+    if recipe.server is None:
+        return  # `checked_plan` says why
     start, pruned = None, []
     for before, link in wanted.pairs:
         if before is None or not before.is_pruned:
@@ -76,10 +92,14 @@ def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Re
             pruned.append(link.round)
         elif start is None and before is not None:
             file = (link.folder / checkpoints.WEIGHTS).relative_to(run).as_posix()
-            sentence = f"{file} was not replayed: every checkpoint before it that could be a start is pruned."
-            yield Finding(NEXT, link.round, file, sentence=sentence)
+            yield _skipped(file, link, "every checkpoint before it that could be a start is pruned")
         elif link in wanted.intact and (start is None or start in wanted.intact):
             yield from checked_step(run, Pair(start, link), rounds, recipe)
+        else:
+            file = (link.folder / checkpoints.WEIGHTS).relative_to(run).as_posix()
+            yield _skipped(
+                file, link, "its files, or those of the one before it, are not as they were written"
+            )
     if pruned:
         which = (
             f"round {pruned[0]}"
@@ -91,6 +111,10 @@ def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Re
             "with a replay."
         )
         yield Finding(NEXT, None, directory.CHECKPOINTS, sentence=sentence)
+
+
+def _skipped(file: str, link: Link, why: str) -> Finding:
+    return skipped(NEXT, file, f"the model of round {link.round}", why, round=link.round)
 
 
 def _numbers(pairs: Sequence[Pair]) -> range:

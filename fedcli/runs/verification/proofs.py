@@ -11,11 +11,9 @@ from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import opens, refusals
 from fedcli.crypto.workers import spread
 from fedcli.runs.verification.proof_files import Evidence, Malformed, read_evidence
-from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.report import PROOFS, SUMS, Finding
 from fedcli.runs.verification.round_statement import Round
 
-PROOFS = "proofs of bounded norms"
-SUMS = "sums of commitments"
 INDEPENDENT = "second verifier"
 _OF_PROOFS = (files.PARAMETERS, files.COMMITMENTS, files.PROOFS)
 # For fewer bytes of proofs, starting other processes takes longer than it saves.

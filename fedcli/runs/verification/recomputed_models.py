@@ -18,12 +18,10 @@ from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.models import Model, Unreadable, is_same, read_model, with_weights
 from fedcli.runs.verification.planned_run import Recipe
 from fedcli.runs.verification.proof_files import read_sum
-from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.report import NEXT, STARTS, Finding, skipped
 from fedcli.runs.verification.round_statement import Round, divisor_of, share_of
 from fedcli.store import checkpoints
 
-STARTS = "starting models"
-NEXT = "next models"
 _KEPT = {"statistics": "non-trainable", "frozen": "frozen", "personal": "personal"}
 # What an optimizer may raise if the state is not one of its own.
 _NO_STATE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -48,7 +46,7 @@ def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Rec
     """
     before, link = pair
     if recipe.server is None:
-        return
+        raise ValueError("a run without a server's step has no models to replay")
     after = _read(run, link)
     if isinstance(after, Finding):
         yield after
@@ -58,10 +56,12 @@ def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Rec
         return
     start = _read(run, before)
     if isinstance(start, Finding):
-        return  # reported when that checkpoint was checked
+        yield _unreplayed(run, link, f"{start.file} cannot be read")
+        return
     position = Position(start.weights, start.server, start.average)
     for number in range(before.round + 1, link.round + 1):
         if number not in rounds:
+            yield _unreplayed(run, link, f"the proofs of round {number} were not verified")
             return
         said = rounds[number].said
         # A void round does not move the model.
@@ -70,8 +70,9 @@ def checked_step(run: Path, pair: Pair, rounds: Mapping[int, Round], recipe: Rec
         found, position = _moved(run, rounds[number], said, position, recipe)
         yield from found
         if not all(finding.holds for finding in found if finding.what == NEXT):
+            yield _unreplayed(run, link, f"the sum of round {number} cannot be applied")
             return
-    yield from _compared(run, link, (start, after), position, recipe)
+    yield from _compared(run, link, (start, after), position)
 
 
 def _read(run: Path, link: Link) -> Model | Finding:
@@ -128,9 +129,7 @@ def _stepped(round: Round, said: Parameters, position: Position, recipe: Recipe)
     return Position(weights, state, average)
 
 
-def _compared(
-    run: Path, link: Link, models: tuple[Model, Model], position: Position, recipe: Recipe
-) -> Iterator[Finding]:
+def _compared(run: Path, link: Link, models: tuple[Model, Model], position: Position) -> Iterator[Finding]:
     """Compare a checkpoint with what was computed from the earlier one."""
     start, after = models
     since = f"what follows from {start.name} and the rounds after it"
@@ -139,9 +138,8 @@ def _compared(
     else:
         yield _holds(run, link, checkpoints.WEIGHTS)
     for group, name in _KEPT.items():
-        # About the averages of BatchNorm, which clients may send, nothing is proved.
-        moves = group == "statistics" and recipe.moves_statistics
-        if not moves and start.vectors[group].tobytes() != after.vectors[group].tobytes():
+        # BatchNorm's averages too: a run with proofs does not let clients send them.
+        if start.vectors[group].tobytes() != after.vectors[group].tobytes():
             reason = f"has other {name} weights than {start.name}; no round changes them"
             yield _broken(run, link, checkpoints.WEIGHTS, reason)
     if not is_same(after.server, position.server):
@@ -159,6 +157,11 @@ def _compared(
 def _averaged(after: Model, position: Position) -> Tree:
     """The expected arrays of average.npz."""
     return with_weights(after, averages.mean_model(position.average)) if position.average else {}
+
+
+def _unreplayed(run: Path, link: Link, why: str) -> Finding:
+    file = (link.folder / checkpoints.WEIGHTS).relative_to(run).as_posix()
+    return skipped(NEXT, file, f"the model of round {link.round}", why, round=link.round)
 
 
 def _holds(run: Path, link: Link, name: str) -> Finding:

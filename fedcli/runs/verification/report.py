@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
+SAYS = "statements of rounds"
+PROOFS = "proofs of bounded norms"
+SUMS = "sums of commitments"
+STARTS = "starting models"
+NEXT = "next models"
+REPLAY = frozenset({SAYS, PROOFS, SUMS, STARTS, NEXT})
+"""The kinds of checks that a replay of the models from proofs consists of."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked.
+    """One thing that was checked, or that could not be checked.
 
     Args:
         what: the kind of check, one line of the table.
@@ -17,6 +25,7 @@ class Finding:
         file: the file or folder that was checked, below the run directory.
         holds: whether it is as it should be.
         sentence: what is wrong, or a note if it holds; it begins with the file.
+        unchecked: what was not checked, in a few words; empty if it was. The sentence says why.
     """
 
     what: str
@@ -24,14 +33,24 @@ class Finding:
     file: str
     holds: bool = True
     sentence: str = ""
+    unchecked: str = ""
+
+
+def skipped(what: str, file: str, unchecked: str, why: str, *, round: int | None = None) -> Finding:
+    """The finding that something was not checked; `why` ends the sentence that begins with it."""
+    # Never left out: what is missing from a report would pass for something that holds.
+    return Finding(
+        what, round, file, sentence=f"not checked: {unchecked}, because {why}.", unchecked=unchecked
+    )
 
 
 class CheckCount(NamedTuple):
-    """How many checks of a kind were made, and how many failed."""
+    """How many checks of a kind were made, how many failed, and how many could not be made."""
 
     what: str
     checked: int
     failed: int
+    unchecked: int
 
 
 class VerificationReport(NamedTuple):
@@ -62,10 +81,30 @@ class VerificationReport(NamedTuple):
     @property
     def notes(self) -> list[Finding]:
         """Findings that hold and have something to say."""
-        return [finding for finding in self.findings if finding.holds and finding.sentence]
+        return [each for each in self.findings if each.holds and each.sentence and not each.unchecked]
+
+    @property
+    def unchecked(self) -> list[Finding]:
+        """What could not be checked, each with its reason."""
+        return [finding for finding in self.findings if finding.unchecked]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was checked that `verify` checks of a run with proofs."""
+        return not self.unchecked
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether every model follows from the first one by sums whose proofs were verified."""
+        missing = {finding.what for finding in self.unchecked}
+        return self.holds and not missing & REPLAY and any(each.what in REPLAY for each in self.findings)
 
     def counts(self) -> list[CheckCount]:
         """The findings counted by kind, in the order in which the kinds first appear."""
-        kinds = dict.fromkeys(finding.what for finding in self.findings)
-        of = {what: [finding.holds for finding in self.findings if finding.what == what] for what in kinds}
-        return [CheckCount(what, len(held), held.count(False)) for what, held in of.items()]
+        counts = []
+        for what in dict.fromkeys(finding.what for finding in self.findings):
+            of = [finding for finding in self.findings if finding.what == what]
+            unchecked = sum(bool(finding.unchecked) for finding in of)
+            failed = sum(not finding.holds for finding in of)
+            counts.append(CheckCount(what, len(of) - unchecked, failed, unchecked))
+        return counts

@@ -12,11 +12,10 @@ from fedcli.components.proofs import evidence
 from fedcli.components.proofs.parameters import Parameters, read_parameters
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.planned_run import Recipe, Server
-from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.report import SAYS, Finding
 from fedcli.store.files import manifests
 from fedcli.store.files.guarded import FileRefused
 
-WHAT = "statements of rounds"
 _FILES = (
     evidence.PARAMETERS,
     evidence.COMMITMENTS,
@@ -66,7 +65,7 @@ def read_round(run: Path, link: Link, rounds: dict[int, Round]) -> Iterator[Find
 
 
 def _broken(round: int, file: str, reason: str) -> Finding:
-    return Finding(WHAT, round, file, holds=False, sentence=f"{file} {reason}.")
+    return Finding(SAYS, round, file, holds=False, sentence=f"{file} {reason}.")
 
 
 def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Finding]:
@@ -80,7 +79,7 @@ def checked_statement(run: Path, round: Round, recipe: Recipe) -> Iterator[Findi
     for objection in objections:
         yield _broken(round.link.round, file, objection)
     if not objections:
-        yield Finding(WHAT, round.link.round, file)
+        yield Finding(SAYS, round.link.round, file)
 
 
 def divisor_of(said: Parameters, recipe: Recipe) -> float:
@@ -130,7 +129,8 @@ def _of_server(said: Parameters, server: Server) -> Iterator[str]:
             yield f"has {name} {found}; by the config it is {expected}"
     if len(said.clients) < server.min_clients:
         yield (
-            f"has a sum of {len(said.clients)} clients; no sum of fewer than {server.min_clients} has enough noise"
+            f"has a sum of {len(said.clients)} clients; by the config no sum of fewer than {server.min_clients} "
+            "is opened"
         )
 
 

@@ -46,13 +46,20 @@ def flip(path, place, bit=0):
 def test_a_run_as_it_was_written_holds(audited_run):
     seen = []
     report = verify_run(audited_run, watch=seen.append)
-    assert report.failures == report.notes == []
+    assert report.failures == []
+    (note,) = report.notes
+    assert note.sentence.startswith("proofs has no sum of round 2 (no valid update: model unchanged)")
+    assert report.complete
+    assert report.is_replayed
     checked = {each.what: each.checked for each in report.counts()}
     assert checked["files of proofs"] == 6 + 1 + 6
     assert checked["statements of rounds"] == checked["sums of commitments"] == 2
     assert checked["proofs of bounded norms"] == 2 * CLIENTS
     assert checked["starting models"] == 1 + 2
     assert checked["next models"] == 3 * 2
+    assert checked["cohorts of rounds"] == 2 * 2 + 1
+    assert checked["clients in sums"] == 2 * 2 + 1 + 1
+    assert checked["plan of the run"] == 2
     assert "the proofs of round 3 of 3" in seen
     assert any("honestly" in limit for limit in report.not_covered)
 
@@ -80,9 +87,11 @@ def test_what_is_not_as_it_was_written_is_not_verified_any_further(run, name):
     flip(run / file, 20)
     found = verify_run(run, round=1)
     assert (1, file) in {(finding.round, finding.file) for finding in found.failures}
-    assert {each.what for each in found.counts()}.isdisjoint(
+    checked = {each.what for each in found.counts() if each.checked}
+    assert checked.isdisjoint(
         {"proofs of bounded norms", "sums of commitments", "next models", "starting models"}
     )
+    assert {each.unchecked for each in found.unchecked} >= {"the proofs of round 1", "the model of round 1"}
 
 
 @pytest.mark.parametrize("name", ["weights.npz", "state.npz", "average.npz", "manifest.json"])
@@ -91,7 +100,8 @@ def test_a_step_from_or_to_a_checkpoint_that_was_changed_is_not_verified(run, na
     for round in (VOID, VOID + 1):
         found = verify_run(run, round=round)
         assert (VOID, f"checkpoints/round-{VOID:05d}/{name}") in {(f.round, f.file) for f in found.failures}
-        assert "next models" not in {each.what for each in found.counts()}
+        assert "next models" not in {each.what for each in found.counts() if each.checked}
+        assert f"the model of round {round}" in {each.unchecked for each in found.unchecked}
 
 
 @pytest.mark.parametrize("round", [1, VOID, 3])
@@ -126,11 +136,12 @@ def test_a_chain_that_was_written_anew_is_not_the_one_that_the_checkpoints_bind(
     assert failed(run) == [(FILES, round, place(round, "manifest.json")) for round in (1, 2, 3)]
 
 
-def test_evidence_behind_the_last_checkpoint_is_a_note_and_its_files_are_checked(tmp_path):
+def test_evidence_behind_the_last_checkpoint_is_named_as_unchecked_and_its_files_are_checked(tmp_path):
     run = make_audited(tmp_path / "run", every=2, runs_on=3)
     report = verify_run(run)
     assert report.failures == []
-    assert (FILES, None, "proofs") in [(note.what, note.round, note.file) for note in report.notes]
+    (left,) = report.unchecked
+    assert (left.what, left.file, left.unchecked) == (FILES, "proofs", "the proofs of round 3")
     assert report.last == 2
     flip(run / place(3), 40)
     assert failed(run) == [(FILES, 3, place(3))]
@@ -151,10 +162,18 @@ def test_parts_of_the_users_own_are_never_imported_and_what_that_leaves_out_is_s
     rehash(run)
     report = verify_run(run)
     assert report.failures == []
-    (note,) = report.notes
-    assert "the step from each sum to the next model was not checked" in note.sentence
-    assert any("custom component" in limit for limit in report.not_covered)
-    kinds = {each.what for each in report.counts()}
+    assert not report.is_replayed
+    left = {each.unchecked: each.sentence for each in report.unchecked}
+    assert left.keys() == {
+        "that the models follow from what clients sent",
+        "that `fedcli run` accepts the config",
+        "whether custom components accept their parameters",
+        "who takes part in a round",
+    }
+    assert "which is not imported (strategy: theirs:thing)" in left["that `fedcli run` accepts the config"]
+    parts = "data: theirs:thing, model: theirs:thing, client.schedule: theirs:thing"
+    assert parts in left["whether custom components accept their parameters"]
+    kinds = {each.what for each in report.counts() if each.checked}
     assert "proofs of bounded norms" in kinds
     assert "next models" not in kinds
 

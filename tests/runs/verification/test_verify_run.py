@@ -61,7 +61,11 @@ def test_a_run_as_it_was_written_holds(original):
         "config and environment": 2,
         "lines of the logs": 10,
         "states of clients": 4,
+        "plan of the run": 2,
+        "next models": 0,
     }
+    assert [each.unchecked for each in report.unchecked] == ["that the models follow from what clients sent"]
+    assert not report.complete
     assert (report.head, report.last) == (manifests.digest(original / "checkpoints/round-00004"), 4)
 
 
