@@ -111,11 +111,13 @@ def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, 
     assert "FAILS  round 3: proofs/round-00003/proofs.bin is not the file that the run wrote" in result.stdout
 
 
-def test_the_last_line_says_what_was_not_checked_and_proofs_can_be_required(fedcli, audited_run, tmp_path):
+def test_the_last_line_says_what_was_not_checked_and_proofs_can_be_required(
+    fedcli, audited_run, old_audited_run, tmp_path
+):
     result = fedcli("verify", audited_run, "--require-proofs")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "Everything holds.")
     run = tmp_path / "run"
-    shutil.copytree(audited_run, run)
+    shutil.copytree(old_audited_run, run)
     forged.own_strategy(run)
     rehash(run)
     lax, strict = fedcli("verify", run), fedcli("verify", run, "--require-proofs")

@@ -66,6 +66,9 @@ def _difference(rows: list[Row], round: Round) -> str:
     logged = {row["client"]: row for row in rows if "reason" not in row}
     if len({row.get("client") for row in rows}) < len(rows):
         return "names a client twice"
+    terms = None if round.said is None else round.said.terms
+    if terms is not None and {row.get("client") for row in rows} != set(terms.cohort):
+        return "has other clients than the cohort that the proofs of this round are bound to"
     for each in said:
         row = logged.pop(each.client, None)
         if row is None:

@@ -42,15 +42,21 @@ def checked_cohorts(run: Path, rounds: Mapping[int, Round], recipe: Recipe, rows
         why = f"{cohort.name} chooses them by what clients reported"
         yield skipped(WHAT, directory.CONFIG, "which clients a round chooses", why)
     for number, round in rounds.items():
-        named = [] if round.said is None else [each.client for each in round.said.clients]
-        found = {round.file(run, evidence.PARAMETERS): named} if round.said is not None else {}
-        invited = None if rows is None else [row["client"] for row in rows.get(number, [])]
+        # Of each list of clients, whether it is the whole cohort, or only those in the sum.
+        found: dict[str, tuple[list[int], bool]] = {}
+        if round.said is not None:
+            invited = None if round.said.terms is None else list(round.said.terms.cohort)
+            in_sum = [each.client for each in round.said.clients]
+            found[round.file(run, evidence.PARAMETERS)] = (
+                (in_sum if invited is None else invited),
+                invited is not None,
+            )
+        logged = None if rows is None else [row["client"] for row in rows.get(number, [])]
         # A private run that was stopped in this round and resumed has no rows of it.
-        if invited is not None and not (is_secret and round.said is None and not invited):
-            found[directory.CLIENTS] = invited
+        if logged is not None and not (is_secret and round.said is None and not logged):
+            found[directory.CLIENTS] = logged, True
         present = whose_turn(cohort, number, num_clients=recipe.num_clients, root=root).tolist()
-        for file, clients in found.items():
-            is_whole = file == directory.CLIENTS
+        for file, (clients, is_whole) in found.items():
             if is_secret or cohort.observes:
                 objection = _size(sampling, len(clients), is_whole=is_whole)
                 objection = objection or _difference(clients, present, "whose turn it is", is_whole=False)

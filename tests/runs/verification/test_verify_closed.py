@@ -25,8 +25,9 @@ UNCHECKED = {
 
 
 @pytest.fixture
-def run(audited_run, tmp_path):
-    shutil.copytree(audited_run, tmp_path / "run")
+def run(old_audited_run, tmp_path):
+    """Of protocol 1, which binds little: only what is checked beside the proofs can tell what was forged."""
+    shutil.copytree(old_audited_run, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -57,14 +58,14 @@ def test_what_cannot_be_checked_is_named_and_is_no_replay(name, run):
 
 
 def test_a_larger_bound_than_that_of_the_config_is_refused(tmp_path):
-    run = make_audited(tmp_path / "run", *LARGER, rounds=1)
+    run = make_audited(tmp_path / "run", *LARGER, rounds=1, protocol=1)
     a_larger_bound(run)
     assert any("proofs are about vectors of integers" in sentence for sentence in sentences(run))
 
 
 def test_more_clients_than_the_config_lets_take_part_are_refused(tmp_path):
     """Three clients under a plan of one, by which the sum is divided; everything else is as the config has it."""
-    run = make_audited(tmp_path / "run", *MANY, rounds=1, clients=3)
+    run = make_audited(tmp_path / "run", *MANY, rounds=1, clients=3, protocol=1)
     too_many(run)
     assert sentences(run) == [
         f"{place(1)} has a sum of 3 clients; by the config a cohort has at most 1.",
@@ -98,7 +99,7 @@ def seeded(tmp_path_factory):
     """Two rounds, each of two clients of five that the seed draws."""
     folder = tmp_path_factory.mktemp("seeded") / "run"
     settings = ("cohort={name: uniform, size: 2}", "rounds=1", "seed=3", "average=null")
-    return make_audited(folder, *settings, rounds=1, clients=5)
+    return make_audited(folder, *settings, rounds=1, clients=5, protocol=1)
 
 
 def test_a_cohort_that_the_seed_draws_is_drawn_again(seeded, tmp_path):

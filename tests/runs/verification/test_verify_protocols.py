@@ -19,10 +19,11 @@ def copied(run, folder):
 
 
 def failed(run):
+    """The kinds that fail apart from the logs, which were not changed as well, with the sentences."""
     rehash(run)
     found = verify_run(run).failures
     assert all(finding.sentence.startswith(finding.file) for finding in found)
-    return {finding.what: finding.sentence for finding in found}
+    return {finding.what: finding.sentence for finding in found if finding.file != "clients.jsonl"}
 
 
 def said(run, round=1):
