@@ -56,7 +56,7 @@ def a_larger_bound(run):
 def sums_of_two(run):
     """Sums of two clients, under a config by which no sum of fewer than three is opened."""
     path = run / "environment.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "num_clients": 20}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "num_clients": 20}, indent=1) + "\n")
     rewrite(run, ("clients: 2", "clients: 20"), ("encryption: null", "encryption: {name: secagg}"))
     for round in (1, 3):
         edit(run, round, share=0.1)

@@ -207,13 +207,13 @@ def _said(error: FedcliError) -> str:
 
 
 def _at(experiment: config.Experiment, key: str) -> config.Part | None:
-    found: Any = experiment
+    found: object = experiment
     for name in key.split("."):
         found = getattr(found, name)
     return found if isinstance(found, config.Part) else None
 
 
-def _custom(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def _custom(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     """The components below a value of the config that are not fedcli's own, by their keys."""
     if isinstance(value, config.Part):
         if config.is_reference(value.name):
