@@ -302,7 +302,7 @@ class TestVerify:
     def test_what_is_not_fedclis_own_is_named_and_not_imported(self, strategy, tmp_path):
         source = {**config.flat(tiny.source().experiment), "strategy": strategy}
         (tmp_path / "config.yaml").write_text(json.dumps(source))
-        (tmp_path / "environment.json").write_text('{"run": "a run", "num_clients": 4}')
+        (tmp_path / "environment.json").write_text('{\n "run": "a run",\n "num_clients": 4\n}\n')
         recipe = planned_run.read_recipe(tmp_path)
         (named,) = recipe.custom_server
         assert named.startswith("strategy")
