@@ -137,6 +137,36 @@ def combine(shares: Mapping[int, Words], threshold: int, *, prime: int) -> Words
     return summed(scale(np.stack(list(shares.values())), factors, prime), prime)
 
 
+def fit_one_polynomial(shares: Mapping[int, Words], threshold: int, *, prime: int, draw: Draw) -> bool:
+    """Whether all shares lie on one polynomial of a degree below `threshold`; with no more shares than that, they do.
+
+    Values at n points lie on such a polynomial exactly if they are orthogonal to the dual code; one random word of that
+    code is tried, which misses others with a probability of 1 / prime.
+
+    Args:
+        shares: by point.
+        threshold: number of shares that give the secret.
+        prime: the modulus.
+        draw: `count` -> uniform 64-bit words, which whoever made the shares does not know.
+
+    Reference: Cascudo and David 2017 (SCRAPE), ePrint 2017/216, Section 2.1.
+    """
+    points = list(shares)
+    if len(points) <= threshold:
+        return True
+    word = [int(each) for each in uniform(prime, len(points) - threshold, draw)]
+    factors = []
+    for point in points:
+        value, below = 0, 1
+        for coefficient in word:
+            value = (value * point + coefficient) % prime
+        for other in points:
+            if other != point:
+                below = below * (point - other) % prime
+        factors.append(value * pow(below, -1, prime) % prime)
+    return not summed(scale(np.stack(list(shares.values())), factors, prime), prime).any()
+
+
 def lagrange_at_zero(points: Sequence[int], prime: int) -> dict[int, int]:
     """Lagrange weights: the weighted sum of a polynomial's values at the points is its value at 0."""
     weights = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fedcli.crypto.bfv.errors import CiphertextError, DecryptionError
 from fedcli.crypto.bfv.packing import Integers
-from fedcli.crypto.bfv.residues import Words, combine
+from fedcli.crypto.bfv.residues import Words, combine, fit_one_polynomial
 from fedcli.crypto.bfv.wire import MessageKind, fingerprint, open_envelope
 from fedcli.crypto.masking.masks import (
     FIELD,
@@ -22,6 +23,7 @@ from fedcli.crypto.masking.masks import (
     seed_of,
     word_type,
 )
+from fedcli.crypto.noise import KEY_BYTES, keystream
 
 
 class MaskedSum:
@@ -82,7 +84,8 @@ class MaskedSum:
 
         Raises:
             CiphertextError: if a message is truncated, altered or of another sum.
-            DecryptionError: if nothing was added, or too few shares of a party were revealed.
+            DecryptionError: if nothing was added, too few shares of a party were revealed, they do not belong together,
+                or a lost party had shared another key than the one that it advertised.
         """
         if self._total is None:
             raise DecryptionError("no masked value was added, so there is no sum.")
@@ -100,6 +103,7 @@ class MaskedSum:
                 raise DecryptionError(
                     f"{len(shares[owner])} shares of party {owner} were revealed; {threshold} are needed for the sum."
                 )
+            _require_agreement(shares[owner], threshold, owner)
             first = dict(sorted(shares[owner].items())[:threshold])
             seed = seed_of(combine(first, threshold, prime=FIELD))
             if owner in self._added:
@@ -107,6 +111,10 @@ class MaskedSum:
                 continue
             # Neighbours of a lost party added masks that only its own value would have cancelled.
             private = X25519PrivateKey.from_private_bytes(seed)
+            if private.public_key().public_bytes_raw() != self._keys[owner].mask:
+                raise DecryptionError(
+                    f"the revealed shares of party {owner} give another key than the one that it advertised."
+                )
             for other in self._scheme.neighbours[owner]:
                 if other in self._added:
                     pair = pair_seed(private, self._keys[other].mask, self._scheme, owner, other)
@@ -115,3 +123,19 @@ class MaskedSum:
         total = masked(self._total, self._scheme.plan, add=add, take=take)
         signed = total.view(np.int32 if total.dtype == np.uint32 else np.int64)
         return signed.astype(np.int64)
+
+
+def _require_agreement(shares: Mapping[int, Words], threshold: int, owner: int) -> None:
+    """Raise a `DecryptionError` if more shares than needed arrived and one does not fit the others."""
+    draw = keystream(secrets.token_bytes(KEY_BYTES))
+    if fit_one_polynomial(shares, threshold, prime=FIELD, draw=draw):
+        return
+    others = {point: {each: shares[each] for each in shares if each != point} for point in shares}
+    # With one share more than needed, every one of them could be the wrong one.
+    wrong = [
+        point - 1
+        for point, rest in others.items()
+        if len(rest) > threshold and fit_one_polynomial(rest, threshold, prime=FIELD, draw=draw)
+    ]
+    who = f"that of party {wrong[0]} does not fit the others" if wrong else "they do not fit each other"
+    raise DecryptionError(f"{len(shares)} shares of party {owner} were revealed, and {who}.")

@@ -282,6 +282,32 @@ def test_meddled_shares_are_refused():
             fresh.agree(shares | {1: bad}, range(10))
 
 
+@pytest.mark.parametrize(
+    ("num_parties", "owner", "kind", "said"),
+    [
+        (20, 3, 0, "that of party 2 does not fit the others"),
+        (20, 4, 1, "that of party 2 does not fit the others"),
+        # One share more than needed, by which nobody can tell whose is wrong.
+        (12, 3, 0, "they do not fit each other"),
+    ],
+)
+def test_a_share_that_does_not_fit_the_surplus_is_found(num_parties, owner, kind, said):
+    one = Sum(scheme_of(num_parties), lost=(4,))
+    kept = one.parties[2]._received
+    shares = [share.copy() for share in kept[owner]]
+    shares[kind][1] ^= np.uint64(1)
+    kept[owner] = tuple(shares)
+    with pytest.raises(DecryptionError, match=f"shares of party {owner} were revealed, and {said}"):
+        one.adder.unmask(one.reveals())
+
+
+def test_a_lost_party_that_shared_another_key_than_it_advertised_is_named():
+    one = Sum(scheme_of(10), lost=(4,))
+    one.adder._keys[4] = one.keys[5]
+    with pytest.raises(DecryptionError, match="party 4 give another key than the one that it advertised"):
+        one.adder.unmask(one.reveals())
+
+
 def test_a_public_key_that_is_none_is_refused():
     scheme = scheme_of(10)
     parties = {index: Party(scheme, index) for index in range(10)}
