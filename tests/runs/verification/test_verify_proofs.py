@@ -331,10 +331,11 @@ def test_noise_of_the_server_is_committed_to_and_part_of_the_sum(tmp_path):
     run = make_audited(tmp_path / "run", f"strategy={central}", cohort, grid, "rounds=1", rounds=1)
     report = verify_run(run, independent=True)
     assert report.failures == []
-    # Coins drew everybody of two, with one half each.
-    (note,) = report.notes
-    assert "2 clients in 1 cohorts; 1 are expected (two-sided probability 0.5)" in note.sentence
     said = json.loads((run / place(1)).read_text())
+    # Coins draw nobody, one or both of two clients.
+    count, (note,) = len(said["clients"]), report.notes
+    chance = {0: "0.5", 1: "1", 2: "0.5"}[count]
+    assert f"{count} clients in 1 cohorts; 1 are expected (two-sided probability {chance})" in note.sentence
     assert said["divisor"] == 1.0
     assert {each.what: each.checked for each in report.counts()}[PROOFS] == len(said["clients"]) + 1
     edit(run, 1, divisor=2.0)
