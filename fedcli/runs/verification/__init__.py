@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import evidence
-from fedcli.runs.verification.chain import BOUND, WHAT, checked_chain
+from fedcli.runs.verification.chain import WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
 from fedcli.runs.verification.clients import checked_clients
 from fedcli.runs.verification.files import checked_files, checked_names
@@ -65,7 +65,8 @@ def verify_run(
         findings += checked_stated_files(folder, pairs)
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
     recipe = None
-    if all(finding.holds for finding in findings if finding.what == BOUND):
+    # A run with another encryption.json is planned all the same: nothing is read from it.
+    if all(finding.holds for finding in findings if finding.file in directory.ALWAYS_BOUND):
         recipe = planned(folder)
     if isinstance(recipe, Recipe):
         # Of runs without proofs too: no run has a config that `run` refuses.
