@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedcli.components.attacks.forged_proof import forged_proof
 from fedcli.components.proofs.context import ProofContext, Terms
@@ -448,6 +449,34 @@ def made_contexts():
     return {"contexts": cases}
 
 
+def made_signatures():
+    """Signatures of a client and of the server, by keys that are no secret; and false ones."""
+    digests = [hashlib.sha256(b"%d" % index).digest() for index in range(4)]
+    cases, order = [], 2**252 + 27742317777372353535851937790883648493
+    for whose, message in (
+        ("client, one proof", b"fedcli client 2\n" + b"".join(digests[:2])),
+        ("client, update and noise", b"fedcli client 2\n" + b"".join(digests)),
+        ("server", b"fedcli head 2\n" + digests[0]),
+    ):
+        key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(whose.encode()).digest())
+        public, signature = key.public_key().public_bytes_raw(), key.sign(message)
+        again = int.from_bytes(signature[32:], "little") + order
+        false = {
+            "another message": (public, message + b"\0", signature),
+            "another key": (hashlib.sha256(public).digest(), message, signature),
+            "S is not below the order": (public, message, signature[:32] + again.to_bytes(32, "little")),
+            "a bit of R": (public, message, bytes([signature[0] ^ 1]) + signature[1:]),
+        }
+        cases.append({"why": whose, "holds": True, **signed(public, message, signature)})
+        cases += [{"why": f"{whose}: {why}", "holds": False, **signed(*case)} for why, case in false.items()]
+    return {"signatures": cases}
+
+
+def signed(public, message, signature):
+    """A key, a message and a signature, in hexadecimal."""
+    return {"key": public.hex(), "message": message.hex(), "signature": signature.hex()}
+
+
 def made():
     """All files by name, as text."""
     proofs = {size: made_proof(size) for size in SIZES}
@@ -458,6 +487,7 @@ def made():
         "sums.json": made_sums(),
         "false.json": made_false(proofs),
         "contexts.json": made_contexts(),
+        "signatures.json": made_signatures(),
     }
     return {name: json.dumps(content, indent=1) + "\n" for name, content in files.items()}
 

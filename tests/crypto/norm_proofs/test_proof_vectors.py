@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from proving import accepted, plainly_holds
 
 from fedcli.crypto.norm_proofs import second_verifier
@@ -91,6 +93,18 @@ def test_there_are_false_proofs_of_every_kind():
     assert {vector["reason"] for vector in FALSE} == set(SENTENCES)
     assert len(FALSE) >= 40
     assert {vector["reason"] for vector in SUMS["false"]} == {"equation", "scalar", "length", "range"}
+
+
+@pytest.mark.parametrize("vector", read("signatures.json")["signatures"], ids=lambda vector: vector["why"])
+def test_signatures_hold_or_do_not(vector):
+    key, message, signature = (bytes.fromhex(vector[name]) for name in ("key", "message", "signature"))
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    # A key that is no point is refused when it is read.
+    except (InvalidSignature, ValueError):
+        assert not vector["holds"]
+    else:
+        assert vector["holds"]
 
 
 def check_sum(vector):

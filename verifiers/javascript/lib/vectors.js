@@ -5,6 +5,7 @@ import { Refused, hex, unhex } from "./bytes.js";
 import { context } from "./context.js";
 import { encode, generators, readScalars } from "./group.js";
 import { allHold, checkProof, equations, opened } from "./proof.js";
+import { isSigned } from "./round.js";
 import { readCommitment, readProof, statement } from "./statement.js";
 import { checkSum, sumOfRows } from "./sums.js";
 import { Transcript } from "./transcript.js";
@@ -34,6 +35,7 @@ export function runVectors(folder) {
   // Where these differ, everything after them does.
   if (tally.wrong.length) return tally;
   ofContexts(read("contexts.json"), equal);
+  ofSignatures(read("signatures.json"), equal);
   for (const size of [1, 5, 17, 2410]) ofProof(`proof-${size}`, read(`proof-${size}.json`), equal);
   ofFalse(read("false.json"), read("proof-5.json"), refused);
   ofSums(read("sums.json"), equal, refused);
@@ -77,6 +79,12 @@ function ofContexts(said, equal) {
       of.numExamples = fields.num_examples == null ? null : BigInt(fields.num_examples);
     }
     equal("context", new TextDecoder().decode(context(round, fields.about, of)), text);
+  }
+}
+
+function ofSignatures(said, equal) {
+  for (const { why, holds, key, message, signature } of said.signatures) {
+    equal(`signature, ${why}`, isSigned(key, unhex(message), unhex(signature)), holds);
   }
 }
 
