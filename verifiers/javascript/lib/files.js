@@ -5,7 +5,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { Refused, ascii, digest, hex, joined } from "./bytes.js";
 import { parse, write } from "./json.js";
 
-const LARGEST = 1 << 30;
+const [LARGEST, LARGEST_JSON] = [1 << 30, 1 << 26];
 const DIGEST = /^[0-9a-f]{64}$/;
 const ROUND = /^round-([0-9]{5}|[1-9][0-9]{5,14})$/;
 
@@ -16,7 +16,7 @@ export function readFile(path) {
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const found = fstatSync(file);
-    if (!found.isFile() || found.size > LARGEST) throw new Refused("file", "is not a regular file, or is too large");
+    if (!found.isFile() || found.size > (path.endsWith(".json") ? LARGEST_JSON : LARGEST)) throw new Refused("file", "is not a regular file, or is too large");
     return new Uint8Array(readFileSync(file));
   } catch (error) {
     if (error instanceof Refused) throw error;

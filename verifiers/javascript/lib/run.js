@@ -36,7 +36,11 @@ export async function checkRun(run, say) {
   if (bound.length !== last || bound.some((round, index) => round !== index + 1)) {
     wrong.push({ round: null, file: "proofs", reason: "file", sentence: `does not have all rounds from 1 to ${last}` });
   }
-  const links = bound.map((round) => ({ round, ...attempt(round, "manifest.json", () => readRoundFiles(run, round, expected)) }));
+  const links = bound.map((round) => ({
+    round,
+    folder: join(run, "proofs", roundName(round)),
+    manifest: attempt(round, "manifest.json", () => roundManifest(run, round, expected)),
+  }));
   links.forEach((link, index) => {
     if (!link.manifest) return;
     attempt(link.round, "manifest.json", () => {
@@ -48,12 +52,13 @@ export async function checkRun(run, say) {
       }
     });
   });
-  for (const link of links) if (link.files && !link.files.size) say(link.round, null, []);
-  const asked = links.filter((link) => link.files?.size);
-  const task = (link) => ({ files: link.files, expected: { round: BigInt(link.round), config, ...expected } });
-  await spread(asked, task, (link, result) => {
-    // Its bytes are not needed any more.
-    link.files = null;
+  // A round is read when its turn comes, because all of them may not fit into memory.
+  const task = (link) => {
+    const files = link.manifest && attempt(link.round, "proofs", () => readListed(link.folder, link.manifest));
+    if (files && !files.size) say(link.round, null, []);
+    return files?.size ? { files, expected: { round: BigInt(link.round), config, ...expected } } : null;
+  };
+  await spread(links, task, (link, result) => {
     for (const [file, reason, sentence] of result.wrong) wrong.push({ round: link.round, file, reason, sentence });
     total.proofs += result.proofs;
     const model = chain.find(({ round }) => round === link.round - 1)?.model;
@@ -140,11 +145,10 @@ function modelOf(files, arrays) {
   return digest(readWeights(files.get("weights.npz"), trainable));
 }
 
-function readRoundFiles(run, round, expected) {
-  const folder = join(run, "proofs", roundName(round));
-  const manifest = readManifest(folder, 1, round);
-  const files = readListed(folder, manifest);
-  const due = [...FILES, ...(expected.protocol === 2n && expected.keys ? [SIGNATURES] : [])];
-  if (files.size && [...files.keys()].sort().join() !== due.sort().join()) throw new Refused("file", "does not list the files of a round");
-  return { manifest, files };
+function roundManifest(run, round, expected) {
+  const manifest = readManifest(join(run, "proofs", roundName(round)), 1, round);
+  const listed = [...manifest.files.keys()].sort().join();
+  const due = [...FILES, ...(expected.protocol === 2n && expected.keys ? [SIGNATURES] : [])].sort().join();
+  if (listed && listed !== due) throw new Refused("file", "does not list the files of a round");
+  return manifest;
 }

@@ -4,12 +4,15 @@ import { Worker } from "node:worker_threads";
 
 const idle = [];
 
-/** Have every item checked by a thread; `done` gets the results in any order. */
+/** Have every item checked by a thread; `done` gets the results in any order. An item without a task is left out. */
 export async function spread(items, task, done) {
   const waiting = [...items];
   const work = async () => {
     const worker = idle.pop() ?? new Worker(new URL("./worker.js", import.meta.url));
-    for (let item = waiting.shift(); item; item = waiting.shift()) done(item, await answer(worker, task(item)));
+    for (let item = waiting.shift(); item; item = waiting.shift()) {
+      const message = task(item);
+      if (message) done(item, await answer(worker, message));
+    }
     idle.push(worker);
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), items.length) }, work));
