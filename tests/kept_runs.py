@@ -50,9 +50,9 @@ def forge_manifest(folder, files, **settings):
 CONFIG = "rounds: 4\ndata: {name: digits, partition: {name: iid, clients: 2}}\nmodel: mlp\n"
 
 
-def make_run(folder, rounds=4, every=1, config=CONFIG, proofs=False):
+def make_run(folder, rounds=4, every=1, config=CONFIG, proofs=False, run="kept"):
     """`rounds` rounds with a checkpoint after every so many, and after the last."""
-    create_run(folder, config=config, environment={"run": "kept", "num_clients": 2})
+    create_run(folder, config=config, environment={"run": run, "num_clients": 2})
     run_store = RunStore(folder, LAYOUT, every=every)
     run_store.checkpoint(advance(run_store, run_store.begin(state_of(0)), rounds, proofs))
     run_store.close()

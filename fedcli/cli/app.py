@@ -14,6 +14,7 @@ from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
 from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
+from fedcli.cli.runs import runs
 from fedcli.cli.show import show
 from fedcli.cli.verify import verify
 
@@ -48,7 +49,7 @@ def _root(
     del version
 
 
-for _command in (run, evaluate, init, check, show, privacy, audit, verify):
+for _command in (run, runs, evaluate, init, check, show, privacy, audit, verify):
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from fedcli.cli.output import Json, print_facts, print_json, reported
+from fedcli.cli.run_argument import RunPath
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
+    run: RunPath,
     round: Annotated[
         int | None, typer.Option(help="The round of the model; the last one by default.", show_default=False)
     ] = None,

@@ -13,6 +13,7 @@ from typer.models import OptionInfo
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, print_json, print_rows, reported
+from fedcli.cli.run_argument import to_config_or_run
 
 
 class Mechanism(StrEnum):
@@ -71,7 +72,9 @@ _NOISE, _COHORT, _ONE = "Noise and accounting", "Cohorts", "For one mechanism on
 def privacy(
     where: Annotated[
         Path | None,
-        typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False),
+        typer.Argument(
+            metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
+        ),
     ] = None,
     overrides: Overrides = None,
     options: SetOptions = None,

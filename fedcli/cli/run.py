@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
-from fedcli.cli.output import Json, print_json, reported
+from fedcli.cli.output import Json, print_json, print_message, reported
+from fedcli.cli.run_argument import to_run
 
 
 def run(
@@ -24,7 +26,12 @@ def run(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Continue this run instead of starting one.", show_default=False),
+        typer.Option(
+            metavar="RUN",
+            help="Continue this run instead of starting one.",
+            parser=to_run,
+            show_default=False,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -46,11 +53,14 @@ def run(
         with Screen(to_stderr=json) as screen, interruptible() as asked_to_stop:
             with screen.loading():
                 from fedcli.runs.lifecycle import resume_run, start_run
+                from fedcli.runs.outcome import with_outcome
             progress = screen.progress(asked_to_stop)
             if source is not None:
-                result = start_run(source, run_dir, progress=progress)
+                result, warning = with_outcome(partial(start_run, source, run_dir), progress)
             elif resume is not None:
-                result = resume_run(resume, progress=progress)
+                result, warning = with_outcome(partial(resume_run, resume), progress)
+        if warning:
+            print_message(f"Warning: {warning}")
         facts = {
             "run": str(result.folder),
             "rounds": result.state.round,

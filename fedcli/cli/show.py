@@ -10,6 +10,7 @@ import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Json, print_json, reported
+from fedcli.cli.run_argument import to_config_or_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,10 @@ _WIDTH = 98
 
 def show(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG|RUN", help="A YAML file or a run directory.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
+        ),
     ],
     overrides: Overrides = None,
     options: SetOptions = None,

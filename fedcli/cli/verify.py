@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcli.cli.output import Json, print_json, print_rows, reported
+from fedcli.cli.run_argument import RunPath
 
 if TYPE_CHECKING:
     from fedcli.runs.verification import CheckCount, Finding, VerificationReport
@@ -18,7 +18,7 @@ _IN_ONE_LINE = 3
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)],
+    run: RunPath,
     round: Annotated[
         int | None,
         typer.Option(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
@@ -20,6 +22,7 @@ from fedcli.experiment.compose import strategy_from, written_out
 from fedcli.experiment.cost import checked_cost
 from fedcli.runs import lifecycle
 from fedcli.runs.lifecycle import Progress, Result
+from fedcli.runs.outcome import with_outcome
 
 Source: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""
@@ -107,7 +110,8 @@ def run(
         ConfigErrors: before anything is written, if a value cannot be used.
     """
     place = None if folder is None else Path(folder)
-    return lifecycle.start_run(load(source, overrides, **objects), place, progress=progress)
+    loaded = load(source, overrides, **objects)
+    return _whole(partial(lifecycle.start_run, loaded, place), progress)
 
 
 def resume(folder: str | Path, *, progress: Progress | None = None, **objects: Unpack[Objects]) -> Result:
@@ -122,7 +126,7 @@ def resume(folder: str | Path, *, progress: Progress | None = None, **objects: U
         ConfigError: if `folder` is not a run directory, or an object is missing or is another one.
         RunError: if its checkpoint is damaged, or another process runs it.
     """
-    return lifecycle.resume_run(Path(folder), progress=progress, objects=dict(objects))
+    return _whole(partial(lifecycle.resume_run, Path(folder), objects=dict(objects)), progress)
 
 
 def evaluate(
@@ -167,6 +171,13 @@ def make(section: str, name: str, *supplied: Any, **parameters: Any) -> Any:
         ConfigError: if there is no such component, or a parameter is out of range.
     """
     return making.make(section, Part(name, parameters), *supplied)
+
+
+def _whole(go: Callable[..., Result], progress: Progress | None) -> Result:
+    result, warning = with_outcome(go, progress or lifecycle.silent())
+    if warning:
+        warnings.warn(warning, stacklevel=3)
+    return result
 
 
 def _loaded(source: Source, overrides: Iterable[str], objects: config.Objects) -> Config:

@@ -25,6 +25,8 @@ BOUND = (CONFIG, ENVIRONMENT, ENCRYPTION)
 # All that older runs bind.
 ALWAYS_BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, CLIENT_STATES = "checkpoints", "clients"
+# Made from the other files at the end of a run, for people; no checkpoint binds them.
+RESULTS, CURVES, SUMMARY = "results.csv", "curves.png", "summary.json"
 KEEP_ALL = Retention()
 
 

@@ -128,7 +128,7 @@ def test_a_finished_run_resumes_to_its_end_and_changes_nothing(session, ended):
 
 @pytest.mark.parametrize("name", ["resume a folder", "resume nothing", "evaluate a folder"])
 def test_what_is_no_run_directory_is_said_to_be_none(ended, name):
-    assert "is not a run directory: it has no config.yaml." in ended[name].stderr
+    assert "is not a run directory" in ended[name].stderr
 
 
 def test_the_kept_config_shows_as_itself(session, fedcli):

@@ -134,7 +134,7 @@ def test_the_last_line_says_what_was_not_checked_and_proofs_can_be_required(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "is not a run directory: it has no config.yaml"),
+        ([], "absent is not a run directory, and no run in runs has that name"),
         (["--round", "9"], "no checkpoint of the run covers round 9"),
         (["--independent"], "keeps no proofs to verify a second time"),
         (["--require-proofs", "--round", "1"], "--require-proofs is about all models"),

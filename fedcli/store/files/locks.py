@@ -32,3 +32,12 @@ def hold(folder: Path) -> int:
 def release(handle: int) -> None:
     """End the lock."""
     os.close(handle)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process holds the lock on a folder."""
+    try:
+        release(hold(folder))
+    except RunError:
+        return True
+    return False

@@ -1,0 +1,65 @@
+"""The files that a run leaves for people at its end, also if it was interrupted: a table, a picture, a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fedcli.engine.records import Row
+from fedcli.engine.run_columns import columns_of
+from fedcli.engine.setup import Setup
+from fedcli.runs import summary
+from fedcli.runs.curves import curves
+from fedcli.runs.lifecycle import Progress, Result
+from fedcli.runs.results_table import results_table
+from fedcli.store import directory
+from fedcli.store.files import durable
+
+
+def with_outcome(go: Callable[..., Result], progress: Progress) -> tuple[Result, str | None]:
+    """Start or resume a run, and write results.csv, curves.png and summary.json when it ends, however it ends.
+
+    Args:
+        go: starts or resumes the run; takes a keyword `progress`.
+        progress: called while it runs.
+
+    Returns:
+        The result, and a sentence on what could not be written; None if all was.
+
+    Raises:
+        FedcliError: whatever `go` raises.
+    """
+    begun: list[tuple[Path, Setup, list[Row]]] = []
+
+    def begin(folder: Path, setup: Setup, records: list[Row]) -> None:
+        # The list grows with the run.
+        begun.append((folder, setup, records))
+        progress.begin(folder, setup, records)
+
+    try:
+        result = go(progress=progress._replace(begin=begin))
+    except Exception:
+        # Whoever looks at the folder of an interrupted run wants to see how far it got.
+        for folder, setup, records in begun:
+            _written(folder, setup, records, None)
+        raise
+    warnings = [_written(folder, setup, records, result.ending) for folder, setup, records in begun]
+    return result, warnings[0] if warnings else None
+
+
+def _written(folder: Path, setup: Setup, records: list[Row], ending: str | None) -> str | None:
+    """Write the files; the sentence that says what could not be written, if anything could not."""
+    experiment = setup.experiment
+    try:
+        durable.write(folder / directory.RESULTS, results_table(records, columns_of(setup)))
+        size = (folder / directory.METRICS).stat().st_size
+        said = summary.summary_of(experiment, records, ending, size)
+        durable.write(folder / directory.SUMMARY, summary.encode(said))
+        picture = curves(records, f"{experiment.name}: {experiment.strategy.name}")
+        if picture is not None:
+            durable.write(folder / directory.CURVES, picture)
+    # Whatever fails here, and drawing uses much code of others: the run is done, and must not end as failed.
+    except Exception as error:  # noqa: BLE001
+        names = f"{directory.RESULTS}, {directory.SUMMARY} or {directory.CURVES}"
+        return f"{names} could not be written ({type(error).__name__}: {error}); the run itself is complete."
+    return None

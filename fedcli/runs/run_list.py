@@ -1,0 +1,102 @@
+"""The runs in a folder, newest first, and the names by which a person calls them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from fedcli import config
+from fedcli.core.errors import FedcliError
+from fedcli.runs.summary import Summary, read_summary, summary_of
+from fedcli.store import directory
+from fedcli.store.files import guarded, locks
+
+State: TypeAlias = Literal["running", "done", "interrupted", "damaged"]
+_CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
+
+
+class Entry(NamedTuple):
+    """A run in a list.
+
+    Args:
+        number: 1 for the newest run.
+        short: a name that can be pronounced; the same for ever.
+        folder: the run directory.
+        state: whether a process holds it, it is done, it was interrupted, or its files cannot be read.
+        begun: when its folder was made.
+        summary: what it reached; None if its files cannot be read.
+    """
+
+    number: int
+    short: str
+    folder: Path
+    state: State
+    begun: datetime
+    summary: Summary | None
+
+
+def list_runs(root: Path) -> list[Entry]:
+    """The runs in a folder, newest first; folders without a config.yaml are no runs."""
+    try:
+        folders = [Path(each.path) for each in os.scandir(root) if each.is_dir()]
+    except FileNotFoundError:
+        return []
+    begun = {
+        folder: _begun(folder)
+        for folder in folders
+        if guarded.is_file(folder / directory.CONFIG, below=folder)
+    }
+    # By name where two began in one second, since the second one has a number after the time.
+    newest = sorted(begun, key=lambda folder: (begun[folder], folder.name), reverse=True)
+    return [_entry(number, folder, begun[folder]) for number, folder in enumerate(newest, 1)]
+
+
+def short_name(run_id: str) -> str:
+    """Two words of five letters for a run's random name, from its SHA-256; the same for ever."""
+    bits = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4])
+    return f"{proquint(bits >> 16)}-{proquint(bits & 0xFFFF)}"
+
+
+def proquint(bits: int) -> str:
+    """16 bits as a word of five letters that can be pronounced.
+
+    Reference: Wilkerson 2009, arXiv:0901.4016.
+    """
+    letters = (
+        (_CONSONANTS, 12, 15),
+        (_VOWELS, 10, 3),
+        (_CONSONANTS, 6, 15),
+        (_VOWELS, 4, 3),
+        (_CONSONANTS, 0, 15),
+    )
+    return "".join(table[bits >> shift & mask] for table, shift, mask in letters)
+
+
+def _begun(folder: Path) -> datetime:
+    # environment.json is written once, when the run starts.
+    try:
+        seconds = (folder / directory.ENVIRONMENT).lstat().st_mtime
+    except OSError:
+        seconds = folder.lstat().st_mtime
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _entry(number: int, folder: Path, begun: datetime) -> Entry:
+    try:
+        short = short_name(directory.read_run(folder))
+        summary = read_summary(folder) or _summarised(folder)
+    except (FedcliError, ValueError):
+        return Entry(number, "", folder, "damaged", begun, None)
+    state: State = (
+        "done" if summary.ending is not None or summary.rounds >= summary.planned else "interrupted"
+    )
+    return Entry(number, short, folder, "running" if locks.is_held(folder) else state, begun, summary)
+
+
+def _summarised(folder: Path) -> Summary:
+    """The summary of a run that goes on, was killed, or was made by an earlier version."""
+    experiment = config.loads(directory.config_text(folder), directory.CONFIG, imports=False).experiment
+    return summary_of(experiment, directory.read_records(folder), None, 0)
