@@ -9,6 +9,7 @@ import typer
 import fedcli
 from fedcli.cli.audit import audit
 from fedcli.cli.check import check
+from fedcli.cli.compare import compare
 from fedcli.cli.evaluate import evaluate
 from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
@@ -49,7 +50,7 @@ def _root(
     del version
 
 
-for _command in (run, runs, evaluate, init, check, show, privacy, audit, verify):
+for _command in (run, runs, compare, evaluate, init, check, show, privacy, audit, verify):
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

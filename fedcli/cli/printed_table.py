@@ -11,7 +11,7 @@ import typer
 
 from fedcli.cli.output import readable
 
-_SHORTEST = 8
+_SHORTEST = 5
 """Characters of a text that a narrow terminal shows at least."""
 
 Cell: TypeAlias = str | int | float | None
@@ -48,11 +48,14 @@ def print_table(
         rows: values by the title of their column.
         form: for a terminal, values are shortened; in the other forms, which programs read, they are whole.
         styles: rich's style of a cell, by its text; on a terminal only.
-        spare: columns that a narrow terminal leaves out, the least important first.
+        spare: columns that a narrow terminal leaves out, the least important first. A column without any value is
+            always left out. The first column is never cut.
     """
-    if not rows:
+    titles = [
+        title for title in (rows[0] if rows else ()) if any(row[title] not in (None, "") for row in rows)
+    ]
+    if not titles:
         return
-    titles = list(rows[0])
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(titles)
@@ -96,7 +99,9 @@ def _print(
             title,
             justify="right" if is_numeric else "left",
             no_wrap=True,
-            min_width=widths[title] - 2 if is_numeric else min(widths[title] - 2, _SHORTEST),
+            min_width=widths[title] - 2
+            if is_numeric or title == titles[0]
+            else min(widths[title] - 2, _SHORTEST),
         )
     for cells in zip(*(texts[title] for title in kept), strict=True):
         table.add_row(*(Text(text, style=styles.get(text, "")) for text in cells))
@@ -109,7 +114,7 @@ def _fitting(widths: Mapping[str, int], room: int, spare: Sequence[str]) -> list
     for title in spare:
         if sum(widths[each] for each in kept) <= room:
             break
-        kept.remove(title)
+        kept = [each for each in kept if each != title]
     return kept
 
 

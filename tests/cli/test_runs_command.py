@@ -39,7 +39,6 @@ def test_one_line_a_run_and_nothing_is_cut_in_a_pipe(folder):
         "metric",
         "best",
         "last",
-        "epsilon",
         "time",
         "age",
     ]

@@ -1,0 +1,107 @@
+"""`fedcli compare`: what differs between runs, and which is better."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedcli.cli.output import Json, print_json, readable, reported
+from fedcli.cli.printed_table import Cell, Csv, Latex, Markdown, form_of, print_table
+from fedcli.cli.run_argument import to_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fedcli.runs.comparison import Group, Paired
+
+_FIGURES = ("last", "best", "epsilon", "simulated seconds", "bytes up", "seconds")
+_SPARE = ("seconds", "bytes up", "simulated seconds", "p", "best", "epsilon")
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Runs, as in `fedcli runs`.", parser=to_run, show_default=False
+        ),
+    ],
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="The column of metrics.jsonl; by default that of the first run.", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+    csv: Csv = False,
+    md: Markdown = False,
+    latex: Latex = False,
+) -> None:
+    """Compare runs: the keys in which their configs differ, their figures, and the paired differences to the first.
+
+    Runs that differ in the seed only are one row: mean and standard deviation over the seeds.
+    """
+    with reported():
+        from fedcli.runs.comparison import compared, differing, grouped, paired
+
+        form = form_of(md=md, csv=csv, latex=latex)
+        found = compared(runs, metric)
+        groups, column = grouped(found), found[0].figures.column
+        differences = [None, *(paired(groups[0], group) for group in groups[1:])]
+        if json:
+            settings = differing(found)
+            print_json(
+                {
+                    "metric": column,
+                    "runs": [str(run.run.folder) for run in found],
+                    "differing": settings,
+                    "groups": [_facts(*each) for each in zip(groups, differences, strict=True)],
+                }
+            )
+            return
+        if form == "terminal":
+            keys = differing(found)
+            names = [run.run.folder.name for run in found]
+            print_table([{"": key, **dict(zip(names, values, strict=True))} for key, values in keys.items()])
+            typer.echo(f"{chr(10) if keys else ''}{column}, +- over seeds:")
+        print_table([_row(*each) for each in zip(groups, differences, strict=True)], form, spare=_SPARE)
+
+
+def _row(group: Group, difference: Paired | None) -> dict[str, Cell]:
+    row: dict[str, Cell] = {"": group.label, "seeds": len(group.runs)}
+    for name in _FIGURES:
+        row[name] = _spread(group.values(name))
+    row["minus the first"] = row["95 % interval"] = row["p"] = row["better"] = ""
+    if difference is not None:
+        shown = f"{difference.mean:+.4f}"
+        row["minus the first"] = (
+            shown if difference.deviation is None else f"{shown} +- {difference.deviation:.4f}"
+        )
+        if difference.low is not None and difference.high is not None and difference.p is not None:
+            row["95 % interval"] = f"{difference.low:+.4f} to {difference.high:+.4f}"
+            row["p"] = f"{difference.p:.2g}"
+        row["better"] = f"{difference.num_better} of {difference.num_pairs}"
+    return row
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation; a single value has none."""
+    import numpy as np
+
+    if not values:
+        return ""
+    # A mean of bytes has no decimals worth showing.
+    mean = float(np.mean(values)) if max(values) < 1000 else round(float(np.mean(values)))
+    if len(values) == 1:
+        return readable(mean)
+    return f"{readable(mean)} +- {readable(float(np.std(values, ddof=1)))}"
+
+
+def _facts(group: Group, difference: Paired | None) -> dict[str, object]:
+    return {
+        "label": group.label,
+        "seeds": [run.seed for run in group.runs],
+        **{name: values for name in _FIGURES if (values := group.values(name))},
+        "minus_the_first": difference and difference._asdict(),
+    }

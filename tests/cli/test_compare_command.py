@@ -1,0 +1,55 @@
+"""`fedcli compare`."""
+
+import json
+
+import pytest
+from kept_runs import CONFIG, make_run
+from typer.testing import CliRunner
+
+from fedcli.cli.app import app
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("compared")
+    return [
+        str(
+            make_run(root / f"run-{rounds}", rounds, config=CONFIG.replace("4", str(rounds)), run=str(rounds))
+        )
+        for rounds in (2, 4)
+    ]
+
+
+def said(*arguments):
+    result = CliRunner().invoke(app, ["compare", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_it_prints_what_differs_and_then_the_figures(folders):
+    keys, figures = said(*folders).split("\n\n")
+    assert [line.split() for line in keys.splitlines()] == [["run-2", "run-4"], ["rounds", "2", "4"]]
+    lines = figures.splitlines()
+    assert lines[0] == "test/loss, +- over seeds:"
+    assert lines[2].split() == ["rounds=2", "1", "0.5", "0.5"]
+    assert lines[3].split() == ["rounds=4", "1", "0.25", "0.25", "-0.2500", "1", "of", "1"]
+
+
+def test_json_has_every_value(folders):
+    facts = json.loads(said(*folders, "--json"))
+    assert facts["metric"] == "test/loss"
+    assert facts["differing"] == {"rounds": ["2", "4"]}
+    assert [each["last"] for each in facts["groups"]] == [[0.5], [0.25]]
+    assert facts["groups"][1]["minus_the_first"]["mean"] == -0.25
+
+
+def test_markdown_latex_and_csv_have_the_figures_only(folders):
+    assert said(*folders, "--md").splitlines()[2].startswith("| rounds=2")
+    assert said(*folders, "--latex").startswith("\\begin{tabular}")
+    assert said(*folders, "--csv").splitlines()[0] == ",seeds,last,best,minus the first,better"
+
+
+def test_an_unknown_run_is_refused_with_the_way_out():
+    result = CliRunner().invoke(app, ["compare", "no-such-run"])
+    assert result.exit_code == 2
+    assert "`fedcli runs` lists them." in result.stderr
