@@ -13,6 +13,7 @@ from fedcli.cli.compare import compare
 from fedcli.cli.evaluate import evaluate
 from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
+from fedcli.cli.plot import plot
 from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
 from fedcli.cli.runs import runs
@@ -50,7 +51,7 @@ def _root(
     del version
 
 
-for _command in (run, runs, compare, evaluate, init, check, show, privacy, audit, verify):
+for _command in (run, runs, compare, plot, evaluate, init, check, show, privacy, audit, verify):
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcli.cli.output import Json, print_json, readable, reported
 from fedcli.cli.printed_table import Cell, Csv, Latex, Markdown, form_of, print_table
-from fedcli.cli.run_argument import to_run
+from fedcli.cli.run_argument import RunPaths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fedcli.runs.comparison import Group, Paired
+    from fedcli.runs.comparison import Paired, SeedGroup
 
 _FIGURES = ("last", "best", "epsilon", "simulated seconds", "bytes up", "seconds")
 _SPARE = ("seconds", "bytes up", "simulated seconds", "p", "best", "epsilon")
 
 
 def compare(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN...", help="Runs, as in `fedcli runs`.", parser=to_run, show_default=False
-        ),
-    ],
+    runs: RunPaths,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -68,7 +62,7 @@ def compare(
         print_table([_row(*each) for each in zip(groups, differences, strict=True)], form, spare=_SPARE)
 
 
-def _row(group: Group, difference: Paired | None) -> dict[str, Cell]:
+def _row(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
     row: dict[str, Cell] = {"": group.label, "seeds": len(group.runs)}
     for name in _FIGURES:
         row[name] = _spread(group.values(name))
@@ -98,7 +92,7 @@ def _spread(values: Sequence[float]) -> str:
     return f"{readable(mean)} +- {readable(float(np.std(values, ddof=1)))}"
 
 
-def _facts(group: Group, difference: Paired | None) -> dict[str, object]:
+def _facts(group: SeedGroup, difference: Paired | None) -> dict[str, object]:
     return {
         "label": group.label,
         "seeds": [run.seed for run in group.runs],

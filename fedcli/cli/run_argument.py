@@ -35,3 +35,9 @@ def to_config_or_run(said: str) -> Path:
 _HELP = "A run: its directory, its number (1 is the newest), its short name, `last` or `last:NAME`."
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=_HELP, parser=to_run, show_default=False)]
+RunPaths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN...", help="Runs, as `fedcli runs` names them.", parser=to_run, show_default=False
+    ),
+]

@@ -47,7 +47,7 @@ class Compared(NamedTuple):
         return self.settings["seed"]
 
 
-class Group(NamedTuple):
+class SeedGroup(NamedTuple):
     """Runs whose configs differ in the seed only.
 
     Args:
@@ -128,17 +128,17 @@ def differing(runs: Sequence[Compared]) -> dict[str, list[str]]:
     return {key: each for key, each in values.items() if len(set(each)) > 1}
 
 
-def grouped(runs: Sequence[Compared]) -> list[Group]:
+def grouped(runs: Sequence[Compared]) -> list[SeedGroup]:
     """The runs in groups whose configs are the same but for the seed, in the order in which they were named."""
     keys = [key for key in differing(runs) if key not in _IDENTITY]
     found: dict[tuple[str, ...], list[Compared]] = {}
     for run in runs:
         found.setdefault(tuple(run.settings.get(key, "") for key in keys), []).append(run)
     labels = _labels(keys, list(found), [members[0] for members in found.values()])
-    return [Group(label, tuple(members)) for label, members in zip(labels, found.values(), strict=True)]
+    return [SeedGroup(label, tuple(members)) for label, members in zip(labels, found.values(), strict=True)]
 
 
-def paired(first: Group, other: Group) -> Paired | None:
+def paired(first: SeedGroup, other: SeedGroup) -> Paired | None:
     """The differences between two groups; None if they have no seed in common.
 
     Reference: the interval is `scipy.stats.bootstrap` with BCa (Efron 1987, doi:10.2307/2289144), resampled from a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 from fedcli.engine.records import Row
 from fedcli.engine.run_columns import best_is
@@ -47,7 +47,7 @@ def headline(records: Sequence[Row], preferred: Iterable[str] = ()) -> Headline 
     return None
 
 
-def is_finite(value: object) -> bool:
+def is_finite(value: object) -> TypeGuard[float]:
     """Whether a value of a record is a number that can be compared."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

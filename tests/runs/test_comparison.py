@@ -8,7 +8,7 @@ from kept_runs import CONFIG, make_run
 from scipy import stats
 
 from fedcli.core.errors import ConfigError
-from fedcli.runs.comparison import Compared, Group, compared, differing, grouped, paired
+from fedcli.runs.comparison import Compared, SeedGroup, compared, differing, grouped, paired
 from fedcli.runs.headline import Headline
 
 
@@ -19,7 +19,7 @@ def group(values, better="up"):
         for seed, value in enumerate(values)
         if value is not None
     ]
-    return Group("any", tuple(runs))
+    return SeedGroup("any", tuple(runs))
 
 
 @pytest.fixture(scope="module")
