@@ -19,7 +19,10 @@ from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.experiment.assemble import initial_state
 from fedcli.experiment.make import make
+from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.order import in_the_clear
+from fedcli.experiment.protection.privacy_document import privacy_document, private_plan
+from fedcli.privacy import RunFacts
 from fedcli.store import round_folders
 from fedcli.store.files import durable, npz
 from fedcli.store.run_store import RunStore, create_run
@@ -65,11 +68,19 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2
         seed=experiment.seed,
     )
     cohort = make("cohort", experiment.cohort)
-    parts = changed(parts, strategy=strategy, cohort=cohort)
+    planned = planned_protocol(experiment, num_clients=clients, num_train=None)
+    parts = changed(parts, strategy=strategy, cohort=cohort, accountant=planned.accountant)
     state = initial_state(strategy, _vectors(state))
-    environment = {"run": parts.run_id, "num_clients": clients}
-    create_run(folder, config=text, environment=environment | ({"protocol": 2} if protocol == 2 else {}))
-    run_store = RunStore(folder, parts.layout, every=every)
+    environment = {"run": parts.run_id, "num_clients": clients} | ({"protocol": 2} if protocol == 2 else {})
+    create_run(folder, config=text, environment=environment)
+
+    def statement(state):
+        plan, facts = private_plan(planned, clients), RunFacts.of(environment)
+        return privacy_document(plan, facts, releases=state.releases, records=run_store.records)
+
+    run_store = RunStore(
+        folder, parts.layout, every=every, privacy=statement if strategy.privacy is not None else None
+    )
     try:
         state = run_store.begin(state)
         if runs_on is None:

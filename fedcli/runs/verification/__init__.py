@@ -19,6 +19,7 @@ from fedcli.runs.verification.plan_checks import checked_plan
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention, plans_proofs
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound
+from fedcli.runs.verification.recomputed_statements import checked_statements, checked_top_level
 from fedcli.runs.verification.report import NEXT, CheckCount, Finding, VerificationReport, skipped
 from fedcli.runs.verification.stated_files import checked_stated_files
 from fedcli.store import directory
@@ -63,6 +64,7 @@ def verify_run(
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
         findings += checked_stated_files(folder, pairs)
+        findings += checked_top_level(folder)
         findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
     recipe = None
     # A run with another encryption.json is planned all the same: nothing is read from it.
@@ -71,6 +73,8 @@ def verify_run(
     if isinstance(recipe, Recipe):
         # Of runs without proofs too: no run has a config that `run` refuses.
         findings += checked_plan(folder, recipe, intact, is_kept=kept)
+        if round is None:
+            findings += checked_statements(folder, recipe, pairs[-1].link if pairs else None)
         findings += checked_rounds(
             folder, _wanted(chosen, intact, findings, round, independent), recipe, watch
         )

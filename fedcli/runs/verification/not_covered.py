@@ -20,7 +20,6 @@ _WITH_PROOFS = (
 )
 _NOISE = "that noise was drawn from a Gaussian and is fresh: only that its norm is within a bound"
 _FACTOR = ", of {:,.0f} clip norms, by which {} can move a sum with valid proofs"
-_PRIVACY = "that privacy.json is right: it follows from config.yaml and the number of rounds"
 
 
 def not_covered(
@@ -42,7 +41,6 @@ def not_covered(
         found += (
             [_noise(recipe.server, size)] if recipe.server is not None and recipe.server.has_noise else []
         )
-        found += [_PRIVACY] if recipe.server is not None and recipe.server.is_private else []
     return tuple(found)
 
 
