@@ -33,7 +33,7 @@ def test_an_honest_claim_stands():
     finding = found()
     assert finding.verdict == "stands"
     assert 0 <= finding.audit.epsilon < finding.claim < finding.best
-    assert (finding.rounds, finding.accountant) == (3, "pld")
+    assert (finding.rounds, finding.accountant) == (3, "closed-form")
 
 
 @pytest.mark.parametrize("strategy", ["weak_noise", "no_clip"])
