@@ -6,6 +6,7 @@ import tiny
 
 from fedcli.config import ConfigErrors, FixedPoint
 from fedcli.core.errors import ConfigError
+from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import RoundContext
 from fedcli.engine import adversary
 from fedcli.engine.admission import Arrivals
@@ -152,6 +153,13 @@ def test_a_sum_that_could_overflow_is_refused():
         check_sum(FixedPoint(bits=24), num_clients=2**38)
     assert caught.value.key == "fixed_point.bits"
     assert "at most 23" in caught.value.hint
+
+
+def test_a_mechanism_for_another_norm_is_refused_because_rounding_may_enlarge_it(monkeypatch):
+    monkeypatch.setattr(GaussianEvent, "norm", "l1")
+    assert "bounds its l1 norm, which rounding may enlarge" in refusal(
+        *tiny.PRIVATE, "fixed_point={bits: 16}"
+    )
 
 
 SHARES = "strategy={name: dp-distributed, clip_norm: 0.5, contributors: 3, epsilon: 20.0, delta: 1.0e-3}"
