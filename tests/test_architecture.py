@@ -96,6 +96,44 @@ def test_no_randomness_but_from_seeds_and_the_operating_system():
                 assert node.attr in stated, f"{place(path)}: np.random.{node.attr}"
 
 
+# What opens files of run directories, and what else opens a file: the disk that writes them, a lock on a folder, an
+# .npz of the user's own, and the processor's name.
+READERS = {
+    "store/files/guarded.py", "store/files/disk.py", "store/files/locks.py", "store/files/npz.py",
+    "store/files/logs.py", "runs/environment.py",
+}  # fmt: skip
+OPENING = {
+    "open",
+    "read_text",
+    "read_bytes",
+    "load",
+    "fromfile",
+    "memmap",
+    "iterdir",
+    "glob",
+    "rglob",
+    "listdir",
+}
+
+
+def test_run_directories_are_read_by_the_guarded_reader_only():
+    found = set()
+    for path in FILES:
+        if place(path).split("/")[0] in ("store", "runs"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                # A bare `load` is a function of that module.
+                reads = (
+                    name.split(".")[-1] in OPENING
+                    and name != "load"
+                    and not name.startswith(("config.", "guarded."))
+                )
+                # Both only walk folders that this process has made, or that were found to be plain.
+                if reads and not (place(path) == "store/files/durable.py" and name.endswith("rglob")):
+                    found.add((place(path), name))
+    assert {file for file, _ in found} <= READERS, found
+
+
 def test_layers():
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=120)

@@ -195,7 +195,7 @@ class Experiment(Section):
     """The name of the experiment and of its run directories: letters, digits, dots, dashes and underscores."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The seed of all reproducible randomness."""
-    rounds: int = Field(ge=1, examples=["10"])
+    rounds: int = Field(ge=1, le=100_000, examples=["10"])
     """Number of training rounds."""
     data: Data = Field(examples=["{name: digits, partition: {name: iid, clients: 10}}"])
     """The data of the clients."""

@@ -6,6 +6,9 @@ import math
 
 from fedcli.core.errors import ConfigError, require_positive
 
+# Beyond these, epsilon is above 10^6 or below 10^-5 a release, and accountants overflow before they come to that.
+_LEAST, _MOST = 0.001, 1_000_000
+
 
 def noise_deviation(noise_multiplier: float, clip_norm: float) -> float:
     """Standard deviation of the noise on a sum: the product of both; 0 without noise, whatever the clip norm.
@@ -56,8 +59,9 @@ def update_noise_multiplier(noise_multiplier: float, count_deviation: float) -> 
 
 
 def require_noise_multiplier(value: float) -> None:
-    """Refuse a noise multiplier that is negative, infinite or not a number."""
-    if not 0 <= value < math.inf:
+    """Refuse a noise multiplier that is negative, not a number, or beyond what the accountants can calculate."""
+    if value != 0 and not _LEAST <= value <= _MOST:
         raise ConfigError(
-            f"a noise multiplier is a finite number of at least 0; received {value}.", key="noise_multiplier"
+            f"a noise multiplier is 0, or a number from {_LEAST} to {_MOST:,}; received {value}.",
+            key="noise_multiplier",
         )

@@ -165,7 +165,7 @@ class BandedEvent:
 
     def __post_init__(self) -> None:
         require_noise_multiplier(self.noise_multiplier)
-        require_count("bands", self.bands, at_least=1)
+        require_count("bands", self.bands, at_least=1, at_most=10_000)
         require_positive("column_norm", self.column_norm)
 
 
@@ -192,7 +192,7 @@ class ExampleEvent:
     def __post_init__(self) -> None:
         require_noise_multiplier(self.noise_multiplier)
         require_rate(self.rate)
-        require_count("steps", self.steps, at_least=1)
+        require_count("steps", self.steps, at_least=1, at_most=10_000)
 
 
 @dataclass(frozen=True)

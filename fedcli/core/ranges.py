@@ -7,14 +7,16 @@ import math
 from fedcli.core.errors import ConfigError
 
 
-def require_count(name: str, value: int, *, at_least: int) -> None:
-    """Refuse an integer parameter below `at_least`.
+def require_count(name: str, value: int, *, at_least: int, at_most: int | None = None) -> None:
+    """Refuse an integer parameter below `at_least`, or above `at_most` where calculating with it would take too long.
 
     Raises:
         ConfigError: with `name` as its key.
     """
     if value < at_least:
         raise ConfigError(f"{name} is a whole number of at least {at_least}; received {value}.", key=name)
+    if at_most is not None and value > at_most:
+        raise ConfigError(f"{name} is at most {at_most:,}; received {value}.", key=name)
 
 
 def require_positive_finite(name: str, value: float) -> None:

@@ -23,6 +23,7 @@ from fedcli.experiment.cost import checked_cost
 from fedcli.runs import lifecycle
 from fedcli.runs.lifecycle import Progress, Result
 from fedcli.runs.outcome import with_outcome
+from fedcli.store import directory
 
 Source: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""
@@ -189,7 +190,10 @@ def _loaded(source: Source, overrides: Iterable[str], objects: config.Objects) -
     if isinstance(source, str) and "\n" in source:
         return config.loads(source, overrides=overrides, objects=objects)
     path = Path(source)
-    return config.load(path / "config.yaml" if path.is_dir() else path, overrides, objects=objects)
+    if path.is_dir():
+        text = directory.config_text(path)
+        return config.loads(text, str(path / directory.CONFIG), overrides, objects=objects)
+    return config.load(path, overrides, objects=objects)
 
 
 def _with_aggregator(loaded: Config, rule: Aggregator) -> Config:

@@ -85,7 +85,8 @@ def write_checkpoint(
         "arrays": {group: list(part.names) for group, part in layout._asdict().items()},
     }
     # With what the caller put there: a checkpoint's statement of privacy is bound like its weights.
-    listed = sorted(path.name for path in folder.iterdir() if path.is_file())
+    run = folder.parent.parent
+    listed = [name for name in guarded.names(folder, below=run) if guarded.is_file(folder / name, below=run)]
     return manifests.write(folder, listed, facts={**about, **facts}, previous=previous, disk=disk)
 
 

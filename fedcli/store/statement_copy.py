@@ -15,5 +15,6 @@ def make(run: Path, checkpoint: Path, *, disk: Disk = LOCAL) -> None:
     if not guarded.exists(source, below=run):
         return
     statement = guarded.read_bytes(source, below=run, limit=limits.JSON)
-    if not copy.exists() or copy.read_bytes() != statement:
+    is_there = guarded.exists(copy, below=run)
+    if not is_there or guarded.read_bytes(copy, below=run, limit=limits.JSON) != statement:
         durable.write(copy, statement, disk=disk)

@@ -84,7 +84,12 @@ def read_parameters(content: bytes) -> Parameters:
         _require(_is_number(said[name]) and said[name] >= 0, name, said[name])
     _require(isinstance(said["clients"], list), "clients", said["clients"])
     order = _OF_CLIENT if terms is None else sorted(_OF_CLIENT)
-    clients = tuple(_client(entry, order) for entry in said.pop("clients"))
+    clients = tuple(_client(entry, order) for entry in said["clients"])
+    fractions = [entry["weight"] for entry in said.pop("clients")]
+    fractions += [said[name] for name in ("clip_norm", "divisor", "share")]
+    # Protocol 1 writes these with a decimal point; `10` would be a second text of `10.0`, with another digest.
+    if terms is None and not all(type(value) is float for value in fractions):
+        raise ValueError("is not written in its canonical form")
     # In canonical JSON, whole numbers have no decimal point.
     numbers = {name: float(said[name]) for name in ("clip_norm", "divisor", "share")}
     model = _hash("model", said["model"])

@@ -34,7 +34,7 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
     Args:
         noise_multiplier: deviation of z over clip norm, at least 0.
         clip_norm: bound on one client's L2 norm in a round's sum.
-        bands: non-zero diagonals of C, at least 1; 1 is independent noise. A client waits as many rounds between
+        bands: non-zero diagonals of C, 1 to 10,000; 1 is independent noise. A client waits as many rounds between
             its turns.
 
     Reference: Choquette-Choo et al. 2023, arXiv:2306.08153; the coefficients are the banded square root of
@@ -42,6 +42,7 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = BandedEvent(noise_multiplier, clip_norm, bands)
+    # After the event, which bounds the bands.
     coefficients = banded_square_root(bands)
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:

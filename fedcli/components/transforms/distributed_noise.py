@@ -23,6 +23,7 @@ from fedcli.crypto.noise import KEY_BYTES
 # The accounting needs the number of coordinates. A number that no model reaches costs nothing in epsilon if a share's
 # deviation is above two steps.
 _MOST_COORDINATES = 2**32
+_MOST_BITS = 24
 _LARGEST_DEVIATION = 2.0**26
 _FURTHEST = 128  # deviations beyond which no sample lies
 
@@ -59,6 +60,9 @@ def distributed_noise(
     require_noise_multiplier(multiplier)
     # Nor is the number of colluders, if it is left to the encryption.
     colluders = colluders or 0
+    # More than an integer grid has, which is checked where there is one.
+    if not 1 <= bits <= _MOST_BITS:
+        raise ConfigError(f"bits are 1 to {_MOST_BITS}; received {bits}.", key="bits")
     if not 0 <= colluders < contributors:
         raise ConfigError(
             f"{contributors} contributors of noise, {colluders} of whom collude, leave none.",

@@ -9,18 +9,22 @@ from fedcli.core.errors import ConfigError
 from fedcli.runs.verification import evidence
 from fedcli.runs.verification.chain import WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
+from fedcli.runs.verification.clients import WHAT as STATES
 from fedcli.runs.verification.clients import checked_clients
+from fedcli.runs.verification.files import WHAT as FILES
 from fedcli.runs.verification.files import checked_files, checked_names
 from fedcli.runs.verification.logs import WHAT as LOGS
 from fedcli.runs.verification.logs import checked_logs
 from fedcli.runs.verification.models import num_weights
 from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.plan_checks import checked_plan
+from fedcli.runs.verification.planned_run import WHAT as PLAN
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention, plans_proofs
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound
 from fedcli.runs.verification.recomputed_statements import checked_statements, checked_top_level
 from fedcli.runs.verification.report import NEXT, CheckCount, Finding, VerificationReport, skipped
+from fedcli.runs.verification.shielded import failed, shielded
 from fedcli.runs.verification.stated_files import checked_stated_files
 from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
@@ -50,6 +54,15 @@ def verify_run(
             second time, or a library that verifies proofs is not installed.
     """
     directory.read_config(folder)
+    try:
+        return _verified(folder, round, independent, watch)
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what ends all checks is what is wrong with the directory
+        return VerificationReport((failed(folder, WHAT, error),), None, None)
+
+
+def _verified(folder: Path, round: int | None, independent: bool, watch: Watch) -> VerificationReport:
     pairs = read_pairs(folder, planned_retention(folder))
     kept = evidence.is_kept(folder, pairs)
     has_proofs = plans_proofs(folder, otherwise=kept)
@@ -63,21 +76,21 @@ def verify_run(
     first = [pair.before for pair in chosen[:1] if pair.before and has_proofs]
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
-        findings += checked_stated_files(folder, pairs)
-        findings += checked_top_level(folder)
-        findings += evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
-    recipe = None
+        findings += shielded(folder, FILES, checked_stated_files(folder, pairs))
+        findings += shielded(folder, FILES, checked_top_level(folder))
+        behind = evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
+        findings += shielded(folder, evidence.WHAT, behind)
+    recipe, last = None, pairs[-1].link if pairs else None
     # A run with another encryption.json is planned all the same: nothing is read from it.
     if all(finding.holds for finding in findings if finding.file in directory.ALWAYS_BOUND):
         recipe = planned(folder)
     if isinstance(recipe, Recipe):
         # Of runs without proofs too: no run has a config that `run` refuses.
-        findings += checked_plan(folder, recipe, intact, is_kept=kept)
+        findings += shielded(folder, PLAN, checked_plan(folder, recipe, intact, is_kept=kept))
         if round is None:
-            findings += checked_statements(folder, recipe, pairs[-1].link if pairs else None)
-        findings += checked_rounds(
-            folder, _wanted(chosen, intact, findings, round, independent), recipe, watch
-        )
+            findings += shielded(folder, PLAN, checked_statements(folder, recipe, last))
+        wanted = _wanted(chosen, intact, findings, round, independent)
+        findings += shielded(folder, NEXT, checked_rounds(folder, wanted, recipe, watch))
     else:
         findings += [] if recipe is None else [recipe]
         why = "config.yaml and environment.json are not what the run wrote, or cannot be used"
@@ -87,7 +100,6 @@ def verify_run(
             "the other rounds, and whether config.yaml and environment.json are those of the first checkpoint"
         )
         findings.append(skipped(NEXT, directory.CHECKPOINTS, rest, f"only round {round} was asked for"))
-    last = pairs[-1].link if pairs else None
     limits = not_covered(
         recipe if isinstance(recipe, Recipe) else None,
         has_proofs=has_proofs,
@@ -109,21 +121,21 @@ def _wanted(
 
 def _files(folder: Path, pairs: list[Pair], links: list[Link]) -> tuple[list[Finding], list[Link]]:
     """Findings about files, chain and logs, and the checkpoints whose files are as they were written."""
-    findings = [*_checkpoints(folder, pairs)]
+    findings = [*shielded(folder, WHAT, _checkpoints(folder, pairs))]
     intact = []
     for link in links:
-        found = [*checked_files(folder, link)]
+        found = [*shielded(folder, FILES, checked_files(folder, link))]
         findings += found
         # Without its files, a model cannot be checked any further.
         intact += [link] if all(finding.holds for finding in found) and not link.is_pruned else []
     for pair in pairs:
-        findings += checked_chain(folder, pair)
-    findings += evidence.checked_evidence(folder, pairs)
-    findings += checked_logs(folder, pairs)
+        findings += shielded(folder, WHAT, checked_chain(folder, pair))
+    findings += shielded(folder, evidence.WHAT, evidence.checked_evidence(folder, pairs))
+    findings += shielded(folder, LOGS, checked_logs(folder, pairs))
     # Many checkpoints refer to the state of a client that has not taken part since; it is hashed once.
     seen: set[StoredTree] = set()
     for link in intact:
-        findings += checked_clients(folder, link, seen)
+        findings += shielded(folder, STATES, checked_clients(folder, link, seen))
     return findings, intact
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from fedcli.runs.verification.chain_links import Link, Pair
@@ -30,14 +31,16 @@ def _place(run: Path, before: Link | None, link: Link, manifest: Manifest) -> Fi
     said, follows = manifest.facts.get("round"), manifest.facts.get("follows")
     # A missing checkpoint is named as that: otherwise the one after it would seem to be at fault.
     missing = _missing(follows, before, link)
-    if said != link.round:
+    # By type too: 3.0 equals 3, and would be another text of the same manifest.
+    if type(said) is not int or said != link.round:
         return _broken(link, f"is of round {said} and is in the folder of round {link.round}")
     if missing is not None:
         path = directory.checkpoint_folder(run, missing).relative_to(run).as_posix()
         sentence = f"{path} is missing; the checkpoint of round {link.round} follows it."
         return Finding(WHAT, missing, path, holds=False, sentence=sentence)
     # A chain that does not begin with round 0 has lost its beginning.
-    if follows != (before.round if before else None) or (before is None and link.round):
+    expected = before.round if before else None
+    if type(follows) not in (int, NoneType) or follows != expected or (before is None and link.round):
         return _broken(link, f"follows {_name(follows)} and comes after {_name(before and before.round)}")
     if manifest.previous != (before.digest if before else None):
         return _broken(link, f"does not follow from {_name(follows)} as it is now")

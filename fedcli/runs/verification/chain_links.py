@@ -64,7 +64,7 @@ def read_link(run: Path, folder: Path, *, round: int, format: int) -> Link:
     except FileRefused as error:
         # A folder on the way may be at fault: that one is named.
         fault = error.reason if error.path == folder / manifests.NAME else f"cannot be read: {error}"
-    if found != format and (found is not None or manifest is not None):
+    if (type(found) is not int or found != format) and (found is not None or manifest is not None):
         manifest, fault = None, f"has format {found}; this version of fedcli verifies format {format}"
     file = (folder / manifests.NAME).relative_to(run).as_posix()
     return Link(round, folder, file, manifest, fault, manifests.digest(folder))

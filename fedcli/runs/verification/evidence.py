@@ -84,7 +84,8 @@ def _followed(run: Path, last: int, first: int, bound: Any) -> Generator[Finding
         if link.digest != bound:
             yield _broken(link.file, round, f"is not the manifest that round {round} wrote")
             return round, bound
-        if link.manifest.facts.get("round") != round:
+        said = link.manifest.facts.get("round")
+        if type(said) is not int or said != round:
             yield _broken(link.file, round, "is of another round")
         bound = link.manifest.previous
     return first, bound

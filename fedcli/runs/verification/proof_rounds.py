@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +16,11 @@ from fedcli.runs.verification.planned_run import Recipe
 from fedcli.runs.verification.proofs import checked_proofs
 from fedcli.runs.verification.protocols import checked_protocol, read_agreed
 from fedcli.runs.verification.recomputed_models import checked_step
-from fedcli.runs.verification.report import NEXT, PROOFS, Finding, skipped
+from fedcli.runs.verification.report import NEXT, PROOFS, SAYS, Finding, skipped
 from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
-from fedcli.store import checkpoints, directory
+from fedcli.store import checkpoints, directory, proof_files
 
+_MOST_NAMED = 100
 Watch = Callable[[str], None]
 """Receives what is being checked, in a few words."""
 
@@ -55,7 +57,9 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe, watch: Watch) -> I
     rounds: dict[int, Round] = {}
     # All of them are read, also where one is asked for: a replay goes from checkpoint to checkpoint.
     numbers = _numbers(wanted.pairs)
-    for number in numbers:
+    there = [number for number in proof_files.rounds(run / proof_files.FOLDER) if number in numbers]
+    yield from _absent(run, numbers, there, wanted.damaged)
+    for number in there:
         link = read_round_link(run, number)
         if number not in wanted.damaged:
             yield from read_round(run, link, rounds)
@@ -78,6 +82,22 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe, watch: Watch) -> I
     yield from checked_cohorts(run, asked, recipe, clients)
     watch("that the models follow")
     yield from _replayed(run, wanted, rounds, recipe)
+
+
+def _absent(
+    run: Path, numbers: range, there: Sequence[int], damaged: Collection[int | None]
+) -> Iterator[Finding]:
+    """Rounds without files. A long gap is one finding: nobody counts up to the number of a forged folder."""
+    for before, after in pairwise([numbers.start - 1, *there, numbers.stop]):
+        first, last = before + 1, after - 1
+        if last - first < _MOST_NAMED:
+            for number in range(first, after):
+                if number not in damaged:
+                    link = read_round_link(run, number)
+                    yield Finding(SAYS, number, link.file, holds=False, sentence=f"{link.file} {link.fault}.")
+        else:
+            sentence = f"{proof_files.FOLDER} has no files of rounds {first} to {last:,}."
+            yield Finding(SAYS, first, proof_files.FOLDER, holds=False, sentence=sentence)
 
 
 def _replayed(run: Path, wanted: Wanted, rounds: Mapping[int, Round], recipe: Recipe) -> Iterator[Finding]:

@@ -14,8 +14,8 @@ RECORD = 1 << 20
 LOG = 1 << 32
 """A log, which is read in pieces: about twenty million turns of clients."""
 
-BINARY = 1 << 31
-"""A file of arrays or of proofs: half a billion weights of float32. It is held in memory, two or three times."""
+BINARY = 400_000_000
+"""A file of arrays or of proofs: a hundred million weights of float32. It is held in memory, at most twice."""
 
 SECRET = 1 << 10
 """A key that is a few bytes."""

@@ -63,6 +63,10 @@ def to_bytes(arrays: Arrays) -> bytes:
             # The size is not known yet and may pass 2 GiB. `open` gives every member the same date, so bytes are equal.
             with archive.open(f"{name}{_SUFFIX}", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+    if buffer.tell() > limits.BINARY:
+        raise RunError(
+            f"{buffer.tell():,} bytes of arrays are more than a file of a run directory may have ({limits.BINARY:,})."
+        )
     return buffer.getvalue()
 
 
@@ -80,7 +84,7 @@ def from_bytes(content: bytes) -> dict[str, npt.NDArray[Any]]:
             members = archive.infolist()
             _require_stored(members, len(content))
             return {
-                member.filename.removesuffix(_SUFFIX): _array(member.filename, archive.read(member))
+                member.filename.removesuffix(_SUFFIX): _array(member.filename, _stored(member, content))
                 for member in members
             }
     except (BadZipFile, EOFError, OSError, RuntimeError, LookupError, OverflowError, zlib.error) as error:
@@ -138,7 +142,23 @@ def _require_stored(members: list[ZipInfo], size: int) -> None:
         raise ValueError("its members are larger than the archive")
 
 
-def _array(name: str, content: bytes) -> npt.NDArray[Any]:
+def _stored(member: ZipInfo, content: bytes) -> memoryview:
+    """The bytes of a member, which are not copied."""
+    start, name = member.header_offset, member.filename.encode()
+    lengths = content[start + 26 : start + 30]
+    # The local header has the name again, and fields of its own length.
+    first = start + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+    data = memoryview(content)[first : first + member.file_size]
+    if content[start : start + 4] != b"PK\x03\x04" or content[start + 30 : start + 30 + len(name)] != name:
+        raise ValueError(f"its member {member.filename[:40]!r} is not where it should be")
+    if len(data) != member.file_size or zlib.crc32(data) != member.CRC:
+        raise ValueError(
+            f"its member {member.filename[:40]!r} does not have the checksum that the archive names"
+        )
+    return data
+
+
+def _array(name: str, content: memoryview) -> npt.NDArray[Any]:
     """An array from the content of an .npy, as NumPy's `write_array` writes it in format 1.0."""
     length = int.from_bytes(content[8:10], "little")
     said = _HEADER.fullmatch(content, 10, 10 + length)
@@ -149,7 +169,7 @@ def _array(name: str, content: bytes) -> npt.NDArray[Any]:
     except (TypeError, ValueError):
         raise ValueError(f"its member {name[:40]!r} is of an unknown type") from None
     shape = tuple(int(axis) for axis in said["shape"].replace(b",", b" ").split())
-    data = memoryview(content)[10 + length :]
+    data = content[10 + length :]
     # In Python's integers, which do not overflow, and before anything of that size is made.
     if not _is_plain(dtype) or len(shape) > _MOST_AXES or math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError(

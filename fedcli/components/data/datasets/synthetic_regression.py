@@ -10,6 +10,9 @@ from fedcli.components.data.dataset import Dataset, hold_out
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator
 
+# They are drawn before anything else is known, also by `fedcli check`.
+_MOST_VALUES = 10_000_000
+
 
 def synthetic_regression(
     seed: int, *, examples: int = 10_000, features: int = 100, noise: float = 0.1, test_fraction: float = 0.2
@@ -21,7 +24,7 @@ def synthetic_regression(
     Args:
         seed: decides the data.
         examples: training and test examples together.
-        features: inputs of one example.
+        features: inputs of one example; examples x features is at most 10,000,000.
         noise: standard deviation of the noise on the targets.
         test_fraction: share of the examples that is held out, in (0, 1).
 
@@ -31,6 +34,11 @@ def synthetic_regression(
     for name, value, least in (("examples", examples, 2), ("features", features, 1), ("noise", noise, 0)):
         if not (math.isfinite(value) and value >= least):
             raise ConfigError(f"{name} is {value}; expected at least {least}.", key=name)
+    if examples * features > _MOST_VALUES:
+        raise ConfigError(
+            f"{examples:,} examples of {features:,} features are more than {_MOST_VALUES:,} values.",
+            key="examples",
+        )
     rng = generator(seed, 0, SERVER, "data/synthetic_regression")
     directions = rng.normal(size=(features, 2))
     directions /= np.linalg.norm(directions, axis=0)
