@@ -110,6 +110,8 @@ class TrainerSpec(NamedTuple):
             and Poisson batches are those of the event, whatever the config's epochs, steps and batch size.
         made: how it was made; None if that is not recorded.
         needs_local_statistics: needs a model whose BatchNorm statistics stay with the clients.
+        noise: `(size, 32-byte key)` -> the noise that its steps add, in whole steps of a grid, int32 [size]; None for
+            a trainer that adds none.
     """
 
     name: str
@@ -125,6 +127,7 @@ class TrainerSpec(NamedTuple):
     privacy: ExampleEvent | None = None
     made: Spec | None = None
     needs_local_statistics: bool = False
+    noise: Callable[[int, bytes], Array] | None = None
 
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload for a model of P parameters."""

@@ -1,4 +1,4 @@
-"""Random words and Gaussian noise from a cryptographic stream.
+"""Random words from a cryptographic stream.
 
 NumPy's generators can be predicted from their output; noise that protects people must not be.
 """
@@ -12,28 +12,6 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 KEY_BYTES = 32
-
-
-def gaussian(size: int, *, key: bytes) -> npt.NDArray[np.float64]:
-    """Independent N(0, 1) samples in floating point, shape [size].
-
-    A ChaCha20 keystream feeds the Box-Muller transform. The low bits of the samples do not follow the exact law
-    (Mironov 2012); the privacy statement of a run says so.
-
-    Args:
-        size: number of samples.
-        key: 32 bytes, used for one call only. Take it from `secrets.token_bytes` wherever the noise protects people.
-
-    Raises:
-        ValueError: if the key does not have 32 bytes.
-    """
-    pairs = (size + 1) // 2
-    # float64 has 53 bits of precision, so the lower 11 of 64 bits are dropped.
-    uniform = (keystream(key)(2 * pairs) >> np.uint64(11)).astype(np.float64)
-    # In (0, 1]: the logarithm never receives zero.
-    radius = np.sqrt(-2.0 * np.log((uniform[:pairs] + 1.0) * 2.0**-53))
-    angle = uniform[pairs:] * (2.0 * np.pi * 2.0**-53)
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:size]
 
 
 def keystream(key: bytes) -> Callable[[int], npt.NDArray[np.uint64]]:

@@ -159,7 +159,8 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
         keeps=spec.keeps,
         personal=vectors.personal,
         personalise=spec.personalise,
-        draws_noise=spec.privacy is not None,
+        draws_batches=spec.privacy is not None,
+        noise=spec.noise,
         reproducible_noise=experiment.privacy.reproducible_noise,
     )
     runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)

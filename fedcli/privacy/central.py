@@ -1,4 +1,10 @@
-"""Gaussian noise of the server on the sum of a cohort."""
+"""Gaussian noise of the server on the sum of a cohort.
+
+The noise is a discrete Gaussian of at least 2^25 steps, rounded to the steps of the run's grid. It is accounted for by
+the curves of the continuous Gaussian: its Renyi divergences are at most those, and so is every other curve but for
+2^-33 of epsilon a release (`crypto/gaussian_steps.py`). dp-accounting has a discrete Gaussian of its own for single
+numbers only, where one client moves a sum of vectors in any direction.
+"""
 
 from __future__ import annotations
 
@@ -101,6 +107,6 @@ CENTRAL: PrivacyMechanism[GaussianEvent] = PrivacyMechanism(
     accountants=lambda event, sampling: accountants_of(
         central(event, sampling), excess_probability=event.excess_probability
     ),
-    words=lambda event: f"central Gaussian noise (floating point) {_SUMS[event.clipping]}",
+    words=lambda event: f"central Gaussian noise (on a grid) {_SUMS[event.clipping]}",
     with_excess=lambda event, probability: replace(event, excess_probability=probability),
 )

@@ -97,7 +97,7 @@ def banded(event: BandedEvent, sampling: Sampling) -> list[Composition]:
 
 def _tree_in_words(event: TreeEvent) -> str:
     again = f", begun again every {event.restart_every} rounds" if event.restart_every else ""
-    return f"DP-FTRL: Gaussian noise (floating point) on the nodes of a binary tree over rounds{again}"
+    return f"DP-FTRL: Gaussian noise (on a grid) on the nodes of a binary tree over rounds{again}"
 
 
 TREE: PrivacyMechanism[TreeEvent] = PrivacyMechanism(
@@ -107,6 +107,6 @@ TREE: PrivacyMechanism[TreeEvent] = PrivacyMechanism(
 BANDED: PrivacyMechanism[BandedEvent] = PrivacyMechanism(
     accountants=lambda event, sampling: accountants_of(banded(event, sampling)),
     words=lambda event: (
-        f"DP-FTRL: Gaussian noise (floating point) correlated over {event.bands} rounds by a banded matrix"
+        f"DP-FTRL: Gaussian noise (on a grid) correlated over {event.bands} rounds by a banded matrix"
     ),
 )

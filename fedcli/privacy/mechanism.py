@@ -11,8 +11,9 @@ from fedcli.privacy.accountant import READERS, Accountant
 
 E = TypeVar("E", bound=Event)
 
-FLOATING_POINT = (
-    "ChaCha20 keyed by the operating system; floating point, so its low bits do not follow the exact law"
+ON_A_GRID = (
+    "ChaCha20 keyed by the operating system, by an exact sampler of integers; sums are rounded to a grid, and noise is "
+    "whole steps of it, each at most 2^-25 of its deviation"
 )
 
 
@@ -37,7 +38,7 @@ class PrivacyMechanism(NamedTuple, Generic[E]):
     words: Callable[[E], str]
     unit: UnitName = "client"
     against: str = READERS
-    noise: str = FLOATING_POINT
+    noise: str = ON_A_GRID
     needs_encryption: bool = False
     with_colluders: Callable[[E, int], E] | None = None
     with_excess: Callable[[E, float], E] | None = None

@@ -51,26 +51,27 @@ def privatised_data(event: PrivatisedDataEvent) -> Composition:
 
 LOCAL: PrivacyMechanism[LocalGaussianEvent] = PrivacyMechanism(
     accountants=lambda event, sampling: accountants_of([local(event, sampling)]),
-    words=lambda _event: "Gaussian noise (floating point) that each client adds to its own clipped update",
+    words=lambda _event: "Gaussian noise (on a grid) that each client adds to its own clipped update",
     against=_AGAINST_THE_SERVER,
 )
 
 EXAMPLE: PrivacyMechanism[ExampleEvent] = PrivacyMechanism(
     accountants=lambda event, sampling: accountants_of(example_level(event, sampling)),
     words=lambda event: (
-        f"DP-SGD inside each client (floating point): {event.steps} steps over Poisson batches of rate "
+        f"DP-SGD inside each client (on a grid): {event.steps} steps over Poisson batches of rate "
         f"{event.rate:g}"
     ),
     unit="example",
     against=_AGAINST_THE_SERVER,
-    noise="Philox in TensorFlow, with a key of 128 bits from the operating system for every step; floating point, so "
-    "its low bits do not follow the exact law",
+    noise="ChaCha20 keyed by the operating system, by an exact sampler of integers; clipped gradients are rounded to a "
+    "grid, and noise is whole steps of it, each 2^-20 of the clip norm, or at most 2^-23 of the deviation if that is "
+    "more",
 )
 
 DATA: PrivacyMechanism[PrivatisedDataEvent] = PrivacyMechanism(
     accountants=lambda event, _sampling: accountants_of([privatised_data(event)]),
     words=lambda _event: (
-        "Gaussian noise (floating point) on each clipped example of a client, once, before any training"
+        "Gaussian noise (on a grid) on each clipped example of a client, once, before any training"
     ),
     unit="example",
     against="everybody but the client, which keeps the data as they were",

@@ -88,7 +88,7 @@ def test_noise_from_the_seed_is_called_what_it_is():
 
 def test_noise_of_the_operating_system_is_called_what_it_is():
     noise = statement()["noise"]
-    assert noise.startswith("ChaCha20 keyed by the operating system; floating point")
+    assert noise.startswith("ChaCha20 keyed by the operating system, by an exact sampler")
 
 
 def test_it_says_for_whom_it_holds_and_what_it_does_not_cover():

@@ -279,7 +279,7 @@ def test_a_private_run_keeps_its_ledger(tmp_path):
     assert ledger["epsilon"] == result.records[-1]["epsilon"]
     assert ledger["events"][0]["count"] == 3
     assert ledger["sampling"] == {"scheme": "poisson", "population": 4, "rate": 0.5, "planned_divisor": 2.0}
-    assert ledger["noise"].startswith("ChaCha20 keyed by the operating system; floating point")
+    assert ledger["noise"].startswith("ChaCha20 keyed by the operating system, by an exact sampler")
     epsilons = [record["epsilon"] for record in result.records]
     assert epsilons == sorted(set(epsilons))
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
+
+import numpy as np
 
 from fedcli.components.clients.sgd import Carry, descend
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Learner, Start, Tensors
 from fedcli.core.contracts import TrainerSpec
-from fedcli.core.errors import require_positive
+from fedcli.core.errors import ConfigError, require_positive
 from fedcli.core.factories import component
 from fedcli.core.noise_multipliers import noise_deviation
 from fedcli.core.privacy_events import ExampleEvent
+from fedcli.core.types import Array
+from fedcli.crypto.gaussian_steps import gaussian_steps
 
 # Factor and product are rounded to float32, whose unit is 2^-24; this margin keeps the norm below the bound.
 _MARGIN = 1 - 2.0**-22
+# Bits of the bound on one gradient in steps of the grid: as many as leave the noise below 2^24 steps, so that its
+# furthest sample, 127 deviations, is an int32.
+_MOST_BITS, _FEWEST_BITS, _NOISE_BITS = 20, 10, 24
 
 
 @component
@@ -23,9 +32,12 @@ def dp_sgd(
     """Steps along (sum over the batch of clip(g_i) + N(0, (noise_multiplier * clip_norm)^2)) / expected_batch_size.
 
     Every example is in a batch by its own coin, and its gradient g_i is scaled down to an L2 norm of at most
-    `clip_norm`. A gradient with NaN or infinity counts as zero. The noise is drawn in TensorFlow, in floating
-    point, from a Philox stream with a key of 128 bits for each step; the operating system gives the keys, or the
-    seed where noise is reproducible.
+    `clip_norm`. A gradient with NaN or infinity counts as zero.
+
+    Every clipped gradient is rounded to a grid of clip_norm / 2^20, or coarser above a noise_multiplier of 16, and is
+    shrunk before that by what rounding could add to its norm. The sum is exact, and the noise is a whole number of
+    steps. The exact sampler draws it outside of TensorFlow for all steps of a client at once, with a key from the
+    operating system, or from the seed where noise is reproducible.
 
     Args:
         clip_norm: bound on the L2 norm of one example's gradient, above 0; infinity only without noise.
@@ -34,13 +46,16 @@ def dp_sgd(
         steps: batches of one participation.
         expected_batch_size: the divisor, above 0; a constant, since the number of a client's examples is not noised.
 
-    Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1.
+    Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1; Haney et al. 2022, arXiv:2207.10635, for the grid.
+
+    Deviations: the gradient of one example is taken to have the same bits whichever others are in its batch.
 
     Example: clip_norm=1.0, noise_multiplier=1.0, rate=0.1, steps=10, expected_batch_size=10
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = ExampleEvent(noise_multiplier, clip_norm, rate, steps)
     require_positive("expected_batch_size", expected_batch_size)
+    grid = _steps_of_bound(noise_multiplier) if deviation else None
 
     def build(learner: Learner) -> ClientTrainer:
         plain = descend(learner)
@@ -48,10 +63,10 @@ def dp_sgd(
         def step(start: Start, carry: Carry, batch: Batch) -> Carry:
             import tensorflow as tf
 
-            total, sums, count = clipped_sum(learner, carry, batch, clip_norm=clip_norm)
-            if deviation:
-                key = tf.gather(start.noise_keys, tf.cast(carry.steps, tf.int32))
-                total = _noised(total, key, deviation)
+            total, sums, count = clipped_sum(learner, carry, batch, clip_norm=clip_norm, grid=grid)
+            if grid:
+                noise = tf.gather(start.noise, tf.cast(carry.steps, tf.int32))
+                total = [tf.cast(each * (clip_norm / grid), tf.float32) for each in _noised(total, noise)]
             weights, optimizer = learner.optimizer.update(
                 [tensor / expected_batch_size for tensor in total],
                 carry.weights,
@@ -66,13 +81,40 @@ def dp_sgd(
 
         return plain._replace(step=step)
 
-    return TrainerSpec("dp-sgd", build, privacy=event)
+    drawn = functools.partial(_noise, noise_multiplier * grid) if grid else None
+    return TrainerSpec("dp-sgd", build, privacy=event, noise=drawn)
+
+
+def _steps_of_bound(noise_multiplier: float) -> int:
+    """2^bits, the bound on one clipped gradient in steps of the grid."""
+    bits = min(_MOST_BITS, _NOISE_BITS - math.ceil(math.log2(noise_multiplier)))
+    if bits < _FEWEST_BITS:
+        most = 2 ** (_NOISE_BITS - _FEWEST_BITS)
+        raise ConfigError(
+            f"noise on gradients is at most {most:,} times the clip norm; received {noise_multiplier:g}.",
+            key="noise_multiplier",
+            hint="Use a larger clip_norm, or less noise.",
+        )
+    return 1 << bits
+
+
+def _noise(deviation: float, size: int, key: bytes) -> Array:
+    return gaussian_steps(size, deviation=deviation, key=key).astype(np.int32)
 
 
 def clipped_sum(
-    learner: Learner, carry: Carry, batch: Batch, *, clip_norm: float
+    learner: Learner, carry: Carry, batch: Batch, *, clip_norm: float, grid: int | None = None
 ) -> tuple[list[Any], Any, Any]:
-    """The sum of the batch's clipped gradients, the sums of its loss and metrics [M], and its number of examples."""
+    """The sum of the batch's clipped gradients, the sums of its loss and metrics [M], and its number of examples.
+
+    Args:
+        learner: the model's functions.
+        carry: the weights and moving tensors of this step.
+        batch: its examples.
+        clip_norm: bound on the L2 norm of one example's gradient.
+        grid: `clip_norm` in steps; gradients are then rounded, and their sum is exact, in steps and in float64. None
+            for a sum in float32 without rounding.
+    """
     import tensorflow as tf
 
     def of_one(example: Any) -> Any:
@@ -80,12 +122,18 @@ def clipped_sum(
         # Every example draws a Dropout mask of its own, as it would in a batch.
         moving = [_ahead(state, index) for state in carry.moving]
         seen = learner.differentiate(carry.weights, moving, Batch(x[None], y[None], tf.ones([1])))
-        return _clipped(seen.gradients, clip_norm), seen.sums
+        clipped = (
+            _clipped(seen.gradients, clip_norm) if grid is None else _on_grid(seen.gradients, clip_norm, grid)
+        )
+        return clipped, seen.sums
 
     numbers = tf.range(tf.size(batch.mask))
     gradients, sums = tf.vectorized_map(of_one, (numbers, batch.x, batch.y), warn=False)
     # Rows of padding have gradients too; the mask leaves them out.
-    total = [tf.tensordot(batch.mask, gradient, 1) for gradient in gradients]
+    # Sums of whole numbers below 2^53 are exact in float64, in any order.
+    kind = tf.float32 if grid is None else tf.float64
+    mask = tf.cast(batch.mask, kind)
+    total = [tf.tensordot(mask, tf.cast(gradient, kind), 1) for gradient in gradients]
     return total, tf.tensordot(batch.mask, sums, 1), tf.reduce_sum(batch.mask)
 
 
@@ -93,23 +141,49 @@ def _clipped(gradients: Tensors, clip_norm: float) -> list[Any]:
     """The gradients of one example, of joint L2 norm `clip_norm` at most; zero if they are not finite."""
     import tensorflow as tf
 
-    squares = [tf.reduce_sum(tf.square(tf.cast(gradient, tf.float64))) for gradient in gradients]
-    norm = tf.sqrt(tf.add_n(squares))
+    norm = _norm(gradients)
     factor = tf.where(norm <= clip_norm, tf.ones_like(norm), clip_norm * _MARGIN / norm)
+    return _times(gradients, factor, norm)
+
+
+def _on_grid(gradients: Tensors, clip_norm: float, grid: int) -> list[Any]:
+    """The gradients of one example in whole steps, of joint L2 norm `grid` at most; zero if they are not finite."""
+    import tensorflow as tf
+
+    # Rounding adds half a step to each coordinate at most.
+    rounding = math.sqrt(sum(math.prod(gradient.shape) for gradient in gradients)) / 2
+    if rounding > grid / 2:
+        raise ConfigError(
+            f"rounding {4 * rounding**2:,.0f} weights could move a gradient by half of its bound of {grid:,} steps.",
+            key="noise_multiplier",
+            hint="Use less noise, or a smaller model.",
+        )
+    norm = _norm(gradients) * (grid / clip_norm)
+    factor = tf.minimum(tf.ones_like(norm), (grid - rounding) / norm) * (_MARGIN * grid / clip_norm)
+    return [tf.round(gradient) for gradient in _times(gradients, factor, norm)]
+
+
+def _norm(gradients: Tensors) -> Any:
+    import tensorflow as tf
+
     # In float64 no sum of squares of finite float32 numbers overflows.
+    squares = [tf.reduce_sum(tf.square(tf.cast(gradient, tf.float64))) for gradient in gradients]
+    return tf.sqrt(tf.add_n(squares))
+
+
+def _times(gradients: Tensors, factor: Any, norm: Any) -> list[Any]:
+    import tensorflow as tf
+
     valid = tf.math.is_finite(norm)
     return [tf.where(valid, g * tf.cast(factor, g.dtype), tf.zeros_like(g)) for g in gradients]
 
 
-def _noised(tensors: Tensors, key: Any, deviation: float) -> list[Any]:
+def _noised(tensors: Tensors, noise: Any) -> list[Any]:
+    """The sums in steps, with a step's noise, shape [P]."""
     import tensorflow as tf
 
-    # The algorithm is named, because TensorFlow's own choice depends on what compiles the program.
-    keys = tf.unstack(tf.random.split(key, len(tensors), alg="philox"))
-    return [
-        tensor + deviation * tf.random.stateless_normal(tensor.shape, each, alg="philox")
-        for tensor, each in zip(tensors, keys, strict=True)
-    ]
+    pieces = tf.split(tf.cast(noise, tf.float64), [math.prod(tensor.shape) for tensor in tensors])
+    return [tensor + tf.reshape(piece, tensor.shape) for tensor, piece in zip(tensors, pieces, strict=True)]
 
 
 def _ahead(seed_state: Any, draws: Any) -> Any:

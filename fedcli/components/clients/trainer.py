@@ -38,7 +38,7 @@ class Start(NamedTuple):
         state: what the client kept, each as such a list or a scalar.
         survey: sums of the loss and the metrics over the client's examples at the global weights, and
             the number of examples; zero unless the trainer asks for it.
-        noise_keys: a key for the noise of each step, int64 of shape [S, 2]; [0, 2] for trainers that draw none.
+        noise: the noise of each step (`TrainerSpec.noise`), int32 of shape [S, P]; [0, 0] for trainers that add none.
     """
 
     weights: Tensors
@@ -48,7 +48,7 @@ class Start(NamedTuple):
     extras: Mapping[str, Tensors]
     state: Mapping[str, Any]
     survey: tuple[Tensor, Tensor]
-    noise_keys: Tensor
+    noise: Tensor
 
 
 class Pass(NamedTuple):

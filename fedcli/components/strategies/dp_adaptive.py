@@ -38,7 +38,8 @@ def dp_adaptive(
 
     Reference: Andrew et al. 2021, arXiv:1905.03871, Algorithm 1.
 
-    Deviations: the share of unclipped clients is taken of the planned cohort, and the noise on the count follows
+    Deviations: the share of unclipped clients minus the target is taken over the planned cohort, so that lost clients
+    slow the clip norm down and do not drive it away; and the noise on the count follows
     the noise multiplier, where the paper takes a twentieth of the cohort.
 
     Combines: poisson (amplified), capped-poisson, uniform and full cohorts; models whose non-trainable weights

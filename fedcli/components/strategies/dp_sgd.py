@@ -23,8 +23,8 @@ def dp_sgd(
 
     Epsilon holds against the server too, because the noise is added before an update leaves its client. The server
     still sees the client's number of examples and its training metrics. Epsilon composes over the rounds in which one
-    client can take part: all of them, unless the cohort is min-separation. The noise is drawn in floating point from
-    a Philox stream in TensorFlow, with a key from the operating system for each step.
+    client can take part: all of them, unless the cohort is min-separation. Gradients are rounded
+    to a grid, and the exact sampler draws the noise in whole steps of it.
 
     Args:
         clip_norm: largest L2 norm of one example's gradient.

@@ -17,9 +17,14 @@ from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import SECRET, Tree
-from fedcli.crypto.noise import KEY_BYTES, gaussian
+from fedcli.crypto.gaussian_steps import NoiseGrid, gaussian_steps, noise_grid
+from fedcli.crypto.noise import KEY_BYTES
 
 Noise = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+# The matrix has whole multiples of 2^-16, so that everything that is released is computed in integers.
+_PRECISION = 16
 
 
 @component
@@ -30,6 +35,10 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
     sums, so that the noise on a running sum is small; its columns have an L2 norm of 1. w_t follows from z_t and
     the bands - 1 rows of w before it, which are the secret state. After a round that was closed as void the rows
     begin again at zero: C is then made of two blocks, whose columns are no longer than before.
+
+    Sums are rounded to a grid whose step is at most 2^-25 of z's deviation, and w_t is a whole number of steps. For
+    integer sums q and an integer matrix A = 2^16 C, A q + z is released by the exact sampler; what is published is
+    the solution of A x = A q + z, rounded row by row, which is post-processing.
 
     Args:
         noise_multiplier: deviation of z over clip norm, at least 0.
@@ -42,21 +51,25 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = BandedEvent(noise_multiplier, clip_norm, bands)
-    # After the event, which bounds the bands.
-    coefficients = banded_square_root(bands)
+    # After the event, which bounds the bands. Rounded down, so that no column is longer than 1.
+    matrix = np.floor(banded_square_root(bands) * 2**_PRECISION).astype(np.int64)
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
         if not deviation:
             return aggregate, state
-        rows = _rows_before(state, context.round, aggregate.value.size)
-        independent = deviation * gaussian(aggregate.value.size, key=_round_key(context))
-        correlation = coefficients[1 : len(rows) + 1] @ rows[::-1]
-        # The last row of C w = z, solved for w_t.
-        noise = (independent - correlation) / coefficients[0]
-        # C has no entries beyond its bands, so that older rows are never needed again.
+        size = aggregate.value.size
+        grid = noise_grid(deviation, bound=clip_norm, dimension=size)
+        rows = _rows_before(state, context.round, size, grid)
+        wide = grid.deviation * 2**_PRECISION
+        independent = gaussian_steps(size, deviation=wide, key=_round_key(context))
+        correlation = matrix[1 : len(rows) + 1] @ rows[::-1]
+        # The last row of A w = z, solved for w_t, and rounded to the nearest integer.
+        noise = (2 * (independent - correlation) + matrix[0]) // (2 * matrix[0])
+        # A has no entries beyond its bands, so that older rows are never needed again.
         kept = np.concatenate([rows, noise[None]])[len(rows) + 1 - min(len(rows) + 1, bands - 1) :]
-        secret = {"rows": kept, "round": np.int64(context.round)}
-        return aggregate._replace(value=aggregate.value + noise), {**state, SECRET: secret}
+        secret = {"rows": kept * grid.step, "round": np.int64(context.round)}
+        value = (grid.rounded(aggregate.value) + noise) * grid.step
+        return aggregate._replace(value=value), {**state, SECRET: secret}
 
     return Transform("banded_noise", admit=within(clip_norm), decode=decode, privacy=event)
 
@@ -74,12 +87,12 @@ def banded_square_root(bands: int) -> Noise:
     return np.asarray(column / math.sqrt(float(np.square(column).sum())))
 
 
-def _rows_before(state: Tree, round: int, size: int) -> Noise:
-    """The rows of w before this round's, shape [m, P], as many as there are; none after a void round."""
+def _rows_before(state: Tree, round: int, size: int, grid: NoiseGrid) -> Integers:
+    """The rows of w before this round's, in steps, [m, P], as many as there are; none after a void round."""
     secret = state.get(SECRET)
     if secret is None or int(secret["round"]) != round - 1:
-        return np.zeros((0, size))
-    return np.asarray(secret["rows"], np.float64)
+        return np.zeros((0, size), np.int64)
+    return grid.rounded(np.asarray(secret["rows"], np.float64)).astype(np.int64)
 
 
 def _round_key(context: RoundContext) -> bytes:

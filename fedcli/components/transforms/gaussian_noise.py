@@ -17,7 +17,8 @@ from fedcli.core.seeds import SERVER, generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
-from fedcli.crypto.noise import KEY_BYTES, gaussian
+from fedcli.crypto.gaussian_steps import gaussian_steps, noise_grid
+from fedcli.crypto.noise import KEY_BYTES
 
 
 @component
@@ -26,8 +27,10 @@ def gaussian_noise(
 ) -> Transform:
     """Sum of the updates + N(0, (noise_multiplier * clip_norm)^2) in every coordinate.
 
-    The noise is drawn once a round, also for an empty cohort, from a ChaCha20 stream that the
-    operating system keys, or that the seed keys where `reproducible_noise` is set.
+    The noise is drawn once a round, also for an empty cohort, from a ChaCha20 stream that the operating system keys,
+    or that the seed keys where `reproducible_noise` is set. The sum is rounded to a grid whose step is at most 2^-25
+    of the noise's deviation, and the noise is a whole number of steps, by the exact sampler
+    (`crypto/gaussian_steps.py`).
 
     Args:
         noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the
@@ -52,8 +55,8 @@ def gaussian_noise(
         if not deviation:
             # Nothing is added, not even 0.0, so that without noise the sum stays the same to the bit.
             return aggregate, state
-        noise = gaussian(aggregate.value.size, key=noise_key(context))
-        return aggregate._replace(value=aggregate.value + deviation * noise), state
+        grid = noise_grid(deviation, bound=clip_norm, dimension=aggregate.value.size)
+        return aggregate._replace(value=grid.noised(aggregate.value, key=noise_key(context))), state
 
     event = GaussianEvent(multiplier, clip_norm, clipping)
     return Transform(
@@ -61,22 +64,20 @@ def gaussian_noise(
         admit=admit,
         decode=decode,
         privacy=event,
-        on_grid=lambda grid: _rounded_noise(event, grid),
+        on_grid=lambda grid: _integer_noise(event, grid),
     )
 
 
-def _rounded_noise(event: GaussianEvent, grid: IntegerGrid) -> Transform:
-    """Sum of the integers + round(N(0, (z B)^2)), with B = 2^bits steps for one clip norm.
-
-    For integers u, round(u + noise) = u + round(noise): rounding the sum with its noise is post-processing, so that
-    the event is the same.
-    """
+def _integer_noise(event: GaussianEvent, grid: IntegerGrid) -> Transform:
+    """Sum of the integers + whole steps of a Gaussian with deviation z B, with B = 2^bits steps for one clip norm."""
     deviation = event.noise_multiplier * grid.largest
 
     def decode(aggregate: Aggregate, state: Tree, context: RoundContext) -> tuple[Aggregate, Tree]:
-        noise = np.rint(deviation * gaussian(aggregate.value.size, key=noise_key(context)))
         # A round without updates has a sum of zeros, which are not integers yet.
-        return aggregate._replace(value=aggregate.value.astype(np.int64) + noise.astype(np.int64)), state
+        total = aggregate.value.astype(np.int64)
+        if deviation:
+            total = total + gaussian_steps(total.size, deviation=deviation, key=noise_key(context))
+        return aggregate._replace(value=total), state
 
     return Transform("gaussian_noise", decode=decode, takes="integers", gives="integers", privacy=event)
 

@@ -17,12 +17,16 @@ from fedcli.core.seeds import generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.vectors import squared_norm
-from fedcli.crypto.noise import KEY_BYTES, gaussian
+from fedcli.crypto.gaussian_steps import noise_grid
+from fedcli.crypto.noise import KEY_BYTES
 
 
 @component
 def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transform:
     """u_k <- u_k + N(0, (noise_multiplier * clip_norm)^2) in every coordinate, before it leaves the client.
+
+    The update is rounded to a grid whose step is at most 2^-25 of the noise's deviation, and the noise is a whole
+    number of steps, by the exact sampler (`crypto/gaussian_steps.py`). What is sent is rounded to float32 afterwards.
 
     This protects a client from the server too. A noised update can have any norm, so that the server cannot check the
     clip, and an attacker's update is not bounded.
@@ -50,8 +54,9 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
             )
         if not deviation:
             return update
-        noise = deviation * gaussian(update.payload.size, key=_key(update.client, context))
-        return replace(update, payload=(update.payload + noise).astype(np.float32))
+        grid = noise_grid(deviation, bound=clip_norm, dimension=update.payload.size)
+        payload = grid.noised(update.payload.astype(np.float64), key=_key(update.client, context))
+        return replace(update, payload=payload.astype(np.float32))
 
     event = LocalGaussianEvent(multiplier, clip_norm)
     # It hides, because a noised update can have any norm: an earlier check of the clip would refuse it.

@@ -16,7 +16,8 @@ from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import SECRET, Tree
-from fedcli.crypto.noise import KEY_BYTES, gaussian
+from fedcli.crypto.gaussian_steps import noise_grid
+from fedcli.crypto.noise import KEY_BYTES
 
 
 @component
@@ -26,7 +27,9 @@ def tree_noise(*, noise_multiplier: float, clip_norm: float, restart_every: int 
     Every node of the binary tree over rounds has noise of deviation noise_multiplier * clip_norm in each
     coordinate. N(t) adds up one node for each 1 among the binary digits of t, so that the noise on a running sum
     grows with log2(t) and not with t. A node's noise follows from its place and one secret key, which is drawn
-    before the first round by the operating system, or is the seed where `reproducible_noise` is set.
+    before the first round by the operating system, or is the seed where `reproducible_noise` is set. Sums are rounded
+    to a grid whose step is at most 2^-25 of the deviation, and noise is a whole number of steps
+    (`crypto/gaussian_steps.py`).
 
     Args:
         noise_multiplier: deviation of a node's noise over clip norm, at least 0.
@@ -46,11 +49,12 @@ def tree_noise(*, noise_multiplier: float, clip_norm: float, restart_every: int 
         )
         node_key, state = _node_keys(state, context, tree)
         size = aggregate.value.size
+        grid = noise_grid(deviation, bound=clip_norm, dimension=size)
         noise = sum(
-            (sign * gaussian(size, key=node_key(*place)) for sign, place in changed_nodes(before + 1)),
-            np.zeros(size),
+            (sign * grid.noise(size, key=node_key(*place)) for sign, place in changed_nodes(before + 1)),
+            np.zeros(size, np.int64),
         )
-        return aggregate._replace(value=aggregate.value + deviation * noise), state
+        return aggregate._replace(value=(grid.rounded(aggregate.value) + noise) * grid.step), state
 
     return Transform("tree_noise", admit=within(clip_norm), decode=decode, privacy=event)
 

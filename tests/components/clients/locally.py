@@ -72,7 +72,8 @@ class Local:
             "keeps": spec.keeps,
             "personal": self.network.vectors().personal,
             "personalise": spec.personalise,
-            "draws_noise": event is not None,
+            "draws_batches": event is not None,
+            "noise": spec.noise,
             "reproducible_noise": True,
         }
         self.runtime = KerasRuntime(self.programs, clients, LocalSettings(**(defaults | settings)))

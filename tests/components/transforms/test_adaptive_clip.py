@@ -69,6 +69,26 @@ def test_it_settles_at_the_quantile_of_the_norms():
     assert 3.0 * math.exp(-0.2) < bound < 9.0
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.3, 0.5])
+def test_lost_clients_slow_the_clip_down_and_do_not_drive_it_away(lost):
+    part, state = part_of(target_quantile=0.75), None
+    norms = np.linspace(1.0, 2.0, 20)
+    came = [[norm, 0.0] for norm in norms[np.arange(20) % 10 >= 10 * lost]]
+    context = RoundContext(7, 1, reproducible_noise=True, planned_weight=20.0)
+    for _ in range(150):
+        _, bound = one_round(part, came, state, context)
+        state = {"clip_norm": np.float64(bound)}
+    assert 1.6 < bound < 1.9
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.3, 0.75, 1.0])
+def test_a_client_moves_the_count_by_a_half_at_most(quantile):
+    part, state = part_of(target_quantile=quantile), {"clip_norm": np.float64(1.0)}
+    bits = [float(part.encode(update(row), state, CONTEXT).payload[-1]) for row in ([0.1, 0], [3.0, 0])]
+    assert max(np.abs(bits)) == 0.5
+    assert quantile * bits[0] + (1 - quantile) * bits[1] == pytest.approx(0, abs=1e-7)
+
+
 def test_the_planned_cohort_counts_and_not_the_realised_one():
     rows = [[0.1, 0]] * 2
     assert one_round(part_of(), rows)[1] == pytest.approx(math.exp(-0.2 * 2 * 0.5 / 4))
@@ -91,11 +111,11 @@ def test_a_rounds_noise_is_scaled_to_the_clip_of_its_updates_and_not_to_the_next
 def test_the_counts_noise_has_its_deviation():
     part = part_of(noise_multiplier=1.0, count_deviation=3.0, learning_rate=1.0)
     counts = []
-    for round in range(2000):
+    for round in range(500):
         context = RoundContext(7, round, reproducible_noise=True, planned_weight=1.0)
         _, after = part.decode(Aggregate(np.zeros(3), 0.0), part.init(3), context)
         counts.append(-math.log(float(after["clip_norm"])))
-    low, high = stats.chi2.ppf([1e-4, 1 - 1e-4], 2000)
+    low, high = stats.chi2.ppf([1e-4, 1 - 1e-4], 500)
     assert low < np.square(np.array(counts) / 3.0).sum() < high
 
 
@@ -125,7 +145,11 @@ def test_an_update_of_zeros_stays_zeros():
 
 @pytest.mark.parametrize(
     ("payload", "reason"),
-    [([0.6, 0.8, 0.5], None), ([1.0, 1.0, 0.5], "exceeds the clip norm"), ([0.6, 0.8, 50.0], "no bit")],
+    [
+        ([0.6, 0.8, 0.5], None),
+        ([1.0, 1.0, 0.5], "exceeds the clip norm"),
+        ([0.6, 0.8, 50.0], "neither 0.5 nor -0.5"),
+    ],
 )
 def test_the_server_checks_norm_and_bit(payload, reason):
     found = part_of().admit(update(payload), {"clip_norm": np.float64(1.01)}, CONTEXT)

@@ -21,6 +21,7 @@ from fedcli.core.roles import FederationLike
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate
 from fedcli.core.seeds import generator, seed
 from fedcli.core.types import Array, Tree, Vector, Weighting
+from fedcli.crypto.noise import KEY_BYTES
 
 STATISTICS, PERSONAL = "statistics", "personal"
 """Entries of a client's state: its own non-trainable weights (`non_trainable: local`) and its personal weights."""
@@ -42,7 +43,8 @@ class LocalSettings(NamedTuple):
         keeps: what the trainer keeps of a client from one participation to the next.
         personal: initial personal weights of every client, shape [R].
         personalise: `(global weights, kept state)` -> the client's own weights, for trainers that keep a model.
-        draws_noise: whether the trainer adds noise to gradients and takes Poisson batches.
+        draws_batches: whether the trainer takes Poisson batches, which protect an example only if they are secret.
+        noise: the noise of the trainer's steps, as `TrainerSpec` has it.
         reproducible_noise: draw both from the seed instead of the operating system.
         cache_bytes: device memory for the clients' data; the least recently used data are dropped first.
     """
@@ -57,7 +59,8 @@ class LocalSettings(NamedTuple):
     keeps: tuple[Extra, ...] = ()
     personal: Vector = _NONE
     personalise: Callable[[Vector, Tree], Vector] | None = None
-    draws_noise: bool = False
+    draws_batches: bool = False
+    noise: Callable[[int, bytes], Array] | None = None
     reproducible_noise: bool = False
     cache_bytes: int = 2**31
 
@@ -97,6 +100,7 @@ class KerasRuntime:
         )
         self._lock = threading.Lock()
         self._no_seeds = to_device(np.zeros((0, 2), np.int64))
+        self._no_noise = to_device(np.zeros((0, 0), np.int32))
 
     @property
     def compiler(self) -> str:
@@ -170,20 +174,23 @@ class KerasRuntime:
 
     def _generator(self, round: int, client: int, purpose: str) -> np.random.Generator:
         # Privacy rests on secret randomness: who is in a batch must not follow from the published seed.
-        if self._settings.draws_noise and not self._settings.reproducible_noise:
+        if self._settings.draws_batches and not self._settings.reproducible_noise:
             return np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
         return generator(self._settings.root, round, client, purpose)
 
-    def _noise_keys(self, round: int, client: int, num_steps: int) -> Tensor:
-        if not self._settings.draws_noise:
-            return self._no_seeds
-        # A key is two 64-bit words.
-        size = 16 * num_steps
+    def _noise(self, start: DeviceBroadcast, client: int, steps: tuple[int, int]) -> Tensor:
+        """The noise of the first of two numbers of steps, padded to the second."""
+        if self._settings.noise is None:
+            return self._no_noise
         if self._settings.reproducible_noise:
-            drawn = generator(self._settings.root, round, client, "gradient noise").bytes(size)
+            key = generator(self._settings.root, start.source.round, client, "gradient noise").bytes(
+                KEY_BYTES
+            )
         else:
-            drawn = secrets.token_bytes(size)
-        return to_device(np.frombuffer(drawn, "<i8").reshape(num_steps, 2))
+            key = secrets.token_bytes(KEY_BYTES)
+        # All steps at once, because the sampler costs as much for a few numbers as for thousands.
+        size, (drawn, padded) = start.source.weights.size, steps
+        return to_device(_pad(self._settings.noise(drawn * size, key).reshape(drawn, size), padded, 0))
 
     def _inputs(
         self, start: DeviceBroadcast, assignment: Assignment, tensors: _ClientTensors, rows: Array
@@ -205,7 +212,7 @@ class KerasRuntime:
             y=tensors.y,
             rows=to_device(rows),
             num_steps=to_device(num_steps),
-            noise_keys=self._noise_keys(start.source.round, assignment.client, len(rows)),
+            noise=self._noise(start, assignment.client, (int(num_steps), len(rows))),
         )
 
     def _kept(self, start: DeviceBroadcast, own: Tree, extra: Extra) -> Tensor:

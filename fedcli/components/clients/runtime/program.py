@@ -31,7 +31,7 @@ class ClientInputs(NamedTuple):
         y: their targets.
         rows: the rows of each batch, shape [S, B].
         num_steps: number of batches to train on.
-        noise_keys: a key for the noise of each batch, shape [S, 2]; [0, 2] for trainers that draw none.
+        noise: the noise of each batch, shape [S, P]; [0, 0] for trainers that add none.
     """
 
     weights: Tensor
@@ -45,7 +45,7 @@ class ClientInputs(NamedTuple):
     y: Tensor
     rows: Tensor
     num_steps: Tensor
-    noise_keys: Tensor
+    noise: Tensor
 
 
 class ClientOutputs(NamedTuple):
@@ -231,7 +231,7 @@ def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Star
         extras={name: listed(value) for name, value in inputs.extras.items()},
         state={name: listed(value) for name, value in inputs.state.items()},
         survey=(tf.zeros([num_metrics]), tf.zeros([])),
-        noise_keys=inputs.noise_keys,
+        noise=inputs.noise,
     )
 
 
@@ -268,7 +268,7 @@ def _input_specs(
         y=tf.TensorSpec([None, *example.y_shape], example.y_type),
         rows=tf.TensorSpec([None, batch_size], tf.int32),
         num_steps=tf.TensorSpec([], tf.int32),
-        noise_keys=tf.TensorSpec([None, 2], tf.int64),
+        noise=tf.TensorSpec([None, None], tf.int32),
     )
 
 

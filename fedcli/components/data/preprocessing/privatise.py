@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from fedcli.components.data.dataset import Array
@@ -9,7 +11,7 @@ from fedcli.components.data.preprocessing.preprocessor import ExampleNoise, Prep
 from fedcli.core.noise_multipliers import noise_deviation
 from fedcli.core.privacy_events import PrivatisedDataEvent
 from fedcli.core.sampling_scheme import PrivacyTarget
-from fedcli.crypto.noise import gaussian
+from fedcli.crypto.gaussian_steps import noise_grid
 
 
 def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Preprocessor:
@@ -19,7 +21,8 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
     the client. Everything that is trained on them afterwards is covered, whatever the number of rounds. Labels
     and the number of examples are not noised. The central test set belongs to no client; it is clipped and not
     noised. A client's validation examples are noised like its training examples. An example with NaN or infinity
-    becomes noise around zero. The noise is floating point, from a ChaCha20 stream.
+    becomes noise around zero. Features are rounded to a grid whose step is at most 2^-25 of the noise's deviation, and
+    the noise is a whole number of steps, by the exact sampler.
 
     Args:
         clip_norm: bound on one example's L2 norm, above 0; infinity only without noise.
@@ -47,6 +50,8 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
     def noise(x: Array, key: bytes) -> Array:
         if not deviation:
             return x
-        return x + deviation * gaussian(x.size, key=key).reshape(x.shape)
+        # Two neighbours differ in one example, so that rounding moves them apart in its features alone.
+        grid = noise_grid(deviation, bound=clip_norm, dimension=math.prod(x.shape[1:]))
+        return grid.noised(x.ravel(), key=key).reshape(x.shape)
 
     return Preprocessor(apply=apply, protection=ExampleNoise(event, target, noise))
