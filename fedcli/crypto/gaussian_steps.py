@@ -1,4 +1,4 @@
-"""Gaussian noise in whole steps of a grid, from the exact sampler.
+"""Gaussian noise in whole steps of a grid, from an exact sampler.
 
 A sum of floating-point numbers and floating-point noise shows in its last bits what the noise should hide (Mironov
 2012; Haney et al. 2022, arXiv:2207.10635). Here data are rounded to a grid before the noise, which is a whole number
@@ -11,20 +11,22 @@ Steinke 2020, arXiv:2004.00010, section 2), also for sums of integer vectors. Fo
 cohorts, compare it with a continuous Gaussian that is rounded to the same steps, whose curves are at most the
 continuous ones. At k steps the logarithms of both probabilities differ by (k^2 / sigma^2 - 1) / (24 sigma^2). Over 2^32
 coordinates that is less than 2^-34, with a probability of 1 - 2^-100. So a release costs at most 2^-33 of epsilon more
-than the accountant says; the accountant's own rounding is many times larger.
+than the accountant says, and the sampler at most 2^-60 of delta; the accountant's own rounding is many times larger.
 """
 
 from __future__ import annotations
 
 import hmac
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.discrete_gaussian import Integers, discrete_gaussian, grid_variance
+from fedcli.crypto.discrete_gaussian import Integers
+from fedcli.crypto.strip_sampler import LEAST_BITS, wide_gaussian
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,16 +59,21 @@ def gaussian_steps(size: int, *, deviation: float, key: bytes) -> Integers:
     if exponent <= FINEST_BITS + 1:
         # Beyond the last shift there is nothing but zeros, whatever the law.
         finer = min(max(FINEST_BITS - exponent, 0), _MOST_SHIFT)
-        fine = discrete_gaussian(size, variance=grid_variance(math.ldexp(deviation, finer)), key=key)
+        fine = wide_gaussian(size, variance=_variance(math.ldexp(deviation, finer)), key=key)
         return (fine + (1 << (finer - 1))) >> finer if finer else fine
     # A sum of 2^c a and b is a discrete Gaussian up to e^-80000, because b spans many steps of 2^c (Micciancio and
     # Walter 2017, "Gaussian sampling over the integers", convolution theorem).
     coarser = min(exponent - FINEST_BITS, _WIDEST_SHIFT)
     keys = [hmac.digest(key, part, "sha256") for part in (b"fine", b"coarse")]
-    fine = discrete_gaussian(size, variance=1 << (2 * FINEST_BITS), key=keys[0])
+    fine = wide_gaussian(size, variance=1 << (2 * FINEST_BITS), key=keys[0])
     rest = math.ldexp(math.sqrt(deviation**2 - 4.0**FINEST_BITS), -coarser)
-    coarse = discrete_gaussian(size, variance=grid_variance(rest), key=keys[1])
+    coarse = wide_gaussian(size, variance=_variance(rest), key=keys[1])
     return (coarse << coarser) + fine
+
+
+def _variance(deviation: float) -> int:
+    # Rounded up: noise below the planned variance would protect less than its epsilon says.
+    return max(math.ceil(Fraction(deviation) ** 2), 1 << LEAST_BITS)
 
 
 class NoiseGrid(NamedTuple):

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from fedcli.core.errors import ConfigError
-from fedcli.crypto.discrete_gaussian import discrete_gaussian
 from fedcli.crypto.gaussian_steps import FINEST_BITS, gaussian_steps, noise_grid
+from fedcli.crypto.strip_sampler import wide_gaussian
 
 KEY = bytes(range(32))
 SIZE = 40_000
@@ -35,7 +35,7 @@ def test_every_last_bit_occurs_equally_often(deviation):
 
 
 def test_a_coarse_step_is_a_fine_sample_that_was_rounded():
-    fine = discrete_gaussian(9, variance=3 << (2 * FINEST_BITS), key=KEY)
+    fine = wide_gaussian(9, variance=3 << (2 * FINEST_BITS), key=KEY)
     coarse = gaussian_steps(9, deviation=math.sqrt(3) * 2.0**10, key=KEY)
     assert coarse.tolist() == np.floor(fine / 2.0 ** (FINEST_BITS - 10) + 0.5).tolist()
 
