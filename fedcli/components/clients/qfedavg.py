@@ -13,7 +13,7 @@ CURVATURE = Extra("curvature", size="scalar")
 
 @component
 def qfedavg(*, q: float = 1.0) -> TrainerSpec:
-    """Sends F^q * d and q F^(q-1) L ||d||^2 + F^q, where F is the global model's loss on the client's examples.
+    """Sends F^q * d and q F^(q-1) L ||d||^2 + F^q, where F is the global model's loss on all of the client's examples.
 
     d is the delta and L = 1 / learning_rate; both terms are those of the paper divided by L.
 

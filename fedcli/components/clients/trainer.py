@@ -120,7 +120,7 @@ class ClientTrainer(NamedTuple):
         init: start -> carry, a nest of tensors.
         step: `(start, carry, batch)` -> carry of the same structure.
         final: `(start, carry)` -> `Trained`.
-        survey: measure the global weights on the client's examples before the first step.
+        survey: measure the global weights on all of the client's examples before the first step.
     """
 
     init: Callable[[Start], Any]

@@ -13,7 +13,7 @@ from fedcli.core.transform import Transform
 from fedcli.experiment.compose import strategy_from
 from fedcli.experiment.make import make
 from fedcli.experiment.protection.encryption import check_encryptable, encrypted
-from fedcli.experiment.protection.fixed_point import on_grid
+from fedcli.experiment.protection.fixed_point import grid_of, on_grid
 from fedcli.experiment.protection.proofs import with_commitments, with_proofs
 
 
@@ -55,7 +55,12 @@ def sent(inner: Summed, encryption: Encryption | None) -> Strategy:
     """Second half of the order: encryption, proofs of what is sent, and the server's check on arrival."""
     strategy = with_proofs(encrypted(inner.strategy, encryption), inner.proofs)
     given = strategy.transforms[-1].gives if strategy.transforms else "vector"
-    return strategy._replace(transforms=(*strategy.transforms, arrival(given)))
+    check = arrival(
+        given,
+        weighting=strategy.weighting if given == "vector" and grid_of(strategy) is None else None,
+        takes_statistics=strategy.privacy_event is None,
+    )
+    return strategy._replace(transforms=(*strategy.transforms, check))
 
 
 def in_the_clear(experiment: Experiment) -> Strategy:

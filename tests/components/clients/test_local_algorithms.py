@@ -223,3 +223,14 @@ class TestQFedAvg:
         np.testing.assert_allclose(payload[:-1], loss**2 * delta, rtol=1e-4, atol=1e-7)
         curvature = 2 * loss / RATE * float(delta @ delta) + loss**2
         assert payload[-1] == pytest.approx(curvature, rel=1e-4)
+
+    def test_the_loss_is_that_of_all_examples_where_one_batch_is_trained_on(self):
+        short = {"plan": BatchPlan(4, None, 1), "weighting": "uniform"}
+        made, plain = (
+            locally.Local(network, CLIENTS, trainer=each, **short) for each in (qfedavg(q=1.0), sgd())
+        )
+        x, y = CLIENTS.pairs[0]
+        loss = made.runtime.measure(made.prepare(), x, y)["loss"] / len(x)
+        np.testing.assert_allclose(
+            updated(made).payload[:-1], loss * updated(plain).payload, rtol=1e-4, atol=1e-7
+        )

@@ -1,9 +1,11 @@
 """The check on arrival: shape and finiteness, and nothing that is fine is turned away."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny
 
 from fedcli.components.transforms import arrival
 from fedcli.core.rounds import ClientUpdate, RoundContext
@@ -57,3 +59,41 @@ def test_bad_statistics_are_refused_and_called_by_name(bad):
 
 def test_a_model_without_parameters_takes_empty_updates():
     assert refusal([], size=0) is None
+
+
+@pytest.mark.parametrize(
+    ("weighting", "weight", "admitted"),
+    [
+        ("uniform", 1.0, True),
+        ("uniform", 0.5, True),
+        ("uniform", 1e9, False),
+        ("uniform", -1.0, False),
+        ("uniform", math.nan, False),
+        ("examples", 4.0, True),
+        ("examples", 4.1, False),
+        (None, 1e9, True),
+    ],
+)
+def test_a_weight_beyond_the_clients_own_is_refused(weighting, weight, admitted):
+    part, payload = arrival(weighting=weighting), np.zeros(3, np.float32)
+    update = ClientUpdate(0, payload, weight, 4, payload[:0], {}, {}, payload.nbytes, 0.0)
+    reason = part.admit(update, part.init(3), CONTEXT)
+    assert (reason is None) == admitted
+    assert admitted or f"weight {weight:.6g}" in reason
+
+
+def test_statistics_that_no_noise_covers_are_refused():
+    part, payload = arrival(takes_statistics=False), np.zeros(3, np.float32)
+    update = ClientUpdate(0, payload, 1.0, 4, payload[:2], {}, {}, payload.nbytes, 0.0)
+    assert "2 non-trainable weights" in part.admit(update, part.init(3), CONTEXT)
+
+
+@pytest.mark.parametrize("weight", [1e9, 0.0])
+def test_a_private_run_on_floats_checks_weights_and_statistics(weight):
+    check = tiny.plan(*tiny.PRIVATE).protocol.strategy.transforms[-1]
+    payload = np.zeros(3, np.float32)
+    update = ClientUpdate(0, payload, weight, 4, payload[:0], {}, {}, payload.nbytes, 0.0)
+    assert "weight" in check.admit(update, check.init(3), CONTEXT)
+    assert "not noised" in check.admit(
+        replace(update, weight=1.0, statistics=payload), check.init(3), CONTEXT
+    )

@@ -210,6 +210,7 @@ class KerasRuntime:
             state={extra.name: self._kept(start, own, extra) for extra in self._settings.keeps},
             x=tensors.x,
             y=tensors.y,
+            num_examples=to_device(np.int32(tensors.num_examples)),
             rows=to_device(rows),
             num_steps=to_device(num_steps),
             noise=self._noise(start, assignment.client, (int(num_steps), len(rows))),

@@ -29,6 +29,7 @@ class ClientInputs(NamedTuple):
         state: what the client kept, vectors [P] and scalars.
         x: the client's examples.
         y: their targets.
+        num_examples: number of examples, without padding.
         rows: the rows of each batch, shape [S, B].
         num_steps: number of batches to train on.
         noise: the noise of each batch, shape [S, P]; [0, 0] for trainers that add none.
@@ -43,6 +44,7 @@ class ClientInputs(NamedTuple):
     state: Mapping[str, Tensor]
     x: Tensor
     y: Tensor
+    num_examples: Tensor
     rows: Tensor
     num_steps: Tensor
     noise: Tensor
@@ -124,19 +126,37 @@ def compile_programs(
         traces += 1
         begun = _start(network, inputs, functions.learner.num_metrics)
 
-        def loop(step: Callable[[Any, Batch], Any], carry: Any) -> Any:
+        def planned(index: Tensor) -> Tensor:
+            return inputs.rows[index]
+
+        # The survey is one pass over all examples, however few of them are trained on.
+        width = tf.shape(inputs.rows)[1]
+
+        def in_order(index: Tensor) -> Tensor:
+            rows = index * width + tf.range(width)
+            return tf.where(rows < inputs.num_examples, rows, -1)
+
+        def loop(
+            step: Callable[[Any, Batch], Any],
+            carry: Any,
+            rows_of: Callable[[Tensor], Tensor] = planned,
+            num_steps: Tensor = inputs.num_steps,
+        ) -> Any:
             def body(index: Tensor, carry: Any) -> tuple[Tensor, Any]:
-                return index + 1, step(carry, batch(inputs.x, inputs.y, inputs.rows[index]))
+                return index + 1, step(carry, batch(inputs.x, inputs.y, rows_of(index)))
 
             first = (tf.constant(0), carry)
             # One iteration at a time: a step needs the weights of the step before.
-            return tf.while_loop(lambda i, _: i < inputs.num_steps, body, first, parallel_iterations=1)[1]
+            return tf.while_loop(lambda i, _: i < num_steps, body, first, parallel_iterations=1)[1]
 
         def surveyed(total: tuple[Tensor, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
             seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
             return total[0] + seen.sums, total[1] + seen.count
 
-        start = begun._replace(survey=loop(surveyed, begun.survey)) if trainer.survey else begun
+        start = begun
+        if trainer.survey:
+            num_batches = (inputs.num_examples + width - 1) // width
+            start = begun._replace(survey=loop(surveyed, begun.survey, in_order, num_batches))
         carry = loop(lambda carry, batch: trainer.step(start, carry, batch), trainer.init(start))
         result = trainer.final(start, carry)
         sides = list(zip(result.delta, network.is_personal, strict=True))
@@ -266,6 +286,7 @@ def _input_specs(
         state={x.name: vector if x.size == "model" else scalar for x in spec.keeps},
         x=tf.TensorSpec([None, *example.x_shape]),
         y=tf.TensorSpec([None, *example.y_shape], example.y_type),
+        num_examples=tf.TensorSpec([], tf.int32),
         rows=tf.TensorSpec([None, batch_size], tf.int32),
         num_steps=tf.TensorSpec([], tf.int32),
         noise=tf.TensorSpec([None, None], tf.int32),
