@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike
+from fedcli.components.clients.runtime.tensor_vectors import (
+    join_tensors,
+    joined_if_listed,
+    listed_tensors,
+    split_vector,
+)
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Start, Tensor, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
-from fedcli.core.vectors import Layout
 
 
 class ClientInputs(NamedTuple):
@@ -126,9 +130,6 @@ def compile_programs(
         traces += 1
         begun = _start(network, inputs, functions.learner.num_metrics)
 
-        def planned(index: Tensor) -> Tensor:
-            return inputs.rows[index]
-
         # The survey is one pass over all examples, however few of them are trained on.
         width = tf.shape(inputs.rows)[1]
 
@@ -139,7 +140,7 @@ def compile_programs(
         def loop(
             step: Callable[[Any, Batch], Any],
             carry: Any,
-            rows_of: Callable[[Tensor], Tensor] = planned,
+            rows_of: Callable[[Tensor], Tensor] = lambda index: inputs.rows[index],
             num_steps: Tensor = inputs.num_steps,
         ) -> Any:
             def body(index: Tensor, carry: Any) -> tuple[Tensor, Any]:
@@ -153,22 +154,23 @@ def compile_programs(
             seen = functions.learner.differentiate(begun.weights, begun.moving, batch)
             return total[0] + seen.sums, total[1] + seen.count
 
-        start = begun
-        if trainer.survey:
-            num_batches = (inputs.num_examples + width - 1) // width
-            start = begun._replace(survey=loop(surveyed, begun.survey, in_order, num_batches))
+        num_batches = (inputs.num_examples + width - 1) // width
+        survey = loop(surveyed, begun.survey, in_order, num_batches) if trainer.survey else begun.survey
+        start = begun._replace(survey=survey)
         carry = loop(lambda carry, batch: trainer.step(start, carry, batch), trainer.init(start))
         result = trainer.final(start, carry)
         sides = list(zip(result.delta, network.is_personal, strict=True))
         shared, own = ([tensor for tensor, is_own in sides if is_own == side] for side in (False, True))
         statistics = result.moving[: len(network.statistics.names)]
         return ClientOutputs(
-            payload=_join([*shared, *(t for x in spec.sends for t in _tensors(result.sends[x.name]))]),
-            personal=inputs.personal + _join(own) if own else None,
-            statistics=_join(statistics) if statistics else None,
+            payload=join_tensors(
+                [*shared, *(t for x in spec.sends for t in listed_tensors(result.sends[x.name]))]
+            ),
+            personal=inputs.personal + join_tensors(own) if own else None,
+            statistics=join_tensors(statistics) if statistics else None,
             means=result.means,
             # A vector may come layer by layer. No `:=` here: AutoGraph cannot read it.
-            keeps={x.name: _vector(result.keeps[x.name]) for x in spec.keeps},
+            keeps={x.name: joined_if_listed(result.keeps[x.name]) for x in spec.keeps},
         )
 
     def measure(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -241,7 +243,7 @@ def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Star
     import tensorflow as tf
 
     def listed(value: Tensor) -> Tensor | Tensors:
-        return _split(value, network.trainable) if value.shape.rank == 1 else value
+        return split_vector(value, network.trainable) if value.shape.rank == 1 else value
 
     return Start(
         weights=_assembled(network, inputs.weights, inputs.personal),
@@ -257,7 +259,10 @@ def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Star
 
 def _assembled(network: NetworkLike, weights: Tensor, personal: Tensor) -> list[Tensor]:
     """All trainable weights in the model's order, from the shared and the personal weights."""
-    shared, own = iter(_split(weights, network.trainable)), iter(_split(personal, network.personal))
+    shared, own = (
+        iter(split_vector(weights, network.trainable)),
+        iter(split_vector(personal, network.personal)),
+    )
     return [next(own) if is_personal else next(shared) for is_personal in network.is_personal]
 
 
@@ -266,7 +271,9 @@ def _moving(network: NetworkLike, statistics: Tensor, seeds: Tensor) -> list[Ten
 
     # Layers keep their random states in another type than the int64 of the inputs.
     kinds = [network.model.non_trainable_variables[slot].dtype for slot in network.seed_slots]
-    return _split(statistics, network.statistics) + [tf.cast(seeds[i], kind) for i, kind in enumerate(kinds)]
+    return split_vector(statistics, network.statistics) + [
+        tf.cast(seeds[i], kind) for i, kind in enumerate(kinds)
+    ]
 
 
 def _input_specs(
@@ -291,27 +298,3 @@ def _input_specs(
         num_steps=tf.TensorSpec([], tf.int32),
         noise=tf.TensorSpec([None, None], tf.int32),
     )
-
-
-def _vector(value: Tensor | Tensors) -> Tensor:
-    return _join(value) if isinstance(value, list | tuple) else value
-
-
-def _tensors(value: Tensor | Tensors) -> list[Tensor]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _split(vector: Tensor, layout: Layout) -> list[Tensor]:
-    import tensorflow as tf
-
-    if not layout.names:
-        return []
-    pieces = tf.split(vector, [math.prod(shape) for shape in layout.shapes])
-    return [tf.reshape(piece, shape) for piece, shape in zip(pieces, layout.shapes, strict=True)]
-
-
-def _join(tensors: Tensors) -> Tensor:
-    import tensorflow as tf
-
-    # tf.concat takes at least one tensor.
-    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors] or [tf.zeros([0])], 0)
