@@ -7,6 +7,7 @@ of everything behind it anew, so that only the cryptography and the replay are l
 import hashlib
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import rfc8785
@@ -15,6 +16,7 @@ from kept_runs import forge_manifest
 
 from fedcli import config
 from fedcli.core.errors import InvalidUpdateError
+from fedcli.crypto.ed25519 import KeyRing, head_message, public_of, sign, statements_message
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.experiment.assemble import initial_state
@@ -23,6 +25,10 @@ from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.experiment.protection.privacy_document import privacy_document, private_plan
 from fedcli.privacy import RunFacts
+from fedcli.runs.identities import PublicKeys, signer_of
+from fedcli.runs.verification.evidence import read_round_link
+from fedcli.runs.verification.proof_files import Malformed, read_evidence
+from fedcli.runs.verification.round_statement import read_round
 from fedcli.store import round_folders
 from fedcli.store.files import durable, npz
 from fedcli.store.run_store import RunStore, create_run
@@ -39,6 +45,20 @@ proofs: {name: norm-bound}
 average: {decay: 0.5}
 """
 VOID, CLIENTS = 2, 2
+RING = KeyRing(b"a secret of a run of two clients")
+OUTSIDE = ("manifest.json", "signature.bin")
+
+
+def keys_of(clients):
+    return PublicKeys(public_of(RING.server), tuple(RING.public_key(client) for client in range(clients)))
+
+
+def new_of(clients):
+    """What environment.json says beyond that of a run of protocol 1."""
+    return {"protocol": 2, "keys": keys_of(clients).in_hexadecimal()}
+
+
+KEYS, NEW = keys_of(CLIENTS), new_of(CLIENTS)
 
 
 class _Silent(LinearRuntime):
@@ -71,7 +91,9 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2
     planned = planned_protocol(experiment, num_clients=clients, num_train=None)
     parts = changed(parts, strategy=strategy, cohort=cohort, accountant=planned.accountant)
     state = initial_state(strategy, _vectors(state))
-    environment = {"run": parts.run_id, "num_clients": clients} | ({"protocol": 2} if protocol == 2 else {})
+    if protocol == 2:
+        parts = replace(parts, identities=RING)
+    environment = {"run": parts.run_id, "num_clients": clients} | (new_of(clients) if protocol == 2 else {})
     create_run(folder, config=text, environment=environment)
 
     def statement(state):
@@ -79,7 +101,11 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2
         return privacy_document(plan, facts, releases=state.releases, records=run_store.records)
 
     run_store = RunStore(
-        folder, parts.layout, every=every, privacy=statement if strategy.privacy is not None else None
+        folder,
+        parts.layout,
+        every=every,
+        privacy=statement if strategy.privacy is not None else None,
+        sign=signer_of(parts),
     )
     try:
         state = run_store.begin(state)
@@ -123,6 +149,30 @@ def rehash(run):
         if "run" in facts:
             facts["run"] = {name: bound(run / name) for name in facts["run"]}
         previous = forge_manifest(folder, files_of(folder), facts=facts, previous=previous)
+        # Whoever has the directory may have the server's key as well.
+        if (folder / "signature.bin").exists():
+            (folder / "signature.bin").write_bytes(sign(RING.server, head_message(bytes.fromhex(previous))))
+
+
+def resign(run):
+    """Sign everything anew, as somebody can who has the keys of all clients, where the files can be parsed."""
+    for folder in sorted((run / "proofs").glob("round-*")):
+        link, rounds = read_round_link(run, round_folders.number(folder.name)), {}
+        path = folder / "signatures.bin"
+        if not path.exists() or list(read_round(run, link, rounds)):
+            continue
+        round = rounds[link.round]
+        try:
+            statements = [each.statement for each in read_evidence(round, round.said).shown]
+        except Malformed:
+            continue
+        kinds = 1 if round.said.noise_squared is None else 2
+        signed = b""
+        for place, each in enumerate(round.said.clients):
+            own = statements[place * kinds : (place + 1) * kinds]
+            message = statements_message((one.context, one.commitment) for one in own)
+            signed += sign(RING.private_key(each.client), message)
+        path.write_bytes(signed)
 
 
 def bound(path):
@@ -158,7 +208,7 @@ def published_mean(run, round):
 
 
 def files_of(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+    return sorted(path.name for path in folder.iterdir() if path.name not in OUTSIDE)
 
 
 def edit(run, round, /, **changes):

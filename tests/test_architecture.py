@@ -25,6 +25,7 @@ ALLOWED = {
     "ray": {"components/executors/ray.py"},
     "dp_accounting": {"privacy"},
     "cryptography": {"crypto"},
+    "rfc3161_client": {"crypto/timestamps.py"},
     "rfc8785": {"store/files/canonical_json.py"},
     "py_arkworks_bls12381": {"crypto/norm_proofs/curve.py"},
     "pymcl": {"crypto/norm_proofs/second_curve.py"},

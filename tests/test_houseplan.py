@@ -21,6 +21,7 @@ ONE_IDEA = {
     "evidence": "the files that clients' proofs leave, written and verified",
     "federation": "the clients' data: the type, and how an experiment gets it",
     "fixed_point": "the transform, and its place in a pipeline",
+    "head": "the command and what it calls",
     "logs": "a run's logs, written and verified",
     "npz": "the file format: a user's arrays, and those of a run",
     "privacy": "the command, and what differential privacy excludes",

@@ -11,6 +11,7 @@ from fedcli.cli.audit import audit
 from fedcli.cli.check import check
 from fedcli.cli.compare import compare
 from fedcli.cli.evaluate import evaluate
+from fedcli.cli.head import head
 from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
 from fedcli.cli.plot import plot
@@ -51,7 +52,7 @@ def _root(
     del version
 
 
-for _command in (run, runs, compare, plot, evaluate, init, check, show, privacy, audit, verify):
+for _command in (run, runs, compare, plot, evaluate, init, check, show, privacy, audit, verify, head):
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,20 @@ def verify(
             "--require-proofs", help="Exit with 1 also if the models were not all replayed from proofs."
         ),
     ] = False,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="Published keys and head, as `fedcli head --json` prints them, to compare with.",
+            show_default=False,
+        ),
+    ] = None,
+    tsa_certificates: Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM file with the root certificates of the authority that signed RUN/head.tsr.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a run directory: its files, the chain of its checkpoints and its logs. Needs only the directory.
@@ -60,6 +75,8 @@ def verify(
                 run,
                 round=round,
                 independent=independent,
+                keys=keys,
+                tsa_certificates=tsa_certificates,
                 watch=lambda what: status.update(f"Verifying {what} ..."),
             )
         if json:

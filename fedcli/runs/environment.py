@@ -17,6 +17,7 @@ from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.errors import RunError
 from fedcli.core.machine import available_cores
 from fedcli.engine.setup import Assembly
+from fedcli.runs.identities import public_keys
 from fedcli.store.directory import ENVIRONMENT
 from fedcli.store.files import guarded, limits
 
@@ -26,12 +27,14 @@ _FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_
 
 def describe_environment(assembly: Assembly) -> dict[str, Any]:
     """Content of environment.json."""
+    keys = public_keys(assembly)
     return {
         "run": assembly.run_id,
         # What its proofs and signatures are bound to; a run of an earlier version has no such entry.
         "protocol": PROTOCOL,
         # `verify` needs it, and does not load the data.
         "num_clients": assembly.num_clients,
+        **({} if keys is None else {"keys": keys.in_hexadecimal()}),
         # What the privacy statement needs of the data and of the day, so that `verify` makes the same one.
         "begun": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "has_public_test": assembly.setup.has_public_test,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from fedcli import config
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import RoundState
+from fedcli.crypto.ed25519 import KEY_BYTES, KeyRing
 from fedcli.engine import evaluation
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
@@ -27,7 +27,9 @@ from fedcli.experiment.protection.encryption import described
 from fedcli.experiment.protection.privacy_document import privacy_document, private_plan_of
 from fedcli.privacy import RunFacts
 from fedcli.runs.agreement import agreed_digest, require_unchanged
+from fedcli.runs.closing import closing
 from fedcli.runs.environment import describe_environment, read_environment
+from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
@@ -93,9 +95,10 @@ def start_run(
         setup = plan(experiment)
         text = config.dump(setup.experiment)
         assembly, state = assemble(setup, config_digest=sha256(text.encode()).digest())
-    with _closing(assembly):
+    with closing(assembly):
         # The name is random, so that a proof of another run of the same config does not hold in this one.
-        assembly, keys = with_keys(replace(assembly, run_id=token_hex(16)))
+        assembly, secret = replace(assembly, run_id=token_hex(16)), token_bytes(KEY_BYTES)
+        assembly, keys = with_keys(replace(assembly, identities=KeyRing(secret)))
         encryption = setup.protocol.encryption
         # Only now that everything could be built: a wrong config leaves no run directory behind.
         create_run(
@@ -105,6 +108,7 @@ def start_run(
             encryption=described(encryption, assembly.strategy) if encryption else None,
             data_key=_data_key(setup),
             keys=keys or None,
+            identities=secret,
         )
         return _go_on(folder, assembly, state, progress or silent())
 
@@ -126,9 +130,11 @@ def resume_run(
     directory.read_config(folder)
     require_unchanged(folder)
     assembly, state = _rebuild(folder, objects)
-    with _closing(assembly):
+    with closing(assembly):
         # Without stored keys the run makes new ones. The result is the same: only decrypted sums affect the model.
-        assembly, _ = with_keys(assembly, secrets.read_keys(folder))
+        assembly, _ = with_keys(
+            replace(assembly, identities=identities_of(folder)), secrets.read_keys(folder)
+        )
         return _go_on(folder, assembly, state, progress or silent())
 
 
@@ -161,7 +167,7 @@ def evaluate_run(
     # Without the encryption there are none of its columns, which early stopping may watch.
     without = {"encryption": None, "callbacks": (), "early_stop": None}
     assembly, _ = _rebuild(folder, needed, without=without)
-    with _closing(assembly):
+    with closing(assembly):
         retention = planned_retention(folder)
         # Without the run's lock: nothing is written, so that a run can be evaluated while it goes on.
         state = directory.read_state(folder, assembly.layout, round, retention)
@@ -235,6 +241,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
         retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
+        sign=signer_of(assembly),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
@@ -257,12 +264,3 @@ def _statement_of(setup: Setup, facts: RunFacts) -> Callable[[RoundState, Sequen
     return lambda state, records: (
         privacy_document(private, facts, releases=state.releases, records=records) or {}
     )
-
-
-@contextmanager
-def _closing(assembly: Assembly) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        # Worker processes would otherwise outlive an error.
-        assembly.executor.close()

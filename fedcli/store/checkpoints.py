@@ -25,6 +25,8 @@ from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.manifests import Manifest
 
 FORMAT = 3
+SIGNATURE = "signature.bin"
+"""The server's signature of a checkpoint's manifest; the manifest does not list it."""
 WEIGHTS, AVERAGE, STATE = "weights.npz", "average.npz", "state.npz"
 _PARTS, _OPTIONAL = ("server", "aggregator", "transforms", "underway", "clients"), ("average", "cohort")
 # Of rounds and releases: no run has more.

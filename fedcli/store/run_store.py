@@ -50,6 +50,7 @@ def create_run(
     encryption: Mapping[str, Any] | None = None,
     data_key: bytes | None = None,
     keys: Tree | None = None,
+    identities: bytes | None = None,
     disk: Disk = LOCAL,
 ) -> None:
     """Make a run directory. A process that is killed leaves a complete one or none.
@@ -61,6 +62,7 @@ def create_run(
         encryption: how updates are encrypted, and what each party sees.
         data_key: the key of the noise on the clients' data; it goes into secret/, which must not be shared.
         keys: the encryption keys, if the run keeps them; they go into secret/ as well.
+        identities: the secret of the parties' signing keys, which goes there too.
         disk: where it is written.
 
     Raises:
@@ -86,6 +88,8 @@ def create_run(
         secrets.put_data_key(draft, data_key, disk=disk)
     if keys is not None:
         secrets.put_keys(draft, keys, disk=disk)
+    if identities is not None:
+        secrets.put_identities(draft, identities, disk=disk)
     durable.publish(draft, folder, disk=disk)
 
 
@@ -105,6 +109,7 @@ class RunStore:
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.
         retention: which checkpoints keep their arrays.
+        sign: digest of a checkpoint's manifest -> the server's signature of it; None in runs without signatures.
         disk: where it is written.
     """
 
@@ -116,9 +121,10 @@ class RunStore:
         every: int,
         privacy: Callable[[RoundState], Mapping[str, Any]] | None = None,
         retention: Retention = KEEP_ALL,
+        sign: Callable[[bytes], bytes] | None = None,
         disk: Disk = LOCAL,
     ) -> None:
-        self.folder = folder
+        self.folder, self._sign = folder, sign
         self._layout, self._every, self._privacy = layout, every, privacy
         self._retention, self._disk = retention, disk
         self._lock = locks.hold(folder)
@@ -237,6 +243,8 @@ class RunStore:
         head = checkpoints.write_checkpoint(
             draft, state, self._layout, facts=facts, previous=self._head, disk=self._disk
         )
+        if self._sign is not None:
+            self._disk.write(draft / checkpoints.SIGNATURE, self._sign(bytes.fromhex(head)))
         durable.publish(draft, target, disk=self._disk)
         statement_copy.make(self.folder, target, disk=self._disk)
         # Of the rounds since the last checkpoint, only this checkpoint can refer to clients' states.

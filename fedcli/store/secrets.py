@@ -16,7 +16,7 @@ from fedcli.core.types import SECRET, Tree
 from fedcli.store.files import durable, guarded, limits, npz
 from fedcli.store.files.disk import LOCAL, Disk
 
-FOLDER, DATA_KEY, KEYS = "secret", "data-noise.key", "keys.npz"
+FOLDER, DATA_KEY, KEYS, IDENTITIES = "secret", "data-noise.key", "keys.npz", "identities.key"
 _IS_NOISE = re.compile(r"noise-.*\.npz")
 
 
@@ -32,6 +32,23 @@ def read_data_key(run: Path) -> bytes | None:
         FileRefused: if it is a link, or larger than a key.
     """
     path = run / FOLDER / DATA_KEY
+    if not guarded.exists(path, below=run):
+        return None
+    return guarded.read_bytes(path, below=run, limit=limits.SECRET)
+
+
+def put_identities(run: Path, secret: bytes, *, disk: Disk = LOCAL) -> None:
+    """Write the secret from which the signing keys of the run's parties are derived."""
+    _put(run, IDENTITIES, secret, disk)
+
+
+def read_identities(run: Path) -> bytes | None:
+    """The secret of the run's signing keys; None if it has none.
+
+    Raises:
+        FileRefused: if it is a link, or larger than a key.
+    """
+    path = run / FOLDER / IDENTITIES
     if not guarded.exists(path, below=run):
         return None
     return guarded.read_bytes(path, below=run, limit=limits.SECRET)

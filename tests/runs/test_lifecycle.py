@@ -362,7 +362,7 @@ def test_a_run_whose_data_key_is_lost_does_not_draw_a_second_noise(tmp_path):
 def test_reproducible_noise_on_data_needs_no_key_and_both_ledgers_stand_together(tmp_path):
     overrides = (PRIVATISED, *tiny.PRIVATE, "privacy.reproducible_noise=true", "rounds=1")
     result = lifecycle.start_run(tiny.source(*overrides), tmp_path / "run")
-    assert not (result.folder / "secret").exists()
+    assert [path.name for path in (result.folder / "secret").iterdir()] == ["identities.key"]
     ledger = strict((result.folder / "privacy.json").read_text())
     assert (ledger["relation"], ledger["data"]["relation"]) == ("add-remove", "replace-one")
     assert "protects nobody" in ledger["data"]["noise"]

@@ -33,13 +33,14 @@ def finished(request, tmp_path_factory):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    # Every run has signing keys, which are drawn anew for each and have no noise in them.
+    return sorted(path.name for path in folder.iterdir() if path.name != "identities.key")
 
 
 def test_the_secret_of_the_last_round_is_kept_and_its_owners_only(finished):
     folder = finished.folder / "secret"
     assert names(folder) == [f"noise-{ROUNDS:05d}.npz"]
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("noise-*")
     assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
@@ -66,7 +67,8 @@ def test_a_resumed_run_goes_on_with_it(finished, tmp_path):
 def test_a_run_that_lost_it_is_refused_with_a_way_out(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished.folder, folder)
-    shutil.rmtree(folder / "secret")
+    for path in (folder / "secret").glob("noise-*"):
+        path.unlink()
     with pytest.raises(RunError, match="holds the noise of earlier rounds") as caught:
         lifecycle.resume_run(folder)
     assert "the epsilon of the new run is added" in str(caught.value)
@@ -96,7 +98,7 @@ def test_killed_and_resumed_with_reproducible_noise_it_ends_with_the_same_bits(m
     resumed = lifecycle.resume_run(killed)
     assert np.array_equal(resumed.state.weights, whole.state.weights)
     assert names(killed) == names(whole.folder)
-    for path in (whole.folder / "secret").glob("*"):
+    for path in (whole.folder / "secret").glob("noise-*"):
         assert (killed / "secret" / path.name).read_bytes() == path.read_bytes()
 
 
@@ -110,6 +112,19 @@ def test_a_killed_release_is_closed_as_void_and_the_noise_goes_on(finished, tmp_
     result = lifecycle.resume_run(folder)
     assert [record.get("note", "")[:4] for record in result.records[-2:]] == ["void", ""]
     assert names(folder / "secret") == [f"noise-{ROUNDS + 2:05d}.npz"]
+
+
+def test_a_run_that_lost_its_signing_keys_is_refused_with_a_way_out(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    path = folder / "secret/identities.key"
+    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o600, 32)
+    path.write_bytes(bytes(32))
+    with pytest.raises(RunError, match=r"does not have the keys that environment.json names"):
+        lifecycle.resume_run(folder)
+    path.unlink()
+    with pytest.raises(RunError, match=r"identities.key is missing"):
+        lifecycle.resume_run(folder)
 
 
 def test_the_parts_of_a_state_go_their_ways_and_come_together_again(tmp_path):

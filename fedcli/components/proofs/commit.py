@@ -112,7 +112,8 @@ def commit(
         elif not aggregate.accepted:
             return aggregate._replace(value=total.vector), state
         numbers = {**_numbers(aggregate, bounds, context), **bounds.squared(total.vector.size)}
-        files = evidence(said, numbers, aggregate.accepted, published, added)
+        is_signed = context.identities is not None
+        files = evidence(said, numbers, aggregate.accepted, published, added, signed=is_signed)
         return aggregate._replace(value=published.vector, evidence=files), state
 
     return Transform(

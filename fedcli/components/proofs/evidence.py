@@ -19,10 +19,12 @@ COMMITMENTS = "commitments.bin"
 PROOFS = "proofs.bin"
 AGGREGATE = "aggregate.bin"
 BLINDINGS = "blindings.bin"
+SIGNATURES = "signatures.bin"
+"""Only in runs whose clients have keys."""
 
 COMMITMENT, NOISE_COMMITMENT = "commitment", "noise_commitment"
 PROOF, NOISE_PROOF = "proof", "noise_proof"
-DIGEST = "digest"
+DIGEST, SIGNATURE = "digest", "signature"
 """Names of a client's attachments."""
 
 
@@ -50,6 +52,8 @@ def evidence(
     accepted: Sequence[Accepted],
     opened: Opened,
     noise: ServerNoise | None = None,
+    *,
+    signed: bool = False,
 ) -> dict[str, bytes]:
     """The files of a round, by name.
 
@@ -59,6 +63,7 @@ def evidence(
         accepted: the clients in the sum, in cohort order.
         opened: the published sum.
         noise: the server's noise; None without it.
+        signed: whether the clients have keys, and so signed.
     """
     parameters = {
         "protocol": said.protocol,
@@ -76,7 +81,9 @@ def evidence(
     kinds = 1 if numbers["noise_squared"] is None else 2
     commitments = [each.get(name, b"") for each in sent for name in (COMMITMENT, NOISE_COMMITMENT)[:kinds]]
     proofs = [each.get(name, b"") for each in sent for name in (PROOF, NOISE_PROOF)[:kinds]]
+    signatures = b"".join(each.get(SIGNATURE, b"") for each in sent)
     return {
+        **({SIGNATURES: signatures} if signed else {}),
         PARAMETERS: parameters_bytes(parameters, said.terms),
         COMMITMENTS: b"".join([*commitments, noise.commitment if noise else b""]),
         PROOFS: b"".join([*proofs, noise.proof if noise else b""]),

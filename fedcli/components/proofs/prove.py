@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.components.proofs.evidence import COMMITMENT, DIGEST, NOISE_COMMITMENT, NOISE_PROOF, PROOF
+from fedcli.components.proofs.evidence import (
+    COMMITMENT,
+    DIGEST,
+    NOISE_COMMITMENT,
+    NOISE_PROOF,
+    PROOF,
+    SIGNATURE,
+)
 from fedcli.components.proofs.statements import NormBounds
 from fedcli.components.proofs.timed_jobs import (
     COLUMNS,
@@ -21,10 +28,11 @@ from fedcli.components.proofs.timed_jobs import (
 )
 from fedcli.core.errors import InvalidUpdateError
 from fedcli.core.figures import joined
-from fedcli.core.rounds import ClientUpdate, RoundContext
+from fedcli.core.rounds import ClientUpdate, RoundContext, Session
 from fedcli.core.transform import Transform
 from fedcli.core.types import Payload, Tree
 from fedcli.core.vectors import digest
+from fedcli.crypto.ed25519 import is_signed, sign, statements_message
 from fedcli.crypto.norm_proofs.curve import ProofError
 from fedcli.crypto.norm_proofs.jobs import Committed, Statement, prove_all, refusals
 from fedcli.crypto.norm_proofs.limbs import size_before
@@ -50,7 +58,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
 
     The proofs are about the commitments of `commit`. They are made after encryption, because the context of each has
     the SHA-256 of the payload as it is sent. It also has the run, the round, the client, its weight and the model
-    before the round.
+    before the round. In runs with signatures each client signs its contexts and commitments.
 
     Args:
         bounds: the statements.
@@ -73,9 +81,11 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         except ProofError as error:
             raise InvalidUpdateError(f"no proof can be made: {error}") from error
         named = {claim.proof: proof for claim, proof in zip(claims, proofs, strict=True)}
-        attachments = {**update.attachments, DIGEST: sent, **named}
+        key: bytes | None = context.told.get(NAME)
+        signed = {} if key is None else {SIGNATURE: sign(key, _to_sign(claims, update.attachments))}
+        attachments = {**update.attachments, DIGEST: sent, **named, **signed}
         figures = {PROVE_SECONDS: seconds, PROOF_BYTES: sum(map(len, attachments.values()))}
-        grown = len(sent) + sum(map(len, proofs))
+        grown = len(sent) + sum(map(len, (*proofs, *signed.values())))
         return replace(
             update,
             bytes_up=update.bytes_up + grown,
@@ -85,7 +95,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
 
     def admit_all(updates: Sequence[ClientUpdate], state: Tree, context: RoundContext) -> list[str | None]:
         size = int(state["size"])
-        reasons = [_objection(update, bounds) for update in updates]
+        reasons = [_objection(update, bounds, context) for update in updates]
         shown = [
             _shown(update, bounds, size, context)
             for update, reason in zip(updates, reasons, strict=True)
@@ -95,7 +105,10 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         left = iter(verified_each(tally_of(context, NAME), refusals, [each for one in shown for each in one]))
         each = len(_names(bounds))
         return [
-            _first([next(left) for _ in range(each)], update, context) if reason is None else reason
+            _first([next(left) for _ in range(each)], update, context)
+            or _unsigned(update, bounds, size, context)
+            if reason is None
+            else reason
             for update, reason in zip(updates, reasons, strict=True)
         ]
 
@@ -106,7 +119,7 @@ def prove(bounds: NormBounds, *, payload: Payload = "integers") -> Transform:
         admit_all=admit_all,
         takes=payload,
         gives=payload,
-        begin=counting_session,
+        begin=_with_keys,
         attached_bytes=lambda size: _DIGEST_BYTES + bounds.proof_bytes(size_before(size)),
         proves=True,
         columns=COLUMNS,
@@ -139,9 +152,30 @@ def _claims(
     return [of_update, _Claim(NOISE_COMMITMENT, NOISE_PROOF, bounds.of_share(size), about("noise"))]
 
 
-def _objection(update: ClientUpdate, bounds: NormBounds) -> str | None:
+def _with_keys(context: RoundContext, cohort: Sequence[int], size: int) -> Session:
+    """A session that counts, and tells each client its own signing key, if the run has signatures."""
+    session, keys = counting_session(context, cohort, size), context.identities
+    return session if keys is None else session._replace(told={k: keys.private_key(k) for k in cohort})
+
+
+def _to_sign(claims: Sequence[_Claim], attachments: Mapping[str, bytes]) -> bytes:
+    return statements_message((claim.context, attachments[claim.commitment]) for claim in claims)
+
+
+def _unsigned(update: ClientUpdate, bounds: NormBounds, size: int, context: RoundContext) -> str | None:
+    """Why an update with valid proofs is not the client's own; None if it is, or the run has no signatures."""
+    if context.identities is None:
+        return None
+    message = _to_sign(_claims(update, update.attachments[DIGEST], bounds, size, context), update.attachments)
+    if is_signed(context.identities.public_key(update.client), message, update.attachments[SIGNATURE]):
+        return None
+    return f"the update has no valid signature of client {update.client} for this round"
+
+
+def _objection(update: ClientUpdate, bounds: NormBounds, context: RoundContext) -> str | None:
     """Why an update is rejected without verifying its proofs; None if they must be verified."""
-    for name in (DIGEST, *(name for pair in _names(bounds) for name in pair)):
+    signature = () if context.identities is None else (SIGNATURE,)
+    for name in (DIGEST, *signature, *(name for pair in _names(bounds) for name in pair)):
         if name not in update.attachments:
             return f"the update came without its {name}"
     # Hashed anew: the proof of another payload holds for the digest that came with it.

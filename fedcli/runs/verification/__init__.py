@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedcli.core.errors import ConfigError
+from fedcli.runs.identities import PublicKeys
 from fedcli.runs.verification import evidence
 from fedcli.runs.verification.chain import WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
@@ -25,6 +26,14 @@ from fedcli.runs.verification.protocols import not_bound
 from fedcli.runs.verification.recomputed_statements import checked_statements, checked_top_level
 from fedcli.runs.verification.report import NEXT, CheckCount, Finding, VerificationReport, skipped
 from fedcli.runs.verification.shielded import failed, shielded
+from fedcli.runs.verification.signers import (
+    KEYS_UNKNOWN,
+    UNSIGNED,
+    checked_heads,
+    checked_published,
+    read_keys,
+)
+from fedcli.runs.verification.stamped_head import checked_timestamp
 from fedcli.runs.verification.stated_files import checked_stated_files
 from fedcli.store import directory
 from fedcli.store.client_states import StoredTree
@@ -38,6 +47,8 @@ def verify_run(
     round: int | None = None,
     independent: bool = False,
     watch: Watch = lambda _what: None,
+    keys: Path | None = None,
+    tsa_certificates: Path | None = None,
 ) -> VerificationReport:
     """Check the files of a run's checkpoints, their chain, the logs, and the clients' states.
 
@@ -48,21 +59,31 @@ def verify_run(
         round: check only this round and the first checkpoint after it; all rounds if it is None.
         independent: verify proofs a second time, with another library.
         watch: receives what is being checked.
+        keys: a file with the published keys and head, as `fedcli head --json` prints them; None without one.
+        tsa_certificates: a PEM file with the roots of the authority that signed head.tsr; None without one.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, no checkpoint covers `round`, there are no proofs to verify a
-            second time, or a library that verifies proofs is not installed.
+        ConfigError: if `keys` or certificates cannot be read, `folder` is not a run directory, no checkpoint covers
+            `round`, there are no proofs to verify a second time, or a library that verifies proofs is not installed.
     """
     directory.read_config(folder)
     try:
-        return _verified(folder, round, independent, watch)
+        return _verified(folder, round, independent, watch, keys=keys, tsa_certificates=tsa_certificates)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001 - what ends all checks is what is wrong with the directory
         return VerificationReport((failed(folder, WHAT, error),), None, None)
 
 
-def _verified(folder: Path, round: int | None, independent: bool, watch: Watch) -> VerificationReport:
+def _verified(
+    folder: Path,
+    round: int | None,
+    independent: bool,
+    watch: Watch,
+    *,
+    keys: Path | None,
+    tsa_certificates: Path | None,
+) -> VerificationReport:
     pairs = read_pairs(folder, planned_retention(folder))
     kept = evidence.is_kept(folder, pairs)
     has_proofs = plans_proofs(folder, otherwise=kept)
@@ -74,10 +95,13 @@ def _verified(folder: Path, round: int | None, independent: bool, watch: Watch) 
     watch("the files")
     # A step from one checkpoint to the next needs both.
     first = [pair.before for pair in chosen[:1] if pair.before and has_proofs]
+    own = read_keys(folder)
     findings, intact = _files(folder, chosen, [*first, *(pair.link for pair in chosen)])
     if round is None:
         findings += shielded(folder, FILES, checked_stated_files(folder, pairs))
         findings += shielded(folder, FILES, checked_top_level(folder))
+        stamp = checked_timestamp(folder, pairs[-1].link.digest if pairs else None, tsa_certificates)
+        findings += stamp
         behind = evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)
         findings += shielded(folder, evidence.WHAT, behind)
     recipe, last = None, pairs[-1].link if pairs else None
@@ -100,6 +124,12 @@ def _verified(folder: Path, round: int | None, independent: bool, watch: Watch) 
             "the other rounds, and whether config.yaml and environment.json are those of the first checkpoint"
         )
         findings.append(skipped(NEXT, directory.CHECKPOINTS, rest, f"only round {round} was asked for"))
+    if not isinstance(own, Finding):
+        findings += checked_heads(folder, [pair.link for pair in chosen if pair.link.manifest], own)
+        # After the plan, which is not read where anything is wrong with environment.json itself.
+        findings += checked_published(keys, [pair.link for pair in pairs], own)
+    elif all(finding.holds for finding in findings if finding.file == own.file):
+        findings.append(own)
     limits = not_covered(
         recipe if isinstance(recipe, Recipe) else None,
         has_proofs=has_proofs,
@@ -108,6 +138,8 @@ def _verified(folder: Path, round: int | None, independent: bool, watch: Watch) 
         size=num_weights(intact),
     )
     limits = (*limits, *(not_bound(folder) if has_proofs else ()))
+    limits = (*limits, *((KEYS_UNKNOWN,) if keys is None and isinstance(own, PublicKeys) else ()))
+    limits = (*limits, *((UNSIGNED,) if has_proofs and own is None else ()))
     return VerificationReport(tuple(findings), last and last.digest, last and last.round, limits)
 
 

@@ -29,9 +29,12 @@ def checked_files(
     if link.manifest is None:
         yield Finding(what, link.round, link.file, holds=False, sentence=f"{link.file} {link.fault}.")
         return
+    # A signature of the manifest cannot be in it; `signers.py` checks it.
+    besides = (checkpoints.SIGNATURE,) if what == WHAT else ()
     place, listed = link.folder.relative_to(run).as_posix(), link.manifest.files
     faults = dict(
-        manifests.damaged(link.folder, link.manifest) + manifests.strangers(link.folder, link.manifest)
+        manifests.damaged(link.folder, link.manifest)
+        + manifests.strangers(link.folder, link.manifest, besides=besides)
     )
     # A process that was killed while it pruned leaves some arrays: those are checked.
     pruned = {name for name in listed if link.is_pruned and not guarded.exists(link.folder / name, below=run)}

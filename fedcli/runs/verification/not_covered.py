@@ -13,7 +13,7 @@ _PRUNED = "what the models of the {:,} pruned checkpoints were: their arrays wer
 _WITH_PROOFS = (
     "that clients trained honestly, on real data, or do no harm within the bound on their norms",
     "that the numbers of examples, by which clients are weighted, are true",
-    "that each client is a separate party: proofs are not signed",
+    "that each client is a separate party: whoever made the keys may hold several",
     "that the server left out no valid client, and declared no round void without need",
     "that the initial model is a good one",
     "that the proofs are composed soundly: no cryptographer has reviewed it (docs/proofs.md)",

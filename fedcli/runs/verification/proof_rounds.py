@@ -18,6 +18,7 @@ from fedcli.runs.verification.protocols import checked_protocol, read_agreed
 from fedcli.runs.verification.recomputed_models import checked_step
 from fedcli.runs.verification.report import NEXT, PROOFS, SAYS, Finding, skipped
 from fedcli.runs.verification.round_statement import Round, checked_statement, read_round
+from fedcli.runs.verification.signers import checked_clients, read_keys
 from fedcli.store import checkpoints, directory, proof_files
 
 _MOST_NAMED = 100
@@ -54,6 +55,8 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe, watch: Watch) -> I
         yield agreed
         yield skipped(NEXT, agreed.file, "the proofs and the models", "what clients agreed to is not known")
         return
+    # Keys that are damaged are reported with the server's signatures.
+    keys = read_keys(run)
     rounds: dict[int, Round] = {}
     # All of them are read, also where one is asked for: a replay goes from checkpoint to checkpoint.
     numbers = _numbers(wanted.pairs)
@@ -72,6 +75,8 @@ def checked_rounds(run: Path, wanted: Wanted, recipe: Recipe, watch: Watch) -> I
             yield from checked_statement(run, round, recipe)
             yield from checked_protocol(run, round, agreed, num_clients=recipe.num_clients)
             yield from checked_proofs(run, round, independently=wanted.independently)
+            if not isinstance(keys, Finding):
+                yield from checked_clients(run, round, keys)
     asked = {number: round for number, round in rounds.items() if wanted.only in (None, number)}
     if wanted.has_logs:
         clients, records = (rows_by_round(run, log) for log in (directory.CLIENTS, directory.METRICS))

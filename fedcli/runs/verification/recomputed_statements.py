@@ -16,6 +16,7 @@ from fedcli.experiment.protection.privacy_document import privacy_document, priv
 from fedcli.privacy import RunFacts
 from fedcli.runs.agreement import protocol_of
 from fedcli.runs.environment import read_environment
+from fedcli.runs.verification import stamped_head
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.planned_run import Recipe
 from fedcli.runs.verification.report import Finding, skipped
@@ -35,6 +36,8 @@ _KNOWN = {
     *(*directory.LOGS, "results.csv", "curves.png", "summary.json"),
     # Of `fedcli report` and of callbacks; the table and the picture above are made at the end of a run.
     *("report.html", "tensorboard"),
+    # Put there by whoever published the head; it is checked where it is there.
+    stamped_head.TOKEN,
 }
 
 

@@ -7,7 +7,7 @@ manifest has a digest of the last one. Rewriting the whole chain changes its hea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,10 +137,13 @@ def content(folder: Path, manifest: Manifest, name: str) -> bytes:
     return found
 
 
-def strangers(folder: Path, manifest: Manifest) -> list[FileFault]:
-    """What is in the folder of a manifest and not listed by it."""
+def strangers(folder: Path, manifest: Manifest, *, besides: Collection[str] = ()) -> list[FileFault]:
+    """What is in the folder of a manifest and not listed by it, `besides` files that may be there."""
     there = set(guarded.names(folder, below=_run_of(folder)))
-    return [FileFault(name, "is not in the manifest") for name in sorted(there - {NAME, *manifest.files})]
+    return [
+        FileFault(name, "is not in the manifest")
+        for name in sorted(there - {NAME, *besides, *manifest.files})
+    ]
 
 
 def _read(folder: Path, name: str, limit: int) -> bytes:

@@ -20,6 +20,7 @@ NAMES = (
     "proofs.bin",
     "aggregate.bin",
     "blindings.bin",
+    "signatures.bin",
 )
 FILES = "files of proofs"
 
@@ -52,7 +53,7 @@ def test_a_run_as_it_was_written_holds(audited_run):
     assert report.complete
     assert report.is_replayed
     checked = {each.what: each.checked for each in report.counts()}
-    assert checked["files of proofs"] == 6 + 1 + 6
+    assert checked["files of proofs"] == 7 + 1 + 7
     assert checked["statements of rounds"] == checked["sums of commitments"] == 2
     assert checked["proofs of bounded norms"] == 2 * CLIENTS
     assert checked["starting models"] == 1 + 2
@@ -69,7 +70,7 @@ def test_hundreds_of_flipped_bits_are_each_named_with_file_and_round(run):
     rng = np.random.Generator(np.random.Philox(11))
     paths = sorted(path for path in (run / "proofs").rglob("*") if path.is_file())
     pairs = {pair.link.round: pair for pair in read_pairs(run, Retention())}
-    assert len(paths) == 13
+    assert len(paths) == 15
     for path in paths:
         whole, round = path.read_bytes(), int(path.parent.name[-5:])
         for spot, bit in zip(rng.integers(len(whole), size=30), rng.integers(8, size=30), strict=True):

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from audited import edit, follow, make_audited, place, rehash
+from audited import edit, follow, make_audited, place, rehash, resign
 
 from fedcli.runs.verification import proofs, verify_run
 from fedcli.store.files import npz
@@ -25,6 +25,8 @@ def run(audited_run, tmp_path):
 
 def failed(run, **settings):
     """The kinds that fail apart from the logs, with the sentences, after all manifests were written anew."""
+    rehash(run)
+    resign(run)
     rehash(run)
     found = verify_run(run, **settings).failures
     assert all(finding.sentence.startswith(finding.file) for finding in found)

@@ -1,0 +1,153 @@
+"""Who signed: every client its statements, the server every checkpoint; and whose keys these are."""
+
+import json
+import shutil
+
+import pytest
+from audited import KEYS, NEW, RING, edit, make_audited, place, rehash
+from typer.testing import CliRunner
+
+from fedcli.cli.app import app
+from fedcli.core.errors import ConfigError
+from fedcli.crypto.ed25519 import KeyRing, sign
+from fedcli.runs.head import read_head
+from fedcli.runs.verification import verify_run
+
+CLIENTS, SERVER, PUBLISHED = "signatures of clients", "signatures of server", "published keys"
+PROOFS = "proofs of bounded norms"
+
+
+@pytest.fixture
+def run(audited_run, tmp_path):
+    shutil.copytree(audited_run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def failed(run, **settings):
+    rehash(run)
+    found = verify_run(run, **settings).failures
+    assert all(finding.sentence.startswith(finding.file) for finding in found)
+    return {finding.what: finding.sentence for finding in found}
+
+
+def write_environment(run, said):
+    (run / "environment.json").write_text(json.dumps(said, indent=1) + "\n")
+
+
+def publish(run, folder, **changes):
+    (folder / "published.json").write_text(json.dumps({**read_head(run), **changes}))
+    return folder / "published.json"
+
+
+def test_every_accepted_client_and_every_checkpoint_is_signed(run):
+    report = verify_run(run)
+    assert report.failures == []
+    kinds = {each.what: each.checked for each in report.counts()}
+    # Two rounds of two clients; the round between them is void.
+    assert (kinds[CLIENTS], kinds[SERVER]) == (4, 4)
+    assert any("--keys FILE compares them" in limit for limit in report.not_covered)
+
+
+def test_a_round_without_or_with_another_signature_is_found(run):
+    path = run / place(3, "signatures.bin")
+    content = path.read_bytes()
+    path.write_bytes(content[64:] + content[:64])
+    assert "no valid signature of client" in failed(run)[CLIENTS]
+    path.write_bytes(content[:64])
+    assert "has 64 bytes; 2 signatures have 128" in failed(run)[CLIENTS]
+    path.write_bytes((run / place(1, "signatures.bin")).read_bytes())
+    assert failed(run).keys() == {CLIENTS}
+    path.unlink()
+    assert "is missing, though environment.json has public keys" in failed(run)[CLIENTS]
+
+
+def test_invented_clients_with_valid_proofs_do_not_have_the_published_keys(run, tmp_path):
+    """Somebody who makes a whole run has other keys; within itself everything holds."""
+    published = publish(run, tmp_path)
+    assert verify_run(run, keys=published).failures == []
+    other = KeyRing(bytes(32))
+    said = json.loads((run / "environment.json").read_text())
+    keys = said["keys"]["clients"]
+    keys[1] = other.public_key(1).hex()
+    write_environment(run, said)
+    assert failed(run).keys() == {CLIENTS}
+    found = failed(run, keys=published)
+    assert found.keys() == {CLIENTS, PUBLISHED}
+    report = verify_run(run, keys=published)
+    sentences = [finding.sentence for finding in report.failures if finding.what == PUBLISHED]
+    assert any("another key of client 1" in sentence for sentence in sentences)
+    assert not any("--keys FILE" in limit for limit in report.not_covered)
+
+
+def test_a_run_that_was_rewritten_has_another_head_than_the_published_one(run, tmp_path):
+    published = publish(run, tmp_path)
+    edit(run, 3, share=0.5)
+    found = failed(run, keys=published)
+    assert "does not have the published head" in found[PUBLISHED]
+    assert SERVER not in found
+
+
+def test_the_servers_signature_is_of_the_manifest_beside_it(run):
+    path = run / "checkpoints/round-00002/signature.bin"
+    content = path.read_bytes()
+    path.write_bytes((run / "checkpoints/round-00003/signature.bin").read_bytes())
+    (finding,) = verify_run(run).failures
+    assert (finding.what, finding.round) == (SERVER, 2)
+    path.write_bytes(content + b"\0")
+    assert "such a file has at most 64" in verify_run(run).failures[0].sentence
+    path.unlink()
+    assert "signature.bin is missing" in verify_run(run).failures[0].sentence
+
+
+def test_keys_that_are_none_are_a_finding(run):
+    said = json.loads((run / "environment.json").read_text())
+    for keys in ({"server": "x", "clients": None}, [], {"server": KEYS.server.hex()}, None):
+        write_environment(run, {**said, "keys": keys})
+        rehash(run)
+        found = [finding.sentence for finding in verify_run(run).failures]
+        assert any("environment.json" in sentence and "key" in sentence for sentence in found)
+    del said["keys"]
+    write_environment(run, said)
+    found = failed(run)
+    assert {CLIENTS, SERVER} <= found.keys()
+    assert "has no public keys of clients" in found[CLIENTS]
+
+
+def test_a_list_that_cannot_be_read_is_refused(run, tmp_path):
+    for text in ("", "[]", "{}", '{"keys": {}}', json.dumps({"keys": NEW["keys"]})):
+        (tmp_path / "list.json").write_text(text)
+        with pytest.raises(ConfigError, match=r"list.json .*"):
+            verify_run(run, keys=tmp_path / "list.json")
+    (tmp_path / "list.json").write_text(json.dumps(NEW["keys"]))
+    assert verify_run(run, keys=tmp_path / "list.json").failures == []
+
+
+def test_an_older_run_has_no_signatures_and_cannot_have_published_keys(old_audited_run, run, tmp_path):
+    report = verify_run(old_audited_run)
+    assert report.failures == []
+    assert {CLIENTS, SERVER}.isdisjoint(each.what for each in report.counts())
+    assert any("signed nothing" in limit for limit in report.not_covered)
+    assert PUBLISHED in failed(
+        shutil.copytree(old_audited_run, tmp_path / "old"), keys=publish(run, tmp_path)
+    )
+
+
+def test_noise_of_clients_is_signed_with_their_updates(tmp_path):
+    noised = "clip_norm: 0.5, contributors: 2, noise_multiplier: 1.0, delta: 1.0e-3, bits: 16"
+    strategy = f"strategy={{name: dp-distributed, {noised}}}"
+    run = make_audited(tmp_path / "run", strategy, "fixed_point=null", "rounds=1", rounds=1)
+    report = verify_run(run)
+    assert report.failures == []
+    assert {each.what: each.checked for each in report.counts()}[CLIENTS] == 2
+
+
+def test_the_head_is_printed_to_be_published(run):
+    result = CliRunner().invoke(app, ["head", str(run), "--json"])
+    said = json.loads(result.stdout)
+    assert said["head"] == verify_run(run).head
+    assert (said["run"], said["round"], said["keys"]) == ("an audited run", 3, NEW["keys"])
+    signed = b"fedcli head 2\n" + bytes.fromhex(said["head"])
+    assert said["signature"] == sign(RING.server, signed).hex()
+    text = CliRunner().invoke(app, ["head", str(run)]).stdout
+    for words in (said["head"], said["signature"], KEYS.clients[1].hex()):
+        assert words in "".join(text.split())
