@@ -67,10 +67,11 @@ def test_more_clients_than_the_config_lets_take_part_are_refused(tmp_path):
     """Three clients under a plan of one, by which the sum is divided; everything else is as the config has it."""
     run = make_audited(tmp_path / "run", *MANY, rounds=1, clients=3, protocol=1)
     too_many(run)
-    assert sentences(run) == [
+    # Besides, privacy.json does not follow from that config.
+    assert {
         f"{place(1)} has a sum of 3 clients; by the config a cohort has at most 1.",
         "clients.jsonl has a cohort of 3 clients; by the config it has 1.",
-    ]
+    } <= set(sentences(run))
 
 
 @pytest.mark.parametrize(
