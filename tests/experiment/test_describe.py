@@ -102,7 +102,7 @@ def test_the_aggregate_says_whether_it_is_a_sum_and_how_many_clients_it_needs():
 
 
 def test_the_privacy_event_is_that_of_the_noise():
-    words = "central Gaussian noise (floating point) on the sum of clipped updates"
+    words = "central Gaussian noise (on a grid) on the sum of clipped updates"
     assert expanded("dp-clipped", epsilon=8.0).privacy == Protection(words, 1.0, 0.5, 1e-3, 8.0)
     assert rows("dp-clipped", epsilon=8.0)["privacy"].endswith("at delta 0.001; stops before epsilon 8")
     unaccounted = STRATEGIES["mean"]()._replace(

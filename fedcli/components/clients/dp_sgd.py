@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -81,8 +80,11 @@ def dp_sgd(
 
         return plain._replace(step=step)
 
-    drawn = functools.partial(_noise, noise_multiplier * grid) if grid else None
-    return TrainerSpec("dp-sgd", build, privacy=event, noise=drawn)
+    def noise(size: int, key: bytes) -> Array:
+        # Below 2^31: `_NOISE_BITS` sees to that.
+        return gaussian_steps(size, deviation=noise_multiplier * (grid or 0), key=key).astype(np.int32)
+
+    return TrainerSpec("dp-sgd", build, privacy=event, noise=noise if grid else None)
 
 
 def _steps_of_bound(noise_multiplier: float) -> int:
@@ -96,10 +98,6 @@ def _steps_of_bound(noise_multiplier: float) -> int:
             hint="Use a larger clip_norm, or less noise.",
         )
     return 1 << bits
-
-
-def _noise(deviation: float, size: int, key: bytes) -> Array:
-    return gaussian_steps(size, deviation=deviation, key=key).astype(np.int32)
 
 
 def clipped_sum(
