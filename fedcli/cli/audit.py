@@ -14,6 +14,7 @@ from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, repo
 if TYPE_CHECKING:
     from fedcli.runs.audit import AuditResult, Verdict
 
+_PARTS: Mapping[float, str] = {2.0: "half", 3.0: "a third"}
 _EXITS: Mapping[Verdict, int] = {"stands": 0, "disproved": 1, "cannot tell": 3}
 
 
@@ -72,12 +73,14 @@ def audit(
             "confidence": found.audit.confidence,
             "largest_provable": found.best,
             "noise_scale": found.noise_scale,
+            "rehearsals_noticed": {f"noise / {factor:g}": share for factor, share in found.noticed.items()},
             "verdict": found.verdict,
         }
         if json:
             print_json(facts)
         else:
-            print_facts({**facts, "verdict": _in_words(found)})
+            shown = {name: value for name, value in facts.items() if name != "rehearsals_noticed"}
+            print_facts({**shown, "verdict": _in_words(found)})
         if _EXITS[found.verdict]:
             raise typer.Exit(_EXITS[found.verdict])
 
@@ -96,5 +99,24 @@ def _in_words(found: AuditResult) -> str:
         return f"{test}The claim of {found.claim:.3g} is false: {bound}."
     return (
         f"{test}The claim of {found.claim:.3g} is not disproved: {bound}. This audit could have shown "
-        f"{found.best:.3g} at best."
+        f"{found.best:.3g} at best.{_noticed(found)}"
     )
+
+
+def _noticed(found: AuditResult) -> str:
+    """What the audit's rehearsals say of noise that is too small, for a claim that stands."""
+
+    def likely(share: float) -> str:
+        return (
+            "would have"
+            if share == 1
+            else "would probably not have"
+            if share < 0.5
+            else "would probably have"
+        )
+
+    said = [
+        f"{likely(share)} noticed {_PARTS.get(factor, f'1/{factor:g}')} of the noise"
+        for factor, share in found.noticed.items()
+    ]
+    return f" By rehearsals, it {', and it '.join(said)}." if said else ""

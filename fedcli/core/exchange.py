@@ -66,11 +66,14 @@ class Collusion(NamedTuple):
 
     Args:
         planned: number for which the scheme's parameters are planned.
-        most: largest number for which its assumption holds, whoever they are.
+        most: largest number with which it hides single updates, whoever they are.
+        condition: what keeps single updates hidden from more colluders than `most`, as a relative clause; empty if
+            nothing does.
     """
 
     planned: int
     most: int
+    condition: str = ""
 
 
 class Concealment(Protocol):

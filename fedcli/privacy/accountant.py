@@ -27,7 +27,7 @@ class Accountant(NamedTuple):
         event: `releases` -> dp-accounting's composition of them, of its own event or of fedcli's.
         unit: what is protected.
         against: from whom `epsilon` protects.
-        weaker: for each kind of observer that sees less, the epsilon against it.
+        weaker: for each kind of observer that sees less, or knows more, the epsilon against it.
         zcdp: releases -> rho of zero-concentrated differential privacy (Bun and Steinke 2016, arXiv:1605.02065);
             None if no such bound is known, as for sampled releases. Noise that was discarded is not in it.
     """

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from typing import Literal
 
 from fedcli.core.privacy_events import GaussianEvent, RelationName
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.privacy.accountant import accountants_of
+from fedcli.privacy.accountant import Accountant, Epsilon, accountants_of
 from fedcli.privacy.composition import (
     Composition,
     DpEvent,
@@ -27,6 +28,10 @@ from fedcli.privacy.composition import (
     poisson,
 )
 from fedcli.privacy.mechanism import PrivacyMechanism
+
+PARTICIPANTS = (
+    "a client that takes part and reads the models: it knows the rounds without it, drawn from the others"
+)
 
 
 def central(event: GaussianEvent, sampling: Sampling) -> list[Composition]:
@@ -97,6 +102,25 @@ def _capped_loss(sampling: Sampling, noise_multiplier: float, relation: Relation
     )
 
 
+def _with_participants(event: GaussianEvent, sampling: Sampling) -> list[Accountant]:
+    """The accountants of `central`, with an epsilon against participants where these know more of a cohort."""
+    found = accountants_of(central(event, sampling), excess_probability=event.excess_probability)
+    if sampling.scheme != "fixed" or sampling.size == sampling.population:
+        return found
+    # In rounds without the participant, the cohort is drawn from the others alone.
+    others = sampling.population - 1
+    scheme: Literal["fixed", "full"] = "fixed" if sampling.size < others else "full"
+    alone = central(event, replace(sampling, scheme=scheme, population=others))
+    known = next(each for each in alone if each.relation == "replace-one")
+    (theirs, *_) = accountants_of([known], excess_probability=event.excess_probability)
+    return [each._replace(weaker={PARTICIPANTS: _larger(each.epsilon, theirs.epsilon)}) for each in found]
+
+
+def _larger(one: Epsilon, other: Epsilon) -> Epsilon:
+    # A participant reads all models too; of two bounds, that on readers may be the looser one.
+    return lambda releases, delta: max(one(releases, delta), other(releases, delta))
+
+
 _SUMS = {
     "fixed": "on the sum of clipped updates",
     "per-layer": "on the sum of updates clipped layer by layer",
@@ -104,9 +128,7 @@ _SUMS = {
 }
 
 CENTRAL: PrivacyMechanism[GaussianEvent] = PrivacyMechanism(
-    accountants=lambda event, sampling: accountants_of(
-        central(event, sampling), excess_probability=event.excess_probability
-    ),
+    accountants=_with_participants,
     words=lambda event: f"central Gaussian noise (on a grid) {_SUMS[event.clipping]}",
     with_excess=lambda event, probability: replace(event, excess_probability=probability),
 )

@@ -1,13 +1,15 @@
 """Plan of an audit before it runs: how many guesses it tries, and the best that it could show.
 
-The plan rehearses the audit with scores that are drawn here. It uses nothing of the run, so the audit's confidence
-does not suffer from it.
+The plan rehearses the audit with coins and scores that are drawn here. Of the run it uses the rounds of the canaries
+(`CanaryTurns`), which are drawn without regard to their coins, and nothing that the run releases. The audit's
+confidence does not suffer from it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -54,10 +56,13 @@ class GuessPlan(NamedTuple):
     Args:
         guesses: numbers of guesses, for `audit`.
         best: the bound without any noise. An absent canary leaves no trace even then.
+        noticed: for noise that is too small by a factor, the share of rehearsals that disprove the claim; empty where
+            the claim is out of reach.
     """
 
     guesses: tuple[Guesses, ...]
     best: float
+    noticed: Mapping[float, float] = MappingProxyType({})
 
 
 def guess_plan(
@@ -90,16 +95,26 @@ def guess_plan(
 
     without_noise = max(_certain(int(np.count_nonzero(seen))), key=bound)
     found, best = {without_noise}, bound(without_noise)
+    rehearsals: dict[float, list[tuple[Scores, Coins]]] = {}
     # Against a claim that is out of reach, more numbers of guesses would only cost confidence.
     if 0 < claim < best:
         for factor in _TOO_SMALL:
-            rehearsed = [
+            rehearsals[factor] = [
                 _rehearsal(presence, claim, delta, noise_multiplier, factor=factor, rng=rng)
                 for _ in range(_REHEARSALS)
             ]
-            found.add(_best_guesses(rehearsed, claim, delta))
+            found.add(_best_guesses(rehearsals[factor], claim, delta))
         best = bound(*found)
-    return GuessPlan(tuple(sorted(found)), best)
+    guesses = tuple(sorted(found))
+
+    def is_noticed(scores: Scores, coins: Coins) -> bool:
+        return audit(scores, coins, delta=delta, confidence=confidence, guesses=guesses).epsilon > claim
+
+    noticed = {
+        factor: sum(is_noticed(*each) for each in rehearsed) / len(rehearsed)
+        for factor, rehearsed in rehearsals.items()
+    }
+    return GuessPlan(guesses, best, noticed)
 
 
 def _certain(seen: int) -> list[Guesses]:

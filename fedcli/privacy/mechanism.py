@@ -13,7 +13,7 @@ E = TypeVar("E", bound=Event)
 
 ON_A_GRID = (
     "ChaCha20 keyed by the operating system, by an exact sampler of integers; sums are rounded to a grid, and noise is "
-    "whole steps of it, each at most 2^-25 of its deviation"
+    "whole steps of it, each {step}"
 )
 
 
@@ -26,7 +26,7 @@ class PrivacyMechanism(NamedTuple, Generic[E]):
         words: event -> the mechanism in words, for privacy.json and `fedcli privacy`.
         unit: what is protected.
         against: from whom epsilon protects.
-        noise: how the noise is drawn, for privacy.json.
+        noise: how the noise is drawn, for privacy.json; `{step}` stands for the step of the run's grid.
         needs_encryption: whether epsilon holds only against a server that cannot read single updates.
         with_colluders: `(event, k)` -> the same event, of whose noise k clients may reveal their share; None if no
             client's noise depends on the others.

@@ -28,6 +28,7 @@ class Promise:
         has_public_test: whether the test set holds no rows of clients.
         keeps_client_states: whether clients keep states of their own from round to round.
         has_clock: whether rounds have a simulated duration.
+        grid_bits: of the integer grid that updates are rounded to; None without one.
     """
 
     event: Event
@@ -40,6 +41,7 @@ class Promise:
     has_public_test: bool = True
     keeps_client_states: bool = False
     has_clock: bool = False
+    grid_bits: int | None = None
 
 
 class RunFacts(NamedTuple):

@@ -16,8 +16,9 @@ from fedcli.privacy.promise import NOTHING_KNOWN, Promise, RunFacts
 from fedcli.privacy.table import accountant_for, mechanism_of, relations_of
 from fedcli.privacy.uncovered import does_not_hold_against, not_covered
 
-FORMAT = 2
-"""Of privacy.json; the first had no such entry, and other accountants for cohorts without sampling."""
+FORMAT = 3
+"""Of privacy.json. The first had no such entry, and other accountants for cohorts without sampling; the second other
+sentences, and no epsilon of its own for participants under cohorts of fixed size."""
 
 
 def privacy_statement(
@@ -58,7 +59,7 @@ def privacy_statement(
         "rounds": releases,
         "delta": delta,
         "epsilon": _finite(epsilon),
-        "meaning": list(meaning(epsilon, delta, accountant.unit)),
+        "meaning": list(meaning(epsilon, delta, accountant.unit, accountant.relation)),
         "weaker_epsilons": {who: _finite(law(releases, delta)) for who, law in accountant.weaker.items()},
         "epsilons_by_colluders": by_colluders(promise, releases),
         "zcdp": _zcdp(promise, accountant, releases),
@@ -83,19 +84,34 @@ def _noise(promise: Promise) -> str:
     # Noise that somebody can compute again protects nobody, however large it is.
     if promise.reproducible_noise:
         return "drawn from the experiment's seed: whoever knows the seed can take it away; protects nobody"
-    return mechanism_of(promise.event).noise
+    step = (
+        "at most 2^-25 of its deviation"
+        if promise.grid_bits is None
+        else f"the clip norm / 2^{promise.grid_bits}"
+    )
+    return mechanism_of(promise.event).noise.format(step=step)
 
 
 def by_colluders(promise: Promise, releases: int) -> list[dict[str, Any]]:
     """Epsilon for other numbers of clients that reveal their share of the noise to the server."""
     found: list[dict[str, Any]] = []
-    with_colluders = mechanism_of(promise.event).with_colluders
-    if with_colluders is None:
+    event, with_colluders = promise.event, mechanism_of(promise.event).with_colluders
+    if with_colluders is None or event.noise_on != "shares":
         return found
+
+    def known(colluders: int) -> float:
+        # With all of them no noise is left that could be accounted for.
+        if colluders >= event.contributors:
+            return math.inf if releases else 0.0
+        accountant = accountant_for(with_colluders(event, colluders), promise.sampling)
+        return accountant.epsilon(releases, promise.target.delta)
+
     for colluders, about in words.colluders(promise):
-        accountant = accountant_for(with_colluders(promise.event, colluders), promise.sampling)
-        epsilon = _finite(accountant.epsilon(releases, promise.target.delta))
-        found.append({"colluders": colluders, "about": about, "epsilon": epsilon})
+        # A single update that is opened has one share of the noise, as a sum with one honest share has.
+        alone = known(event.contributors - 1)
+        unless, is_hidden = words.unless_opened(promise, colluders, alone)
+        epsilon = known(colluders) if is_hidden else max(alone, known(colluders))
+        found.append({"colluders": colluders, "about": about + unless, "epsilon": _finite(epsilon)})
     return found
 
 

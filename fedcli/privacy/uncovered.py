@@ -34,6 +34,10 @@ _OF_EXAMPLES = (
     "which examples a client has at all: how a partition deals them out, and which rows of a file become the test set, "
     "are taken as fixed",
 )
+_OF_BATCHES = (
+    "the last bits of other examples' gradients, which an example may change through the batch in which they are "
+    "computed: epsilon takes them to be the same whoever else is in the batch"
+)
 _TEST_OF_CLIENTS = "test metrics in metrics.jsonl: the test set consists of clients' own rows"
 
 
@@ -42,6 +46,8 @@ def not_covered(promise: Promise) -> list[str]:
     found: list[str] = []
     if mechanism_of(promise.event).unit == "example":
         found += _OF_EXAMPLES
+    if promise.event.noise_on == "gradients":
+        found.append(_OF_BATCHES)
     if promise.encryption is not None:
         found += _OF_ENCRYPTION
     elif mechanism_of(promise.event).needs_encryption:

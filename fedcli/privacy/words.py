@@ -9,7 +9,7 @@ from typing import Any
 from fedcli.core.exchange import Concealment
 from fedcli.core.privacy_events import Event, RelationName, UnitName
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.privacy.meaning import DEFENSIBLE, best_guess
+from fedcli.privacy.meaning import DEFENSIBLE, best_guess, percent
 from fedcli.privacy.promise import Promise
 from fedcli.privacy.table import accountant_for, mechanism_of
 
@@ -80,7 +80,7 @@ def _warnings(promise: Promise, num_examples: int | None) -> Iterator[str]:
     elif epsilon > DEFENSIBLE:
         yield (
             f"epsilon {epsilon:.4g} after {promise.rounds:,} rounds is above {DEFENSIBLE:g}, and hard to defend: by "
-            f"itself it lets somebody guess right in {best_guess(epsilon, delta):.3%} of cases about one "
+            f"itself it lets somebody guess right in {percent(best_guess(epsilon, delta), 3)} of cases about one "
             f"{accountant.unit}. Use more noise, fewer rounds, or more clients."
         )
     if mechanism.needs_encryption and promise.encryption is None:
@@ -127,11 +127,32 @@ def colluders(promise: Promise) -> list[tuple[int, str]]:
     if encryption is not None:
         collusion = encryption.collusion(promise.sampling.largest)
         asked[collusion.planned] = f"as many as {encryption.name} encryption is planned for"
-        asked[collusion.most] = f"the most with which {encryption.name} encryption hides single updates"
+        asked[collusion.most] = (
+            f"the most with which {encryption.name} encryption hides single updates, whoever they are"
+        )
     asked[event.colluders] = "as many as epsilon counts on"
     asked[event.contributors - 1] = "all guaranteed contributors but one"
-    # With all of them nothing is left that could be accounted for.
-    return sorted((number, about) for number, about in asked.items() if number < event.contributors)
+    return sorted(asked.items())
+
+
+def unless_opened(promise: Promise, colluders: int, alone: float) -> tuple[str, bool]:
+    """What a row of `colluders` must add where so many may open single updates, and whether these can stay hidden.
+
+    Args:
+        promise: what the config plans.
+        colluders: number of clients in league with the server.
+        alone: epsilon of one share of the noise.
+    """
+    event, encryption = promise.event, promise.encryption
+    if encryption is None or event.noise_on != "shares" or colluders >= event.contributors - 1:
+        return "", True
+    collusion = encryption.collusion(promise.sampling.largest)
+    if colluders <= collusion.most:
+        return "", True
+    if collusion.condition:
+        otherwise = f"otherwise epsilon is that of all but one: {_number(alone)}"
+        return f", {collusion.condition}; {otherwise}", True
+    return f"; {encryption.name} encryption does not hide single updates from so many", False
 
 
 def holds_for(against: str, event: Event, encryption: Concealment | None) -> str:

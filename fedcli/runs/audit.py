@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ class AuditResult(NamedTuple):
         rounds: number of rounds.
         accountant: name of the accountant.
         noise_scale: factor on the noise, for a test of the audit itself; 1 audits the run as it is.
+        noticed: for noise that is too small by a factor, the share of rehearsals that would have disproved the claim.
     """
 
     audit: Audit
@@ -60,6 +62,7 @@ class AuditResult(NamedTuple):
     rounds: int
     accountant: str
     noise_scale: float = 1.0
+    noticed: Mapping[float, float] = MappingProxyType({})
 
     @property
     def verdict(self) -> Verdict:
@@ -135,7 +138,7 @@ def audit_experiment(
         confidence=confidence,
         guesses=planned.guesses,
     )
-    return AuditResult(found, claim, planned.best, rounds, accountant.name, noise_scale)
+    return AuditResult(found, claim, planned.best, rounds, accountant.name, noise_scale, planned.noticed)
 
 
 class _Test(NamedTuple):

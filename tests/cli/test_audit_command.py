@@ -21,6 +21,7 @@ def test_a_false_claim_ends_with_1_and_is_named(fedcli, tmp_path):
     said = fedcli("audit", path, "--set", "strategy.weakness=1.0", "--canaries", "2000")
     assert said.exit_code == 0
     assert "is not disproved: epsilon is at least" in said.stdout
+    assert "By rehearsals, it would" in " ".join(said.stdout.split())
 
 
 def test_an_audit_without_power_ends_with_3(fedcli, tmp_path):

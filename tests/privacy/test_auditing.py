@@ -174,6 +174,16 @@ def test_where_clients_are_sampled_most_guesses_are_about_those_that_were_seen()
     assert any(each.low == 0 and each.high > 100 for each in guesses)
 
 
+def test_a_plan_says_what_its_rehearsals_noticed():
+    many, few, too_few = (
+        planned(poisson_presence(count, 1, 1.0), 2.0, 1.0).noticed for count in (2000, 200, 20)
+    )
+    assert many == {2.0: 0.0, 3.0: 1.0}
+    assert few == {2.0: 0.0, 3.0: 0.0}
+    # Out of reach: nothing was rehearsed.
+    assert too_few == {}
+
+
 def test_an_infinite_claim_cannot_be_disproved():
     plan = planned(poisson_presence(200, 1, 1.0), math.inf, 0.0)
     assert plan.best < math.inf

@@ -19,7 +19,7 @@ from fedcli.core.privacy_events import (
 )
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import Promise, RunFacts, accountant_for, in_words, privacy_statement
-from fedcli.privacy.meaning import best_guess, most_found
+from fedcli.privacy.meaning import best_guess, meaning, most_found, percent
 
 SUMS = Sums(200, 20, bits=20, noise_tail=0, root=0, rounds=10)
 POISSON = Sampling("poisson", 200, rate=0.1)
@@ -138,7 +138,7 @@ def test_an_epsilon_that_is_hard_to_defend_is_warned_of_and_explained():
     assert made["epsilon"] > 10
     assert any("hard to defend" in text for text in made["warnings"])
     assert "hard to defend" in made["meaning"][-1]
-    assert "100.00%" in made["meaning"][0]
+    assert "up to practically 100 %;" in made["meaning"][0]
 
 
 def test_the_meaning_is_what_the_curve_allows():
@@ -215,6 +215,94 @@ def test_colluders_are_counted_from_nobody_to_all_but_one():
     assert by_colluders[25] == pytest.approx(112.6, rel=0.01)
     (warning,) = [text for text in made["warnings"] if "planned for 6" in text]
     assert "strategy.colluders" in warning
+
+
+def by_colluders(event, **more):
+    made = privacy_statement(promise(event, Sampling("full", 30, size=30), **more), releases=3)
+    return {each["colluders"]: each for each in made["epsilons_by_colluders"]}
+
+
+def test_colluders_who_may_sit_on_the_committee_are_not_counted_on_to_be_others():
+    hidden = threshold(Sums(30, 30, bits=16, noise_tail=0, root=0, rounds=3), committee=5, threshold=3)
+    rows = by_colluders(DistributedGaussianEvent(1e4, 27, 2**20, 2e4, 12), encryption=hidden)
+    # Any two; as planned, two fifths of 30; all but one, of whose epsilon nothing is left to say.
+    assert list(rows) == [0, 2, 12, 26]
+    assert rows[2]["about"].endswith("whoever they are")
+    alone = f"{rows[26]['epsilon']:.4g}"
+    assert rows[12]["about"].endswith(
+        ", of whom fewer than 3 are among the committee's 5 members; "
+        f"otherwise epsilon is that of all but one: {alone}"
+    )
+    assert rows[26]["about"] == "all guaranteed contributors but one"
+
+
+def test_more_colluders_than_an_encryption_bears_leave_one_share_or_none():
+    hidden = secagg(Sums(30, 30, bits=16, noise_tail=0, root=0, rounds=3), dropped=0.1)
+    rows = by_colluders(DistributedGaussianEvent(1e4, 20, 2**20, 2e4, 2), encryption=hidden)
+    # Secure aggregation bears 25 of 30, and no share of 20 is left then: infinite, and said so.
+    assert (list(rows), rows[25]["epsilon"]) == ([0, 2, 6, 19, 25], None)
+    event = DistributedGaussianEvent(1e4, 27, 2**20, 2e4, 3)
+    rows = by_colluders(event, encryption=shared_key(Sums(30, 30, bits=16, noise_tail=0, root=0, rounds=3)))
+    assert rows[3]["epsilon"] == rows[26]["epsilon"] > rows[0]["epsilon"]
+    assert "does not hide single updates from so many" in rows[3]["about"]
+
+
+def test_a_participant_knows_the_rounds_without_itself_of_a_cohort_of_fixed_size():
+    for size in (4, 5):
+        made = statement(sampling=Sampling("fixed", 6, size=size))
+        ((who, epsilon),) = made["weaker_epsilons"].items()
+        assert who.startswith("a client that takes part and reads the models")
+        alone = Sampling("fixed", 5, size=4) if size == 4 else Sampling("full", 5, size=5)
+        theirs = accountant_for(GaussianEvent(2.0, 1.5), alone, relation="replace-one").epsilon(3, 1e-5)
+        assert epsilon == max(theirs, made["epsilon"])
+    # Coins of others tell nothing, and a cohort of all is known anyway.
+    for sampling in (POISSON, Sampling("full", 6, size=6), Sampling("fixed", 6, size=6)):
+        assert statement(sampling=sampling)["weaker_epsilons"] == {}
+
+
+def test_the_step_of_the_noise_is_that_of_the_grid():
+    assert "each at most 2^-25 of its deviation" in statement()["noise"]
+    made = privacy_statement(promise(GaussianEvent(2.0, 1.5), grid_bits=16), releases=3)
+    assert made["noise"].endswith("each the clip norm / 2^16")
+
+
+def test_batches_are_named_where_gradients_are_noised():
+    named = [
+        any(
+            "through the batch" in gap
+            for gap in privacy_statement(promise(event, FIXED), releases=3)["not_covered"]
+        )
+        for event in (ExampleEvent(2.0, 1.0, 0.1, 5), PrivatisedDataEvent(4.0, 1.0), GaussianEvent(2.0, 1.0))
+    ]
+    assert named == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("relation", "asks", "finds"),
+    [
+        ("add-remove", "whether one client took part", "of those that did"),
+        ("zero-out", "whether one client took part", "of those that did"),
+        ("replace-one", "whether the data of one client are A or B", "of the cases of B"),
+    ],
+)
+def test_the_meaning_is_that_of_the_relation(relation, asks, finds):
+    guess, test, *_, last = meaning(8.0, 1e-5, "client", relation)
+    assert asks in guess
+    assert asks in test
+    assert test.endswith(finds)
+    # e^8 / (1 + e^8) is 0.99966.
+    assert "up to 99.97 %;" in guess
+    assert "hardly a promise" in last
+    assert not any("hardly" in text for text in meaning(3.9, 1e-5, "client", relation))
+
+
+def test_a_share_reads_as_all_only_where_it_is_practically():
+    assert [percent(*each) for each in ((0.5, 2), (0.73106, 2), (0.99999, 1), (1 - 1e-12, 2))] == [
+        "50.00 %",
+        "73.11 %",
+        "99.999 %",
+        "practically 100 %",
+    ]
 
 
 def test_a_participant_that_knows_its_own_share_is_warned_of():

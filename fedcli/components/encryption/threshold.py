@@ -104,7 +104,7 @@ def threshold(
         sees=(*_sees(committee, threshold), *(_SPLIT if splits else ()), *disclosure.kept_keys(keep_keys)),
         assumes=f"fewer than {threshold} of the committee's {committee} members collude with the server, and "
         "everybody follows the protocol",
-        collusion=partial(_collusion, sums.num_clients, committee, threshold),
+        collusion=partial(_collusion, committee, threshold),
         keeps_keys=keep_keys,
         # Members see an encrypted sum only, so the server can add central noise before any client sees the result.
         opened_by="server",
@@ -130,12 +130,14 @@ def _warning(committee: int, threshold: int) -> str:
     )
 
 
-def _collusion(num_clients: int, committee: int, threshold: int, cohort: int) -> Collusion:
+def _collusion(committee: int, threshold: int, cohort: int) -> Collusion:
     # The committee is drawn by lot. If fewer than `threshold` of its members collude, about the same share of all
-    # clients is to be expected to; who is not on it may collude without opening anything.
+    # clients is to be expected to; who is not on it may collude without opening anything. But the members are public:
+    # who chooses its colluders needs no more of them than the threshold.
     return Collusion(
         planned=(threshold - 1) * cohort // committee,
-        most=min(cohort, num_clients - committee + threshold - 1),
+        most=min(cohort, threshold - 1),
+        condition=f"of whom fewer than {threshold} are among the committee's {committee} members",
     )
 
 

@@ -15,6 +15,7 @@ from fedcli.engine.records import published_from_data
 from fedcli.engine.setup import Setup
 from fedcli.experiment.make import make
 from fedcli.experiment.planned_protocol import PlannedProtocol
+from fedcli.experiment.protection.fixed_point import grid_of
 from fedcli.privacy import Promise, RunFacts, privacy_statement
 
 _LABELS = "the labels of the examples, which are not noised"
@@ -82,7 +83,7 @@ def promise_of(plan: PrivatePlan, *, has_public_test: bool) -> Promise | None:
         has_public_test: whether the test set holds no rows of clients.
     """
     experiment, strategy = plan.experiment, plan.strategy
-    event, target = strategy.privacy_event, strategy.privacy
+    event, target, grid = strategy.privacy_event, strategy.privacy, grid_of(strategy)
     if event is None or target is None:
         return None
     return Promise(
@@ -96,6 +97,7 @@ def promise_of(plan: PrivatePlan, *, has_public_test: bool) -> Promise | None:
         has_public_test=has_public_test,
         keeps_client_states=bool(strategy.trainer.keeps) or strategy.trainer.is_personal,
         has_clock=experiment.devices is not None,
+        grid_bits=None if grid is None else grid.bits,
     )
 
 

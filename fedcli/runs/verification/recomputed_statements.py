@@ -30,6 +30,15 @@ _ROUNDING = 1e-6
 _OTHER_LIBRARY = 1e-2
 # What an older statement has too, and where words do not matter.
 _OF_ALL_FORMATS = ("unit", "clip_norm", "noise_multiplier", "rounds", "delta", "budget")
+# What the second format said in other words, or of fewer observers.
+_OF_THE_SECOND = (
+    "epsilons_by_colluders",
+    "meaning",
+    "noise",
+    "not_covered",
+    "warnings",
+    "weaker_epsilons",
+)
 _KNOWN = {
     *(directory.CONFIG, directory.ENVIRONMENT, directory.PRIVACY, directory.ENCRYPTION, directory.CHARGE),
     *(directory.CHECKPOINTS, directory.CLIENT_STATES, proof_files.FOLDER, secrets.FOLDER),
@@ -126,6 +135,13 @@ def _privacy(run: Path, recipe: Recipe, last: Link) -> Iterator[Finding]:
     if "format" not in said:
         yield from _older(name, said, expected)
         return
+    if said["format"] == 2:
+        other = ("format", *_OF_THE_SECOND)
+        said, expected = (
+            {key: value for key, value in each.items() if key not in other} for each in (said, expected)
+        )
+        which = ", ".join(sorted(_OF_THE_SECOND))
+        yield skipped(WHAT, name, f"of {name}: {which}", "it has the words of an earlier version")
     is_same_library = said.get("accountant") == expected.get("accountant")
     found = differences(said, expected, _ROUNDING if is_same_library else _OTHER_LIBRARY)
     if not is_same_library:

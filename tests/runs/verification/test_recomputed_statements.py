@@ -128,6 +128,17 @@ def test_a_statement_of_an_earlier_format_may_be_larger_and_not_smaller(run):
     assert failure.endswith(": epsilon.")
 
 
+def test_of_the_second_format_all_but_its_other_sentences_are_compared(run):
+    edit(run, "privacy.json", format=2, meaning=["other words"], weaker_epsilons={})
+    failures, (left,) = found(run)
+    assert failures == []
+    assert "meaning" in left
+    edit(run, "privacy.json", epsilon=0.01)
+    assert [each.endswith(": epsilon.") for each in found(run)[0]] == [True]
+    edit(run, "privacy.json", format=99)
+    assert "format" in found(run)[0][0]
+
+
 def test_the_figures_of_an_encryption_are_planned_again(tmp_path):
     run = written(tmp_path, "encryption=secagg")
     assert found(run) == ([], [])
