@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,22 @@ Facts = dict[str, Any]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, and everything else on stderr.")
 ]
+
+# Controls of C0 and C1, marks and overrides of direction, other ends of lines, and bytes that are not UTF-8.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def escaped(text: str, *, keep: str = "") -> str:
+    """A text in which control characters are shown, such as the escape character as \\x1b.
+
+    A run directory from somebody else has names and notes that could otherwise move the cursor, and write over what a
+    command says.
+
+    Args:
+        text: anything.
+        keep: control characters that stay, such as the ends of lines of a text of several.
+    """
+    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
 @contextlib.contextmanager
@@ -45,7 +62,7 @@ def print_message(text: str) -> None:
     """Print an error or a warning on stderr; on a terminal, lines wrap between words and keep their indent."""
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console, text = Console(stderr=True), escaped(text, keep="\n")
     if console.is_terminal:
         lines = []
         for line in text.splitlines():
@@ -86,7 +103,8 @@ def print_rows(
     from rich.table import Table
     from rich.text import Text
 
-    rows, console = list(rows), Console(highlight=False)
+    rows = [(escaped(label), escaped(text)) for label, text in rows]
+    console = Console(highlight=False)
     width = max([width, *(len(label) for label, _ in rows)])
     if not console.is_terminal:
         for label, text in rows:

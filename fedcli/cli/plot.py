@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import reported
+from fedcli.cli.output import escaped, reported
 from fedcli.cli.run_argument import RunPaths
 from fedcli.runs.course_axis import AXES, Axis
 
@@ -59,7 +59,7 @@ def plot(
         from fedcli.runs.course_picture import course_picture
 
         output.write_bytes(course_picture(courses, column, AXES[x], form))
-        typer.echo(str(output))
+        typer.echo(escaped(str(output)))
 
 
 def _print(courses: Sequence[Course], column: str, axis: str) -> None:
@@ -82,4 +82,4 @@ def _print(courses: Sequence[Course], column: str, axis: str) -> None:
     for number, course in enumerate(courses):
         marker = _MARKERS[number % len(_MARKERS)]
         spread = f" (band not drawn: {course.band})" if course.band else ""
-        typer.echo(f"{marker} {course.label}: {course.middle[-1]:.4g} at the end{spread}")
+        typer.echo(f"{marker} {escaped(course.label)}: {course.middle[-1]:.4g} at the end{spread}")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from fedcli.cli.output import readable
+from fedcli.cli.output import escaped, readable
 
 _SHORTEST = 5
 """Characters of a text that a narrow terminal shows at least."""
@@ -51,6 +51,15 @@ def print_table(
         spare: columns that a narrow terminal leaves out, the least important first. A column without any value is
             always left out. The first column is never cut.
     """
+    # A program reads the other forms, in which an end of a line is a part of a cell.
+    keep = "" if form == "terminal" else "\n"
+    rows = [
+        {
+            escaped(title): escaped(cell, keep=keep) if isinstance(cell, str) else cell
+            for title, cell in row.items()
+        }
+        for row in rows
+    ]
     titles = [
         title for title in (rows[0] if rows else ()) if any(row[title] not in (None, "") for row in rows)
     ]

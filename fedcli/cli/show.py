@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
-from fedcli.cli.output import Json, print_json, reported
+from fedcli.cli.output import Json, escaped, print_json, reported
 from fedcli.cli.run_argument import to_config_or_run
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def show(
             print_json(flat(shown))
         else:
             explained = _explanation(source, is_written_out=written is not None)
-            typer.echo(dump(shown) + explained, nl=False)
+            typer.echo(escaped(dump(shown) + explained, keep="\n"), nl=False)
 
 
 def _explanation(source: Config, *, is_written_out: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_json, print_rows, reported
+from fedcli.cli.output import Json, escaped, print_json, print_rows, reported
 from fedcli.cli.run_argument import RunPath
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def _print(report: VerificationReport, *, require_proofs: bool) -> None:
     print_rows([("", limit) for limit in report.not_covered])
     if report.head is not None:
         # Not in columns, so that a terminal does not break the head, which is there to be copied.
-        typer.echo(f"head   {report.head} (checkpoint of round {report.last})")
-    typer.echo(_last_line(report, require_proofs=require_proofs))
+        typer.echo(f"head   {escaped(report.head)} (checkpoint of round {report.last})")
+    typer.echo(escaped(_last_line(report, require_proofs=require_proofs)))
 
 
 def _last_line(report: VerificationReport, *, require_proofs: bool) -> str:

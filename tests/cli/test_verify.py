@@ -95,6 +95,17 @@ def test_a_terminal_sees_a_table(fedcli, damaged, monkeypatch):
     assert "\x1b[" in shown
 
 
+def test_names_of_files_cannot_write_over_what_it_says(fedcli, original, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(original, run)
+    (run / "\r\x1b[2K\x9bmEverything holds.\n\x07\u202e").touch()
+    shown = "\\r\\x1b[2K\\x9bmEverything holds.\\n\\x07\\u202e is not a file of the run"
+    assert shown in fedcli("verify", run).stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert shown in fedcli("verify", run).stdout
+
+
 def test_a_run_with_proofs_is_told_with_what_nothing_shows(fedcli, audited_run, tmp_path):
     lines = fedcli("verify", audited_run, "--round", 3, "--independent").stdout.splitlines()
     shown = [" ".join(line.split()) for line in lines]

@@ -10,6 +10,10 @@ _ALWAYS = (
     "that `fedcli run` would accept the data, and the task, attack and early stop that depend on it: no data is loaded",
 )
 _PRUNED = "what the models of the {:,} pruned checkpoints were: their arrays were removed, and their manifests are left"
+_POPULATION = (
+    "that {:,} clients exist, the number on which epsilon rests: without proofs no client vouches for it, and whoever "
+    "writes a whole run can choose it"
+)
 _WITH_PROOFS = (
     "that clients trained honestly, on real data, or do no harm within the bound on their norms",
     "that the numbers of examples, by which clients are weighted, are true",
@@ -35,7 +39,12 @@ def not_covered(
     """
     pruned = [_PRUNED.format(num_pruned)] if num_pruned else []
     if not has_proofs:
-        return (*_ALWAYS, *pruned)
+        is_private = recipe is not None and recipe.is_private
+        return (
+            *_ALWAYS,
+            *pruned,
+            *([_POPULATION.format(recipe.num_clients)] if recipe and is_private else []),
+        )
     found = [*_ALWAYS, *pruned, *_WITH_PROOFS]
     if recipe is not None:
         found += (

@@ -48,10 +48,17 @@ def _refused(recipe: Recipe) -> Iterator[Finding]:
 
 
 def _of_population(recipe: Recipe) -> Iterator[Finding]:
-    partition = recipe.experiment.data.partition
-    dealt = partition.parameters.get("clients") if partition else None
-    # A custom partition or dataset may not say among how many clients it distributes.
-    if type(dealt) is int and dealt != recipe.num_clients:
+    data = recipe.experiment.data
+    # The partition natural leaves the data among the clients that the dataset itself makes.
+    is_dealt = data.partition is not None and data.partition.name != "natural"
+    dealt = (data.partition if data.partition is not None and is_dealt else data.part).parameters.get(
+        "clients"
+    )
+    is_known = type(dealt) is int and not recipe.names_custom("data.partition" if is_dealt else "data")
+    if not is_known and recipe.is_private and recipe.experiment.proofs is None:
+        why = f"{directory.CONFIG} leaves it to the data, which are not loaded"
+        yield skipped(WHAT, directory.ENVIRONMENT, "the number of clients, on which epsilon rests", why)
+    elif is_known and dealt != recipe.num_clients:
         sentence = (
             f"{directory.ENVIRONMENT} says that there are {recipe.num_clients} clients; "
             f"{directory.CONFIG} distributes data among {dealt}."

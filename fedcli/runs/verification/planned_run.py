@@ -84,6 +84,11 @@ class Recipe(NamedTuple):
         return self.experiment.proofs is not None and "proofs" not in self.custom
 
     @property
+    def is_private(self) -> bool:
+        """Whether the run states an epsilon for its rounds; False if its sums could not be planned."""
+        return self.protocol is not None and self.protocol.accountant is not None
+
+    @property
     def rounds(self) -> int:
         """The largest number of rounds."""
         return self.experiment.rounds

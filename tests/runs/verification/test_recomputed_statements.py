@@ -11,6 +11,8 @@ from fedcli.experiment.protection.encryption import described
 from fedcli.experiment.protection.privacy_document import privacy_document, private_plan
 from fedcli.privacy import RunFacts
 from fedcli.runs.verification.chain_links import Link
+from fedcli.runs.verification.not_covered import not_covered
+from fedcli.runs.verification.plan_checks import checked_plan
 from fedcli.runs.verification.planned_run import read_recipe
 from fedcli.runs.verification.recomputed_statements import checked_statements, checked_top_level, differences
 
@@ -119,10 +121,14 @@ def test_a_statement_that_is_missing_or_that_nothing_is_behind_is_found(run, tmp
 def test_a_statement_of_an_earlier_format_may_be_larger_and_not_smaller(run):
     said = json.loads((run / "privacy.json").read_text())
     older = {key: value for key, value in said.items() if key not in ("format", "meaning", "planned")}
-    put(run, "privacy.json", {**older, "epsilon": said["epsilon"] * 1.2, "mechanism": "older words"})
+    older |= {"mechanism": "older words", "a name of its own": 1}
+    put(run, "privacy.json", {**older, "epsilon": said["epsilon"] * 1.2})
+    assert found(run)[0] == ["privacy.json has no format; only runs of protocol 1 wrote it without one."]
+    put(run, "environment.json", {key: value for key, value in ENVIRONMENT.items() if key != "protocol"})
     failures, (left,) = found(run)
     assert failures == []
-    assert "mechanism" in left
+    assert "what privacy.json says beyond unit, " in left
+    assert "a name of its own" not in left
     put(run, "privacy.json", {**older, "epsilon": said["epsilon"] / 2})
     (failure,), _ = found(run)
     assert failure.endswith(": epsilon.")
@@ -165,3 +171,30 @@ def test_numbers_may_be_rounded_and_nothing_else_may_differ():
     assert differences(said, {"a": [1.0 + 1e-9, {"b": "x"}], "c": None, "d": 1}, 1e-6) == []
     assert differences(said, {"a": [1.1, {"b": "x"}], "c": 0, "d": True}, 1e-6) == ["a", "c", "d"]
     assert differences(said, {"a": said["a"], "c": None}, 1e-6) == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("{name: synthetic, clients: 8, partition: natural}", [True, ""]),
+        ("{name: synthetic, clients: 80, partition: natural}", [False, "distributes data among 80."]),
+        ("{name: digits, partition: {name: iid, clients: 80}}", [False, "distributes data among 80."]),
+        (
+            "{name: csv, path: a.csv, target: y, client_column: c, partition: natural}",
+            [True, "on which epsilon rests"],
+        ),
+        ("{name: 'x:y', clients: 8, partition: natural}", [True, "on which epsilon rests"]),
+    ],
+)
+def test_the_population_on_which_epsilon_rests_is_compared_or_named(run, data, said):
+    experiment = config.loads(CONFIG, "a config", [f"data={data}"], imports=False).experiment
+    (run / "config.yaml").write_text(config.dump(experiment))
+    recipe = read_recipe(run)
+    findings = [
+        each for each in checked_plan(run, recipe, [], is_kept=False) if each.file == "environment.json"
+    ]
+    assert [all(each.holds for each in findings), bool(findings)] == [said[0], bool(said[1])]
+    assert all(said[1] in each.sentence for each in findings)
+    assert any(
+        "8 clients exist" in each for each in not_covered(recipe, has_proofs=False, num_pruned=0, size=None)
+    )
