@@ -21,6 +21,7 @@ from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.plan_checks import checked_plan
 from fedcli.runs.verification.planned_run import WHAT as PLAN
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention, plans_proofs
+from fedcli.runs.verification.progress import checked_progress
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound
 from fedcli.runs.verification.recomputed_statements import checked_statements, checked_top_level
@@ -30,6 +31,7 @@ from fedcli.runs.verification.signers import (
     KEYS_UNKNOWN,
     UNSIGNED,
     checked_heads,
+    checked_keys,
     checked_published,
     read_keys,
 )
@@ -115,6 +117,8 @@ def _verified(
             findings += shielded(folder, PLAN, checked_statements(folder, recipe, last))
         wanted = _wanted(chosen, intact, findings, round, independent)
         findings += shielded(folder, NEXT, checked_rounds(folder, wanted, recipe, watch))
+        if round is None and last is not None:
+            findings += checked_progress(recipe, last.round, findings)
     else:
         findings += [] if recipe is None else [recipe]
         why = "config.yaml and environment.json are not what the run wrote, or cannot be used"
@@ -125,6 +129,8 @@ def _verified(
         )
         findings.append(skipped(NEXT, directory.CHECKPOINTS, rest, f"only round {round} was asked for"))
     if not isinstance(own, Finding):
+        if has_proofs:
+            findings += checked_keys(folder, own)
         findings += checked_heads(folder, [pair.link for pair in chosen if pair.link.manifest], own)
         # After the plan, which is not read where anything is wrong with environment.json itself.
         findings += checked_published(keys, [pair.link for pair in pairs], own)

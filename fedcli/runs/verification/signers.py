@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fedcli.components.proofs import evidence as files
+from fedcli.components.proofs.context import FIRST_PROTOCOL
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.crypto.ed25519 import SIGNATURE_BYTES, head_message, is_signed, statements_message
 from fedcli.runs.head import read_published
 from fedcli.runs.identities import PublicKeys, read_public_keys
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.proof_files import Malformed, read_evidence
+from fedcli.runs.verification.protocols import read_agreed
 from fedcli.runs.verification.report import Finding
 from fedcli.runs.verification.round_statement import Round
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import guarded
 
 CLIENTS, SERVER, PUBLISHED = "signatures of clients", "signatures of server", "published keys"
+KEYS = "public keys"
 KEYS_UNKNOWN = (
     "whose keys these are: they were taken from the run directory itself; --keys FILE compares them with a published "
     "list"
@@ -34,6 +37,20 @@ def read_keys(run: Path) -> PublicKeys | Finding | None:
     except RunError as error:
         sentence = str(error).removeprefix(f"{run}/")
         return Finding(SERVER, None, directory.ENVIRONMENT, holds=False, sentence=sentence)
+
+
+def checked_keys(run: Path, keys: PublicKeys | None) -> Iterator[Finding]:
+    """Check that a run with proofs has keys of its clients, without which nobody signed them."""
+    agreed = read_agreed(run)
+    # Protocol 1 has no signatures, which the limits say. What is wrong with the protocol is reported elsewhere.
+    if isinstance(agreed, Finding) or agreed.protocol == FIRST_PROTOCOL:
+        return
+    name = directory.ENVIRONMENT
+    if keys is None or keys.clients is None:
+        sentence = f"{name} has no public keys of clients; under protocol {agreed.protocol} each signs what it proves."
+        yield Finding(KEYS, None, name, holds=False, sentence=sentence)
+    else:
+        yield Finding(KEYS, None, name)
 
 
 def checked_heads(run: Path, links: Sequence[Link], keys: PublicKeys | None) -> Iterator[Finding]:

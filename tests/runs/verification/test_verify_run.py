@@ -80,14 +80,16 @@ def test_a_run_that_was_stopped_between_checkpoints_holds_and_says_so(tmp_path):
     state = advance(run_store, run_store.resume(), 1)
     report = verify_run(folder)
     assert report.holds
-    assert [(note.round, note.file) for note in report.notes] == [(2, "clients.jsonl"), (2, "metrics.jsonl")]
-    assert all(
-        "after the checkpoint of round 2, which no checkpoint covers" in n.sentence for n in report.notes
-    )
+    *logs, end = report.notes
+    assert [(note.round, note.file) for note in logs] == [(2, "clients.jsonl"), (2, "metrics.jsonl")]
+    assert all("after the checkpoint of round 2, which no checkpoint covers" in n.sentence for n in logs)
+    assert end.sentence.startswith("checkpoints ends with round 2; config.yaml plans ")
     run_store.checkpoint(state)
     run_store.close()
-    assert verify_run(folder).holds
-    assert verify_run(folder).notes == []
+    report = verify_run(folder)
+    assert report.holds
+    (end,) = report.notes
+    assert end.sentence.startswith("checkpoints ends with round 3; config.yaml plans 4")
 
 
 def test_what_a_killed_process_left_of_a_checkpoint_does_no_harm(folder):
@@ -227,7 +229,7 @@ def test_the_head_tells_that_the_last_checkpoint_was_removed(folder, original):
     report = verify_run(folder)
     assert report.holds
     assert report.head != verify_run(original).head
-    assert {note.file for note in report.notes} == {"clients.jsonl", "metrics.jsonl"}
+    assert {note.file for note in report.notes} == {"clients.jsonl", "metrics.jsonl", "checkpoints"}
 
 
 # --- the chain -------------------------------------------------------------------------------------------

@@ -113,6 +113,25 @@ def test_keys_that_are_none_are_a_finding(run):
     assert "has no public keys of clients" in found[CLIENTS]
 
 
+@pytest.mark.parametrize(
+    "keys", [{"server": KEYS.server.hex(), "clients": None}, None], ids=["null", "no keys"]
+)
+def test_the_signatures_of_clients_cannot_be_left_out(run, keys):
+    """Whoever writes the whole directory can remove the files and the keys together."""
+    said = json.loads((run / "environment.json").read_text())
+    write_environment(
+        run, {**said, "keys": keys} if keys else {name: said[name] for name in said if name != "keys"}
+    )
+    for path in [
+        *run.glob("proofs/*/signatures.bin"),
+        *([] if keys else run.glob("checkpoints/*/signature.bin")),
+    ]:
+        path.unlink()
+    found = failed(run)
+    assert found.keys() == {"public keys"}
+    assert "has no public keys of clients; under protocol 2 each signs what it proves" in found["public keys"]
+
+
 def test_a_list_that_cannot_be_read_is_refused(run, tmp_path):
     for text in ("", "[]", "{}", '{"keys": {}}', json.dumps({"keys": NEW["keys"]})):
         (tmp_path / "list.json").write_text(text)

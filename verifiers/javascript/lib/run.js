@@ -84,10 +84,11 @@ function readEnvironment(run) {
     throw new Refused("file", "does not name run, clients and a known protocol");
   }
   const keys = get("keys") ?? null;
-  if (keys === null) return { run: get("run"), protocol, numClients, server: null, keys: null };
-  const [server, clients] = [keys.get?.("server"), keys.get?.("clients") ?? null];
-  const sound = isDigest(server) && (clients === null || (Array.isArray(clients) && clients.every(isDigest) && BigInt(clients.length) === numClients));
-  if (!sound) throw new Refused("file", "has keys of another form");
+  if (protocol === 1n && keys === null) return { run: get("run"), protocol, numClients, server: null, keys: null };
+  const [server, clients] = [keys?.get?.("server"), keys?.get?.("clients")];
+  // Without keys of clients nobody would have signed the proofs.
+  const sound = isDigest(server) && Array.isArray(clients) && clients.every(isDigest) && BigInt(clients.length) === numClients;
+  if (!sound) throw new Refused("file", "has no public keys of server and clients");
   return { run: get("run"), protocol, numClients, server, keys: clients };
 }
 
