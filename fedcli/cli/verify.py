@@ -51,12 +51,13 @@ def verify(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check a run directory: its files, the chain of its checkpoints and its logs. Needs only the directory.
+    """Check a run directory: its files, the chain of checkpoints, the logs, and what follows from them.
 
     If the run has proofs, verify each proof, that each sum opens the commitments, and that each model follows from it.
 
-    Exits with 1 if any check fails. What could not be checked is named, and the last line repeats it. Compare the head
-    of the chain with the one that was published at the end of the run, because rewriting the chain changes its head.
+    Needs only the directory. Exits with 1 if any check fails. What could not be checked is named, and the last line
+    repeats the first of it; what no check can show is listed before. Compare the head of the chain with the one that
+    was published at the end of the run (--keys): whoever makes up a whole run can make all else fit.
     """
     with reported():
         from rich.console import Console
@@ -67,6 +68,11 @@ def verify(
         if require_proofs and round is not None:
             raise ConfigError(
                 "--require-proofs is about all models; --round checks only one round.",
+                hint="Leave one of them out.",
+            )
+        if tsa_certificates is not None and round is not None:
+            raise ConfigError(
+                "--tsa-certificates is about the head of the whole run; --round checks only one round.",
                 hint="Leave one of them out.",
             )
         # On stderr, so that --json leaves one document on stdout.

@@ -149,6 +149,7 @@ def test_the_last_line_says_what_was_not_checked_and_proofs_can_be_required(
         (["--round", "9"], "no checkpoint of the run covers round 9"),
         (["--independent"], "keeps no proofs to verify a second time"),
         (["--require-proofs", "--round", "1"], "--require-proofs is about all models"),
+        (["--tsa-certificates", "a.pem", "--round", "1"], "--tsa-certificates is about the head"),
     ],
 )
 def test_what_cannot_be_asked_is_2(fedcli, original, arguments, said):

@@ -18,6 +18,8 @@ from fedcli.runs.verification.logs import WHAT as LOGS
 from fedcli.runs.verification.logs import checked_logs
 from fedcli.runs.verification.models import num_weights
 from fedcli.runs.verification.not_covered import not_covered
+from fedcli.runs.verification.outcome_files import WHAT as OUTCOME
+from fedcli.runs.verification.outcome_files import checked_outcome
 from fedcli.runs.verification.plan_checks import checked_plan
 from fedcli.runs.verification.planned_run import WHAT as PLAN
 from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention, plans_proofs
@@ -115,6 +117,7 @@ def _verified(
         findings += shielded(folder, PLAN, checked_plan(folder, recipe, intact, is_kept=kept))
         if round is None:
             findings += shielded(folder, PLAN, checked_statements(folder, recipe, last))
+            findings += shielded(folder, OUTCOME, checked_outcome(folder, recipe.experiment))
         wanted = _wanted(chosen, intact, findings, round, independent)
         findings += shielded(folder, NEXT, checked_rounds(folder, wanted, recipe, watch))
         if round is None and last is not None:
@@ -125,7 +128,8 @@ def _verified(
         findings.append(skipped(NEXT, directory.CONFIG, "the plan, the proofs and the models", why))
     if round is not None:
         rest = (
-            "the other rounds, and whether config.yaml and environment.json are those of the first checkpoint"
+            "the other rounds, and whether config.yaml, environment.json, encryption.json, privacy.json and the other "
+            "files at the top are the run's"
         )
         findings.append(skipped(NEXT, directory.CHECKPOINTS, rest, f"only round {round} was asked for"))
     if not isinstance(own, Finding):

@@ -42,7 +42,7 @@ _OF_THE_SECOND = (
 _KNOWN = {
     *(directory.CONFIG, directory.ENVIRONMENT, directory.PRIVACY, directory.ENCRYPTION, directory.CHARGE),
     *(directory.CHECKPOINTS, directory.CLIENT_STATES, proof_files.FOLDER, secrets.FOLDER),
-    *(*directory.LOGS, "results.csv", "curves.png", "summary.json"),
+    *(*directory.LOGS, directory.RESULTS, directory.CURVES, directory.SUMMARY),
     # Of `fedcli report` and of callbacks; the table and the picture above are made at the end of a run.
     *("report.html", "tensorboard"),
     # Put there by whoever published the head; it is checked where it is there.

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fedcli.core.errors import ConfigError
-from fedcli.runs.verification import verify_run
+from fedcli.crypto.timestamps import read_certificates, read_timestamp
+from fedcli.runs.verification import stamped_head, verify_run
 from fedcli.runs.verification.stamped_head import checked_timestamp
 
 pytest.importorskip("rfc3161_client")
@@ -40,6 +41,15 @@ def test_without_a_root_certificate_the_signature_is_not_checked_and_that_is_sai
     found = checked(run, certificates=None)
     assert found.holds
     assert found.unchecked == "the signature of head.tsr"
+
+
+def test_a_root_certificate_in_the_response_itself_is_nobodys_word(run, monkeypatch):
+    stamp = read_timestamp((run / "head.tsr").read_bytes())
+    own = stamp._replace(roots=read_certificates(ROOT.read_bytes()))
+    monkeypatch.setattr(stamped_head, "read_timestamp", lambda _content: own)
+    found = checked(run, certificates=None)
+    assert (found.holds, found.unchecked) == (True, "whose clock head.tsr shows")
+    assert found.sentence.endswith("give the authority's own with --tsa-certificates.")
 
 
 @pytest.mark.parametrize(
