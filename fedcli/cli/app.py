@@ -23,7 +23,7 @@ from fedcli.cli.verify import verify
 
 _EPILOG = (
     "Exit codes: 0 done (also after an early stop or with a spent privacy budget), 1 failed while running, "
-    "2 wrong usage or config, 130 interrupted (resume with fedcli run --resume RUN)."
+    "2 wrong usage or config, 3 cannot tell (audit), 130 interrupted (resume with fedcli run --resume RUN)."
 )
 
 app = typer.Typer(

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_json, readable, reported
+from fedcli.cli.output import Json, print_json, print_rows, readable, reported
 from fedcli.cli.printed_table import Cell, Csv, Latex, Markdown, form_of, print_table
 from fedcli.cli.run_argument import RunPaths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fedcli.runs.comparison import Paired, SeedGroup
 
 _FIGURES = ("last", "best", "epsilon", "simulated seconds", "bytes up", "seconds")
+_NARROWEST = 12
+"""Characters that a column of the keys needs at least."""
 _SPARE = ("seconds", "bytes up", "simulated seconds", "p", "best", "epsilon")
 
 
@@ -34,7 +36,8 @@ def compare(
 ) -> None:
     """Compare runs: the keys in which their configs differ, their figures, and the paired differences to the first.
 
-    Runs that differ in the seed only are one row: mean and standard deviation over the seeds.
+    Runs that differ in the seed only, or not at all, are one row: mean and standard deviation over these runs. Pairs
+    have the same seed.
     """
     with reported():
         from fedcli.runs.comparison import compared, differing, grouped, paired
@@ -56,14 +59,25 @@ def compare(
             return
         if form == "terminal":
             keys = differing(found)
-            names = [run.run.folder.name for run in found]
-            print_table([{"": key, **dict(zip(names, values, strict=True))} for key, values in keys.items()])
-            typer.echo(f"{chr(10) if keys else ''}{column}, +- over seeds:")
+            _print_keys([run.run.folder.name for run in found], keys)
+            typer.echo(f"{chr(10) if keys else ''}{column}, +- over runs:")
         print_table([_row(*each) for each in zip(groups, differences, strict=True)], form, spare=_SPARE)
 
 
+def _print_keys(names: Sequence[str], keys: Mapping[str, Sequence[str]]) -> None:
+    """The keys that differ: a column for each run, or where so many do not fit, a line for each key."""
+    from rich.console import Console
+
+    console = Console()
+    room = console.width - max((len(key) for key in keys), default=0)
+    if console.is_terminal and room < _NARROWEST * len(names):
+        print_rows([(key, " | ".join(value or "-" for value in values)) for key, values in keys.items()])
+        return
+    print_table([{"": key, **dict(zip(names, values, strict=True))} for key, values in keys.items()])
+
+
 def _row(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
-    row: dict[str, Cell] = {"": group.label, "seeds": len(group.runs)}
+    row: dict[str, Cell] = {"": group.label, "runs": len(group.runs)}
     for name in _FIGURES:
         row[name] = _spread(group.values(name))
     row["minus the first"] = row["95 % interval"] = row["p"] = row["better"] = ""

@@ -48,7 +48,7 @@ class Compared(NamedTuple):
 
 
 class SeedGroup(NamedTuple):
-    """Runs whose configs differ in the seed only.
+    """Runs whose configs differ in the seed only, or not at all.
 
     Args:
         label: what tells it from the other groups: the values of the keys that differ.
@@ -144,8 +144,10 @@ def paired(first: SeedGroup, other: SeedGroup) -> Paired | None:
     Reference: the interval is `scipy.stats.bootstrap` with BCa (Efron 1987, doi:10.2307/2289144), resampled from a
     fixed seed, so that the same runs have the same interval.
     """
-    before = {run.seed: run.figures.last for run in first.runs}
-    differences = np.array([run.figures.last - before[run.seed] for run in other.runs if run.seed in before])
+    # Of runs that repeat a seed, the first one that was named.
+    before = {run.seed: run.figures.last for run in reversed(first.runs)}
+    after = {run.seed: run.figures.last for run in reversed(other.runs)}
+    differences = np.array([value - before[seed] for seed, value in after.items() if seed in before])
     if not differences.size:
         return None
     sign = 1 if other.runs[0].figures.better == "up" else -1

@@ -57,11 +57,18 @@ def course_of(group: SeedGroup, column: str, axis: Axis, *, clients: bool = Fals
     for run, points in zip(group.runs, runs, strict=True):
         if not points:
             wanted = f"{column}/p10, /p50 and /p90" if clients else column
-            needs = " Runs with `evaluation: {clients: true}` have them." if clients else ""
-            raise ConfigError(
-                f"{run.run.folder} has no round with {wanted} and {_COLUMNS[axis]}.",
-                hint=f"Choose another --metric or --x.{needs}",
+            deciles = sorted(
+                {name[: -len("/p50")] for row in run.run.records for name in row if name.endswith("/p50")}
             )
+            hint = "Choose another --metric or --x."
+            if clients:
+                known = (
+                    f"--metric {' or '.join(deciles)}"
+                    if deciles
+                    else "a run with `evaluation: {clients: true}`"
+                )
+                hint = f"The deciles are over the clients' validation examples: use {known}."
+            raise ConfigError(f"{run.run.folder} has no round with {wanted} and {_COLUMNS[axis]}.", hint=hint)
     # Seeds may end after different rounds; a mean over fewer of them would jump.
     rounds = sorted(set.intersection(*(set(points) for points in runs)))
     table = np.array([[points[round] for round in rounds] for points in runs], float).reshape(
@@ -74,7 +81,7 @@ def course_of(group: SeedGroup, column: str, axis: Axis, *, clients: bool = Fals
         spread = middle.std(0, ddof=1)
         edges, band = (
             (middle.mean(0) - spread, middle.mean(0) + spread),
-            f"standard deviation of {len(runs)} seeds",
+            f"standard deviation of {len(runs)} runs",
         )
     else:
         edges, band = (middle[0], middle[0]), ""

@@ -30,7 +30,7 @@ def test_it_prints_what_differs_and_then_the_figures(folders):
     keys, figures = said(*folders).split("\n\n")
     assert [line.split() for line in keys.splitlines()] == [["run-2", "run-4"], ["rounds", "2", "4"]]
     lines = figures.splitlines()
-    assert lines[0] == "test/loss, +- over seeds:"
+    assert lines[0] == "test/loss, +- over runs:"
     assert lines[2].split() == ["rounds=2", "1", "0.5", "0.5"]
     assert lines[3].split() == ["rounds=4", "1", "0.25", "0.25", "-0.2500", "1", "of", "1"]
 
@@ -46,7 +46,7 @@ def test_json_has_every_value(folders):
 def test_markdown_latex_and_csv_have_the_figures_only(folders):
     assert said(*folders, "--md").splitlines()[2].startswith("| rounds=2")
     assert said(*folders, "--latex").startswith("\\begin{tabular}")
-    assert said(*folders, "--csv").splitlines()[0] == ",seeds,last,best,minus the first,better"
+    assert said(*folders, "--csv").splitlines()[0] == ",runs,last,best,minus the first,better"
 
 
 def test_an_unknown_run_is_refused_with_the_way_out():

@@ -250,7 +250,7 @@ class TestShow:
             "# server_learning_rate: 1.0} is the same in short.\n",
             "#   transform   clip: vector -> vector, acts on client and arrival\n",
             "#   aggregate   mean, a sum, every client counts the same\n",
-            "#   privacy     central Gaussian noise (floating point) on the sum of clipped updates: 0.5 x ",
+            "#   privacy     central Gaussian noise (on a grid) on the sum of clipped updates: 0.5 x ",
             "#   reference   McMahan et al. 2018, arXiv:1710.06963, Algorithm 1.\n",
             "#   deviations  clients count the same",
         ):

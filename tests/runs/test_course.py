@@ -45,7 +45,7 @@ def test_it_is_the_mean_over_the_seeds_of_rounds_that_all_of_them_have(group):
     assert found.middle == [0.5, 0.75]
     deviation = np.std([0.25, 0.75], ddof=1)
     assert found.low == pytest.approx([0.5 - deviation, 0.75 - deviation])
-    assert found.band == "standard deviation of 2 seeds"
+    assert found.band == "standard deviation of 2 runs"
 
 
 @pytest.mark.parametrize(("axis", "x"), [("bytes", [2.0, 4.0]), ("epsilon", [0.1, 0.2])])

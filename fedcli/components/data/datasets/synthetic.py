@@ -14,7 +14,7 @@ NUM_FEATURES = 60
 NUM_CLASSES = 10
 TRAIN_SHARE = 0.9
 # Their data is drawn before anything else is known, also by `fedcli check`; it takes about a millisecond each.
-_MOST_CLIENTS = 1000
+_MOST_CLIENTS = 10_000
 
 
 def synthetic(
@@ -32,7 +32,7 @@ def synthetic(
         alpha: how much the clients' models differ; a standard deviation, as in the authors' code.
         beta: how much the clients' features differ; likewise.
         iid: v = 0 and one W, b ~ N(0, 1) for all clients; alpha and beta have no effect.
-        clients: natural clients, at most 1,000.
+        clients: natural clients, at most 10,000.
 
     Raises:
         ConfigError: if alpha or beta is negative, or clients is out of range.
