@@ -68,7 +68,7 @@ def experiments(draw):
         update={
             "name": draw(st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=80)),
             "seed": draw(st.integers(0, 2**63 - 1)),
-            "rounds": draw(positive),
+            "rounds": draw(st.integers(1, 100_000)),
             "data": read.data.model_copy(update=data),
             "model": read.model.model_copy(update={"trainable": draw(st.none() | file_text)}),
             "task": read.task.model_copy(update={"metrics": draw(st.none() | st.lists(text).map(tuple))}),
