@@ -143,4 +143,9 @@ def test_where_neither_is_better_the_best_is_the_largest():
 )
 def test_what_follows_from_data_does_not_leave_a_noised_only_run(source, has_fixed_cohorts, expected):
     column = Column("a", "b", "c.py", source=source)
-    assert column.may_leave(has_fixed_cohorts=has_fixed_cohorts) == expected
+    assert column.may_leave(has_fixed_cohorts=has_fixed_cohorts, has_public_test=True) == expected
+
+
+def test_figures_on_a_test_set_of_clients_rows_do_not_leave_a_noised_only_run():
+    column = Column("a", "b", "c.py", source="model")
+    assert not column.may_leave(has_fixed_cohorts=True, has_public_test=False)
