@@ -468,6 +468,12 @@ def made_signatures():
             "a bit of R": (public, message, bytes([signature[0] ^ 1]) + signature[1:]),
         }
         cases.append({"why": whose, "holds": True, **signed(public, message, signature)})
+        if whose == "server":
+            # S is 0 and R the neutral point: it holds for every message if such a key is allowed.
+            constant = b"\x01" + bytes(63)
+            false["the neutral point as a key"] = (constant[:32], message, constant)
+            twice = (2**255 - 18).to_bytes(32, "little")
+            false["the neutral point in another encoding as a key"] = (twice, message, constant)
         cases += [{"why": f"{whose}: {why}", "holds": False, **signed(*case)} for why, case in false.items()]
     return {"signatures": cases}
 

@@ -11,6 +11,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 KEY_BYTES, SIGNATURE_BYTES = 32, 64
+_FIELD = 2**255 - 19
+_CURVE_D = -121665 * pow(121666, -1, _FIELD) % _FIELD
 HEAD_LABEL = b"fedcli head 2\n"
 STATEMENTS_LABEL = b"fedcli client 2\n"
 """First bytes of what is signed, so that no signature holds for something else."""
@@ -63,8 +65,24 @@ def sign(private: bytes, message: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(private).sign(message)
 
 
+def is_key(public: bytes) -> bool:
+    """Whether 32 bytes can be somebody's public key: the canonical encoding of a y that is no point of small order.
+
+    Whether there is a point with that y shows when a signature is verified.
+    """
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    if len(public) != KEY_BYTES or y >= _FIELD:
+        return False
+    # With such a key one signature holds for many messages, and nobody has a secret. Orders 1, 2 and 4 have a y of
+    # 1, -1 and 0. Twice a point has y^2 + x^2 as its y but for a divisor, which is 0 for those of order 8: then
+    # x^2 = -y^2, and the equation of the curve, -x^2 + y^2 = 1 + d x^2 y^2, is the one below.
+    return y not in (0, 1, _FIELD - 1) and (_CURVE_D * y**4 + 2 * y**2 - 1) % _FIELD != 0
+
+
 def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether a signature of a message holds."""
+    """Whether a signature of a message holds, by a key that somebody can have."""
+    if not is_key(public):
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     # A ValueError is a key of another length.

@@ -6,10 +6,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.crypto.ed25519 import SIGNATURE_BYTES
+from fedcli.crypto.ed25519 import SIGNATURE_BYTES, head_message, is_signed
 from fedcli.runs.identities import PublicKeys, parse_public_keys, read_public_keys
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import canonical_json, guarded, limits, manifests
+
+
+class SignedHead(NamedTuple):
+    """A head that the server of a run signed.
+
+    Args:
+        run: the name of the run.
+        round: the round of the checkpoint.
+        head: the digest of its manifest, in hexadecimal.
+    """
+
+    run: str
+    round: int
+    head: str
 
 
 class Published(NamedTuple):
@@ -17,13 +31,11 @@ class Published(NamedTuple):
 
     Args:
         keys: the public keys of its parties.
-        round: the round of the head; None if only keys were published.
-        head: the digest of the checkpoint's manifest, in hexadecimal.
+        signed: the head; None if only keys were published.
     """
 
     keys: PublicKeys
-    round: int | None
-    head: str | None
+    signed: SignedHead | None
 
 
 def read_head(folder: Path) -> dict[str, Any]:
@@ -58,7 +70,8 @@ def read_published(path: Path) -> Published:
     """What `read_head` returned, from a file; or the keys alone.
 
     Raises:
-        ValueError: if it is neither; the message continues a sentence that begins with the file.
+        ValueError: if it is neither, or the server's key did not sign the head; the message continues a sentence that
+            begins with the file.
     """
     try:
         content = guarded.read_bytes(path, below=path.parent, limit=limits.JSON)
@@ -66,8 +79,17 @@ def read_published(path: Path) -> Published:
         raise ValueError(str(error).removeprefix(f"{path} ").removesuffix(".")) from None
     said = canonical_json.parse_object(content)
     if "keys" not in said:
-        return Published(parse_public_keys(said), None, None)
-    round, head = said.get("round"), said.get("head")
-    if type(round) is not int or not isinstance(head, str):
-        raise ValueError("does not name a round and its head")
-    return Published(parse_public_keys(said["keys"]), round, head)
+        return Published(parse_public_keys(said), None)
+    run, round, head = said.get("run"), said.get("round"), said.get("head")
+    if not isinstance(run, str) or type(round) is not int or not isinstance(head, str):
+        raise ValueError("does not name a run, a round and its head")
+    keys, signature = parse_public_keys(said["keys"]), said.get("signature")
+    try:
+        is_by_server = is_signed(
+            keys.server, head_message(bytes.fromhex(head)), bytes.fromhex(signature or "")
+        )
+    except (TypeError, ValueError):
+        is_by_server = False
+    if not is_by_server:
+        raise ValueError("does not have the signature of its head by the server whose key it has")
+    return Published(keys, SignedHead(run, round, head))

@@ -137,7 +137,7 @@ def _verified(
             findings += checked_keys(folder, own)
         findings += checked_heads(folder, [pair.link for pair in chosen if pair.link.manifest], own)
         # After the plan, which is not read where anything is wrong with environment.json itself.
-        findings += checked_published(keys, [pair.link for pair in pairs], own)
+        findings += checked_published(folder, keys, [pair.link for pair in pairs], own)
     elif all(finding.holds for finding in findings if finding.file == own.file):
         findings.append(own)
     limits = not_covered(

@@ -8,13 +8,13 @@ from pathlib import Path
 from fedcli.components.proofs import evidence as files
 from fedcli.components.proofs.context import FIRST_PROTOCOL
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.crypto.ed25519 import SIGNATURE_BYTES, head_message, is_signed, statements_message
+from fedcli.crypto.ed25519 import SIGNATURE_BYTES, head_message, is_key, is_signed, statements_message
 from fedcli.runs.head import read_published
 from fedcli.runs.identities import PublicKeys, read_public_keys
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.proof_files import Malformed, read_evidence
 from fedcli.runs.verification.protocols import read_agreed
-from fedcli.runs.verification.report import Finding
+from fedcli.runs.verification.report import Finding, skipped
 from fedcli.runs.verification.round_statement import Round
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import guarded
@@ -40,7 +40,7 @@ def read_keys(run: Path) -> PublicKeys | Finding | None:
 
 
 def checked_keys(run: Path, keys: PublicKeys | None) -> Iterator[Finding]:
-    """Check that a run with proofs has keys of its clients, without which nobody signed them."""
+    """Check that a run with proofs has a key for each of its clients, without which nobody signed them."""
     agreed = read_agreed(run)
     # Protocol 1 has no signatures, which the limits say. What is wrong with the protocol is reported elsewhere.
     if isinstance(agreed, Finding) or agreed.protocol == FIRST_PROTOCOL:
@@ -49,8 +49,23 @@ def checked_keys(run: Path, keys: PublicKeys | None) -> Iterator[Finding]:
     if keys is None or keys.clients is None:
         sentence = f"{name} has no public keys of clients; under protocol {agreed.protocol} each signs what it proves."
         yield Finding(KEYS, None, name, holds=False, sentence=sentence)
-    else:
-        yield Finding(KEYS, None, name)
+        return
+    objection = _objection(keys.server, keys.clients, directory.read_json(run, name).get("num_clients"))
+    yield Finding(KEYS, None, name, not objection, f"{name} {objection}." if objection else "")
+
+
+def _objection(server: bytes, clients: Sequence[bytes], population: object) -> str:
+    """What is wrong with public keys, as the end of a sentence that begins with their file; empty if nothing is."""
+    if len(clients) != population:
+        return f"has {len(clients):,} public keys of clients, and {str(population)[:20]!r} as the number of clients"
+    owners = {server: "the server"}
+    for client, key in enumerate(clients):
+        if not is_key(key):
+            return f"has a public key of client {client} that is of small order or not canonical: nobody can own it"
+        other = owners.setdefault(key, f"client {client}")
+        if other != f"client {client}":
+            return f"has one public key for {other} and client {client}; every party has its own"
+    return ""
 
 
 def checked_heads(run: Path, links: Sequence[Link], keys: PublicKeys | None) -> Iterator[Finding]:
@@ -112,12 +127,12 @@ def checked_clients(run: Path, round: Round, keys: PublicKeys | None) -> Iterato
 
 
 def checked_published(
-    published: Path | None, links: Sequence[Link], keys: PublicKeys | None
+    run: Path, published: Path | None, links: Sequence[Link], keys: PublicKeys | None
 ) -> Iterator[Finding]:
-    """Check the keys, and the head if there is one, against what was published, as `fedcli head --json` prints it.
+    """Check keys, and name and head of the run if they are there, against what `fedcli head --json` printed.
 
     Raises:
-        ConfigError: if the list cannot be read.
+        ConfigError: if the list cannot be read, or its server did not sign its head.
     """
     if published is None:
         return
@@ -140,11 +155,24 @@ def checked_published(
         yield Finding(PUBLISHED, None, name, False, f"{name} has {said} than the published list.")
     elif own is not None:
         yield Finding(PUBLISHED, None, name)
-    if expected.head is not None:
-        yield _published_head(expected.round, expected.head, links)
+    if expected.signed is None:
+        return
+    own_name = directory.read_json(run, name).get("run")
+    is_named = own_name == expected.signed.run
+    sentence = (
+        f"{name} is of the run {str(own_name)[:40]!r}; what was published, of {expected.signed.run[:40]!r}."
+    )
+    yield Finding(PUBLISHED, None, name, is_named, "" if is_named else sentence)
+    round = expected.signed.round
+    yield _published_head(round, expected.signed.head, links)
+    if links and links[-1].round > round:
+        what = f"the rounds after round {round} against a published head"
+        yield skipped(
+            PUBLISHED, directory.CHECKPOINTS, what, f"the head that was published is that of round {round}"
+        )
 
 
-def _published_head(round: int | None, head: str, links: Sequence[Link]) -> Finding:
+def _published_head(round: int, head: str, links: Sequence[Link]) -> Finding:
     link = next((link for link in links if link.round == round), None)
     if link is None:
         place = directory.CHECKPOINTS

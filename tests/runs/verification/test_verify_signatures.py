@@ -12,6 +12,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.ed25519 import KeyRing, sign
 from fedcli.runs.head import read_head
 from fedcli.runs.verification import verify_run
+from fedcli.runs.verification.signers import checked_keys, read_keys
 
 CLIENTS, SERVER, PUBLISHED = "signatures of clients", "signatures of server", "published keys"
 PROOFS = "proofs of bounded norms"
@@ -34,7 +35,7 @@ def write_environment(run, said):
     (run / "environment.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
-def publish(run, folder, **changes):
+def publish(run, folder, /, **changes):
     (folder / "published.json").write_text(json.dumps({**read_head(run), **changes}))
     return folder / "published.json"
 
@@ -111,6 +112,48 @@ def test_keys_that_are_none_are_a_finding(run):
     found = failed(run)
     assert {CLIENTS, SERVER} <= found.keys()
     assert "has no public keys of clients" in found[CLIENTS]
+
+
+@pytest.mark.parametrize(
+    ("clients", "sentence"),
+    [
+        ([KEYS.clients[0].hex(), "01" + "00" * 31], "of client 1 that is of small order or not canonical"),
+        (
+            [KEYS.clients[0].hex(), "ee" + "ff" * 30 + "7f"],
+            "of client 1 that is of small order or not canonical",
+        ),
+        ([KEYS.clients[0].hex()] * 2, "has one public key for client 0 and client 1"),
+        ([KEYS.server.hex(), KEYS.clients[1].hex()], "has one public key for the server and client 0"),
+        (
+            [key.hex() for key in (*KEYS.clients, bytes(32))],
+            "has 3 public keys of clients, and '2' as the number",
+        ),
+    ],
+)
+def test_keys_that_nobody_can_own_or_that_two_would_share_are_refused(run, clients, sentence):
+    said = json.loads((run / "environment.json").read_text())
+    write_environment(run, {**said, "keys": {**said["keys"], "clients": clients}})
+    (finding,) = checked_keys(run, read_keys(run))
+    assert not finding.holds
+    assert sentence in finding.sentence
+
+
+def test_what_was_published_is_signed_and_of_this_run_up_to_its_round(run, tmp_path):
+    published = publish(run, tmp_path, signature="00" * 64)
+    with pytest.raises(ConfigError, match="does not have the signature of its head"):
+        verify_run(run, keys=published)
+    found = verify_run(run, keys=publish(run, tmp_path, run="another")).failures
+    assert [finding.sentence for finding in found] == [
+        "environment.json is of the run 'an audited run'; what was published, of 'another'."
+    ]
+    shutil.copytree(run, tmp_path / "earlier")
+    for round in (2, 3):
+        shutil.rmtree(tmp_path / f"earlier/checkpoints/round-0000{round}")
+    report = verify_run(run, keys=publish(tmp_path / "earlier", tmp_path))
+    assert report.failures == []
+    assert [each.unchecked for each in report.unchecked] == [
+        "the rounds after round 1 against a published head"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,9 @@ export function isSigned(key, message, signature) {
     const S = little(signature.subarray(32));
     const k = little(sha512(joined(R, A, message))) % order;
     if (S >= order) return false;
-    const point = ed25519.Point.fromBytes(A).negate().multiplyUnsafe(k).add(ed25519.Point.BASE.multiplyUnsafe(S));
+    const owner = ed25519.Point.fromBytes(A);
+    if (owner.isSmallOrder()) return false;
+    const point = owner.negate().multiplyUnsafe(k).add(ed25519.Point.BASE.multiplyUnsafe(S));
     return same(point.toBytes(), R);
   } catch {
     return false;

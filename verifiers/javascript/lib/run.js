@@ -88,6 +88,7 @@ function readEnvironment(run) {
   const [server, clients] = [keys?.get?.("server"), keys?.get?.("clients")];
   // Without keys of clients nobody would have signed the proofs.
   const sound = isDigest(server) && Array.isArray(clients) && clients.every(isDigest) && BigInt(clients.length) === numClients;
+  if (sound && new Set([server, ...clients]).size !== clients.length + 1) throw new Refused("file", "has one key for two parties");
   if (!sound) throw new Refused("file", "has no public keys of server and clients");
   return { run: get("run"), protocol, numClients, server, keys: clients };
 }
