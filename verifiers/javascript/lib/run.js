@@ -113,12 +113,13 @@ function checkChain(run, checkpoints, expected, attempt) {
       for (const [name, log] of logs) {
         if (log && !log.holds(facts.get("logs")?.get?.(name))) throw new Refused("file", `${name} is not as it was at this checkpoint`);
       }
+      // Before the signature, so that what another key signed is checked further.
+      chain.push({ round, digest: manifest.digest, evidence: facts.get("evidence"), model: modelOf(files, facts.get("arrays")) });
       if (expected?.server) {
         const message = joined(ascii("fedcli head 2\n"), unhex(manifest.digest));
         const signature = readFile(join(folder, "signature.bin"));
         if (signature.length !== 64 || !isSigned(expected.server, message, signature)) throw new Refused("signature", "is not signed by the server");
       }
-      chain.push({ round, digest: manifest.digest, evidence: facts.get("evidence"), model: modelOf(files, facts.get("arrays")) });
     });
   }
   return chain;
