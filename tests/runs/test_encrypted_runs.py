@@ -113,7 +113,7 @@ def test_a_run_that_was_stopped_comes_to_the_same_model(assembled, tmp_path, kee
         assert stat.S_IMODE(keys.stat().st_mode) == 0o600
         assert keys.read_bytes() == before
     else:
-        assert not (folder / "secret").exists()
+        assert not keys.exists()
 
 
 def test_a_finished_run_is_evaluated_without_the_library_that_encrypted_it(tmp_path, monkeypatch):

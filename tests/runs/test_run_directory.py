@@ -29,7 +29,10 @@ def test_it_has_what_the_result_of_the_run_had(run, result):
     assert run.rounds == [0, 1, 2, 3]
     assert run.config.experiment.rounds == 3
     assert run.environment["num_clients"] == 4
-    assert {row["round"] for row in run.clients} == {1, 2, 3}
+    # A Poisson cohort of four clients may be empty.
+    assert {row["round"] for row in run.clients} == {
+        row["round"] for row in run.records if row["clients/planned"]
+    }
     assert run.privacy["epsilon"] == result.records[-1]["epsilon"]
 
 

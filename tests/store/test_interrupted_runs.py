@@ -12,7 +12,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.core.types import SECRET
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
-from fedcli.runs.verification import verify_run
+from fedcli.runs.verification import recomputed_statements, verify_run
 from fedcli.store import directory, round_folders
 from fedcli.store.run_store import RunStore, create_run
 from fedcli.testing import faults
@@ -48,6 +48,11 @@ def noised(state):
     return replace(state, transforms={"noise": {SECRET: {"rows": np.full(2, state.round)}}})
 
 
+def damage(run):
+    """What is wrong with a run; its statements are made up here, so that they do not follow from the config."""
+    return [each for each in verify_run(run).failures if each.what != recomputed_statements.WHAT]
+
+
 def files(folder):
     """Everything below a folder: the content of each file, and None for each folder."""
     return {
@@ -65,7 +70,7 @@ def whole(request, tmp_path_factory):
     """`every`, the changes of a story that nothing interrupts, and the files that it leaves."""
     root, disk = tmp_path_factory.mktemp("whole"), faults.recording()
     story(root / "run", disk, request.param)
-    assert verify_run(root / "run").holds
+    assert not damage(root / "run")
     assert len(disk.changes) > 100
     return request.param, root, disk.changes, files(root)
 
@@ -74,8 +79,7 @@ def assert_goes_on(root, whole):
     """What was left holds, and the run goes on to the files of one that was not interrupted."""
     every, _, _, expected = whole
     if (root / "run").exists() and directory.finished_rounds(root / "run"):
-        report = verify_run(root / "run")
-        assert report.failures == []
+        assert damage(root / "run") == []
     story(root / "run", faults.recording(), every)
     assert files(root) == expected
     shutil.rmtree(root)
