@@ -49,11 +49,11 @@ def _refused(recipe: Recipe) -> Iterator[Finding]:
 
 def _of_population(recipe: Recipe) -> Iterator[Finding]:
     data = recipe.experiment.data
-    # The partition natural leaves the data among the clients that the dataset itself makes.
-    is_dealt = data.partition is not None and data.partition.name != "natural"
-    dealt = (data.partition if data.partition is not None and is_dealt else data.part).parameters.get(
-        "clients"
-    )
+    is_custom = recipe.names_custom("data.partition")
+    # A partition that takes no number of clients leaves the data among those that the dataset itself makes.
+    is_dealt = data.partition is not None and ("clients" in data.partition.parameters or is_custom)
+    dealing = data.partition if data.partition is not None and is_dealt else data.part
+    dealt = dealing.parameters.get("clients")
     is_known = type(dealt) is int and not recipe.names_custom("data.partition" if is_dealt else "data")
     if not is_known and recipe.is_private and recipe.experiment.proofs is None:
         why = f"{directory.CONFIG} leaves it to the data, which are not loaded"

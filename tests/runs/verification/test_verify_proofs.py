@@ -296,8 +296,8 @@ def test_a_config_that_was_changed_behind_the_runs_back_is_found(run):
 def test_a_population_that_is_not_the_configs_is_found(run):
     path = run / "environment.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "num_clients": 3}, indent=1) + "\n")
-    # And its cohort of everybody lacks a client.
-    assert failed(run, round=3).keys() == {PLAN, SAYS, COHORTS, BOUND}
+    # And its cohort of everybody lacks a client, and the third one a key.
+    assert failed(run, round=3).keys() == {PLAN, SAYS, COHORTS, BOUND, "public keys"}
 
 
 # --- noise ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from audited import edit, follow, make_audited, place, rehash, resign
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedcli.runs.verification import verify_run
 
@@ -67,6 +68,7 @@ def test_the_terms_of_a_round_cannot_be_changed_with_those_of_the_run(audited_ru
     edit(run, 1, cohort=[0, 1])
     assert failed(run) == {}
     environment = json.loads((run / "environment.json").read_text())
+    environment["keys"]["clients"].append(Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex())
     (run / "environment.json").write_text(json.dumps({**environment, "num_clients": 3}, indent=1) + "\n")
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("clients: 2", "clients: 3"))
