@@ -144,7 +144,10 @@ def _npy(array: Any, rng: np.random.Generator) -> bytes:
     """Another array than a run would write: of other values, another shape or another type."""
     kind = rng.integers(6)
     if kind == 0:
-        array = np.full(array.shape, (np.nan, np.inf, -1, 1e30)[rng.integers(4)]).astype(array.dtype)
+        value = (np.nan, np.inf, -1, 1e30)[rng.integers(4)]
+        # An integer has no NaN; any value will do.
+        with np.errstate(invalid="ignore"):
+            array = np.full(array.shape, value).astype(array.dtype)
     elif kind == 1:
         array = np.zeros((2, *array.shape), array.dtype)
     elif kind == 2:
