@@ -33,9 +33,7 @@ def checked_outcome(run: Path, experiment: Experiment) -> Iterator[Finding]:
     is_late = False
     if guarded.exists(run / directory.SUMMARY, below=run):
         said = _read(run)
-        is_late = (
-            isinstance(said, dict) and said.get("log_bytes") != (run / directory.METRICS).lstat().st_size
-        )
+        is_late = isinstance(said, dict) and said.get("log_bytes") != _log_bytes(run)
         yield said if isinstance(said, Finding) else _summary(said, experiment, records, is_late=is_late)
     if guarded.exists(run / directory.RESULTS, below=run):
         yield _table(run, records, is_late=is_late)
@@ -50,6 +48,12 @@ def _read(run: Path) -> dict[str, Any] | Finding:
         return parse_written(content, indent=1)
     except ValueError as error:
         return _broken(directory.SUMMARY, str(error))
+
+
+def _log_bytes(run: Path) -> int | None:
+    # The check of the logs says what is wrong with one that is not there.
+    log = run / directory.METRICS
+    return log.lstat().st_size if guarded.is_file(log, below=run) else None
 
 
 def _summary(

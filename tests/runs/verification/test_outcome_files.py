@@ -83,3 +83,10 @@ def test_what_a_killed_run_left_behind_its_log_is_noted_and_not_called_right(run
     failures, notes, unchecked = checked(run)
     assert (failures, notes) == ([], ["summary.json", "curves.png"])
     assert unchecked == ["whether results.csv is right"]
+
+
+def test_without_a_log_neither_is_called_right(run):
+    (run / "metrics.jsonl").unlink()
+    failures, notes, unchecked = checked(run)
+    assert (failures, notes) == ([], ["summary.json", "curves.png"])
+    assert unchecked == ["whether results.csv is right"]
