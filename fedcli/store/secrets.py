@@ -31,10 +31,7 @@ def read_data_key(run: Path) -> bytes | None:
     Raises:
         FileRefused: if it is a link, or larger than a key.
     """
-    path = run / FOLDER / DATA_KEY
-    if not guarded.exists(path, below=run):
-        return None
-    return guarded.read_bytes(path, below=run, limit=limits.SECRET)
+    return _read(run, DATA_KEY)
 
 
 def put_identities(run: Path, secret: bytes, *, disk: Disk = LOCAL) -> None:
@@ -48,10 +45,7 @@ def read_identities(run: Path) -> bytes | None:
     Raises:
         FileRefused: if it is a link, or larger than a key.
     """
-    path = run / FOLDER / IDENTITIES
-    if not guarded.exists(path, below=run):
-        return None
-    return guarded.read_bytes(path, below=run, limit=limits.SECRET)
+    return _read(run, IDENTITIES)
 
 
 def put_keys(run: Path, keys: Tree, *, disk: Disk = LOCAL) -> None:
@@ -110,6 +104,13 @@ def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
     for name in guarded.names(run / FOLDER, below=run):
         if _IS_NOISE.fullmatch(name) and name != _noise_name(round):
             disk.remove(run / FOLDER / name)
+
+
+def _read(run: Path, name: str) -> bytes | None:
+    path = run / FOLDER / name
+    if not guarded.exists(path, below=run):
+        return None
+    return guarded.read_bytes(path, below=run, limit=limits.SECRET)
 
 
 def _put(run: Path, name: str, content: bytes, disk: Disk) -> None:
