@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fedcli.components.attacks.attack import Attack as Attack
     from fedcli.components.attacks.attack import DataForm as DataForm
     from fedcli.components.callbacks.callback import Callback as Callback
+    from fedcli.components.callbacks.callback import RunContext as RunContext
     from fedcli.components.clients.optimizers import Optimizer as Optimizer
     from fedcli.components.clients.trainer import Batch as Batch
     from fedcli.components.clients.trainer import ClientTrainer as ClientTrainer
@@ -89,7 +90,7 @@ if TYPE_CHECKING:
 # The same names for Python, which imports a module when one of its names is asked for.
 _NAMES = {
     "fedcli.components.attacks.attack": ("Attack", "DataForm"),
-    "fedcli.components.callbacks.callback": ("Callback",),
+    "fedcli.components.callbacks.callback": ("Callback", "RunContext"),
     "fedcli.components.clients.optimizers": ("Optimizer",),
     "fedcli.components.clients.trainer": ("Batch", "ClientTrainer", "Learner", "Pass", "Start", "Trained"),
     "fedcli.components.data": ("Dataset", "Federation", "Partition", "Preprocessor"),

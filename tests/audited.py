@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import rfc8785
 from fakes import LinearFederation, LinearRuntime, linear_parts
+from hooked import hooks_of
 from kept_runs import forge_manifest
 
 from fedcli import config
@@ -110,7 +111,7 @@ def make_audited(folder, *overrides, every=1, rounds=3, runs_on=None, protocol=2
     try:
         state = run_store.begin(state)
         if runs_on is None:
-            loop.run_experiment(parts, state, run_store, Observer())
+            loop.run_experiment(parts, state, run_store, Observer(), hooks_of(parts))
         else:
             for _ in range(runs_on):
                 state, record, clients = loop.next_round(parts, state, run_store, lambda *_: None)

@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fedcli.cli.output import Facts, quiet_imports, readable
+from fedcli.cli.output import Facts, escaped, quiet_imports, readable
 from fedcli.core.errors import RunInterrupted
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Screen:
                 # The engine writes a checkpoint of the last finished round before it passes this on.
                 raise RunInterrupted("Interrupted.")
 
-        return Progress(self._begin, watch, self._round_end)
+        return Progress(self._begin, watch, self._round_end, self._warn)
 
     def summary(self, facts: Facts) -> None:
         """Print the results of a run, where it is and what to do next."""
@@ -109,14 +109,18 @@ class Screen:
         self._view = _View(folder, setup, records, columns_of(setup))
 
         for warning in warnings_of(setup):
-            # A pipe gets one line per warning; a terminal wraps between words.
-            self.console.print(f"Warning: {warning}", style="yellow", soft_wrap=not self.console.is_terminal)
+            self._warn(warning)
         if self.console.is_terminal:
             # Not transient: its last state stays on the screen above the summary.
             self._live = Display(self._view, console=self.console, refresh_per_second=8, transient=False)
             self._live.start()
             return
         self.console.print(self._view.title(), soft_wrap=True)
+
+    def _warn(self, warning: str) -> None:
+        # A pipe gets one line per warning; a terminal wraps between words.
+        wraps = not self.console.is_terminal
+        self.console.print(Text(f"Warning: {escaped(warning)}", style="yellow"), soft_wrap=wraps)
 
     def _round_end(self, record: Facts) -> None:
         if self._view is None:

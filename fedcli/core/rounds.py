@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from fedcli.core.concealment import concealed
-from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.types import SECRET, Array, Tree, Vector
 from fedcli.core.vectors import Layout
 
 
@@ -239,6 +239,14 @@ class RoundState:
     underway: Tree = field(default_factory=dict)
     average: Tree = field(default_factory=dict)
     cohort: Tree = field(default_factory=dict)
+
+    def without_secrets(self) -> RoundState:
+        """The state without the keys of noise, for everybody but the server."""
+        shown = {
+            name: {entry: value for entry, value in tree.items() if entry != SECRET}
+            for name, tree in self.transforms.items()
+        }
+        return replace(self, transforms=shown)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.rounds import RoundState
 from fedcli.engine.budget import nothing_left, spent
 from fedcli.engine.evaluation import evaluate, is_evaluated
+from fedcli.engine.hooks import Hooks
 from fedcli.engine.ports import Observer, Store, Watch
 from fedcli.engine.records import Row, noised_only
 from fedcli.engine.round import run_round
@@ -17,9 +17,16 @@ from fedcli.engine.setup import Assembly
 
 
 def run_experiment(
-    assembly: Assembly, state: RoundState, store: Store, observer: Observer
+    assembly: Assembly, state: RoundState, store: Store, observer: Observer, hooks: Hooks
 ) -> tuple[RoundState, str]:
     """Run the remaining rounds and commit each.
+
+    Args:
+        assembly: the experiment.
+        state: after the last finished round.
+        store: where the run is stored.
+        observer: hears of its progress.
+        hooks: the callbacks, which may stop it.
 
     Returns:
         The last state, and why the run ended.
@@ -27,15 +34,14 @@ def run_experiment(
     Raises:
         RunInterrupted: from the observer's `watch`, after a checkpoint of the last finished round.
     """
-    callbacks = assembly.callbacks
-    reason = _first(callback.on_start(store.records) for callback in callbacks)
     try:
+        reason = hooks.start(store.records)
         while not (reason := reason or nothing_left(assembly, state)):
             state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
                 # Filtered before it is written, shown or passed to a callback, because each of these publishes it.
                 record, clients = _noised(assembly, record), []
-            reason = _first(callback.should_stop(state, record) for callback in callbacks)
+            reason = hooks.should_stop(state, record)
             if reason and not is_evaluated(assembly, state):
                 # The last model of a run is the one that is used, so its figures belong in the record.
                 figures = evaluate(assembly, state)
@@ -43,14 +49,15 @@ def run_experiment(
             # Before the view and the callbacks hear of the round, so that a callback that fails loses none.
             store.commit(state, record, clients)
             observer.round_end(record)
-            ended = _first(callback.on_round_end(state, record) for callback in callbacks)
+            ended = hooks.round_end(state, record)
             reason = reason or ended
+        store.checkpoint(state)
+        hooks.end(state, store.records)
     except RunInterrupted:
         store.checkpoint(state)
         raise
-    store.checkpoint(state)
-    for callback in callbacks:
-        callback.on_end(state, store.records)
+    finally:
+        hooks.close()
     return state, reason
 
 
@@ -74,8 +81,3 @@ def _noised(assembly: Assembly, record: Row) -> Row:
     return noised_only(
         record, columns_of(assembly.setup), sampling, has_public_test=assembly.setup.has_public_test
     )
-
-
-def _first(reasons: Iterable[str | None]) -> str | None:
-    # A list, so that every callback is called even if an earlier one stops the run.
-    return next((reason for reason in list(reasons) if reason), None)

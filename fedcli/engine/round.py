@@ -11,7 +11,7 @@ from fedcli.core import averages
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import as_columns
 from fedcli.core.rounds import Aggregate, Broadcast, Outcome, RoundContext, RoundState, Session
-from fedcli.core.types import SECRET, Tree
+from fedcli.core.types import Tree
 from fedcli.core.vectors import digest
 from fedcli.engine import adversary, evaluation
 from fedcli.engine.admission import Arrivals
@@ -147,11 +147,8 @@ def client_work(
         assembly.clients,
         replace(context, sessions={}, identities=None),
         {model: broadcast_to(assembly, state, turn) for model, turn in models.items()},
-        states={
-            # The server's secrets are not part of the clients' work, even if clients run in the server's process.
-            name: {entry: value for entry, value in tree.items() if entry != SECRET}
-            for name, tree in state.transforms.items()
-        },
+        # The server's secrets are not part of the clients' work, even if clients run in the server's process.
+        states=state.without_secrets().transforms,
         told={name: session.told for name, session in context.sessions.items()},
         kept={turn.client: state.clients[turn.client] for turn in turns if turn.client in state.clients},
     )

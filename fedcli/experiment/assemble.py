@@ -20,7 +20,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.transform import Transform
-from fedcli.core.types import Tree
+from fedcli.core.types import KerasModel, Tree
 from fedcli.core.vectors import gather
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
@@ -177,6 +177,13 @@ def _network(setup: Setup) -> Network:
         is_personal = personal_weights(model, setup.protocol.strategy.trainer.personal)
     with placed("model"):
         return split(model, is_personal)
+
+
+def keras_model(setup: Setup, state: RoundState) -> KerasModel:
+    """A new Keras model with the global weights of a state; personal weights are those that every client began with."""
+    network = _network(setup)
+    network.load(Vectors(state.weights, state.statistics, state.frozen, state.personal))
+    return network.model
 
 
 def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = None) -> RoundState:

@@ -12,6 +12,8 @@ from fedcli.runs.headline import Headline, headline, is_finite
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fedcli.config import Experiment
+
 _INCHES_HIGH = 5.5
 _COSTS = (
     ("epsilon", "epsilon", 1.0),
@@ -51,6 +53,11 @@ def panels_of(records: Sequence[Row]) -> list[Panel]:
 
 
 _PARTS = ("test", "validation", "train", "average/test", "personal/validation")
+
+
+def title_of(experiment: Experiment) -> str:
+    """The title of a run's picture."""
+    return f"{experiment.name}: {experiment.strategy.name}"
 
 
 def curves(records: Sequence[Row], title: str) -> bytes | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_bytes, token_hex
@@ -12,15 +14,17 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from fedcli import config
+from fedcli.components.callbacks.callback import RunContext
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import RoundState
 from fedcli.crypto.ed25519 import KEY_BYTES, KeyRing
 from fedcli.engine import evaluation
+from fedcli.engine.hooks import Hooks
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly, Setup
-from fedcli.experiment.assemble import assemble, with_keys
+from fedcli.experiment.assemble import assemble, keras_model, with_keys
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
@@ -28,6 +32,7 @@ from fedcli.experiment.protection.privacy_document import privacy_document, priv
 from fedcli.privacy import RunFacts
 from fedcli.runs.agreement import agreed_digest, require_unchanged
 from fedcli.runs.closing import closing
+from fedcli.runs.curves import curves, title_of
 from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
@@ -61,11 +66,13 @@ class Progress(NamedTuple):
         begin: `(run directory, setup, records so far)`, before the first round of this process.
         watch: `(clients done, clients planned)`, within a round.
         round_end: the record of a finished round.
+        warn: a sentence for the user; by default a Python warning.
     """
 
     begin: Callable[[Path, Setup, list[Row]], None] = lambda _folder, _plan, _records: None
     watch: Watch = lambda _done, _planned: None
     round_end: Callable[[Row], None] = lambda _record: None
+    warn: Callable[[str], None] = warnings.warn
 
 
 def silent() -> Progress:
@@ -249,9 +256,16 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         # An older checkpoint may lack the state of the cohort, which then begins with its first state.
         state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
-        state, ending = run_experiment(
-            assembly, state, run_store, Observer(progress.watch, progress.round_end)
+        about = RunContext(
+            folder,
+            assembly.run_id,
+            assembly.setup.experiment,
+            model=partial(keras_model, assembly.setup),
+            picture=partial(curves, title=title_of(assembly.setup.experiment)),
+            warn=progress.warn,
         )
+        observer, hooks = Observer(progress.watch, progress.round_end), Hooks(assembly.callbacks, about)
+        state, ending = run_experiment(assembly, state, run_store, observer, hooks)
         return Result(folder, state, run_store.records, ending, run_store.head)
     finally:
         run_store.close()

@@ -9,7 +9,7 @@ from fedcli.engine.records import Row
 from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Setup
 from fedcli.runs import summary
-from fedcli.runs.curves import curves
+from fedcli.runs.curves import curves, title_of
 from fedcli.runs.lifecycle import Progress, Result
 from fedcli.runs.results_table import results_table
 from fedcli.store import directory
@@ -55,7 +55,7 @@ def _written(folder: Path, setup: Setup, records: list[Row], ending: str | None)
         size = (folder / directory.METRICS).stat().st_size
         said = summary.summary_of(experiment, records, ending, size)
         durable.write(folder / directory.SUMMARY, summary.encode(said))
-        picture = curves(records, f"{experiment.name}: {experiment.strategy.name}")
+        picture = curves(records, title_of(experiment))
         if picture is not None:
             durable.write(folder / directory.CURVES, picture)
     # Whatever fails here, and drawing uses much code of others: the run is done, and must not end as failed.

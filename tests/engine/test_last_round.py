@@ -2,6 +2,7 @@
 
 import pytest
 from fakes import MemoryStore, linear_parts
+from hooked import hooks_of
 
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
@@ -11,7 +12,9 @@ from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
 
 STOPS = {
-    "a callback": lambda: Callback(should_stop=lambda state, _record: "enough" if state.round == 2 else None),
+    "a callback": lambda: Callback(
+        should_stop=lambda _run, state, _record: "enough" if state.round == 2 else None
+    ),
     "early stopping": lambda: early_stop(metric="train/loss", patience=1, mode="max"),
 }
 
@@ -22,17 +25,17 @@ def test_the_round_at_which_a_callback_ends_the_run_is_evaluated(stop):
     settings = EvaluationSettings(3, False, 3, {"loss": False})
     parts, state = linear_parts(STRATEGIES["mean"](), rounds=5, evaluation=settings, callbacks=[stop()])
     store = MemoryStore()
-    state, _ = run_experiment(parts, state, store, Observer())
+    state, _ = run_experiment(parts, state, store, Observer(), hooks_of(parts))
     assert state.round == 2
     assert ["test/loss" in record for record in store.records] == [False, True]
 
 
 def test_a_callback_that_fails_loses_no_round():
-    def fail(state, _record):
+    def fail(_run, state, _record):
         raise KeyError("broken")
 
     parts, state = linear_parts(STRATEGIES["mean"](), callbacks=[Callback(on_round_end=fail)])
     store = MemoryStore()
     with pytest.raises(KeyError, match="broken"):
-        run_experiment(parts, state, store, Observer())
+        run_experiment(parts, state, store, Observer(), hooks_of(parts))
     assert [record["round"] for record in store.records] == [1]

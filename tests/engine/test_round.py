@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from built_ins import REQUIRED
 from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, counting_accountant, linear_parts
+from hooked import hooks_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +50,7 @@ def one_round(parts, state, charge=lambda _round: None, watch=lambda _done, _pla
 
 def run(parts, state, store=None, observer=QUIET):
     store = store or MemoryStore()
-    state, reason = loop.run_experiment(parts, state, store, observer)
+    state, reason = loop.run_experiment(parts, state, store, observer, hooks_of(parts))
     return state, reason, store
 
 
@@ -296,7 +297,9 @@ def test_statistics_that_nobody_sends_stay():
 def test_the_average_of_the_models_is_kept_and_evaluated_beside_the_last():
     parts, state = plain(average_decay=0.5)
     states = [state]
-    parts = changed(parts, callbacks=[Callback(on_round_end=lambda after, _record: states.append(after))])
+    parts = changed(
+        parts, callbacks=[Callback(on_round_end=lambda _run, after, _record: states.append(after))]
+    )
     _, _, store = run(parts, state)
     expected = np.average([after.weights for after in states[1:]], axis=0, weights=[1, 2, 4])
     mean = mean_model(states[-1].average)
@@ -570,11 +573,11 @@ def test_callbacks_see_the_run_in_order_and_after_the_commit():
 
     def callback(name):
         return Callback(
-            on_start=lambda records: calls.append((name, "start", len(records))),
-            on_round_end=lambda state, record: calls.append(
+            on_start=lambda _run, records: calls.append((name, "start", len(records))),
+            on_round_end=lambda _run, state, record: calls.append(
                 (name, state.round, record["round"], len(store.records))
             ),
-            on_end=lambda state, records: calls.append((name, "end", state.round, len(records))),
+            on_end=lambda _run, state, records: calls.append((name, "end", state.round, len(records))),
         )
 
     parts, state = plain(rounds=2, callbacks=[callback("a"), callback("b")])
@@ -593,9 +596,11 @@ def test_callbacks_see_the_run_in_order_and_after_the_commit():
 def test_the_first_reason_ends_the_run_and_every_callback_is_still_called():
     seen = []
     stops = [
-        Callback(on_round_end=lambda state, _record: "first" if state.round == 2 else None),
+        Callback(on_round_end=lambda _run, state, _record: "first" if state.round == 2 else None),
         Callback(
-            on_round_end=lambda state, _record: seen.append(state.round) or "second" * (state.round == 2)
+            on_round_end=lambda _run, state, _record: (
+                seen.append(state.round) or "second" * (state.round == 2)
+            )
         ),
     ]
     parts, state = plain(callbacks=stops)
@@ -606,7 +611,7 @@ def test_the_first_reason_ends_the_run_and_every_callback_is_still_called():
 
 
 def test_a_callback_may_stop_a_run_before_its_first_round():
-    parts, state = plain(callbacks=[Callback(on_start=lambda _records: "not today")])
+    parts, state = plain(callbacks=[Callback(on_start=lambda _run, _records: "not today")])
     after, reason, store = run(parts, state)
     assert (after, reason, store.records) == (state, "not today", [])
 
@@ -666,6 +671,6 @@ def test_the_last_round_within_a_budget_is_evaluated():
     parts, state = private(noise_multiplier=1.0, epsilon=1.5)
     parts = changed(parts, evaluation=parts.run.evaluation._replace(every=100))
     store = MemoryStore()
-    loop.run_experiment(parts, state, store, Observer())
+    loop.run_experiment(parts, state, store, Observer(), hooks_of(parts))
     assert 0 < len(store.records) < parts.run.rounds
     assert "test/loss" in store.records[-1]

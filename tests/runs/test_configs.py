@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from hooked import hooks_of
 
 from fedcli import config
 from fedcli.cli.templates import templates
@@ -95,7 +96,7 @@ def test_it_runs_for_two_rounds(path, tmp_path):
     create_run(tmp_path / "run", config=config.dump(loaded.experiment), environment={})
     run = RunStore(tmp_path / "run", parts.layout, every=1)
     try:
-        final, _ = loop.run_experiment(parts, run.begin(state), run, Observer())
+        final, _ = loop.run_experiment(parts, run.begin(state), run, Observer(), hooks_of(parts))
     finally:
         run.close()
         parts.executor.close()

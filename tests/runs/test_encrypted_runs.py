@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 import tiny
 from fakes import MemoryStore
+from hooked import hooks_of
 
 from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
@@ -55,7 +56,7 @@ def run(assembled, name, encryption="null", **changes):
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == (hard if encryption == "null" else 0)
     first = initial_state(strategy, Vectors(state.weights, state.statistics, state.frozen, state.personal))
     kept = MemoryStore()
-    final, _ = loop.run_experiment(parts, first, kept, Observer())
+    final, _ = loop.run_experiment(parts, first, kept, Observer(), hooks_of(parts))
     return final, kept.records
 
 

@@ -45,7 +45,7 @@ def small(input_shape, num_outputs):
 
 
 def stop(after=1):
-    def on_round_end(_state, record):
+    def on_round_end(_run, _state, record):
         return f"{after} rounds are enough" if record["round"] >= after else None
 
     return fedcli.Callback(on_round_end=on_round_end)

@@ -87,10 +87,17 @@ def test_the_kept_config_is_the_experiment(finished):
 
 def test_the_same_experiment_again_gives_the_same_bits(finished, tmp_path):
     again = lifecycle.start_run(
-        tiny.source("model.batchnorm=true", "evaluation.clients=true"), tmp_path / "again"
+        tiny.source("model.batchnorm=true", "evaluation.clients=true", "callbacks=['user_parts:measuring']"),
+        tmp_path / "again",
     )
     assert again.state.weights.tobytes() == finished.state.weights.tobytes()
     assert [tiny.untimed(r) for r in again.records] == [tiny.untimed(r) for r in finished.records]
+    # A callback that builds Keras models changes no bit, and measures what the run measures.
+    assert user_parts.LOG.pop() == (
+        tmp_path / "again",
+        "tiny",
+        pytest.approx(again.records[-1]["test/accuracy"]),
+    )
 
 
 def test_a_directory_that_exists_is_refused_before_anything_is_written(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from hooked import hooks_of
 
 from fedcli import config
 from fedcli.core.errors import RunInterrupted
@@ -59,7 +60,7 @@ def run_in(folder, made, *, every=1, error=None, stop=None, callbacks=()):
 
     try:
         state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(first)
-        finished, reason = run_experiment(parts, state, run_store, Observer(watch))
+        finished, reason = run_experiment(parts, state, run_store, Observer(watch), hooks_of(parts))
         return finished, reason
     finally:
         run_store.close()

@@ -12,6 +12,7 @@ from fakes import (
     linear_parts,
     literal_encryption,
 )
+from hooked import hooks_of
 
 from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.strategies import STRATEGIES
@@ -63,7 +64,7 @@ def encrypted(exchanges=None, *, private=False, payloads=None, min_clients=2, ke
 
 def run(parts, state):
     store = MemoryStore()
-    state, _ = loop.run_experiment(parts, state, store, Observer())
+    state, _ = loop.run_experiment(parts, state, store, Observer(), hooks_of(parts))
     return state, store
 
 

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, MemoryStore, linear_parts
+from hooked import hooks_of
 
 from fedcli.components.cohorts import full, uniform
 from fedcli.components.strategies import STRATEGIES
@@ -160,7 +161,8 @@ def stored_run(folder, made, **settings):
     create_run(folder, config="", environment={})
     run_store = RunStore(folder, parts.layout, every=1, **settings)
     try:
-        return run_experiment(parts, run_store.begin(state), run_store, Observer())[0], run_store.records
+        first, hooks = run_store.begin(state), hooks_of(parts)
+        return run_experiment(parts, first, run_store, Observer(), hooks)[0], run_store.records
     finally:
         run_store.close()
 
@@ -169,7 +171,7 @@ def test_a_run_with_stored_states_is_the_run_with_states_in_memory(tmp_path):
     made = parts_of(12, keep=count, cohort=uniform(size=5))
     stored, records = stored_run(tmp_path / "run", made)
     memory = MemoryStore()
-    expected, _ = run_experiment(*made, memory, Observer())
+    expected, _ = run_experiment(*made, memory, Observer(), hooks_of(made[0]))
     assert stored.weights.tobytes() == expected.weights.tobytes()
     assert stored.clients.keys() == expected.clients.keys()
     assert all(isinstance(tree, StoredTree) for tree in stored.clients.values())
@@ -225,5 +227,5 @@ def test_a_damaged_state_ends_a_resumed_run_and_is_named(tmp_path):
     flip_a_bit(tmp_path / "run" / "clients" / "round-00003" / "client-00001.npz")
     run_store = RunStore(tmp_path / "run", parts.layout, every=1)
     with pytest.raises(RunError, match="client-00001"):
-        run_experiment(changed(parts, rounds=4), run_store.resume(), run_store, Observer())
+        run_experiment(changed(parts, rounds=4), run_store.resume(), run_store, Observer(), hooks_of(parts))
     run_store.close()

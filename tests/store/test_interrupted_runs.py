@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
+from hooked import hooks_of
 from kept_runs import CONFIG, LAYOUT, advance, state_of
 
 from fedcli.components.strategies import STRATEGIES
@@ -171,7 +172,7 @@ def test_a_run_of_the_engine_killed_at_any_change_trains_the_same_model(tmp_path
         run_store = RunStore(folder, parts.layout, every=2, disk=disk)
         try:
             state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(first)
-            return run_experiment(parts, state, run_store, Observer())[0]
+            return run_experiment(parts, state, run_store, Observer(), hooks_of(parts))[0]
         finally:
             run_store.close()
 

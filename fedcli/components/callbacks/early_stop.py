@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from fedcli.components.callbacks.callback import Callback, Record
+from fedcli.components.callbacks.callback import Callback, Record, RunContext
 from fedcli.core.rounds import RoundState
 
 
@@ -37,12 +37,12 @@ def early_stop(*, metric: str, patience: int, mode: Literal["min", "max"]) -> Ca
             # A model that diverged is no improvement; NaN would compare as neither better nor worse.
             values.append(worst if value is None or not math.isfinite(value) else value)
 
-    def on_start(records: Sequence[Record]) -> str | None:
+    def on_start(_run: RunContext, records: Sequence[Record]) -> str | None:
         for record in records:
             add(record)
         return verdict()
 
-    def should_stop(_state: RoundState, record: Record) -> str | None:
+    def should_stop(_run: RunContext, _state: RoundState, record: Record) -> str | None:
         add(record)
         return verdict()
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from hooked import run_context
 
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
@@ -12,6 +13,7 @@ from fedcli.core.rounds import RoundState
 
 EMPTY = np.zeros(0, np.float32)
 STATE = RoundState(1, EMPTY, EMPTY, EMPTY)
+RUN = run_context()
 NAN = math.nan
 
 
@@ -32,8 +34,8 @@ def verdicts(values, *, patience=2, mode="min", resumed_after=0):
         {name: value if math.isfinite(value) else None for name, value in row.items()}
         for row in rows[:resumed_after]
     ]
-    said = [callback.on_start(json.loads(json.dumps(read)))]
-    return said + [callback.should_stop(STATE, row) for row in rows[resumed_after:]]
+    said = [callback.on_start(RUN, json.loads(json.dumps(read)))]
+    return said + [callback.should_stop(RUN, STATE, row) for row in rows[resumed_after:]]
 
 
 def stops_at(values, **options):
@@ -109,6 +111,6 @@ def test_a_resumed_run_hears_the_same_verdicts_as_one_that_never_stopped(values,
 
 def test_a_callback_without_hooks_does_nothing():
     callback = Callback()
-    assert callback.on_start(records([1])) is None
-    assert callback.should_stop(STATE, {}) is None
-    assert callback.on_end(STATE, records([1])) is None
+    assert callback.on_start(RUN, records([1])) is None
+    assert callback.should_stop(RUN, STATE, {}) is None
+    assert callback.on_end(RUN, STATE, records([1])) is None

@@ -2,6 +2,7 @@
 
 import numpy as np
 from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, linear_parts
+from hooked import hooks_of
 
 from fedcli.components.encryption import ENCRYPTIONS
 from fedcli.components.encryption.encrypt import encrypt
@@ -64,5 +65,5 @@ def parts_of(strategy, encryption=None, *, behind=(), keys=None, **changes):
 
 def run(parts, state, store=None):
     store = store or MemoryStore()
-    state, _ = loop.run_experiment(parts, state, store, Observer())
+    state, _ = loop.run_experiment(parts, state, store, Observer(), hooks_of(parts))
     return state, store

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from fakes import MemoryStore
+from hooked import hooks_of
 from tiny import assembled, on, untimed
 
 from fedcli.components.encryption import ENCRYPTIONS
@@ -75,7 +76,7 @@ def experiment(name):
 def course(parts, state):
     """The last state of a run, and its records without what differs from run to run."""
     store = MemoryStore()
-    state, _ = run_experiment(with_keys(parts)[0], state, store, Observer())
+    state, _ = run_experiment(with_keys(parts)[0], state, store, Observer(), hooks_of(parts))
     told = ("encryption/", "proofs/prove_seconds", "proofs/verify_seconds")
     records = [
         {name: value for name, value in untimed(record).items() if not name.startswith(told)}
