@@ -12,7 +12,7 @@ import typer
 from typer.models import OptionInfo
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
-from fedcli.cli.output import Facts, Json, print_json, print_rows, reported
+from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
 from fedcli.cli.run_argument import to_config_or_run
 
 
@@ -80,6 +80,14 @@ def privacy(
     options: SetOptions = None,
     json: Json = False,
     plot: Annotated[bool, typer.Option("--plot", help="Plot epsilon over the rounds.")] = False,
+    document: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what a RUN promises as a document to hand on, .md or .html.",
+            show_default=False,
+        ),
+    ] = None,
     mechanism: Annotated[
         Mechanism,
         _option(
@@ -146,13 +154,18 @@ def privacy(
     asked = {
         name: getattr(value, "value", value)
         for name, value in locals().items()
-        if name not in ("where", "overrides", "options", "json", "plot")
+        if name not in ("where", "overrides", "options", "json", "plot", "document")
     }
     with reported():
         if (overrides or options) and (where is None or where.is_dir()):
             raise typer.BadParameter(
                 "KEY=VALUE and --set change a config, and no CONFIG is given; the privacy of a run is fixed."
             )
+        if document is not None:
+            if where is None or not where.is_dir() or json or plot:
+                raise typer.BadParameter("--document is about a RUN, and goes without --json and --plot.")
+            _write_document(where, document)
+            return
         rows_of: Callable[[Facts], Iterable[tuple[str, str]]]
         if where is None:
             facts, rows_of = _calculated(asked, course=plot), _account
@@ -180,6 +193,26 @@ def privacy(
         print_rows(rows_of(facts), width=22, styles={"epsilon": "bold green", "warning": "yellow"})
         if plot:
             _plot(facts)
+
+
+def _write_document(run: Path, file: Path) -> None:
+    """Write the privacy document of a run; proofs are verified before, which may take minutes."""
+    from rich.console import Console
+
+    from fedcli.core.errors import ConfigError
+    from fedcli.runs.privacy_claim import claim_document, claim_page, read_claim
+
+    if file.suffix.lower() not in (".md", ".html"):
+        raise ConfigError(
+            f"{file} is no document that can be written.", hint="Give a name that ends in .md or .html."
+        )
+    with Console(stderr=True).status("Verifying ...") as status:
+        claim = read_claim(run, lambda what: status.update(f"Verifying {what} ..."))
+    text = claim_document(claim)
+    if file.suffix.lower() == ".html":
+        text = claim_page(text, f"Privacy of the run {claim.experiment.name}")
+    file.write_text(text, encoding="utf-8")
+    typer.echo(escaped(str(file)))
 
 
 def _calculated(asked: Facts, *, course: bool) -> Facts:
