@@ -18,6 +18,7 @@ from fedcli.cli.plot import plot
 from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
 from fedcli.cli.runs import runs
+from fedcli.cli.schema import schema
 from fedcli.cli.show import show
 from fedcli.cli.verify import verify
 
@@ -52,7 +53,7 @@ def _root(
     del version
 
 
-for _command in (run, runs, compare, plot, evaluate, init, check, show, privacy, audit, verify, head):
+for _command in (run, runs, compare, plot, evaluate, init, check, show, schema, privacy, audit, verify, head):
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -6,6 +6,7 @@ error, `Config.locate` adds the place in the file.
 """
 
 from fedcli.config.given import Objects, objects_of
+from fedcli.config.json_schema import json_schema
 from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
@@ -60,6 +61,7 @@ __all__ = [
     "inline",
     "installed",
     "is_reference",
+    "json_schema",
     "load",
     "load_again",
     "loads",

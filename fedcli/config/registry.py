@@ -47,7 +47,7 @@ _TABLE = {
     "executor": ("fedcli.components.executors", "EXECUTORS"),
 }
 
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
+REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
 def installed(section: str) -> Mapping[str, Any]:
@@ -112,7 +112,7 @@ def _imported(name: str, key: str) -> Factory:
             key=key,
             hint="Give the object again from Python, as in fedcli.resume(RUN, strategy=my_strategy).",
         )
-    if not _REFERENCE.match(name):
+    if not REFERENCE.match(name):
         expected = "a custom component is named package.module:factory."
         raise ConfigError(
             expected, key=key, hint="Write it with one colon, as in `my_package.my_module:my_factory`."

@@ -191,7 +191,9 @@ class EarlyStop(Section):
 class Experiment(Section):
     """One experiment, complete with defaults; the config.yaml of its run directory."""
 
-    name: Annotated[str, AfterValidator(_folder_name)] = "experiment"
+    name: Annotated[str, AfterValidator(_folder_name)] = Field(
+        "experiment", json_schema_extra={"pattern": "^[A-Za-z0-9._-]{1,80}$"}
+    )
     """The name of the experiment and of its run directories: letters, digits, dots, dashes and underscores."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The seed of all reproducible randomness."""

@@ -68,22 +68,30 @@ class Parameter(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What `fedcli list` prints about a factory, read from its docstring and signature.
+    """What `fedcli list` and `fedcli docs` print about a factory, read from its docstring and signature.
 
     Args:
         summary: the first line.
-        reference: the paper, from the paragraph `Reference:`.
+        details: the paragraphs without a label.
+        formula: what it computes, from the paragraph `Formula:`.
+        arguments: what the docstring says of each parameter, from `Args:`.
+        reference: the paper, from `Reference:`.
         deviations: differences from the paper, from `Deviations:`.
         combines: what it can be used with, from `Combines:`.
         example: values for the parameters that have no default, from `Example: name=value, name=value`.
+        needs: other sections that an experiment with it needs, from `Needs: section=value, section=value`.
         parameters: its keyword-only parameters.
     """
 
     summary: str
+    details: tuple[str, ...]
+    formula: str
+    arguments: dict[str, str]
     reference: str
     deviations: str
     combines: str
     example: dict[str, Any]
+    needs: dict[str, Any]
     parameters: tuple[Parameter, ...]
 
 
@@ -102,12 +110,23 @@ def parameters(factory: Factory) -> tuple[Parameter, ...]:
 def describe(factory: Factory) -> Description:
     """The description of `factory`; what its docstring does not contain is empty."""
     doc = inspect.getdoc(factory) or ""
+    summary, *paragraphs = [each.strip() for each in re.split(r"\n[ \t]*\n", doc)]
+    # A docstring may go on in the line after its summary.
+    lines = [line for line in summary.split("\n", 1) if line] or [""]
     return Description(
-        summary=doc.split("\n", 1)[0].strip(),
+        summary=lines[0],
+        details=tuple(
+            " ".join(each.split())
+            for each in [*lines[1:], *paragraphs]
+            if not re.match(r"[A-Z][a-z]+:\s", each)
+        ),
+        formula=_paragraph(doc, "Formula"),
+        arguments=_arguments(doc),
         reference=_paragraph(doc, "Reference"),
         deviations=_paragraph(doc, "Deviations"),
         combines=_paragraph(doc, "Combines"),
         example=_values(_paragraph(doc, "Example")),
+        needs=_values(_paragraph(doc, "Needs")),
         parameters=parameters(factory),
     )
 
@@ -115,6 +134,13 @@ def describe(factory: Factory) -> Description:
 def _paragraph(doc: str, label: str) -> str:
     match = re.search(rf"^{label}: (.+?)(?:\n\s*\n|\Z)", doc, re.DOTALL | re.MULTILINE)
     return " ".join(match.group(1).split()) if match else ""
+
+
+def _arguments(doc: str) -> dict[str, str]:
+    block = re.search(r"^Args:\n((?:[ \t]+\S.*(?:\n|\Z))+)", doc, re.MULTILINE)
+    # A description goes on in lines that are indented further than the name.
+    found = re.findall(r"^ {4}(\w+): (.+(?:\n {5,}.+)*)", block[1], re.MULTILINE) if block else []
+    return {name: " ".join(text.split()) for name, text in found}
 
 
 def _values(arguments: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_a_docstring_yields_summary_reference_and_combinations_in_one_line_each(
 
 
 def test_a_factory_without_docstring_is_described_by_its_signature_alone():
-    assert describe(bare)[:5] == ("", "", "", "", {})
+    assert not any(describe(bare)[:-1])
 
 
 def test_a_paragraph_at_the_very_end_is_found():

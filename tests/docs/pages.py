@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +78,8 @@ def commands(program):
             output = tuple(line for line in lines[1:] if line not in ("", "...")) if has_prompts else ()
             for line in lines[:1] if has_prompts else lines:
                 if line.startswith(f"{program} "):
-                    words = tuple(shlex.split(line, comments=True))
+                    # What a shell writes to a file is printed in the tests.
+                    words = tuple(takewhile(lambda word: word != ">", shlex.split(line, comments=True)))
                     found.append(Command(str(block), words, True, output))
     for page in PAGES:
         for span in re.findall(r"`([^`\n]+)`", prose(page)):

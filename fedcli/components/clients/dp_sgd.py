@@ -40,9 +40,9 @@ def dp_sgd(
 
     Args:
         clip_norm: bound on the L2 norm of one example's gradient, above 0; infinity only without noise.
-        noise_multiplier: noise standard deviation over clip norm, at least 0.
+        noise_multiplier: noise standard deviation over clip norm, 0 or 0.001 to 1,000,000.
         rate: probability that an example is in a batch, in (0, 1].
-        steps: batches of one participation.
+        steps: batches of one participation, 1 to 10,000.
         expected_batch_size: the divisor, above 0; a constant, since the number of a client's examples is not noised.
 
     Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1; Haney et al. 2022, arXiv:2207.10635, for the grid.

@@ -21,6 +21,8 @@ def capped_poisson(*, rate: float, cap: int) -> Cohort:
         cap: most clients in a round, at least 1 and at most the population.
 
     Reference: Ganesh 2025, arXiv:2508.15089.
+
+    Example: rate=0.1, cap=10
     """
     require_rate(rate)
     if cap < 1:

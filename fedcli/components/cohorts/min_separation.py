@@ -22,6 +22,8 @@ def min_separation(*, separation: int, rate: float = 1.0) -> Cohort:
         rate: probability that a client takes part in its turn, in (0, 1].
 
     Reference: Choquette-Choo et al. 2023, arXiv:2306.08153, Section 3.
+
+    Example: separation=4
     """
     if separation < 1:
         raise ConfigError(f"separation is at least 1 round; received {separation}.", key="separation")

@@ -14,6 +14,8 @@ def poisson(*, rate: float) -> Cohort:
         rate: probability that a client takes part in a round, in (0, 1].
 
     Reference: Mironov et al. 2019, arXiv:1908.10530.
+
+    Example: rate=0.1
     """
     require_rate(rate)
     return Cohort(

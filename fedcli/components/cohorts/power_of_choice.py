@@ -27,7 +27,7 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
 
     Args:
         size: clients in a round, at least 1.
-        candidates: clients to choose from, at least `size` and at most the clients with examples.
+        candidates: clients to choose from, at least 1; at least `size` and at most the clients with examples.
 
     Raises:
         ConfigError: for a size or a number of candidates outside its range.
@@ -42,6 +42,8 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
 
     Combines: the strategy `mean`, as in the paper, since candidates already are drawn by their examples. It is refused
     with privacy, and with asynchronous strategies.
+
+    Example: size=5, candidates=10
     """
     if size < 1:
         raise ConfigError(f"a cohort has at least 1 client; received {size}.", key="size")

@@ -18,6 +18,8 @@ def uniform(*, size: int) -> Cohort:
         size: clients in a round, at least 1 and at most the population.
 
     Reference: McMahan et al. 2017, arXiv:1602.05629.
+
+    Example: size=10
     """
     if size < 1:
         raise ConfigError(f"a cohort has at least 1 client; received {size}.", key="size")

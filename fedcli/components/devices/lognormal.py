@@ -26,7 +26,7 @@ def lognormal(
         download: median bytes a second from the server, above 0.
         spread: standard deviation of the natural logarithm, at least 0; with 1, the fastest sixth of the
             clients is at least 7 times as fast as the slowest sixth.
-        jitter: the same for the duration of every single participation.
+        jitter: the same for the duration of every single participation, at least 0.
 
     Speeds of real phones differ by more than a factor of ten (Lai et al. 2022, arXiv:2105.11367, FedScale).
     """

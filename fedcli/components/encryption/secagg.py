@@ -31,8 +31,8 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
 
     Args:
         sums: the sums to encrypt.
-        dropped: share of a cohort that may be lost.
-        corrupt: share of a cohort that may collude with the server; rounded up to a number of at least 1.
+        dropped: share of a cohort that may be lost, in [0, 1).
+        corrupt: share of a cohort that may collude with the server, in [0, 1); rounded up to a number of at least 1.
 
     Raises:
         ConfigError: if no graph of masks is safe enough, or sums do not fit.

@@ -42,15 +42,16 @@ def threshold(
     Args:
         sums: the sums to encrypt.
         committee: number of clients that hold a share, 2 to 30, numbered from 1 in the order of their client numbers.
-        threshold: number of members that open a sum, more than half of the committee.
-        dropout: probability that a member does not answer a request, decided by the seed for every round, attempt and
-            member.
+        threshold: number of members that open a sum, at least 2; more than half of the committee.
+        dropout: probability that a member does not answer a request, in [0, 1), decided by the seed for every
+            round, attempt and member.
         outages: members that are known to be away in a round, such as `{"3": [1, 2]}` for round 3.
-        keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new ones. The
-            model is the same to the bit. Members do not store which sums they opened: an interrupted round can be
-            opened again.
-        allow_split: allow a threshold of at most half of the committee, for simulations. Two groups of members without
-            a common member can then open two sums of one round, whose difference may be one client's update.
+        keep_keys: write keys and shares to `secret/` of the run directory; otherwise a resumed run makes new
+            ones. The model is the same to the bit. Members do not store which sums they opened: an interrupted
+            round can be opened again.
+        allow_split: allow a threshold of at most half of the committee, for simulations. Two groups of members
+            without a common member can then open two sums of one round, whose difference may be one client's
+            update.
 
     Raises:
         ConfigError: if no parameters are large enough for the sums, the committee is larger than the population, the

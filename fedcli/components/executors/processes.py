@@ -31,7 +31,7 @@ def processes(*, workers: int | None = None) -> Executor:
     bit. A process that dies is replaced, and its client is trained again.
 
     Args:
-        workers: number of clients that train at the same time; by default the number of cores.
+        workers: number of clients that train at the same time, at least 1; by default the number of cores.
 
     Raises:
         ConfigError: if `workers` is below 1.

@@ -26,7 +26,7 @@ def threads(*, workers: int | None = None) -> Executor:
     depend on the number of cores.
 
     Args:
-        workers: number of clients that train at the same time; by default the number of cores.
+        workers: number of clients that train at the same time, at least 1; by default the number of cores.
 
     Raises:
         ConfigError: if `workers` is below 1.

@@ -13,7 +13,7 @@ def mlp(
     """Multi-layer perceptron that returns logits; the default is the 2NN of the FedAvg paper.
 
     Args:
-        hidden: units of each hidden layer.
+        hidden: units of each hidden layer, at least 1.
         dropout: share of units dropped after each hidden layer, in [0, 1).
         batch_norm: normalise each hidden layer before its ReLU.
 

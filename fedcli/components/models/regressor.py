@@ -11,7 +11,7 @@ def regressor(*, hidden: int = 10) -> Architecture:
     """One hidden ReLU layer and a linear output, for squared error.
 
     Args:
-        hidden: units of the hidden layer.
+        hidden: units of the hidden layer, at least 1.
     """
     if hidden < 1:
         raise ConfigError(f"a hidden layer has at least 1 unit; received {hidden}.", key="hidden")

@@ -26,15 +26,15 @@ def dp_adaptive(
 
     Args:
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
-        noise_multiplier: of the updates and the count together; null for the least that keeps the planned
-            rounds within epsilon.
-        epsilon: budget; the run stops before the round that would exceed it.
-        initial_clip_norm: clip norm of the first round; it moves by a factor of 1.1 a round at most.
+        noise_multiplier: of the updates and the count together, 0 or 0.001 to 1,000,000; null for the least
+            that keeps the planned rounds within epsilon.
+        epsilon: budget, above 0; the run stops before the round that would exceed it.
+        initial_clip_norm: clip norm of the first round, above 0; it moves by a factor of 1.1 a round at most.
         target_quantile: share of clients whose updates should stay unclipped, in [0, 1].
-        clip_learning_rate: how fast the logarithm of the clip norm moves.
+        clip_learning_rate: how fast the logarithm of the clip norm moves, at least 0.
         count_deviation: noise deviation on the count of unclipped clients, above half the noise multiplier; null
             for five times the noise multiplier.
-        server_learning_rate: the server's step along the noised mean.
+        server_learning_rate: the server's step along the noised mean, above 0.
 
     Reference: Andrew et al. 2021, arXiv:1905.03871, Algorithm 1.
 

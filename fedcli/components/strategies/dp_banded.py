@@ -23,12 +23,12 @@ def dp_banded(
     round to round. With a rate in the cohort, sampling amplifies each turn as well.
 
     Args:
-        clip_norm: largest L2 norm of one client's update.
-        noise_multiplier: standard deviation of the uncorrelated noise over clip norm.
-        bands: rounds over which noise is correlated; 1 is independent noise.
+        clip_norm: largest L2 norm of one client's update, above 0.
+        noise_multiplier: standard deviation of the uncorrelated noise over clip norm, 0 or 0.001 to 1,000,000.
+        bands: rounds over which noise is correlated, 1 to 10,000; 1 is independent noise.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
-        epsilon: budget; the run stops before the round that would exceed it.
-        server_learning_rate: the server's step along the noised mean.
+        epsilon: budget, above 0; the run stops before the round that would exceed it.
+        server_learning_rate: the server's step along the noised mean, above 0.
 
     Reference: Choquette-Choo et al. 2023, arXiv:2306.08153.
 

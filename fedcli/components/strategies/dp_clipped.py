@@ -22,12 +22,12 @@ def dp_clipped(
     as well.
 
     Args:
-        clip_norm: largest L2 norm of one client's update.
+        clip_norm: largest L2 norm of one client's update, above 0.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
-        noise_multiplier: noise standard deviation over clip norm; null for the least that keeps the planned
-            rounds within epsilon.
-        epsilon: budget; the run stops before the round that would exceed it.
-        server_learning_rate: the server's step along the noised mean.
+        noise_multiplier: noise standard deviation over clip norm, 0 or 0.001 to 1,000,000; null for the least
+            that keeps the planned rounds within epsilon.
+        epsilon: budget, above 0; the run stops before the round that would exceed it.
+        server_learning_rate: the server's step along the noised mean, above 0.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963, Algorithm 1.
 

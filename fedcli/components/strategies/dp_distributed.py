@@ -28,16 +28,17 @@ def dp_distributed(
     epsilon holds for readers of the models.
 
     Args:
-        clip_norm: largest L2 norm of one client's update.
-        contributors: clients without whose shares nothing is released; at most the cohort.
+        clip_norm: largest L2 norm of one client's update, above 0.
+        contributors: clients without whose shares nothing is released, at least 1; at most the cohort.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
-        noise_multiplier: deviation of the guaranteed noise on the sum over clip norm; null for the least that
-            keeps the planned rounds within epsilon.
-        epsilon: budget against the coordinator; the run stops before the round that would exceed it.
-        colluders: contributors whose noise does not count, because they may reveal it to the coordinator; null for as
-            many as may collude under the assumption of the run's encryption, and 0 without encryption.
-        bits: of the integer grid: 2^bits steps are one clip norm.
-        server_learning_rate: the server's step along the noised mean.
+        noise_multiplier: deviation of the guaranteed noise on the sum over clip norm, 0 or 0.001 to 1,000,000;
+            null for the least that keeps the planned rounds within epsilon.
+        epsilon: budget against the coordinator, above 0; the run stops before the round that would exceed it.
+        colluders: contributors whose noise does not count, at least 0; because they may reveal it to the
+            coordinator; null for as many as may collude under the assumption of the run's encryption, and 0
+            without encryption.
+        bits: of the integer grid, 8 to 24; 2^bits steps are one clip norm.
+        server_learning_rate: the server's step along the noised mean, above 0.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387, the distributed discrete Gaussian mechanism.
 

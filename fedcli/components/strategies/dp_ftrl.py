@@ -20,13 +20,13 @@ def dp_ftrl(
     """FedAvg of clipped updates whose running sum is released by a binary tree of noised partial sums.
 
     Args:
-        clip_norm: largest L2 norm of one client's update.
-        noise_multiplier: noise standard deviation of one node of the tree over clip norm.
+        clip_norm: largest L2 norm of one client's update, above 0.
+        noise_multiplier: noise standard deviation of one node of the tree over clip norm, 0 or 0.001 to 1,000,000.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
-        restart_every: rounds after which a new tree begins, such as those in which every client has had its turn
-            once; one tree for the run if it is not given.
-        epsilon: budget; the run stops before the round that would exceed it.
-        server_learning_rate: the server's step along the noised mean.
+        restart_every: rounds after which a new tree begins, at least 1; such as those in which every client has
+            had its turn once; one tree for the run if it is not given.
+        epsilon: budget, above 0; the run stops before the round that would exceed it.
+        server_learning_rate: the server's step along the noised mean, above 0.
 
     Reference: Kairouz et al. 2021, arXiv:2103.00039, Algorithm 1.
 

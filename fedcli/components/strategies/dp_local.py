@@ -22,12 +22,12 @@ def dp_local(
     the noise that dp-clipped adds. Epsilon is that of a client that takes part in every round.
 
     Args:
-        clip_norm: largest L2 norm of one client's update before its noise.
+        clip_norm: largest L2 norm of one client's update before its noise, above 0.
         delta: the delta at which epsilon is stated, in (0, 1).
-        noise_multiplier: standard deviation of one client's noise over clip norm; null for the least that keeps
-            the planned rounds within epsilon.
-        epsilon: budget; the run stops before the round that would exceed it.
-        server_learning_rate: the server's step along the mean.
+        noise_multiplier: standard deviation of one client's noise over clip norm, 0 or 0.001 to 1,000,000; null
+            for the least that keeps the planned rounds within epsilon.
+        epsilon: budget, above 0; the run stops before the round that would exceed it.
+        server_learning_rate: the server's step along the mean, above 0.
 
     Reference: Dwork et al. 2006, the Gaussian mechanism; its curve by Balle and Wang 2018, arXiv:1805.06530.
 

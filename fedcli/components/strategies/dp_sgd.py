@@ -27,14 +27,15 @@ def dp_sgd(
     to a grid, and the exact sampler draws the noise in whole steps of it.
 
     Args:
-        clip_norm: largest L2 norm of one example's gradient.
-        noise_multiplier: noise standard deviation on the sum of a batch's gradients, over clip norm.
-        rate: probability that an example is in a batch, by its own coin.
-        steps: batches of one client in a round.
-        expected_batch_size: what the sum is divided by, such as rate times a typical number of examples.
+        clip_norm: largest L2 norm of one example's gradient, above 0.
+        noise_multiplier: noise standard deviation on the sum of a batch's gradients over clip norm, 0 or 0.001
+            to 1,000,000.
+        rate: probability that an example is in a batch, by its own coin, in (0, 1].
+        steps: batches of one client in a round, 1 to 10,000.
+        expected_batch_size: what the sum is divided by, above 0; such as rate times a typical number of examples.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over a client's number of examples.
-        epsilon: budget; the run stops before the round that would exceed it.
-        server_learning_rate: the server's step along the mean update.
+        epsilon: budget, above 0; the run stops before the round that would exceed it.
+        server_learning_rate: the server's step along the mean update, above 0.
 
     Reference: Abadi et al. 2016, arXiv:1607.00133, Algorithm 1, inside the clients of McMahan et al. 2017,
     arXiv:1602.05629.

@@ -12,7 +12,7 @@ def fedadagrad(*, server_learning_rate: float = 0.1, beta_1: float = 0.0, tau: f
     """FedAvg with Adagrad on the server.
 
     Args:
-        server_learning_rate: the server's step.
+        server_learning_rate: the server's step, above 0.
         beta_1: decay of the first moment, in [0, 1).
         tau: degree of adaptivity, above 0.
 

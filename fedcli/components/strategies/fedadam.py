@@ -18,7 +18,7 @@ def fedadam(
     """FedAvg with Adam on the server.
 
     Args:
-        server_learning_rate: the server's step.
+        server_learning_rate: the server's step, above 0.
         beta_1: decay of the first moment, in [0, 1).
         beta_2: decay of the second moment, in [0, 1).
         tau: degree of adaptivity, above 0.

@@ -16,7 +16,7 @@ def fedavg(*, weighting: Weighting = "examples", server_learning_rate: float = 1
     Args:
         weighting: whether clients count by their number of training examples (`examples`) or all the same
             (`uniform`).
-        server_learning_rate: the server's step along the mean update.
+        server_learning_rate: the server's step along the mean update, above 0.
 
     Reference: McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.
 

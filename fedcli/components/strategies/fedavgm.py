@@ -12,7 +12,7 @@ def fedavgm(*, server_learning_rate: float = 1.0, beta: float = 0.9) -> Strategy
     """FedAvg with heavy-ball momentum on the server.
 
     Args:
-        server_learning_rate: the server's step along its velocity.
+        server_learning_rate: the server's step along its velocity, above 0.
         beta: share of the velocity that is kept, in [0, 1).
 
     Reference: Hsu et al. 2019, arXiv:1909.06335.

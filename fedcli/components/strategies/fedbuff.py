@@ -26,9 +26,9 @@ def fedbuff(
     Args:
         buffer_size: updates of one round, at least 1 and at most the clients at work.
         staleness_exponent: how fast old updates lose weight, at least 0; 0 is never.
-        server_learning_rate: the server's step along the mean update.
-        max_staleness: model updates after which an update is thrown away, at least 0; null for never. The server keeps
-            at most so many older models; without it, at most one for each client at work.
+        server_learning_rate: the server's step along the mean update, above 0.
+        max_staleness: model updates after which an update is thrown away, at least 0; null for never. The
+            server keeps at most so many older models; without it, at most one for each client at work.
 
     Reference: Nguyen et al. 2022, arXiv:2106.06639 (FedBuff), Algorithm 1, whose weights are 1 / sqrt(1 + t); for
     max_staleness, Huba et al. 2022, arXiv:2111.04877.

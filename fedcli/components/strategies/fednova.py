@@ -15,7 +15,7 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
     The unfinished work of stragglers is used.
 
     Args:
-        server_learning_rate: the server's step.
+        server_learning_rate: the server's step, above 0.
 
     Reference: Wang et al. 2020, arXiv:2007.07481, Equation 9.
 

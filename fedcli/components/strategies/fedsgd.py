@@ -15,7 +15,7 @@ def fedsgd(*, server_learning_rate: float = 0.1) -> Strategy:
     step of its own; `client.batch_size` only bounds the memory of one gradient.
 
     Args:
-        server_learning_rate: step of the descent.
+        server_learning_rate: step of the descent, above 0.
 
     Reference: McMahan et al. 2017, arXiv:1602.05629, Section 2.
 

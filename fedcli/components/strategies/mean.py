@@ -10,7 +10,7 @@ def mean(*, server_learning_rate: float = 1.0) -> Strategy:
     """FedAvg with every client counting the same.
 
     Args:
-        server_learning_rate: the server's step along the mean update.
+        server_learning_rate: the server's step along the mean update, above 0.
 
     Reference: McMahan et al. 2017, arXiv:1602.05629.
 

@@ -16,7 +16,7 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
     population whose updates were accepted. Clients count the same, as in the paper.
 
     Args:
-        server_learning_rate: the server's step along the mean update.
+        server_learning_rate: the server's step along the mean update, above 0.
 
     Reference: Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1 with option II.
 

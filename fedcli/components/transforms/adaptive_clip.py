@@ -47,18 +47,20 @@ def adaptive_clip(
     The clip norm is the transform's state. It is as private as the model, since it follows from noised counts.
 
     Args:
-        noise_multiplier: z of the joint release, at least 0; at 0 nothing is noised. Null for the least that keeps
-            the planned rounds within the strategy's epsilon.
+        noise_multiplier: z of the joint release, 0 or 0.001 to 1,000,000; at 0 nothing is noised. Null for the
+            least that keeps the planned rounds within the strategy's epsilon.
         count_deviation: noise standard deviation on the count, above z / 2, for a client that moves it by 1/2;
             null for 5 z.
-        initial_clip_norm: C of the first round.
+        initial_clip_norm: C of the first round, above 0.
         target_quantile: gamma, the share of clients that should be within C, in [0, 1].
-        learning_rate: eta, the speed at which log C moves.
+        learning_rate: eta, the speed at which log C moves, at least 0.
 
     Reference: Andrew et al. 2021, arXiv:1905.03871, Algorithm 1.
 
     Deviations: the count is centred at gamma, where the paper centres it at 1/2; and its mean is taken over the planned
     cohort and not over the realised one, which is not noised.
+
+    Example: noise_multiplier=1.0
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

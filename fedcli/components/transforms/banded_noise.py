@@ -41,13 +41,15 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
     the solution of A x = A q + z, rounded row by row, which is post-processing.
 
     Args:
-        noise_multiplier: deviation of z over clip norm, at least 0.
-        clip_norm: bound on one client's L2 norm in a round's sum.
+        noise_multiplier: deviation of z over clip norm, 0 or 0.001 to 1,000,000.
+        clip_norm: bound on one client's L2 norm in a round's sum, above 0.
         bands: non-zero diagonals of C, 1 to 10,000; 1 is independent noise. A client waits as many rounds between
             its turns.
 
     Reference: Choquette-Choo et al. 2023, arXiv:2306.08153; the coefficients are the banded square root of
     Kalinin and Lampert 2024, arXiv:2405.13763, in place of numerically optimal ones.
+
+    Example: noise_multiplier=1.0, clip_norm=1.0, bands=4
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = BandedEvent(noise_multiplier, clip_norm, bands)

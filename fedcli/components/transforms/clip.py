@@ -31,6 +31,8 @@ def clip(*, clip_norm: float) -> Transform:
         InvalidUpdateError: from `encode`, for an update with NaN or infinity, which no factor can clip.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963.
+
+    Example: clip_norm=1.0
     """
     require_positive("clip_norm", clip_norm)
 

@@ -43,17 +43,19 @@ def distributed_noise(
     whom some may reveal their noise, has a deviation of z B or more. With fewer updates nothing is decoded.
 
     Args:
-        noise_multiplier: z, deviation of the guaranteed noise on the sum over the bound, at least 0; null for the
-            least that keeps the planned rounds within the strategy's epsilon.
+        noise_multiplier: z, deviation of the guaranteed noise on the sum over the bound, 0 or 0.001 to
+            1,000,000; null for the least that keeps the planned rounds within the strategy's epsilon.
         clip_norm: the clip before the grid, which the ledger states.
-        bits: those of the grid before it.
+        bits: those of the grid before it, 1 to 24.
         contributors: clients without whose shares nothing is released, at least 1.
-        colluders: those among them whose noise does not count, because they may reveal it; null for as many as may
-            collude under the assumption of the run's encryption, and 0 without encryption.
+        colluders: those among them whose noise does not count, at least 0; because they may reveal it; null for
+            as many as may collude under the assumption of the run's encryption, and 0 without encryption.
 
     Reference: Kairouz et al. 2021, arXiv:2102.06387; sampled exactly as in Canonne et al. 2020, arXiv:2004.00010.
 
     Deviations: no random rotation before the grid and no modulus after it: the sum is over whole integers.
+
+    Example: noise_multiplier=1.0, clip_norm=1.0, contributors=2
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

@@ -49,11 +49,11 @@ def fixed_point(
     The weight of an update becomes w_k, so that the sum over it is the weighted mean.
 
     Args:
-        clip_norm: largest L2 norm of one client's update, finite and above 0.
+        clip_norm: largest L2 norm of one client's update, above 0 and finite.
         bits: of the bound B = 2^bits on the norm in steps, 8 to 24.
         rounding: `nearest`, or `stochastic`: up or down at random, right in the mean.
-        max_examples: examples from which on a client counts in full, w_k = min(n_k, max_examples) / max_examples;
-            None lets every client count in full.
+        max_examples: examples from which on a client counts in full, at least 1; w_k = min(n_k, max_examples) /
+            max_examples; null lets every client count in full.
         extra_clip_norms: for payloads with more vectors of the same length after the update: the clip norm of each.
             Each is clipped by itself and has a step of its own, its clip norm / 2^bits.
 
@@ -65,6 +65,8 @@ def fixed_point(
 
     Deviations: the norm after rounding is bounded by shrinking before it, where the paper rounds again until
     it holds.
+
+    Example: clip_norm=10.0
     """
     norms = (clip_norm, *extra_clip_norms)
     for norm in norms:

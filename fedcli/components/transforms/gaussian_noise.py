@@ -33,12 +33,14 @@ def gaussian_noise(
     (`crypto/gaussian_steps.py`).
 
     Args:
-        noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the
-            planned rounds within the strategy's epsilon.
-        clip_norm: bound on one client's L2 norm in the sum.
+        noise_multiplier: noise standard deviation over clip norm, 0 or 0.001 to 1,000,000; null for the least
+            that keeps the planned rounds within the strategy's epsilon.
+        clip_norm: bound on one client's L2 norm in the sum, above 0.
         clipping: how updates are clipped to that bound, for the privacy statement.
 
     Reference: McMahan et al. 2018, arXiv:1710.06963.
+
+    Example: noise_multiplier=1.0, clip_norm=1.0
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

@@ -24,7 +24,7 @@ def layer_clip(*, clip_norm: float) -> Transform:
     The whole update's norm is then at most clip_norm, which is what noise on the sum must cover.
 
     Args:
-        clip_norm: the largest L2 norm of a whole update that leaves a client; infinity changes no update.
+        clip_norm: the largest L2 norm of a whole update that leaves a client, above 0; infinity changes no update.
 
     Raises:
         InvalidUpdateError: from `encode`, for an update with NaN or infinity, which no factor can clip.
@@ -32,6 +32,8 @@ def layer_clip(*, clip_norm: float) -> Transform:
     Reference: McMahan et al. 2018, arXiv:1710.06963, per-layer clipping with equal bounds.
 
     Deviations: a layer is one array of the model, so that a kernel and its bias are clipped separately.
+
+    Example: clip_norm=1.0
     """
     require_positive("clip_norm", clip_norm)
 

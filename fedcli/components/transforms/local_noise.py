@@ -32,14 +32,16 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
     clip, and an attacker's update is not bounded.
 
     Args:
-        noise_multiplier: noise standard deviation over clip norm, at least 0; null for the least that keeps the
-            planned rounds within the strategy's epsilon.
-        clip_norm: bound on the update's L2 norm before the noise; a longer one is not sent.
+        noise_multiplier: noise standard deviation over clip norm, 0 or 0.001 to 1,000,000; null for the least
+            that keeps the planned rounds within the strategy's epsilon.
+        clip_norm: bound on the update's L2 norm before the noise, above 0; a longer one is not sent.
 
     Raises:
         InvalidUpdateError: from `encode`, for an update that the noise does not cover.
 
     Reference: Dwork and Roth 2014, the Gaussian mechanism in the local model.
+
+    Example: noise_multiplier=4.0, clip_norm=1.0
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

@@ -32,11 +32,13 @@ def tree_noise(*, noise_multiplier: float, clip_norm: float, restart_every: int 
     (`crypto/gaussian_steps.py`).
 
     Args:
-        noise_multiplier: deviation of a node's noise over clip norm, at least 0.
-        clip_norm: bound on one client's L2 norm in a round's sum.
-        restart_every: rounds after which a new tree begins; None for one tree.
+        noise_multiplier: deviation of a node's noise over clip norm, 0 or 0.001 to 1,000,000.
+        clip_norm: bound on one client's L2 norm in a round's sum, above 0.
+        restart_every: rounds after which a new tree begins, at least 1; null for one tree.
 
     Reference: Kairouz et al. 2021, arXiv:2103.00039, Algorithm 1; without Honaker's weighting of nodes.
+
+    Example: noise_multiplier=4.0, clip_norm=1.0
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = TreeEvent(noise_multiplier, clip_norm, restart_every)

@@ -14,6 +14,8 @@ def step(*, milestones: Sequence[int], factor: float = 0.1) -> Schedule:
     Args:
         milestones: rounds at which the rate drops.
         factor: factor of each drop, above 0.
+
+    Example: milestones=[10, 20]
     """
     if not factor > 0:
         raise ConfigError(f"factor is a number above 0; received {factor}.", key="factor")

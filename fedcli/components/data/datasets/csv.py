@@ -49,6 +49,8 @@ def csv(
 
     Raises:
         DataError: if the file or a column is absent, or a value is missing, of the wrong kind or not declared.
+
+    Example: path='patients.csv', target='diagnosis', classes=('healthy', 'ill')
     """
     table = read_table(Path(path).expanduser())
     _check_columns(table, [target], key="target")

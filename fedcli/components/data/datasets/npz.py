@@ -51,6 +51,8 @@ def npz(
 
     Raises:
         DataError: if the file or a key is absent, or an array has the wrong form.
+
+    Example: path='scans.npz', classes=2
     """
     file = Path(path).expanduser()
     arrays = _select(read_arrays(file), file)

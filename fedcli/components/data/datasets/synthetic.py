@@ -29,10 +29,10 @@ def synthetic(
 
     Args:
         seed: decides the data.
-        alpha: how much the clients' models differ; a standard deviation, as in the authors' code.
-        beta: how much the clients' features differ; likewise.
+        alpha: how much the clients' models differ, at least 0; a standard deviation, as in the authors' code.
+        beta: how much the clients' features differ, at least 0; likewise.
         iid: v = 0 and one W, b ~ N(0, 1) for all clients; alpha and beta have no effect.
-        clients: natural clients, at most 10,000.
+        clients: natural clients, 1 to 10,000.
 
     Raises:
         ConfigError: if alpha or beta is negative, or clients is out of range.

@@ -23,9 +23,9 @@ def synthetic_regression(
 
     Args:
         seed: decides the data.
-        examples: training and test examples together.
-        features: inputs of one example; examples x features is at most 10,000,000.
-        noise: standard deviation of the noise on the targets.
+        examples: training and test examples together, at least 2.
+        features: inputs of one example, at least 1; examples x features is at most 10,000,000.
+        noise: standard deviation of the noise on the targets, at least 0.
         test_fraction: share of the examples that is held out, in (0, 1).
 
     Raises:

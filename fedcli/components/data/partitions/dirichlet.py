@@ -27,9 +27,9 @@ def dirichlet(
     Args:
         dataset: the dataset to divide; classification.
         rng: decides which client gets which examples.
-        clients: number of clients.
-        alpha: concentration, positive.
-        min_size: least examples of a client.
+        clients: number of clients, at least 1.
+        alpha: concentration, above 0.
+        min_size: least examples of a client, at least 1.
 
     Raises:
         ConfigError: if clients * min_size exceeds the examples, or the task is regression.
@@ -37,6 +37,8 @@ def dirichlet(
     Reference: Hsu et al. 2019, arXiv:1909.06335. There each client draws its class mixture and all have
         equally many examples. Here, as in Yurochkin et al. 2019, arXiv:1905.12022, the shares of the clients
         are drawn for each class, so that sizes differ.
+
+    Example: clients=12
     """
     check_classes(dataset, "dirichlet")
     check_clients(dataset, clients, min_size=min_size)

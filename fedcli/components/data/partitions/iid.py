@@ -14,10 +14,12 @@ def iid(dataset: Dataset, rng: np.random.Generator, *, clients: int) -> Partitio
     Args:
         dataset: the dataset to divide.
         rng: decides which client gets which examples.
-        clients: number of clients.
+        clients: number of clients, at least 1.
 
     Raises:
         ConfigError: if there are more clients than examples.
+
+    Example: clients=12
     """
     check_clients(dataset, clients)
     num_examples = len(dataset.y)

@@ -17,14 +17,16 @@ def pathological(
     Args:
         dataset: the dataset to divide; classification.
         rng: draws the classes and the examples.
-        clients: number of clients.
-        classes_per_client: classes of each client.
+        clients: number of clients, at least 1.
+        classes_per_client: classes of each client, at least 1; at most those of the dataset.
 
     Raises:
         ConfigError: if the clients cannot hold all classes, a class has fewer examples than holders, or
             the task is regression.
 
     Reference: Li et al. 2021 (NIID-Bench, #C = k), arXiv:2102.02079.
+
+    Example: clients=12
     """
     check_classes(dataset, "pathological")
     check_clients(dataset, clients)

@@ -16,14 +16,16 @@ def quantity_dirichlet(
     Args:
         dataset: the dataset to divide.
         rng: decides the sizes and which client gets which examples.
-        clients: number of clients.
-        alpha: concentration, positive; with a large one sizes are nearly equal.
-        min_size: examples that every client gets before the rest is divided.
+        clients: number of clients, at least 1.
+        alpha: concentration, above 0; with a large one sizes are nearly equal.
+        min_size: examples that every client gets before the rest is divided, at least 1.
 
     Raises:
         ConfigError: if clients * min_size exceeds the examples.
 
     Reference: Li et al. 2021 (NIID-Bench), arXiv:2102.02079.
+
+    Example: clients=12
     """
     check_clients(dataset, clients, min_size=min_size)
     shares = draw_shares(alpha, clients, rng=rng)

@@ -16,12 +16,14 @@ def quantity_power_law(
     Args:
         dataset: the dataset to divide.
         rng: decides which client gets which examples; the sizes are fixed, and client 0 has the most.
-        clients: number of clients.
-        exponent: how fast sizes fall, positive; 1 is Zipf's law.
-        min_size: examples that every client gets before the rest is divided.
+        clients: number of clients, at least 1.
+        exponent: how fast sizes fall, above 0; 1 is Zipf's law.
+        min_size: examples that every client gets before the rest is divided, at least 1.
 
     Raises:
         ConfigError: if clients * min_size exceeds the examples.
+
+    Example: clients=12
     """
     check_clients(dataset, clients, min_size=min_size)
     check_positive("exponent", exponent)

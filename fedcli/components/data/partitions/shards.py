@@ -17,13 +17,15 @@ def shards(
     Args:
         dataset: the dataset to divide; classification.
         rng: orders the examples of a class and distributes the shards.
-        clients: number of clients.
-        shards_per_client: shards of each client; with 2 most clients have two classes.
+        clients: number of clients, at least 1.
+        shards_per_client: shards of each client, at least 1; with 2 most clients have two classes.
 
     Raises:
         ConfigError: if there are more shards than examples, or the task is regression.
 
     Reference: McMahan et al. 2017, arXiv:1602.05629.
+
+    Example: clients=12
     """
     check_classes(dataset, "shards")
     check_clients(dataset, clients)

@@ -26,6 +26,8 @@ def affine(
     Raises:
         ConfigError: if a constant is not finite or a divisor not above 0; on use, if their number is not that of the
             features.
+
+    Example: centre=8.0, divisor=4.0
     """
     constants = {"centre": np.asarray(centre, np.float64), "divisor": np.asarray(divisor, np.float64)}
     for key, values in constants.items():

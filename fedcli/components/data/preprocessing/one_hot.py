@@ -16,10 +16,14 @@ def one_hot(*, num_classes: int) -> Preprocessor:
     Text columns of a csv are already one-hot features when it is read.
 
     Args:
-        num_classes: the dataset's number of classes.
+        num_classes: the dataset's number of classes, at least 2.
 
     Raises:
         ConfigError: if it is less than 2; on use, if it differs from the dataset's or the task is regression.
+
+    Example: num_classes=10
+
+    Needs: task={'loss': 'categorical_crossentropy', 'metrics': ['categorical_accuracy']}
     """
     if num_classes < 2:
         raise ConfigError(f"num_classes is {num_classes}; expected at least 2.", key="num_classes")

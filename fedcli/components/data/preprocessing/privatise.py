@@ -26,11 +26,13 @@ def privatise(*, clip_norm: float, noise_multiplier: float, delta: float) -> Pre
 
     Args:
         clip_norm: bound on one example's L2 norm, above 0; infinity only without noise.
-        noise_multiplier: noise standard deviation in each feature over clip norm, at least 0.
+        noise_multiplier: noise standard deviation in each feature over clip norm, 0 or 0.001 to 1,000,000.
         delta: the delta at which epsilon is stated, in (0, 1).
 
     Reference: Dwork and Roth 2014, The Algorithmic Foundations of Differential Privacy, Appendix A; epsilon by
     Balle and Wang 2018, arXiv:1805.06530, for one example replaced by another.
+
+    Example: clip_norm=1.0, noise_multiplier=4.0, delta=1e-5
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event, target = PrivatisedDataEvent(noise_multiplier, clip_norm), PrivacyTarget(delta)

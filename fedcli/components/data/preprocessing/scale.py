@@ -19,6 +19,8 @@ def scale(*, factor: float) -> Preprocessor:
 
     Raises:
         ConfigError: if the factor is zero or not finite.
+
+    Example: factor=0.0625
     """
     if not math.isfinite(factor) or factor == 0:
         raise ConfigError(f"factor is {factor}; expected a finite number other than 0.", key="factor")
