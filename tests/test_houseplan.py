@@ -27,6 +27,7 @@ ONE_IDEA = {
     "privacy": "the command, and what differential privacy excludes",
     "proof_files": "the stored proofs, written and verified",
     "proofs": "norm proofs, planned and verified",
+    "schema": "of a config, and the command that prints it as JSON Schema",
     "shared_key": "the scheme, and its arithmetic",
     "threshold": "the scheme, and its arithmetic",
     "written_strategy": "strategies written out: how they are read, and what they exclude",
