@@ -213,6 +213,7 @@ class Assembly:
         run_id: random identifier of the run, kept when it is resumed.
         config_digest: SHA-256 of the run's config.yaml; empty in runs whose proofs are not bound to it.
         identities: the signing keys of the clients; None in runs without signatures.
+        gives_probabilities: whether the model's last layer turns logits into probabilities.
     """
 
     setup: Setup
@@ -223,6 +224,7 @@ class Assembly:
     run_id: str = ""
     config_digest: bytes = b""
     identities: Identities | None = None
+    gives_probabilities: bool = False
 
     @property
     def world(self) -> World:

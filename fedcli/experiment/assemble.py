@@ -12,7 +12,7 @@ import numpy as np
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
-from fedcli.components.models.network import Network, Vectors, build_model, personal_weights, split
+from fedcli.components.models.network import Network, Vectors, personal_weights, split
 from fedcli.config import Experiment, objects_of
 from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.contracts import Strategy
@@ -26,6 +26,7 @@ from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
 from fedcli.engine.run_columns import best_is
 from fedcli.engine.setup import Assembly, Setup
+from fedcli.experiment.built_model import built_model
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.plan import plan
@@ -52,7 +53,7 @@ def assemble(
     # The executor comes first: it sets TensorFlow's threads, which is possible only before its first operation.
     executor: Executor = make("executor", experiment.executor)
     try:
-        side, layout, vectors = _client_side(setup, config_digest)
+        side, layout, vectors, gives_probabilities = _client_side(setup, config_digest)
         data_noise = setup.world.data_noise
         # Callbacks stay with the server, so that they may be objects of this process.
         travels = experiment.model_copy(update={"callbacks": ()})
@@ -63,7 +64,15 @@ def assemble(
         clients = Clients(side, None if objects_of(experiment) else elsewhere)
         # An executor that cannot run these clients says so now, before a run directory is created.
         list(executor.run(_Nothing(clients), ()))
-        assembly = Assembly(setup, layout, clients, executor, _callbacks(setup), config_digest=config_digest)
+        assembly = Assembly(
+            setup,
+            layout,
+            clients,
+            executor,
+            _callbacks(setup),
+            config_digest=config_digest,
+            gives_probabilities=gives_probabilities,
+        )
         cohort = setup.world.cohort.init(setup.world.federation.num_train)
         return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
     # Also at Ctrl-C: worker processes would go on without this one.
@@ -117,12 +126,16 @@ def side_in_this_process(
     experiment: Experiment, strategy: Strategy | None, data_key: bytes | None, config_digest: bytes
 ) -> ClientSide:
     """The clients' side, built from the config in a worker process."""
-    side, _, _ = _client_side(plan(experiment, strategy, data_key=data_key), config_digest)
+    side, *_ = _client_side(plan(experiment, strategy, data_key=data_key), config_digest)
     return side
 
 
-def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelLayout, Vectors]:
-    from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
+def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelLayout, Vectors, bool]:
+    from fedcli.components.clients.runtime.keras_learner import (
+        check_output,
+        ends_in_probabilities,
+        keras_functions,
+    )
     from fedcli.components.clients.runtime.keras_runtime import KerasRuntime, LocalSettings
     from fedcli.components.clients.runtime.program import Example, compile_programs
 
@@ -164,14 +177,13 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
         reproducible_noise=experiment.privacy.reproducible_noise,
     )
     runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)
-    return ClientSide(runtime, federation, strategy, adversary, config_digest), layout, vectors
+    side = ClientSide(runtime, federation, strategy, adversary, config_digest)
+    return side, layout, vectors, ends_in_probabilities(network.model)
 
 
 def _network(setup: Setup) -> Network:
     experiment, federation = setup.experiment, setup.world.federation
-    build = partial(setup.training.architecture.build, federation.input_shape, setup.model_outputs)
-    with placed("model"):
-        model = build_model(build, root=experiment.seed, trainable=experiment.model.trainable)
+    model = built_model(experiment, federation.input_shape, setup.model_outputs, setup.training.architecture)
     # The pattern is the strategy's, so that what is wrong with it is not the model's fault.
     with placed("strategy"):
         is_personal = personal_weights(model, setup.protocol.strategy.trainer.personal)

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
@@ -14,8 +12,7 @@ from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.task import TrainingTask, higher_is_better, task_for
 from fedcli.components.data import CheckedFederation, Federation
 from fedcli.components.devices import Devices
-from fedcli.components.models.architecture import Architecture
-from fedcli.config import Client, Experiment, Part, installed, resolve
+from fedcli.config import Client, Experiment
 from fedcli.core.contracts import Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.engine.adversary import malicious_clients
@@ -28,9 +25,10 @@ from fedcli.engine.setup import (
     Training,
     World,
 )
+from fedcli.experiment.built_model import architecture_of
 from fedcli.experiment.compatibility import attacks, early_stop, privacy, single_examples
 from fedcli.experiment.federation import federation_of
-from fedcli.experiment.make import call, make, placed
+from fedcli.experiment.make import make, placed
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.order import recipe
@@ -66,7 +64,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
             data_noise,
         ),
         Training(
-            _architecture(experiment.model.part),
+            architecture_of(experiment.model.part),
             task,
             make("client.schedule", client.schedule),
             _batches(client, protected.trainer),
@@ -182,26 +180,6 @@ def _adversary(experiment: Experiment, federation: Federation) -> Adversary | No
             section.share, section.clients, num_clients=federation.num_clients, root=experiment.seed
         )
     return Adversary(attack, clients)
-
-
-def _architecture(part: Part) -> Architecture:
-    with placed("model"):
-        factory = part.value or resolve(installed("model"), part.name)
-        # A built model is callable as well, but its weights would not be those of the seed.
-        if not callable(factory) or hasattr(factory, "trainable_variables"):
-            raise ConfigError(
-                f"the object is a {type(factory).__name__}; a function (input_shape, num_outputs) -> Keras model is "
-                "expected.",
-                key="name",
-                hint="Give the function that builds the model, so that the seed decides its first weights.",
-            )
-        if part.name in installed("model"):
-            return cast(Architecture, factory(**part.parameters))
-
-    def build(*supplied: Any) -> Any:
-        return call(factory, supplied, part.parameters)
-
-    return Architecture(build, None)
 
 
 def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:

@@ -28,6 +28,7 @@ class Promise:
         has_public_test: whether the test set holds no rows of clients.
         keeps_client_states: whether clients keep states of their own from round to round.
         has_clock: whether rounds have a simulated duration.
+        has_statistics: whether model.json has statistics of the clients' examples.
         grid_bits: of the integer grid that updates are rounded to; None without one.
     """
 
@@ -41,6 +42,7 @@ class Promise:
     has_public_test: bool = True
     keeps_client_states: bool = False
     has_clock: bool = False
+    has_statistics: bool = False
     grid_bits: int | None = None
 
 
@@ -53,6 +55,7 @@ class RunFacts(NamedTuple):
         fedcli: version that began it.
         num_examples: training examples of all clients, in runs that protect single examples and publish everything.
         has_public_test: whether the test set holds no rows of clients.
+        fitted_preprocessing: whether steps of preprocessing learned from the clients' examples.
     """
 
     run: str | None = None
@@ -60,6 +63,7 @@ class RunFacts(NamedTuple):
     fedcli: str | None = None
     num_examples: int | None = None
     has_public_test: bool | None = None
+    fitted_preprocessing: bool | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, Any]) -> RunFacts:
@@ -76,6 +80,7 @@ class RunFacts(NamedTuple):
             known("fedcli", str),
             known("num_examples", int),
             known("has_public_test", bool),
+            known("fitted_preprocessing", bool),
         )
 
 

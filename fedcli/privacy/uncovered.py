@@ -38,6 +38,10 @@ _OF_BATCHES = (
     "the last bits of other examples' gradients, which an example may change through the batch in which they are "
     "computed: epsilon takes them to be the same whoever else is in the batch"
 )
+_STATISTICS = (
+    "the statistics of preprocessing in model.json: counts, sums and ranges of the features of all clients' training "
+    "examples, which are published without noise"
+)
 _TEST_OF_CLIENTS = "test metrics in metrics.jsonl: the test set consists of clients' own rows"
 
 
@@ -55,6 +59,7 @@ def not_covered(promise: Promise) -> list[str]:
     if not promise.publishes_noised_only:
         found += _FIGURES
         found += [] if promise.has_public_test else [_TEST_OF_CLIENTS]
+    found += [_STATISTICS] if promise.has_statistics else []
     found += [_OF_STATES] if promise.keeps_client_states else []
     # A run that publishes only noised figures keeps them apart, in secret/.
     found += [_OF_TIMES] if promise.has_clock and not promise.publishes_noised_only else []

@@ -31,10 +31,20 @@ def protocol_of(folder: Path) -> int:
 
 
 def require_unchanged(folder: Path) -> None:
-    """Refuse to go on with a run whose config or environment is not the one that it began with.
+    """Refuse to go on with a run whose files are not those that it began with.
 
     Raises:
         RunError: if a file is not the one that the first checkpoint binds.
+    """
+    for name in (*directory.ALWAYS_BOUND, directory.MODEL):
+        require_bound(folder, name)
+
+
+def require_bound(folder: Path, name: str) -> None:
+    """Refuse a file at the top of a run directory that is not the one that the run began with.
+
+    Raises:
+        RunError: if it is not the one that the first checkpoint binds, or was added.
     """
     first = directory.checkpoint_folder(folder, 0)
     # A run that was killed before its first checkpoint has bound nothing yet.
@@ -43,14 +53,22 @@ def require_unchanged(folder: Path) -> None:
     bound = manifests.read(first).facts.get("run")
     if not isinstance(bound, dict):
         return
-    for name in directory.ALWAYS_BOUND:
-        fault = guarded.fault(folder / name, str(bound.get(name)), below=folder, limit=limits.JSON)
-        if fault is not None:
-            raise RunError(
-                f"{folder / name} {fault}.\n"
-                "Restore the file: clients go on only under the config that they agreed to. For another config, start "
-                "a new run."
-            )
+    digest = bound.get(name)
+    if digest is None and name not in directory.ALWAYS_BOUND:
+        # Older runs do not have it.
+        added = guarded.exists(folder / name, below=folder)
+        fault = "is not a file that the run wrote: no checkpoint binds it" if added else None
+        remedy = "Remove the file."
+    else:
+        fault = guarded.fault(folder / name, str(digest), below=folder, limit=limits.JSON)
+        remedy = (
+            "Restore the file: clients go on only under the config that they agreed to. For another config, start a "
+            "new run."
+            if name in directory.ALWAYS_BOUND
+            else "Restore the file: without it nobody knows what the model's inputs and outputs mean."
+        )
+    if fault is not None:
+        raise RunError(f"{folder / name} {fault}.\n{remedy}")
 
 
 def agreed_digest(folder: Path) -> bytes:

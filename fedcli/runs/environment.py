@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 import fedcli
+from fedcli.components.data import PartitionedFederation
 from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.errors import RunError
 from fedcli.core.machine import available_cores
 from fedcli.engine.setup import Assembly
+from fedcli.runs.code_version import command_line, git_state, source_of_fedcli
 from fedcli.runs.identities import public_keys
 from fedcli.store.directory import ENVIRONMENT
 from fedcli.store.files import guarded, limits
@@ -39,7 +41,11 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "begun": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "has_public_test": assembly.setup.has_public_test,
         **_num_examples(assembly),
+        "fitted_preprocessing": _is_fitted(assembly),
         "fedcli": fedcli.__version__,
+        # Which code ran, where it is under version control; null elsewhere.
+        "git": {"fedcli": source_of_fedcli(), "working_folder": git_state(Path.cwd())},
+        "command": command_line(),
         "python": platform.python_version(),
         "packages": {package: version(package) for package in _PACKAGES},
         "platform": platform.platform(),
@@ -62,6 +68,12 @@ def read_environment(folder: Path) -> dict[str, Any]:
     except (RunError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_fitted(assembly: Assembly) -> bool:
+    """Whether model.json has statistics of clients' examples, which the privacy statement must name."""
+    federation = assembly.world.federation
+    return isinstance(federation, PartitionedFederation) and any(federation.fitted)
 
 
 def _num_examples(assembly: Assembly) -> dict[str, int]:

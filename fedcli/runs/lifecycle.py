@@ -30,6 +30,7 @@ from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
 from fedcli.experiment.protection.privacy_document import privacy_document, private_plan_of
 from fedcli.privacy import RunFacts
+from fedcli.runs import model_interface
 from fedcli.runs.agreement import agreed_digest, require_unchanged
 from fedcli.runs.closing import closing
 from fedcli.runs.curves import curves, title_of
@@ -112,6 +113,9 @@ def start_run(
             folder,
             config=text,
             environment=describe_environment(assembly),
+            model=model_interface.encode(
+                model_interface.interface_of(setup, gives_probabilities=assembly.gives_probabilities)
+            ),
             encryption=described(encryption, assembly.strategy) if encryption else None,
             data_key=_data_key(setup),
             keys=keys or None,

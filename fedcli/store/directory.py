@@ -17,11 +17,12 @@ from fedcli.store.retention import Retention, to_prune
 
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
 PRIVACY, ENCRYPTION = "privacy.json", "encryption.json"
+MODEL = "model.json"
 METRICS, CLIENTS, CHARGE = "metrics.jsonl", "clients.jsonl", "charge.json"
 # In the order of writing: a record is written after the lines of its clients.
 LOGS = (CLIENTS, METRICS)
 # Never changed after the start; the first checkpoint has their SHA-256, and null for one that the run does not have.
-BOUND = (CONFIG, ENVIRONMENT, ENCRYPTION)
+BOUND = (CONFIG, ENVIRONMENT, ENCRYPTION, MODEL)
 # All that older runs bind.
 ALWAYS_BOUND = (CONFIG, ENVIRONMENT)
 CHECKPOINTS, CLIENT_STATES = "checkpoints", "clients"

@@ -24,6 +24,7 @@ from fedcli.store.directory import (
     KEEP_ALL,
     LOGS,
     METRICS,
+    MODEL,
     PRIVACY,
     bound_digests,
     charged_round,
@@ -47,6 +48,7 @@ def create_run(
     *,
     config: str,
     environment: Mapping[str, Any],
+    model: bytes | None = None,
     encryption: Mapping[str, Any] | None = None,
     data_key: bytes | None = None,
     keys: Tree | None = None,
@@ -59,6 +61,7 @@ def create_run(
         folder: where.
         config: the resolved config.
         environment: what the bits of the results depend on.
+        model: the content of model.json, what the model's inputs and outputs mean.
         encryption: how updates are encrypted, and what each party sees.
         data_key: the key of the noise on the clients' data; it goes into secret/, which must not be shared.
         keys: the encryption keys, if the run keeps them; they go into secret/ as well.
@@ -78,6 +81,8 @@ def create_run(
         ) from None
     disk.write(draft / CONFIG, config.encode())
     disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
+    if model is not None:
+        disk.write(draft / MODEL, model)
     if encryption is not None:
         disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
     # They exist from the start, since a log that is missing later is an error.

@@ -6,7 +6,7 @@ NumPy only: a dataset that needs TensorFlow or scikit-learn imports it when it i
 from __future__ import annotations
 
 from fedcli.components.data.checked_federation import CheckedFederation
-from fedcli.components.data.dataset import Dataset, hold_out
+from fedcli.components.data.dataset import Dataset, InputColumn, hold_out
 from fedcli.components.data.datasets import DATASETS, DEFAULT_PREPROCESSING
 from fedcli.components.data.federation import Federation, PartitionedFederation, federate
 from fedcli.components.data.partitions import PARTITIONS, Partition
@@ -22,6 +22,7 @@ __all__ = [
     "ClientData",
     "Dataset",
     "Federation",
+    "InputColumn",
     "Partition",
     "PartitionedFederation",
     "Preprocessor",

@@ -32,6 +32,18 @@ class ReadFromExamples(NamedTuple):
     declaration: str
 
 
+class InputColumn(NamedTuple):
+    """A column of a table that is a feature, or several.
+
+    Attributes:
+        name: in the header of the table.
+        categories: the texts that may occur, of which each is a feature of 0 or 1; None for a column of numbers.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Training examples, central test examples, and the natural client of each example, if there is one.
@@ -49,6 +61,9 @@ class Dataset:
         read_from_examples: what of the model's shape one example could change, such as its categories.
         test_is_public: whether the test examples belong to no client. None takes them for clients' rows if there are
             natural clients; otherwise a partition deals the training examples alone.
+        columns: of a table, the columns that become the features, in the order of the features.
+        target: of a table, the column to predict.
+        class_names: the names of classes 0..num_outputs-1, where they have some.
 
     Raises:
         DataError: if lengths or shapes disagree, a value is not finite, or a label is out of range.
@@ -64,6 +79,9 @@ class Dataset:
     client_names: tuple[str, ...] | None = None
     read_from_examples: tuple[ReadFromExamples, ...] = ()
     test_is_public: bool | None = None
+    columns: tuple[InputColumn, ...] | None = None
+    target: str | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def has_public_test(self) -> bool:
@@ -223,6 +241,11 @@ def _check_lengths(dataset: Dataset) -> None:
 
 
 def _check_names(dataset: Dataset) -> None:
+    named = dataset.class_names
+    if named is not None and len(named) != dataset.num_outputs:
+        raise DataError(
+            f"class_names has {len(named):,} names for {dataset.num_outputs:,} classes; expected one for each class."
+        )
     if dataset.client_names is None:
         return
     num_clients = 0 if dataset.client_ids is None else int(dataset.client_ids.max()) + 1

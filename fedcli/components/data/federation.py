@@ -12,6 +12,7 @@ from fedcli.components.data.dataset import Array, Dataset, Rows, Task
 from fedcli.components.data.partitions.partition import Partition
 from fedcli.components.data.preprocessing.preprocessor import (
     Preprocessor,
+    Statistics,
     apply_all,
     apply_labels,
     fit_all,
@@ -94,6 +95,11 @@ class PartitionedFederation:
         self.num_train: Rows = partition.sizes - self.num_validation
 
     @property
+    def source(self) -> Dataset:
+        """The dataset before it was divided and preprocessed."""
+        return self._dataset
+
+    @property
     def client_names(self) -> tuple[str, ...] | None:
         """Names of the clients, if the partition is the dataset's natural one and the dataset has names."""
         natural = self._dataset.client_ids
@@ -135,13 +141,22 @@ class PartitionedFederation:
         A federation would compute them from its clients' counts, sums and ranges. No client's validation
         examples enter. Computed at first use.
         """
-        steps = self._preprocessing
-        # One client's rows at a time, so that the whole dataset is never copied.
-        fitted = fit_pooled(
-            steps, lambda: (self._own(k, "train", self._split.rows(k)[0]) for k in range(self.num_clients))
-        )
         x_test, y_test = self._central(self._dataset.x_test), self._dataset.y_test
-        return apply_all(steps, fitted, x_test), apply_labels(self._labels, y_test)
+        return apply_all(self._preprocessing, self._pooled, x_test), apply_labels(self._labels, y_test)
+
+    @property
+    def fitted(self) -> tuple[Statistics, ...]:
+        """The pooled statistics of each step, with which the test set is preprocessed."""
+        # Up to the step that adds noise, none learns.
+        return (*({} for _ in self._protected), *self._pooled)
+
+    @cached_property
+    def _pooled(self) -> tuple[Statistics, ...]:
+        # One client's rows at a time, so that the whole dataset is never copied.
+        return fit_pooled(
+            self._preprocessing,
+            lambda: (self._own(k, "train", self._split.rows(k)[0]) for k in range(self.num_clients)),
+        )
 
     def _own(self, client: int, part: str, rows: Rows) -> Array:
         """A client's features after the steps that protect them, with the same noise at every call."""

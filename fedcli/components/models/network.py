@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, seed
-from fedcli.core.types import KerasLayer, KerasModel, KerasVariable, Vector
+from fedcli.core.types import Array, KerasLayer, KerasModel, KerasVariable, Vector
 from fedcli.core.vectors import Layout, flatten, unflatten
 
 # Layers for which XLA makes faster CPU programs; it makes convolutions many times slower.
@@ -113,6 +113,27 @@ def build_model(build: Callable[[], KerasModel], *, root: int, trainable: str | 
                 key="name",
             )
     return model
+
+
+def load_weights(model: KerasModel, arrays: Mapping[str, Array]) -> None:
+    """Write arrays into a model's variables, by the names that a checkpoint gives them.
+
+    The random states of layers such as Dropout stay as they are: they have no part in predictions.
+
+    Raises:
+        ConfigError: if an array is missing or has another shape.
+    """
+    for variable in [each for group in _groups(model) for each in group]:
+        name = _name(model, variable)
+        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+            found = f"has shape {list(arrays[name].shape)}" if name in arrays else "is missing"
+            raise ConfigError(
+                f"the weight {name} {found} in the checkpoint; the model has shape {list(variable.shape)}.",
+                key="name",
+                hint="Build the same model as when the run began.",
+            )
+    for variable in [each for group in _groups(model) for each in group]:
+        variable.assign(arrays[_name(model, variable)])
 
 
 def personal_weights(model: KerasModel, pattern: str | None) -> tuple[bool, ...]:

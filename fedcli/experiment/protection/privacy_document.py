@@ -75,12 +75,13 @@ def private_plan_of(setup: Setup) -> PrivatePlan:
     )
 
 
-def promise_of(plan: PrivatePlan, *, has_public_test: bool) -> Promise | None:
+def promise_of(plan: PrivatePlan, *, has_public_test: bool, has_statistics: bool = False) -> Promise | None:
     """What the rounds of a run promise; None if they release nothing that is noised.
 
     Args:
         plan: of the run.
         has_public_test: whether the test set holds no rows of clients.
+        has_statistics: whether the run publishes statistics of the clients' examples.
     """
     experiment, strategy = plan.experiment, plan.strategy
     event, target, grid = strategy.privacy_event, strategy.privacy, grid_of(strategy)
@@ -97,6 +98,7 @@ def promise_of(plan: PrivatePlan, *, has_public_test: bool) -> Promise | None:
         has_public_test=has_public_test,
         keeps_client_states=bool(strategy.trainer.keeps) or strategy.trainer.is_personal,
         has_clock=experiment.devices is not None,
+        has_statistics=has_statistics,
         grid_bits=None if grid is None else grid.bits,
     )
 
@@ -117,7 +119,9 @@ def privacy_document(
     # An older run does not say; its figures on the test set were published whatever it holds.
     has_public_test = facts.has_public_test is not False
     data = _of_data(plan, facts)
-    promise = promise_of(plan, has_public_test=has_public_test)
+    # What is fitted after `privatise` learns from noised examples alone.
+    has_statistics = facts.fitted_preprocessing is True and plan.data is None
+    promise = promise_of(plan, has_public_test=has_public_test, has_statistics=has_statistics)
     if promise is None:
         return data
     columns: Mapping[str, Column] = {column.name: column for column in plan.strategy.columns}

@@ -16,6 +16,8 @@ from fedcli.runs.verification.files import WHAT as FILES
 from fedcli.runs.verification.files import checked_files, checked_names
 from fedcli.runs.verification.logs import WHAT as LOGS
 from fedcli.runs.verification.logs import checked_logs
+from fedcli.runs.verification.model_file import WHAT as MODEL
+from fedcli.runs.verification.model_file import checked_model_file
 from fedcli.runs.verification.models import num_weights
 from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.outcome_files import WHAT as OUTCOME
@@ -118,6 +120,7 @@ def _verified(
         if round is None:
             findings += shielded(folder, PLAN, checked_statements(folder, recipe, last))
             findings += shielded(folder, OUTCOME, checked_outcome(folder, recipe.experiment))
+            findings += shielded(folder, MODEL, checked_model_file(folder, recipe.experiment))
         wanted = _wanted(chosen, intact, findings, round, independent)
         findings += shielded(folder, NEXT, checked_rounds(folder, wanted, recipe, watch))
         if round is None and last is not None:

@@ -7,7 +7,8 @@ from fedcli.runs.verification.planned_run import Recipe, Server
 _ALWAYS = (
     "that no checkpoint was removed at the end: compare the head with the one that was published",
     "that the figures in metrics.jsonl and clients.jsonl are true: only that the run wrote them",
-    "that `fedcli run` would accept the data, and the task, attack and early stop that depend on it: no data is loaded",
+    "that `fedcli run` would accept the data, and the task, attack and early stop that depend on it, and that "
+    "model.json describes it: no data is loaded",
 )
 _PRUNED = "what the models of the {:,} pruned checkpoints were: their arrays were removed, and their manifests are left"
 _POPULATION = (

@@ -41,6 +41,7 @@ _OF_THE_SECOND = (
 )
 _KNOWN = {
     *(directory.CONFIG, directory.ENVIRONMENT, directory.PRIVACY, directory.ENCRYPTION, directory.CHARGE),
+    directory.MODEL,
     *(directory.CHECKPOINTS, directory.CLIENT_STATES, proof_files.FOLDER, secrets.FOLDER),
     *(*directory.LOGS, directory.RESULTS, directory.CURVES, directory.SUMMARY),
     # Of `fedcli report` and of callbacks; the table and the picture above are made at the end of a run.

@@ -20,19 +20,21 @@ def checked_stated_files(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
     """Check privacy.json, encryption.json and charge.json against the checkpoints; what none binds is a note."""
     if not pairs or pairs[-1].link.manifest is None:
         return  # reported where the checkpoints are checked
-    yield from _encryption(run, pairs)
+    for name in (directory.ENCRYPTION, directory.MODEL):
+        yield from _added(run, pairs, name)
     yield from _privacy(run, pairs[-1])
     yield from _charge(run, pairs[-1].link)
 
 
-def _encryption(run: Path, pairs: Sequence[Pair]) -> Iterator[Finding]:
+def _added(run: Path, pairs: Sequence[Pair], name: str) -> Iterator[Finding]:
+    """A file that an older run does not bind."""
     first = pairs[0].link.manifest
     bound = first.facts.get("run") if first is not None else None
     # Where it is bound, it is checked with the config.
-    if isinstance(bound, dict) and directory.ENCRYPTION in bound:
+    if isinstance(bound, dict) and name in bound:
         return
-    if guarded.exists(run / directory.ENCRYPTION, below=run):
-        yield _unbound(run, directory.ENCRYPTION)
+    if guarded.exists(run / name, below=run):
+        yield _unbound(run, name)
 
 
 def _privacy(run: Path, pair: Pair) -> Iterator[Finding]:
@@ -96,7 +98,8 @@ def _unbound(run: Path, name: str) -> Finding:
         is_old = protocol_of(run) == 1
     except RunError:
         is_old = False
-    if is_old:
+    # No run of protocol 1 wrote model.json.
+    if is_old and name != directory.MODEL:
         sentence = f"{name} is bound by no checkpoint of this older run, and may have been changed."
         return Finding(WHAT, None, name, sentence=sentence)
     sentence = f"{name} is not a file that the run wrote: no checkpoint binds it."

@@ -58,7 +58,7 @@ def keras_functions(network: NetworkLike, task: TrainingTask, optimizer: Optimiz
     """
     import tensorflow as tf
 
-    from_logits = not _ends_in_probabilities(network.model)
+    from_logits = not ends_in_probabilities(network.model)
     loss = loss_function(task, from_logits=from_logits)
     metrics = metric_functions(task, from_logits=from_logits)
     forward = _forward(network, network.model)
@@ -163,10 +163,11 @@ def check_output(model: KerasModel, task: TrainingTask, *, num_outputs: int) -> 
         )
 
 
-def _ends_in_probabilities(model: KerasModel) -> bool:
+def ends_in_probabilities(model: KerasModel) -> bool:
+    """Whether the last layer turns logits into probabilities."""
     last = model.layers[-1]
     # A model may end in another model.
     if getattr(last, "layers", None):
-        return _ends_in_probabilities(last)
+        return ends_in_probabilities(last)
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     return activation in ("softmax", "sigmoid") or type(last).__name__ == "Softmax"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fedcli.components.data.dataset import Array, Dataset, ReadFromExamples, Task, hold_out
+from fedcli.components.data.dataset import Array, Dataset, InputColumn, ReadFromExamples, Task, hold_out
 from fedcli.components.data.datasets.columns import as_numbers, encode, one_hot_columns
 from fedcli.components.data.datasets.tables import Table, present, read_table
 from fedcli.core.errors import ConfigError, DataError
@@ -62,7 +62,7 @@ def csv(
         raise ConfigError("a regression has no classes.", key="classes", hint="Leave classes out.")
     names = [name for name in table.columns if name not in {target, client_column, *ignore_columns}]
     x = _features(table, names, declared)
-    y, num_outputs = _classes(table, target, classes) if task == "classification" else _targets(table, target)
+    y, class_names = _classes(table, target, classes) if task == "classification" else _targets(table, target)
     ids, clients = (None, None) if client_column is None else encode(present(table, client_column))
     # By client if there are clients, so that each of them keeps training examples.
     groups = ids if ids is not None else y if task == "classification" else None
@@ -73,13 +73,16 @@ def csv(
         x[test],
         y[test],
         task=task,
-        num_outputs=num_outputs,
+        num_outputs=1 if class_names is None else len(class_names),
         client_ids=None if ids is None else ids[train],
         client_names=clients,
         read_from_examples=(
             *(_read_categories(table, name) for name in names if _has_open_categories(table, name, declared)),
             *(_read_classes(table, target) for _ in range(task == "classification" and classes is None)),
         ),
+        columns=tuple(_input_column(table, name, declared.get(name)) for name in names),
+        target=target,
+        class_names=class_names,
     )
 
 
@@ -123,7 +126,16 @@ def _feature(table: Table, name: str, declared: Sequence[str] | None) -> Array:
     return one_hot_columns(texts)
 
 
-def _classes(table: Table, name: str, declared: Sequence[str | int | float] | None) -> tuple[Array, int]:
+def _input_column(table: Table, name: str, declared: Sequence[str] | None) -> InputColumn:
+    texts = table.columns[name]
+    if declared is None and as_numbers(texts) is None:
+        declared = encode(texts)[1]
+    return InputColumn(name, None if declared is None else tuple(declared))
+
+
+def _classes(
+    table: Table, name: str, declared: Sequence[str | int | float] | None
+) -> tuple[Array, tuple[str, ...]]:
     texts = present(table, name)
     numbers = as_numbers(texts)
     # Numbers are compared as numbers: 1 and 1.0 are one class, and 10 comes after 9.
@@ -141,7 +153,9 @@ def _classes(table: Table, name: str, declared: Sequence[str | int | float] | No
             key="target" if declared is None else "classes",
             hint="Set task: regression to predict numbers." if numbers is not None else "",
         )
-    return labels, len(names)
+    # 0.0 and 1.0 are 0 and 1 in most tables, and so are they in those that are predicted.
+    is_whole = values is not texts and all(name.endswith(".0") for name in names)
+    return labels, tuple(name.removesuffix(".0") for name in names) if is_whole else names
 
 
 def _check_declared(
@@ -178,7 +192,7 @@ def _read_classes(table: Table, name: str) -> ReadFromExamples:
     return ReadFromExamples("classes", f"the classes of the target {name!r}", f"[{found}, ...]")
 
 
-def _targets(table: Table, name: str) -> tuple[Array, int]:
+def _targets(table: Table, name: str) -> tuple[Array, None]:
     numbers = as_numbers(present(table, name))
     if numbers is None:
         raise DataError(
@@ -186,7 +200,7 @@ def _targets(table: Table, name: str) -> tuple[Array, int]:
             key="target",
             hint="Set task: classification to predict classes.",
         )
-    return _finite(table, name, numbers), 1
+    return _finite(table, name, numbers), None
 
 
 def _finite(table: Table, name: str, numbers: Array) -> Array:

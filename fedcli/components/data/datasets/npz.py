@@ -107,8 +107,9 @@ def _dataset(
 ) -> Dataset:
     x, y, client, x_test, y_test = arrays
     _check_alike(x, y, client)
+    class_names: tuple[str, ...] | None = None
     if task == "classification":
-        y, y_test = _as_labels(y, y_test, classes)
+        y, y_test, class_names = _as_labels(y, y_test, classes)
     elif classes is not None:
         raise ConfigError("a regression has no classes.", key="classes", hint="Leave classes out.")
     ids, names = (None, None) if client is None else encode(client.tolist())
@@ -140,6 +141,7 @@ def _dataset(
         client_ids=ids,
         client_names=names,
         read_from_examples=(read,) if is_open else (),
+        class_names=class_names,
     )
 
 
@@ -158,7 +160,7 @@ def _check_alike(x: Array, y: Array, client: Array | None) -> None:
 
 def _as_labels(
     y: Array, y_test: Array | None, classes: int | tuple[str, ...] | None
-) -> tuple[Array, Array | None]:
+) -> tuple[Array, Array | None, tuple[str, ...] | None]:
     # A column [N, 1] is taken for labels [N]: many tools save them that way.
     both = [
         part[:, 0] if part.ndim == 2 and part.shape[1] == 1 else part
@@ -170,7 +172,7 @@ def _as_labels(
             f"y has the shape {list(y.shape)}; expected one label for each example.",
             hint="Save labels instead of one-hot rows: y.argmax(axis=1).",
         )
-    is_text = both[0].dtype.kind == "U"
+    is_text, names = both[0].dtype.kind == "U", None
     if classes is not None and is_text == isinstance(classes, int):
         raise ConfigError(
             f"y holds {'texts' if is_text else 'integers'}; classes is {classes!r}.",
@@ -180,7 +182,9 @@ def _as_labels(
     if is_text:
         # Numbered together, so that a class has the same number in both parts.
         try:
-            codes, _ = encode(np.concatenate(both).tolist(), None if isinstance(classes, int) else classes)
+            codes, names = encode(
+                np.concatenate(both).tolist(), None if isinstance(classes, int) else classes
+            )
         except KeyError as error:
             raise DataError(
                 f"y holds {error.args[0]!r}, which classes does not declare.",
@@ -193,7 +197,7 @@ def _as_labels(
             f"y has the type {both[0].dtype}; expected classes, as integers or texts.",
             hint="Set task: regression if these are targets.",
         )
-    return both[0], both[1] if y_test is not None else None
+    return both[0], both[1] if y_test is not None else None, names
 
 
 def _num_classes(y: Array, y_test: Array) -> int:
