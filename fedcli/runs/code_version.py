@@ -51,7 +51,8 @@ def source_of_fedcli() -> dict[str, str | bool | None] | None:
 def command_line() -> str:
     """The command that started this process, as a shell would take it again."""
     program, *arguments = sys.argv or [""]
-    said = shlex.join(["fedcli" if Path(program).name in ("fedcli", "__main__.py") else program, *arguments])
+    is_ours = Path(program).stem in {"fedcli", "__main__"}
+    said = shlex.join(["fedcli" if is_ours else program, *arguments])
     # Bytes of a file name that are not UTF-8 have no place in JSON.
     return said.encode("utf-8", "replace").decode()[:10_000]
 

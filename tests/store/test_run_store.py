@@ -307,7 +307,7 @@ def manifest_of(folder, round):
 def test_the_first_checkpoint_binds_the_config_and_the_environment(folder):
     finished_run(folder)
     sums = {name: durable.sha256(folder / name) for name in ("config.yaml", "environment.json")}
-    assert manifest_of(folder, 0).facts["run"] == {**sums, "encryption.json": None}
+    assert manifest_of(folder, 0).facts["run"] == {**sums, "encryption.json": None, "model.json": None}
     assert manifest_of(folder, 0).previous is None
     assert "run" not in manifest_of(folder, 1).facts
 
