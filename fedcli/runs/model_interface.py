@@ -71,7 +71,7 @@ class FittedStep(_Strict):
     statistics: dict[str, StoredArray] | None
 
 
-class Column(_Strict):
+class FeatureColumn(_Strict):
     """A column of a table: a number, or one feature of 0 or 1 for each category."""
 
     name: str
@@ -109,7 +109,7 @@ class ModelInterface(_Strict):
     gives: Literal["logits", "probabilities", "values"]
     classes: tuple[str, ...] | None
     target: str | None
-    columns: tuple[Column, ...] | None
+    columns: tuple[FeatureColumn, ...] | None
     rows: RawRows | None
     preprocessing: tuple[FittedStep, ...] | None
     fitted_by: str
@@ -146,7 +146,7 @@ def interface_of(setup: Setup, *, gives_probabilities: bool) -> ModelInterface:
         target=source.target if source else None,
         columns=None
         if columns is None
-        else tuple(Column(name=each.name, categories=each.categories) for each in columns),
+        else tuple(FeatureColumn(name=each.name, categories=each.categories) for each in columns),
         rows=None if source is None else RawRows(dtype=str(source.x.dtype), shape=source.x.shape[1:]),
         preprocessing=None
         if not isinstance(federation, PartitionedFederation)
