@@ -32,7 +32,8 @@ from fedcli.runs.verification.proof_files import Malformed, read_evidence
 from fedcli.runs.verification.round_statement import read_round
 from fedcli.store import round_folders
 from fedcli.store.files import durable, npz
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 from fedcli.testing.changes import changed
 
 CONFIG = """

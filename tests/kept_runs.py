@@ -7,7 +7,8 @@ import numpy as np
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.vectors import Layout
 from fedcli.store.files import manifests
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 2), (2,))),

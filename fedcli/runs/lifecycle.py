@@ -39,7 +39,8 @@ from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 
 
 class Result(NamedTuple):

@@ -1,4 +1,4 @@
-"""Writes a run directory: creates it, adds one round after the other, and cuts it back to a checkpoint on resume."""
+"""Writes a run directory: adds one round after the other, and cuts it back to a checkpoint on resume."""
 
 from __future__ import annotations
 
@@ -8,30 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import RunError
 from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
 from fedcli.store import checkpoints, client_states, proof_files, secrets, statement_copy
 from fedcli.store.directory import (
     CHARGE,
-    CHECKPOINTS,
     CLIENT_STATES,
     CLIENTS,
-    CONFIG,
-    ENCRYPTION,
-    ENVIRONMENT,
     KEEP_ALL,
     LOGS,
     METRICS,
-    MODEL,
     PRIVACY,
     bound_digests,
     charged_round,
     checkpoint_folder,
     finished_rounds,
     read_state,
-    refuse_existing,
 )
 from fedcli.store.files import durable, guarded, locks, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
@@ -41,61 +35,6 @@ from fedcli.store.files.manifests import Manifest
 from fedcli.store.retention import Retention, to_prune
 
 Row = dict[str, Any]
-
-
-def create_run(
-    folder: Path,
-    *,
-    config: str,
-    environment: Mapping[str, Any],
-    model: bytes | None = None,
-    encryption: Mapping[str, Any] | None = None,
-    data_key: bytes | None = None,
-    keys: Tree | None = None,
-    identities: bytes | None = None,
-    disk: Disk = LOCAL,
-) -> None:
-    """Make a run directory. A process that is killed leaves a complete one or none.
-
-    Args:
-        folder: where.
-        config: the resolved config.
-        environment: what the bits of the results depend on.
-        model: the content of model.json, what the model's inputs and outputs mean.
-        encryption: how updates are encrypted, and what each party sees.
-        data_key: the key of the noise on the clients' data; it goes into secret/, which must not be shared.
-        keys: the encryption keys, if the run keeps them; they go into secret/ as well.
-        identities: the secret of the parties' signing keys, which goes there too.
-        disk: where it is written.
-
-    Raises:
-        ConfigError: if `folder` exists or cannot be made.
-    """
-    refuse_existing(folder)
-    try:
-        draft = durable.fresh(durable.draft_of(folder), disk=disk)
-    except OSError as error:
-        raise ConfigError(
-            f"the run directory {folder} cannot be made: {error.strerror}: {error.filename}.",
-            hint="Choose another with --run-dir.",
-        ) from None
-    disk.write(draft / CONFIG, config.encode())
-    disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
-    if model is not None:
-        disk.write(draft / MODEL, model)
-    if encryption is not None:
-        disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
-    # They exist from the start, since a log that is missing later is an error.
-    for log in LOGS:
-        disk.write(draft / log, b"")
-    disk.make_folder(draft / CHECKPOINTS)
-    if data_key is not None:
-        secrets.put_data_key(draft, data_key, disk=disk)
-    if keys is not None:
-        secrets.put_keys(draft, keys, disk=disk)
-    if identities is not None:
-        secrets.put_identities(draft, identities, disk=disk)
-    durable.publish(draft, folder, disk=disk)
 
 
 @final
@@ -109,7 +48,7 @@ class RunStore:
     that is killed in between leaves the copy of the checkpoint before, and `resume` makes it again.
 
     Args:
-        folder: a directory made by `create_run`.
+        folder: a directory made by `new_run.create_run`.
         layout: how the model's variables are placed in a state's vectors.
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.

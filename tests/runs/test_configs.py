@@ -14,7 +14,8 @@ from fedcli.engine.ports import Observer
 from fedcli.experiment.assemble import assemble, with_keys
 from fedcli.experiment.cost import cost
 from fedcli.experiment.plan import plan
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
 IMAGES = Path("/usr/share/datasets/fashion-mnist")

@@ -22,7 +22,8 @@ from fedcli.runs.privacy_claim import claim_document, claim_page, read_claim
 from fedcli.runs.privacy_claim.claim_markup import as_shown
 from fedcli.runs.privacy_claim.claim_terms import glossary
 from fedcli.runs.verification.planned_run import read_recipe
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 
 PRIVATE = (
     "name: clinics\nrounds: 4\ndata: {name: digits, partition: {name: iid, clients: 8}}\nmodel: mlp\ncohort: full\n"

@@ -22,7 +22,8 @@ from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.runs import lifecycle
 from fedcli.store import directory
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 from fedcli.testing.changes import changed
 
 ROUNDS = 6

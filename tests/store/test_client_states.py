@@ -17,7 +17,8 @@ from fedcli.engine.setup import EvaluationSettings
 from fedcli.store import client_states, directory
 from fedcli.store.client_states import StoredTree
 from fedcli.store.files import npz
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 from fedcli.testing.changes import changed
 
 TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7), "empty": {}}}

@@ -15,7 +15,8 @@ from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.runs.verification import recomputed_statements, verify_run
 from fedcli.store import directory, round_folders
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 from fedcli.testing import faults
 
 

@@ -11,8 +11,9 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.runs.verification import verify_run
 from fedcli.store import directory
 from fedcli.store.checkpoints import has_arrays
+from fedcli.store.new_run import create_run
 from fedcli.store.retention import Metric, Retention, to_prune
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.run_store import RunStore
 from fedcli.testing import faults
 
 ACCURACY, LOSS = Metric("test/accuracy", True), Metric("test/loss", False)

@@ -15,7 +15,8 @@ from fedcli.core.rounds import RoundState
 from fedcli.store import directory
 from fedcli.store.files import durable, manifests
 from fedcli.store.files.logs import marks_at
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 from fedcli.testing import faults
 
 

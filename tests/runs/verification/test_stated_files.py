@@ -12,7 +12,8 @@ from fedcli.core.errors import RunError
 from fedcli.runs.bound_statement import read_bound_statement
 from fedcli.runs.verification import verify_run
 from fedcli.store.files import manifests
-from fedcli.store.run_store import RunStore, create_run
+from fedcli.store.new_run import create_run
+from fedcli.store.run_store import RunStore
 
 RECOMPUTED = "recomputed statements"
 FIRST, BEFORE, LAST = (f"checkpoints/round-0000{round}" for round in range(3))
