@@ -6,6 +6,8 @@ import re
 import pytest
 import yaml
 
+from fedcli.runs.verification import verify_run
+
 JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
         "evaluate the average", "diverged", "evaluate the diverged", "early stop"]  # fmt: skip
 REFUSED = [
@@ -215,3 +217,12 @@ def test_a_spent_budget_is_a_normal_end_and_is_said(session, ended):
     assert statement["events"][0]["count"] == len(records)
     assert records[-1]["epsilon"] == statement["epsilon"] <= 0.6
     assert [row["epsilon"] for row in records] == sorted({row["epsilon"] for row in records})
+
+
+def test_real_runs_hold_and_their_last_lines_have_the_head(session, fedcli):
+    for run in ("runs/one", "runs/average", "runs/private", "runs/stopped", "runs/nan"):
+        result = fedcli("verify", session.folder / run, "--json")
+        assert result.exit_code == 0, result.stdout
+    head = verify_run(session.folder / "runs/one").head
+    assert f"  head           {head}" in session.commands["run"].stdout.splitlines()
+    assert json.loads(session.commands["resume --json"].stdout)["head"] == head

@@ -156,12 +156,3 @@ def test_what_cannot_be_asked_is_2(fedcli, original, arguments, said):
     result = fedcli("verify", original if arguments else "absent", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
-
-
-def test_real_runs_hold_and_their_last_lines_have_the_head(session, fedcli):
-    for run in ("runs/one", "runs/average", "runs/private", "runs/stopped", "runs/nan"):
-        result = fedcli("verify", session.folder / run, "--json")
-        assert result.exit_code == 0, result.stdout
-    head = verify_run(session.folder / "runs/one").head
-    assert f"  head           {head}" in session.commands["run"].stdout.splitlines()
-    assert json.loads(session.commands["resume --json"].stdout)["head"] == head

@@ -82,10 +82,10 @@ CAPPED = "cohort={name: capped-poisson, rate: 0.5, cap: 2}"
 @pytest.mark.parametrize(
     "overrides",
     [
-        pytest.param([CAPPED, "strategy.noise_multiplier=2.0"], id="capped"),
+        pytest.param([CAPPED, "strategy.noise_multiplier=2.0"], id="capped", marks=pytest.mark.slow),
         pytest.param(["fixed_point={bits: 16, max_examples: 40}"], id="max-examples"),
-        pytest.param([DISTRIBUTED], id="distributed"),
-        pytest.param([LOCAL, "rounds=1"], id="local"),
+        pytest.param([DISTRIBUTED], id="distributed", marks=pytest.mark.slow),
+        pytest.param([LOCAL, "rounds=1"], id="local", marks=pytest.mark.slow),
         pytest.param(["cohort={name: poisson, rate: 0.2}"], id="poisson", marks=pytest.mark.slow),
         pytest.param(["cohort={name: uniform, size: 2}"], id="uniform", marks=pytest.mark.slow),
         pytest.param([TREE], id="tree", marks=pytest.mark.slow),

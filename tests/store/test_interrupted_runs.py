@@ -87,7 +87,7 @@ def assert_goes_on(root, whole):
     shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("fault", [faults.dead, faults.torn])
+@pytest.mark.parametrize("fault", [faults.dead, pytest.param(faults.torn, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_change_ends_with_the_same_bits(tmp_path, whole, fault):
     every, _, changes, _ = whole
     for number in range(1, len(changes) + 1):
@@ -98,6 +98,7 @@ def test_a_run_killed_at_any_change_ends_with_the_same_bits(tmp_path, whole, fau
         assert_goes_on(root, whole)
 
 
+@pytest.mark.slow
 def test_a_run_with_an_error_of_the_disk_at_any_change_ends_with_the_same_bits(tmp_path, whole):
     every, _, changes, _ = whole
     for number in range(1, len(changes) + 1):

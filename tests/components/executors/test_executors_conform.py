@@ -57,6 +57,8 @@ SCENARIOS = {
     **{name: ["strategy={name: mean}", GRID, f"encryption={scheme}"] for name, scheme in SCHEMES.items()},
 }
 REPRODUCIBLE = "privacy.reproducible_noise=true"
+# What these cover, every run of the tests covers; each of the others compiles and trains twice.
+QUICK = {"fedavg", "scaffold", "everything", "sign-flip", "power-of-choice"}
 
 
 @pytest.fixture(scope="module", params=sorted(set(EXECUTORS) - {"threads"}))
@@ -89,7 +91,9 @@ def test_every_encryption_has_a_scenario():
     assert set(ENCRYPTIONS) == set(SCHEMES)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SCENARIOS]
+)
 def test_it_has_the_bits_of_threads(other, name):
     with experiment(name) as (parts, first):
         state, records = course(parts, first)
