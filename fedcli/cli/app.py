@@ -20,6 +20,7 @@ from fedcli.cli.run import run
 from fedcli.cli.runs import runs
 from fedcli.cli.schema import schema
 from fedcli.cli.show import show
+from fedcli.cli.sweep import sweep
 from fedcli.cli.verify import verify
 
 _EPILOG = (
@@ -53,7 +54,9 @@ def _root(
     del version
 
 
-for _command in (run, runs, compare, plot, evaluate, init, check, show, schema, privacy, audit, verify, head):
+for _command in (
+    run, sweep, runs, compare, plot, evaluate, init, check, show, schema, privacy, audit, verify, head,
+):  # fmt: skip
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)

@@ -77,9 +77,7 @@ def _print_keys(names: Sequence[str], keys: Mapping[str, Sequence[str]]) -> None
 
 
 def _row(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
-    row: dict[str, Cell] = {"": group.label, "runs": len(group.runs)}
-    for name in _FIGURES:
-        row[name] = _spread(group.values(name))
+    row: dict[str, Cell] = {"": group.label, "runs": len(group.runs), **figures_of(group)}
     row["minus the first"] = row["95 % interval"] = row["p"] = row["better"] = ""
     if difference is not None:
         shown = f"{difference.mean:+.4f}"
@@ -91,6 +89,11 @@ def _row(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
             row["p"] = f"{difference.p:.2g}"
         row["better"] = f"{difference.num_better} of {difference.num_pairs}"
     return row
+
+
+def figures_of(group: SeedGroup) -> dict[str, str]:
+    """What runs reached and cost: mean and standard deviation of each figure, by its name."""
+    return {name: _spread(group.values(name)) for name in _FIGURES}
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -18,6 +18,14 @@ def to_run(said: str) -> Path:
         return find_run(said)
 
 
+def _with_folders(paths: list[Path]) -> list[Path]:
+    """The runs that several words name, of which one may be a folder of runs."""
+    with reported():
+        from fedcli.runs.addresses import with_runs_of_folders
+
+        return with_runs_of_folders(paths)
+
+
 def to_config_or_run(said: str) -> Path:
     """A config or a run directory; what is neither stays a path, of which the command says what is wrong."""
     from fedcli.core.errors import ConfigError
@@ -38,6 +46,10 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=_HELP, parser=to_ru
 RunPaths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="RUN...", help="Runs, as `fedcli runs` names them.", parser=to_run, show_default=False
+        metavar="RUN...",
+        help="Runs, as `fedcli runs` names them, or a folder of runs, such as that of a sweep.",
+        parser=to_run,
+        callback=_with_folders,
+        show_default=False,
     ),
 ]

@@ -25,6 +25,8 @@ from fedcli.config.schema import (
     Privacy,
     Task,
 )
+from fedcli.config.sweep_file import read_sweep
+from fedcli.config.sweep_space import Interval, Settings, SweepSpace, settings_of
 from fedcli.config.write import dump, flat, inline
 from fedcli.config.written_strategy import Budget, Buffering, WrittenStrategy
 
@@ -43,6 +45,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "FixedPoint",
+    "Interval",
     "ModelSection",
     "Objects",
     "Part",
@@ -51,7 +54,9 @@ __all__ = [
     "Problem",
     "Registries",
     "Section",
+    "Settings",
     "Slot",
+    "SweepSpace",
     "Task",
     "WrittenStrategy",
     "dump",
@@ -66,6 +71,8 @@ __all__ = [
     "load_again",
     "loads",
     "objects_of",
+    "read_sweep",
     "resolve",
+    "settings_of",
     "with_section",
 ]

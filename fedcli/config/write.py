@@ -30,17 +30,18 @@ def dump(experiment: Experiment) -> str:
     return text
 
 
-def inline(part: Part) -> str:
-    """A component as a file may write it in one line."""
+def inline(value: object) -> str:
+    """A component or another value as a file may write it in one line."""
     text: str = yaml.dump(
-        flat(part),
+        # In a list, since PyYAML writes a marker of the end after a scalar of its own.
+        [flat(value)],
         Dumper=_Dumper,
         default_flow_style=True,
         sort_keys=False,
         width=math.inf,
         allow_unicode=True,
     )
-    return text.strip()
+    return text.strip()[1:-1]
 
 
 def flat(value: object) -> Value:

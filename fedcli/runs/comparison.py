@@ -117,7 +117,7 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> list[Compare
                 f"{run.folder} has no value of {column}.",
                 hint=f"Leave it out, or choose another --metric; it has {', '.join(known) or 'none'}.",
             )
-        found.append(Compared(run, _settings(run.config.experiment), figures, _totals(rows)))
+        found.append(Compared(run, settings_of_run(run.config.experiment), figures, _totals(rows)))
     return found
 
 
@@ -184,7 +184,8 @@ def _labels(keys: Sequence[str], values: Sequence[tuple[str, ...]], members: Seq
     return [f"{name} {number}" for number, name in enumerate(names, 1)]
 
 
-def _settings(experiment: config.Experiment) -> dict[str, str]:
+def settings_of_run(experiment: config.Experiment) -> dict[str, str]:
+    """A config with one value for each dotted key, such as `client.epochs`; keys without a value are left out."""
     found: dict[str, str] = {}
     _flatten("", config.flat(experiment), found)
     return found

@@ -75,6 +75,11 @@ def proquint(bits: int) -> str:
     return "".join(table[bits >> shift & mask] for table, shift, mask in letters)
 
 
+def entry_of(folder: Path, number: int = 1) -> Entry:
+    """One run directory, as it would be in a list."""
+    return _entry(number, folder, _begun(folder))
+
+
 def _begun(folder: Path) -> datetime:
     # environment.json is written once, when the run starts.
     try:

@@ -19,6 +19,7 @@ from fedcli import config
 from fedcli.cli.app import app
 from fedcli.config import installed
 from fedcli.experiment.plan import plan
+from fedcli.runs.sweep.sweeping import planned_trials
 from fedcli.testing import check_aggregator
 from fedcli.testing.tiny import YAML
 
@@ -129,7 +130,9 @@ class TestCommands:
         root = typer.main.get_command(app)
         owner = root if name.startswith("-") else COMMANDS[name]
         known = {option for each in owner.params for option in each.opts}
-        assert {word for word in command.words if word.startswith("-")} <= known | {"--help"}
+        # A word with a space is a value, such as options of another program.
+        options = {word for word in command.words if word.startswith("-") and " " not in word}
+        assert options <= known | {"--help"}
         if command.is_whole:
             owner.make_context(name, list(words))
         for path in (word for word in words if word.startswith("configs/")):
@@ -177,8 +180,12 @@ class TestCommands:
 
 class TestConfigs:
     @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
-    def test_a_block_of_yaml_is_a_config_or_sections_of_one_that_can_be_planned(self, block, modules):
+    def test_a_block_of_yaml_is_a_config_or_sections_of_one_that_can_be_planned(self, block, modules, folder):
         shown = yaml.safe_load(block.text)
+        if "sweep" in shown:
+            (folder / "sweep.yaml").write_text(block.text)
+            assert len(planned_trials(config.read_sweep(folder / "sweep.yaml"))) > 10
+            return
         around = {} if {"rounds", "data", "model"} <= shown.keys() else yaml.safe_load(YAML)
         if around:
             around["data"]["partition"]["clients"] = 12

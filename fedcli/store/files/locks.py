@@ -15,7 +15,27 @@ def hold(folder: Path) -> int:
         RunError: if another process has locked it.
     """
     # The folder itself: a lock file would outlive a process that is killed.
-    handle = os.open(folder, os.O_RDONLY)
+    return _locked(os.open(folder, os.O_RDONLY), folder)
+
+
+def hold_log(path: Path, run: Path) -> int:
+    """Make a file for what a process prints, lock it, and return its handle, opened to append.
+
+    A process that gets the handle as its standard output holds the lock as long as it lives, also after the one that
+    started it was killed.
+
+    Args:
+        path: the file.
+        run: what the process runs, for the error.
+
+    Raises:
+        RunError: if a process has locked it.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return _locked(os.open(path, flags, 0o666), run)
+
+
+def _locked(handle: int, what: Path) -> int:
     try:
         import fcntl
 
@@ -25,7 +45,7 @@ def hold(folder: Path) -> int:
         pass
     except BlockingIOError:
         os.close(handle)
-        raise RunError(f"another process is running {folder}; wait for it, or stop it.") from None
+        raise RunError(f"another process is running {what}; wait for it, or stop it.") from None
     return handle
 
 

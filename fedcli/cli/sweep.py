@@ -1,0 +1,196 @@
+"""`fedcli sweep`: many runs of one config, in one folder."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedcli.cli.output import Facts, Json, escaped, print_json, print_message, reported
+from fedcli.cli.printed_table import Cell, print_table
+
+if TYPE_CHECKING:
+    from fedcli.config import SweepSpace
+    from fedcli.runs.comparison import SeedGroup
+    from fedcli.runs.sweep.sweeping import SweepOutcome
+    from fedcli.runs.sweep.trials import Trial
+
+_MOST_FAILURES = 5
+_SPARE = ("seconds", "bytes up", "simulated seconds", "best", "runs")
+
+
+def sweep(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SWEEP|CONFIG", help="The YAML file of a sweep, or of an experiment.", show_default=False
+        ),
+    ],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=A,B,C",
+            help="Values of a key, one run for each; with a single value, it is that of all runs. A comma within "
+            "brackets, braces or quotes belongs to a value: 'strategy=mean,{name: fedprox, mu: 0.1}'.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Seeds, each for all settings: 0..4, or 1,5,7.", show_default=False),
+    ] = None,
+    random: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Draw N settings at random, instead of all of them.", show_default=False
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="The column of metrics.jsonl by which settings are compared.", show_default=False),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the runs; runs/sweep-NAME by default.", show_default=False),
+    ] = None,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Runs at the same time; by default one for each core, with 1.5 GiB of free memory each.",
+            show_default=False,
+        ),
+    ] = None,
+    slurm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OPTIONS",
+            help="Run nothing, but write an array script for Slurm with these options of sbatch.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a config with many values and seeds: a grid, or settings that are drawn.
+
+    The same command again goes on where it stopped, repeats what failed, and does nothing when all is done.
+    """
+    with reported():
+        from fedcli.config import read_sweep
+        from fedcli.runs.sweep.sweeping import folder_of, planned_trials, write_job_array
+
+        space = read_sweep(source, values or (), seeds)
+        if random is not None:
+            space = space._replace(search="random", trials=random)
+        space = space._replace(metric=metric or space.metric)
+        trials = planned_trials(space)
+        place = folder or folder_of(space, source, trials[0])
+        command = shlex.join(["fedcli", *sys.argv[1:]])
+        if slurm is not None:
+            script = write_job_array(space, trials, place, command=command, options=slurm)
+            typer.echo(
+                f"Wrote {script} for {len(trials)} runs. Queue it with: sbatch {shlex.quote(str(script))}"
+            )
+            typer.echo("When its jobs have ended, the command without --slurm prints the results.")
+            return
+        outcome = _go_on(space, trials, place, command, parallel=parallel, to_stderr=json)
+        if json:
+            print_json(_facts(outcome))
+        else:
+            _print_results(outcome)
+        raise typer.Exit(_exit_code(outcome))
+
+
+def _go_on(
+    space: SweepSpace,
+    trials: Sequence[Trial],
+    folder: Path,
+    command: str,
+    *,
+    parallel: int | None,
+    to_stderr: bool,
+) -> SweepOutcome:
+    from fedcli.cli.live_view import interruptible
+    from fedcli.cli.sweep_view import SweepView
+    from fedcli.runs.sweep.children import default_parallel
+    from fedcli.runs.sweep.sweeping import sweep as go_on
+
+    num = min(parallel or default_parallel(), len(trials))
+    typer.echo(f"{len(trials)} runs in {escaped(str(folder))}, {num} at the same time", err=to_stderr)
+    with SweepView(folder, to_stderr=to_stderr) as view, interruptible() as asked_to_stop:
+        return go_on(
+            space,
+            trials,
+            folder,
+            command=command,
+            parallel=num,
+            watch=view.watch,
+            asked_to_stop=asked_to_stop,
+        )
+
+
+def _print_results(outcome: SweepOutcome) -> None:
+    from fedcli.runs.sweep.sweep_results import PICTURE, TABLE
+
+    results, folder = outcome.results, escaped(str(outcome.folder))
+    if results is not None:
+        typer.echo(f"\n{results.column}, +- over seeds, the best first:")
+        print_table([_row(group) for group in results.groups], spare=_SPARE)
+        typer.echo(f"\n{folder}/{TABLE} has a line for each run, {folder}/{PICTURE} the curves.")
+    counts = Counter(status.standing for status in outcome.statuses)
+    num_done = f"{counts['done']} of {len(outcome.statuses)} runs are done"
+    failed = [status for status in outcome.statuses if status.standing == "failed"]
+    for status in failed[:_MOST_FAILURES]:
+        log = outcome.folder / "logs" / f"{status.trial.name}.log"
+        print_message(f"{status.trial.name} failed, {status.failure}\n  Its log: {log}")
+    if failed:
+        more = f", of which {_MOST_FAILURES} are shown" if len(failed) > _MOST_FAILURES else ""
+        print_message(f"{num_done}, {len(failed)} failed{more}. The same command tries them again.")
+    elif counts["done"] < len(outcome.statuses):
+        print_message(f"{num_done}. The same command goes on with the others.")
+    else:
+        typer.echo(f"{num_done}. Compare them with: fedcli compare {shlex.quote(str(outcome.folder))}")
+
+
+def _row(group: SeedGroup) -> dict[str, Cell]:
+    from fedcli.cli.compare import figures_of
+
+    return {"": group.label, "runs": len(group.runs), **figures_of(group)}
+
+
+def _facts(outcome: SweepOutcome) -> Facts:
+    results = outcome.results
+    return {
+        "folder": str(outcome.folder),
+        "runs": [
+            {
+                "name": status.trial.name,
+                "settings": status.trial.settings,
+                "state": status.standing,
+                "failure": status.failure or None,
+            }
+            for status in outcome.statuses
+        ],
+        "metric": results and results.column,
+        "groups": [
+            {
+                "label": group.label,
+                "runs": [run.run.folder.name for run in group.runs],
+                "last": group.values("last"),
+                "best": group.values("best"),
+            }
+            for group in (results.groups if results else ())
+        ],
+    }
+
+
+def _exit_code(outcome: SweepOutcome) -> int:
+    """As of a run: 0 done, 1 failed, 130 interrupted."""
+    standings = {status.standing for status in outcome.statuses}
+    return 1 if "failed" in standings else 0 if standings == {"done"} else 130

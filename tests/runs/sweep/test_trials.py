@@ -1,0 +1,127 @@
+"""The runs of a sweep, their names, and the index that knows them again."""
+
+import os
+
+import pytest
+
+from fedcli.config import ConfigErrors, SweepSpace, settings_of
+from fedcli.core.errors import ConfigError, RunError
+from fedcli.runs.sweep import sweep_index
+from fedcli.runs.sweep.job_array import job_array
+from fedcli.runs.sweep.trials import _names, label_of, trials_of
+
+CONFIG = "rounds: 2\ndata: {name: digits, partition: {name: iid, clients: 2}}\nmodel: mlp\n"
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def trials(config, axes, seeds=(), constants=()):
+    space = SweepSpace(config, constants, axes, seeds)
+    return trials_of(space, settings_of(space))
+
+
+def test_every_setting_has_every_seed_and_a_name_that_tells_it(config):
+    found = trials(config, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})}, (0, 1), ("rounds=3",))
+    assert [trial.name for trial in found] == [
+        "strategy-mean_seed-0", "strategy-mean_seed-1",
+        "strategy-fedprox-mu-0.1_seed-0", "strategy-fedprox-mu-0.1_seed-1",
+    ]  # fmt: skip
+    assert found[3].overrides == ("rounds=3", "strategy={name: fedprox, mu: 0.1}", "seed=1")
+    assert found[3].experiment.seed == 1
+    assert found[3].experiment.strategy.parameters["mu"] == 0.1
+    assert found[2].group == found[3].group != found[0].group
+
+
+def test_all_configs_are_checked_and_each_problem_is_told_once(config):
+    with pytest.raises(ConfigErrors) as found:
+        trials(config, {"client.epochs": (1, 0), "client.batch_size": (-1, 8)}, (0, 1))
+    assert sorted(problem.key for problem in found.value.problems) == ["client.batch_size", "client.epochs"]
+
+
+class TestNames:
+    def test_keys_are_as_short_as_they_can_be(self):
+        (name,) = _names([{"client.optimizer.name": "adam", "client.optimizer.learning_rate": 0.1}])
+        assert name == "optimizer-adam_learning_rate-0.1"
+        (name,) = _names([{"client.schedule.gamma": 1, "strategy.gamma": 2}])
+        assert name == "schedule.gamma-1_strategy.gamma-2"
+
+    def test_values_that_look_the_same_in_a_folders_name_are_told_apart(self):
+        names = _names([{"path": "a/b"}, {"path": "a b"}, {"path": "c"}])
+        assert len(set(names)) == 3
+        assert names[2] == "path-c"
+        assert all("/" not in name and " " not in name for name in names)
+
+    def test_a_long_one_is_cut_and_a_hidden_one_cannot_be_made(self):
+        long, hidden = _names([{"path": "x" * 500}])[0], _names([{"path": "../.."}])[0]
+        assert len(long) < 120
+        assert hidden == "path-empty"
+
+    def test_a_label_is_short(self):
+        assert label_of({"strategy": {"name": "fedprox", "mu": 0.1}, "client.epochs": 2}) == (
+            "strategy fedprox mu=0.1, epochs 2"
+        )
+
+
+class TestIndex:
+    def test_it_is_read_back(self, config, tmp_path):
+        index = sweep_index.updated(tmp_path, None, trials(config, {"client.epochs": (1, 2)}), "fedcli sweep")
+        index = index.with_failure("epochs-2", "exit code 1: no")
+        sweep_index.write_index(tmp_path, index)
+        assert sweep_index.read_index(tmp_path) == index
+        (tmp_path / "sweep.json").write_text('{"format": 1}')
+        with pytest.raises(RunError, match="Remove it: the runs stay"):
+            sweep_index.read_index(tmp_path)
+
+    def test_a_changed_config_is_refused_once_a_run_has_begun(self, config, tmp_path):
+        axes = {"client.epochs": (1, 2)}
+        index = sweep_index.updated(tmp_path, None, trials(config, axes), "")
+        changed = trials(config, axes, (), ("rounds=3",))
+        # Nothing has begun that could be mixed up.
+        sweep_index.updated(tmp_path, index, changed, "")
+        (tmp_path / "epochs-2").mkdir()
+        with pytest.raises(ConfigError, match=r"rounds was 2 and is 3 \(1 of the runs\)[\s\S]*--folder"):
+            sweep_index.updated(tmp_path, index, changed, "")
+        # More values are no change.
+        grown = sweep_index.updated(tmp_path, index, trials(config, {"client.epochs": (1, 2, 3)}), "")
+        assert list(grown.runs) == ["epochs-1", "epochs-2", "epochs-3"]
+
+
+class TestJobArray:
+    def test_each_line_starts_a_run_or_goes_on_with_it(self, config, tmp_path, monkeypatch):
+        import subprocess
+
+        monkeypatch.chdir(tmp_path)
+        # Stands for the command, and prints what it is called with.
+        (tmp_path / "fedcli").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        (tmp_path / "fedcli").chmod(0o755)
+        found = trials(config, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})})
+        script = tmp_path / "script"
+        script.write_text(job_array(tmp_path / "all", found, config, "--time 1:00 -p gpu --mem=4G"))
+        assert script.read_text().splitlines()[1:7] == [
+            "#SBATCH --job-name=all", "#SBATCH --array=0-1", f"#SBATCH --output={tmp_path}/all/logs/%A_%a.log",
+            "#SBATCH --time 1:00", "#SBATCH -p gpu", "#SBATCH --mem=4G",
+        ]  # fmt: skip
+
+        def said(number):
+            environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": number}
+            return subprocess.run(
+                ["bash", script], env=environment, capture_output=True, text=True
+            ).stdout.split("\n")
+
+        run = f"{tmp_path}/all/strategy-fedprox-mu-0.1"
+        assert said("1")[:-1] == ["run", str(config), "strategy={name: fedprox, mu: 0.1}", "--run-dir", run]
+        (tmp_path / "all/strategy-fedprox-mu-0.1").mkdir(parents=True)
+        (tmp_path / "all/strategy-fedprox-mu-0.1/config.yaml").touch()
+        assert said("1")[:-1] == ["run", "--resume", run]
+
+    @pytest.mark.parametrize(
+        ("options", "said"), [("--array=1", "sets itself"), ("x", "not an option"), ("'", "quotes")]
+    )
+    def test_options_that_cannot_be_used_are_refused(self, config, tmp_path, options, said):
+        with pytest.raises(ConfigError, match=said):
+            job_array(tmp_path, trials(config, {"client.epochs": (1, 2)}), config, options)
