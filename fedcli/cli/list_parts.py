@@ -34,6 +34,7 @@ class Kind(StrEnum):
     encryptions = "encryptions"
     proofs = "proofs"
     attacks = "attacks"
+    callbacks = "callbacks"
 
 
 SECTIONS = {
@@ -55,6 +56,7 @@ SECTIONS = {
     Kind.encryptions: "encryption",
     Kind.proofs: "proofs",
     Kind.attacks: "attack",
+    Kind.callbacks: "callbacks",
 }
 
 

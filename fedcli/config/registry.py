@@ -44,6 +44,7 @@ _TABLE = {
     "encryption": ("fedcli.components.encryption", "ENCRYPTIONS"),
     "proofs": ("fedcli.components.proofs", "PROOFS"),
     "attack": ("fedcli.components.attacks", "ATTACKS"),
+    "callbacks": ("fedcli.components.callbacks", "CALLBACKS"),
     "executor": ("fedcli.components.executors", "EXECUTORS"),
 }
 
@@ -51,7 +52,7 @@ REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-
 
 
 def installed(section: str) -> Mapping[str, Any]:
-    """The registry of `section`, imported on its first use; empty for callbacks, which are all custom."""
+    """The registry of `section`, imported on its first use."""
     if section not in _TABLE:
         return {}
     module, attribute = _TABLE[section]

@@ -236,7 +236,7 @@ class Experiment(Section):
     early_stop: EarlyStop | None = None
     """A rule that ends the run before the last round; null for none."""
     callbacks: Annotated[tuple[Part, ...], Slot("callbacks", many=True)]
-    """Custom callbacks, each `package.module:factory`."""
+    """What is called between the rounds: trackers such as `tensorboard`, and custom ones (`package.module:factory`)."""
     executor: Annotated[Part, Slot("executor", {"name": "threads"})]
     """Where clients run."""
 
