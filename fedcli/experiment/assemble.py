@@ -12,7 +12,7 @@ import numpy as np
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
-from fedcli.components.models.network import Network, Vectors, personal_weights, split
+from fedcli.components.models.network import Network, Vectors, load_weights, personal_weights, split
 from fedcli.config import Experiment, objects_of
 from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.contracts import Strategy
@@ -21,7 +21,7 @@ from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.transform import Transform
 from fedcli.core.types import KerasModel, Tree
-from fedcli.core.vectors import gather
+from fedcli.core.vectors import gather, unflatten
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
 from fedcli.engine.run_columns import best_is
@@ -191,11 +191,15 @@ def _network(setup: Setup) -> Network:
         return split(model, is_personal)
 
 
-def keras_model(setup: Setup, state: RoundState) -> KerasModel:
+def model_at(assembly: Assembly, state: RoundState) -> KerasModel:
     """A new Keras model with the global weights of a state; personal weights are those that every client began with."""
-    network = _network(setup)
-    network.load(Vectors(state.weights, state.statistics, state.frozen, state.personal))
-    return network.model
+    setup, layout = assembly.setup, assembly.layout
+    shape, architecture = setup.world.federation.input_shape, setup.training.architecture
+    model = built_model(setup.experiment, shape, setup.model_outputs, architecture)
+    vectors = Vectors(state.weights, state.statistics, state.frozen, state.personal)
+    parts = [unflatten(vector, group) for vector, group in zip(vectors, layout, strict=True)]
+    load_weights(model, {name: value for part in parts for name, value in part.items()})
+    return model
 
 
 def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = None) -> RoundState:

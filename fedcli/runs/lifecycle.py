@@ -24,7 +24,7 @@ from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly, Setup
-from fedcli.experiment.assemble import assemble, keras_model, with_keys
+from fedcli.experiment.assemble import assemble, model_at, with_keys
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
@@ -265,7 +265,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
             folder,
             assembly.run_id,
             assembly.setup.experiment,
-            model=partial(keras_model, assembly.setup),
+            model=partial(model_at, assembly),
             picture=partial(curves, title=title_of(assembly.setup.experiment)),
             warn=progress.warn,
         )

@@ -323,11 +323,7 @@ def test_importing_and_loading_is_light():
 @pytest.mark.parametrize(
     "section",
     ["data", "data.partition", "data.preprocessing", "data.default_preprocessing", "model", "client.optimizer",
-     "client.schedule", "cohort", "strategy", "executor"],
+     "client.schedule", "cohort", "strategy", "executor", "callbacks"],
 )  # fmt: skip
 def test_fedcli_s_own_registries_are_where_the_table_says(section):
     assert installed(section)
-
-
-def test_callbacks_have_no_built_ins():
-    assert installed("callbacks") == {}

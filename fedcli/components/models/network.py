@@ -66,15 +66,6 @@ class Network:
         groups = (shared, moving, frozen, personal)
         return Vectors(*(flatten([variable.numpy() for variable in group]) for group in groups))
 
-    def load(self, vectors: Vectors) -> None:
-        """Write all values into the model's variables."""
-        trainable, moving, frozen = _groups(self.model)
-        shared, personal = _divided(trainable, self.is_personal)
-        layouts = (self.trainable, self.statistics, self.frozen, self.personal)
-        for group, layout, vector in zip((shared, moving, frozen, personal), layouts, vectors, strict=True):
-            for variable, value in zip(group, unflatten(vector, layout).values(), strict=True):
-                variable.assign(value)
-
     def load_frozen(self, frozen: Vector) -> None:
         """Write the frozen values into the model's variables, from which compiled programs read them."""
         values = unflatten(frozen, self.frozen).values()
