@@ -39,7 +39,7 @@ def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[s
         ConfigErrors: with every problem of the file and of the overrides.
         ConfigError: if `path` is a folder and not a run directory.
     """
-    from fedcli.config import load, loads
+    from fedcli.config import load
 
     words = list(overrides or ())
     # A file may have an = in its name.
@@ -57,10 +57,10 @@ def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[s
             raise _problem(word, "is not key=value", expected, hint)
     words += options or ()
     if path.is_dir():
-        from fedcli.store import directory
+        from fedcli.runs.run_sources import read_source
 
         # A run directory may come from anyone, and its files are read with care.
-        return loads(directory.config_text(path), str(path / directory.CONFIG), words)
+        return read_source(path, overrides=words)
     return load(path, words)
 
 

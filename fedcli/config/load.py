@@ -146,13 +146,13 @@ def with_section(source: Config, name: str, section: Section) -> Config:
     return Config(source.experiment.model_copy(update={name: section}), root, source.objects)
 
 
-def load_again(text: str, file: str, objects: Objects) -> Config:
+def load_again(text: str, file: str, objects: Objects, overrides: Iterable[str] = ()) -> Config:
     """The config that a run wrote, with the objects that it was started with; errors name the text `file`.
 
     Raises:
         ConfigErrors: if there is an object that the run was not started with.
     """
-    source = loads(text, file)
+    source = loads(text, file, overrides)
     try:
         values = given_again(source.root, objects)
     except ConfigError as error:

@@ -23,7 +23,7 @@ from fedcli.experiment.cost import checked_cost
 from fedcli.runs import lifecycle
 from fedcli.runs.lifecycle import Progress, Result
 from fedcli.runs.outcome import with_outcome
-from fedcli.store import directory
+from fedcli.runs.run_sources import read_source
 
 Source: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""
@@ -191,8 +191,7 @@ def _loaded(source: Source, overrides: Iterable[str], objects: config.Objects) -
         return config.loads(source, overrides=overrides, objects=objects)
     path = Path(source)
     if path.is_dir():
-        text = directory.config_text(path)
-        return config.loads(text, str(path / directory.CONFIG), overrides, objects=objects)
+        return config.given(read_source(path, overrides=list(overrides)), objects=objects)
     return config.load(path, overrides, objects=objects)
 
 

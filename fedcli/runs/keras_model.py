@@ -19,6 +19,7 @@ from fedcli.experiment.plan import plan
 from fedcli.runs.model_interface import read_interface
 from fedcli.runs.round_choice import Choice, chosen_round
 from fedcli.runs.run_directory import Run
+from fedcli.runs.run_sources import read_source
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory
 
@@ -48,7 +49,9 @@ def keras_model(
         RunError: if a file is not the one that the run wrote.
     """
     number = chosen_round(folder, round)
-    source = read_source(folder, objects)
+    # A model needs neither callbacks nor their objects.
+    needed = {name: value for name, value in objects.items() if name != "callbacks"}
+    source = read_source(folder, needed)
     with located(source):
         model = built_model(source.experiment, *_shapes(folder, source.experiment))
         if client is None:
@@ -56,16 +59,6 @@ def keras_model(
         else:
             load_weights(model, _own_weights(folder, source.experiment, model, _Whose(number, client)))
     return model
-
-
-def read_source(folder: Path, objects: config.Objects = config.NO_OBJECTS) -> config.Config:
-    """The config of a run with the objects that a model needs.
-
-    Raises:
-        ConfigErrors: if the config cannot be used, or an object was not in the run.
-    """
-    needed = {name: value for name, value in objects.items() if name != "callbacks"}
-    return config.load_again(directory.config_text(folder), str(folder / directory.CONFIG), needed)
 
 
 class _Whose(NamedTuple):

@@ -37,6 +37,7 @@ from fedcli.runs.curves import curves, title_of
 from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.run_sources import read_source, sources_of
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.new_run import create_run
@@ -113,7 +114,7 @@ def start_run(
         create_run(
             folder,
             config=text,
-            environment=describe_environment(assembly),
+            environment={**describe_environment(assembly), **sources_of(setup.experiment)},
             model=model_interface.encode(
                 model_interface.interface_of(setup, gives_probabilities=assembly.gives_probabilities)
             ),
@@ -218,7 +219,7 @@ def default_folder(name: str) -> Path:
 def _rebuild(
     folder: Path, objects: config.Objects, *, without: Mapping[str, object] = MappingProxyType({})
 ) -> tuple[Assembly, RoundState]:
-    source = config.load_again(directory.config_text(folder), str(folder / directory.CONFIG), objects)
+    source = read_source(folder, objects)
     with located(source):
         key = secrets.read_data_key(folder)
         experiment = _without_its_source(source.experiment, folder).model_copy(update=without)

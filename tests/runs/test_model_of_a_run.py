@@ -1,7 +1,10 @@
 """The model of a run, and what its inputs and outputs mean: taken from the run directory alone."""
 
+import contextlib
+import importlib
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.seeds import generator
 from fedcli.runs import lifecycle, model_interface, round_choice
 from fedcli.runs.keras_model import keras_model
+from fedcli.runs.run_sources import read_source
 from fedcli.runs.verification import verify_run
 
 OVERRIDES = (
@@ -42,10 +46,28 @@ def trained(tmp_path_factory):
     """A run of two rounds on a table, with BatchNorm that stays with each client."""
     place = tmp_path_factory.mktemp("table")
     write_table(place / "fruit.csv")
-    text = tiny.YAML.replace(
-        "name: user_parts:blobs", f"name: csv\n  path: {place}/fruit.csv\n  target: state"
-    )
-    return lifecycle.start_run(tiny.source(*OVERRIDES, text=text), place / "run")
+    (place / "own_stack.py").write_text("from user_parts import stack as fruit_model\n")
+    text = tiny.YAML.replace("name: user_parts:blobs", "name: csv\n  path: fruit.csv\n  target: state")
+    text = text.replace("user_parts:stack", "own_stack:fruit_model")
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(place):
+        patch.syspath_prepend(place)
+        result = lifecycle.start_run(tiny.source(*OVERRIDES, text=text), place / "run")
+    forget()
+    return result
+
+
+def forget():
+    """As in a new process, which has not imported the user's module."""
+    sys.modules.pop("own_stack", None)
+    importlib.invalidate_caches()
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Every test is in another folder than the one in which the run began."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    forget()
 
 
 def copied(run, tmp_path):
@@ -107,6 +129,52 @@ def test_another_form_is_refused(trained, change, said):
         model_interface.decode(content)
 
 
+# --- from any folder -------------------------------------------------------------------------------------
+
+
+def test_a_run_of_a_relative_table_and_an_own_module_is_used_from_any_folder(trained, tmp_path):
+    facts = lifecycle.evaluate_run(trained.folder)
+    assert facts["accuracy"] == trained.records[-1]["test/accuracy"]
+    assert lifecycle.resume_run(trained.folder).ending == trained.ending
+    source = read_source(trained.folder)
+    assert source.experiment.data.part.parameters["path"] == str(trained.folder.parent / "fruit.csv")
+    assert "fruit.csv" not in str(list(tmp_path.iterdir()))
+    # What the chain binds keeps the path as it was given.
+    assert "path: fruit.csv" in (trained.folder / "config.yaml").read_text()
+
+
+def test_a_module_of_that_name_in_another_folder_is_not_taken_for_the_runs(trained, tmp_path, monkeypatch):
+    (tmp_path / "own_stack.py").write_text("raise RuntimeError('another one')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert read_source(trained.folder).experiment.model.part.name == "own_stack:fruit_model"
+    forget()
+    sys.modules["own_stack"] = sys.modules[__name__]
+    with pytest.raises(ConfigError, match="this process has imported another of that name"):
+        read_source(trained.folder)
+
+
+def test_data_that_were_carried_along_are_found_at_the_given_path(trained, tmp_path):
+    folder = copied(trained, tmp_path)
+    environment = json.loads((folder / "environment.json").read_text())
+    environment["sources"]["data"] = "/nowhere/fruit.csv"
+    (folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+    assert read_source(folder).experiment.data.part.parameters["path"] == "/nowhere/fruit.csv"
+    (tmp_path / "fruit.csv").touch()
+    assert read_source(folder).experiment.data.part.parameters["path"] == "fruit.csv"
+    override = ["data.path=other.csv"]
+    assert read_source(folder, overrides=override).experiment.data.part.parameters["path"] == "other.csv"
+
+
+def test_a_module_that_lies_in_the_run_directory_is_not_imported(trained, tmp_path):
+    folder = copied(trained, tmp_path)
+    (folder / "own_stack.py").write_text("raise RuntimeError('it ran')\n")
+    environment = json.loads((folder / "environment.json").read_text())
+    environment["sources"]["modules"]["own_stack"] = str(folder / "own_stack.py")
+    (folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+    with pytest.raises(ConfigError, match="there is no module own_stack"):
+        read_source(folder)
+
+
 # --- the Keras model -------------------------------------------------------------------------------------
 
 
@@ -117,10 +185,9 @@ def accuracy(model, trained):
 
 
 def trained_test_set(trained):
-    from fedcli import config
     from fedcli.experiment.plan import plan
 
-    return plan(config.load(trained.folder / "config.yaml").experiment).world.federation.test
+    return plan(read_source(trained.folder).experiment).world.federation.test
 
 
 def test_the_model_of_each_round_gives_the_figures_of_the_run(trained):
