@@ -11,8 +11,8 @@ from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
 from fedcli.config.part import Arguments, Part
 from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, kind, listed
-from fedcli.config.registry import Registries, is_placeholder, is_reference, resolve
-from fedcli.config.schema_keys import field_at
+from fedcli.config.registry import Registries, is_placeholder, is_reference, resolve, spelled
+from fedcli.config.schema_keys import field_at, places
 from fedcli.config.signatures import Signature, needs_more, signature
 from fedcli.config.yaml.tree import Keys, dotted
 from fedcli.core.errors import ConfigError
@@ -60,7 +60,7 @@ class PartReader(NamedTuple):
             self.report.add(keys, expected, "Write it as in `{name: ..., parameter: ...}`.")
             return Part("")
         written = Written({key: values[key] for key in values if key != "name"}, keys, section, fixed)
-        name = self._name(values, keys)
+        name = spelled(self.registries(section), self._name(values, keys))
         factory = self._factory(name, keys if isinstance(raw, str) else (*keys, "name"), section)
         complete = self._parameters(factory, written) if factory else None
         # A custom factory is not tried: it may have side effects, and is called once, when the experiment is built.
@@ -117,7 +117,8 @@ class PartReader(NamedTuple):
         for name in unknown[:MAX_SHOWN]:
             here, siblings = (*written.keys, name), (*schema.parameters, "name", *written.fixed)
             if field_at(here) is None:
-                unknown_key(self.report, here, siblings, self.owners(name, written.section))
+                owners = self.owners(name, written.section)
+                unknown_key(self.report, here, siblings, owners, elsewhere=places(name))
             else:
                 # A strategy has parts of its own only if it has no name.
                 self.report.add(

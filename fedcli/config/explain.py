@@ -13,6 +13,9 @@ from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, kind, listed, nearest, show
 from fedcli.config.yaml.tree import Keys, child, dotted, find
 
+MAX_MEANT = 4
+"""A hint lists no more keys that may have been meant."""
+
 NO_DEFAULT: Final = object()
 """Stands for the default of a key that has none; None is a default like any other."""
 
@@ -24,6 +27,8 @@ class Known(NamedTuple):
     default: object = NO_DEFAULT
     example: str = ""
     siblings: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """Dotted keys at other places that have the name of a key that is unknown here."""
 
 
 Guide = Callable[[Keys], Known]
@@ -69,14 +74,21 @@ def add_errors(report: ProblemList, error: ValidationError, under: Keys, guide: 
         known = guide(keys[len(under) :])
         # If pydantic has several errors for one value, it tried several types and none of them fits.
         if group[0]["type"] == "extra_forbidden":
-            unknown_key(report, keys, known.siblings)
+            unknown_key(report, keys, known.siblings, elsewhere=known.elsewhere)
         elif group[0]["type"] == "missing":
             missing_key(report, keys, known)
         else:
             report.add(keys, _sentence(group), _hint(group, keys, known))
 
 
-def unknown_key(report: ProblemList, keys: Keys, siblings: Iterable[str], owners: Sequence[str] = ()) -> None:
+def unknown_key(
+    report: ProblemList,
+    keys: Keys,
+    siblings: Iterable[str],
+    owners: Sequence[str] = (),
+    *,
+    elsewhere: Sequence[str] = (),
+) -> None:
     """Add an unknown key.
 
     Args:
@@ -84,12 +96,21 @@ def unknown_key(report: ProblemList, keys: Keys, siblings: Iterable[str], owners
         keys: the key.
         siblings: the valid keys of the same mapping.
         owners: components of the same section that have a parameter of this name.
+        elsewhere: keys at other places that have this name.
     """
     siblings = sorted(siblings)
     where = f"in {dotted(keys[:-1])}" if keys[1:] else "here"
     # A misspelt key is more likely than one of another component.
-    hint = nearest(keys[-1], siblings) or "Remove it."
-    if owners and hint == "Remove it.":
+    near = nearest(keys[-1], siblings)
+    hint = near or "Remove it."
+    others = [place for place in elsewhere if place != dotted(keys)]
+    below = [place for place in others if place.startswith(f"{dotted(keys[:-1])}.")]
+    if others and not owners:
+        meant = [near.removeprefix("Did you mean ").removesuffix("?")] if near else []
+        hint = f"Did you mean {listed([*meant, *others][:MAX_MEANT], 'or')}?"
+    elif owners and below and not near:
+        hint = f"Did you mean {below[0]}? Here it is a parameter of {listed(owners)} only."
+    elif owners and not near:
         hint = f"It is a parameter of {listed(owners)}; remove it, or use that name."
     report.add(keys, f"there is no such key {where}; the keys are {listed(siblings)}.", hint)
 

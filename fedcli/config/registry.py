@@ -79,6 +79,21 @@ def is_reference(name: str) -> bool:
     return ":" in name
 
 
+def spelled(registry: Mapping[str, Any], name: str) -> str:
+    """The built-in that `name` means if case, dashes and underscores do not count; `name` itself if it means none.
+
+    Papers write FedAvg, SCAFFOLD and q-FedAvg. What fedcli prints has one name for each.
+    """
+    if name in registry or is_reference(name):
+        return name
+    meant = _letters(name)
+    return next((each for each in registry if _letters(each) == meant), name)
+
+
+def _letters(name: str) -> str:
+    return name.casefold().replace("-", "").replace("_", "")
+
+
 def resolve(registry: Registry, name: str, *, key: str = "name") -> Factory:
     """The factory of a component.
 

@@ -14,9 +14,9 @@ from fedcli.config.explain import add_errors, missing_key, unknown_key
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
-from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference
+from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference, spelled
 from fedcli.config.schema import Experiment
-from fedcli.config.schema_keys import known, section_of, slot_of
+from fedcli.config.schema_keys import known, places, section_of, slot_of
 from fedcli.config.write import flat
 from fedcli.config.yaml.scalars import Scalar
 from fedcli.config.yaml.tree import Keys, Node, plain
@@ -96,7 +96,7 @@ def _component(
         strategy = values.get("strategy")
         named = strategy.get("name") if isinstance(strategy, dict) else strategy
         own: Mapping[str, Mapping[str, Scalar]] = reader.registries(DEFAULT_COHORTS)
-        default = own.get(named, slot.default) if isinstance(named, str) else slot.default
+        default = own.get(spelled(own, named), slot.default) if isinstance(named, str) else slot.default
     raw = values.get(str(keys[-1]), default)
     if raw is not None or slot.default is not None:
         if composition is not None and isinstance(raw, dict) and raw and "name" not in raw:
@@ -116,7 +116,8 @@ def _composition(
     """A strategy that is written out part by part instead of named. After a problem, the result is a placeholder."""
     for key in [key for key in raw if key not in model.model_fields][:MAX_SHOWN]:
         siblings = ("name", *model.model_fields)
-        unknown_key(reader.report, (*keys, key), siblings, reader.owners(str(key), section))
+        owners = reader.owners(str(key), section)
+        unknown_key(reader.report, (*keys, key), siblings, owners, elsewhere=places(str(key)))
     values = _section(
         model, {key: value for key, value in raw.items() if key in model.model_fields}, keys, reader
     )

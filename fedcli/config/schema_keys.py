@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import typing
+from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
 from fedcli.config.explain import NO_DEFAULT, Known
 from fedcli.config.part import Section, Slot
+from fedcli.config.registry import installed
 from fedcli.config.schema import Experiment
 from fedcli.config.yaml.scalars import Scalar
 from fedcli.config.yaml.tree import Keys
+from fedcli.core.factories import parameters
 
 
 def slot_of(field: FieldInfo) -> Slot | None:
@@ -43,9 +47,34 @@ def known(keys: Keys) -> Known:
         # An unknown key: the keys of its section, if it is in one, are the alternatives.
         parent = field_at(keys[:-1])
         section = section_of(parent) if parent else None if keys[:-1] else Experiment
-        return Known(siblings=tuple(section.model_fields) if section else ())
+        siblings = tuple(section.model_fields) if section else ()
+        return Known(siblings=siblings, elsewhere=places(str(keys[-1])) if keys else ())
     default = NO_DEFAULT if field.is_required() else field.default
     return Known(field.description or "", default, (field.examples or [""])[0])
+
+
+def places(name: str) -> tuple[str, ...]:
+    """The dotted keys of the schema, and of the parameters of components, that end in `name`."""
+    return tuple(dict.fromkeys(key for key in _every_key() if key.rpartition(".")[2] == name != "name"))
+
+
+@functools.cache
+def _every_key() -> tuple[str, ...]:
+    # Made once, because reading the signatures of all components takes longer than a config with 100 mistakes may.
+    return tuple(_below(Experiment, ()))
+
+
+def _below(model: type[Section], keys: tuple[str, ...]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        slot, section = slot_of(field), section_of(field)
+        # The component of a section is in the same mapping as the section's own keys.
+        here = keys if name == "part" else (*keys, name)
+        yield ".".join(here)
+        if slot and not slot.many:
+            for factory in installed(slot.section).values():
+                yield from (".".join((*here, each.name)) for each in parameters(factory))
+        if section:
+            yield from _below(section, here)
 
 
 def default_part(keys: Keys) -> dict[str, Scalar] | None:

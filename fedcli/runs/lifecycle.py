@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +33,7 @@ from fedcli.runs import model_interface
 from fedcli.runs.agreement import agreed_digest, require_unchanged
 from fedcli.runs.closing import closing
 from fedcli.runs.curves import curves, title_of
+from fedcli.runs.default_folder import default_folders, first_free
 from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
@@ -98,9 +98,10 @@ def start_run(
         RunInterrupted: if `progress.watch` raises it; the run can be resumed.
     """
     experiment = source.experiment
-    folder = folder or default_folder(experiment.name)
-    # First, so that nobody waits for data to load before hearing of it.
-    directory.refuse_existing(folder)
+    if folder is not None:
+        # First, so that nobody waits for data to load before hearing of it.
+        directory.refuse_existing(folder)
+    places = default_folders(experiment.name) if folder is None else [folder]
     with located(source):
         setup = plan(experiment)
         text = config.dump(setup.experiment)
@@ -111,8 +112,8 @@ def start_run(
         assembly, keys = with_keys(replace(assembly, identities=KeyRing(secret)))
         encryption = setup.protocol.encryption
         # Only now that everything could be built: a wrong config leaves no run directory behind.
-        create_run(
-            folder,
+        create = partial(
+            create_run,
             config=text,
             environment={**describe_environment(assembly), **sources_of(setup.experiment)},
             model=model_interface.encode(
@@ -123,6 +124,7 @@ def start_run(
             keys=keys or None,
             identities=secret,
         )
+        folder = first_free(places, create)
         return _go_on(folder, assembly, state, progress or silent())
 
 
@@ -207,13 +209,6 @@ def evaluate_run(
                 hint="Use --data test, or a run with data.validation_fraction above 0.",
             )
         return {**facts, **evaluation.summarise(assembly, rows), "clients": rows}
-
-
-def default_folder(name: str) -> Path:
-    """`runs/<name>-<utc time>`, followed by a number if two runs start in one second."""
-    base = Path("runs") / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    candidates = (base if number == 1 else Path(f"{base}-{number}") for number in range(1, 10_000))
-    return next(path for path in candidates if not path.exists())
 
 
 def _rebuild(

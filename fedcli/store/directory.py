@@ -31,17 +31,24 @@ RESULTS, CURVES, SUMMARY = "results.csv", "curves.png", "summary.json"
 KEEP_ALL = Retention()
 
 
+class FolderTaken(ConfigError):
+    """A run directory of this name exists, or another process is making it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"the run directory {folder} exists.",
+            hint="Choose another with --run-dir, or --resume it.",
+        )
+
+
 def refuse_existing(folder: Path) -> None:
     """Refuse to start a run in a folder that exists.
 
     Raises:
-        ConfigError: if `folder` exists.
+        FolderTaken: if `folder` exists.
     """
     if folder.exists():
-        raise ConfigError(
-            f"the run directory {folder} exists.",
-            hint="Choose another with --run-dir, or --resume it.",
-        )
+        raise FolderTaken(folder)
 
 
 def read_config(folder: Path) -> Path:

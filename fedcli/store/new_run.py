@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedcli.core.errors import ConfigError
 from fedcli.core.metrics import jsonable
 from fedcli.core.types import Tree
 from fedcli.store import secrets
 from fedcli.store.directory import CHECKPOINTS, CONFIG, ENCRYPTION, ENVIRONMENT, LOGS, MODEL, refuse_existing
-from fedcli.store.files import durable
 from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.new_folder import new_folder
 
 
 def create_run(
@@ -42,30 +41,24 @@ def create_run(
         disk: where it is written.
 
     Raises:
-        ConfigError: if `folder` exists or cannot be made.
+        FolderTaken: if `folder` exists, or another process is making it.
+        ConfigError: if it cannot be made.
     """
     refuse_existing(folder)
-    try:
-        draft = durable.fresh(durable.draft_of(folder), disk=disk)
-    except OSError as error:
-        raise ConfigError(
-            f"the run directory {folder} cannot be made: {error.strerror}: {error.filename}.",
-            hint="Choose another with --run-dir.",
-        ) from None
-    disk.write(draft / CONFIG, config.encode())
-    disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
-    if model is not None:
-        disk.write(draft / MODEL, model)
-    if encryption is not None:
-        disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
-    # They exist from the start, since a log that is missing later is an error.
-    for log in LOGS:
-        disk.write(draft / log, b"")
-    disk.make_folder(draft / CHECKPOINTS)
-    if data_key is not None:
-        secrets.put_data_key(draft, data_key, disk=disk)
-    if keys is not None:
-        secrets.put_keys(draft, keys, disk=disk)
-    if identities is not None:
-        secrets.put_identities(draft, identities, disk=disk)
-    durable.publish(draft, folder, disk=disk)
+    with new_folder(folder, disk=disk) as draft:
+        disk.write(draft / CONFIG, config.encode())
+        disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
+        if model is not None:
+            disk.write(draft / MODEL, model)
+        if encryption is not None:
+            disk.write(draft / ENCRYPTION, f"{json.dumps(jsonable(encryption), indent=1)}\n".encode())
+        # They exist from the start, since a log that is missing later is an error.
+        for log in LOGS:
+            disk.write(draft / log, b"")
+        disk.make_folder(draft / CHECKPOINTS)
+        if data_key is not None:
+            secrets.put_data_key(draft, data_key, disk=disk)
+        if keys is not None:
+            secrets.put_keys(draft, keys, disk=disk)
+        if identities is not None:
+            secrets.put_identities(draft, identities, disk=disk)

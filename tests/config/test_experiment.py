@@ -7,6 +7,7 @@ import sys
 import pydantic
 import pytest
 
+from fedcli.cli.list_parts import SECTIONS
 from fedcli.config import Client, Evaluation, Experiment, Part, Section, dump, installed, loads, resolve
 from fedcli.config.schema_keys import field_at
 from fedcli.core.errors import ConfigError
@@ -327,3 +328,29 @@ def test_importing_and_loading_is_light():
 )  # fmt: skip
 def test_fedcli_s_own_registries_are_where_the_table_says(section):
     assert installed(section)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("FedAvg", "fedavg"),
+        ("SCAFFOLD", "scaffold"),
+        ("q-FedAvg", "qfedavg"),
+        ("trimmed_mean", "trimmed-mean"),
+    ],
+)
+def test_a_name_may_be_spelled_as_papers_spell_it_and_is_written_as_it_is_called(written, name):
+    for text in (f"strategy: {written}", f"strategy: {{name: {written}}}"):
+        assert loads(f"{MINIMAL}\n{text}").experiment.strategy.name == name
+    assert f"name: {name}" in dump(loads(MINIMAL, overrides=[f"strategy={written}"]).experiment)
+
+
+def test_a_spelling_has_the_default_cohort_of_its_strategy():
+    private = "strategy={name: DP-Clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1e-5}"
+    assert loads(MINIMAL, overrides=[private]).experiment.cohort.name == "poisson"
+
+
+@pytest.mark.parametrize("section", SECTIONS.values())
+def test_no_two_built_ins_of_a_section_differ_by_spelling_alone(section):
+    names = [name.replace("-", "").replace("_", "") for name in installed(section)]
+    assert len(names) == len(set(names))

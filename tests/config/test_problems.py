@@ -385,3 +385,20 @@ def test_defaults_of_every_kind_survive_a_dump():
         "where": Path("x"), "unlimited": float("inf"), "moment": datetime.date(2024, 1, 2),
     }  # fmt: skip
     assert loads(dump(read), registries=registries).experiment == read
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("deadline=3", "Did you mean participation.deadline?"),
+        ("learning_rate=0.1", "Did you mean client.optimizer.learning_rate or"),
+        ("clients=5", "Did you mean client, data.clients, data.partition.clients or attack.clients?"),
+        ("client.metrics=[accuracy]", "Did you mean task.metrics?"),
+        ("data.clients=5", "Did you mean data.partition.clients? Here it is a parameter of synthetic only."),
+        ("client.epocs=3", "Did you mean epochs?"),
+    ],
+)
+def test_a_key_of_another_place_is_answered_with_that_place(override, hint):
+    with pytest.raises(ConfigErrors) as caught:
+        loads(MINIMAL, overrides=[override])
+    assert hint in str(caught.value)

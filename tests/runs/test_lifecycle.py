@@ -117,16 +117,6 @@ def test_a_value_that_cannot_be_used_is_refused_before_anything_is_written(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_default_folder_names_the_run_and_is_new(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    first = lifecycle.default_folder("mine")
-    first.mkdir(parents=True)
-    second = lifecycle.default_folder("mine")
-    assert first.parent.name == "runs"
-    assert first.name.startswith("mine-20")
-    assert not second.exists()
-
-
 def test_progress_is_told_of_the_beginning_the_clients_and_the_rounds(tmp_path):
     told = []
     progress = lifecycle.Progress(

@@ -54,6 +54,14 @@ def release(handle: int) -> None:
     os.close(handle)
 
 
+def is_of(handle: int, folder: Path) -> bool:
+    """Whether `folder` is still the one that was locked, and was not renamed or removed meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(folder))
+    except FileNotFoundError:
+        return False
+
+
 def is_held(folder: Path) -> bool:
     """Whether a process holds the lock on a folder."""
     try:
