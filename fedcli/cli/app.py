@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -60,3 +61,9 @@ for _command in (
     app.command()(_command)
 app.command("list")(list_parts)
 app.command("list-strategies")(list_strategies)
+
+
+for _info in app.registered_commands:
+    # A line for each paragraph, which the terminal wraps by its own width.
+    _paragraphs = (inspect.getdoc(_info.callback) or "").split("\n\n")
+    _info.help = "\n\n".join(" ".join(each.split()) for each in _paragraphs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,4 +28,4 @@ def init(
             return
         path = output or Path(f"{name}.yaml")
         copy_template(name, path)
-        typer.echo(f"Wrote {path}. Run it with: fedcli run {path}")
+        typer.echo(f"Wrote {path}. Run it with: {shlex.join(['fedcli', 'run', str(path)])}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedcli.cli.output import Json, print_json, reported
+from fedcli.cli.output import Json, print_json, reported, wrapped
 
 if TYPE_CHECKING:
     from fedcli.core.factories import Factory, Parameter
@@ -73,9 +76,38 @@ def list_parts(
             _print_rows(rows)
 
 
-def list_strategies(json: Json = False) -> None:
-    """List the strategies: what each does, its parts, its paper, its deviations from it, and valid combinations."""
-    list_parts(Kind.strategies, json)
+def list_strategies(
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Also parts, parameters, paper, deviations and valid combinations."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List the strategies: the name of each and what it does, in one line."""
+    if verbose or json:
+        list_parts(Kind.strategies, json)
+        return
+    with reported():
+        from fedcli.config import installed
+        from fedcli.core.factories import describe
+
+        registry = installed(SECTIONS[Kind.strategies])
+        _print_brief({name: describe(factory).summary for name, factory in registry.items()})
+        typer.echo("\n`fedcli list-strategies -v` prints parameters, papers and examples.", err=True)
+
+
+def _print_brief(summaries: Mapping[str, str]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console, width = Console(highlight=False), max(map(len, summaries)) + 2
+    for name, summary in summaries.items():
+        # One line each fits on a screen. A pipe gets the whole line.
+        room = console.width - width if console.is_terminal else sys.maxsize
+        said = textwrap.shorten(summary, room, placeholder=" ...")
+        console.print(Text.assemble((f"{name:<{width}}", "bold"), said), soft_wrap=True)
 
 
 def _rows(section: str) -> list[dict[str, Any]]:
@@ -114,7 +146,13 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
     console = Console(highlight=False)
     for row in rows:
-        console.print(Text(row["name"], style="bold"), Text(f"  {row['summary']}"), sep="", soft_wrap=True)
+        line, width = (
+            f"{row['name']}  {row['summary']}",
+            console.width if console.is_terminal else sys.maxsize,
+        )
+        heading = Text(wrapped(line, width, indent="    "))
+        heading.stylize("bold", end=len(row["name"]))
+        console.print(heading, soft_wrap=True)
         # In a pipe each text is one line, so that a script can search it.
         if not console.is_terminal:
             for label, text in _lines(row):

@@ -64,15 +64,19 @@ def print_message(text: str) -> None:
 
     console, text = Console(stderr=True), escaped(text, keep="\n")
     if console.is_terminal:
-        lines = []
-        for line in text.splitlines():
-            indent = " " * (len(line) - len(line.lstrip()))
-            # Paths and commands are never broken within a word, so that they can be copied.
-            lines += textwrap.wrap(
-                line, console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-            ) or [""]
-        text = "\n".join(lines)
+        text = "\n".join(wrapped(line, console.width) for line in text.splitlines())
     typer.echo(text, err=True)
+
+
+def wrapped(line: str, width: int, *, indent: str | None = None) -> str:
+    """A line as lines of `width`, broken between words; the others begin with `indent`, by default the line's own.
+
+    Paths and commands are never broken within a word, so that they can be copied.
+    """
+    indent = " " * (len(line) - len(line.lstrip())) if indent is None else indent
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def print_json(facts: object) -> None:
@@ -83,8 +87,9 @@ def print_json(facts: object) -> None:
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Print names and values on stdout, in two columns."""
-    print_rows([(name.replace("_", " "), readable(value)) for name, value in facts.items()])
+    """Print names and values on stdout, in two columns; the name of a column of a log stays as it is written there."""
+    rows = ((name if "/" in name else name.replace("_", " "), value) for name, value in facts.items())
+    print_rows([(name, readable(value)) for name, value in rows])
 
 
 def print_rows(

@@ -14,29 +14,45 @@ from typer.models import OptionInfo
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
 from fedcli.cli.run_argument import to_config_or_run
+from fedcli.core.counting import counted
 
 
 class Mechanism(StrEnum):
-    """The mechanism of a round's release."""
+    """The mechanism of a round's release, by the name that a config has for it; the value is the accountant's."""
 
-    gaussian = "gaussian"
-    adaptive = "adaptive"
-    distributed = "distributed"
-    local = "local"
-    tree = "tree"
-    banded = "banded"
-    example = "example"
-    data = "data"
+    dp_clipped = "dp-clipped"
+    dp_adaptive = "dp-adaptive"
+    dp_distributed = "dp-distributed"
+    dp_local = "dp-local"
+    dp_ftrl = "dp-ftrl"
+    dp_banded = "dp-banded"
+    dp_sgd = "dp-sgd"
+    privatise = "privatise"
 
 
 class SamplingScheme(StrEnum):
-    """The sampling of a round's cohort."""
+    """The sampling of a round's cohort, by the name of the cohort."""
 
     poisson = "poisson"
     capped_poisson = "capped-poisson"
-    fixed = "fixed"
+    uniform = "uniform"
     full = "full"
     min_separation = "min-separation"
+
+
+# What the components are called by the arithmetic, which knows no component.
+_ARITHMETIC = {
+    "dp-clipped": "gaussian",
+    "dp-adaptive": "adaptive",
+    "dp-distributed": "distributed",
+    "dp-local": "local",
+    "dp-ftrl": "tree",
+    "dp-banded": "banded",
+    "dp-sgd": "example",
+    "privatise": "data",
+    "uniform": "fixed",
+    "size": "cohort",
+}
 
 
 class Relation(StrEnum):
@@ -93,7 +109,7 @@ def privacy(
         _option(
             "The mechanism of a round's release, by default the first of", panel=_NOISE, choices=Mechanism
         ),
-    ] = Mechanism.gaussian,
+    ] = Mechanism.dp_clipped,
     noise_multiplier: Annotated[
         float | None, _option("Standard deviation of the noise over the clip norm.", panel=_NOISE)
     ] = None,
@@ -117,7 +133,7 @@ def privacy(
     rate: Annotated[
         float | None, _option("Probability that a client takes part in a round.", panel=_COHORT)
     ] = None,
-    cohort: Annotated[int | None, _option("Number of clients in a round.", panel=_COHORT)] = None,
+    size: Annotated[int | None, _option("Number of clients in a round.", panel=_COHORT)] = None,
     population: Annotated[int | None, _option("Number of clients in all.", panel=_COHORT)] = None,
     cap: Annotated[
         int | None, _option("capped-poisson: largest number of clients in a round.", panel=_COHORT)
@@ -126,25 +142,25 @@ def privacy(
         int | None, _option("min-separation: rounds between two turns of a client.", panel=_COHORT)
     ] = None,
     count_deviation: Annotated[
-        float | None, _option("adaptive: standard deviation of the noise on the count.", panel=_ONE)
+        float | None, _option("dp-adaptive: standard deviation of the noise on the count.", panel=_ONE)
     ] = None,
     contributors: Annotated[
-        int | None, _option("distributed: number of noise shares that are guaranteed.", panel=_ONE)
+        int | None, _option("dp-distributed: number of noise shares that are guaranteed.", panel=_ONE)
     ] = None,
     colluders: Annotated[
-        int, _option("distributed: number of noise shares that the adversary knows.", panel=_ONE)
+        int, _option("dp-distributed: number of noise shares that the adversary knows.", panel=_ONE)
     ] = 0,
     dimension: Annotated[
-        int | None, _option("distributed: number of coordinates of an update.", panel=_ONE)
+        int | None, _option("dp-distributed: number of coordinates of an update.", panel=_ONE)
     ] = None,
     restart_every: Annotated[
-        int | None, _option("tree: rounds per tree; by default one tree for all rounds.", panel=_ONE)
+        int | None, _option("dp-ftrl: rounds per tree; by default one tree for all rounds.", panel=_ONE)
     ] = None,
-    bands: Annotated[int | None, _option("banded: number of diagonals of the matrix.", panel=_ONE)] = None,
+    bands: Annotated[int | None, _option("dp-banded: number of diagonals of the matrix.", panel=_ONE)] = None,
     batch_rate: Annotated[
-        float | None, _option("example: probability that an example is in a batch.", panel=_ONE)
+        float | None, _option("dp-sgd: probability that an example is in a batch.", panel=_ONE)
     ] = None,
-    steps: Annotated[int | None, _option("example: steps of a client in a round.", panel=_ONE)] = None,
+    steps: Annotated[int | None, _option("dp-sgd: steps of a client in a round.", panel=_ONE)] = None,
 ) -> None:
     """Print the epsilon of a config, of a run or of a few numbers, or the noise multiplier for an epsilon.
 
@@ -171,7 +187,7 @@ def privacy(
             facts, rows_of = _calculated(asked, course=plot), _account
         else:
             # These are the defaults, so that what has them was not given.
-            given = [name for name, value in asked.items() if value not in (None, 0, "gaussian")]
+            given = [name for name, value in asked.items() if value not in (None, 0, "dp-clipped")]
             if given:
                 raise typer.BadParameter(
                     f"--{given[0].replace('_', '-')} has no effect with a CONFIG or a RUN. "
@@ -219,6 +235,7 @@ def _calculated(asked: Facts, *, course: bool) -> Facts:
     from fedcli.core.errors import ConfigError
     from fedcli.privacy import Question, answer
 
+    asked = {_ARITHMETIC.get(name, name): _ARITHMETIC.get(value, value) for name, value in asked.items()}
     for name in ("sampling", "rounds", "delta"):
         if asked[name] is None:
             raise ConfigError(
@@ -234,7 +251,7 @@ def _account(facts: Facts) -> Iterator[tuple[str, str]]:
     from fedcli.privacy import cohorts, protected
 
     epsilon, rounds = _number(facts["epsilon"]), facts["rounds"]
-    yield "epsilon", f"{epsilon} at delta {facts['delta']:g} after {rounds:,} rounds"
+    yield "epsilon", f"{epsilon} at delta {facts['delta']:g} after {counted(rounds, 'round')}"
     for who, value in facts["weaker_epsilons"].items():
         yield "", f"{_number(value)} against {who}"
     for each in facts["epsilons_by_colluders"]:

@@ -42,6 +42,10 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="The published head alone, to compare with.", show_default=False),
+    ] = None,
     tsa_certificates: Annotated[
         Path | None,
         typer.Option(
@@ -57,13 +61,14 @@ def verify(
 
     Needs only the directory. Exits with 1 if any check fails. What could not be checked is named, and the last line
     repeats the first of it; what no check can show is listed before. Compare the head of the chain with the one that
-    was published at the end of the run (--keys): whoever makes up a whole run can make all else fit.
+    was published at the end of the run (--keys FILE or --head HEX): whoever makes up a whole run can make all else fit.
     """
     with reported():
         from rich.console import Console
 
         from fedcli.core.errors import ConfigError
         from fedcli.runs.verification import verify_run
+        from fedcli.runs.verification.known_head import against_head, parse_head
 
         if require_proofs and round is not None:
             raise ConfigError(
@@ -75,6 +80,7 @@ def verify(
                 "--tsa-certificates is about the head of the whole run; --round checks only one round.",
                 hint="Leave one of them out.",
             )
+        known = None if head is None else parse_head(head)
         # On stderr, so that --json leaves one document on stdout.
         with Console(stderr=True).status("Verifying ...") as status:
             report = verify_run(
@@ -85,6 +91,8 @@ def verify(
                 tsa_certificates=tsa_certificates,
                 watch=lambda what: status.update(f"Verifying {what} ..."),
             )
+            if known is not None:
+                report = against_head(report, run, known)
         if json:
             print_json(
                 {

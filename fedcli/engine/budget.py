@@ -12,7 +12,8 @@ from fedcli.engine.setup import Assembly
 def nothing_left(assembly: Assembly, state: RoundState) -> str | None:
     """The reason why the run ends after `state`, for the user; None if another round follows."""
     if state.round >= assembly.run.rounds:
-        return f"all {assembly.run.rounds} rounds are done"
+        rounds = assembly.run.rounds
+        return "its one round is done" if rounds == 1 else f"all {rounds} rounds are done"
     accountant, target = assembly.protocol.accountant, assembly.strategy.privacy
     if accountant is None or target is None or target.epsilon is None:
         return None

@@ -105,6 +105,10 @@ def answer(question: Question, *, course: bool = False) -> dict[str, Any]:
         accountant=question.accountant,
         course=course,
     )
+    if question.population is None:
+        # One client stands for a population that was not given, and that a scheme with a rate does not need.
+        of_population = {"population", "size", "planned_divisor"} & facts["sampling"].keys()
+        facts["sampling"] |= dict.fromkeys(sorted(of_population))
     if question.mechanism == "adaptive":
         # The updates' share of the joint multiplier: the noised count is paid for out of the same epsilon.
         deviation = cast(float, question.count_deviation)
@@ -203,7 +207,7 @@ def _rate(question: Question) -> float:
         raise ConfigError(
             f"{question.sampling} cohorts need the rate at which a client takes part.",
             key="rate",
-            hint="Give --rate, or --cohort (its expected size) and --population.",
+            hint="Give --rate, or --size (its expected size) and --population.",
         )
     return question.cohort / question.population
 
@@ -212,7 +216,10 @@ def _needed(question: Question, name: str) -> Any:
     value = getattr(question, name)
     if value is None:
         of_sampling = name in ("cohort", "population", "cap", "separation")
-        needs = f"{question.sampling} cohorts need" if of_sampling else f"{question.mechanism} noise needs"
+        cohorts = "uniform" if question.sampling == "fixed" else question.sampling
+        needs = f"{cohorts} cohorts need" if of_sampling else f"{question.mechanism} noise needs"
+        # As a config calls it.
+        name = "size" if name == "cohort" else name
         raise ConfigError(f"{needs} {name}.", key=name, hint=f"Give --{name.replace('_', '-')}.")
     return value
 

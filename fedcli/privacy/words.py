@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from fedcli.core.counting import counted
 from fedcli.core.exchange import Concealment
 from fedcli.core.privacy_events import Event, RelationName, UnitName
 from fedcli.core.sampling_scheme import Sampling
@@ -17,19 +18,17 @@ from fedcli.privacy.table import accountant_for, mechanism_of
 def cohorts(sampling: Mapping[str, Any]) -> str:
     """How a round's clients are drawn, from what `described` returns."""
     scheme, population = sampling["scheme"], sampling["population"]
+    each = "each client" if population is None else f"each of {population:,} clients"
     if scheme == "poisson":
-        return (
-            f"Poisson: each of {population:,} clients with probability {sampling['rate']:g}, by its own coin"
-        )
+        return f"Poisson: {each} with probability {sampling['rate']:g}, by its own coin"
     if scheme == "capped-poisson":
         return (
-            f"Poisson: each of {population:,} clients with probability {sampling['rate']:g}, "
-            f"and at most {sampling['cap']:,} of them"
+            f"Poisson: {each} with probability {sampling['rate']:g}, and at most {sampling['cap']:,} of them"
         )
     if scheme == "fixed":
-        return f"fixed size: {sampling['size']:,} of {population:,} clients, without replacement"
+        return f"uniform: {sampling['size']:,} of {population:,} clients, without replacement"
     if scheme == "full":
-        return f"full: all {population:,} clients in every round"
+        return f"full: all {'' if population is None else f'{population:,} '}clients in every round"
     turn = f"a client waits {sampling['separation']:,} rounds from one turn to its next"
     coin = "" if sampling["rate"] == 1 else f", and takes part with probability {sampling['rate']:g}"
     return f"in turns: {turn}{coin}"
@@ -195,7 +194,8 @@ def in_words(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """
     yield (
         "epsilon",
-        f"{_number(statement['epsilon'])} at delta {statement['delta']:g} after {statement['rounds']:,} rounds",
+        f"{_number(statement['epsilon'])} at delta {statement['delta']:g} after "
+        f"{counted(statement['rounds'], 'round')}",
     )
     for who, weaker in statement["weaker_epsilons"].items():
         yield "", f"{_number(weaker)} against {who}"
@@ -233,7 +233,7 @@ def _of_plan(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             for name, value in plan["epsilon_by_relation"].items()
             if value is not None
         ]
-        yield f"of {plan['rounds']:,} rounds", f"epsilon is {', '.join(by_relation) or 'infinite'}"
+        yield f"of {counted(plan['rounds'], 'round')}", f"epsilon is {', '.join(by_relation) or 'infinite'}"
         turns = plan["turns_of_a_client"]
         yield (
             "",

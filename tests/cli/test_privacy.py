@@ -8,12 +8,14 @@ from dp_accounting.pld import PLDAccountant
 from typer.testing import CliRunner
 
 from fedcli.cli.app import app
+from fedcli.cli.privacy import Mechanism, SamplingScheme
+from fedcli.config import installed
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.sampling_scheme import PrivacyTarget, Sampling
 from fedcli.privacy import Promise, privacy_statement
 
 POISSON = ["--sampling", "poisson", "--rate", "0.05", "--rounds", "100", "--delta", "1e-5"]
-FIXED = ["--sampling", "fixed", "--cohort", "40", "--population", "1000", "--rounds", "10", "--delta", "1e-5"]
+FIXED = ["--sampling", "uniform", "--size", "40", "--population", "1000", "--rounds", "10", "--delta", "1e-5"]
 TURNS = ["--sampling", "min-separation", "--separation", "16", "--rounds", "64", "--delta", "1e-5"]
 
 
@@ -37,7 +39,7 @@ def test_epsilon_of_a_few_numbers_is_that_of_dp_accounting():
 
 def test_a_rate_is_a_cohort_over_a_population():
     shared = ["--noise-multiplier", 2, "--rounds", 10, "--delta", 1e-5, "--sampling", "poisson"]
-    by_size = facts(*shared, "--cohort", 50, "--population", 1000)
+    by_size = facts(*shared, "--size", 50, "--population", 1000)
     assert by_size["epsilon"] == facts(*shared, "--rate", 0.05)["epsilon"]
 
 
@@ -51,13 +53,13 @@ def test_the_noise_for_an_epsilon():
 @pytest.mark.parametrize(
     ("mechanism", "options", "unit", "relation"),
     [
-        ("adaptive", [*POISSON, "--count-deviation", 5], "client", "add-remove"),
-        ("distributed", [*FIXED, "--contributors", 30, "--dimension", 650], "client", "replace-one"),
-        ("local", FIXED, "client", "replace-one"),
-        ("tree", [*TURNS, "--restart-every", 32], "client", "zero-out"),
-        ("banded", [*TURNS, "--bands", 16], "client", "zero-out"),
-        ("example", [*FIXED, "--batch-rate", 0.1, "--steps", 5], "example", "add-remove"),
-        ("data", FIXED, "example", "replace-one"),
+        ("dp-adaptive", [*POISSON, "--count-deviation", 5], "client", "add-remove"),
+        ("dp-distributed", [*FIXED, "--contributors", 30, "--dimension", 650], "client", "replace-one"),
+        ("dp-local", FIXED, "client", "replace-one"),
+        ("dp-ftrl", [*TURNS, "--restart-every", 32], "client", "zero-out"),
+        ("dp-banded", [*TURNS, "--bands", 16], "client", "zero-out"),
+        ("dp-sgd", [*FIXED, "--batch-rate", 0.1, "--steps", 5], "example", "add-remove"),
+        ("privatise", FIXED, "example", "replace-one"),
     ],
 )
 def test_every_mechanism_has_its_unit_and_its_relation(mechanism, options, unit, relation):
@@ -67,13 +69,13 @@ def test_every_mechanism_has_its_unit_and_its_relation(mechanism, options, unit,
 
 
 def test_adaptive_clipping_tells_the_noise_that_is_left_for_the_updates():
-    told = facts("--mechanism", "adaptive", *POISSON, "--count-deviation", 5, "--noise-multiplier", 4)
+    told = facts("--mechanism", "dp-adaptive", *POISSON, "--count-deviation", 5, "--noise-multiplier", 4)
     assert told["update_noise_multiplier"] == pytest.approx((4**-2 - 10**-2) ** -0.5)
 
 
 def test_adaptive_clipping_is_calibrated_as_one_release():
     target = ["--target-epsilon", 2, "--accountant", "rdp"]
-    joint = facts("--mechanism", "adaptive", *POISSON, "--count-deviation", 5, *target)
+    joint = facts("--mechanism", "dp-adaptive", *POISSON, "--count-deviation", 5, *target)
     assert joint["noise_multiplier"] == facts(*POISSON, *target)["noise_multiplier"]
 
 
@@ -108,7 +110,7 @@ def test_a_delta_above_one_client_in_all_is_warned_of():
 
 
 def test_a_plot_is_text_without_colour_where_there_is_no_terminal():
-    result = fedcli(*TURNS, "--mechanism", "tree", "--noise-multiplier", 4, "--plot")
+    result = fedcli(*TURNS, "--mechanism", "dp-ftrl", "--noise-multiplier", 4, "--plot")
     assert result.exit_code == 0
     assert "epsilon at delta 1e-05, by round" in result.stdout
     assert "\x1b" not in result.stdout
@@ -128,10 +130,13 @@ def test_a_plot_is_text_without_colour_where_there_is_no_terminal():
         ([*POISSON, "--noise-multiplier", 1, "--delta", 2], "delta lies in (0, 1)"),
         ([*POISSON, "--noise-multiplier", -1], "a noise multiplier is 0, or a number from"),
         ([*FIXED, "--noise-multiplier", 1, "--accountant", "pld"], "Valid is rdp under replace-one"),
-        ([*FIXED, "--noise-multiplier", 1, "--mechanism", "banded", "--bands", 4], "min-separation cohort"),
-        ([*FIXED, "--noise-multiplier", 1, "--mechanism", "banded"], "Give --bands"),
         (
-            [*POISSON, "--noise-multiplier", 4, "--mechanism", "adaptive", "--count-deviation", 2],
+            [*FIXED, "--noise-multiplier", 1, "--mechanism", "dp-banded", "--bands", 4],
+            "min-separation cohort",
+        ),
+        ([*FIXED, "--noise-multiplier", 1, "--mechanism", "dp-banded"], "Give --bands"),
+        (
+            [*POISSON, "--noise-multiplier", 4, "--mechanism", "dp-adaptive", "--count-deviation", 2],
             "alone costs more",
         ),
         (["absent.yaml"], "absent.yaml"),
@@ -208,3 +213,22 @@ class TestRun:
     def test_a_folder_that_is_no_run_is_refused(self, folder):
         (folder / "empty").mkdir()
         assert "is not a run directory" in fedcli(folder / "empty").stderr
+
+
+def test_a_population_that_was_not_given_is_not_one_client():
+    result = fedcli(*POISSON, "--noise-multiplier", 1)
+    assert "Poisson: each client with probability 0.05, by its own coin" in result.stdout
+    assert facts(*POISSON, "--noise-multiplier", 1)["sampling"]["population"] is None
+    assert "each of 1,000 clients" in fedcli(*POISSON, "--noise-multiplier", 1, "--population", 1000).stdout
+
+
+def test_one_round_is_no_rounds():
+    once = ["--sampling", "poisson", "--rate", "0.05", "--rounds", "1", "--delta", "1e-5"]
+    assert "after 1 round\n" in fedcli(*once, "--noise-multiplier", 1).stdout
+
+
+def test_mechanisms_and_cohorts_have_the_names_of_a_config():
+    names = {each.value for each in Mechanism} - {"privatise"}
+    assert names <= set(installed("strategy"))
+    assert "privatise" in installed("data.preprocessing")
+    assert {each.value for each in SamplingScheme} <= set(installed("cohort"))

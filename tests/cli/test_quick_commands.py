@@ -1,5 +1,6 @@
 """The commands that need no TensorFlow: what they print where, and with which exit code they end."""
 
+import itertools
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 import fedcli as package
+from fedcli.cli.list_parts import _rows
 from fedcli.cli.templates import templates
 from fedcli.config import installed
 
@@ -134,16 +136,23 @@ class TestList:
 
     def test_list_strategies_is_list_strategies(self, fedcli):
         assert fedcli("list-strategies", "--json").stdout == fedcli("list", "strategies", "--json").stdout
-        text = fedcli("list-strategies").stdout
+        text = fedcli("list-strategies", "-v").stdout
         assert text == fedcli("list", "strategies").stdout
         assert "    parts       sgd clients -> clip -> mean -> gaussian_noise -> sgd server\n" in text
         assert "    reference   McMahan et al. 2017, arXiv:1602.05629, Algorithm 1.\n" in text
         assert "    deviations  no projection head is added to the model" in text
         assert "    combines    any cohort, any model.\n" in text
 
+    def test_list_strategies_fits_a_screen(self, fedcli):
+        result = fedcli("list-strategies")
+        assert [line.split("  ")[0] for line in result.stdout.splitlines()] == list(installed("strategy"))
+        lines = re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal("list-strategies", COLUMNS="80")).splitlines()
+        assert len(lines) <= len(installed("strategy")) + 2
+        assert max(map(len, lines)) <= 80
+
     def test_a_strategy_that_cannot_do_without_values_shows_an_example_that_a_config_may_have(self, fedcli):
         rows = json.loads(fedcli("list-strategies", "--json").stdout)
-        text = fedcli("list-strategies").stdout
+        text = fedcli("list-strategies", "-v").stdout
         shown = re.findall(r"^    example     (.+)$", text, re.MULTILINE)
         assert len(shown) == len([row for row in rows if row["example"]]) > 0
         for row in rows:
@@ -154,9 +163,12 @@ class TestList:
             assert (result.exit_code, result.stderr) == (0, "")
 
     def test_a_narrow_terminal_wraps_below_the_text_and_not_below_the_label(self):
-        shown = on_a_terminal("list-strategies", COLUMNS="60")
+        shown = on_a_terminal("list-strategies", "-v", COLUMNS="60")
         lines = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
-        assert max(len(line) for line in lines if line.startswith("  ")) <= 60
+        assert max(map(len, lines)) <= 60
+        # Nothing is broken within a word.
+        said = {row["summary"] for row in _rows("strategy")}
+        assert all(summary in " ".join(" ".join(lines).split()) for summary in said)
         start = next(i for i, line in enumerate(lines) if "parts" in line and "scaffold" in line)
         assert re.fullmatch(r" {16}\S.*", lines[start + 1].rstrip())
 
@@ -173,6 +185,8 @@ class TestInit:
             0,
             "Wrote quickstart.yaml. Run it with: fedcli run quickstart.yaml\n",
         )
+        result = fedcli("init", "-o", "my first.yaml")
+        assert result.stdout == "Wrote my first.yaml. Run it with: fedcli run 'my first.yaml'\n"
         source = next(template.path for template in templates() if template.name == "quickstart")
         assert (tmp_path / "quickstart.yaml").read_bytes() == source.read_bytes()
 
@@ -402,3 +416,12 @@ def on_a_terminal(*arguments, **environment):
 def test_no_color_is_obeyed_on_a_terminal(arguments):
     assert COLOUR.search(on_a_terminal(*arguments))
     assert not COLOUR.search(on_a_terminal(*arguments, NO_COLOR="1"))
+
+
+@pytest.mark.parametrize("command", ["verify", "audit"])
+def test_help_is_wrapped_by_the_terminal_alone(command):
+    shown = re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal(command, "--help", COLUMNS="100"))
+    above = [line.strip() for line in shown.split("Arguments")[0].splitlines()]
+    ends = [line for line, after in itertools.pairwise(above) if line and after]
+    # A line ends where the next word does not fit, and not where the source ends one.
+    assert min(len(line) for line in ends if not line.startswith("Usage")) > 80

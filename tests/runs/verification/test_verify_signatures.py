@@ -12,7 +12,10 @@ from fedcli.core.errors import ConfigError
 from fedcli.crypto.ed25519 import KeyRing, sign
 from fedcli.runs.head import read_head
 from fedcli.runs.verification import verify_run
+from fedcli.runs.verification.chain_links import read_pairs
+from fedcli.runs.verification.known_head import against_head, parse_head
 from fedcli.runs.verification.signers import checked_keys, read_keys
+from fedcli.store.directory import KEEP_ALL
 
 CLIENTS, SERVER, PUBLISHED = "signatures of clients", "signatures of server", "published keys"
 PROOFS = "proofs of bounded norms"
@@ -211,5 +214,29 @@ def test_the_head_is_printed_to_be_published(run):
     signed = b"fedcli head 2\n" + bytes.fromhex(said["head"])
     assert said["signature"] == sign(RING.server, signed).hex()
     text = CliRunner().invoke(app, ["head", str(run)]).stdout
+    assert len(text.splitlines()) == 6
+    assert "keys of clients   2 keys; --keys prints them" in text
+    text = CliRunner().invoke(app, ["head", str(run), "--keys"]).stdout
     for words in (said["head"], said["signature"], KEYS.clients[1].hex()):
         assert words in "".join(text.split())
+
+
+def test_a_head_alone_is_compared_with_the_checkpoints(run):
+    report = verify_run(run)
+    links = read_pairs(run, KEEP_ALL)
+    last, first = links[-1].link, links[0].link
+    assert against_head(report, run, last.digest).unchecked == report.unchecked
+    assert against_head(report, run, last.digest).holds
+    earlier = against_head(report, run, first.digest)
+    assert earlier.holds
+    assert "the rounds after round 0 against a published head" in [
+        each.unchecked for each in earlier.unchecked
+    ]
+    other = against_head(report, run, "0" * 64)
+    assert [each.sentence for each in other.failures] == [
+        "checkpoints has no checkpoint with the published head 0000000000000000..."
+    ]
+    assert parse_head(last.digest.upper()) == last.digest
+    result = CliRunner().invoke(app, ["verify", str(run), "--head", "12ab"])
+    assert result.exit_code == 2
+    assert "a head has 64 hexadecimal digits; received '12ab', of 4 characters." in result.stderr
