@@ -23,6 +23,9 @@ def new_folder(folder: Path, *, disk: Disk = LOCAL) -> Iterator[Path]:
     draft = durable.draft_of(folder)
     try:
         durable.make_folder(folder.parent, disk=disk)
+        if draft.is_symlink():
+            # What it leads to is not ours to empty.
+            disk.remove(draft)
         # What a killed process left is used again; who holds its lock is alive.
         with contextlib.suppress(FileExistsError):
             disk.make_folder(draft)
@@ -38,8 +41,7 @@ def new_folder(folder: Path, *, disk: Disk = LOCAL) -> Iterator[Path]:
         # Between the look at the draft and its lock, the process that had it may have made it the run directory.
         if not locks.is_of(lock, draft) or folder.exists():
             raise FolderTaken(folder)
-        for left in sorted(draft.iterdir()):
-            durable.remove_all(left, disk=disk)
+        durable.empty(draft, disk=disk)
         yield draft
         durable.publish(draft, folder, disk=disk)
     finally:

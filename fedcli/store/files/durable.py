@@ -71,11 +71,16 @@ def remove_all(path: Path, *, disk: Disk = LOCAL) -> None:
     if path.is_symlink():
         disk.remove(path)
         return
-    # In reverse order, so that the content of a folder is removed before the folder.
-    for inner in sorted(path.rglob("*"), reverse=True):
-        disk.remove(inner)
+    empty(path, disk=disk)
     if path.exists():
         disk.remove(path)
+
+
+def empty(folder: Path, *, disk: Disk = LOCAL) -> None:
+    """Remove everything in a folder."""
+    # In reverse order, so that the content of a folder is removed before the folder.
+    for inner in sorted(folder.rglob("*"), reverse=True):
+        disk.remove(inner)
 
 
 def discard(folder: Path, *, disk: Disk = LOCAL) -> None:
