@@ -82,7 +82,7 @@ def test_adaptive_clipping_is_calibrated_as_one_release():
 def test_distributed_noise_has_two_epsilons():
     told = facts(
         "--mechanism",
-        "distributed",
+        "dp-distributed",
         *FIXED,
         "--contributors",
         30,
