@@ -183,6 +183,7 @@ QUICK = [
     ["init", "--list"],
     ["show", "configs/quickstart.yaml"],
     ["check", "configs/quickstart.yaml"],
+    ["partition", "configs/quickstart.yaml"],
     ["verify", "absent"],
     ["check", "configs/quickstart.yaml", "--set", "client.optimizer.name=adamw", "--set", "rounds=0"],
 ]

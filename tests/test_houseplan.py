@@ -24,6 +24,7 @@ ONE_IDEA = {
     "head": "the command and what it calls",
     "logs": "a run's logs, written and verified",
     "npz": "the file format: a user's arrays, and those of a run",
+    "partition": "the command, and what it shows",
     "privacy": "the command, and what differential privacy excludes",
     "proof_files": "the stored proofs, written and verified",
     "proofs": "norm proofs, planned and verified",

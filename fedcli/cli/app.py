@@ -15,6 +15,7 @@ from fedcli.cli.evaluate import evaluate
 from fedcli.cli.head import head
 from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
+from fedcli.cli.partition import partition
 from fedcli.cli.plot import plot
 from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
@@ -56,7 +57,7 @@ def _root(
 
 
 for _command in (
-    run, sweep, runs, compare, plot, evaluate, init, check, show, schema, privacy, audit, verify, head,
+    run, sweep, runs, compare, plot, evaluate, init, check, show, partition, schema, privacy, audit, verify, head,
 ):  # fmt: skip
     app.command()(_command)
 app.command("list")(list_parts)

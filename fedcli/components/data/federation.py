@@ -99,6 +99,10 @@ class PartitionedFederation:
         """The dataset before it was divided and preprocessed."""
         return self._dataset
 
+    def labels(self, client: int) -> Array:
+        """All labels [n] or targets [n, T] of one client, as the dataset has them: training, then validation."""
+        return self._dataset.y[np.concatenate(self._split.rows(client))]
+
     @property
     def client_names(self) -> tuple[str, ...] | None:
         """Names of the clients, if the partition is the dataset's natural one and the dataset has names."""
