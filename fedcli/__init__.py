@@ -2,13 +2,13 @@
 
     import fedcli
 
-    result = fedcli.run("configs/quickstart.yaml", ["rounds=5"])
-    print(result.records[-1]["test/accuracy"])
+    run = fedcli.run("configs/quickstart.yaml", rounds=5, client={"epochs": 2})
+    print(run.metrics()["test/accuracy"])
 
-`load` reads a config, `check` tells what it costs, `run` trains, `resume` continues, `evaluate` evaluates, and
-`open_run` reads a run directory. The other names are the types of custom components; `fedcli.testing` has the laws that
-they keep. Everything is loaded when it is first used, so that `import fedcli` is fast and loads neither NumPy nor
-TensorFlow.
+`load` reads a config, `check` tells what it costs, `run` trains, `resume` continues, `evaluate` evaluates, `open_run`
+opens a run, `list_runs` lists them, and `compare` puts them side by side. The other names are the types of custom
+components; `fedcli.testing` has the laws that they keep. Everything is loaded when it is first used, so that `import
+fedcli` is fast and loads neither NumPy nor TensorFlow.
 """
 
 import importlib
@@ -77,13 +77,14 @@ if TYPE_CHECKING:
     from fedcli.core.seeds import generator as generator
     from fedcli.core.transform import Transform as Transform
     from fedcli.runs.from_python import check as check
+    from fedcli.runs.from_python import compare as compare
     from fedcli.runs.from_python import evaluate as evaluate
+    from fedcli.runs.from_python import list_runs as list_runs
     from fedcli.runs.from_python import load as load
     from fedcli.runs.from_python import make as make
     from fedcli.runs.from_python import resume as resume
     from fedcli.runs.from_python import run as run
     from fedcli.runs.lifecycle import Progress as Progress
-    from fedcli.runs.lifecycle import Result as Result
     from fedcli.runs.run_directory import Run as Run
     from fedcli.runs.run_directory import open_run as open_run
 
@@ -142,8 +143,8 @@ _NAMES = {
         "Session",
     ),
     "fedcli.core.seeds": ("generator",),
-    "fedcli.runs.from_python": ("check", "evaluate", "load", "make", "resume", "run"),
-    "fedcli.runs.lifecycle": ("Progress", "Result"),
+    "fedcli.runs.from_python": ("check", "compare", "evaluate", "list_runs", "load", "make", "resume", "run"),
+    "fedcli.runs.lifecycle": ("Progress",),
     "fedcli.runs.run_directory": ("Run", "open_run"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

@@ -8,8 +8,10 @@ error, `Config.locate` adds the place in the file.
 from fedcli.config.given import Objects, objects_of
 from fedcli.config.json_schema import json_schema
 from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
+from fedcli.config.overrides import Override
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
+from fedcli.config.python_values import changes
 from fedcli.config.registry import Registries, installed, is_reference, resolve
 from fedcli.config.schema import (
     AttackSection,
@@ -48,6 +50,7 @@ __all__ = [
     "Interval",
     "ModelSection",
     "Objects",
+    "Override",
     "Part",
     "Place",
     "Privacy",
@@ -59,6 +62,7 @@ __all__ = [
     "SweepSpace",
     "Task",
     "WrittenStrategy",
+    "changes",
     "dump",
     "flat",
     "from_mapping",

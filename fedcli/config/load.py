@@ -10,16 +10,17 @@ from types import MappingProxyType
 from typing import Any
 
 from fedcli.config.given import Objects, given_again, with_placeholders
-from fedcli.config.overrides import override, with_value
+from fedcli.config.overrides import Override, override, with_value
 from fedcli.config.part import Section
 from fedcli.config.problem_list import placed, split
 from fedcli.config.problems import ConfigErrors, Place, Problem, show
+from fedcli.config.python_values import tree_of
 from fedcli.config.registry import Registries, installed
 from fedcli.config.resolve import assemble
 from fedcli.config.schema import Experiment
 from fedcli.config.write import flat
 from fedcli.config.yaml.read import read
-from fedcli.config.yaml.tree import Keys, Node, dotted, find, parse
+from fedcli.config.yaml.tree import Keys, Node, find, parse
 from fedcli.core.errors import ConfigError
 
 # Read-only, because it is the default of many functions, which would share what one of them adds.
@@ -69,7 +70,7 @@ class Config:
 
 def load(
     path: str | Path,
-    overrides: Iterable[str] = (),
+    overrides: Iterable[Override] = (),
     registries: Registries = installed,
     *,
     imports: bool = True,
@@ -79,7 +80,8 @@ def load(
 
     Args:
         path: the file.
-        overrides: values that replace those of the file, `key.sub=value` each, applied in order.
+        overrides: values that replace those of the file: `key.sub=value` each, or pairs of a key and a value, in
+            order.
         registries: which names each section knows.
         imports: import custom components to check their parameters; otherwise no code of the user runs.
         objects: components that are given as Python objects, by the arguments of `given.KEYS`.
@@ -93,7 +95,7 @@ def load(
 def loads(
     text: str,
     file: str = "<text>",
-    overrides: Iterable[str] = (),
+    overrides: Iterable[Override] = (),
     registries: Registries = installed,
     *,
     imports: bool = True,
@@ -111,7 +113,7 @@ def loads(
 
 
 def from_mapping(
-    values: Mapping[str, object], overrides: Iterable[str] = (), *, objects: Objects = NO_OBJECTS
+    values: Mapping[str, object], overrides: Iterable[Override] = (), *, objects: Objects = NO_OBJECTS
 ) -> Config:
     """The experiment of nested dictionaries and lists, which have the form of the file.
 
@@ -120,13 +122,13 @@ def from_mapping(
     """
     return given(
         # `given` reads the tree only, so the experiment may be empty here.
-        Config(Experiment.model_construct(), _tree(values, (), Place("the config"))),
+        Config(Experiment.model_construct(), tree_of(values, (), Place("the config"))),
         overrides,
         objects=objects,
     )
 
 
-def given(source: Config, overrides: Iterable[str] = (), *, objects: Objects = NO_OBJECTS) -> Config:
+def given(source: Config, overrides: Iterable[Override] = (), *, objects: Objects = NO_OBJECTS) -> Config:
     """A config that was loaded, with overrides, and with further components as Python objects.
 
     Raises:
@@ -142,7 +144,7 @@ def with_section(source: Config, name: str, section: Section) -> Config:
     """The same experiment with one section written in another way; its place for errors stays."""
     there, depth = find(source.root, (name,))
     place = there.place if depth else Place(f"the default of {name}")
-    root = with_value(source.root, (name,), _tree(flat(section), (name,), place))
+    root = with_value(source.root, (name,), tree_of(flat(section), (name,), place))
     return Config(source.experiment.model_copy(update={name: section}), root, source.objects)
 
 
@@ -158,21 +160,3 @@ def load_again(text: str, file: str, objects: Objects, overrides: Iterable[str] 
     except ConfigError as error:
         raise source.locate(error) from None
     return Config(assemble(source.root, [], installed, objects=values), source.root, values)
-
-
-def _tree(value: object, keys: Keys, place: Place) -> Node:
-    match value:
-        case Mapping():
-            return Node(
-                {str(key): _tree(below, (*keys, str(key)), place) for key, below in value.items()}, place
-            )
-        case list() | tuple():
-            return Node([_tree(below, (*keys, index), place) for index, below in enumerate(value)], place)
-        case None | bool() | int() | float() | str():
-            return Node(value, place)
-        case _:
-            expected = "a config has texts, numbers, booleans, nulls, lists and mappings."
-            hint = "Give a component that is a Python object by its argument, as in strategy=my_strategy."
-            raise ConfigErrors(
-                [Problem(place, dotted(keys), f"is of type {type(value).__name__}", expected, hint)]
-            )

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from fedcli.config.problem_list import split
-from fedcli.config.problems import ConfigErrors, Place, Problem, kind
+from fedcli.config.problems import ConfigErrors, Place, Problem, kind, show
+from fedcli.config.python_values import tree_of
 from fedcli.config.schema_keys import default_part, field_at
 from fedcli.config.yaml.strict import MAX_DEPTH
 from fedcli.config.yaml.tree import Keys, Node, child, dotted, parse
 from fedcli.core.errors import ConfigError
 
+Override: TypeAlias = "str | tuple[str, object]"
+"""A changed value: the text `key.sub=value`, or from Python a pair of the key and the value."""
+
 MAX_SHOWN = 80
 """An override is cut to this number of characters where it is shown as a place."""
 
 
-def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]:
+def override(root: Node, overrides: Iterable[Override]) -> tuple[Node, list[Problem]]:
     """The tree with every `key=value` applied in order, and the problems of those that are not valid."""
     problems: list[Problem] = []
-    for text in overrides:
+    for each in overrides:
+        # Values from Python are named as the command line would have them, so that errors read the same.
+        text = each if isinstance(each, str) else f"{each[0]}={_as_typed(each[1])}"
         place = Place(f"override {text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + '...'}")
         try:
-            root = _override(root, text, place, problems)
+            if isinstance(each, str):
+                root = _override(root, each, place, problems)
+            else:
+                keys = _keys(each[0])
+                root = with_value(root, keys, tree_of(each[1], keys, place))
         except ConfigErrors as error:
             # Collected and not raised, so that one report has the problems of all overrides and of the file.
             problems.extend(error.problems)
@@ -32,15 +43,24 @@ def override(root: Node, overrides: Iterable[str]) -> tuple[Node, list[Problem]]
 
 def _override(root: Node, text: str, place: Place, problems: list[Problem]) -> Node:
     key, equals, written = text.partition("=")
-    # In quotes, a shell keeps the spaces of "rounds = 5".
-    keys = split(key.strip())
-    if not equals or "" in keys or not 0 < len(keys) < MAX_DEPTH:
-        hint = "Write it as in `rounds=10` or `data.partition.clients=5`."
-        raise ConfigError("an override is key=value, with dots between keys.", hint=hint)
+    # In quotes, a shell keeps the spaces of "rounds = 5". Without a `=` there is no key.
+    keys = _keys(key.strip() if equals else "")
     parsed = parse(written, lambda _line, _column: place, keys)
     problems += parsed.problems
     # Nothing after the `=` is null, as it is after a colon in YAML.
     return with_value(root, keys, parsed.node or Node(None, place))
+
+
+def _as_typed(value: object) -> str:
+    return value if isinstance(value, str) else show(value)
+
+
+def _keys(key: str) -> Keys:
+    keys = split(key)
+    if "" in keys or not 0 < len(keys) < MAX_DEPTH:
+        hint = "Write it as in `rounds=10` or `data.partition.clients=5`."
+        raise ConfigError("an override is key=value, with dots between keys.", hint=hint)
+    return keys
 
 
 def with_value(node: Node, keys: Keys, value: Node, done: Keys = ()) -> Node:

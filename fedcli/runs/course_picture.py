@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fedcli.runs.course import Course
 from fedcli.runs.drawing import COLOURS, Form, encoded, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def course_picture(courses: Sequence[Course], column: str, axis: str, form: Form) -> bytes:
+    """The courses of a column in one panel, as the content of a file of the kind `form`."""
+    return encoded(course_figure(courses, column, axis), form)
+
+
+def course_figure(courses: Sequence[Course], column: str, axis: str) -> Figure:
     """The courses of a column in one panel.
 
     Args:
         courses: at least one.
         column: what is drawn.
         axis: what it is drawn over, in words.
-        form: the kind of file.
     """
     with new_figure(9) as figure:
         axes = figure.add_axes((0.07, 0.09, 0.91, 0.84))
@@ -31,4 +39,4 @@ def course_picture(courses: Sequence[Course], column: str, axis: str, form: Form
         axes.set_xlabel(axis)
         axes.grid(alpha=0.3)
         axes.legend()
-        return encoded(figure, form)
+        return figure

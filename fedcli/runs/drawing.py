@@ -18,6 +18,8 @@ FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _INCHES_WIDE, _DOTS_PER_INCH = 16, 100
 """1,600 pixels."""
+# A dollar sign in the name of a config begins no formula. Texts of an SVG stay texts, which can be searched.
+_STYLE: Any = {"font.size": 14, "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "fedcli"}
 # Whatever would differ from run to run, so that the same numbers give the same bytes.
 _METADATA: dict[Form, dict[str, None]] = {
     "png": {"Software": None},
@@ -36,18 +38,21 @@ def new_figure(inches_high: float) -> Iterator[Figure]:
     # Not pyplot, which would look for a window system and keep the figure.
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    # A dollar sign in the name of a config begins no formula. Texts of an SVG stay texts, which can be searched.
-    style: Any = {"font.size": 14, "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "fedcli"}
-    with rc_context(style):
-        figure = Figure((_INCHES_WIDE, inches_high), dpi=_DOTS_PER_INCH, facecolor="white")
+    from fedcli.runs.shown_figure import ShownFigure
+
+    with rc_context(_STYLE):
+        figure = ShownFigure((_INCHES_WIDE, inches_high), dpi=_DOTS_PER_INCH, facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
 
 
 def encoded(figure: Figure, form: Form = "png") -> bytes:
     """A figure as the content of a file."""
+    from matplotlib import rc_context
+
     content = io.BytesIO()
-    figure.savefig(content, format=form, metadata=_METADATA[form])
+    # A figure that Python users hold is drawn again after the settings of `new_figure` are gone.
+    with rc_context(_STYLE):
+        figure.savefig(content, format=form, metadata=_METADATA[form])
     return content.getvalue()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 from fedcli import config
 from fedcli.components.callbacks.callback import Callback
@@ -23,7 +23,11 @@ from fedcli.experiment.cost import checked_cost
 from fedcli.runs import lifecycle
 from fedcli.runs.lifecycle import Progress, Result
 from fedcli.runs.outcome import with_outcome
+from fedcli.runs.run_directory import Run, open_run
 from fedcli.runs.run_sources import read_source
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Source: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""
@@ -49,33 +53,39 @@ class Objects(TypedDict, total=False):
     callbacks: Sequence[Callback]
 
 
-def load(source: Source, overrides: Iterable[str] = (), **objects: Unpack[Objects]) -> Config:
+def load(source: Source, overrides: Iterable[str] = (), **changed: object) -> Config:
     """Read a config and check it.
 
     Args:
         source: a path, YAML text, nested dictionaries, or a config that was loaded before.
         overrides: values that replace those of the config, `key.sub=value` each, as on the command line.
-        objects: components as Python objects; see `Objects`.
+        changed: the same by keywords, applied after them: `rounds=5`, `client={"epochs": 2}`,
+            `strategy={"name": "fedprox", "mu": 0.1}`, or `**{"client.epochs": 2}`. A mapping with a name is a whole
+            component, and of another one only the keys that it has are changed. Components may be Python objects; see
+            `Objects`.
 
     Raises:
         ConfigErrors: with every problem of the config, each with its place; `problems` has them.
     """
+    objects: dict[str, Any] = {name: value for name, value in changed.items() if _is_object(name, value)}
+    written = {name: value for name, value in changed.items() if name not in objects}
     rule = objects.pop("aggregator", None)
     # A single text would otherwise be read as one override per letter.
-    loaded = _loaded(source, (overrides,) if isinstance(overrides, str) else overrides, dict(objects))
+    texts = (overrides,) if isinstance(overrides, str) else tuple(overrides)
+    loaded = _loaded(source, (*texts, *config.changes(written)), objects)
     if rule is None:
         return loaded
     with making.located(loaded):
         return _with_aggregator(loaded, rule)
 
 
-def check(source: Source, overrides: Iterable[str] = (), **objects: Unpack[Objects]) -> dict[str, Any]:
+def check(source: Source, overrides: Iterable[str] = (), **changed: object) -> dict[str, Any]:
     """Build every component of a config, and tell what a round will cost. Nothing is trained or written.
 
     Args:
         source: as in `load`.
         overrides: as in `load`.
-        objects: components as Python objects; see `Objects`.
+        changed: as in `load`.
 
     Returns:
         What `fedcli check --json` prints: parameters, clients, steps and bytes of a round, epsilon, warnings.
@@ -83,7 +93,7 @@ def check(source: Source, overrides: Iterable[str] = (), **objects: Unpack[Objec
     Raises:
         ConfigErrors: with every problem of the config, or the first one of building its components.
     """
-    return checked_cost(load(source, overrides, **objects), before_tensorflow=nullcontext)
+    return checked_cost(load(source, overrides, **changed), before_tensorflow=nullcontext)
 
 
 def run(
@@ -92,8 +102,8 @@ def run(
     *,
     folder: str | Path | None = None,
     progress: Progress | None = None,
-    **objects: Unpack[Objects],
-) -> Result:
+    **changed: object,
+) -> Run:
     """Run an experiment from its first round.
 
     Args:
@@ -101,37 +111,41 @@ def run(
         overrides: as in `load`.
         folder: the run directory to create; `runs/<name>-<utc time>` by default.
         progress: what is called while it runs; nothing by default.
-        objects: components as Python objects; see `Objects`. The run directory has only their names, so that the
-            run can be resumed and evaluated only with the same objects.
+        changed: as in `load`. The run directory has only the names of Python objects, so that another process can
+            resume and evaluate the run only with the same objects.
 
     Returns:
-        The run directory, one record a round, why the run ended, and the state after the last round.
+        The finished run.
 
     Raises:
         ConfigErrors: before anything is written, if a value cannot be used.
     """
     place = None if folder is None else Path(folder)
-    loaded = load(source, overrides, **objects)
-    return _whole(partial(lifecycle.start_run, loaded, place), progress)
+    objects = {name: value for name, value in changed.items() if _is_object(name, value)}
+    loaded = load(source, overrides, **changed)
+    return _whole(partial(lifecycle.start_run, loaded, place), progress, objects)
 
 
-def resume(folder: str | Path, *, progress: Progress | None = None, **objects: Unpack[Objects]) -> Result:
+def resume(
+    run: Run | str | Path | int, *, progress: Progress | None = None, **objects: Unpack[Objects]
+) -> Run:
     """Continue a run from its last checkpoint; it ends with the same bits as if it had never stopped.
 
     Args:
-        folder: the run directory.
+        run: as in `open_run`.
         progress: what is called while it runs; nothing by default.
         objects: the same components as Python objects that the run was started with.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, or an object is missing or is another one.
+        ConfigError: if there is no such run, or an object is missing or is another one.
         RunError: if its checkpoint is damaged, or another process runs it.
     """
-    return _whole(partial(lifecycle.resume_run, Path(folder), objects=dict(objects)), progress)
+    found = open_run(run, **objects)
+    return _whole(partial(lifecycle.resume_run, found.folder, objects=found.objects), progress, found.objects)
 
 
 def evaluate(
-    folder: str | Path,
+    run: Run | str | Path | int,
     *,
     round: int | None = None,
     data: Literal["test", "clients"] = "test",
@@ -141,7 +155,7 @@ def evaluate(
     """Evaluate the model of a round.
 
     Args:
-        folder: the run directory.
+        run: as in `open_run`.
         round: the round; the last one by default.
         data: the central test set, or the validation examples of every client.
         average: the moving average of the models up to the round instead.
@@ -151,12 +165,51 @@ def evaluate(
         The loss and the metrics; for `data="clients"` also one row a client.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, an object is missing, or the round has no model.
+        ConfigError: if there is no such run, an object is missing, or the round has no model.
         RunError: if the checkpoint of the round is damaged.
     """
-    return lifecycle.evaluate_run(
-        Path(folder), round=round, data=data, average=average, objects=dict(objects)
-    )
+    return open_run(run, **objects).evaluate(round=round, data=data, average=average)
+
+
+def list_runs(folder: str | Path = "runs") -> DataFrame:
+    """The runs in a folder as a table, the newest first; the index is the number by which `open_run` knows them.
+
+    Args:
+        folder: of the runs; if it does not exist, it has none.
+    """
+    from fedcli.runs import run_list
+    from fedcli.runs.frames import runs_frame
+
+    return runs_frame(run_list.list_runs(Path(folder)))
+
+
+def compare(runs: Iterable[Run | str | Path | int], metric: str | None = None) -> DataFrame:
+    """Runs side by side as a table; those that differ in the seed only are one line, with their deviation.
+
+    Args:
+        runs: each as in `open_run`.
+        metric: the column of metrics.jsonl; by default the headline of the first run.
+
+    Returns:
+        One line a group: the keys in which the configs differ, `last` and `best` of the metric, what the runs cost, and
+        the paired differences to the first group, with their 95 % interval from `low` to `high`.
+
+    Raises:
+        ConfigError: if there is no such run, or a run has no finite value of the metric.
+    """
+    from fedcli.runs import comparison
+    from fedcli.runs.frames import comparison_frame
+
+    found = comparison.compared([open_run(run).folder for run in runs], metric)
+    groups = comparison.grouped(found)
+    keys = {
+        key: [group.runs[0].settings.get(key, "") for group in groups]
+        for key in comparison.differing([group.runs[0] for group in groups])
+        # Within a group the seeds differ.
+        if key not in ("seed", "name")
+    }
+    differences = [None, *(comparison.paired(groups[0], group) for group in groups[1:])]
+    return comparison_frame(groups, keys, differences)
 
 
 def make(section: str, name: str, *supplied: Any, **parameters: Any) -> Any:
@@ -174,14 +227,24 @@ def make(section: str, name: str, *supplied: Any, **parameters: Any) -> Any:
     return making.make(section, Part(name, parameters), *supplied)
 
 
-def _whole(go: Callable[..., Result], progress: Progress | None) -> Result:
+def _whole(go: Callable[..., Result], progress: Progress | None, objects: config.Objects) -> Run:
     result, warning = with_outcome(go, progress or lifecycle.silent())
     if warning:
         warnings.warn(warning, stacklevel=3)
-    return result
+    return Run(result.folder, objects)
 
 
-def _loaded(source: Source, overrides: Iterable[str], objects: config.Objects) -> Config:
+def _is_object(name: str, value: object) -> bool:
+    """Whether a keyword gives a component as a Python object, and not as a config would write it."""
+    if name not in Objects.__annotations__ or value is None or isinstance(value, str | Mapping):
+        return False
+    # A list of names of callbacks is what a config has; a Callback is a tuple too.
+    if isinstance(value, list | tuple) and value:
+        return not all(isinstance(each, str | Mapping) for each in value)
+    return True
+
+
+def _loaded(source: Source, overrides: Iterable[config.Override], objects: config.Objects) -> Config:
     if isinstance(source, Config):
         return config.given(source, overrides, objects=objects)
     if isinstance(source, Mapping):

@@ -1,9 +1,13 @@
-"""A run directory as an object: its config, records and models, read without TensorFlow and without its components."""
+"""A run directory as an object: what is in it, read without TensorFlow, and what one does with it.
+
+What needs TensorFlow, pandas or matplotlib is imported by the method that needs it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from fedcli import config
 from fedcli.core.errors import ConfigError
@@ -13,16 +17,36 @@ from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import guarded, manifests
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
-@dataclass(frozen=True)
+    from fedcli.runs.course_axis import Axis
+    from fedcli.runs.lifecycle import Progress
+
+
+@dataclass(frozen=True, repr=False)
 class Run:
-    """What is in a run directory. Every attribute is read from the files when it is asked for.
+    """A run: one that was just finished, resumed or opened. Everything is read from its files when it is asked for.
 
     Args:
         folder: the run directory.
+        objects: the components that the run was started with as Python objects, by their arguments of `run`; the
+            directory has only their names.
     """
 
     folder: Path
+    objects: config.Objects = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        from fedcli.runs.run_card import run_card
+
+        return run_card(self.folder).in_a_line()
+
+    def _repr_html_(self) -> str:
+        from fedcli.runs.run_card import run_card
+
+        return run_card(self.folder).in_html()
 
     @property
     def config(self) -> config.Config:
@@ -50,9 +74,24 @@ class Run:
         return directory.read_records(self.folder)
 
     @property
-    def clients(self) -> list[Row]:
-        """The records of clients.jsonl, one a client and round."""
-        return directory.read_records(self.folder, directory.CLIENTS)
+    def ending(self) -> str | None:
+        """Why the run ended; None if it was interrupted or goes on."""
+        from fedcli.runs.summary import read_summary
+
+        summary = read_summary(self.folder)
+        return summary.ending if summary else None
+
+    def metrics(self) -> DataFrame:
+        """The records as a table, one line a round; the index is the round."""
+        from fedcli.runs.frames import records_frame
+
+        return records_frame(self.folder, directory.METRICS)
+
+    def clients(self) -> DataFrame:
+        """The records of clients.jsonl as a table, one line a client and round; the index is the round."""
+        from fedcli.runs.frames import records_frame
+
+        return records_frame(self.folder, directory.CLIENTS)
 
     @property
     def rounds(self) -> list[int]:
@@ -98,15 +137,69 @@ class Run:
             )
         return checkpoints.read_arrays(checkpoint, manifest, name)
 
+    def plot(
+        self, *others: Run, metric: str | None = None, x: Axis = "rounds", clients: bool = False
+    ) -> Figure:
+        """The course of a metric as a figure of matplotlib, which a notebook shows.
 
-def open_run(folder: str | Path) -> Run:
-    """A run directory as an object.
+        Args:
+            others: further runs; those that differ in the seed only are one curve, with their deviation as a band.
+            metric: the column of metrics.jsonl; by default the headline of this run.
+            x: what it is drawn over: `rounds`, `seconds` (simulated), `bytes` or `epsilon`.
+            clients: the median client and the clients' deciles instead, where they were evaluated.
+
+        Raises:
+            ConfigError: if a run has no finite value of the metric, or not what it is drawn over.
+        """
+        from fedcli.runs.comparison import compared, grouped
+        from fedcli.runs.course import course_of
+        from fedcli.runs.course_axis import AXES
+        from fedcli.runs.course_picture import course_figure
+
+        found = compared([run.folder for run in (self, *others)], metric)
+        column = found[0].figures.column
+        courses = [course_of(group, column, x, clients=clients) for group in grouped(found)]
+        return course_figure(courses, column, AXES[x])
+
+    def evaluate(
+        self,
+        *,
+        round: int | None = None,
+        data: Literal["test", "clients"] = "test",
+        average: bool = False,
+    ) -> Row:
+        """Evaluate the model of a round; the same as `fedcli.evaluate` of this run."""
+        from fedcli.runs.lifecycle import evaluate_run
+
+        return evaluate_run(self.folder, round=round, data=data, average=average, objects=self.objects)
+
+    def resume(self, *, progress: Progress | None = None) -> Run:
+        """Continue from the last checkpoint; the same as `fedcli.resume` of this run."""
+        from fedcli.runs.from_python import resume
+
+        return resume(self, progress=progress)
+
+
+def open_run(run: Run | str | Path | int, **objects: object) -> Run:
+    """A run as an object.
+
+    Args:
+        run: its directory; or as the command line names it: its number in `runs/`, 1 for the newest, its short name,
+            `last`, or `last:NAME`.
+        objects: the components that the run was started with as Python objects, by their arguments of `run`.
 
     Raises:
-        ConfigError: if `folder` is not a run directory.
+        ConfigError: if there is no such run.
     """
-    directory.read_config(Path(folder))
-    return Run(Path(folder))
+    if isinstance(run, Run):
+        return Run(run.folder, {**run.objects, **objects}) if objects else run
+    folder = run
+    if not isinstance(folder, Path):
+        from fedcli.runs.addresses import find_run
+
+        folder = find_run(str(folder))
+    directory.read_config(folder)
+    return Run(folder, objects)
 
 
 def read_statement(folder: Path) -> Row:

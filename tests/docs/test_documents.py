@@ -226,7 +226,7 @@ class TestPython:
         ]
         text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
         examples = "".join(block.text for block in blocks("python") if block.page == "docs/python.md")
-        assert len(functions) == 7
+        assert len(functions) == 9
         for name in functions:
             assert f"## {name}\n" in text
             assert f"fedcli.{name}(" in examples

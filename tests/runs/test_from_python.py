@@ -69,6 +69,10 @@ PLACEHOLDERS = {
 }
 
 
+def bits(run):
+    return {name: array.tobytes() for name, array in run.weights().items()}
+
+
 def at(values, key):
     for step in key.split("."):
         values = values[int(step)] if isinstance(values, list) else values[step]
@@ -140,8 +144,54 @@ class TestLoad:
         assert made.data.validation_fraction == 0.2
 
     def test_an_unknown_argument_is_refused(self):
-        with pytest.raises(ConfigError, match="there is no argument optimiser; the components"):
+        with pytest.raises(
+            ConfigError, match=r"roundz = 3\n  there is no such key here.*\n  Did you mean rounds\?"
+        ):
+            fedcli.load(tiny.YAML, roundz=3)
+        with pytest.raises(ConfigError, match="optimiser is of type object"):
             fedcli.load(tiny.YAML, optimiser=object())
+
+
+class TestKeywords:
+    @pytest.mark.parametrize(
+        ("words", "keywords"),
+        [
+            (["rounds=5"], {"rounds": 5}),
+            (["client.epochs=2"], {"client": {"epochs": 2}}),
+            (["client.epochs=2"], {"client.epochs": np.int64(2)}),
+            (["client.optimizer.learning_rate=0.5"], {"client": {"optimizer": {"learning_rate": np.float64(0.5)}}}),
+            (["strategy={name: fedprox, mu: 0.3}"], {"strategy": {"name": "fedprox", "mu": 0.3}}),
+            (["strategy=mean", "cohort.name=full"], {"strategy": "mean", "cohort": {"name": "full"}}),
+            (["task.metrics=[accuracy]"], {"task": {"metrics": ("accuracy",)}}),
+            (["early_stop=null"], {"early_stop": None}),
+            (["callbacks=['user_parts:not_a_part']"], {"callbacks": ["user_parts:not_a_part"]}),
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_they_are_the_overrides_of_the_command_line(self, words, keywords):
+        assert fedcli.load(tiny.YAML, **keywords).experiment == fedcli.load(tiny.YAML, words).experiment
+
+    @pytest.mark.parametrize(
+        ("word", "keywords"),
+        [
+            ("roundz=3", {"roundz": 3}),
+            ("client.epoch=2", {"client": {"epoch": 2}}),
+            ("rounds=0", {"rounds": 0}),
+            ("dataset=digits", {"dataset": "digits"}),
+            ("seed..x=1", {"seed..x": 1}),
+        ],
+    )
+    def test_a_problem_reads_as_on_the_command_line(self, word, keywords):
+        said = []
+        for overrides, changed in (([word], {}), ([], keywords)):
+            with pytest.raises(fedcli.ConfigErrors) as raised:
+                fedcli.load(tiny.YAML, overrides, **changed)
+            said.append(str(raised.value))
+        assert said[0] == said[1]
+
+    def test_they_come_after_the_overrides_and_go_with_objects(self):
+        made = fedcli.load(tiny.YAML, ["rounds=5", "seed=3"], rounds=4, cohort=pairs()).experiment
+        assert (made.rounds, made.seed, made.cohort.name) == (4, 3, "<object:pairs>")
 
 
 class TestCheck:
@@ -205,8 +255,8 @@ class TestObjects:
         with pytest.raises(ConfigError, match=rf"config.yaml:\d+:\d+  .*{placeholder}"):
             fedcli.resume(tmp_path / "run")
         result = fedcli.resume(tmp_path / "run", **{name: OBJECTS[name]()})
-        assert result.state.round == whole.state.round == 2
-        assert result.state.weights.tobytes() == whole.state.weights.tobytes()
+        assert result.rounds[-1] == whole.rounds[-1] == 2
+        assert bits(result) == bits(whole)
 
     @pytest.mark.parametrize("name", OBJECTS)
     def test_evaluate_and_verify_say_what_they_need(self, name, tmp_path):
@@ -238,7 +288,7 @@ class TestObjects:
             strategy=fedcli.make("strategy", "weighted"),
             cohort=fedcli.make("cohort", "full"),
         )
-        assert given.state.weights.tobytes() == named.state.weights.tobytes()
+        assert bits(given) == bits(named)
 
     def test_an_aggregator_replaces_that_of_the_strategy_that_the_config_names(self, tmp_path):
         overrides = ["strategy={name: fedprox, mu: 0.3}"]

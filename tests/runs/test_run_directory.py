@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,28 +24,66 @@ def run(result):
     return fedcli.open_run(result.folder)
 
 
-def test_it_has_what_the_result_of_the_run_had(run, result):
-    assert run.records == result.records
-    assert run.head == result.head
+def test_a_run_that_ended_and_one_that_is_opened_are_the_same(run, result):
+    assert run == result
+    assert run.ending == "all 3 rounds are done"
     assert run.rounds == [0, 1, 2, 3]
     assert run.config.experiment.rounds == 3
     assert run.environment["num_clients"] == 4
     # A Poisson cohort of four clients may be empty.
-    assert {row["round"] for row in run.clients} == {
-        row["round"] for row in run.records if row["clients/planned"]
-    }
+    assert set(run.clients().index) == {row["round"] for row in run.records if row["clients/planned"]}
     assert run.privacy["epsilon"] == result.records[-1]["epsilon"]
 
 
-def test_weights_are_those_of_the_round_by_their_keras_names(run, result):
+def test_weights_are_those_of_the_round_by_their_keras_names(run):
     last = run.weights()
-    assert (
-        np.concatenate([each.ravel() for each in last.values()]).tobytes() == result.state.weights.tobytes()
-    )
     assert all("/" in name for name in last)
     before = run.weights(2)
     assert before.keys() == last.keys()
     assert any(not np.array_equal(before[name], last[name]) for name in last)
+
+
+def test_records_are_tables_with_the_round_as_their_index(run):
+    metrics = run.metrics()
+    assert metrics.index.tolist() == [1, 2, 3]
+    assert metrics["test/accuracy"].tolist() == [row["test/accuracy"] for row in run.records]
+    clients = run.clients()
+    assert clients.groupby("round").size().sum() == metrics["clients/planned"].sum()
+    assert {"client", "examples"} <= set(clients.columns)
+
+
+def test_a_plot_is_a_figure_that_a_notebook_shows(run):
+    figure = run.plot(metric="test/loss", x="epsilon")
+    (axes,) = figure.axes
+    assert (axes.get_title(), axes.get_xlabel()) == ("test/loss", "epsilon")
+    assert axes.lines[0].get_xdata().tolist() == run.metrics()["epsilon"].tolist()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_it_is_short_as_a_line_and_as_a_table(run):
+    figures = f"{run.records[-1]['test/accuracy']:.4g}"
+    assert repr(run).startswith(
+        f"<fedcli run {run.folder}: done, config tiny, strategy dp-clipped, rounds 3 of 3"
+    )
+    assert f"test/accuracy {figures}" in repr(run)
+    assert len(repr(run)) < 250 + len(str(run.folder))
+    assert f'<td style="text-align:left">{figures}' in run._repr_html_()
+
+
+def test_a_run_is_named_as_on_the_command_line(run, monkeypatch):
+    monkeypatch.chdir(run.folder.parent.parent)
+    run.folder.parent.rename("runs")
+    try:
+        assert (
+            fedcli.open_run(1).records
+            == fedcli.open_run("last:tiny").records
+            == fedcli.open_run("runs/run").records
+        )
+        assert fedcli.list_runs()["rounds"].tolist() == [3]
+        with pytest.raises(ConfigError, match="there is no run number 7"):
+            fedcli.open_run(7)
+    finally:
+        Path("runs").rename(run.folder.parent)
 
 
 def test_the_average_has_weights_of_its_own(run):

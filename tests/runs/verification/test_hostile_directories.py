@@ -39,6 +39,10 @@ def test_whoever_reads_it_gets_a_sentence_or_what_the_run_wrote(run, forge):
         lambda: opened.privacy,
         lambda: opened.head,
         opened.weights,
+        opened.metrics,
+        opened.clients,
+        lambda: repr(opened),
+        opened._repr_html_,
     ):
         # Anything else ends the test.
         with contextlib.suppress(FedcliError):
