@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fedcli import config
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Array
+from fedcli.core.types import Array, KerasModel
 from fedcli.engine.records import Row
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import checkpoints, directory
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from fedcli.runs.course_axis import Axis
     from fedcli.runs.lifecycle import Progress
+    from fedcli.runs.round_choice import Choice
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,6 +137,24 @@ class Run:
                 hint="Name a later round of a run with `average: {decay: 0.99}` in its config.",
             )
         return checkpoints.read_arrays(checkpoint, manifest, name)
+
+    def model(
+        self, round: Choice = "last", *, client: int | None = None, average: bool = False
+    ) -> KerasModel:
+        """The Keras model of a round, with its weights. It takes preprocessed examples, as model.json says.
+
+        Args:
+            round: its number, `last`, or `best` by the headline of the run.
+            client: whose own model, of a strategy with personal models or layers; None for the global one.
+            average: the moving average of the models up to the round instead.
+
+        Raises:
+            ConfigError: if the round or the client has no model, or an object that the run was started with is missing.
+            RunError: if a file is not the one that the run wrote.
+        """
+        from fedcli.runs.keras_model import keras_model
+
+        return keras_model(self.folder, round, client=client, average=average, objects=self.objects)
 
     def plot(
         self, *others: Run, metric: str | None = None, x: Axis = "rounds", clients: bool = False
