@@ -48,7 +48,7 @@ def sources_of(experiment: config.Experiment) -> dict[str, Any]:
 
 
 def read_source(
-    folder: Path, objects: config.Objects = config.NO_OBJECTS, *, overrides: Sequence[str] = ()
+    folder: Path, objects: config.Objects = config.NO_OBJECTS, *, overrides: Sequence[config.Override] = ()
 ) -> config.Config:
     """The config of a run, whose custom components are imported from where they were when it began.
 
