@@ -8,7 +8,7 @@ error, `Config.locate` adds the place in the file.
 from fedcli.config.given import Objects, objects_of
 from fedcli.config.json_schema import json_schema
 from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
-from fedcli.config.overrides import Override
+from fedcli.config.overrides import Override, key_of
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problems import ConfigErrors, Place, Problem
 from fedcli.config.python_values import changes
@@ -70,6 +70,7 @@ __all__ = [
     "inline",
     "installed",
     "is_reference",
+    "key_of",
     "json_schema",
     "load",
     "load_again",

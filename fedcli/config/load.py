@@ -148,7 +148,7 @@ def with_section(source: Config, name: str, section: Section) -> Config:
     return Config(source.experiment.model_copy(update={name: section}), root, source.objects)
 
 
-def load_again(text: str, file: str, objects: Objects, overrides: Iterable[str] = ()) -> Config:
+def load_again(text: str, file: str, objects: Objects, overrides: Iterable[Override] = ()) -> Config:
     """The config that a run wrote, with the objects that it was started with; errors name the text `file`.
 
     Raises:

@@ -51,6 +51,11 @@ def _override(root: Node, text: str, place: Place, problems: list[Problem]) -> N
     return with_value(root, keys, parsed.node or Node(None, place))
 
 
+def key_of(each: Override) -> str:
+    """The dotted key of an override."""
+    return each.partition("=")[0].strip() if isinstance(each, str) else each[0]
+
+
 def _as_typed(value: object) -> str:
     return value if isinstance(value, str) else show(value)
 

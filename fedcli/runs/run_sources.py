@@ -75,7 +75,7 @@ def read_source(
     if not Path(sources.data).exists() and Path(given).exists():
         return source
     # An override of the path is meant as it is said.
-    if any(each.partition("=")[0].strip() == f"data.{_PATH}" for each in overrides):
+    if any(config.key_of(each) == f"data.{_PATH}" for each in overrides):
         return source
     there = config.Part(part.name, {**part.parameters, _PATH: sources.data}, part.value)
     return config.with_section(source, "data", source.experiment.data.model_copy(update={"part": there}))
