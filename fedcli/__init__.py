@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from fedcli.core.contracts import Strategy as Strategy
     from fedcli.core.contracts import TrainerSpec as TrainerSpec
     from fedcli.core.errors import ClientError as ClientError
+    from fedcli.core.errors import ComponentError as ComponentError
     from fedcli.core.errors import ConfigError as ConfigError
     from fedcli.core.errors import DataError as DataError
     from fedcli.core.errors import FedcliError as FedcliError
@@ -111,6 +112,7 @@ _NAMES = {
     "fedcli.core.transform": ("Transform",),
     "fedcli.core.errors": (
         "ClientError",
+        "ComponentError",
         "ConfigError",
         "DataError",
         "FedcliError",

@@ -6,7 +6,7 @@ import typer
 
 from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_config
 from fedcli.cli.encryption_plan import print_encryption
-from fedcli.cli.output import Json, print_facts, print_json, print_message, quiet_imports, reported
+from fedcli.cli.output import Json, Traceback, print_facts, print_json, print_message, quiet_imports, reported
 
 
 def check(
@@ -14,9 +14,10 @@ def check(
     overrides: Overrides = None,
     options: SetOptions = None,
     json: Json = False,
+    traceback: Traceback = False,
 ) -> None:
     """Validate a config, build all components, and print the cost of a round. Nothing is trained or written."""
-    with reported():
+    with reported(traceback=traceback):
         from fedcli.experiment.cost import checked_cost
 
         facts = checked_cost(read_config(config, overrides, options), before_tensorflow=quiet_imports)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fedcli.cli.output import Json, print_facts, print_json, reported
+from fedcli.cli.output import Json, Traceback, print_facts, print_json, reported
 from fedcli.cli.run_argument import RunPath
 
 
@@ -23,9 +23,10 @@ def evaluate(
         bool, typer.Option("--average", help="Use the moving average of the model, if the run has one.")
     ] = False,
     json: Json = False,
+    traceback: Traceback = False,
 ) -> None:
     """Evaluate the model of a run."""
-    with reported():
+    with reported(traceback=traceback):
         from fedcli.cli.live_view import Screen
 
         # The result alone goes to stdout, so that it can be piped.

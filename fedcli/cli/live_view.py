@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live as Display
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from fedcli.cli.output import Facts, escaped, quiet_imports, readable
-from fedcli.core.errors import RunInterrupted
+from fedcli.cli.remaining_time import RemainingTime, in_words
+from fedcli.core.errors import ComponentError, RunInterrupted
 
 if TYPE_CHECKING:
     from fedcli.core.column import Column, Live
@@ -67,7 +68,12 @@ class Screen:
             self._live.stop()
         if isinstance(error, RunInterrupted) and self._view is not None:
             # Only the screen knows the run directory and how a person continues the run.
-            error.args = (f"Interrupted. Resume with: fedcli run --resume {self._view.folder}",)
+            error.args = (f"Interrupted. Resume with: {resuming(self._view.folder)}",)
+        elif isinstance(error, ComponentError) and self._view is not None:
+            error.args = (
+                f"{error}\nThe run is in {self._view.folder}. Mend the component, then go on with: "
+                f"{resuming(self._view.folder)}",
+            )
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -82,7 +88,7 @@ class Screen:
 
         def watch(done: int, planned: int) -> None:
             if self._view is not None:
-                self._view.clients = (done, planned)
+                self._view.client_end(done, planned)
             if asked_to_stop():
                 # The engine writes a checkpoint of the last finished round before it passes this on.
                 raise RunInterrupted("Interrupted.")
@@ -91,16 +97,15 @@ class Screen:
 
     def summary(self, facts: Facts) -> None:
         """Print the results of a run, where it is and what to do next."""
-        self.console.print(f"Done: {facts['ending']}.", style="bold", soft_wrap=True)
+        self._say(f"Done: {facts['ending']}.", style="bold")
         columns = self._view.columns if self._view is not None else {}
         shown = [name for name, each in columns.items() if each.in_summary and facts.get(name) is not None]
         width = max(14, *(len(name) for name in shown)) if shown else 14
         for name in shown:
-            self.console.print(f"  {name:<{width}} {readable(facts[name])}")
-        # These lines are not wrapped, so that path and head can be copied.
-        self.console.print(f"  {'run':<{width}} {facts['run']}", soft_wrap=True)
-        self.console.print(f"  {'head':<{width}} {facts['head']}", soft_wrap=True)
-        self.console.print(f"Evaluate it with: fedcli evaluate {facts['run']}", soft_wrap=True)
+            self._say(f"  {name:<{width}} {readable(facts[name])}")
+        for name in ("run", "head"):
+            self._say(f"  {name:<{width}} {facts[name]}")
+        self._say(f"Next: {following(facts['run'])}")
 
     def _begin(self, folder: Path, setup: Setup, records: list[Facts]) -> None:
         from fedcli.engine.run_columns import columns_of
@@ -115,7 +120,8 @@ class Screen:
             self._live = Display(self._view, console=self.console, refresh_per_second=8, transient=False)
             self._live.start()
             return
-        self.console.print(self._view.title(), soft_wrap=True)
+        self._say(self._view.title())
+        self._say(self._view.place())
 
     def _warn(self, warning: str) -> None:
         # A pipe gets one line per warning; a terminal wraps between words.
@@ -127,7 +133,25 @@ class Screen:
             return
         self._view.add(record)
         if self._live is None:
-            self.console.print(self._view.line(record), soft_wrap=True)
+            self._say(self._view.line(record))
+
+    def _say(self, line: str, style: str = "") -> None:
+        # A Text, because rich would take square brackets for markup, and not wrapped, so that paths can be copied.
+        self.console.print(Text(escaped(line), style=style), soft_wrap=True)
+
+
+def resuming(folder: Path | str) -> str:
+    """The command that continues a run, as a shell takes it."""
+    return f"fedcli run --resume {shlex.quote(str(folder))}"
+
+
+def following(folder: Path | str) -> str:
+    """The command to look at a finished run with: the first of these that this version has."""
+    from fedcli.cli.app import app
+
+    known = {str(each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands}
+    verb = next(name for name in ("report", "plot", "evaluate") if name in known)
+    return f"fedcli {verb} {shlex.quote(str(folder))}"
 
 
 class _View:
@@ -137,17 +161,21 @@ class _View:
         self, folder: Path, setup: Setup, records: list[Facts], columns: Mapping[str, Column]
     ) -> None:
         self.folder, self.setup, self.columns = folder, setup, columns
-        self.clients = (0, 0)
+        self._clients = (0, 0)
         self._rounds = setup.experiment.rounds
         # A task may have no metric, but every one has a loss.
         self._metric = f"test/{(*setup.training.task.metrics, 'loss')[0]}"
         self._records = list(records)
         self._first = len(records)
-        # The wall clock may be set while a run goes on.
-        self._begun = time.monotonic()
+        self._left = RemainingTime(records)
+
+    def client_end(self, done: int, planned: int) -> None:
+        self._clients = (done, planned)
+        self._left.client_end(done, planned)
 
     def add(self, record: Facts) -> None:
         self._records.append(record)
+        self._left.round_end()
 
     def title(self) -> str:
         experiment, clients = self.setup.experiment, self.setup.num_clients
@@ -156,6 +184,9 @@ class _View:
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "
             f"on {experiment.data.part.name}, {self._rounds} rounds{resumed}"
         )
+
+    def place(self) -> str:
+        return f"in {self.folder}"
 
     def line(self, record: Facts) -> str:
         """One finished round as a line for a pipe or a log file."""
@@ -174,21 +205,25 @@ class _View:
                 phrases.append(_said(column, live, record))
         return "  ".join([*phrases[:-1], phrases[-1] + _bracketed(asides)])
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        # Beside the bars are names, counts and times.
+        width = max(8, min(30, options.max_width - 48))
         grid = Table.grid(padding=(0, 2))
+        for _ in range(4):
+            grid.add_column(no_wrap=True)
         done, planned = len(self._records), self._rounds
-        grid.add_row("rounds", ProgressBar(planned, done, width=30), f"{done}/{planned}", self._remaining())
-        clients_done, clients = self.clients
+        left = in_words(self._left.of_run(planned - done))
+        grid.add_row("rounds", ProgressBar(planned, done, width=width), f"{done}/{planned}", left)
+        clients_done, clients = self._clients
         # Before the first cohort is drawn there are 0 clients, of which no share can be shown.
-        grid.add_row(
-            "clients", ProgressBar(max(clients, 1), clients_done, width=30), f"{clients_done}/{clients}", ""
-        )
+        bar = ProgressBar(max(clients, 1), clients_done, width=width)
+        grid.add_row("clients", bar, f"{clients_done}/{clients}", in_words(self._left.of_round()))
         # By evaluation.every, not every round is evaluated.
         values = [record[self._metric] for record in self._records if record.get(self._metric) is not None]
         if values:
             grid.add_row(
-                self._metric,
-                Text(sparkline(values, 30), style="cyan"),
+                Text(self._metric),
+                Text(sparkline(values, width), style="cyan"),
                 f"{values[-1]:.4f}",
                 self._best(values),
             )
@@ -196,8 +231,11 @@ class _View:
         for column, live in self._live(last):
             if live.row:
                 said = _said(column, live, last)
-                grid.add_row(column.name, "", said.removeprefix(f"{column.name} "), "")
-        return Group(Text(self.title(), style="bold"), grid)
+                grid.add_row(Text(column.name), "", Text(said.removeprefix(f"{column.name} ")), "")
+        # Everything that comes from the config is escaped, and a Text, in which brackets are no markup.
+        yield Text(escaped(self.title()), style="bold")
+        yield Text(escaped(self.place()), style="dim")
+        yield grid
 
     def _live(self, record: Facts) -> list[tuple[Column, Live]]:
         """The columns that are shown for a round, and how each of them is shown."""
@@ -210,15 +248,6 @@ class _View:
     def _best(self, values: list[float]) -> str:
         best = min(values) if self.columns[self._metric].better == "down" else max(values)
         return f"best {best:.4f}"
-
-    def _remaining(self) -> str:
-        # The rounds before a resume took time in another process.
-        done = len(self._records) - self._first
-        if not done:
-            return ""
-        left = (time.monotonic() - self._begun) / done * (self._rounds - len(self._records))
-        minutes, seconds = divmod(round(left), 60)
-        return f"{minutes // 60:d}:{minutes % 60:02d}:{seconds:02d} left"
 
 
 def _said(column: Column, live: Live, record: Facts) -> str:

@@ -37,15 +37,28 @@ def escaped(text: str, *, keep: str = "") -> str:
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
+Traceback = Annotated[
+    bool, typer.Option("--traceback", help="After an error, print Python's whole traceback as well.")
+]
+
+
 @contextlib.contextmanager
-def reported() -> Iterator[None]:
-    """Print the errors that fedcli explains, and exit with their code."""
+def reported(*, traceback: bool | None = None) -> Iterator[None]:
+    """Print the errors that fedcli explains, and exit with their code.
+
+    Args:
+        traceback: whether to print the traceback too; None for a command without that option.
+    """
     from fedcli.core.errors import FedcliError
 
     try:
         yield
     except FedcliError as error:
+        if traceback:
+            _print_traceback(error)
         print_message(str(error))
+        if traceback is False and is_of_a_component(error):
+            print_message("--traceback prints all of it.")
         raise typer.Exit(error.exit_code) from error
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -56,6 +69,22 @@ def reported() -> Iterator[None]:
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def is_of_a_component(error: BaseException | None) -> bool:
+    """Whether an error began as an exception of a component's code, of which only one line was shown."""
+    from fedcli.core.errors import FedcliError
+
+    while isinstance(error, FedcliError):
+        error = error.__cause__
+    return error is not None
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    # Whole, because TensorFlow hides its own lines; and escaped, because the messages in it come from anywhere.
+    typer.echo(escaped("".join(traceback.format_exception(error)), keep="\n\t"), err=True)
 
 
 def print_message(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
-from fedcli.cli.output import Json, print_json, print_message, reported
+from fedcli.cli.output import Json, Traceback, print_json, print_message, reported
 from fedcli.cli.run_argument import to_run
 
 
@@ -34,9 +34,10 @@ def run(
         ),
     ] = None,
     json: Json = False,
+    traceback: Traceback = False,
 ) -> None:
     """Run an experiment: train, evaluate, and write every round to a run directory."""
-    with reported():
+    with reported(traceback=traceback):
         if resume is None and config is None:
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.

@@ -57,7 +57,11 @@ class RunError(FedcliError, RuntimeError):
     """A run that cannot continue, or a run directory that cannot be used."""
 
 
-class ClientError(RunError):
+class ComponentError(RunError):
+    """A component that failed with an exception of its own: which one, in which round, why, and at which line."""
+
+
+class ClientError(ComponentError):
     """A client whose work failed in a way that is not a refusal: which round, client and component, and why."""
 
 

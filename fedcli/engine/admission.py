@@ -15,6 +15,7 @@ from fedcli.core.rounds import Absence, Accepted, ClientUpdate, Outcome, Report,
 from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.transform import Transform, checks_on_arrival
 from fedcli.core.types import Tree
+from fedcli.core.user_code import blamed
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly
@@ -140,9 +141,10 @@ class Arrivals:
 
     def _answers(self, check: Transform, updates: Sequence[ClientUpdate]) -> Sequence[str | None]:
         state = self._state.transforms[check.name]
-        if check.admit_all is not None:
-            return check.admit_all(updates, state, self._context) if updates else []
-        return [check.admit(update, state, self._context) for update in updates]
+        with blamed(f"the check of the transform {check.name}", f"round {self._context.round}"):
+            if check.admit_all is not None:
+                return check.admit_all(updates, state, self._context) if updates else []
+            return [check.admit(update, state, self._context) for update in updates]
 
     def _row(self, outcome: Outcome, turn: Turn, refused: str | None) -> Row:
         row: Row = {"round": self._context.round, "client": outcome.client}

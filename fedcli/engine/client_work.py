@@ -27,6 +27,7 @@ from fedcli.core.rounds import (
 from fedcli.core.seeds import generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
+from fedcli.core.user_code import told
 from fedcli.engine.turns import Turn
 
 TRAINED = "trained"
@@ -150,7 +151,7 @@ class ClientWork:
         except InvalidUpdateError as error:
             return Rejection(turn.client, str(error))
         # A custom component can raise anything; the message then says in which round and at which client.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(
                 turn.client, f"the client algorithm {side.strategy.trainer.name}", error
             ) from error
@@ -176,17 +177,17 @@ class ClientWork:
                 update = transform.encode(update, self.states[transform.name], context)
             except InvalidUpdateError as error:
                 return Rejection(client, str(error), update.figures)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise self._failed(client, f"the transform {transform.name}", error) from error
         # `private` is for transforms of the same client and never sent.
         return replace(update, private={})
 
-    def _failed(self, client: int, what: str, error: Exception) -> Exception:
+    def _failed(self, client: int, what: str, error: BaseException) -> BaseException:
         # These have a message for the user already, and may have a place in the config.
         if isinstance(error, FedcliError | RunInterrupted):
             return error
         where = f"round {self.context.round}, client {client}"
-        return ClientError(f"{where}: {what} failed: {type(error).__name__}: {error}")
+        return ClientError(told(what, error, where))
 
 
 def _not_agreed(agreed: bytes, received: bytes) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 from fedcli.components.callbacks.callback import Callback, Record, RunContext
 from fedcli.core.rounds import RoundState
+from fedcli.core.user_code import blamed
 
 
 @final
@@ -20,26 +21,32 @@ class Hooks:
 
     def __init__(self, callbacks: Sequence[Callback], run: RunContext) -> None:
         self._callbacks, self._run = callbacks, run
+        # Those that the config names come first, and one of fedcli's own may follow.
+        named = [] if run.experiment is None else [part.name for part in run.experiment.callbacks]
+        self._names = [*(f"the callback {name}" for name in named), *(["early_stop"] * len(callbacks))]
 
     def start(self, records: Sequence[Record]) -> str | None:
         """The first reason to stop before the first round of this process; None to go on."""
-        return _first(each.on_start(self._run, records) for each in self._callbacks)
+        return self._first("on_start", lambda each: each.on_start(self._run, records))
 
     def should_stop(self, state: RoundState, record: Record) -> str | None:
         """The first reason to make this round the last one; None to go on."""
         shown = state.without_secrets()
-        return _first(each.should_stop(self._run, shown, record) for each in self._callbacks)
+        return self._first(
+            "should_stop", lambda each: each.should_stop(self._run, shown, record), state.round
+        )
 
     def round_end(self, state: RoundState, record: Record) -> str | None:
         """The first reason to stop after a committed round; None to go on."""
         shown = state.without_secrets()
-        return _first(each.on_round_end(self._run, shown, record) for each in self._callbacks)
+        return self._first(
+            "on_round_end", lambda each: each.on_round_end(self._run, shown, record), state.round
+        )
 
     def end(self, state: RoundState, records: Sequence[Record]) -> None:
         """The normal end of the run."""
         shown = state.without_secrets()
-        for each in self._callbacks:
-            each.on_end(self._run, shown, records)
+        self._first("on_end", lambda each: each.on_end(self._run, shown, records), state.round)
 
     def close(self) -> None:
         """The end of the run, however it ended; a callback that fails here costs nothing but a warning."""
@@ -50,7 +57,12 @@ class Hooks:
             except Exception as error:  # noqa: BLE001
                 self._run.warn(f"a callback could not be closed ({type(error).__name__}: {error}).")
 
-
-def _first(reasons: Iterable[str | None]) -> str | None:
-    # A list, so that every callback is called even if an earlier one stops the run.
-    return next((reason for reason in list(reasons) if reason), None)
+    def _first(
+        self, hook: str, call: Callable[[Callback], str | None], round: int | None = None
+    ) -> str | None:
+        """Call a hook of all callbacks, even if an earlier one stops the run, and return the first reason."""
+        reasons = []
+        for index, each in enumerate(self._callbacks):
+            with blamed(f"{hook} of {self._names[index]}", "" if round is None else f"round {round}"):
+                reasons.append(call(each))
+        return next((reason for reason in reasons if reason), None)

@@ -12,6 +12,7 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import as_columns
 from fedcli.core.rounds import Aggregate, Broadcast, Outcome, RoundContext, RoundState, Session
 from fedcli.core.types import Tree
+from fedcli.core.user_code import blamed
 from fedcli.core.vectors import digest
 from fedcli.engine import adversary, evaluation
 from fedcli.engine.admission import Arrivals
@@ -69,7 +70,6 @@ def run_round(
                 moved, evidence, note = state, {}, f"void: {error}{charged}"
             if assembly.leaves_evidence:
                 deposit(context.round, evidence)
-        observe = assembly.world.cohort.observe
         after = replace(
             moved,
             round=context.round,
@@ -79,7 +79,7 @@ def run_round(
             underway=present.underway,
             # After a void round too: the clients trained and reported, even if the sum of their updates was not
             # released.
-            cohort=state.cohort if observe is None else observe(arrivals.reports, state.cohort),
+            cohort=_observed(assembly, arrivals, state),
         )
         with clock.span("evaluate"):
             is_due = evaluation.is_evaluated(assembly, after)
@@ -96,6 +96,14 @@ def run_round(
         **clock.seconds(),
     }
     return after, record, arrivals.rows
+
+
+def _observed(assembly: Assembly, arrivals: Arrivals, state: RoundState) -> Tree:
+    cohort = assembly.world.cohort
+    if cohort.observe is None:
+        return state.cohort
+    with blamed(f"the cohort {cohort.name}", f"round {state.round + 1}"):
+        return cohort.observe(arrivals.reports, state.cohort)
 
 
 def _clock(assembly: Assembly, state: RoundState, present: Turnout) -> float:
@@ -184,9 +192,10 @@ def release(
     adds = next((part.aggregate for part in reversed(strategy.transforms) if part.aggregate), None)
     try:
         if adds is None:
-            aggregate, aggregator = strategy.aggregator.aggregate(
-                accepted, assembly.payload_size, state.aggregator
-            )
+            with blamed(f"the aggregator {strategy.aggregator.name}", f"round {context.round}"):
+                aggregate, aggregator = strategy.aggregator.aggregate(
+                    accepted, assembly.payload_size, state.aggregator
+                )
         else:
             aggregate, aggregator = adds(accepted, context), state.aggregator
     except VoidRoundError:
@@ -216,9 +225,10 @@ def decode(
     states: dict[str, Tree] = {}
     # What clients did last to their updates is undone first.
     for transform in reversed(assembly.strategy.transforms):
-        aggregate, states[transform.name] = transform.decode(
-            aggregate, state.transforms[transform.name], context
-        )
+        with blamed(f"the transform {transform.name}", f"round {context.round}"):
+            aggregate, states[transform.name] = transform.decode(
+                aggregate, state.transforms[transform.name], context
+            )
     return aggregate, states
 
 
@@ -230,9 +240,11 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
         return state
     # In a private run the realised number of clients has no noise, so it must not affect the model.
     share = (arrivals.num_accepted if planned is None else planned) / assembly.num_clients
-    weights, server = assembly.strategy.server.apply(
-        state.weights, aggregate.value / divisor, state.server, share
-    )
+    server_optimizer = assembly.strategy.server
+    with blamed(f"the server optimizer {server_optimizer.name}", f"round {state.round + 1}"):
+        weights, server = server_optimizer.apply(
+            state.weights, aggregate.value / divisor, state.server, share
+        )
     statistics, decay = arrivals.statistics(), assembly.run.average_decay
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)

@@ -9,6 +9,7 @@ import numpy as np
 from fedcli.components.cohorts import whose_turn
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import SERVER, generator
+from fedcli.core.user_code import blamed
 from fedcli.engine.asynchronous import flush
 from fedcli.engine.availability import turnout
 from fedcli.engine.setup import Assembly
@@ -34,4 +35,5 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
         rng = generator(seed, round, SERVER, "cohort")
     # Groups come from the published seed: epsilon rests on the coins within a group, not on who is in which.
     present = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed)
-    return [int(client) for client in present[cohort.sample(rng, len(present), state.cohort)]]
+    with blamed(f"the cohort {cohort.name}", f"round {round}"):
+        return [int(client) for client in present[cohort.sample(rng, len(present), state.cohort)]]

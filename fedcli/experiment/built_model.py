@@ -52,6 +52,6 @@ def architecture_of(part: Part) -> Architecture:
             return cast(Architecture, factory(**part.parameters))
 
     def build(*supplied: Any) -> Any:
-        return call(factory, supplied, part.parameters)
+        return call(factory, supplied, part.parameters, part.name)
 
     return Architecture(build, None)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fedcli.config import Config, Part, installed, resolve
-from fedcli.core.errors import ConfigError
+from fedcli.config import Config, Part, installed, is_reference, resolve
+from fedcli.config.registry import is_placeholder
+from fedcli.core.errors import ConfigError, FedcliError
+from fedcli.core.user_code import told
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
     with placed(key or section):
         made = part.value
         if made is None:
-            made = call(resolve(installed(section), part.name), supplied, part.parameters)
+            made = call(resolve(installed(section), part.name), supplied, part.parameters, part.name)
         if kind is not None and not isinstance(made, kind):
             received = "the factory returned a" if part.value is None else "the object is a"
             raise ConfigError(
@@ -55,10 +57,22 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
         return made
 
 
-def call(factory: Callable[..., Any], supplied: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-    """Call a factory with as many of the supplied values as it takes; a custom one may need fewer."""
+def call(
+    factory: Callable[..., Any], supplied: tuple[Any, ...], parameters: dict[str, Any], name: str
+) -> Any:
+    """Call a factory with as many of the supplied values as it takes; a custom one may need fewer.
+
+    Raises:
+        ConfigError: if a custom factory raises an exception of its own, with the line that did.
+    """
     kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         supplied = supplied[: sum(kind in positional for kind in kinds)]
-    return factory(*supplied, **parameters)
+    try:
+        return factory(*supplied, **parameters)
+    except (Exception, SystemExit) as error:
+        # A fault in a factory of fedcli's own is a fault of fedcli, which its traceback shows best.
+        if isinstance(error, FedcliError) or not (is_reference(name) or is_placeholder(name)):
+            raise
+        raise ConfigError(told(f"the factory {name}", error), key="name") from error

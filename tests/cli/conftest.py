@@ -25,6 +25,17 @@ client: {batch_size: 64}
 evaluation: {clients: true}
 """
 
+OWN = """\
+from fedcli import Callback
+
+
+def falling():
+    def on_round_end(run, state, record):
+        return record["test/f2"]
+
+    return Callback(on_round_end=on_round_end)
+"""
+
 # Every command starts as in a new shell, but TensorFlow is loaded once. Files are listed after each command.
 DRIVER = """
 import contextlib, io, json, os, sys
@@ -92,6 +103,7 @@ COMMANDS = {
         "run", "tiny.yaml", "--run-dir", "runs/stopped", "--json", "--set", "rounds=5",
         "--set", "early_stop={metric: round, patience: 1, mode: min}",
     ],
+    "a callback that fails": ["run", "tiny.yaml", "--run-dir", "runs/my own", "callbacks=['own:falling']"],
 }  # fmt: skip
 
 
@@ -100,6 +112,7 @@ def session(tmp_path_factory):
     """All commands that need TensorFlow, in order, in one process."""
     folder = tmp_path_factory.mktemp("session")
     (folder / "tiny.yaml").write_text(CONFIG)
+    (folder / "own.py").write_text(OWN)
     command = [sys.executable, "-c", DRIVER, json.dumps(list(COMMANDS.values()))]
     environment = {**os.environ, "COLUMNS": "120"}
     done = subprocess.run(

@@ -1,15 +1,20 @@
 """What a person watches: a live view on a terminal, plain lines in a pipe, and a polite Ctrl-C."""
 
+import io
 import os
 import re
 import signal
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from fedcli import config
-from fedcli.cli.live_view import Screen, interruptible, sparkline
+from fedcli.cli.live_view import Screen, _View, following, interruptible, resuming, sparkline
 from fedcli.cli.output import readable
+from fedcli.cli.remaining_time import RemainingTime, in_words
 from fedcli.core.errors import RunInterrupted
+from fedcli.engine.run_columns import columns_of
 from fedcli.experiment.plan import plan
 
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-7]|38;|9[0-7])[\d;]*m")
@@ -59,6 +64,7 @@ def test_a_pipe_gets_one_plain_line_a_round(setup, tmp_path, pipe, capsys):
     watched(setup, tmp_path)
     assert capsys.readouterr().out.splitlines() == [
         "tiny: dp-clipped over 3 clients, logistic on digits, 2 rounds",
+        f"in {tmp_path / 'run'}",
         "round 1/2  test/accuracy 0.2500  test/loss 2.0000  clients 3/3  1.2 s",
         "round 2/2  test/accuracy 0.7500  test/loss 1.0000  epsilon 1.500  clients 2/3 (1 rejected)  0.5 s",
     ]
@@ -66,14 +72,14 @@ def test_a_pipe_gets_one_plain_line_a_round(setup, tmp_path, pipe, capsys):
 
 def test_a_resumed_run_says_where_it_goes_on(setup, tmp_path, pipe, capsys):
     watched(setup, tmp_path, before=RECORDS[:1], records=[])
-    assert capsys.readouterr().out.endswith("2 rounds, resumed after round 1\n")
+    assert "2 rounds, resumed after round 1\n" in capsys.readouterr().out
 
 
 def test_a_void_round_says_why_and_a_null_figure_is_left_out(setup, tmp_path, pipe, capsys):
     watched(
         setup, tmp_path, records=[{"round": 1, "note": "void: stopped"}, {"round": 2, "test/accuracy": None}]
     )
-    assert capsys.readouterr().out.splitlines()[1:] == ["round 1/2  void: stopped", "round 2/2"]
+    assert capsys.readouterr().out.splitlines()[2:] == ["round 1/2  void: stopped", "round 2/2"]
 
 
 def test_a_terminal_sees_rounds_clients_and_the_curve_of_the_metric(setup, tmp_path, terminal, capsys):
@@ -95,6 +101,100 @@ def test_an_interrupted_run_says_how_to_resume(setup, tmp_path, pipe):
     with pytest.raises(RunInterrupted) as caught:
         watched(setup, tmp_path, error=RunInterrupted("Interrupted."))
     assert str(caught.value) == f"Interrupted. Resume with: fedcli run --resume {tmp_path / 'run'}"
+
+
+def test_printed_commands_can_be_pasted():
+    assert resuming("my runs/it's") == """fedcli run --resume 'my runs/it'"'"'s'"""
+    assert following("runs/one").startswith("fedcli ")
+    assert following("my runs/one").endswith(" 'my runs/one'")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_names_from_a_config_neither_colour_nor_move_the_cursor_and_lines_fit(setup, tmp_path, columns):
+    named = setup.experiment.model_copy(update={"name": "[red]tiny[/]\x1b[2J"})
+    view = _View(tmp_path, replace(setup, experiment=named), RECORDS, columns_of(setup))
+    view.client_end(1, 3)
+    out = io.StringIO()
+    Console(file=out, force_terminal=True, width=columns, color_system=None).print(view)
+    assert "\x1b[2J" not in out.getvalue()
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())
+    assert "[red]tiny[/]\\x1b[2J" in shown
+    assert "best 0.7500" in shown
+    assert max(len(line) for line in shown.splitlines()) <= columns
+
+
+def test_a_pipe_shows_brackets_of_a_config_as_they_are(setup, tmp_path, pipe, capsys):
+    named = setup.experiment.model_copy(update={"name": "[bold]x\x1b[2J"})
+    watched(replace(setup, experiment=named), tmp_path, records=[])
+    assert capsys.readouterr().out.startswith("[bold]x\\x1b[2J: dp-clipped over 3 clients")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def take(self, seconds):
+        self.now += seconds
+
+
+def play(left, clock, *, compiling=0.0, clients=4, each=1.0):
+    """A round of clients that take as long, after some time of compiling."""
+    left.client_end(0, clients)
+    clock.take(compiling)
+    for done in range(1, clients + 1):
+        clock.take(each)
+        left.client_end(done, clients)
+    left.round_end()
+
+
+def test_the_time_left_leaves_out_the_compile_of_the_first_round():
+    clock = Clock()
+    left = RemainingTime([], clock)
+    assert left.of_run(10) is None
+    play(left, clock, compiling=100)
+    # The first client ended with the compile; the other three took a second each.
+    assert left.of_run(9) == 27
+    play(left, clock)
+    assert left.of_run(8) == 32
+    clock.take(1.5)
+    assert left.of_run(8) == 30.5
+    clock.take(100)
+    assert left.of_run(8) == 28
+
+
+def test_the_time_left_is_known_at_once_after_a_resume():
+    clock = Clock()
+    left = RemainingTime([{"seconds/total": 90.0}, {"seconds/total": 5.0}, {"seconds/total": 5.0}], clock)
+    assert left.of_run(7) == 35
+    play(left, clock, compiling=100, each=2.0)
+    assert left.of_run(6) == 30
+    play(left, clock, each=2.0)
+    assert left.of_run(5) == 32.5
+
+
+def test_the_time_left_of_a_round_follows_its_clients():
+    clock = Clock()
+    left = RemainingTime([], clock)
+    left.client_end(0, 5)
+    assert left.of_round() is None
+    clock.take(60)
+    left.client_end(1, 5)
+    assert left.of_round() is None
+    clock.take(2)
+    left.client_end(2, 5)
+    assert left.of_round() == 6
+    left.client_end(0, 5)
+    assert left.of_round() is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(None, ""), (0.4, "0:00:00 left"), (59.6, "0:01:00 left"), (3723, "1:02:03 left")],
+)
+def test_a_duration_in_words(seconds, expected):
+    assert in_words(seconds) == expected
 
 
 def test_a_wish_to_stop_ends_the_round_that_is_under_way():

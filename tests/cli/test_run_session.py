@@ -50,7 +50,7 @@ def files_before(ended, name):
 
 def test_every_command_ended_with_its_code(ended):
     codes = {name: command.code for name, command in ended.items()}
-    expected = dict.fromkeys(codes, 0) | dict.fromkeys(REFUSED, 2)
+    expected = dict.fromkeys(codes, 0) | dict.fromkeys(REFUSED, 2) | {"a callback that fails": 1}
     assert codes == expected
 
 
@@ -71,9 +71,10 @@ def test_a_run_prints_plain_lines_when_piped(ended):
     assert ended["run"].stderr == ""
     lines = ended["run"].stdout.splitlines()
     assert lines[0] == "tiny: weighted over 3 clients, logistic on digits, 2 rounds"
-    assert [line.split("  ")[0] for line in lines[1:3]] == ["round 1/2", "round 2/2"]
-    assert lines[3] == "Done: all 2 rounds are done."
-    assert lines[-1] == "Evaluate it with: fedcli evaluate runs/one"
+    assert lines[1] == "in runs/one"
+    assert [line.split("  ")[0] for line in lines[2:4]] == ["round 1/2", "round 2/2"]
+    assert lines[4] == "Done: all 2 rounds are done."
+    assert re.fullmatch("Next: fedcli (report|plot) runs/one", lines[-1])
     assert not any("\x1b" in command.stdout + command.stderr for command in ended.values())
 
 
@@ -81,7 +82,7 @@ def test_json_of_a_run_is_its_last_record_and_progress_goes_to_stderr(session, e
     made = facts(ended, "run --json")
     assert {"run": "runs/two", "rounds": 2, "ending": "all 2 rounds are done"}.items() <= made.items()
     assert metrics(session, "runs/two")[-1].items() <= made.items()
-    assert ended["run --json"].stderr.splitlines()[1].startswith("round 1/2  test/accuracy ")
+    assert ended["run --json"].stderr.splitlines()[2].startswith("round 1/2  test/accuracy ")
 
 
 def test_a_record_has_the_promised_names(session):
@@ -226,3 +227,15 @@ def test_real_runs_hold_and_their_last_lines_have_the_head(session, fedcli):
     head = verify_run(session.folder / "runs/one").head
     assert f"  head           {head}" in session.commands["run"].stdout.splitlines()
     assert json.loads(session.commands["resume --json"].stdout)["head"] == head
+
+
+def test_a_component_that_fails_is_told_by_its_line_and_with_the_way_back(session, ended):
+    said = ended["a callback that fails"]
+    assert said.stderr.splitlines() == [
+        "round 1: on_round_end of the callback own:falling failed: KeyError: 'test/f2'",
+        '  own.py:6, in on_round_end: return record["test/f2"]',
+        "The run is in runs/my own. Mend the component, then go on with: fedcli run --resume 'runs/my own'",
+        "--traceback prints all of it.",
+    ]
+    # The round was committed before the callback heard of it.
+    assert len(metrics(session, "runs/my own")) == 1

@@ -8,6 +8,7 @@ from hooked import SAID, hooks_of, run_context
 
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.strategies import STRATEGIES
+from fedcli.core.errors import ComponentError
 from fedcli.core.types import SECRET
 from fedcli.engine.hooks import Hooks
 from fedcli.engine.loop import run_experiment
@@ -61,20 +62,19 @@ def fail(*_):
     raise KeyError("broken")
 
 
-@pytest.mark.parametrize("moment", [*Callback._fields[:-1], "nowhere"])
+@pytest.mark.parametrize("moment", Callback._fields[:-1])
 def test_a_callback_is_closed_however_the_run_ends(moment):
     closed = []
-    hooks = {} if moment == "nowhere" else {moment: fail}
-    try:
-        run(
-            [
-                Callback(**hooks, close=lambda: closed.append("one")),
-                Callback(close=lambda: closed.append("two")),
-            ]
-        )
-    except KeyError:
-        assert moment != "nowhere"
+    failing = Callback(**{moment: fail}, close=lambda: closed.append("one"))
+    with pytest.raises(ComponentError, match=rf"{moment} of .* failed: KeyError: 'broken'"):
+        run([failing, Callback(close=lambda: closed.append("two"))])
     assert closed == ["one", "two"]
+
+
+def test_a_callback_is_closed_at_the_normal_end():
+    closed = []
+    run([Callback(close=lambda: closed.append("one"))])
+    assert closed == ["one"]
 
 
 def test_a_callback_that_cannot_be_closed_is_said_and_costs_nothing():

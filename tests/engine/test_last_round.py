@@ -7,6 +7,7 @@ from hooked import hooks_of
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.strategies import STRATEGIES
+from fedcli.core.errors import ComponentError
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
@@ -36,6 +37,6 @@ def test_a_callback_that_fails_loses_no_round():
 
     parts, state = linear_parts(STRATEGIES["mean"](), callbacks=[Callback(on_round_end=fail)])
     store = MemoryStore()
-    with pytest.raises(KeyError, match="broken"):
+    with pytest.raises(ComponentError, match=r"round 1: on_round_end of .* failed: KeyError: 'broken'"):
         run_experiment(parts, state, store, Observer(), hooks_of(parts))
     assert [record["round"] for record in store.records] == [1]

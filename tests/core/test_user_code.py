@@ -1,0 +1,80 @@
+"""Failures of components, told in two lines: what failed and why, and the line of the user's code."""
+
+import re
+
+import pytest
+
+from fedcli.core.errors import ClientError, ComponentError, ConfigError
+from fedcli.core.user_code import blamed, told
+
+
+def broken(figures):
+    return figures["missing"]
+
+
+def caught(act):
+    try:
+        act()
+    # Also a component that exits.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        return error
+    raise AssertionError("it did not fail")
+
+
+def test_what_where_why_and_the_line():
+    said = told("the aggregator mine", caught(lambda: broken({})), "round 3").splitlines()
+    assert said[0] == "round 3: the aggregator mine failed: KeyError: 'missing'"
+    assert re.fullmatch(
+        r'  tests/core/test_user_code.py:\d+, in broken: return figures\["missing"\]', said[1]
+    )
+
+
+def test_the_line_is_the_innermost_of_the_user_and_not_of_a_library():
+    import json
+
+    said = told("x", caught(lambda: json.loads("{")))
+    assert "in <lambda>" in said
+    assert "json/decoder" not in said
+
+
+def test_a_line_that_tensorflow_names_in_its_message_is_found():
+    text = f'''Exception encountered when calling Layer.call().
+
+in user code:
+
+    File "{__file__}", line 12, in call  *
+        return x @ self.kernel
+
+    ValueError: Dimensions must be equal, but are 4 and 3
+'''
+    said = told("training", ValueError(text)).splitlines()
+    assert said[0] == "training failed: ValueError: Dimensions must be equal, but are 4 and 3"
+    assert "tests/core/test_user_code.py:12, in call" in said[1]
+
+
+def test_a_long_message_is_cut_and_an_empty_one_is_its_type():
+    assert len(told("x", ValueError("y" * 10_000))) < 400
+    assert told("x", ValueError()) == "x failed: ValueError"
+    assert told("x", ValueError("one\ntwo")) == "x failed: ValueError: one"
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), BrokenPipeError(), ZeroDivisionError("zero")])
+def test_whatever_a_component_raises_is_a_failure_of_it(error):
+    def act():
+        raise error
+
+    said = f"round 2: the cohort x failed: {type(error).__name__}"
+    with pytest.raises(ComponentError, match=said), blamed("the cohort x", "round 2"):
+        act()
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such class"), ClientError("round 1, client 0: ...")])
+def test_what_is_explained_already_passes_as_it_is(error):
+    with pytest.raises(type(error)) as found, blamed("the aggregator x", "round 2"):
+        raise error
+    assert found.value is error
+
+
+def test_ctrl_c_passes():
+    with pytest.raises(KeyboardInterrupt), blamed("the aggregator x"):
+        raise KeyboardInterrupt
