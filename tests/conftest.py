@@ -43,3 +43,13 @@ def old_audited_run(tmp_path_factory):
     from audited import make_audited
 
     return make_audited(tmp_path_factory.mktemp("old") / "run", protocol=1)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One headless browser for all tests of pages; they are skipped where there is none."""
+    from browser import Browser
+
+    made = Browser()
+    yield made
+    made.close()

@@ -19,6 +19,8 @@ ALLOWED = {
     "typer": {"cli"},
     "rich": {"cli"},
     "plotext": {"cli"},
+    "jinja2": {"runs/report/page.py"},
+    "vl_convert": {"runs/report/page.py"},
     "yaml": {"config"},
     "tensorflow": {f"components/{kind}" for kind in ("data", "models", "clients", "executors")},
     "keras": {f"components/{kind}" for kind in ("data", "models", "clients", "executors")},

@@ -24,6 +24,7 @@ from fedcli.cli.schema import schema
 from fedcli.cli.show import show
 from fedcli.cli.sweep import sweep
 from fedcli.cli.verify import verify
+from fedcli.cli.write_report import report
 
 _EPILOG = (
     "Exit codes: 0 done (also after an early stop or with a spent privacy budget), 1 failed while running, "
@@ -57,7 +58,8 @@ def _root(
 
 
 for _command in (
-    run, sweep, runs, compare, plot, evaluate, init, check, show, partition, schema, privacy, audit, verify, head,
+    run, sweep, runs, compare, plot, report, evaluate,
+    init, check, show, partition, schema, privacy, audit, verify, head,
 ):  # fmt: skip
     app.command()(_command)
 app.command("list")(list_parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,28 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
+from fedcli.core.printable import escaped as escaped
+
 Facts = dict[str, Any]
 """Named values of many types, as `--json` prints them."""
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, and everything else on stderr.")
 ]
-
-# Controls of C0 and C1, marks and overrides of direction, other ends of lines, and bytes that are not UTF-8.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def escaped(text: str, *, keep: str = "") -> str:
-    """A text in which control characters are shown, such as the escape character as \\x1b.
-
-    A run directory from somebody else has names and notes that could otherwise move the cursor, and write over what a
-    command says.
-
-    Args:
-        text: anything.
-        keep: control characters that stay, such as the ends of lines of a text of several.
-    """
-    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
 Traceback = Annotated[
