@@ -11,6 +11,7 @@ import fedcli
 from fedcli.cli.audit import audit
 from fedcli.cli.check import check
 from fedcli.cli.compare import compare
+from fedcli.cli.docs import docs
 from fedcli.cli.evaluate import evaluate
 from fedcli.cli.head import head
 from fedcli.cli.init import init
@@ -59,7 +60,7 @@ def _root(
 
 for _command in (
     run, sweep, runs, compare, plot, report, evaluate,
-    init, check, show, partition, schema, privacy, audit, verify, head,
+    init, check, show, partition, docs, schema, privacy, audit, verify, head,
 ):  # fmt: skip
     app.command()(_command)
 app.command("list")(list_parts)

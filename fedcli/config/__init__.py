@@ -6,11 +6,21 @@ error, `Config.locate` adds the place in the file.
 """
 
 from fedcli.config.given import Objects, objects_of
-from fedcli.config.json_schema import json_schema
-from fedcli.config.load import NO_OBJECTS, Config, from_mapping, given, load, load_again, loads, with_section
+from fedcli.config.json_schema import Schema, json_schema, parameter_schemas
+from fedcli.config.load import (
+    NO_OBJECTS,
+    Config,
+    from_mapping,
+    given,
+    load,
+    load_again,
+    loads,
+    plain_value,
+    with_section,
+)
 from fedcli.config.overrides import Override, key_of
 from fedcli.config.part import Part, Section, Slot
-from fedcli.config.problems import ConfigErrors, Place, Problem
+from fedcli.config.problems import ConfigErrors, Place, Problem, listed, nearest, show
 from fedcli.config.python_values import changes
 from fedcli.config.registry import Registries, installed, is_reference, resolve
 from fedcli.config.schema import (
@@ -27,9 +37,10 @@ from fedcli.config.schema import (
     Privacy,
     Task,
 )
+from fedcli.config.schema_keys import known
 from fedcli.config.sweep_file import read_sweep
 from fedcli.config.sweep_space import Interval, Settings, SweepSpace, settings_of
-from fedcli.config.write import dump, flat, inline
+from fedcli.config.write import dump, flat, inline, yaml_text
 from fedcli.config.written_strategy import Budget, Buffering, WrittenStrategy
 
 __all__ = [
@@ -56,6 +67,7 @@ __all__ = [
     "Privacy",
     "Problem",
     "Registries",
+    "Schema",
     "Section",
     "Settings",
     "Slot",
@@ -72,12 +84,19 @@ __all__ = [
     "is_reference",
     "json_schema",
     "key_of",
+    "known",
+    "listed",
     "load",
     "load_again",
     "loads",
+    "nearest",
     "objects_of",
+    "parameter_schemas",
+    "plain_value",
     "read_sweep",
     "resolve",
     "settings_of",
+    "show",
     "with_section",
+    "yaml_text",
 ]

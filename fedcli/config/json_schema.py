@@ -188,26 +188,42 @@ def _slot(slot: Slot, composition: type[Section] | None, components: _Components
     return {"anyOf": [one, {**_section(composition, components), "minProperties": 1}]}
 
 
-def _parameters(factory: Factory, own: Schema, needed: list[str]) -> Schema:
-    about, schema = describe(factory), signature(factory)
+def parameter_schemas(factory: Factory) -> dict[str, Schema]:
+    """The schemas of a factory's parameters, with the ranges that its docstring states.
+
+    Raises:
+        ConfigError: if the signature cannot be read, or a type in it has no form in YAML.
+    """
+    schema, said = signature(factory), describe(factory).arguments
     made = schema.adapter.json_schema()
-    properties: Schema = {}
+    properties = {}
     for name, parameter in schema.parameters.items():
-        text = about.arguments.get(name, "")
-        one = _bounded(_untitled(made["properties"][name]), stated_range(text))
+        text = said.get(name, "")
+        one = _bounded(_untitled(_resolved(made["properties"][name], made)), stated_range(text))
         default = (
             {} if parameter.required or name not in schema.defaults else {"default": schema.defaults[name]}
         )
         properties[name] = {**one, **({"description": text} if text else {}), **default}
+    return properties
+
+
+def _resolved(schema: Schema, made: Schema) -> Schema:
+    """A parameter's schema in place of the reference that pydantic makes of an enum."""
+    name = schema.get("$ref", "").removeprefix("#/$defs/")
+    resolved: Schema = made["$defs"][name] if name else schema
+    return resolved
+
+
+def _parameters(factory: Factory, own: Schema, needed: list[str]) -> Schema:
+    properties = parameter_schemas(factory)
     required = [*_required(factory), *needed]
     # The schemas of the section's own keys are beside this one; here they are only known.
     known = dict.fromkeys(["name", *own], True) | dict.fromkeys(needed, _GIVEN)
     return {
-        "description": about.summary,
+        "description": describe(factory).summary,
         "properties": {**known, **properties},
         **({"required": required} if required else {}),
         "additionalProperties": False,
-        **({"$defs": made["$defs"]} if "$defs" in made else {}),
     }
 
 

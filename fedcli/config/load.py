@@ -20,7 +20,7 @@ from fedcli.config.resolve import assemble
 from fedcli.config.schema import Experiment
 from fedcli.config.write import flat
 from fedcli.config.yaml.read import read
-from fedcli.config.yaml.tree import Keys, Node, find, parse
+from fedcli.config.yaml.tree import Keys, Node, Value, find, parse, plain
 from fedcli.core.errors import ConfigError
 
 # Read-only, because it is the default of many functions, which would share what one of them adds.
@@ -160,3 +160,13 @@ def load_again(text: str, file: str, objects: Objects, overrides: Iterable[Overr
     except ConfigError as error:
         raise source.locate(error) from None
     return Config(assemble(source.root, [], installed, objects=values), source.root, values)
+
+
+def plain_value(text: str) -> Value:
+    """The value that a text of YAML stands for, such as that of an example.
+
+    Raises:
+        ConfigErrors: if it is not valid YAML.
+    """
+    node = parse(text, partial(Place, "<text>")).node
+    return None if node is None else plain(node)

@@ -33,7 +33,9 @@ class Data(Section):
     """How examples are divided among clients; a custom dataset may come divided already."""
     validation_fraction: float = Field(0.2, ge=0, lt=1)
     """Share of its examples that each client keeps for validation."""
-    preprocessing: Annotated[tuple[Part, ...], Slot("data.preprocessing", by_dataset=True, many=True)]
+    preprocessing: Annotated[tuple[Part, ...], Slot("data.preprocessing", by_dataset=True, many=True)] = (
+        Field(examples=["[automatic, flatten]"])
+    )
     """Steps that each client fits on its training examples; by default, those that the dataset needs."""
 
 
@@ -42,9 +44,9 @@ class ModelSection(Section):
 
     part: Annotated[Part, Slot("model")]
     """The architecture."""
-    initial_weights: str | None = Field(None, min_length=1)
+    initial_weights: str | None = Field(None, min_length=1, examples=["weights.npz"])
     """The initial weights: an `.npz` file or a run directory, relative to the working directory."""
-    trainable: str | None = Field(None, min_length=1)
+    trainable: str | None = Field(None, min_length=1, examples=["'*head*'"])
     """Glob pattern of variable paths, such as `*head*`; the other variables are frozen and never sent."""
     non_trainable: Literal["federated", "local", "frozen"] = "federated"
     """Whether non-trainable weights (BatchNorm statistics) are averaged, kept by each client, or fixed."""
@@ -53,10 +55,10 @@ class ModelSection(Section):
 class Task(Section):
     """The loss and the metrics; by default, those that suit the dataset."""
 
-    loss: str | None = Field(None, min_length=1)
+    loss: str | None = Field(None, min_length=1, examples=["sparse_categorical_crossentropy"])
     """The loss, by its Keras name."""
     # Strict pydantic accepts only a tuple for a tuple, but YAML has lists; the entries remain strict.
-    metrics: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    metrics: Annotated[tuple[str, ...], Field(strict=False)] | None = Field(None, examples=["[accuracy]"])
     """The metrics, by their Keras names."""
 
 
@@ -67,13 +69,13 @@ class Client(Section):
     """The local optimiser."""
     schedule: Annotated[Part, Slot("client.schedule", {"name": "constant"})]
     """How the learning rate changes over the rounds."""
-    epochs: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1, examples=["5"])
     """Passes over the client's examples in a round; 1 unless `steps` is given."""
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, examples=["20"])
     """Batches in a round, instead of `epochs`."""
     batch_size: int = Field(32, ge=1)
     """Examples in a batch."""
-    clip_gradient_norm: float | None = Field(None, gt=0)
+    clip_gradient_norm: float | None = Field(None, gt=0, examples=["10.0"])
     """Largest l2 norm of a batch's gradient; a larger gradient is scaled down."""
 
     @model_validator(mode="before")
@@ -92,11 +94,11 @@ class ParticipationSection(Section):
     """Probability that a client drops out and sends nothing."""
     stragglers: float = Field(0.0, ge=0, le=1)
     """Share of the cohort that completes only a random part of its work."""
-    partial_work: Literal["keep", "drop"] | None = None
+    partial_work: Literal["keep", "drop"] | None = Field(default=None, examples=["keep"])
     """Whether the updates of stragglers are used; by default the strategy decides (FedProx and FedNova keep them)."""
-    deadline: float | None = Field(None, gt=0)
+    deadline: float | None = Field(None, gt=0, examples=["30.0"])
     """Seconds on the simulated clock after which the server stops waiting; null for no deadline."""
-    wait_for: int | None = Field(None, ge=1)
+    wait_for: int | None = Field(None, ge=1, examples=["8"])
     """Number of updates after which the server stops waiting (over-selection); null for the whole cohort."""
 
 
@@ -108,7 +110,7 @@ class AttackSection(Section):
     share: float | None = Field(None, gt=0, lt=1, examples=["0.2"])
     """Share of malicious clients, at least one client; the seed draws which."""
     clients: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1)] | None = (
-        None
+        Field(None, examples=["[0, 3]"])
     )
     """Numbers of the malicious clients, instead of `share`."""
 
@@ -184,7 +186,7 @@ class EarlyStop(Section):
     """The metric to watch, such as `test/loss`."""
     patience: int = Field(ge=1, examples=["5"])
     """Number of evaluations without improvement after which the run ends."""
-    mode: Literal["min", "max"] | None = None
+    mode: Literal["min", "max"] | None = Field(None, examples=["min"])
     """Whether lower or higher is better; by default as its column declares (docs/metrics.md)."""
 
 
@@ -203,39 +205,43 @@ class Experiment(Section):
     """The data of the clients."""
     model: ModelSection = Field(examples=["{name: mlp}"])
     """The model."""
-    task: Task
+    task: Task = Field(examples=["{metrics: [accuracy]}"])
     """The loss and the metrics."""
-    client: Client
+    client: Client = Field(examples=["{epochs: 2, batch_size: 16}"])
     """How a client trains in a round."""
     cohort: Annotated[Part, Slot("cohort", {"name": "full"}, by_strategy=True)]
     """Which clients take part in a round; all by default, and each with probability 0.1 for dp-clipped and its kind."""
-    devices: Annotated[Part | None, Slot("devices")] = None
+    devices: Annotated[Part | None, Slot("devices")] = Field(
+        None, examples=["{name: lognormal, spread: 1.0}"]
+    )
     """The speed of the clients' devices on a simulated clock; null for no clock."""
-    participation: ParticipationSection
+    participation: ParticipationSection = Field(examples=["{dropout: 0.1, stragglers: 0.2}"])
     """Clients of a cohort that are lost, slow or late."""
     strategy: Annotated[Part | WrittenStrategy, Slot("strategy", {"name": "weighted"})]
     """How the clients' updates are protected and combined: a name, or a mapping of parts without one."""
-    compression: Annotated[Part | None, Slot("compression")] = None
+    compression: Annotated[Part | None, Slot("compression")] = Field(
+        None, examples=["{name: top-k, fraction: 0.1}"]
+    )
     """How updates are compressed; null for no compression."""
-    fixed_point: FixedPoint | None = None
+    fixed_point: FixedPoint | None = Field(None, examples=["{clip_norm: 10.0}"])
     """Updates as integers, for exact sums, encryption and proofs; null for float32."""
-    encryption: Annotated[Part | None, Slot("encryption")] = None
+    encryption: Annotated[Part | None, Slot("encryption")] = Field(None, examples=["{name: secagg}"])
     """How updates are encrypted, so that the server can decrypt only their sum; null for no encryption."""
-    proofs: Annotated[Part | None, Slot("proofs")] = None
+    proofs: Annotated[Part | None, Slot("proofs")] = Field(None, examples=["{name: norm-bound}"])
     """What clients prove about their integer updates without revealing them; null for no proofs."""
-    attack: AttackSection | None = None
+    attack: AttackSection | None = Field(None, examples=["{name: sign-flip, share: 0.2}"])
     """Malicious clients, to test defences; null for none."""
-    privacy: Privacy
+    privacy: Privacy = Field(examples=["{publish: noised-only}"])
     """How noise is drawn, and what is published beside the model."""
-    average: Average | None = None
+    average: Average | None = Field(None, examples=["{decay: 0.99}"])
     """A moving average of the global model over the rounds; null for none."""
-    evaluation: Evaluation
+    evaluation: Evaluation = Field(examples=["{every: 5, clients: true}"])
     """Evaluation on held-out examples."""
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint = Field(examples=["{every: 5, keep_last: 3}"])
     """What is kept to resume from, and to evaluate later."""
-    early_stop: EarlyStop | None = None
+    early_stop: EarlyStop | None = Field(None, examples=["{metric: test/loss, patience: 5}"])
     """A rule that ends the run before the last round; null for none."""
-    callbacks: Annotated[tuple[Part, ...], Slot("callbacks", many=True)]
+    callbacks: Annotated[tuple[Part, ...], Slot("callbacks", many=True)] = Field(examples=["[tensorboard]"])
     """What is called between the rounds: trackers such as `tensorboard`, and custom ones (`package.module:factory`)."""
     executor: Annotated[Part, Slot("executor", {"name": "threads"})]
     """Where clients run."""

@@ -30,6 +30,23 @@ def dump(experiment: Experiment) -> str:
     return text
 
 
+def yaml_text(values: Mapping[str, Value]) -> str:
+    """Sections of a config as a file has them, each in its own lines."""
+    sections = []
+    for key, value in values.items():
+        # Alone, a mapping of scalars would be written within braces.
+        text: str = yaml.dump(
+            {key: value, "z": []},
+            Dumper=_Dumper,
+            default_flow_style=None,
+            sort_keys=False,
+            width=WIDTH,
+            allow_unicode=True,
+        )
+        sections.append(text.removesuffix("z: []\n"))
+    return "".join(sections)
+
+
 def inline(value: object) -> str:
     """A component or another value as a file may write it in one line."""
     text: str = yaml.dump(

@@ -16,6 +16,7 @@ import fedcli as package
 from fedcli.cli.list_parts import _rows
 from fedcli.cli.templates import templates
 from fedcli.config import installed
+from fedcli.core.factories import Description
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-7]|38;|9[0-7])[\d;]*m")
@@ -104,7 +105,7 @@ class TestList:
         rows = json.loads(result.stdout)
         assert [row["name"] for row in rows] == list(installed(KINDS[kind]))
         for row in rows:
-            said = {"name", "summary", "reference", "deviations", "combines", "example", "parameters"}
+            said = {"name", *Description._fields}
             assert row.keys() == said | ({"expansion"} if kind == "strategies" else set())
             assert row["summary"].endswith(".")
             for parameter in row["parameters"]:

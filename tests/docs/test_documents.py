@@ -145,7 +145,8 @@ class TestCommands:
             each
             for each in commands("fedcli")
             if each.is_whole
-            and each.words[1] in ("check", "show", "schema", "list", "list-strategies", "privacy", "init")
+            and each.words[1]
+            in ("check", "show", "docs", "schema", "list", "list-strategies", "privacy", "init")
             and not any(word.startswith("runs/") for word in each.words)
         ],
         ids=str,

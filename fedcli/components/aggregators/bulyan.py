@@ -24,6 +24,9 @@ def bulyan(*, num_byzantine: int) -> Aggregator:
     Whatever the f poisoned clients send, every coordinate stays within one honest range of an honest value.
     In a round with fewer than 4f + 3 updates the model does not change.
 
+    Formula: w_i <- w_i + mean of the n - 4 num_byzantine values nearest to the median of coordinate i, among the
+    n - 2 num_byzantine updates that Krum selects one at a time.
+
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 4f + 3 clients.
 

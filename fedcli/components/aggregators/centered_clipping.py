@@ -28,6 +28,8 @@ def centered_clipping(*, clip_norm: float = 10.0, num_iterations: int = 1) -> Ag
     collect the updates, and a permutation changes no bit. In a round without updates the model and v do not
     change.
 
+    Formula: v <- v + mean_k (u_k - v) min(1, clip_norm / ||u_k - v||), num_iterations times; w <- w + v.
+
     Args:
         clip_norm: largest L2 distance from v at which an update counts in full, above 0 (the paper's tau).
         num_iterations: passes over the updates, at least 1.

@@ -34,6 +34,9 @@ def dnc(
     scores s_k = <x_k - mean, v>^2. The model does not change in a round with fewer updates than needed, or if several
     iterations drop every update. The clients' order changes no bit.
 
+    Formula: w <- w + mean of the updates that are left after the filter_fraction * num_byzantine updates with the
+    largest <u_k - mean, v>^2 are dropped, with v the top right singular vector of the centred updates.
+
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 1 clients.
         num_iterations: how often coordinates are drawn and updates filtered, at least 1.

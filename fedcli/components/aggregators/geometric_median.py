@@ -23,6 +23,8 @@ def geometric_median(*, num_iterations: int = 3, smoothing: float = 1e-6) -> Agg
     the objective worse, so clients with less than half of the weight cannot move z without bound. The
     clients' order changes no bit.
 
+    Formula: w <- w + argmin_z sum_k n_k ||z - u_k||, approximated in num_iterations steps.
+
     Args:
         num_iterations: passes over the updates, at least 1.
         smoothing: distance below which an update's pull stops growing, above 0 (the paper's nu).

@@ -20,6 +20,9 @@ def krum(*, num_byzantine: int) -> Aggregator:
     Whatever the f poisoned clients send, some honest update is at most sqrt((n - f - 2) / (n - 2f - 1)) times the
     honest clients' diameter away from the result. In a round with fewer than 2f + 3 updates the model does not change.
 
+    Formula: w <- w + u_i, with i the client of the least score s_i = sum_j ||u_i - u_j||^2 over the n -
+    num_byzantine - 2 nearest j.
+
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.
 

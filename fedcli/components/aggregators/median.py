@@ -17,6 +17,8 @@ def median() -> Aggregator:
     With fewer than half of the clients poisoned, every coordinate stays within the honest clients' range.
     No ties to break; the clients' order changes no bit.
 
+    Formula: w_i <- w_i + median_k u_k[i] for every coordinate i.
+
     Reference: Yin et al. 2018, arXiv:1803.01498, Definition 1 and Algorithm 1. Unweighted, as in the paper.
 
     Deviations: clients train locally; in the paper each client sends one gradient.

@@ -20,6 +20,9 @@ def multi_krum(*, num_byzantine: int, num_selected: int | None = None) -> Aggreg
     These are the m updates with the least Krum scores; m = 1 is Krum. With m <= n - f every selected update
     obeys Krum's bound. In a round with fewer than max(2f + 3, m + f) updates the model does not change.
 
+    Formula: w <- w + mean of the num_selected updates u_i of the least scores s_i = sum_j ||u_i - u_j||^2 over
+    the n - num_byzantine - 2 nearest j.
+
     Args:
         num_byzantine: f, the number of clients in a round that may be poisoned, at least 0; needs 2f + 3 clients.
         num_selected: m, at least 1; needs m + f clients. By default n - f, for the n updates of a round.

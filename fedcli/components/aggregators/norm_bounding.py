@@ -24,6 +24,8 @@ def norm_bounding(*, clip_norm: float) -> Aggregator:
     the mean: a permutation of the clients changes only the rounding in float64. In a round without updates the
     model does not change.
 
+    Formula: w <- w + sum_k n_k u_k min(1, clip_norm / ||u_k||) / sum_k n_k.
+
     Args:
         clip_norm: largest L2 norm at which an update counts in full, above 0 (the paper's M).
 

@@ -27,6 +27,8 @@ def sign_guard(
     compared by their shares of positive, zero and negative values at random coordinates. The result is never longer
     than M. If no update passes both filters, the model does not change. The clients' order changes no bit.
 
+    Formula: w <- w + mean of u_k min(1, M / ||u_k||) over the trusted updates, with M the median of all norms.
+
     Args:
         lower: least norm over the median norm, in [0, 1].
         upper: largest norm over the median norm, at least 1.

@@ -26,6 +26,9 @@ def trimmed_mean(*, trim: float = 0.1) -> Aggregator:
     every coordinate stays within the honest clients' range. No ties to break; the clients' order changes no bit.
     In a round with fewer than 1 / trim updates none would be dropped; then the model does not change.
 
+    Formula: w_i <- w_i + mean of u_k[i] without the floor(trim * n) largest and as many smallest of its n values,
+    for every coordinate i.
+
     Args:
         trim: share of clients dropped at each end, in (0, 0.5); needs 1 / trim clients.
 

@@ -39,6 +39,8 @@ def alie(*, z: float | None = None, direction: Literal["minus", "plus"] = "minus
     are those of the honest updates; the paper's attacker estimates them from its own clients. If the formula gives no
     positive z (few malicious clients in a small round), the attackers send the mean. If they are the majority
     themselves, one honest client is still further from the mean.
+
+    Example: z=1.5
     """
     if z is not None:
         require_positive_finite("z", z)

@@ -27,6 +27,8 @@ def replay(*, what: What = "proof") -> Attack:
         ConfigError: if `what` has another value.
 
     Combines: runs with proofs.
+
+    Needs: fixed_point={'clip_norm': 10.0, 'max_examples': 100}, proofs={'name': 'norm-bound'}
     """
     require_what(what)
 

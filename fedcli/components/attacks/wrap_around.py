@@ -43,6 +43,8 @@ def wrap_around(*, scale: float = 50.0) -> Attack:
     Deviations: under encryption integers are clipped to the largest that fits.
 
     Combines: runs with proofs.
+
+    Needs: fixed_point={'clip_norm': 10.0, 'max_examples': 100}, proofs={'name': 'norm-bound'}
     """
     if not 1 < scale < math.inf:
         raise ConfigError(f"scale is a finite number above 1; received {scale}.", key="scale")

@@ -50,6 +50,8 @@ def dp_sgd(
     Deviations: the gradient of one example is taken to have the same bits whichever others are in its batch.
 
     Example: clip_norm=1.0, noise_multiplier=1.0, rate=0.1, steps=10, expected_batch_size=10
+
+    Needs: strategy={'privacy': {'delta': 1e-5}}
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = ExampleEvent(noise_multiplier, clip_norm, rate, steps)

@@ -20,6 +20,8 @@ def fednova() -> TrainerSpec:
     (tau_k - rho (1 - rho^tau_k) / (1 - rho)) / (1 - rho).
 
     Reference: Wang et al. 2020, arXiv:2007.07481, Section 4.
+
+    Needs: strategy={'server_optimizer': {'name': 'fednova'}}
     """
     return TrainerSpec("fednova", _build, sends=(LENGTH,), linear_steps=True)
 

@@ -21,6 +21,8 @@ def qfedavg(*, q: float = 1.0) -> TrainerSpec:
         q: how much fairness counts, at least 0; 0 is FedAvg with equal weights.
 
     Reference: Li et al. 2020, arXiv:1905.10497, Algorithm 2 (q-FedAvg).
+
+    Needs: strategy={'server_optimizer': {'name': 'qfedavg'}}
     """
     if not q >= 0:
         raise ConfigError(f"q is at least 0; received {q}.", key="q")

@@ -18,6 +18,8 @@ def scaffold() -> TrainerSpec:
     the server.
 
     Reference: Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1.
+
+    Needs: strategy={'server_optimizer': {'name': 'scaffold'}}
     """
     return TrainerSpec(
         "scaffold", _build, sends=(CONTROL,), keeps=(CONTROL,), receives=(CONTROL.name,), plain_sgd=True

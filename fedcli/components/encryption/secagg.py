@@ -40,6 +40,8 @@ def secagg(sums: Sums, *, dropped: float = 0.2, corrupt: float = 0.2) -> Encrypt
     Reference: Bell et al. 2020, ePrint 2020/704 (SecAgg+).
 
     Deviations: semi-honest and unaudited; all roles run in one simulation.
+
+    Needs: fixed_point={'clip_norm': 10.0, 'max_examples': 100}
     """
     require_summands(sums, LEAST_PARTIES, "With two clients, each would learn the other's update.")
     # A cohort may differ in size from round to round, and the graph of masks depends on the size.

@@ -45,6 +45,8 @@ def shared_key(sums: Sums, *, keep_keys: bool = False) -> Encryption:
     Reference: Fan and Vercauteren 2012, ePrint 2012/144 (BFV, exact integers).
 
     Deviations: semi-honest and unaudited; all roles run in one simulation.
+
+    Needs: fixed_point={'clip_norm': 10.0, 'max_examples': 100}
     """
     require_summands(sums, LEAST_SUMMANDS, "A sum of one client would be its update.")
     plan = planned(lambda: plan_shared_key(sums.most_summands, bits=sums.bits, noise_tail=sums.noise_tail))

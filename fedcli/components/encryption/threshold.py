@@ -63,6 +63,8 @@ def threshold(
     simulation.
 
     Example: committee=3, threshold=2
+
+    Needs: fixed_point={'clip_norm': 10.0, 'max_examples': 100}
     """
     require_summands(sums, LEAST_SUMMANDS, "A sum of one client would be its update.")
     _check_committee(sums, committee, threshold)

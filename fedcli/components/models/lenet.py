@@ -11,6 +11,8 @@ def lenet() -> Architecture:
     """LeNet-5: two 5x5 convolutions (6, 16) with pooling, then dense layers of 120 and 84; returns logits.
 
     Reference: LeCun et al. 1998, Proceedings of the IEEE 86(11). ReLU and max pooling as is usual today.
+
+    Needs: data={'name': 'fashion_mnist', 'partition': {'name': 'iid', 'clients': 12}}
     """
 
     def build(input_shape: Shape, num_outputs: int) -> KerasModel:

@@ -12,6 +12,8 @@ def regressor(*, hidden: int = 10) -> Architecture:
 
     Args:
         hidden: units of the hidden layer, at least 1.
+
+    Needs: data={'name': 'synthetic_regression', 'partition': {'name': 'iid', 'clients': 12}}
     """
     if hidden < 1:
         raise ConfigError(f"a hidden layer has at least 1 unit; received {hidden}.", key="hidden")

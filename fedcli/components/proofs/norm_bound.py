@@ -38,6 +38,8 @@ def norm_bound(bounds: NormBounds, coded_bytes: Callable[[int], int], noise: Tra
     Reference: docs/proofs.md; Groth 2009 for the argument; Bell et al. 2023 (ACORN), ePrint 2022/1461.
 
     Combines: strategies that sum integers (fixed_point, or dp-distributed), with encryption and without.
+
+    Needs: fixed_point={'clip_norm': 10.0, 'max_examples': 100}
     """
     # Fails while the experiment is planned if the curve library is missing, and not in the first round.
     library()

@@ -20,6 +20,8 @@ def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
         learning_rate: the server's step, above 0.
 
     Reference: Wang et al. 2020, arXiv:2007.07481, Equation 9, with tau_eff = sum_k p_k a_k.
+
+    Needs: strategy={'client': {'name': 'fednova'}}
     """
     require_positive("learning_rate", learning_rate)
 

@@ -16,6 +16,8 @@ def qfedavg() -> ServerOptimizer:
     The mean [P + 1] holds D, then h. If every loss is so small that h is 0, the weights stay.
 
     Reference: Li et al. 2020, arXiv:1905.10497, Algorithm 2.
+
+    Needs: strategy={'client': {'name': 'qfedavg'}}
     """
 
     def apply(weights: Vector, mean: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:

@@ -20,6 +20,8 @@ def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
         learning_rate: the server's step, above 0.
 
     Reference: Karimireddy et al. 2020, arXiv:1910.06378, Algorithm 1, lines 16 and 17.
+
+    Needs: strategy={'client': {'name': 'scaffold'}}
     """
     require_positive("learning_rate", learning_rate)
 

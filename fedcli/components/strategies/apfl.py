@@ -10,6 +10,9 @@ from fedcli.core.contracts import Strategy
 def apfl(*, alpha: float = 0.5, adaptive: bool = True) -> Strategy:
     """Every client's model is a mixture of the global one and its own, with a weight that adapts.
 
+    Formula: v_k <- v_k - learning_rate * alpha * g(alpha v_k + (1 - alpha) w); the server averages the clients'
+    w; with adaptive, alpha <- alpha - learning_rate * <v_k - w, g(alpha v_k + (1 - alpha) w)>.
+
     Args:
         alpha: weight of the client's own model at first, in [0, 1]; 0 without adaptation is FedAvg.
         adaptive: whether the weight follows its gradient.

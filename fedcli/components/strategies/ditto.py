@@ -10,6 +10,9 @@ from fedcli.core.contracts import Strategy
 def ditto(*, regularization: float = 0.1) -> Strategy:
     """FedAvg, and beside it a model of its own for every client, pulled towards the global one.
 
+    Formula: v_k <- v_k - learning_rate * (g(v_k) + regularization * (v_k - w)) for client k's own model v_k; w
+    moves as in fedavg.
+
     Args:
         regularization: strength of the pull (lambda in the paper), at least 0.
 

@@ -24,6 +24,10 @@ def dp_adaptive(
     No clip norm has to be tuned on the clients' data. The count from which the clip norm is learned is noised as
     well, and its cost is part of epsilon.
 
+    Formula: w <- w + server_learning_rate * (sum_k u_k min(1, C / ||u_k||) + N(0, (z C)^2)) / m, with m the
+    planned size of a cohort; then C <- C exp(-clip_learning_rate (b - target_quantile)), with b the noised share
+    of clients whose update was within C.
+
     Args:
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.
         noise_multiplier: of the updates and the count together, 0 or 0.001 to 1,000,000; null for the least

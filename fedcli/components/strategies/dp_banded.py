@@ -22,6 +22,10 @@ def dp_banded(
     A client pays once for each of its turns, as for independent noise, while a part of the noise cancels from
     round to round. With a rate in the cohort, sampling amplifies each turn as well.
 
+    Formula: w <- w + server_learning_rate * (sum_k u_k min(1, C / ||u_k||) + b_t) / m, with C = clip_norm, m the
+    planned size of a cohort, and noise b that solves A b = z, where z is N(0, (noise_multiplier C)^2) in every
+    round and A is lower triangular with `bands` diagonals.
+
     Args:
         clip_norm: largest L2 norm of one client's update, above 0.
         noise_multiplier: standard deviation of the uncorrelated noise over clip norm, 0 or 0.001 to 1,000,000.
@@ -40,6 +44,8 @@ def dp_banded(
     local or frozen.
 
     Example: clip_norm=1.0, noise_multiplier=1.0, bands=4, delta=1e-5
+
+    Needs: cohort={'name': 'min-separation', 'separation': 4}
     """
     noise = banded_noise(noise_multiplier=noise_multiplier, clip_norm=clip_norm, bands=bands)
     # The clip bounds a client's share of the sum only if its weight is not its own number of examples.

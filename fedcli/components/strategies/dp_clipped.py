@@ -21,6 +21,9 @@ def dp_clipped(
     The sum is divided by the planned size of a cohort, never by the realised one. An empty cohort releases the noise
     as well.
 
+    Formula: w <- w + server_learning_rate * (sum_k u_k min(1, C / ||u_k||) + N(0, (z C)^2)) / m, with C =
+    clip_norm, z = noise_multiplier and m the planned size of a cohort.
+
     Args:
         clip_norm: largest L2 norm of one client's update, above 0.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.

@@ -27,6 +27,10 @@ def dp_distributed(
     long as their assumptions do, with shared-key unless a client colludes with the server. Without encryption,
     epsilon holds for readers of the models.
 
+    Formula: w <- w + server_learning_rate * step / m * sum_k (round(clip(u_k) / step) + N_Z(0, s^2)), with step =
+    clip_norm / 2^bits, s = noise_multiplier * 2^bits / sqrt(contributors - colluders), and m the planned size of
+    a cohort.
+
     Args:
         clip_norm: largest L2 norm of one client's update, above 0.
         contributors: clients without whose shares nothing is released, at least 1; at most the cohort.

@@ -19,6 +19,10 @@ def dp_ftrl(
 ) -> Strategy:
     """FedAvg of clipped updates whose running sum is released by a binary tree of noised partial sums.
 
+    Formula: w <- w + server_learning_rate * (sum_k u_k min(1, C / ||u_k||) + N(t) - N(t - 1)) / m, with C =
+    clip_norm, m the planned size of a cohort, and N(t) the sum of the nodes of a binary tree that cover the
+    rounds 1 to t, each of which is N(0, (noise_multiplier C)^2).
+
     Args:
         clip_norm: largest L2 norm of one client's update, above 0.
         noise_multiplier: noise standard deviation of one node of the tree over clip norm, 0 or 0.001 to 1,000,000.

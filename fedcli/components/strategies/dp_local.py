@@ -21,6 +21,9 @@ def dp_local(
     This protects a client from the server as well, and costs more noise: the mean over n clients has sqrt(n) times
     the noise that dp-clipped adds. Epsilon is that of a client that takes part in every round.
 
+    Formula: w <- w + server_learning_rate / m * sum_k (u_k min(1, C / ||u_k||) + N(0, (z C)^2)), with C =
+    clip_norm, z = noise_multiplier, m the planned size of a cohort, and noise of its own for every client.
+
     Args:
         clip_norm: largest L2 norm of one client's update before its noise, above 0.
         delta: the delta at which epsilon is stated, in (0, 1).

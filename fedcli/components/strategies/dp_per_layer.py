@@ -21,6 +21,10 @@ def dp_per_layer(
     Of L layers each is clipped to clip_norm / sqrt(L), so that a layer with large updates does not shrink the
     others. The noise is that of dp-clipped.
 
+    Formula: w <- w + server_learning_rate * (sum_k clip(u_k) + N(0, (z C)^2)) / m, where clip multiplies each of
+    the L layers u_l of an update by min(1, C / (sqrt(L) ||u_l||)), with C = clip_norm, z = noise_multiplier and m
+    the planned size of a cohort.
+
     Args:
         clip_norm: largest L2 norm of one client's whole update, above 0.
         delta: the delta at which epsilon is stated, in (0, 1); well below 1 over the number of clients.

@@ -26,6 +26,10 @@ def dp_sgd(
     client can take part: all of them, unless the cohort is min-separation. Gradients are rounded
     to a grid, and the exact sampler draws the noise in whole steps of it.
 
+    Formula: every step of a client follows (sum_i g_i min(1, C / ||g_i||) + N(0, (z C)^2)) / expected_batch_size
+    in place of a gradient, over the examples i that their coins put into the batch, with C = clip_norm and z =
+    noise_multiplier; the server averages as in fedavg.
+
     Args:
         clip_norm: largest L2 norm of one example's gradient, above 0.
         noise_multiplier: noise standard deviation on the sum of a batch's gradients over clip norm, 0 or 0.001

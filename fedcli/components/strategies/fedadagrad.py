@@ -11,6 +11,9 @@ from fedcli.core.errors import require_positive
 def fedadagrad(*, server_learning_rate: float = 0.1, beta_1: float = 0.0, tau: float = 1e-3) -> Strategy:
     """FedAvg with Adagrad on the server.
 
+    Formula: m <- beta_1 m + (1 - beta_1) u; v <- v + u^2; w <- w + server_learning_rate * m / (sqrt(v) + tau),
+    with u = sum_k n_k u_k / sum_k n_k; v starts at tau^2.
+
     Args:
         server_learning_rate: the server's step, above 0.
         beta_1: decay of the first moment, in [0, 1).

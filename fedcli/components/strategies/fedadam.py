@@ -17,6 +17,9 @@ def fedadam(
 ) -> Strategy:
     """FedAvg with Adam on the server.
 
+    Formula: m <- beta_1 m + (1 - beta_1) u; v <- beta_2 v + (1 - beta_2) u^2; w <- w + server_learning_rate * m /
+    (sqrt(v) + tau), with u = sum_k n_k u_k / sum_k n_k; v starts at tau^2.
+
     Args:
         server_learning_rate: the server's step, above 0.
         beta_1: decay of the first moment, in [0, 1).

@@ -13,6 +13,10 @@ from fedcli.core.types import Weighting
 def fedavg(*, weighting: Weighting = "examples", server_learning_rate: float = 1.0) -> Strategy:
     """Federated averaging: the server moves along the mean of the clients' updates.
 
+    Formula: w <- w + server_learning_rate * sum_k n_k u_k / sum_k n_k, over the clients k of the cohort, with u_k
+    the change that local training made to w and n_k the client's number of training examples. With weighting:
+    uniform, every n_k is 1.
+
     Args:
         weighting: whether clients count by their number of training examples (`examples`) or all the same
             (`uniform`).

@@ -11,6 +11,8 @@ from fedcli.core.errors import require_positive
 def fedavgm(*, server_learning_rate: float = 1.0, beta: float = 0.9) -> Strategy:
     """FedAvg with heavy-ball momentum on the server.
 
+    Formula: v <- beta v + u; w <- w + server_learning_rate * v, with u = sum_k n_k u_k / sum_k n_k.
+
     Args:
         server_learning_rate: the server's step along its velocity, above 0.
         beta: share of the velocity that is kept, in [0, 1).

@@ -23,6 +23,9 @@ def fedbuff(
     An update that started t model updates ago has weight (1 + t)^-staleness_exponent. The sum is divided by the
     number of updates, so that old updates also move the model less.
 
+    Formula: w <- w + server_learning_rate / K * sum_k (1 + t_k)^-staleness_exponent u_k, over the K = buffer_size
+    updates of a round, of which each started t_k model updates ago.
+
     Args:
         buffer_size: updates of one round, at least 1 and at most the clients at work.
         staleness_exponent: how fast old updates lose weight, at least 0; 0 is never.
@@ -40,6 +43,8 @@ def fedbuff(
 
     Combines: a cohort of fixed size (the clients at work), and a section `devices`, whose clock decides when each
     client finishes.
+
+    Needs: cohort={'name': 'uniform', 'size': 10}, devices={'name': 'lognormal'}
     """
     require_positive("server_learning_rate", server_learning_rate)
     if buffer_size < 1:

@@ -13,6 +13,10 @@ def feddyn(*, alpha: float = 0.1) -> Strategy:
 
     A client that does not take part keeps its dual vector.
 
+    Formula: client k trains on F_k(v) - <h_k, v> + alpha / 2 * ||v - w||^2, then h_k <- h_k - alpha u_k; the
+    server sets h <- h - alpha |S| / N * mean_k u_k and w <- w + mean_k u_k - h / alpha, for a cohort of |S| of N
+    clients.
+
     Args:
         alpha: strength of the regulariser, at least 0; 0 is the plain mean to the bit.
 

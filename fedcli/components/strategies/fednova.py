@@ -14,6 +14,10 @@ def fednova(*, server_learning_rate: float = 1.0) -> Strategy:
 
     The unfinished work of stragglers is used.
 
+    Formula: w <- w + server_learning_rate * (sum_k p_k a_k) * sum_k p_k u_k / a_k, with p_k the client's share of
+    the cohort's examples and a_k the sum of the weights that its gradients had in its update: its number of
+    steps, for sgd without momentum.
+
     Args:
         server_learning_rate: the server's step, above 0.
 

@@ -10,6 +10,9 @@ from fedcli.core.contracts import Strategy
 def fedper(*, personal: str) -> Strategy:
     """The layers that a pattern names, usually the last, stay with each client; all are trained together.
 
+    Formula: w <- w + sum_k n_k u_k / sum_k n_k for the shared weights; every client keeps the weights whose names
+    match `personal`, and what it learned of them.
+
     Args:
         personal: glob pattern over the weights' names, such as `dense_2/*`.
 

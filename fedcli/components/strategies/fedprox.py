@@ -12,6 +12,9 @@ def fedprox(*, mu: float = 0.01) -> Strategy:
 
     The unfinished work of stragglers is used.
 
+    Formula: client k trains on F_k(v) + mu / 2 * ||v - w||^2, which adds mu (v - w) to the gradient; the server
+    averages as in fedavg.
+
     Args:
         mu: strength of the proximal term, at least 0; 0 is FedAvg to the bit.
 

@@ -10,6 +10,9 @@ from fedcli.core.contracts import Strategy
 def fedrep(*, personal: str, head_share: float = 0.5) -> Strategy:
     """The layers that a pattern names stay with each client and are trained first, then the shared ones.
 
+    Formula: a client trains the weights that match `personal` for head_share of its steps with the others fixed,
+    then the others with those fixed; the server sets w <- w + sum_k n_k u_k / sum_k n_k for the others.
+
     Args:
         personal: glob pattern over the weights' names, such as `dense_2/*`.
         head_share: share of the local steps that train the personal layers, in (0, 1).

@@ -14,6 +14,9 @@ def fedsgd(*, server_learning_rate: float = 0.1) -> Strategy:
     `client.optimizer`, `client.schedule` and `client.clip_gradient_norm` have no effect, since no client takes a
     step of its own; `client.batch_size` only bounds the memory of one gradient.
 
+    Formula: w <- w - server_learning_rate * sum_k n_k g_k / sum_k n_k, with g_k the gradient of the mean loss
+    over the n_k training examples of client k.
+
     Args:
         server_learning_rate: step of the descent, above 0.
 

@@ -9,6 +9,9 @@ from fedcli.core.contracts import Strategy
 def mean(*, server_learning_rate: float = 1.0) -> Strategy:
     """FedAvg with every client counting the same.
 
+    Formula: w <- w + server_learning_rate * mean_k u_k, with u_k the change that client k's local training made
+    to w.
+
     Args:
         server_learning_rate: the server's step along the mean update, above 0.
 

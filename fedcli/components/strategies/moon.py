@@ -10,6 +10,9 @@ from fedcli.core.contracts import Strategy
 def moon(*, mu: float = 1.0, temperature: float = 0.5) -> Strategy:
     """Clients pull their representations towards the global model's and away from their own previous ones.
 
+    Formula: adds mu * -log(e^(cos(z, z_global) / T) / (e^(cos(z, z_global) / T) + e^(cos(z, z_previous) / T))) to
+    the loss, with z the representation of an example and T the temperature; the server averages as in fedavg.
+
     Args:
         mu: weight of the contrastive term, at least 0; 0 is FedAvg to the bit.
         temperature: temperature of the contrastive term, above 0.

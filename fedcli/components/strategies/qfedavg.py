@@ -11,6 +11,9 @@ from fedcli.core.contracts import Strategy
 def qfedavg(*, q: float = 1.0) -> Strategy:
     """Clients count more the worse the global model is for them, so that accuracy is spread more evenly.
 
+    Formula: w <- w + mean_k(F_k^q u_k) / mean_k(q F_k^(q-1) ||u_k||^2 / learning_rate + F_k^q), with F_k the
+    global model's loss on the examples of client k.
+
     Args:
         q: how much fairness counts, at least 0; 0 is the plain mean.
 

@@ -15,6 +15,10 @@ def scaffold(*, server_learning_rate: float = 1.0) -> Strategy:
     A client that does not take part keeps its control variate; the server's moves by the share of the
     population whose updates were accepted. Clients count the same, as in the paper.
 
+    Formula: a client steps along g - c_k + c, then c_k <- c_k - c - u_k / (K * learning_rate); the server sets w
+    <- w + server_learning_rate * mean_k u_k and c <- c + |S| / N * mean_k (change of c_k), with K local steps, a
+    cohort of |S| and N clients.
+
     Args:
         server_learning_rate: the server's step along the mean update, above 0.
 

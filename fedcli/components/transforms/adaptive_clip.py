@@ -61,6 +61,8 @@ def adaptive_clip(
     cohort and not over the realised one, which is not noised.
 
     Example: noise_multiplier=1.0
+
+    Needs: strategy={'privacy': {'delta': 1e-5}}
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

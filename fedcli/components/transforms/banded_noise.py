@@ -50,6 +50,9 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
     Kalinin and Lampert 2024, arXiv:2405.13763, in place of numerically optimal ones.
 
     Example: noise_multiplier=1.0, clip_norm=1.0, bands=4
+
+    Needs: strategy={'transforms': [{'name': 'clip', 'clip_norm': 1.0}], 'privacy': {'delta': 1e-5}},
+        cohort={'name': 'min-separation', 'separation': 4}
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = BandedEvent(noise_multiplier, clip_norm, bands)

@@ -56,6 +56,8 @@ def distributed_noise(
     Deviations: no random rotation before the grid and no modulus after it: the sum is over whole integers.
 
     Example: noise_multiplier=1.0, clip_norm=1.0, contributors=2
+
+    Needs: strategy={'transforms': ['finite', {'name': 'fixed-point', 'clip_norm': 1.0}], 'privacy': {'delta': 1e-5}}
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

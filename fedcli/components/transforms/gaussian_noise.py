@@ -41,6 +41,8 @@ def gaussian_noise(
     Reference: McMahan et al. 2018, arXiv:1710.06963.
 
     Example: noise_multiplier=1.0, clip_norm=1.0
+
+    Needs: strategy={'transforms': [{'name': 'clip', 'clip_norm': 1.0}], 'privacy': {'delta': 1e-5}}
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

@@ -42,6 +42,8 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
     Reference: Dwork and Roth 2014, the Gaussian mechanism in the local model.
 
     Example: noise_multiplier=4.0, clip_norm=1.0
+
+    Needs: strategy={'transforms': ['finite', {'name': 'clip', 'clip_norm': 1.0}], 'privacy': {'delta': 1e-5}}
     """
     # Noise that is calculated from epsilon is not known before the run is planned; until then there is none.
     multiplier = noise_multiplier or 0.0

@@ -39,6 +39,8 @@ def tree_noise(*, noise_multiplier: float, clip_norm: float, restart_every: int 
     Reference: Kairouz et al. 2021, arXiv:2103.00039, Algorithm 1; without Honaker's weighting of nodes.
 
     Example: noise_multiplier=4.0, clip_norm=1.0
+
+    Needs: strategy={'transforms': [{'name': 'clip', 'clip_norm': 1.0}], 'privacy': {'delta': 1e-5}}
     """
     deviation = noise_deviation(noise_multiplier, clip_norm)
     event = TreeEvent(noise_multiplier, clip_norm, restart_every)
