@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import typer
@@ -13,6 +13,8 @@ from fedcli.cli.output import escaped, readable
 
 _SHORTEST = 5
 """Characters of a text that a narrow terminal shows at least."""
+_GAP = 2
+"""Spaces between columns."""
 
 Cell: TypeAlias = str | int | float | None
 Form: TypeAlias = Literal["terminal", "md", "csv", "latex"]
@@ -88,33 +90,59 @@ def print_table(
 def _print(
     titles: list[str], rows: Sequence[Mapping[str, Cell]], styles: Mapping[str, str], spare: Sequence[str]
 ) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
     texts = {title: [_short(row[title]) for row in rows] for title in titles}
-    widths = {title: max(map(len, [title, *texts[title]])) + 2 for title in titles}
+    widths = {title: max(map(cell_len, [title, *texts[title]])) + _GAP for title in titles}
+    numeric = {title for title in titles if _is_numeric(title, rows)}
+    # Nothing is cut in a pipe, where another program reads.
     if console.is_terminal:
-        kept = _fitting(widths, console.width, spare)
-    else:
-        # Nothing is cut in a pipe, where another program reads.
-        kept, console = titles, Console(highlight=False, width=sum(widths.values()))
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    for title in kept:
+        titles = _fitting(widths, console.width, spare)
         # A number that is cut short is another number; a text may lose its end.
-        is_numeric = _is_numeric(title, rows)
-        table.add_column(
-            title,
-            justify="right" if is_numeric else "left",
-            no_wrap=True,
-            min_width=widths[title] - 2
-            if is_numeric or title == titles[0]
-            else min(widths[title] - 2, _SHORTEST),
-        )
-    for cells in zip(*(texts[title] for title in kept), strict=True):
-        table.add_row(*(Text(text, style=styles.get(text, "")) for text in cells))
-    console.print(table)
+        widths = _narrowed({title: widths[title] for title in titles}, console.width, {titles[0], *numeric})
+    # One text and not rich's table, which takes a second for a thousand lines.
+    gap = " " * _GAP
+    lines = [Text(gap.join(_padded(titles, titles, widths, numeric)).rstrip(), "dim")]
+    for row in zip(*(texts[title] for title in titles), strict=True):
+        cells = _padded(row, titles, widths, numeric)
+        line = Text(gap.join(cells).rstrip())
+        for column, text in enumerate(row):
+            if text in styles:
+                place = sum(len(cell) + _GAP for cell in cells[:column])
+                line.stylize(styles[text], place, place + len(text))
+        lines.append(line)
+    console.print(Text("\n").join(lines), soft_wrap=True)
+
+
+def _padded(
+    cells: Sequence[str], titles: Sequence[str], widths: Mapping[str, int], numeric: Collection[str]
+) -> list[str]:
+    """Cells as wide as their columns, without the gap; those that are longer end with an ellipsis."""
+    from rich.cells import cell_len, set_cell_size
+
+    padded = []
+    for title, text in zip(titles, cells, strict=True):
+        room = widths[title] - _GAP
+        missing = room - cell_len(text)
+        if missing < 0:
+            padded.append(set_cell_size(text, room - 1) + "…")
+        else:
+            padded.append(" " * missing + text if title in numeric else text + " " * missing)
+    return padded
+
+
+def _narrowed(widths: Mapping[str, int], room: int, fixed: Collection[str]) -> dict[str, int]:
+    """Widths with which the columns fit, as far as those that may be cut have enough to give, the widest first."""
+    found = dict(widths)
+    while sum(found.values()) - _GAP > room:
+        flexible = [title for title in found if title not in fixed and found[title] - _GAP > _SHORTEST]
+        if not flexible:
+            break
+        found[max(flexible, key=found.__getitem__)] -= 1
+    return found
 
 
 def _fitting(widths: Mapping[str, int], room: int, spare: Sequence[str]) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple, TypeAlias, TypeGuard
 from fedcli.config.problems import ConfigErrors, Place, Problem, show
 from fedcli.config.yaml.tree import Node, Value, parse, plain
 from fedcli.core.errors import ConfigError
-from fedcli.core.seeds import SERVER, generator
 
 Search: TypeAlias = Literal["grid", "random"]
 Settings: TypeAlias = Mapping[str, Value]
@@ -186,6 +185,9 @@ def show_exactly(value: Value) -> str:
 
 
 def _draws(space: SweepSpace) -> Iterator[dict[str, Value]]:
+    # Here, since every command reads a config, and few draw from NumPy.
+    from fedcli.core.seeds import SERVER, generator
+
     # A stream of its own for each key, so that one more key leaves the values of the others as they were.
     streams = {key: generator(space.draw_seed, 0, SERVER, f"sweep {key}") for key in space.axes}
     while True:

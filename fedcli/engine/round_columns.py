@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fedcli.core.column import Column, Live
-from fedcli.engine.setup import Setup
+
+if TYPE_CHECKING:
+    from fedcli.engine.setup import Setup
 
 _ADMISSION, _EVALUATION, _ROUND = "engine/admission.py", "engine/evaluation.py", "engine/round.py"
 

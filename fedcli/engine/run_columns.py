@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.core.column import Better, Column, File
 from fedcli.engine.client_columns import CLIENT_GROUPS
 from fedcli.engine.round_columns import AFTER_MECHANISMS, BEFORE_MECHANISMS, Group
-from fedcli.engine.setup import Setup
+
+if TYPE_CHECKING:
+    from fedcli.engine.setup import Setup
 
 DECLARED = tuple(
     column

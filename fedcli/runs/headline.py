@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 
-from fedcli.engine.records import Row
-from fedcli.engine.run_columns import best_is
+if TYPE_CHECKING:
+    from fedcli.engine.records import Row
 
 
 class Headline(NamedTuple):
@@ -37,6 +37,9 @@ def headline(records: Sequence[Row], preferred: Iterable[str] = ()) -> Headline 
         records: the rounds of metrics.jsonl.
         preferred: columns to take before all others, such as the one that early stopping watches.
     """
+    # Here, since it loads the engine, and a list of runs that have a summary needs none.
+    from fedcli.engine.run_columns import best_is
+
     for column in (*preferred, *_candidates(records)):
         values = [(int(row["round"]), float(row[column])) for row in records if is_finite(row.get(column))]
         if values:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from fedcli import config
 from fedcli.core.errors import FedcliError
-from fedcli.runs.summary import Summary, read_summary, summary_of
+from fedcli.runs.summary import Planned, Summary, read_summary, summary_of, summary_of_plan
 from fedcli.store import directory
 from fedcli.store.files import guarded, locks
 
@@ -103,5 +102,21 @@ def _entry(number: int, folder: Path, begun: datetime) -> Entry:
 
 def _summarised(folder: Path) -> Summary:
     """The summary of a run that goes on, was killed, or was made by an earlier version."""
-    experiment = config.loads(directory.config_text(folder), directory.CONFIG, imports=False).experiment
-    return summary_of(experiment, directory.read_records(folder), None, 0)
+    # Here, so that a list of runs that have a summary comes at once.
+    from fedcli import config
+    from fedcli.config.yaml.tree import parse, plain
+
+    text, records = directory.config_text(folder), directory.read_records(folder)
+    node = parse(text, lambda line, column: config.Place(directory.CONFIG, line, column)).node
+    # In the form in which a run writes it, four values say all, and the parts of the config need not be loaded.
+    match plain(node) if node else None:
+        case {
+            "name": str(name),
+            "rounds": int(rounds),
+            "strategy": {"name": str(strategy)},
+            "early_stop": None,
+        }:
+            return summary_of_plan(Planned(name, strategy, rounds), records, None, 0)
+        case _:
+            experiment = config.loads(text, directory.CONFIG, imports=False).experiment
+            return summary_of(experiment, records, None, 0)

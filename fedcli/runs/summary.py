@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from fedcli import config
-from fedcli.engine.records import Row
 from fedcli.runs.headline import Headline, headline, is_finite
 from fedcli.store import directory
 from fedcli.store.files import guarded, limits
 from fedcli.store.files.canonical_json import parse_written, written
+
+if TYPE_CHECKING:
+    from fedcli import config
+    from fedcli.engine.records import Row
 
 FORMAT = 1
 
@@ -42,19 +44,41 @@ class Summary(NamedTuple):
     log_bytes: int
 
 
+class Planned(NamedTuple):
+    """What a summary has of the config.
+
+    Args:
+        name: the name of the experiment.
+        strategy: the name of its strategy.
+        rounds: how many it plans.
+        watched: the column that early stopping watches, if it does.
+    """
+
+    name: str
+    strategy: str
+    rounds: int
+    watched: tuple[str, ...] = ()
+
+
 def summary_of(
     experiment: config.Experiment, records: Sequence[Row], ending: str | None, log_bytes: int
 ) -> Summary:
     """The summary of a run's records."""
-    watched = [experiment.early_stop.metric] if experiment.early_stop else []
+    watched = (experiment.early_stop.metric,) if experiment.early_stop else ()
+    planned = Planned(experiment.name, experiment.strategy.name, experiment.rounds, watched)
+    return summary_of_plan(planned, records, ending, log_bytes)
+
+
+def summary_of_plan(planned: Planned, records: Sequence[Row], ending: str | None, log_bytes: int) -> Summary:
+    """The same, of a config that was read in part."""
     epsilons = [row["epsilon"] for row in records if is_finite(row.get("epsilon"))]
     return Summary(
-        experiment.name,
-        experiment.strategy.name,
-        experiment.rounds,
+        planned.name,
+        planned.strategy,
+        planned.rounds,
         int(records[-1]["round"]) if records else 0,
         ending,
-        headline(records, watched),
+        headline(records, planned.watched),
         epsilons[-1] if epsilons else None,
         sum(row["seconds/total"] for row in records if is_finite(row.get("seconds/total"))),
         log_bytes,

@@ -10,7 +10,7 @@ from kept_runs import CONFIG, make_run
 from typer.testing import CliRunner
 
 from fedcli.cli.app import app
-from fedcli.cli.printed_table import _fitting, print_table
+from fedcli.cli.printed_table import _fitting, _narrowed, _padded, print_table
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,13 @@ class TestTables:
         assert _fitting(widths, 50, ["time", "config"]) == ["run", "config", "time", "last"]
         assert _fitting(widths, 49, ["time", "config"]) == ["run", "config", "last"]
         assert _fitting(widths, 5, ["time", "config"]) == ["run", "last"]
+
+    def test_texts_are_cut_where_they_do_not_fit_the_longest_first_and_numbers_never(self):
+        widths = _narrowed({"run": 12, "config": 30, "note": 20, "best": 9}, 60, {"run", "best"})
+        assert widths == {"run": 12, "config": 21, "note": 20, "best": 9}
+        assert _padded(["a-long-name", "1.5"], ["config", "best"], {"config": 8, "best": 7}, {"best"}) == [
+            "a-lon…",
+            "  1.5",
+        ]
+        # What may not be cut stays, and the terminal breaks the line.
+        assert _narrowed({"run": 12, "best": 9}, 10, {"run", "best"}) == {"run": 12, "best": 9}

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from kept_runs import make_run
+from kept_runs import CONFIG, make_run
 
+from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.runs import run_list
 from fedcli.runs.addresses import find_run
@@ -45,6 +46,17 @@ def test_states_are_told_apart(root):
     locks.release(handle)
     assert states == {"third": "running", "second": "interrupted", "first": "damaged"}
     assert list_runs(root)[0].state == "done"
+
+
+def test_a_config_as_a_run_writes_it_is_summed_up_without_its_parts(tmp_path, monkeypatch):
+    text = config.dump(config.loads(CONFIG).experiment)
+    with monkeypatch.context() as patch:
+        # The slow way, which loads every part that a config can name.
+        patch.setattr(config, "loads", lambda *_args, **_rest: pytest.fail("the whole config was read"))
+        (fast,) = list_runs(make_run(tmp_path / "fast/run", 2, config=text).parent)
+    (slow,) = list_runs(make_run(tmp_path / "slow/run", 2, config=CONFIG).parent)
+    assert fast.summary == slow.summary
+    assert fast.summary.strategy == "weighted"
 
 
 def test_a_folder_that_does_not_exist_has_no_runs(tmp_path):
