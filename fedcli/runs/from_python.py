@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -22,12 +23,16 @@ from fedcli.experiment.compose import strategy_from, written_out
 from fedcli.experiment.cost import checked_cost
 from fedcli.runs import lifecycle
 from fedcli.runs.lifecycle import Progress, Result
+from fedcli.runs.live_progress import progress_for
 from fedcli.runs.outcome import with_outcome
 from fedcli.runs.run_directory import Run, open_run
 from fedcli.runs.run_sources import read_source
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+# Before TensorFlow is loaded: what it says about processors fills a notebook. Whoever wants it sets the variable.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 Source: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""
@@ -101,7 +106,7 @@ def run(
     overrides: Iterable[str] = (),
     *,
     folder: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **changed: object,
 ) -> Run:
     """Run an experiment from its first round.
@@ -110,7 +115,8 @@ def run(
         source: as in `load`.
         overrides: as in `load`.
         folder: the run directory to create; `runs/<name>-<utc time>` by default.
-        progress: what is called while it runs; nothing by default.
+        progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
+            of your own.
         changed: as in `load`. The run directory has only the names of Python objects, so that another process can
             resume and evaluate the run only with the same objects.
 
@@ -127,13 +133,14 @@ def run(
 
 
 def resume(
-    run: Run | str | Path | int, *, progress: Progress | None = None, **objects: Unpack[Objects]
+    run: Run | str | Path | int, *, progress: Progress | bool | None = None, **objects: Unpack[Objects]
 ) -> Run:
     """Continue a run from its last checkpoint; it ends with the same bits as if it had never stopped.
 
     Args:
         run: as in `open_run`.
-        progress: what is called while it runs; nothing by default.
+        progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
+            of your own.
         objects: the same components as Python objects that the run was started with.
 
     Raises:
@@ -227,8 +234,8 @@ def make(section: str, name: str, *supplied: Any, **parameters: Any) -> Any:
     return making.make(section, Part(name, parameters), *supplied)
 
 
-def _whole(go: Callable[..., Result], progress: Progress | None, objects: config.Objects) -> Run:
-    result, warning = with_outcome(go, progress or lifecycle.silent())
+def _whole(go: Callable[..., Result], progress: Progress | bool | None, objects: config.Objects) -> Run:
+    result, warning = with_outcome(go, progress_for(progress))
     if warning:
         warnings.warn(warning, stacklevel=3)
     return Run(result.folder, objects)

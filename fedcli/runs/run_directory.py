@@ -192,7 +192,7 @@ class Run:
 
         return evaluate_run(self.folder, round=round, data=data, average=average, objects=self.objects)
 
-    def resume(self, *, progress: Progress | None = None) -> Run:
+    def resume(self, *, progress: Progress | bool | None = None) -> Run:
         """Continue from the last checkpoint; the same as `fedcli.resume` of this run."""
         from fedcli.runs.from_python import resume
 
