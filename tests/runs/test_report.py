@@ -4,7 +4,6 @@ import json
 import re
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 from kept_runs import make_run
 from report_runs import METRIC, hostile_run, plain_run, rounds, statement, write_log
@@ -12,13 +11,15 @@ from report_runs import METRIC, hostile_run, plain_run, rounds, statement, write
 from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.core.printable import escaped
+from fedcli.runs.data_split import split_of
 from fedcli.runs.report.content import Figure, Folded, SortableTable
+from fedcli.runs.report.known_split import known_split
 from fedcli.runs.report.page import coded, render, sections_of
 from fedcli.runs.report.quantities import duration, number, size, spread
-from fedcli.runs.report.split_counts import split_counts
 from fedcli.runs.report.subject import subject_of
 from fedcli.store.files import canonical_json
 
+DIGITS = "data: {name: digits, partition: {name: iid, clients: 5}}\n"
 SCRIPT = "window.charts = 1;"
 
 
@@ -148,7 +149,7 @@ class TestComparison:
     def test_the_verdict_names_the_best_with_its_spread_and_what_the_pairs_say(self, compared_sections):
         text = Reader(page_of(compared_sections)).text
         assert "fedadam ends highest: test/accuracy 0.8870 ± 0.0010 (standard deviation over 3 runs)" in text
-        assert "0.01 from weighted, which so few pairs cannot tell from chance" in text
+        assert "0.01 better than weighted, which so few pairs cannot tell from chance" in text
         assert "better in 3 of 3 pairs of runs with the same seed" in text
 
     def test_what_differs_is_a_table_with_a_column_for_each_group(self, compared_sections):
@@ -220,17 +221,11 @@ class TestStrangers:
 
 class TestSplit:
     def test_it_is_the_one_that_the_run_trains_on(self):
-        from fedcli.experiment.plan import plan
-
         text = "data: {name: digits, partition: {name: dirichlet, clients: 5, alpha: 0.3}}\n"
-        experiment = config.loads(f"{text}model: mlp\nrounds: 1\nseed: 3\n", "any").experiment
-        found, federation = split_counts(experiment), plan(experiment).world.federation
-        assert (
-            found.counts.sum(axis=1).tolist() == (federation.num_train + federation.num_validation).tolist()
-        )
-        own = federation.client(2)
-        labels = np.concatenate([own.y_train, own.y_validation]).astype(int)
-        assert np.bincount(labels, minlength=10).tolist() == found.counts[2].tolist()
+        source = config.loads(f"{text}model: mlp\nrounds: 1\nseed: 3\n", "any")
+        found = known_split(source.experiment)
+        assert found.clients.counts.tolist() == split_of(source).counts.tolist()
+        assert found.num_test == 359
 
     @pytest.mark.parametrize(
         ("text", "reason"),
@@ -241,8 +236,9 @@ class TestSplit:
             ),
             ("data: {name: mnist, partition: {name: iid, clients: 5}}\n", "opens no data of its own"),
             ("data: {name: digits, partition: 'mine:deal'}\n", "code of the user's own"),
+            (f"{DIGITS}strategy: 'mine:rule'\n", "code of the user's own"),
             (
-                "data: {name: digits, partition: {name: iid, clients: 5}}\nprivacy: {publish: noised-only}\n"
+                f"{DIGITS}privacy: {{publish: noised-only}}\n"
                 "strategy: {name: dp-clipped, clip_norm: 1, noise_multiplier: 1, delta: 1e-3}\n",
                 "noised figures only",
             ),
@@ -250,7 +246,7 @@ class TestSplit:
     )
     def test_what_a_config_names_is_neither_opened_nor_run(self, text, reason):
         experiment = config.loads(f"{text}model: mlp\nrounds: 1\n", "any", imports=False).experiment
-        assert reason in split_counts(experiment)
+        assert reason in known_split(experiment)
 
 
 class TestQuantities:

@@ -145,23 +145,6 @@ def matrix(num_clients: int, num_classes: int) -> Spec:
     }
 
 
-def bars(field: str, title: str, value: str, value_title: str) -> Spec:
-    """A bar for each client. Points have the two fields."""
-    return {
-        "height": 130,
-        "mark": {"type": "bar", "fill": "var(--s1)"},
-        "encoding": {
-            "x": {
-                "field": field,
-                "type": "ordinal",
-                "axis": {"title": title, "labelAngle": 0, "labelOverlap": True},
-            },
-            "y": _quantity(value, value_title, has_zero=True),
-            "tooltip": [_tip(field, title), _tip(value, value_title, ",.4~g")],
-        },
-    }
-
-
 def dots(x_title: str, num_rows: int, series: Sequence[str]) -> Spec:
     """A row for each group: its runs as dots, its mean with the standard deviation as a bar.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from fedcli.runs.report.charts import bars, matrix
-from fedcli.runs.report.content import Block, Facts, Figure, PageSection, Point, Text, View
+from fedcli.runs.data_split import DataSplit
+from fedcli.runs.report.charts import matrix, stacked
+from fedcli.runs.report.content import Facts, Figure, PageSection, Point, Text, View
 from fedcli.runs.report.quantities import counted, number
 from fedcli.runs.report.subject import Subject
 
@@ -15,63 +18,73 @@ _MOST_CELLS = 20_000
 
 def divided_data(subject: Subject) -> PageSection:
     """Clients by classes, their sizes, and how unequal they are."""
-    title, split = "How the data were divided", subject.split
-    if isinstance(split, str):
-        return PageSection(title, [Text(split, "remark")], "Data")
-    counts, classes = split.counts, split.classes
-    num_clients, sizes = len(counts), counts.sum(axis=1)
-    shown = min(num_clients, _MOST_CELLS // max(1, len(classes)))
-    seeds = (
-        ""
-        if subject.is_single
-        else f" This is {subject.first.run.folder.name}; other seeds divide otherwise."
+    title, known = "How the data were divided", subject.split
+    if isinstance(known, str):
+        return PageSection(title, [Text(known, "remark")], "Data")
+    split, num_clients = known.clients, len(known.clients.sizes)
+    shown = min(num_clients, _MOST_CELLS // max(1, len(split.classes)))
+    told = ["Calculated again from config and seed."]
+    if not subject.is_single:
+        told.append(f"This is {subject.first.run.folder.name}; other seeds divide otherwise.")
+    if shown < num_clients:
+        told.append(f"The first {shown:,} of {num_clients:,} clients are shown.")
+    figures = [_sizes(split, shown, " ".join(told))]
+    if split.classes:
+        figures.insert(0, _classes(split, shown, " ".join(told)))
+    examples = (
+        f"{counted(int(split.sizes.sum()), 'example')} of clients, {known.num_test:,} for the central test"
     )
-    rest = "" if shown == num_clients else f" The first {shown:,} of {num_clients:,} clients are shown."
-    caption = (
-        "Training examples of each client, its validation examples included, calculated again from config and seed."
-        f"{seeds}{rest}"
-    )
-    blocks: list[Block] = []
-    if classes:
-        cells: list[Point] = [
-            {"client": str(client), "class": name, "examples": int(counts[client, index])}
-            for client in range(shown)
-            for index, name in enumerate(classes)
-        ]
-        blocks.append(
-            Figure(
-                "Examples by client and class (darker is more)",
-                [View("clients", matrix(shown, len(classes)), cells)],
-                caption,
-            )
-        )
-    sized: list[Point] = [{"client": str(client), "examples": int(sizes[client])} for client in range(shown)]
-    blocks.append(
-        Figure(
-            "Examples by client",
-            [View("clients", bars("client", "client", "examples", "examples"), sized)],
-            caption,
-        )
-    )
-    facts = [
-        ("clients", [f"{num_clients:,}"]),
-        ("examples", [f"{counted(int(sizes.sum()), 'training example')}, {split.num_test:,} for the test"]),
-        (
-            "sizes",
-            [f"{sizes.min():,} to {sizes.max():,}, median {number(float(np.median(sizes)))}"],
-        ),
+    facts = [("clients", [f"{num_clients:,}"]), ("examples", [examples]), *_unequal(split)]
+    return PageSection(title, [*figures, Facts(facts)], "Data")
+
+
+def _classes(split: DataSplit, shown: int, caption: str) -> Figure:
+    cells: list[Point] = [
+        {"client": split.names[client], "class": name, "examples": int(split.counts[client, index])}
+        for client in range(shown)
+        for index, name in enumerate(split.classes)
     ]
-    if classes:
-        facts.append(("labels", [_skew(counts)]))
-    return PageSection(title, [*blocks, Facts(facts)], "Data")
+    spec = matrix(shown, len(split.classes))
+    return Figure("Examples by client and class (stronger is more)", [View("clients", spec, cells)], caption)
 
 
-def _skew(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    overall = counts.sum(axis=0) / counts.sum()
-    distance = float(np.abs(shares - overall).sum(axis=1).mean() / 2)
-    present = float((counts > 0).sum(axis=1).mean())
-    return (
-        f"a client has {number(present)} of {counts.shape[1]} classes on average; the mean total variation distance of "
-        f"its labels from those of all is {distance:.3f} (0 is alike, 1 is disjoint)"
+def _sizes(split: DataSplit, shown: int, caption: str) -> Figure:
+    parts = {"training": split.num_train, "validation": split.num_validation}
+    present = {name: sizes for name, sizes in parts.items() if sizes.any()}
+    points: list[Point] = [
+        {"x": split.names[client], "y": int(sizes[client]), "series": name, "order": order}
+        for order, (name, sizes) in enumerate(present.items())
+        for client in range(shown)
+    ]
+    spec = stacked("client", "examples", list(present))
+    return Figure(
+        "Examples by client",
+        [View("clients", spec, points)],
+        caption,
+        list(present) if len(present) > 1 else (),
     )
+
+
+def _unequal(split: DataSplit) -> Iterator[tuple[str, list[str]]]:
+    sizes = split.sizes
+    yield "sizes", [f"{sizes.min():,} to {sizes.max():,}, median {number(float(np.median(sizes)))}"]
+    if split.classes:
+        present = float((split.counts > 0).sum(axis=1).mean())
+        distance = split.mean(split.total_variation)
+        yield (
+            "labels",
+            [
+                f"a client has {number(present)} of {len(split.classes)} classes on average",
+                f"the total variation distance of its labels from those of all clients is {distance:.3f} on average "
+                "(0 is alike, 1 is disjoint)",
+            ],
+        )
+    else:
+        distance = split.mean(split.earth_movers)
+        yield (
+            "targets",
+            [
+                "the earth mover's distance of a client's targets from those of all clients is "
+                f"{distance:.3f} standard deviations on average"
+            ],
+        )

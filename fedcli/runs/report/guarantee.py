@@ -75,6 +75,10 @@ def _blocks(subject: Subject) -> Iterator[Block]:
         )
         if lists[name]
     )
+    yield Text(
+        "`fedcli privacy RUN --document privacy.html` writes the claim as a document to hand on.",
+        "remark",
+    )
     yield Folded("The rest of the statement", [Facts([row for row in rows if row not in shown])])
 
 

@@ -12,7 +12,7 @@ from fedcli.store import directory
 
 _MOST_CONFIGS = 12
 # Entries of environment.json that no two runs share.
-_OF_ONE_RUN = ("run", "begun", "keys")
+_OF_ONE_RUN = ("run", "begun", "command", "keys")
 
 
 def repeating(subject: Subject) -> PageSection:
@@ -67,6 +67,11 @@ def _identity(run: Run) -> Iterator[tuple[str, list[str]]]:
             "head",
             [head, f"the SHA-256 of the checkpoint of round {rounds[-1]:,}, which binds all before it"],
         )
+    environment = run.environment
+    if begun := environment.get("begun"):
+        yield "begun", [str(begun)]
+    if command := environment.get("command"):
+        yield "command", [str(command)]
     yield "checkpoints", [f"{len(rounds):,}, the last after round {rounds[-1]:,}" if rounds else "none"]
 
 

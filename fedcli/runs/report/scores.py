@@ -51,10 +51,10 @@ def _of_one_run(subject: Subject) -> Iterator[Block]:
         around = Cell("")
         if name == "test/accuracy" and not isinstance(split, str) and 0 <= figures.last <= 1:
             low, high = interval(figures.last, split.num_test)
-            around, has_interval = Cell(f"{low:.4f} – {high:.4f}"), True
+            around, has_interval = Cell(f"{low:.4f} to {high:.4f}"), True
         deciles = [subject.records[-1].get(f"{name}/{decile}") for decile in ("p10", "p90")]
         if all(map(is_finite, deciles)):
-            around = Cell(f"{number(deciles[0])} – {number(deciles[1])} (clients)")
+            around = Cell(f"{number(deciles[0])} to {number(deciles[1])} (clients)")
         rows.append(
             [
                 Cell(name),
@@ -131,7 +131,9 @@ def _difference(first: SeedGroup, group: SeedGroup) -> list[Cell]:
         return [Cell("")] * 4
     shown = f"{found.mean:+.4f}" + ("" if found.deviation is None else f" ± {found.deviation:.4f}")
     around = (
-        Cell("") if found.low is None or found.high is None else Cell(f"{found.low:+.4f} – {found.high:+.4f}")
+        Cell("")
+        if found.low is None or found.high is None
+        else Cell(f"{found.low:+.4f} to {found.high:+.4f}")
     )
     p = Cell("") if found.p is None else Cell(f"{found.p:.2g}", found.p)
     won = Cell(f"{found.num_better} of {found.num_pairs}", found.num_better / found.num_pairs)

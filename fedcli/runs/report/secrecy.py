@@ -54,11 +54,10 @@ def _blocks(subject: Subject) -> Iterator[Block]:
         yield Text("Updates are not encrypted: the server sees every single one.", "warning")
     else:
         yield Text(f"Updates are encrypted ({plan['name']}), which rests on this: {plan['assumes']}.")
-        yield SortableTable(
-            "Who sees what",
-            ["who", "sees"],
-            [[Cell(str(each["who"])), Cell(str(each["what"]))] for each in plan["sees"]],
-        )
+        seen: dict[str, list[str]] = {}
+        for each in plan["sees"]:
+            seen.setdefault(str(each["who"]), []).append(str(each["what"]))
+        yield Facts(list(seen.items()), "Who sees what")
     if experiment.proofs is not None:
         yield Text(
             f"Every client proves ({experiment.proofs.name}) that its update keeps its bound; the server "

@@ -13,7 +13,7 @@ from fedcli.core.errors import RunError
 from fedcli.engine.records import Row
 from fedcli.engine.run_columns import DECLARED, expanded
 from fedcli.runs.comparison import Compared, SeedGroup, compared, differing, grouped
-from fedcli.runs.report.split_counts import SplitCounts, split_counts
+from fedcli.runs.report.known_split import KnownSplit, known_split
 from fedcli.store import directory
 from fedcli.store.files import guarded, locks
 
@@ -102,9 +102,9 @@ class Subject:
         return [row for row in rows if type(row.get("round")) is int and type(row.get("client")) is int]
 
     @cached_property
-    def split(self) -> SplitCounts | str:
+    def split(self) -> KnownSplit | str:
         """The examples of every client by class; or why they are not known."""
-        return split_counts(self.experiment)
+        return known_split(self.experiment)
 
     def has(self, column: str) -> bool:
         """Whether all runs have a column in some round."""

@@ -55,7 +55,7 @@ def _sentences(subject: Subject) -> Iterator[str]:
     data, clients = experiment.data.part.name, subject.environment.get("num_clients")
     on = f"{data}, divided over {counted(clients, 'client') if type(clients) is int else 'clients'}"
     if experiment.data.partition is not None:
-        on += f" ({in_words(experiment.data.partition, 'data.partition', leave_out=('clients',))})"
+        on += f" ({in_words(experiment.data.partition, 'data.partition', leave_out=('clients', 'min_size'))})"
     best = "highest" if figures.better == "up" else "lowest"
     if len(subject.groups) > 1:
         groups = subject.groups
@@ -114,7 +114,7 @@ def _against(other: SeedGroup, winner: SeedGroup) -> str:
     if difference is None:
         return f"before {other.label} with {spread(other.values('last')).text}; they have no seed in common"
     pairs = f"better in {difference.num_better} of {counted(difference.num_pairs, 'pair')} of runs with the same seed"
-    return f"{abs(difference.mean):.2g} from {other.label}{_doubt(difference)}; {pairs}"
+    return f"{abs(difference.mean):.2g} better than {other.label}{_doubt(difference)}; {pairs}"
 
 
 def _doubt(difference: Paired) -> str:
