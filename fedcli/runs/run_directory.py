@@ -180,6 +180,26 @@ class Run:
         courses = [course_of(group, column, x, clients=clients) for group in grouped(found)]
         return course_figure(courses, column, AXES[x])
 
+    def report(self, *others: Run, output: str | Path = "report.html", metric: str | None = None) -> Path:
+        """Write a report of this run and of others: one HTML file that needs no network.
+
+        Args:
+            others: further runs; those that differ in the seed only are one group.
+            output: the file.
+            metric: the column of metrics.jsonl by which runs are judged; by default the headline of this run.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ConfigError: if a run has no finite value of the metric.
+        """
+        from fedcli.runs.report import report_page
+
+        target = Path(output)
+        target.write_text(report_page([run.folder for run in (self, *others)], metric), encoding="utf-8")
+        return target
+
     def evaluate(
         self,
         *,

@@ -20,12 +20,14 @@ def test_the_notebook_runs_and_shows_progress_tables_a_plot_and_a_model(tmp_path
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = [" ".join(map(str, cell.outputs)) for cell in cells]
-    first, metrics, clients, table, plot, prediction, runs = shown
+    first, metrics, clients, table, plot, report, prediction, runs = shown
     assert "8/8 rounds" in first  # the progress, at its end
     assert "test/accuracy" in metrics
     assert "client" in clients
     assert "scaffold" in table
     assert "image/png" in plot
+    assert "report.html" in report
+    assert "scaffold" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert float(re.search(r"(0\.\d+) of all digits", prediction)[1]) > 0.7
     assert runs.count("done") >= 4
     # What TensorFlow writes to stderr says nothing to a reader.
