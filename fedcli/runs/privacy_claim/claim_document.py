@@ -55,7 +55,7 @@ def _run(claim: PrivacyClaim) -> Iterator[str]:
     experiment, environment = claim.experiment, claim.environment
     packages = environment.get("packages")
     versions = [
-        f"fedcli {environment.get('fedcli', 'unknown')}",
+        f"fedcli {environment.get('fedcli', 'unknown')}{_commit(environment)}",
         f"Python {environment.get('python', 'unknown')}",
     ]
     if isinstance(packages, Mapping):
@@ -82,6 +82,15 @@ def _run(claim: PrivacyClaim) -> Iterator[str]:
 def _dealt(partition: str | None, environment: Mapping[str, Any]) -> str:
     clients = environment.get("num_clients", "an unknown number of")
     return f"over {clients} clients" + (f" by the partition {partition}" if partition else "")
+
+
+def _commit(environment: Mapping[str, Any]) -> str:
+    """The commit of fedcli, if it ran from a work tree of git."""
+    states = environment.get("git")
+    state = states.get("fedcli") if isinstance(states, Mapping) else None
+    if not isinstance(state, Mapping):
+        return ""
+    return f" (commit {state.get('commit')}{', changed' if state.get('is_dirty') else ''})"
 
 
 def _claimed(statement: Mapping[str, Any]) -> Iterator[str]:

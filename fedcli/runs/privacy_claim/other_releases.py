@@ -27,7 +27,7 @@ def _released(claim: PrivacyClaim) -> Iterator[str]:
     if claim.learned:
         yield (
             f"Statistics of preprocessing: {' and '.join(claim.learned)} learned from the clients' examples, without "
-            "noise. Each client uses its own; the pooled ones prepare the test set and go with an exported model"
+            "noise. Each client uses its own; the pooled ones prepare the test set and are in model.json"
         )
     else:
         yield "Statistics of preprocessing: none, its built-in steps learn nothing from the clients' examples"
