@@ -11,8 +11,12 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "benchmarks/README.md",
+    ROOT / "llms.txt",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+GENERATED = {f"docs/{name}.md" for name in ("gallery", "components", "configuration_reference", "glossary")}
+"""Pages that docs/reference.py makes; the tests of the manual run their examples."""
+
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -1,0 +1,38 @@
+"""The page for newcomers: its commands work one after another, as a newcomer types them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import ROOT, blocks
+
+COMMANDS = [
+    line
+    for block in blocks("sh")
+    if block.page == "docs/getting_started.md"
+    for line in block.text.splitlines()
+    if line.startswith("fedcli ")
+]
+
+
+@pytest.mark.slow
+def test_the_commands_of_getting_started_work_in_their_order(tmp_path):
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    # The command of this environment, and fedcli of this checkout.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    assert len(COMMANDS) > 10
+    for command in COMMANDS:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "runs").iterdir())) == 2
