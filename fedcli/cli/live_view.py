@@ -103,6 +103,11 @@ class Screen:
         width = max(14, *(len(name) for name in shown)) if shown else 14
         for name in shown:
             self._say(f"  {name:<{width}} {readable(facts[name])}")
+        best, last = (facts.get(f"{name}_checkpoint") for name in ("best", "last"))
+        if last is not None:
+            said = f"round {last}" if best in (None, last) else f"best of round {best}, last of round {last}"
+            said = f"{said}, which is the best" if best == last else said
+            self._say(f"  {'checkpoints':<{width}} {said}")
         for name in ("run", "head"):
             self._say(f"  {name:<{width}} {facts[name]}")
         self._say(f"Next: {following(facts['run'])}")

@@ -55,6 +55,7 @@ def run(
             with screen.loading():
                 from fedcli.runs.lifecycle import resume_run, start_run
                 from fedcli.runs.outcome import with_outcome
+                from fedcli.runs.summary import checkpoints_of
             progress = screen.progress(asked_to_stop)
             if source is not None:
                 result, warning = with_outcome(partial(start_run, source, run_dir), progress)
@@ -68,6 +69,7 @@ def run(
             "ending": result.ending,
             "head": result.head,
             **(result.records[-1] if result.records else {}),
+            **checkpoints_of(result.folder),
         }
         if json:
             print_json(facts)

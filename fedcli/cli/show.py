@@ -52,6 +52,7 @@ def show(
             print_json(flat(shown))
         else:
             explained = _explanation(source, is_written_out=written is not None)
+            explained += _checkpoints(config) if config.is_dir() else ""
             typer.echo(escaped(dump(shown) + explained, keep="\n"), nl=False)
 
 
@@ -79,6 +80,17 @@ def _explanation(source: Config, *, is_written_out: bool) -> str:
             indent = f"  {label:<12}"
             lines += textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent))
     return "\n" + "".join(f"# {line}\n" for line in lines)
+
+
+def _checkpoints(run: Path) -> str:
+    """The best and the last checkpoint of a run, as a comment; empty before it has ended."""
+    from fedcli.runs.summary import read_summary
+
+    said = read_summary(run)
+    if said is None or said.last_checkpoint is None:
+        return ""
+    best = f", best: round {said.best_checkpoint}" if said.best_checkpoint is not None else ""
+    return f"#   {'checkpoints':<12}last: round {said.last_checkpoint}{best}\n"
 
 
 def _schemes(experiment: Experiment) -> Iterator[tuple[str, str]]:

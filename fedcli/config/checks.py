@@ -15,7 +15,15 @@ def cross_checks(values: object) -> Iterator[ConfigError]:
         values: nested mappings, as `flat` returns them. They need not be valid: the schema reports wrong types, so
             a check passes over them.
     """
-    for check in (_cohort_size, _client_evaluation, _early_stop, _keep_best, _epochs_or_steps, _malicious):
+    for check in (
+        _cohort_size,
+        _client_evaluation,
+        _early_stop,
+        _stops_at_all,
+        _keep_best,
+        _epochs_or_steps,
+        _malicious,
+    ):
         error = check(values)
         if error:
             yield error
@@ -53,6 +61,18 @@ def _early_stop(values: object) -> ConfigError | None:
         "validation metrics are measured on the clients; evaluation.clients is false.",
         key="early_stop.metric",
         hint="Add `clients: true` to evaluation, or use a metric of the test set, such as test/loss.",
+    )
+
+
+def _stops_at_all(values: object) -> ConfigError | None:
+    rule = _get(values, "early_stop")
+    rules = ("patience", "at_least", "at_most")
+    if not isinstance(rule, dict) or any(rule.get(name) is not None for name in rules):
+        return None
+    return ConfigError(
+        "early_stop has no rule to stop by: none of patience, at_least and at_most is given.",
+        key="early_stop",
+        hint="Add for example `patience: 5`, or `at_least: 0.97`.",
     )
 
 

@@ -180,12 +180,16 @@ class Average(Section):
 
 
 class EarlyStop(Section):
-    """A rule that ends the run before the last round."""
+    """A rule that ends the run before the last round: a value that is good enough, no improvement, or both."""
 
     metric: str = Field(min_length=1, examples=["test/loss"])
     """The metric to watch, such as `test/loss`."""
-    patience: int = Field(ge=1, examples=["5"])
-    """Number of evaluations without improvement after which the run ends."""
+    patience: int | None = Field(None, ge=1, examples=["5"])
+    """Number of evaluations without improvement after which the run ends; null for no such rule."""
+    at_least: float | None = Field(None, examples=["0.97"])
+    """The run ends as soon as the metric has this value or a larger one; null for no such rule."""
+    at_most: float | None = Field(None, examples=["0.1"])
+    """The run ends as soon as the metric has this value or a smaller one; null for no such rule."""
     mode: Literal["min", "max"] | None = Field(None, examples=["min"])
     """Whether lower or higher is better; by default as its column declares (docs/metrics.md)."""
 

@@ -9,6 +9,13 @@ from fedcli.components.callbacks.callback import Callback, Record, RunContext
 from fedcli.core.rounds import RoundState
 from fedcli.core.user_code import blamed
 
+_RECEIVES = {
+    "on_start": "run, records",
+    "should_stop": "run, state, record",
+    "on_round_end": "run, state, record",
+    "on_end": "run, state, records",
+}
+
 
 @final
 class Hooks:
@@ -63,6 +70,10 @@ class Hooks:
         """Call a hook of all callbacks, even if an earlier one stops the run, and return the first reason."""
         reasons = []
         for index, each in enumerate(self._callbacks):
-            with blamed(f"{hook} of {self._names[index]}", "" if round is None else f"round {round}"):
+            # With what a hook receives: one with other arguments is the most frequent fault.
+            with blamed(
+                f"{hook}({_RECEIVES[hook]}) of {self._names[index]}",
+                "" if round is None else f"round {round}",
+            ):
                 reasons.append(call(each))
         return next((reason for reason in reasons if reason), None)

@@ -165,7 +165,8 @@ def client_work(
 def broadcast_to(assembly: Assembly, state: RoundState, turn: Turn) -> Broadcast:
     """What the server sends to a client: the model, the learning rate's factor and the extras of its optimizer."""
     weights, statistics = model_of(state, turn)
-    factor = assembly.training.schedule(turn.model + 1, assembly.run.rounds)
+    with blamed("the schedule of the learning rate", f"round {state.round + 1}"):
+        factor = assembly.training.schedule(turn.model + 1, assembly.run.rounds)
     extras = assembly.strategy.server.broadcast(state.server)
     # Randomness follows the round of arrival, which differs between two updates of one client. Their model may be the
     # same.

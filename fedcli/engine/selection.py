@@ -9,6 +9,7 @@ import numpy as np
 from fedcli.components.cohorts import whose_turn
 from fedcli.core.rounds import RoundState
 from fedcli.core.seeds import SERVER, generator
+from fedcli.core.types import Array
 from fedcli.core.user_code import blamed
 from fedcli.engine.asynchronous import flush
 from fedcli.engine.availability import turnout
@@ -36,4 +37,11 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
     # Groups come from the published seed: epsilon rests on the coins within a group, not on who is in which.
     present = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed)
     with blamed(f"the cohort {cohort.name}", f"round {round}"):
-        return [int(client) for client in present[cohort.sample(rng, len(present), state.cohort)]]
+        drawn = np.asarray(cohort.sample(rng, len(present), state.cohort))
+        if drawn.size and (drawn.dtype.kind not in "iu" or drawn.min() < 0 or drawn.max() >= len(present)):
+            raise ValueError(f"it drew {_short(drawn)}; the {len(present)} clients are numbered from 0")
+        return [int(client) for client in present[drawn]] if drawn.size else []
+
+
+def _short(drawn: Array) -> str:
+    return ", ".join(str(each) for each in drawn.ravel()[:10].tolist())

@@ -236,7 +236,8 @@ def _callbacks(setup: Setup) -> list[Callback]:
     if stop is None:
         return own
     mode = stop.mode or best_is(stop.metric, setup.protocol.strategy.columns)
-    return [*own, early_stop(metric=stop.metric, patience=stop.patience, mode=mode)]
+    rules = stop.model_dump(exclude={"mode"})
+    return [*own, early_stop(mode=mode, **rules)]
 
 
 def _warm_start(experiment: Experiment, layout: ModelLayout) -> Vectors | None:

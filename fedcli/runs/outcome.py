@@ -53,7 +53,7 @@ def _written(folder: Path, setup: Setup, records: list[Row], ending: str | None)
     try:
         durable.write(folder / directory.RESULTS, results_table(records, columns_of(setup)))
         size = (folder / directory.METRICS).stat().st_size
-        said = summary.summary_of(experiment, records, ending, size)
+        said = summary.summary_of(experiment, records, ending, size, directory.whole_rounds(folder))
         durable.write(folder / directory.SUMMARY, summary.encode(said))
         picture = curves(records, title_of(experiment))
         if picture is not None:

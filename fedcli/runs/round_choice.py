@@ -9,7 +9,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.runs.headline import Headline, headline
 from fedcli.runs.run_directory import Run
 from fedcli.runs.verification.planned_run import planned_retention
-from fedcli.store import checkpoints, directory
+from fedcli.store import directory
 
 Choice = int | Literal["best", "last"]
 
@@ -50,11 +50,7 @@ def _best(folder: Path) -> int:
             f"no round of {folder} was evaluated, so that none is the best.",
             hint="Use --round last, or --round N.",
         )
-    rounds = [
-        round
-        for round in directory.finished_rounds(folder)
-        if checkpoints.has_arrays(directory.checkpoint_folder(folder, round))
-    ]
+    rounds = directory.whole_rounds(folder)
     if found.best_round in rounds:
         return found.best_round
     was_there = found.best_round in directory.finished_rounds(folder)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from fedcli import config
     from fedcli.engine.records import Row
 
-FORMAT = 1
+FORMAT = 2
+# What an earlier format does not have.
+_OF_THE_SECOND = ("best_checkpoint", "last_checkpoint")
 
 
 class Summary(NamedTuple):
@@ -31,6 +33,9 @@ class Summary(NamedTuple):
         epsilon: after the last round; None without noise.
         seconds: time that its rounds took.
         log_bytes: size of metrics.jsonl at that time: a summary of another size is out of date.
+        best_checkpoint: of the checkpoints with a model, the round that is best by the headline; None if none was
+            evaluated.
+        last_checkpoint: the last round with a checkpoint; None in summaries of an earlier version.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Summary(NamedTuple):
     epsilon: float | None
     seconds: float
     log_bytes: int
+    best_checkpoint: int | None = None
+    last_checkpoint: int | None = None
 
 
 class Planned(NamedTuple):
@@ -61,16 +68,32 @@ class Planned(NamedTuple):
 
 
 def summary_of(
-    experiment: config.Experiment, records: Sequence[Row], ending: str | None, log_bytes: int
+    experiment: config.Experiment,
+    records: Sequence[Row],
+    ending: str | None,
+    log_bytes: int,
+    rounds: Sequence[int] = (),
 ) -> Summary:
-    """The summary of a run's records."""
+    """The summary of a run's records.
+
+    Args:
+        experiment: the config.
+        records: the rounds of metrics.jsonl.
+        ending: why the run ended; None if it was interrupted or goes on.
+        log_bytes: size of metrics.jsonl.
+        rounds: those whose checkpoints have a model, ascending.
+    """
     watched = (experiment.early_stop.metric,) if experiment.early_stop else ()
     planned = Planned(experiment.name, experiment.strategy.name, experiment.rounds, watched)
-    return summary_of_plan(planned, records, ending, log_bytes)
+    # The best round of all may have no checkpoint, or a pruned one.
+    kept = headline([row for row in records if row["round"] in set(rounds)], watched)
+    return summary_of_plan(planned, records, ending, log_bytes)._replace(
+        best_checkpoint=kept.best_round if kept else None, last_checkpoint=rounds[-1] if rounds else None
+    )
 
 
 def summary_of_plan(planned: Planned, records: Sequence[Row], ending: str | None, log_bytes: int) -> Summary:
-    """The same, of a config that was read in part."""
+    """The same, of a config that was read in part, and without the checkpoints."""
     epsilons = [row["epsilon"] for row in records if is_finite(row.get("epsilon"))]
     return Summary(
         planned.name,
@@ -85,10 +108,12 @@ def summary_of_plan(planned: Planned, records: Sequence[Row], ending: str | None
     )
 
 
-def encode(summary: Summary) -> bytes:
-    """The content of summary.json."""
+def encode(summary: Summary, format: int = FORMAT) -> bytes:
+    """The content of summary.json, in the form of this version or of an earlier one."""
     figures = summary.figures._asdict() if summary.figures else None
-    return written({"format": FORMAT, **summary._asdict(), "figures": figures}, indent=1)
+    said = {"format": format, **summary._asdict(), "figures": figures}
+    left_out = _OF_THE_SECOND if format == 1 else ()
+    return written({name: value for name, value in said.items() if name not in left_out}, indent=1)
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -96,10 +121,16 @@ def read_summary(folder: Path) -> Summary | None:
     path, log = folder / directory.SUMMARY, folder / directory.METRICS
     try:
         said = parse_written(guarded.read_bytes(path, below=folder, limit=limits.RECORD), indent=1)
-        if said.pop("format") != FORMAT or said["log_bytes"] != log.lstat().st_size:
+        if said.pop("format") not in (1, FORMAT) or said["log_bytes"] != log.lstat().st_size:
             return None
         figures = said.pop("figures")
         return Summary(**said, figures=Headline(**figures) if figures else None)
     # It can be made again from the other files, so that it does not matter what is wrong with it.
     except (guarded.FileRefused, OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def checkpoints_of(folder: Path) -> dict[str, int | None]:
+    """The best and the last checkpoint of a run that has ended, as its summary marks them."""
+    said = read_summary(folder)
+    return {name: getattr(said, name, None) for name in _OF_THE_SECOND}

@@ -133,6 +133,13 @@ def finished_rounds(folder: Path) -> list[int]:
     return round_folders.rounds(folder / CHECKPOINTS)
 
 
+def whole_rounds(folder: Path) -> list[int]:
+    """Rounds whose checkpoint has a model, ascending: those that were not pruned."""
+    return [
+        each for each in finished_rounds(folder) if checkpoints.has_arrays(checkpoint_folder(folder, each))
+    ]
+
+
 def checkpoint_folder(folder: Path, round: int) -> Path:
     """The folder of a round's checkpoint."""
     return folder / CHECKPOINTS / round_folders.name(round)

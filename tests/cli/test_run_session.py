@@ -232,7 +232,7 @@ def test_real_runs_hold_and_their_last_lines_have_the_head(session, fedcli):
 def test_a_component_that_fails_is_told_by_its_line_and_with_the_way_back(session, ended):
     said = ended["a callback that fails"]
     assert said.stderr.splitlines() == [
-        "round 1: on_round_end of the callback own:falling failed: KeyError: 'test/f2'",
+        "round 1: on_round_end(run, state, record) of the callback own:falling failed: KeyError: 'test/f2'",
         '  own.py:6, in on_round_end: return record["test/f2"]',
         "The run is in runs/my own. Mend the component, then go on with: fedcli run --resume 'runs/my own'",
         "--traceback prints all of it.",

@@ -218,7 +218,7 @@ privacy: {reproducible_noise: false, publish: all}
 average: null
 evaluation: {every: 1, clients: false, batch_size: 1000}
 checkpoint: {every: 1, keep_last: null, keep_best: null}
-early_stop: {metric: test/loss, patience: 3, mode: null}
+early_stop: {metric: test/loss, patience: 3, at_least: null, at_most: null, mode: null}
 callbacks: []
 executor: {name: threads, workers: null}
 """

@@ -148,7 +148,8 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("average: 0.9", "average = 0.9\n  a mapping of keys is expected; received 0.9."),
         ("early_stop: {patience: 1}", "c.yaml:4:1  early_stop.metric is missing"),
         ("early_stop: {metric: l, patience: 1, mode: lowest}", "'min' or 'max' is expected"),
-        ("early_stop: {metric: l, patience: 1, extra: 1}", "the keys are metric, mode and patience"),
+        ("early_stop: {metric: l, patience: 1, extra: 1}", "the keys are at_least, at_most, metric, mode and patience"),
+        ("early_stop: {metric: l}", "early_stop has no rule to stop by: none of patience, at_least"),
         ("callbacks: x:y", "a list of names, or of mappings with a name, is expected; received the text 'x:y'."),
         ("callbacks: [tensorboard]", "c.yaml:4:13  callbacks.0 = 'tensorboard'\n  this section has no built-in "
                                      "components.\n  Name a custom"),

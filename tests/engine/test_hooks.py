@@ -66,7 +66,7 @@ def fail(*_):
 def test_a_callback_is_closed_however_the_run_ends(moment):
     closed = []
     failing = Callback(**{moment: fail}, close=lambda: closed.append("one"))
-    with pytest.raises(ComponentError, match=rf"{moment} of .* failed: KeyError: 'broken'"):
+    with pytest.raises(ComponentError, match=rf"{moment}\(run, .*\) of .* failed: KeyError: 'broken'"):
         run([failing, Callback(close=lambda: closed.append("two"))])
     assert closed == ["one", "two"]
 
@@ -83,3 +83,43 @@ def test_a_callback_that_cannot_be_closed_is_said_and_costs_nothing():
     state, _ = run([Callback(close=fail), Callback(close=lambda: closed.append(True))])
     assert (state.round, closed) == (2, [True])
     assert SAID == ["a callback could not be closed (KeyError: 'broken')."]
+
+
+def changed_cohort(parts, **fields):
+    return replace_world(parts, parts.world.cohort._replace(**fields))
+
+
+def replace_world(parts, cohort):
+    return replace(parts, setup=replace(parts.setup, world=parts.world._replace(cohort=cohort)))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [
+        ([7], "round 1: the cohort full failed: ValueError: it drew 7; the 5 clients are numbered from 0"),
+        ([-1, 2], "it drew -1, 2; the 5 clients"),
+        ([0.5], "it drew 0.5; the 5 clients"),
+        (["a"], "it drew a; the 5 clients"),
+        (None, "it drew None; the 5 clients"),
+    ],
+)
+def test_a_cohort_that_draws_who_does_not_exist_is_told(drawn, said):
+    parts, state = linear_parts(STRATEGIES["mean"](), rounds=2)
+    parts = changed_cohort(parts, sample=lambda *_: drawn)
+    with pytest.raises(ComponentError, match=said):
+        run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
+
+
+@pytest.mark.parametrize("part", ["aggregator", "server optimizer", "schedule"])
+def test_a_part_of_the_server_that_fails_is_told_with_its_round(part):
+    strategy = STRATEGIES["mean"]()
+    broken = {
+        "aggregator": strategy._replace(aggregator=strategy.aggregator._replace(aggregate=fail)),
+        "server optimizer": strategy._replace(server=strategy.server._replace(apply=fail)),
+    }.get(part, strategy)
+    parts, state = linear_parts(broken, rounds=2)
+    if part == "schedule":
+        parts = replace(parts, setup=replace(parts.setup, training=parts.training._replace(schedule=fail)))
+    with pytest.raises(ComponentError, match=rf"round 1: the {part} .*failed: KeyError: 'broken'") as found:
+        run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
+    assert "in fail: raise KeyError" in str(found.value)

@@ -12,7 +12,7 @@ from typing import Any
 from fedcli.config import Experiment
 from fedcli.engine.records import Row
 from fedcli.runs.results_table import results_table
-from fedcli.runs.summary import encode, summary_of
+from fedcli.runs.summary import FORMAT, encode, summary_of
 from fedcli.runs.verification.report import Finding, skipped
 from fedcli.store import directory
 from fedcli.store.files import guarded, limits
@@ -34,7 +34,7 @@ def checked_outcome(run: Path, experiment: Experiment) -> Iterator[Finding]:
     if guarded.exists(run / directory.SUMMARY, below=run):
         said = _read(run)
         is_late = isinstance(said, dict) and said.get("log_bytes") != _log_bytes(run)
-        yield said if isinstance(said, Finding) else _summary(said, experiment, records, is_late=is_late)
+        yield said if isinstance(said, Finding) else _summary(said, run, experiment, records, is_late=is_late)
     if guarded.exists(run / directory.RESULTS, below=run):
         yield _table(run, records, is_late=is_late)
     if guarded.exists(run / directory.CURVES, below=run):
@@ -57,7 +57,7 @@ def _log_bytes(run: Path) -> int | None:
 
 
 def _summary(
-    said: dict[str, Any], experiment: Experiment, records: Sequence[Row], *, is_late: bool
+    said: dict[str, Any], run: Path, experiment: Experiment, records: Sequence[Row], *, is_late: bool
 ) -> Finding:
     name = directory.SUMMARY
     if is_late:
@@ -67,7 +67,10 @@ def _summary(
     ending = said.get("ending")
     if not (ending is None or isinstance(ending, str)):
         return _broken(name, "has an ending that is not text")
-    made = encode(summary_of(experiment, records, ending, said["log_bytes"]))
+    # A summary of an earlier version says less.
+    format = 1 if said.get("format") == 1 and type(said["format"]) is int else FORMAT
+    rounds = directory.whole_rounds(run)
+    made = encode(summary_of(experiment, records, ending, said["log_bytes"], rounds), format)
     expected = parse_written(made, indent=1)
     found = [key for key in expected if key not in said or said[key] != expected[key]]
     # Compared as bytes, because Python takes True for 1.

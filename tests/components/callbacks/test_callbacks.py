@@ -25,9 +25,9 @@ def records(values):
     ]
 
 
-def verdicts(values, *, patience=2, mode="min", resumed_after=0):
+def verdicts(values, *, patience=2, mode="min", resumed_after=0, **rules):
     """The reasons to stop, from the resumption on."""
-    callback = early_stop(metric="test/loss", patience=patience, mode=mode)
+    callback = early_stop(metric="test/loss", patience=patience, mode=mode, **rules)
     rows = records(values)
     # What was committed is read back from metrics.jsonl, where NaN and infinity stand as null.
     read = [
@@ -87,6 +87,28 @@ def test_a_figure_that_is_no_number_is_never_an_improvement(values, mode, expect
 
 def test_the_reason_names_metric_best_value_and_patience():
     assert verdicts([3, 2, 2.5, 2.25])[-1] == "test/loss has not improved on 2 for 2 evaluations"
+
+
+@pytest.mark.parametrize(
+    ("values", "rule", "round", "reason"),
+    [
+        ([0.5, 0.9, 0.8], {"at_least": 0.9}, 2, "test/loss has reached 0.9, which is at least 0.9"),
+        ([3, None, 0.5, 0.1], {"at_most": 1.0}, 3, "test/loss has reached 0.5, which is at most 1"),
+        ([NAN, math.inf, 2], {"at_least": 3.0}, None, None),
+        (
+            [3, 2, 2.5, 2.4, 0.1],
+            {"at_most": 1.0, "patience": 2},
+            4,
+            "test/loss has not improved on 2 for 2 evaluations",
+        ),
+        ([3, 0.5, 2], {"at_most": 1.0, "patience": 2}, 2, "test/loss has reached 0.5, which is at most 1"),
+    ],
+)
+def test_a_value_that_is_good_enough_ends_the_run_also_after_a_resume(values, rule, round, reason):
+    said = verdicts(values, **{"patience": None, **rule})
+    assert next(((i, each) for i, each in enumerate(said) if each), (None, None)) == (round, reason)
+    if round is not None:
+        assert verdicts(values, **{"patience": None, **rule}, resumed_after=round)[0] == reason
 
 
 HISTORIES = [

@@ -7,8 +7,9 @@ import tiny
 
 from fedcli import config
 from fedcli.runs.results_table import results_table
-from fedcli.runs.summary import encode, summary_of
+from fedcli.runs.summary import encode, read_summary, summary_of
 from fedcli.runs.verification.outcome_files import checked_outcome
+from fedcli.store import directory
 
 EXPERIMENT = config.loads(tiny.YAML, "a config").experiment
 RECORDS = [
@@ -54,6 +55,32 @@ def test_what_a_run_leaves_holds_and_its_picture_is_named(run):
     assert checked(run) == ([], ["curves.png"], [])
 
 
+def test_a_summary_of_an_earlier_version_is_compared_in_its_form(run):
+    size = (run / "metrics.jsonl").stat().st_size
+    made = encode(summary_of(EXPERIMENT, RECORDS, "all rounds", size, [1, 2]), format=1)
+    assert b"best_checkpoint" not in made
+    (run / "summary.json").write_bytes(made)
+    assert checked(run) == ([], ["curves.png"], [])
+    assert read_summary(run).best_checkpoint is None
+    edit(run, "summary.json", "0.5", "0.75")
+    assert checked(run)[0]
+
+
+def test_the_best_checkpoint_is_marked_and_checked(run):
+    for name in ("round-00001", "round-00002"):
+        (run / "checkpoints" / name).mkdir(parents=True)
+    # That of round 2 was pruned.
+    (run / "checkpoints/round-00001/weights.npz").touch()
+    (run / "checkpoints/round-00001/state.npz").touch()
+    (broken,) = checked(run)[0]
+    assert broken.endswith("what follows from the config and the rounds: best_checkpoint, last_checkpoint.")
+    size = (run / "metrics.jsonl").stat().st_size
+    summary = summary_of(EXPERIMENT, RECORDS, "all rounds", size, directory.whole_rounds(run))
+    assert (summary.best_checkpoint, summary.last_checkpoint) == (1, 1)
+    (run / "summary.json").write_bytes(encode(summary))
+    assert checked(run) == ([], ["curves.png"], [])
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after", "said"),
     [
@@ -64,7 +91,7 @@ def test_what_a_run_leaves_holds_and_its_picture_is_named(run):
             "does not say what follows from the config and the rounds: fig",
         ),
         ("summary.json", '"epsilon": 2.5', '"epsilon": 0.01', "does not say what follows from the config"),
-        ("summary.json", '"format": 1', '"format": true', "does not say what follows from the config"),
+        ("summary.json", '"format": 2', '"format": true', "does not say what follows from the config"),
         ("summary.json", "{", "[", "is not JSON"),
         ("summary.json", '"all rounds"', "1", "has an ending that is not text"),
         ("results.csv", "0.25", "0.95", "differs in line 2 from what is in metrics.jsonl."),
