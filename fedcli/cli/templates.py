@@ -18,19 +18,20 @@ class Template(NamedTuple):
 
 
 def templates() -> list[Template]:
-    """All ready configs, by name."""
+    """All ready configs, by folder and name."""
     # An installed package has them inside of it; in a checkout they are beside the package.
     package = Path(__file__).parent.parent
     folder = package / "configs" if (package / "configs").is_dir() else package.parent / "configs"
     found = []
-    for path in sorted(folder.glob("*.yaml")):
+    # Those of a sub-folder come after those that are not in one, and are named without it.
+    for path in sorted(folder.rglob("*.yaml"), key=lambda path: (path.parent, path.name)):
         first_line = path.read_text(encoding="utf-8").split("\n", 1)[0]
         found.append(Template(path.stem, first_line.removeprefix("#").strip(), path))
     return found
 
 
 def copy_template(name: str, target: Path) -> None:
-    """Write the ready config `name` to `target`.
+    """Write the ready config `name` to `target`, with a comment on each key.
 
     Raises:
         ConfigError: if no ready config has this name, or `target` exists or cannot be written.
@@ -40,10 +41,13 @@ def copy_template(name: str, target: Path) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"The names are {', '.join(known)}."
         raise ConfigError(f"there is no ready config named '{name}'.", hint=hint)
+    from fedcli.config import commented
+
+    text = commented(known[name].path.read_text(encoding="utf-8"))
     try:
         # A config that somebody has edited is never overwritten.
         with target.open("x", encoding="utf-8") as file:
-            file.write(known[name].path.read_text(encoding="utf-8"))
+            file.write(text)
     except FileExistsError:
         raise ConfigError(f"{target} exists.", hint="Choose another file with --output.") from None
     except OSError as error:

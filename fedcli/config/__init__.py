@@ -5,6 +5,7 @@ This is the only code that imports yaml. The rest of fedcli receives plain, type
 error, `Config.locate` adds the place in the file.
 """
 
+from fedcli.config.commented import commented
 from fedcli.config.given import Objects, objects_of
 from fedcli.config.json_schema import Schema, json_schema, parameter_schemas
 from fedcli.config.load import (
@@ -75,6 +76,7 @@ __all__ = [
     "Task",
     "WrittenStrategy",
     "changes",
+    "commented",
     "dump",
     "flat",
     "from_mapping",

@@ -15,7 +15,7 @@ import yaml
 import fedcli as package
 from fedcli.cli.list_parts import _rows
 from fedcli.cli.templates import templates
-from fedcli.config import installed
+from fedcli.config import commented, installed
 from fedcli.core.factories import Description
 
 ESCAPE = "\x1b"
@@ -189,7 +189,7 @@ class TestInit:
         result = fedcli("init", "-o", "my first.yaml")
         assert result.stdout == "Wrote my first.yaml. Run it with: fedcli run 'my first.yaml'\n"
         source = next(template.path for template in templates() if template.name == "quickstart")
-        assert (tmp_path / "quickstart.yaml").read_bytes() == source.read_bytes()
+        assert (tmp_path / "quickstart.yaml").read_text() == commented(source.read_text())
 
     def test_what_it_copies_is_a_valid_config(self, fedcli):
         fedcli("init", "quickstart", "-o", "mine.yaml")
