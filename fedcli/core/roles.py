@@ -46,6 +46,10 @@ class ClientRuntime(Protocol):
         """Sums of the loss and the metrics over the examples, at the weights of `start`."""
         ...
 
+    def predict(self, start: Any, x: Array) -> Array:
+        """The probability of each class for each example, shape [B, C], at the weights of `start`."""
+        ...
+
 
 class Work(Protocol[Item_contra, Result_co]):
     """Work on many items as a value, which an executor may send to other processes: it can be pickled."""

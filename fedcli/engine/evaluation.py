@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.rounds import Broadcast, RoundState
 from fedcli.core.types import Array, Tree
 from fedcli.engine.budget import nothing_left
 from fedcli.engine.client_work import Clients
+from fedcli.engine.scores import Predictions, scores
 from fedcli.engine.setup import Assembly
 
 Metrics = Mapping[str, float]
@@ -43,11 +46,23 @@ def averaged(state: RoundState) -> RoundState:
 
 
 def evaluate_test(assembly: Assembly, state: RoundState) -> dict[str, float]:
-    """Mean loss and metrics over the test set."""
+    """Mean loss and metrics over the test set, and the scores of the whole of it that the task asks for."""
     size, count = assembly.run.evaluation.batch_size, len(assembly.world.federation.test[0])
     work = TestWork(assembly.clients, _broadcast(state), size)
     # In pieces for all workers: measuring 10,000 images can take as long as training the cohort.
-    return _means((sums for sums, _ in assembly.executor.run(work, range(0, count, size))), count)
+    means = _means((sums for sums, _ in assembly.executor.run(work, range(0, count, size))), count)
+    names = assembly.training.task.scores
+    return means | scores(names, predictions(assembly, state)) if names else means
+
+
+def predictions(assembly: Assembly, state: RoundState) -> Predictions:
+    """What the model says of every example of a test set of classes."""
+    size, (x, y) = assembly.run.evaluation.batch_size, assembly.world.federation.test
+    work = PredictionWork(assembly.clients, _broadcast(state), size)
+    pieces = list(assembly.executor.run(work, range(0, len(x), size)))
+    # Targets may be one-hot.
+    labels = (y.argmax(axis=-1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.int64)
+    return Predictions(labels, np.concatenate(pieces))
 
 
 def evaluate_attack(assembly: Assembly, state: RoundState) -> dict[str, float]:
@@ -105,6 +120,27 @@ class TestWork:
             return (side.runtime.measure(start, *piece) if count else {}), count
 
         return measure
+
+
+@dataclass(frozen=True)
+class PredictionWork:
+    """Predicts the classes of pieces of the test set; an item is the index of a piece's first example.
+
+    Args:
+        clients: has the runtime and the test set.
+        model: the model.
+        size: number of examples in a piece.
+    """
+
+    clients: Clients
+    model: Broadcast
+    size: int
+
+    def begin(self) -> Callable[[int], Array]:
+        """Return the function from an item to the probabilities of its examples, shape [B, C]."""
+        side = self.clients.side
+        start, (x, _) = side.runtime.prepare(self.model), side.federation.test
+        return lambda first: side.runtime.predict(start, x[first : first + self.size])
 
 
 @dataclass(frozen=True)

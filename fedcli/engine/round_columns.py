@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fedcli.engine.setup import Setup
 
 _ADMISSION, _EVALUATION, _ROUND = "engine/admission.py", "engine/evaluation.py", "engine/round.py"
+_SCORES = "engine/scores.py"
 
 
 class Group(NamedTuple):
@@ -68,6 +69,21 @@ BEFORE_MECHANISMS = (
         ),
     ),
     Group(
+        "runs with a metric of the whole test set in `task.metrics`",
+        lambda setup: bool(setup.training.task.scores),
+        (
+            Column(
+                "test/<score>",
+                "of the whole central test set, in rounds that are evaluated",
+                _SCORES,
+                source="model",
+                better="metric",
+                live=Live("{name} {value:.4f}"),
+                in_summary=True,
+            ),
+        ),
+    ),
+    Group(
         "runs with `average`",
         lambda setup: setup.run.average_decay is not None,
         (
@@ -75,6 +91,20 @@ BEFORE_MECHANISMS = (
                 "average/test/<metric>",
                 "the same for the averaged model",
                 _EVALUATION,
+                source="model",
+                better="metric",
+                in_summary=True,
+            ),
+        ),
+    ),
+    Group(
+        "runs with `average` and a metric of the whole test set",
+        lambda setup: setup.run.average_decay is not None and bool(setup.training.task.scores),
+        (
+            Column(
+                "average/test/<score>",
+                "the same for the averaged model",
+                _SCORES,
                 source="model",
                 better="metric",
                 in_summary=True,

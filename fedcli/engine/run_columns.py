@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from fedcli.components.clients.runtime.task import higher_is_better
+from fedcli.components.clients.runtime.task import SCORES, higher_is_better
 from fedcli.core.column import Better, Column, File
 from fedcli.engine.client_columns import CLIENT_GROUPS
 from fedcli.engine.round_columns import AFTER_MECHANISMS, BEFORE_MECHANISMS, Group
@@ -34,19 +35,23 @@ def columns_of(setup: Setup, file: File = "metrics.jsonl") -> dict[str, Column]:
     # A person looks at the metrics before the loss.
     metrics = (*setup.training.task.metrics, "loss")
     here = (column for column in columns if column.file == file)
-    return {each.name: each for column in here for each in expanded(column, metrics)}
+    scores = setup.training.task.scores
+    return {each.name: each for column in here for each in expanded(column, metrics, scores)}
 
 
-def expanded(column: Column, metrics: Iterable[str]) -> Iterator[Column]:
+def expanded(column: Column, metrics: Iterable[str], scores: Iterable[str] = SCORES) -> Iterator[Column]:
     """The columns that a pattern stands for; a column that is not a pattern is returned as it is.
 
     Args:
         column: as it is declared.
         metrics: the names that `<metric>` stands for.
+        scores: the names that `<score>` stands for.
     """
-    for metric in metrics if "<metric>" in column.name else ("",):
+    names = scores if "<score>" in column.name else metrics if "<metric>" in column.name else ("",)
+    for metric in names:
         for decile in _DECILES if "<decile>" in column.name else ("",):
-            name = column.name.replace("<metric>", metric).replace("<decile>", decile)
+            name = column.name.replace("<metric>", metric).replace("<score>", metric)
+            name = name.replace("<decile>", decile)
             yield column._replace(
                 name=name, better=_of_metric(metric) if column.better == "metric" else column.better
             )
@@ -66,6 +71,17 @@ def better(name: str, mechanisms: Iterable[Column] = ()) -> Better:
         if each.name == name and each.better != "metric":
             return each.better
     return _of_metric(name)
+
+
+def meant_column(name: str, known: Iterable[str]) -> str:
+    """`Did you mean test/accuracy?` for a name without its place such as `accuracy`, or a misspelt one; else empty."""
+    # The shortest of those that end so: a mean over clients has its spread in longer names.
+    ending = name.lower().replace(" ", "_")
+    same = sorted(
+        (each for each in known if f"/{each}".endswith(f"/{ending}")), key=lambda each: each.count("/")
+    )
+    near = same or difflib.get_close_matches(ending, list(known), n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def best_is(name: str, mechanisms: Iterable[Column] = ()) -> Literal["min", "max"]:

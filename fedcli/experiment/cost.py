@@ -26,7 +26,8 @@ def checked_cost(
 ) -> dict[str, Any]:
     """Build every part of an experiment, and return `cost` of it.
 
-    A built-in model states its own size. A custom model must be built to be measured, which loads TensorFlow.
+    A built-in model states its own size. A custom model must be built to be measured, which loads TensorFlow; so must
+    every model with a loss or metrics of which only Keras knows whether it has them and takes the targets.
 
     Args:
         source: the experiment.
@@ -38,13 +39,20 @@ def checked_cost(
     with located(source):
         made = plan(source.experiment)
         facts = cost(made)
-        if facts["parameters"] is not None:
+        if facts["parameters"] is not None and _surely_fits(made):
             return facts
         with before_tensorflow():
             assembly, state = assemble(made)
         # Nothing is trained here, and an open executor keeps worker processes alive.
         assembly.executor.close()
         return cost(made, parameters=state.weights.size, statistics=state.statistics.size)
+
+
+def _surely_fits(made: Setup) -> bool:
+    """Whether loss and metrics fit targets and model, as far as can be said without Keras."""
+    targets = made.world.federation.test[1]
+    has_labels = targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
+    return made.training.task.is_common and (has_labels or made.world.federation.task == "regression")
 
 
 def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:

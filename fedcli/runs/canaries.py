@@ -213,6 +213,9 @@ class _CanaryRuntime:
     def measure(self, start: Any, x: Array, y: Array) -> Mapping[str, float]:
         return self._runtime.measure(self._runtime.prepare(start), x, y)
 
+    def predict(self, start: Any, x: Array) -> Array:
+        return self._runtime.predict(self._runtime.prepare(start), x)
+
     def train(self, start: Any, assignment: Assignment) -> ClientUpdate:
         del start
         payload = np.zeros(self._size, np.float32)

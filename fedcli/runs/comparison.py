@@ -11,6 +11,7 @@ import numpy as np
 from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator
+from fedcli.engine.run_columns import meant_column
 from fedcli.runs.headline import Headline, headline, is_finite
 from fedcli.runs.run_directory import Run, open_run
 
@@ -113,10 +114,9 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> list[Compare
         )
         if figures is None:
             known = sorted({name for row in rows for name in row if is_finite(row[name])})
-            raise ConfigError(
-                f"{run.folder} has no value of {column}.",
-                hint=f"Leave it out, or choose another --metric; it has {', '.join(known) or 'none'}.",
-            )
+            meant = meant_column(column, known)
+            others = f"Leave it out, or choose another --metric; it has {', '.join(known) or 'none'}."
+            raise ConfigError(f"{run.folder} has no value of {column}.", hint=meant or others)
         found.append(Compared(run, settings_of_run(run.config.experiment), figures, _totals(rows)))
     return found
 

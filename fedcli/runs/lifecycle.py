@@ -31,6 +31,7 @@ from fedcli.experiment.protection.privacy_document import privacy_document, priv
 from fedcli.privacy import RunFacts
 from fedcli.runs import model_interface
 from fedcli.runs.agreement import agreed_digest, require_unchanged
+from fedcli.runs.class_facts import class_facts
 from fedcli.runs.closing import closing
 from fedcli.runs.curves import curves, title_of
 from fedcli.runs.default_folder import default_folders, first_free
@@ -201,6 +202,7 @@ def evaluate_run(
                 "examples": len(assembly.world.federation.test[0]),
                 **evaluation.evaluate_test(assembly, state),
                 **evaluation.evaluate_attack(assembly, state),
+                **class_facts(assembly, state),
             }
         rows = evaluation.evaluate_clients(assembly, state)
         if not rows:

@@ -216,6 +216,9 @@ class _Diverging:
     def measure(self, start: Any, x: Any, y: Any) -> Any:
         return self._runtime.measure(start, x, y)
 
+    def predict(self, start: Any, x: Any) -> Any:
+        return self._runtime.predict(start, x)
+
     def train(self, start: Any, assignment: Assignment) -> ClientUpdate:
         update = self._runtime.train(start, assignment)
         if assignment.client != self._client:

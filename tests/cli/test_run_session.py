@@ -3,13 +3,14 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 
 from fedcli.runs.verification import verify_run
 
 JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
-        "evaluate the average", "diverged", "evaluate the diverged", "early stop"]  # fmt: skip
+        "evaluate the average", "diverged", "evaluate the diverged", "early stop", "evaluate with scores"]  # fmt: skip
 REFUSED = [
     "run again",
     "resume a folder",
@@ -18,6 +19,7 @@ REFUSED = [
     "evaluate an absent average",
     "evaluate a folder",
     "bad loss",
+    "check a metric",
     "run into a file",
 ]
 
@@ -150,7 +152,13 @@ def test_the_kept_config_shows_as_itself(session, fedcli):
 
 def test_evaluate_gives_what_the_run_recorded(session, ended):
     record = metrics(session, "runs/one")[-1]
-    assert facts(ended, "evaluate --json") == {
+    made = facts(ended, "evaluate --json")
+    classes, confusion = made.pop("classes"), np.array(made.pop("confusion"))
+    assert {made.pop(name) > 0 for name in ("macro_f1", "macro_auc")} == {True}
+    assert made.pop("worst_class_accuracy") == min(row["accuracy"] for row in classes)
+    assert confusion.sum(axis=1).tolist() == [row["examples"] for row in classes]
+    assert confusion.trace() / confusion.sum() == pytest.approx(record["test/accuracy"])
+    assert made == {
         "run": "runs/one",
         "round": 2,
         "data": "test",
@@ -180,9 +188,27 @@ def test_evaluate_on_clients_gives_each_and_the_spread(session, ended):
     assert made["accuracy"] == record["validation/accuracy"]
     assert made["accuracy/worst"] == min(row["accuracy"] for row in made["clients"])
     assert made["loss/worst"] == max(row["loss"] for row in made["clients"])
-    # Rows of clients are for machines.
-    assert "clients  " not in ended["evaluate clients as text"].stdout.replace("data", "")
-    assert "accuracy/worst" in ended["evaluate clients as text"].stdout
+    assert "validation/accuracy/worst" in ended["evaluate clients as text"].stdout
+    worst_first = sorted(made["clients"], key=lambda row: row["accuracy"])
+    for command, pattern in (("as text", r"^ +(\d) +\d+ +\S+ +\S+ *$"), ("as csv", r"^(\d),")):
+        shown = re.findall(pattern, ended[f"evaluate clients {command}"].stdout, re.MULTILINE)
+        assert shown == [str(row["client"]) for row in worst_first]
+
+
+def test_metrics_of_the_whole_test_set_are_written_each_round(session, ended):
+    (record,), made = metrics(session, "runs/long"), facts(ended, "evaluate with scores")
+    for name in ("macro_f1", "macro_auc", "worst_class_accuracy", "top_2_accuracy"):
+        assert record[f"test/{name}"] == made[name]
+    assert record["test/top_2_accuracy"] > record["test/accuracy"]
+    assert "train/top_2_accuracy" in record
+    assert "train/macro_f1" not in record
+
+
+def test_check_refuses_a_metric_that_run_refuses(ended):
+    refused = ended["check a metric"]
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "'f1' is not a metric" in refused.stderr
+    assert "Did you mean macro_f1?" in refused.stderr
 
 
 def test_an_absent_round_is_met_with_those_that_are_there(ended):

@@ -10,7 +10,7 @@ import tiny
 import fedcli
 from fedcli.core.column import Column
 from fedcli.core.transform import Transform
-from fedcli.engine.run_columns import DECLARED, best_is, better, columns_of, expanded
+from fedcli.engine.run_columns import DECLARED, best_is, better, columns_of, expanded, meant_column
 from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.runs import lifecycle
 
@@ -18,7 +18,12 @@ MECHANISMS = [column for columns in MECHANISM_COLUMNS.values() for column in col
 IMAGES = ("data={name: digits, partition: {name: iid, clients: 4}}", "model=mlp")
 # Together they have every column that there is.
 RUNS = {
-    "average, personal": ["average={decay: 0.9}", "evaluation.clients=true", "strategy=ditto"],
+    "average, personal": [
+        "average={decay: 0.9}",
+        "evaluation.clients=true",
+        "strategy=ditto",
+        "task.metrics=[accuracy, macro_f1, macro_auc, worst_class_accuracy]",
+    ],
     "attack": [*IMAGES, "attack={name: backdoor, share: 0.25}"],
     "privacy": list(tiny.PRIVATE),
     "encryption, proofs": [
@@ -149,3 +154,18 @@ def test_what_follows_from_data_does_not_leave_a_noised_only_run(source, has_fix
 def test_figures_on_a_test_set_of_clients_rows_do_not_leave_a_noised_only_run():
     column = Column("a", "b", "c.py", source="model")
     assert not column.may_leave(has_fixed_cohorts=True, has_public_test=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("accuracy", "test/accuracy"),
+        ("loss", "test/loss"),
+        ("worst decile", "validation/accuracy/worst_decile"),
+        ("tets/accuracy", "test/accuracy"),
+    ],
+)
+def test_a_column_without_its_place_is_met_with_its_name(said, meant):
+    known = ["round", "test/accuracy", "test/loss", "validation/accuracy", "validation/accuracy/worst_decile"]
+    assert meant_column(said, known) == f"Did you mean {meant}?"
+    assert meant_column("zzz", known) == ""

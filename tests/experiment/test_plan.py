@@ -177,7 +177,7 @@ def test_what_cannot_be_planned_is_refused_with_its_key(override, place, said):
         (["strategy=fedbn", "model.non_trainable=local"], "strategy", "matches no weight"),
         (["model.trainable=conv*"], "model.trainable", "matches no trainable weights"),
         (["task={loss: nothing}"], "task.loss", "no loss named 'nothing'"),
-        (["task={metrics: [AUC]}"], "task.metrics", "'AUC' is not a Keras metric"),
+        (["task={metrics: [AUC]}"], "task.metrics", "'AUC' is not a metric"),
         (["task={loss: categorical_crossentropy}"], "task.loss", "does not fit the targets"),
         (["task={loss: mean_squared_error}"], "task.loss", "does not fit the targets"),
         (["task={loss: mean_squared_error}", "model.dropout=0.0"], "task.loss", "does not fit the targets"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedcli.core.errors import ConfigError
-from fedcli.engine.run_columns import columns_of
+from fedcli.engine.run_columns import columns_of, meant_column
 from fedcli.engine.setup import Setup
 
 
@@ -20,5 +20,7 @@ def check(setup: Setup) -> None:
     known = [column.name for column in columns_of(setup).values() if column.is_number]
     if stop.metric not in known:
         raise ConfigError(
-            f"no round has the metric '{stop.metric}'; there are {', '.join(known)}.", key="early_stop.metric"
+            f"no round has the metric '{stop.metric}'; there are {', '.join(known)}.",
+            key="early_stop.metric",
+            hint=meant_column(stop.metric, known),
         )

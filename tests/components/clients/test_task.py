@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_function_of_keras_is_refused(name):
 
 @pytest.mark.parametrize("name", ["acuracy", "AUC", "f1_score", "root_mean_squared_error"])
 def test_a_metric_that_is_no_mean_over_examples_is_refused(name):
-    with pytest.raises(ConfigError, match=f"'{name}' is not a Keras metric") as caught:
+    with pytest.raises(ConfigError, match=f"'{name}' is not a metric") as caught:
         metric_functions(TrainingTask("mean_squared_error", (name,)), from_logits=True)
     assert caught.value.key == "metrics"
 
@@ -155,3 +155,38 @@ def test_a_larger_value_is_better_where_keras_says_so():
 )
 def test_prefixes_do_not_hide_the_metric(name, expected):
     assert higher_is_better(name) is expected
+
+
+def test_top_k_counts_the_k_largest_outputs_and_fits_the_loss():
+    assert metric("top_1_accuracy", LABELS, LOGITS).tolist() == [1, 0, 0]
+    assert metric("top_2_accuracy", LABELS, LOGITS).tolist() == [1, 1, 0]
+    one_hot = np.eye(3, dtype=np.float32)[LABELS]
+    assert metric("top_2_accuracy", one_hot, LOGITS, loss="categorical_crossentropy").tolist() == [1, 1, 0]
+    with pytest.raises(ConfigError, match="needs an output for each class"):
+        metric("top_2_accuracy", LABELS, LOGITS, loss="binary_crossentropy")
+
+
+def test_metrics_of_the_whole_test_set_are_kept_apart_from_means():
+    task = task_for("classification", None, ["accuracy", "macro_f1", "top_3_accuracy"])
+    assert (task.metrics, task.scores) == (("accuracy", "top_3_accuracy"), ("macro_f1",))
+    assert task.names == ("loss", "accuracy", "top_3_accuracy")
+    assert task.is_common
+    assert not task_for("classification", None, ["f1"]).is_common
+    assert not task_for("classification", "hinge", None).is_common
+    with pytest.raises(ConfigError, match="macro_auc is a metric of classes"):
+        task_for("regression", None, ["macro_auc"])
+    with pytest.raises(ConfigError, match="named twice"):
+        task_for("classification", None, ["accuracy", "accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("f1", "macro_f1"), ("AUC", "macro_auc"), ("recall", "worst_class")]
+)
+def test_other_names_of_a_metric_are_met_with_the_one_here(written, meant):
+    with pytest.raises(ConfigError) as caught:
+        metric(written, LABELS, LOGITS)
+    assert f"Did you mean {meant}" in caught.value.hint
+    # What the hint calls usual works.
+    for name in ("accuracy", "top_5_accuracy"):
+        assert name in caught.value.hint
+        metric(name, LABELS, LOGITS)

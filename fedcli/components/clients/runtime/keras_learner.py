@@ -44,10 +44,13 @@ class KerasFunctions(NamedTuple):
     Args:
         learner: the functions for local algorithms.
         measure: `(weights, moving, x, y)` -> sums over the examples of the loss and each metric, shape [M].
+        predict: `(weights, moving, x)` -> the probability of each class, shape [B, C]; outputs that are not of
+            classes as they are.
     """
 
     learner: Learner
     measure: Callable[[Tensors, Tensors, Tensor, Tensor], Tensor]
+    predict: Callable[[Tensors, Tensors, Tensor], Tensor]
 
 
 def keras_functions(network: NetworkLike, task: TrainingTask, optimizer: Optimizer) -> KerasFunctions:
@@ -104,8 +107,15 @@ def keras_functions(network: NetworkLike, task: TrainingTask, optimizer: Optimiz
         predictions, _, _ = forward(weights, moving, x, False)
         return tf.reduce_sum(figures(y, predictions), axis=1)
 
+    def predict(weights: Tensors, moving: Tensors, x: Tensor) -> Tensor:
+        outputs, _, _ = forward(weights, moving, x, False)
+        if task.is_binary:
+            positive = tf.sigmoid(outputs) if from_logits else outputs
+            return tf.concat([1 - positive, positive], axis=-1)
+        return tf.nn.softmax(outputs) if from_logits and "crossentropy" in task.loss else outputs
+
     learner = Learner(differentiate, optimizer, len(task.names), represent, network.is_personal)
-    return KerasFunctions(learner, measure)
+    return KerasFunctions(learner, measure, predict)
 
 
 def _forward(network: NetworkLike, model: KerasModel) -> Forward:

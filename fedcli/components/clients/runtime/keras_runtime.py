@@ -156,6 +156,13 @@ class KerasRuntime:
         ).numpy()
         return dict(zip(self._settings.metric_names, sums.tolist(), strict=True))
 
+    def predict(self, start: DeviceBroadcast, x: Array) -> Array:
+        """The probability of each class for each example, shape [B, C], with the weights of `start`."""
+        made: Array = self._programs.predict(
+            start.weights, start.personal, start.statistics, to_device(x)
+        ).numpy()
+        return made
+
     def _tensors(self, client: int) -> _ClientTensors:
         # The cache is not safe for several threads.
         with self._lock:

@@ -79,11 +79,13 @@ class Programs(NamedTuple):
     Args:
         train: `ClientInputs` -> `ClientOutputs`.
         measure: `(weights [P], personal [R], statistics [Q], x, y)` -> sums [M].
+        predict: `(weights [P], personal [R], statistics [Q], x)` -> probabilities [B, C]; traced at its first call.
         traces: returns how often `train` was traced.
     """
 
     train: Callable[..., ClientOutputs]
     measure: Callable[..., Tensor]
+    predict: Callable[..., Tensor]
     traces: Callable[[], int]
 
 
@@ -178,6 +180,11 @@ def compile_programs(
         moving = _moving(network, statistics, seeds)
         return functions.measure(_assembled(network, weights, personal), moving, x, y)
 
+    def predict(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor) -> Tensor:
+        seeds = tf.zeros([len(network.seed_slots), 2], tf.int64)
+        moving = _moving(network, statistics, seeds)
+        return functions.predict(_assembled(network, weights, personal), moving, x)
+
     specs = _input_specs(network, spec, example, batch_size)
     try:
         traced = _traced(train, specs, with_xla=network.is_dense)
@@ -193,7 +200,11 @@ def compile_programs(
     measured = tf.function(measure).get_concrete_function(
         specs.weights, specs.personal, specs.statistics, specs.x, specs.y
     )
-    return Programs(traced, measured, lambda: traces)
+    # Not concrete: most runs never call it, and tracing takes time.
+    predicted = tf.function(
+        predict, input_signature=[specs.weights, specs.personal, specs.statistics, specs.x]
+    )
+    return Programs(traced, measured, predicted, lambda: traces)
 
 
 def _traced(

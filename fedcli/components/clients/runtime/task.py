@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,19 @@ PerExample = Callable[[Tensor, Tensor], Tensor]
 """`(targets, predictions)` -> values of shape [B]."""
 
 _LOSSES = {"classification": "sparse_categorical_crossentropy", "regression": "mean_squared_error"}
+SCORES = ("macro_f1", "macro_auc", "worst_class_accuracy")
+"""Metrics of a whole test set, which are not means over examples; `engine/scores.py` computes them."""
+_TOP = re.compile(r"top_([1-9][0-9]{0,3})_accuracy")
+# What people call what is here, or in Keras, by another name.
+_MEANT = {
+    **dict.fromkeys(("f1", "f1_score", "f1_macro", "fbeta_score"), "macro_f1"),
+    **dict.fromkeys(("auc", "roc_auc", "auroc"), "macro_auc"),
+    **dict.fromkeys(("top5", "top_5", "top5_accuracy", "top_k", "top_k_accuracy"), "top_5_accuracy"),
+    **dict.fromkeys(("class_accuracy", "per_class_accuracy", "recall"), "worst_class_accuracy"),
+    **dict.fromkeys(("acc", "top_1"), "accuracy"),
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+}
 _METRICS = {"classification": ("accuracy",), "regression": ("mean_absolute_error",)}
 # Parts of the names of Keras's losses and errors; a larger value of any other metric is taken for a better one.
 DEFAULT_METRICS = tuple(name for names in _METRICS.values() for name in names)
@@ -31,11 +45,13 @@ class TrainingTask:
 
     Args:
         loss: Keras name of the loss.
-        metrics: Keras names of the metrics; `accuracy` is the accuracy that fits the loss.
+        metrics: those that are means over examples; `accuracy` is the accuracy that fits the loss.
+        scores: those of the whole test set.
     """
 
     loss: str
     metrics: tuple[str, ...]
+    scores: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,12 +63,40 @@ class TrainingTask:
         """Whether the loss takes one output for two classes."""
         return self.loss.startswith("binary")
 
+    @property
+    def is_common(self) -> bool:
+        """Whether Keras takes loss and metrics for every model and for targets that are whole numbers, or vectors."""
+        kind = next((kind for kind, loss in _LOSSES.items() if loss == self.loss), None)
+        known = {"classification": ("accuracy",), "regression": ("mean_absolute_error", "mean_squared_error")}
+        return kind is not None and all(
+            name in known[kind] or (kind == "classification" and _TOP.fullmatch(name))
+            for name in self.metrics
+        )
+
 
 def task_for(
     kind: Literal["classification", "regression"], loss: str | None, metrics: Sequence[str] | None
 ) -> TrainingTask:
-    """The task of a dataset, with defaults for what the config leaves out."""
-    return TrainingTask(loss or _LOSSES[kind], tuple(_METRICS[kind] if metrics is None else metrics))
+    """The task of a dataset, with defaults for what the config leaves out.
+
+    Raises:
+        ConfigError: if a metric is of classes and the data have none, or a metric is named twice.
+    """
+    names = tuple(_METRICS[kind] if metrics is None else metrics)
+    of_classes = [name for name in names if name in SCORES or _TOP.fullmatch(name)]
+    if kind == "regression" and of_classes:
+        raise ConfigError(
+            f"{of_classes[0]} is a metric of classes; the targets of this data are numbers.",
+            key="task.metrics",
+            hint="Use mean_absolute_error or mean_squared_error.",
+        )
+    if len(set(names)) != len(names):
+        raise ConfigError("a metric is named twice.", key="task.metrics", hint="Name each metric once.")
+    return TrainingTask(
+        loss or _LOSSES[kind],
+        tuple(name for name in names if name not in SCORES),
+        tuple(name for name in names if name in SCORES),
+    )
 
 
 def higher_is_better(name: str) -> bool:
@@ -103,21 +147,41 @@ def _metric(name: str, task: TrainingTask, from_logits: bool) -> PerExample:
         name = "binary_accuracy" if task.is_binary else "categorical_accuracy"
     if name == "sparse_categorical_accuracy":
         return sparse_categorical_accuracy
+    if top := _TOP.fullmatch(name):
+        return _top_accuracy(int(top[1]), task)
     try:
         metric = keras.metrics.get(name)
     except ValueError:
         metric = None
     function = getattr(metric, "_fn", None)
     if function is None:
+        meant = f"Did you mean {_MEANT[name.lower()]}? " if name.lower() in _MEANT else ""
+        of_classes = f"accuracy, top_5_accuracy, {', '.join(SCORES)}"
+        usual = of_classes if "crossentropy" in task.loss else "mean_absolute_error, mean_squared_error"
         raise ConfigError(
-            f"'{name}' is not a Keras metric that is a mean over examples.",
+            f"'{name}' is not a metric: neither one of fedcli nor one of Keras that is a mean over examples.",
             key="metrics",
-            hint="Use names such as accuracy, top_k_categorical_accuracy or mean_absolute_error.",
+            hint=f"{meant}The usual ones are {usual}.",
         )
     # A model without a last activation returns logits: probabilities above 0.5 are logits above 0.
     own = dict(getattr(metric, "_fn_kwargs", {}))
     known = {"from_logits": True, "threshold": 0.0} if from_logits else {}
     return partial(function, **own | {key: value for key, value in known.items() if key in own})
+
+
+def _top_accuracy(k: int, task: TrainingTask) -> PerExample:
+    """Whether the right class is among the k classes of the largest outputs."""
+    import keras
+
+    if task.is_binary:
+        raise ConfigError(
+            f"top_{k}_accuracy needs an output for each class; {task.loss} has one output.",
+            key="metrics",
+            hint="Use accuracy.",
+        )
+    if task.loss.startswith("sparse"):
+        return partial(keras.metrics.sparse_top_k_categorical_accuracy, k=k)
+    return partial(keras.metrics.top_k_categorical_accuracy, k=k)
 
 
 def sparse_categorical_accuracy(targets: Tensor, predictions: Tensor) -> Tensor:
