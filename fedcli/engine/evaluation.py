@@ -13,8 +13,8 @@ from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.rounds import Broadcast, RoundState
 from fedcli.core.types import Array, Tree
 from fedcli.engine.budget import nothing_left
+from fedcli.engine.class_scores import Predictions, scores
 from fedcli.engine.client_work import Clients
-from fedcli.engine.scores import Predictions, scores
 from fedcli.engine.setup import Assembly
 
 Metrics = Mapping[str, float]

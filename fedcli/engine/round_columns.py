@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fedcli.engine.setup import Setup
 
 _ADMISSION, _EVALUATION, _ROUND = "engine/admission.py", "engine/evaluation.py", "engine/round.py"
-_SCORES = "engine/scores.py"
+_SCORES = "engine/class_scores.py"
 
 
 class Group(NamedTuple):

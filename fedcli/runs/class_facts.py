@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from fedcli.components.clients.runtime.task import SCORES
 from fedcli.core.rounds import RoundState
+from fedcli.engine.class_scores import by_class, scores
 from fedcli.engine.evaluation import predictions
 from fedcli.engine.records import Row
-from fedcli.engine.scores import by_class, scores
 from fedcli.engine.setup import Assembly
 
 MOST_CLASSES = 100

@@ -17,7 +17,7 @@ PerExample = Callable[[Tensor, Tensor], Tensor]
 
 _LOSSES = {"classification": "sparse_categorical_crossentropy", "regression": "mean_squared_error"}
 SCORES = ("macro_f1", "macro_auc", "worst_class_accuracy")
-"""Metrics of a whole test set, which are not means over examples; `engine/scores.py` computes them."""
+"""Metrics of a whole test set, which are not means over examples; `engine/class_scores.py` computes them."""
 _TOP = re.compile(r"top_([1-9][0-9]{0,3})_accuracy")
 # What people call what is here, or in Keras, by another name.
 _MEANT = {

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fedcli.components.clients.runtime.task import SCORES
+from fedcli.engine.class_scores import Predictions, by_class, scores
 from fedcli.engine.round_columns import BEFORE_MECHANISMS
 from fedcli.engine.run_columns import better, expanded
-from fedcli.engine.scores import Predictions, by_class, scores
 
 # Two of class 0, one right; two of class 1, both right; nothing of class 2, once predicted.
 PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1]], np.float32)
