@@ -58,9 +58,7 @@ class Task(Section):
     loss: str | None = Field(None, min_length=1, examples=["sparse_categorical_crossentropy"])
     """The loss, by its Keras name."""
     # Strict pydantic accepts only a tuple for a tuple, but YAML has lists; the entries remain strict.
-    metrics: Annotated[tuple[str, ...], Field(strict=False)] | None = Field(
-        None, examples=["[accuracy, macro_f1]"]
-    )
+    metrics: Annotated[tuple[str, ...], Field(strict=False)] | None = Field(None, examples=["[accuracy]"])
     """The metrics: `accuracy`, `top_5_accuracy` (or another number), Keras names of means over examples; of the whole
     test set `macro_f1`, `macro_auc` and `worst_class_accuracy`."""
 
