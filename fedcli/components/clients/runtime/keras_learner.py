@@ -118,6 +118,22 @@ def keras_functions(network: NetworkLike, task: TrainingTask, optimizer: Optimiz
     return KerasFunctions(learner, measure, predict)
 
 
+def batches_of(network: NetworkLike) -> Callable[[Tensor, Tensor, Tensor], Batch]:
+    """The function `(x, y, rows [B])` -> batch; a negative row is padding."""
+    import tensorflow as tf
+
+    def batch(x: Tensor, y: Tensor, rows: Tensor) -> Batch:
+        mask = rows >= 0
+        if network.statistics.names:
+            # BatchNorm would average over the padding, so that it is dropped. Otherwise fixed shapes are faster.
+            rows = tf.boolean_mask(rows, mask)
+            return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.ones(tf.shape(rows), tf.float32))
+        rows = tf.maximum(rows, 0)
+        return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.cast(mask, tf.float32))
+
+    return batch
+
+
 def _forward(network: NetworkLike, model: KerasModel) -> Forward:
     """The forward pass of `model`, which holds the network's variables, possibly in another order."""
     own = network.model

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike
+from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike, batches_of
 from fedcli.components.clients.runtime.tensor_vectors import (
     join_tensors,
     joined_if_listed,
     listed_tensors,
     split_vector,
 )
-from fedcli.components.clients.trainer import Batch, ClientTrainer, Start, Tensor, Tensors
+from fedcli.components.clients.trainer import ClientTrainer, Start, Tensor, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
@@ -79,7 +79,7 @@ class Programs(NamedTuple):
     Args:
         train: `ClientInputs` -> `ClientOutputs`.
         measure: `(weights [P], personal [R], statistics [Q], x, y)` -> sums [M].
-        predict: `(weights [P], personal [R], statistics [Q], x)` -> probabilities [B, C]; traced at its first call.
+        predict: `(weights [P], personal [R], statistics [Q], x)` -> probabilities [B, C].
         traces: returns how often `train` was traced.
     """
 
@@ -123,7 +123,7 @@ def compile_programs(
     import tensorflow as tf
 
     trainer: ClientTrainer = spec.build(functions.learner)
-    batch = _batches(network)
+    batch = batches_of(network)
     traces = 0
 
     def train(inputs: ClientInputs) -> ClientOutputs:
@@ -175,15 +175,15 @@ def compile_programs(
             keeps={x.name: joined_if_listed(result.keeps[x.name]) for x in spec.keeps},
         )
 
-    def measure(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def whole(weights: Tensor, personal: Tensor, statistics: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         seeds = tf.zeros([len(network.seed_slots), 2], tf.int64)
-        moving = _moving(network, statistics, seeds)
-        return functions.measure(_assembled(network, weights, personal), moving, x, y)
+        return _assembled(network, weights, personal), _moving(network, statistics, seeds)
+
+    def measure(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return functions.measure(*whole(weights, personal, statistics), x, y)
 
     def predict(weights: Tensor, personal: Tensor, statistics: Tensor, x: Tensor) -> Tensor:
-        seeds = tf.zeros([len(network.seed_slots), 2], tf.int64)
-        moving = _moving(network, statistics, seeds)
-        return functions.predict(_assembled(network, weights, personal), moving, x)
+        return functions.predict(*whole(weights, personal, statistics), x)
 
     specs = _input_specs(network, spec, example, batch_size)
     try:
@@ -201,9 +201,8 @@ def compile_programs(
         specs.weights, specs.personal, specs.statistics, specs.x, specs.y
     )
     # Not concrete: most runs never call it, and tracing takes time.
-    predicted = tf.function(
-        predict, input_signature=[specs.weights, specs.personal, specs.statistics, specs.x]
-    )
+    inputs = [specs.weights, specs.personal, specs.statistics, specs.x]
+    predicted = tf.function(predict, input_signature=inputs)
     return Programs(traced, measured, predicted, lambda: traces)
 
 
@@ -233,21 +232,6 @@ def to_device(array: Array | np.generic) -> Tensor:
     import tensorflow as tf
 
     return tf.constant(array)
-
-
-def _batches(network: NetworkLike) -> Callable[[Tensor, Tensor, Tensor], Batch]:
-    import tensorflow as tf
-
-    def batch(x: Tensor, y: Tensor, rows: Tensor) -> Batch:
-        mask = rows >= 0
-        if network.statistics.names:
-            # BatchNorm would average over the padding, so that it is dropped. Otherwise fixed shapes are faster.
-            rows = tf.boolean_mask(rows, mask)
-            return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.ones(tf.shape(rows), tf.float32))
-        rows = tf.maximum(rows, 0)
-        return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.cast(mask, tf.float32))
-
-    return batch
 
 
 def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Start:
