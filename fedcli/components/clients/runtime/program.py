@@ -14,7 +14,7 @@ from fedcli.components.clients.runtime.tensor_vectors import (
     listed_tensors,
     split_vector,
 )
-from fedcli.components.clients.trainer import ClientTrainer, Start, Tensor, Tensors
+from fedcli.components.clients.trainer import Batch, ClientTrainer, Start, Tensor, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array
