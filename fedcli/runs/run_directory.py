@@ -72,7 +72,7 @@ class Run:
     @property
     def records(self) -> list[Row]:
         """The records of metrics.jsonl, one a round."""
-        return directory.read_records(self.folder)
+        return directory.read_rounds(self.folder)
 
     @property
     def ending(self) -> str | None:

@@ -106,7 +106,7 @@ def _summarised(folder: Path) -> Summary:
     from fedcli import config
     from fedcli.config.yaml.tree import parse, plain
 
-    text, records = directory.config_text(folder), directory.read_records(folder)
+    text, records = directory.config_text(folder), directory.read_rounds(folder)
     node = parse(text, lambda line, column: config.Place(directory.CONFIG, line, column)).node
     # In the form in which a run writes it, four values say all, and the parts of the config need not be loaded.
     match plain(node) if node else None:

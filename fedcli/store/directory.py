@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,11 @@ def read_records(folder: Path, log: str = METRICS) -> list[dict[str, Any]]:
     with contextlib.suppress(FileRefused, ValueError):
         records.extend(logs.records(folder / log))
     return records
+
+
+def read_rounds(folder: Path) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl up to the first one that names no round, which no run writes."""
+    return list(itertools.takewhile(lambda record: type(record.get("round")) is int, read_records(folder)))
 
 
 def pruned_rounds(folder: Path, retention: Retention) -> list[int]:

@@ -2,7 +2,10 @@
 
 import math
 
+import pytest
+
 from fedcli.runs.headline import Headline, headline
+from fedcli.store import directory
 
 
 def rows(**columns):
@@ -33,3 +36,9 @@ def test_values_that_are_not_finite_and_rounds_without_evaluation_are_left_out()
     records = rows(test_accuracy=[math.nan, 0.5, None])
     assert headline([*records, {"round": 4}]) == Headline("test/accuracy", "up", 2, 0.5, 2, 0.5)
     assert headline([{"round": 1, "train/loss": 1.0}]) is None
+
+
+@pytest.mark.parametrize("damaged", ['{"test/loss": 1}', '{"round": [2], "test/loss": 1}', '{"round": true}'])
+def test_records_end_before_one_that_names_no_round(tmp_path, damaged):
+    (tmp_path / "metrics.jsonl").write_text(f'{{"round": 1, "test/loss": 2}}\n{damaged}\n{{"round": 3}}\n')
+    assert directory.read_rounds(tmp_path) == [{"round": 1, "test/loss": 2}]
