@@ -6,6 +6,7 @@ import runpy
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer.main
@@ -271,13 +272,18 @@ class TestPython:
         ).experiment
         assert plan(experiment).protocol.strategy.aggregator.name == "midrange"
 
-    def test_the_callback_stops_a_run_and_is_one_that_a_config_can_name(self, modules):
+    def test_the_callback_keeps_a_model_and_stops_the_run(self, modules, tmp_path):
         import my_callbacks
 
-        stop = my_callbacks.stop_at(accuracy=0.5).on_round_end
-        assert stop(None, {"test/accuracy": 0.5}) == "test/accuracy has reached 0.5"
-        assert stop(None, {"test/accuracy": 0.4}) is None
-        assert stop(None, {}) is None
+        # What Keras writes is not of this test; a run's model is tested where callbacks are.
+        model = SimpleNamespace(save=lambda path: path.write_text("a model"))
+        run = SimpleNamespace(folder=tmp_path, model=lambda _state: model)
+        keep = my_callbacks.keep_model(accuracy=0.5).on_round_end
+        assert keep(run, None, {"test/accuracy": 0.4}) is None
+        assert keep(run, None, {}) is None
+        assert not list(tmp_path.glob("*.keras"))
+        assert keep(run, None, {"test/accuracy": 0.5}) == "test/accuracy has reached 0.5"
+        assert [file.name for file in tmp_path.glob("*.keras")] == ["good.keras"]
 
     def test_every_law_is_named_and_every_name_is_a_law(self):
         page = (ROOT / "docs/custom_components.md").read_text(encoding="utf-8")
