@@ -24,6 +24,7 @@ ALLOWED = {
     "yaml": {"config"},
     "tensorflow": {f"components/{kind}" for kind in ("data", "models", "clients", "executors")},
     "keras": {f"components/{kind}" for kind in ("data", "models", "clients", "executors")},
+    "optuna": {"runs/sweep/optuna_search.py"},
     "ray": {"components/executors/ray.py"},
     "dp_accounting": {"privacy"},
     "cryptography": {"crypto"},

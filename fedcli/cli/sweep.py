@@ -121,8 +121,11 @@ def _go_on(
     from fedcli.runs.sweep.children import default_parallel
     from fedcli.runs.sweep.sweeping import sweep as go_on
 
-    num = min(parallel or default_parallel(), len(trials))
-    typer.echo(f"{len(trials)} runs in {escaped(str(folder))}, {num} at the same time", err=to_stderr)
+    total = len(trials)
+    if space.search == "optuna":
+        total = (space.trials or 1) * max(1, len(space.seeds))
+    num = min(parallel or default_parallel(), total)
+    typer.echo(f"{total} runs in {escaped(str(folder))}, {num} at the same time", err=to_stderr)
     with SweepView(folder, to_stderr=to_stderr) as view, interruptible() as asked_to_stop:
         return go_on(
             space,
@@ -155,7 +158,10 @@ def _print_results(outcome: SweepOutcome) -> None:
     elif counts["done"] < len(outcome.statuses):
         print_message(f"{num_done}. The same command goes on with the others.")
     else:
-        typer.echo(f"{num_done}. Compare them with: fedcli compare {shlex.quote(str(outcome.folder))}")
+        # Quoted, so that the lines can be pasted into a shell.
+        place = shlex.quote(str(outcome.folder))
+        typer.echo(f"{num_done}. For one page about them: fedcli report {place}")
+        typer.echo(f"Compare them with: fedcli compare {place}")
 
 
 def _row(group: SeedGroup) -> dict[str, Cell]:

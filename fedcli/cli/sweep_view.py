@@ -70,7 +70,7 @@ class SweepView:
         before = self._told or {name: each for name, each in standings.items() if each != "running"}
         for trial in trials:
             standing = standings[trial.name]
-            if standing != before.get(trial.name):
+            if standing not in ("waiting", before.get(trial.name)):
                 done = sum(each == "done" for each in standings.values())
                 self.console.print(f"{done}/{len(trials)} done  {standing:<8}  {trial.name}", soft_wrap=True)
         self._told = dict(standings)

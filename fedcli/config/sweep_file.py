@@ -24,7 +24,7 @@ from fedcli.config.yaml.tree import Node, Value, parse, plain
 from fedcli.core.errors import ConfigError
 
 _KEYS = ("values", "set", "seeds", "search", "trials", "draw_seed", "metric")
-_SEARCHES: dict[str, Search] = {"grid": "grid", "random": "random"}
+_SEARCHES: dict[str, Search] = {"grid": "grid", "random": "random", "optuna": "optuna"}
 
 
 @dataclasses.dataclass

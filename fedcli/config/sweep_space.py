@@ -13,7 +13,7 @@ from fedcli.config.problems import ConfigErrors, Place, Problem, show
 from fedcli.config.yaml.tree import Node, Value, parse, plain
 from fedcli.core.errors import ConfigError
 
-Search: TypeAlias = Literal["grid", "random"]
+Search: TypeAlias = Literal["grid", "random", "optuna"]
 Settings: TypeAlias = Mapping[str, Value]
 """Values by their dotted keys."""
 MOST_RUNS = 10_000
@@ -46,9 +46,11 @@ class Interval(NamedTuple):
         if self.is_integer and not self.log:
             return int(self.low) + math.floor(share * (int(self.high) - int(self.low) + 1))
         if self.log:
-            value = math.exp(math.log(self.low) + share * math.log(self.high / self.low))
-        else:
-            value = self.low + share * (self.high - self.low)
+            return self.rounded(math.exp(math.log(self.low) + share * math.log(self.high / self.low)))
+        return self.rounded(self.low + share * (self.high - self.low))
+
+    def rounded(self, value: float) -> float:
+        """A number of the interval as a run has it: an integer, or one of a few digits."""
         value = min(max(value, self.low), self.high)
         return round(value) if self.is_integer else float(f"{value:.{_DIGITS}g}")
 
