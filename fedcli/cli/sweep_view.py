@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Literal, final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as Display
@@ -80,8 +80,10 @@ class SweepView:
         title = ", ".join(f"{number} {standing}" for standing, number in counts.items())
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
         table.add_column("run", no_wrap=True, overflow="ellipsis")
-        for name in ("state", "rounds", "metric", "last"):
-            table.add_column(name, no_wrap=True, justify="right" if name in ("rounds", "last") else "left")
+        # A number that is cut short is another number; a name may lose its end.
+        for name, least in (("state", 7), ("rounds", 7), ("metric", 8), ("last", 7)):
+            side: Literal["left", "right"] = "right" if name in ("rounds", "last") else "left"
+            table.add_column(name, no_wrap=True, justify=side, min_width=least)
         for trial in self._shown(trials, standings):
             standing, summary = standings[trial.name], self._summary(trial, standings[trial.name])
             figures = summary.figures if summary else None
