@@ -31,7 +31,8 @@ class Column(NamedTuple):
     """A column, declared by the module that computes it, or by the engine.
 
     Args:
-        name: its name. `<metric>` stands for the loss and each metric of the task, `<decile>` for p10, p50 and p90.
+        name: its name. `<metric>` stands for the loss and each mean over examples of the task, `<score>` for its
+            metrics of the whole test set, `<decile>` for p10, p50 and p90.
         about: what it is, in one line.
         owner: the file of fedcli that computes it.
         file: where it is written.
