@@ -5,6 +5,7 @@ Run it at the root of the repository after a docstring, a signature or a key was
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,8 +126,8 @@ def _cell(text: str) -> str:
 def _prose(text: str) -> str:
     """A docstring's text as Markdown: outside of code, `<` and `*` are characters like others."""
     parts = text.split("`")
-    # Every other part is between backquotes.
-    parts[::2] = [part.replace("<", "&lt;").replace("*", "\\*") for part in parts[::2]]
+    # Every other part is between backquotes. A star between spaces emphasises nothing.
+    parts[::2] = [re.sub(r"\*(?=\S)|(?<=\S)\*", r"\\*", part.replace("<", "&lt;")) for part in parts[::2]]
     return "`".join(parts)
 
 

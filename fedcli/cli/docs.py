@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.list_parts import SECTIONS, Kind
+from fedcli.cli.list_parts import SECTIONS, Kind, list_parts
 from fedcli.cli.output import Json, escaped, print_json, reported
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ def docs(
     json: Json = False,
 ) -> None:
     """Explain a component, a key of the config, a column of the logs or a term, with an example."""
+    if kind is None and name in list(Kind):
+        # The name of a kind is not that of a component; its list says what there is.
+        list_parts(Kind(name), json)
+        return
     with reported():
         from fedcli.experiment.manual import look_up
 

@@ -48,3 +48,9 @@ def test_a_misspelt_name_is_an_error_with_a_hint():
     result = RUNNER.invoke(app, ["docs", "fedprxo"])
     assert result.exit_code == 2
     assert "Did you mean fedprox?" in result.output
+
+
+def test_the_name_of_a_kind_lists_it():
+    assert (
+        RUNNER.invoke(app, ["docs", "schedules"]).output == RUNNER.invoke(app, ["list", "schedules"]).output
+    )

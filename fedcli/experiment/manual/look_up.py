@@ -36,7 +36,8 @@ def look_up(name: str, section: str | None = None) -> list[Page]:
         found += exact
         found += [page for page in columns if is_column(page, name.lower())]
         found += [_term(term) for term in TERMS if _same(term) == _same(name)]
-        found = found or [page for page in keys if _same(page.name).endswith(f".{_same(name)}")]
+        # A word such as dropout is a term, and the end of several keys; a whole key is meant as it is.
+        found += [page for page in keys if not exact and _same(page.name).endswith(f".{_same(name)}")]
         # The end of a column, as a newcomer who knows no folders would type it: accuracy finds test/<metric>.
         found = found or [page for page in columns if page.name.endswith(f"/{name.lower()}")]
     if not found:
@@ -69,8 +70,9 @@ def _nothing(name: str, section: str | None) -> ConfigError:
         words += [page.name for page in (*key_pages(), *parameter_pages(), *column_pages())] + list(TERMS)
         # The last step of a key too, since nobody types all of them.
         words += [word.rsplit(".", 1)[-1] for word in words if "." in word]
-    hint = (
-        nearest(name, words) or "`fedcli list KIND` lists the components, and `fedcli show CONFIG` the keys."
+    hint = nearest(name, words) or (
+        "`fedcli list KIND` lists the components, `fedcli show CONFIG` the keys, and `fedcli docs test/accuracy` "
+        "explains a metric."
     )
     kind = f"{NOUNS[section]}" if section else "component, key, column or term"
     return ConfigError(f"there is no {kind} named {name!r}.", hint=hint)

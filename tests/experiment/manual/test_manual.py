@@ -78,13 +78,14 @@ def test_every_key_has_a_page_and_an_example_that_loads(keys):
         ("trimmed_mean", ["strategy trimmed-mean"]),
         ("cohort.size", ["parameter cohort.size"]),
         ("client.epochs", ["key client.epochs"]),
-        ("deadline", ["key participation.deadline", "term deadline"][1:]),
+        ("deadline", ["term deadline", "key participation.deadline"]),
+        ("momentum", ["server optimizer momentum", "parameter client.optimizer.momentum"]),
         ("wait_for", ["key participation.wait_for"]),
         ("cohort", ["key cohort", "term cohort"]),
         ("test/accuracy", ["column of metrics.jsonl test/<metric>"]),
         ("validation/accuracy/p10", ["column of metrics.jsonl validation/<metric>/<decile>"]),
         ("bytes_up", ["column of metrics.jsonl bytes_up", "column of clients.jsonl bytes_up"]),
-        ("Noise Multiplier", ["term noise multiplier"]),
+        ("Client Drift", ["term client drift"]),
     ],
 )
 def test_a_name_finds_its_pages(name, found):
