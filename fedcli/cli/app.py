@@ -13,11 +13,13 @@ from fedcli.cli.check import check
 from fedcli.cli.compare import compare
 from fedcli.cli.docs import docs
 from fedcli.cli.evaluate import evaluate
+from fedcli.cli.export import export
 from fedcli.cli.head import head
 from fedcli.cli.init import init
 from fedcli.cli.list_parts import list_parts, list_strategies
 from fedcli.cli.partition import partition
 from fedcli.cli.plot import plot
+from fedcli.cli.predict import predict
 from fedcli.cli.privacy import privacy
 from fedcli.cli.run import run
 from fedcli.cli.runs import runs
@@ -59,7 +61,7 @@ def _root(
 
 
 for _command in (
-    run, sweep, runs, compare, plot, report, evaluate,
+    run, sweep, runs, compare, plot, report, evaluate, predict, export,
     init, check, show, partition, docs, schema, privacy, audit, verify, head,
 ):  # fmt: skip
     app.command()(_command)

@@ -9,7 +9,7 @@ import typer
 
 from fedcli.cli.output import Facts, Json, Traceback, print_facts, print_json, reported
 from fedcli.cli.printed_table import Cell, Csv, Markdown, form_of, print_table
-from fedcli.cli.run_argument import RunPath
+from fedcli.cli.run_argument import Average, RoundChoice, RunPath, to_round
 
 # More rows do not fit on a screen; the other forms have all.
 _SHOWN = 20
@@ -18,16 +18,12 @@ _ABOUT = ("run", "round", "data", "examples", "model")
 
 def evaluate(
     run: RunPath,
-    round: Annotated[
-        int | None, typer.Option(help="The round of the model; the last one by default.", show_default=False)
-    ] = None,
+    round: RoundChoice = "last",
     data: Annotated[
         Literal["test", "clients"],
         typer.Option(help="The central test set, or the validation examples of each client."),
     ] = "test",
-    average: Annotated[
-        bool, typer.Option("--average", help="Use the moving average of the model, if the run has one.")
-    ] = False,
+    average: Average = False,
     csv: Csv = False,
     md: Markdown = False,
     json: Json = False,
@@ -46,7 +42,8 @@ def evaluate(
         with Screen(to_stderr=True) as screen:
             with screen.loading():
                 from fedcli.runs.lifecycle import evaluate_run
-            facts = evaluate_run(run, round=round, data=data, average=average)
+                from fedcli.runs.round_choice import chosen_round
+            facts = evaluate_run(run, round=chosen_round(run, to_round(round)), data=data, average=average)
         if json:
             print_json(facts)
             return

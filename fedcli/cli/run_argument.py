@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcli.cli.output import reported
+
+if TYPE_CHECKING:
+    from fedcli.runs.round_choice import Choice
 
 
 def to_run(said: str) -> Path:
@@ -53,3 +56,36 @@ RunPaths = Annotated[
         show_default=False,
     ),
 ]
+RoundChoice = Annotated[
+    str,
+    typer.Option(
+        metavar="best|last|N",
+        help="The round of the model; `best` by the metric in `fedcli runs`.",
+    ),
+]
+ClientModel = Annotated[
+    int | None,
+    typer.Option(
+        help="The own model of this client, in runs with personal models or layers.", show_default=False
+    ),
+]
+Average = Annotated[
+    bool, typer.Option("--average", help="Use the moving average of the model, if the run has one.")
+]
+
+
+def to_round(said: str) -> Choice:
+    """The round that a person means.
+
+    Raises:
+        BadParameter: if it is neither a number nor `best` or `last`.
+    """
+    if said == "best":
+        return "best"
+    if said == "last":
+        return "last"
+    if not said.isdecimal():
+        raise typer.BadParameter(
+            f"{said!r} is no round; give its number, `best` or `last`.", param_hint="--round"
+        )
+    return int(said)

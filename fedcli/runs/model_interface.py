@@ -152,7 +152,9 @@ def interface_of(setup: Setup, *, gives_probabilities: bool) -> ModelInterface:
         if not isinstance(federation, PartitionedFederation)
         else tuple(
             FittedStep(
-                name=part.name, parameters=jsonable(config.flat(part.parameters)), statistics=_stored(fitted)
+                name=part.name,
+                parameters=jsonable(config.flat(part.parameters)),
+                statistics=stored_statistics(fitted),
             )
             for part, fitted in zip(steps, federation.fitted, strict=True)
         ),
@@ -197,7 +199,8 @@ def read_interface(folder: Path) -> ModelInterface | None:
         raise RunError(str(FileRefused(path, str(error)))) from None
 
 
-def _stored(statistics: Statistics) -> dict[str, StoredArray] | None:
+def stored_statistics(statistics: Statistics) -> dict[str, StoredArray] | None:
+    """Statistics as model.json holds them; None where it cannot: too many, not finite, or of another type."""
     arrays = {name: np.asarray(value) for name, value in statistics.items()}
     if not all(_is_storable(array) for array in arrays.values()):
         return None

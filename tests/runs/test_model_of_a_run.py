@@ -1,20 +1,31 @@
 """The model of a run, and what its inputs and outputs mean: taken from the run directory alone."""
 
 import contextlib
+import csv
 import importlib
 import json
 import shutil
 import sys
+import zipfile
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import tiny
 
+from fedcli.components.data import PREPROCESSORS
 from fedcli.components.models.network import load_weights
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import ConfigError, DataError, RunError
 from fedcli.core.seeds import generator
+from fedcli.experiment.plan import plan
 from fedcli.runs import lifecycle, model_interface, round_choice
+from fedcli.runs.exported_model import Which, export_model
 from fedcli.runs.keras_model import keras_model
+from fedcli.runs.model_interface import FittedStep, RawRows, read_interface, stored_statistics
+from fedcli.runs.new_rows import NewRows, read_rows
+from fedcli.runs.prediction import predict_rows, predicted, written_rows
+from fedcli.runs.preprocessing_layers import with_preprocessing_layers
+from fedcli.runs.run_directory import Run
 from fedcli.runs.run_sources import read_source
 from fedcli.runs.verification import verify_run
 
@@ -185,8 +196,6 @@ def accuracy(model, trained):
 
 
 def trained_test_set(trained):
-    from fedcli.experiment.plan import plan
-
     return plan(read_source(trained.folder).experiment).world.federation.test
 
 
@@ -230,3 +239,181 @@ def test_the_best_round_is_that_of_the_headline(trained, tmp_path):
     with pytest.raises(ConfigError, match=f"of round {best}, of which the checkpoint was pruned") as caught:
         round_choice.chosen_round(folder, "best")
     assert f"use --round {3 - best}" in str(caught.value)
+
+
+# --- predictions -----------------------------------------------------------------------------------------
+
+
+def test_raw_rows_of_a_table_are_predicted_as_the_test_set_is_measured(trained, tmp_path):
+    """The columns are in another order, and one is not the model's: they are found by their names."""
+    raw = list(csv.DictReader((trained.folder.parent / "fruit.csv").read_text().splitlines()))
+    with (tmp_path / "new.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["acid", "note", "state", "colour", "weight"], restval="-")
+        writer.writeheader()
+        writer.writerows(raw)
+    made = predict_rows(trained.folder, tmp_path / "new.csv", round=1)
+    assert made.notes == ("Ignored the column 'note': the model was not trained on it.",)
+    assert (len(made.rows), made.round, made.rows[0]["line"]) == (60, 1, 2)
+    hits = [row["prediction"] == given["state"] for row, given in zip(made.rows, raw, strict=True)]
+    assert made.agreement == ("accuracy", np.mean(hits))
+    # The test rows are among them, with the probabilities that the run measured them by.
+    x, _ = trained_test_set(trained)
+    logits = np.asarray(keras_model(trained.folder, 1)(x), np.float64)
+    shares = np.exp(logits[:, 0]) / np.exp(logits).sum(axis=1)
+    found = np.array([row["probability/hard"] for row in made.rows])
+    assert np.abs(shares[:, None] - found).min(axis=1).max() < 1e-6
+    assert written_rows(made.rows).startswith(
+        "line,prediction,probability,probability/hard,probability/ripe\n2,"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("weight,acid\n1,2\n", "lacks the column 'colour', of which the run's model needs every one"),
+        ("weight,colour,acids\n1,red,2\n", "Is 'acids' that column"),
+        ("weight,colour,acid\n1,red,2\n1,blue,2\n", "Line 3 of .* has 'blue' in the column 'colour'"),
+        (
+            "weight,colour,acid\n1,red,sour\n",
+            "Line 2 of .* has 'sour' in the column 'acid'; a number is expected",
+        ),
+        ("weight,colour,acid\n1,,2\n", "Line 2 of .* has no value in the column 'colour'"),
+    ],
+)
+def test_a_table_without_what_the_model_needs_is_refused(trained, tmp_path, table, said):
+    (tmp_path / "new.csv").write_text(table)
+    with pytest.raises(DataError, match=said):
+        read_rows(tmp_path / "new.csv", read_interface(trained.folder))
+
+
+def interface(trained, **changes):
+    return read_interface(trained.folder).model_copy(update=changes)
+
+
+def test_arrays_get_the_type_that_the_runs_own_rows_have(trained, tmp_path):
+    images = interface(trained, columns=None, rows=RawRows(dtype="uint8", shape=(2, 3, 1)))
+    np.savez(tmp_path / "new.npz", x=np.full((4, 2, 3), 255.0))
+    x = read_rows(tmp_path / "new.npz", images).x
+    assert (x.shape, x.dtype) == ((4, 2, 3, 1), np.uint8)
+    for wrong, said in [
+        (np.full((4, 2, 3), 0.5), "Give the raw values"),
+        (np.zeros((4, 9)), "has the shape"),
+    ]:
+        np.savez(tmp_path / "new.npz", x=wrong)
+        with pytest.raises(DataError, match=said):
+            read_rows(tmp_path / "new.npz", images)
+
+
+def test_a_folder_of_images_is_read_in_the_size_of_the_run(trained, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (3, 2), (255, 255, 255)).save(tmp_path / "b.png")
+    Image.new("L", (6, 4), 0).save(tmp_path / "a.png")
+    images = interface(trained, columns=None, rows=RawRows(dtype="uint8", shape=(2, 3, 1)))
+    found = read_rows(tmp_path, images)
+    assert (found.names, found.x[:, 0, 0, 0].tolist()) == (["a.png", "b.png"], [0, 255])
+    assert found.notes == ("Resized 1 of 2 images to 3x2, the size that the model takes.",)
+    with pytest.raises(DataError, match="was not trained on images"):
+        read_rows(tmp_path, interface(trained))
+
+
+def test_values_of_a_regression_are_in_their_own_units(trained):
+    regression = interface(trained, task="regression", gives="values", classes=None, outputs=1)
+    given = NewRows(np.zeros((2, 4)), "line", [2, 3], ["110", "190"])
+    rows, agreement = predicted(np.array([[100.0], [200.0]]), given, regression)
+    assert rows == [{"line": 2, "prediction": 100.0}, {"line": 3, "prediction": 200.0}]
+    assert agreement == ("mean absolute error", 10.0)
+
+
+def test_one_logit_is_that_of_the_second_class(trained):
+    binary = interface(trained, outputs=1)
+    rows, _ = predicted(np.array([[0.0], [-800.0]]), NewRows(np.zeros((2, 4)), "line", [2, 3]), binary)
+    assert [row["probability/ripe"] for row in rows] == pytest.approx([0.5, 0.0])
+    assert rows[1]["prediction"] == "hard"
+
+
+# --- exports ---------------------------------------------------------------------------------------------
+
+
+# Keras calls NumPy in a way that is going out of use.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_an_exported_model_gives_the_same_predictions_and_says_what_it_is(trained, tmp_path):
+    import keras
+
+    facts = export_model(trained.folder, tmp_path / "model.keras", Which("best"))
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    x, _ = trained_test_set(trained)
+    assert np.array_equal(loaded(x).numpy(), keras_model(trained.folder, facts["round"])(x).numpy())
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        inside = json.loads(archive.read("fedcli.json"))
+    assert inside == facts
+    record = trained.records[facts["round"] - 1]
+    assert inside["metrics"]["test/accuracy"] == record["test/accuracy"]
+    assert inside["interface"] == json.loads((trained.folder / "model.json").read_text())
+    assert "raw rows give wrong predictions" in inside["how_to_use"]
+    assert inside["head"] == Run(trained.folder).head or facts["round"] != 2
+
+
+def test_preprocessing_layers_do_what_the_steps_do(trained):
+    import keras
+
+    steps = {
+        "standardise": ("float32", (3,), {}),
+        "min_max": ("float32", (3,), {}),
+        "automatic": ("uint8", (2, 2, 1), {}),
+        "scale": ("float32", (3,), {"factor": 0.25}),
+        "affine": ("float32", (3,), {"centre": (1.0, 2.0, 3.0), "divisor": 2.0}),
+        "flatten": ("float32", (2, 2), {}),
+    }
+    for name, (dtype, shape, parameters) in steps.items():
+        x = (generator(4, 0, 0, name).random((5, *shape)) * 200 + 5e4 * (dtype != "uint8")).astype(dtype)
+        step = PREPROCESSORS[name](**parameters)
+        fitted = step.fit(x)
+        stored = FittedStep(name=name, parameters=parameters, statistics=stored_statistics(fitted))
+        raw = interface(trained, rows=RawRows(dtype=dtype, shape=shape), preprocessing=(stored,))
+        inner = keras.Sequential([keras.layers.Identity()])
+        found = np.asarray(with_preprocessing_layers(inner, raw)(x.astype(np.float32)))
+        assert found == pytest.approx(step.apply(x, fitted), rel=1e-4, abs=1e-4), name
+    unknown = interface(trained, preprocessing=(stored.model_copy(update={"name": "own:step"}),))
+    with pytest.raises(ConfigError, match="has no Keras layer that does the same"):
+        with_preprocessing_layers(inner, unknown)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_other_formats_give_the_same_predictions(trained, tmp_path):
+    import tensorflow as tf
+
+    x, _ = trained_test_set(trained)
+    expected = np.asarray(keras_model(trained.folder)(x))
+    export_model(trained.folder, tmp_path / "saved")
+    assert np.asarray(tf.saved_model.load(str(tmp_path / "saved")).serve(x)) == pytest.approx(
+        expected, abs=1e-5
+    )
+    assert (tmp_path / "saved" / "assets.extra" / "fedcli.json").exists()
+    export_model(trained.folder, tmp_path / "model.tflite")
+    reader = tf.lite.Interpreter(str(tmp_path / "model.tflite"))
+    place = reader.get_input_details()[0]["index"]
+    reader.resize_tensor_input(place, x.shape)
+    reader.allocate_tensors()
+    reader.set_tensor(place, x)
+    reader.invoke()
+    found = reader.get_tensor(reader.get_output_details()[0]["index"])
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "said"),
+    [
+        ("model.h5", None, "which is no known format"),
+        ("model.bin", "keras", r"does not end in \.keras"),
+        (".", None, "is a folder that exists"),
+        ("model.onnx", None, "not installed here"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused(trained, tmp_path, name, format, said):
+    if name.endswith("onnx") and find_spec("tf2onnx") and find_spec("onnx"):
+        pytest.skip("tf2onnx is installed")
+    with pytest.raises(ConfigError, match=said):
+        export_model(trained.folder, tmp_path / name, format=format)

@@ -86,6 +86,29 @@ def csv(
     )
 
 
+def features_of(table: Table, columns: Sequence[InputColumn]) -> Array:
+    """The features of a table in the order of the columns, float32 [N, D].
+
+    Args:
+        table: has all of the columns, and may have others.
+        columns: as a dataset declares them.
+
+    Raises:
+        DataError: with the line of a value that is missing, of the wrong kind, or of no known category.
+    """
+    for column in columns:
+        texts = present(table, column.name)
+        if column.categories is None and as_numbers(texts) is None:
+            row = next(row for row, text in enumerate(texts) if as_numbers([text]) is None)
+            raise DataError(
+                f"Line {table.lines[row]} of {table.path} has {texts[row]!r} in the column {column.name!r}; a number "
+                "is expected.",
+                key="path",
+            )
+    features = [_feature(table, column.name, column.categories) for column in columns]
+    return np.concatenate(features, axis=1)
+
+
 def _check_columns(table: Table, names: Iterable[str], *, key: str) -> None:
     for name in names:
         if name not in table.columns:

@@ -25,12 +25,18 @@ def standardise() -> Preprocessor:
         return {"count": np.asarray(len(x), np.int64), **sums, **range_of(x)}
 
     def apply(x: Array, statistics: Statistics) -> Array:
-        mean = statistics["sum"] / statistics["count"]
-        variance = statistics["sum_of_squares"] / statistics["count"] - np.square(mean)
-        # The subtraction's rounding error can be as large as the variance, or negative: never divide by less.
-        deviation = np.sqrt(np.maximum(variance, np.finfo(np.float64).eps * np.square(mean)))
-        # For the same reason a constant feature is recognised by its range and not by its variance.
-        constant = statistics["minimum"] == statistics["maximum"]
-        return (x - mean) / one_for_zero(np.where(constant, 0.0, deviation))
+        mean, divisor = moments_of(statistics)
+        return (x - mean) / divisor
 
     return Preprocessor(fit, apply, _MOMENTS)
+
+
+def moments_of(statistics: Statistics) -> tuple[Array, Array]:
+    """The mean of each feature and what it is divided by, from the statistics of `standardise`."""
+    mean = statistics["sum"] / statistics["count"]
+    variance = statistics["sum_of_squares"] / statistics["count"] - np.square(mean)
+    # The subtraction's rounding error can be as large as the variance, or negative: never divide by less.
+    deviation = np.sqrt(np.maximum(variance, np.finfo(np.float64).eps * np.square(mean)))
+    # For the same reason a constant feature is recognised by its range and not by its variance.
+    constant = statistics["minimum"] == statistics["maximum"]
+    return mean, one_for_zero(np.where(constant, 0.0, deviation))

@@ -1,0 +1,236 @@
+"""The model of a run as a file for other programs, with what they must know of it inside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import fedcli
+from fedcli import config
+from fedcli.components.clients.runtime.keras_learner import ends_in_probabilities
+from fedcli.core.errors import ConfigError, MissingLibraryError
+from fedcli.core.metrics import jsonable
+from fedcli.core.types import KerasModel
+from fedcli.engine.records import Row
+from fedcli.experiment.plan import plan
+from fedcli.runs.keras_model import keras_model
+from fedcli.runs.model_interface import ModelInterface, interface_of, read_interface
+from fedcli.runs.preprocessing_layers import with_preprocessing_layers
+from fedcli.runs.round_choice import Choice, chosen_round
+from fedcli.runs.run_directory import Run
+from fedcli.runs.run_sources import read_source
+from fedcli.store import directory
+from fedcli.store.files import manifests
+
+Format = Literal["keras", "savedmodel", "tflite", "onnx"]
+METADATA = "fedcli.json"
+"""The name of the metadata within the file."""
+
+_SUFFIXES: Mapping[str, Format] = {".keras": "keras", ".tflite": "tflite", ".onnx": "onnx", "": "savedmodel"}
+
+
+class Which(NamedTuple):
+    """Which model of a run.
+
+    Args:
+        round: the number of the round, `last`, or `best`.
+        client: whose own model; None for the global one.
+        average: whether to take the moving average of the models.
+    """
+
+    round: Choice = "last"
+    client: int | None = None
+    average: bool = False
+
+
+def format_of(target: Path, asked: Format | None) -> Format:
+    """The format that was asked for, or the one that the end of the name says.
+
+    Raises:
+        ConfigError: if neither says one.
+    """
+    found = asked or _SUFFIXES.get(target.suffix.lower())
+    if found is None:
+        raise ConfigError(
+            f"{target} ends in {target.suffix}, which is no known format.",
+            hint="Use .keras, .tflite, .onnx or a name without an end for a SavedModel, or give --format.",
+        )
+    if found == "keras" and target.suffix != ".keras":
+        raise ConfigError(
+            f"{target} does not end in .keras, by which Keras knows its own format.",
+            hint=f"Use {target.with_suffix('.keras')}.",
+        )
+    return found
+
+
+def export_model(
+    folder: Path,
+    target: Path,
+    which: Which = Which(),  # noqa: B008 - an immutable value
+    *,
+    format: Format | None = None,
+    with_preprocessing: bool = False,
+    objects: config.Objects = config.NO_OBJECTS,
+) -> Row:
+    """Write the model of a run with its metadata. Loads TensorFlow.
+
+    Args:
+        folder: the run directory.
+        target: the file, or the folder of a SavedModel.
+        which: round and client.
+        format: of the file; None to go by its name.
+        with_preprocessing: whether the file's model takes raw rows, with the run's preprocessing as its first layers.
+        objects: the components that the run was started with as Python objects.
+
+    Returns:
+        The metadata.
+
+    Raises:
+        ConfigError: if there is no such model, it cannot be written in this format, or the target exists as a folder.
+        RunError: if a file of the run is not the one that it wrote.
+    """
+    chosen = format_of(target, format)
+    if target.is_dir():
+        raise ConfigError(
+            f"{target} is a folder that exists.", hint="Give another name with -o, or remove it."
+        )
+    number = chosen_round(folder, which.round)
+    write = _WRITERS[chosen]
+    _require_library(chosen)
+    model = keras_model(folder, number, client=which.client, average=which.average, objects=objects)
+    interface = read_interface(folder) or _of_its_data(folder, model, objects)
+    if with_preprocessing:
+        model = with_preprocessing_layers(model, interface)
+    facts = metadata(folder, which._replace(round=number), interface, takes_raw=with_preprocessing)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write(model, target, json.dumps(facts, indent=1))
+    return facts
+
+
+def metadata(folder: Path, which: Which, interface: ModelInterface, *, takes_raw: bool) -> Row:
+    """What the file says of its model: which run it is of, what it reached, and what goes into it and comes out.
+
+    Args:
+        folder: the run directory.
+        which: the model; its round is a number.
+        interface: its inputs and outputs.
+        takes_raw: whether preprocessing is a part of it.
+    """
+    run = Run(folder)
+    record = next((row for row in run.records if row.get("round") == which.round), {})
+    checkpoint = directory.checkpoint_folder(folder, int(which.round))
+    facts: dict[str, Any] = {
+        "run": folder.resolve().name,
+        "run_id": run.environment.get("run"),
+        "name": run.config.experiment.name,
+        "strategy": run.config.experiment.strategy.name,
+        "round": which.round,
+        # Of the round's checkpoint: with it, `fedcli verify` shows that the weights are those of the run.
+        "head": manifests.digest(checkpoint),
+        "client": which.client,
+        "is_average": which.average,
+        "metrics": {
+            name: value for name, value in record.items() if name.startswith(("test/", "validation/"))
+        },
+        "epsilon": record.get("epsilon"),
+        "fedcli": fedcli.__version__,
+        "input": "raw rows" if takes_raw else "preprocessed rows",
+        "how_to_use": _how_to_use(interface, takes_raw=takes_raw),
+        "interface": interface.model_dump(mode="json"),
+    }
+    made: Row = jsonable(facts)
+    return made
+
+
+def _how_to_use(interface: ModelInterface, *, takes_raw: bool) -> str:
+    order = "the columns in the order of interface.columns, a column of texts as one number of 0 or 1 for each category"
+    rows = order if interface.columns is not None else "examples of the shape and type in interface.rows"
+    if interface.preprocessing is None:
+        first = "Give examples as the run's own federation makes them."
+    elif takes_raw or not interface.preprocessing:
+        first = f"Give {rows}."
+    else:
+        first = (
+            f"Give {rows}, after the steps in interface.preprocessing with their statistics: raw rows give wrong "
+            "predictions. `fedcli predict` applies them, and `fedcli export --with-preprocessing` puts them into the "
+            "model."
+        )
+    outputs = {
+        "logits": "The outputs are logits: softmax gives the probabilities of interface.classes, and sigmoid of a "
+        "single output that of the second class.",
+        "probabilities": "The outputs are the probabilities of interface.classes.",
+        "values": "The outputs are values of the target in its own units.",
+    }
+    return f"{first} {outputs[interface.gives]}"
+
+
+def _of_its_data(folder: Path, model: KerasModel, objects: config.Objects) -> ModelInterface:
+    needed = {name: value for name, value in objects.items() if name != "callbacks"}
+    setup = plan(read_source(folder, needed).experiment)
+    return interface_of(setup, gives_probabilities=ends_in_probabilities(model))
+
+
+def _keras(model: KerasModel, target: Path, facts: str) -> None:
+    model.save(target)
+    _add_to_zip(target, facts)
+
+
+def _saved_model(model: KerasModel, target: Path, facts: str) -> None:
+    model.export(str(target), format="tf_saved_model", verbose=False)
+    # The place for files of others; TensorFlow does not read them.
+    extra = target / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    (extra / METADATA).write_text(facts, encoding="utf-8")
+
+
+def _tflite(model: KerasModel, target: Path, facts: str) -> None:
+    import tensorflow as tf
+
+    # From a SavedModel, which fixes what Keras leaves open.
+    draft = target.with_name(f".{target.name}.savedmodel")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        model.export(str(draft), format="tf_saved_model", verbose=False)
+        content = tf.lite.TFLiteConverter.from_saved_model(str(draft)).convert()
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    target.write_bytes(content)
+    # A TensorFlow Lite file has its associated files in a zip archive after its end.
+    _add_to_zip(target, facts)
+
+
+def _onnx(model: KerasModel, target: Path, facts: str) -> None:
+    import onnx
+
+    model.export(str(target), format="onnx", verbose=False)
+    made = onnx.load(str(target))
+    onnx.helper.set_model_props(made, {METADATA: facts})
+    onnx.save(made, str(target))
+
+
+def _add_to_zip(target: Path, facts: str) -> None:
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr(METADATA, facts)
+
+
+_WRITERS: Mapping[str, Callable[[KerasModel, Path, str], None]] = {
+    "keras": _keras,
+    "savedmodel": _saved_model,
+    "tflite": _tflite,
+    "onnx": _onnx,
+}
+
+
+def _require_library(format: Format) -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("tf2onnx", "onnx") if format == "onnx" and find_spec(name) is None]
+    if missing:
+        raise MissingLibraryError(
+            f"a model is written as ONNX by {' and '.join(missing)}, not installed here.",
+            hint="Install them with `pip install tf2onnx onnx`, or use another --format.",
+        )
