@@ -22,7 +22,8 @@ def chosen_round(folder: Path, choice: Choice) -> int:
         choice: its number, `last` for the last checkpoint, or `best` for the round with the best headline figure.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, the round has no checkpoint or a pruned one, or no round was evaluated.
+        ConfigError: if `folder` is not a run directory, the round has no checkpoint or a pruned one, or no round was
+            evaluated.
         RunError: if the run has no checkpoint at all.
     """
     directory.read_config(folder)
