@@ -11,7 +11,7 @@ from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, repo
 from fedcli.cli.run_argument import Average, ClientModel, RoundChoice, RunPath, to_round
 
 if TYPE_CHECKING:
-    from fedcli.runs.exported_model import Format
+    from fedcli.components.models.model_files import Format
 
 
 def export(

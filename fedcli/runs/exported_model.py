@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import fedcli
 from fedcli import config
 from fedcli.components.clients.runtime.keras_learner import ends_in_probabilities
-from fedcli.core.errors import ConfigError, MissingLibraryError
+from fedcli.components.models.model_files import Format, require_library, write_model
+from fedcli.core.errors import ConfigError
 from fedcli.core.metrics import jsonable
 from fedcli.core.types import KerasModel
 from fedcli.engine.records import Row
@@ -26,7 +25,6 @@ from fedcli.runs.run_sources import read_source
 from fedcli.store import directory
 from fedcli.store.files import manifests
 
-Format = Literal["keras", "savedmodel", "tflite", "onnx"]
 METADATA = "fedcli.json"
 """The name of the metadata within the file."""
 
@@ -99,15 +97,14 @@ def export_model(
             f"{target} is a folder that exists.", hint="Give another name with -o, or remove it."
         )
     number = chosen_round(folder, which.round)
-    write = _WRITERS[chosen]
-    _require_library(chosen)
+    require_library(chosen)
     model = keras_model(folder, number, client=which.client, average=which.average, objects=objects)
     interface = read_interface(folder) or _of_its_data(folder, model, objects)
     if with_preprocessing:
         model = with_preprocessing_layers(model, interface)
     facts = metadata(folder, which._replace(round=number), interface, takes_raw=with_preprocessing)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write(model, target, json.dumps(facts, indent=1))
+    write_model(model, target, chosen, {METADATA: json.dumps(facts, indent=1)})
     return facts
 
 
@@ -172,65 +169,3 @@ def _of_its_data(folder: Path, model: KerasModel, objects: config.Objects) -> Mo
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
     setup = plan(read_source(folder, needed).experiment)
     return interface_of(setup, gives_probabilities=ends_in_probabilities(model))
-
-
-def _keras(model: KerasModel, target: Path, facts: str) -> None:
-    model.save(target)
-    _add_to_zip(target, facts)
-
-
-def _saved_model(model: KerasModel, target: Path, facts: str) -> None:
-    model.export(str(target), format="tf_saved_model", verbose=False)
-    # The place for files of others; TensorFlow does not read them.
-    extra = target / "assets.extra"
-    extra.mkdir(exist_ok=True)
-    (extra / METADATA).write_text(facts, encoding="utf-8")
-
-
-def _tflite(model: KerasModel, target: Path, facts: str) -> None:
-    import tensorflow as tf
-
-    # From a SavedModel, which fixes what Keras leaves open.
-    draft = target.with_name(f".{target.name}.savedmodel")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        model.export(str(draft), format="tf_saved_model", verbose=False)
-        content = tf.lite.TFLiteConverter.from_saved_model(str(draft)).convert()
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    target.write_bytes(content)
-    # A TensorFlow Lite file has its associated files in a zip archive after its end.
-    _add_to_zip(target, facts)
-
-
-def _onnx(model: KerasModel, target: Path, facts: str) -> None:
-    import onnx
-
-    model.export(str(target), format="onnx", verbose=False)
-    made = onnx.load(str(target))
-    onnx.helper.set_model_props(made, {METADATA: facts})
-    onnx.save(made, str(target))
-
-
-def _add_to_zip(target: Path, facts: str) -> None:
-    with zipfile.ZipFile(target, "a") as archive:
-        archive.writestr(METADATA, facts)
-
-
-_WRITERS: Mapping[str, Callable[[KerasModel, Path, str], None]] = {
-    "keras": _keras,
-    "savedmodel": _saved_model,
-    "tflite": _tflite,
-    "onnx": _onnx,
-}
-
-
-def _require_library(format: Format) -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in ("tf2onnx", "onnx") if format == "onnx" and find_spec(name) is None]
-    if missing:
-        raise MissingLibraryError(
-            f"a model is written as ONNX by {' and '.join(missing)}, not installed here.",
-            hint="Install them with `pip install tf2onnx onnx`, or use another --format.",
-        )

@@ -12,13 +12,12 @@ import numpy as np
 
 from fedcli.components.data import InputColumn
 from fedcli.components.data.datasets.csv import features_of
+from fedcli.components.data.datasets.image_folder import read_image_folder
 from fedcli.components.data.datasets.npz import read_arrays
 from fedcli.components.data.datasets.tables import MISSING, read_table
 from fedcli.core.errors import DataError
 from fedcli.core.types import Array
 from fedcli.runs.model_interface import ModelInterface, RawRows
-
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 class NewRows(NamedTuple):
@@ -130,27 +129,13 @@ def _fitting(x: Array, rows: RawRows, what: str) -> Array:
 
 
 def _images(folder: Path, rows: RawRows | None) -> NewRows:
-    from PIL import Image, UnidentifiedImageError
-
     if rows is None or len(rows.shape) != 3 or rows.shape[2] not in (1, 3):
         raise DataError(f"the run was not trained on images, so that its model takes none from {folder}.")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
-    if not files:
-        raise DataError(f"{folder} has no images; files that end in {', '.join(IMAGES)} are expected.")
     height, width, channels = rows.shape
-    x, resized = np.empty((len(files), *rows.shape), np.dtype(rows.dtype)), 0
-    for place, file in enumerate(files):
-        try:
-            with Image.open(file) as opened:
-                image = opened.convert("L" if channels == 1 else "RGB")
-        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-            raise DataError(f"{file} cannot be read as an image: {error}.") from None
-        if image.size != (width, height):
-            image, resized = image.resize((width, height)), resized + 1
-        x[place] = np.asarray(image).reshape(rows.shape)
+    x, files, resized = read_image_folder(folder, (height, width, channels))
     size = f"{width}x{height}"
     notes = (f"Resized {resized:,} of {len(files):,} images to {size}, the size that the model takes.",)
-    return NewRows(x, "file", [file.name for file in files], notes=notes if resized else ())
+    return NewRows(x.astype(rows.dtype), "file", files, notes=notes if resized else ())
 
 
 def _listed(names: Sequence[str]) -> str:

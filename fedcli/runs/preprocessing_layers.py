@@ -8,8 +8,9 @@ import numpy as np
 
 from fedcli.components.data.preprocessing.min_max import one_for_zero
 from fedcli.components.data.preprocessing.standardise import moments_of
+from fedcli.components.models.input_layers import flattened, moved, with_first_layers
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Array, KerasLayer, KerasModel
+from fedcli.core.types import KerasLayer, KerasModel
 from fedcli.runs.model_interface import FittedStep, ModelInterface, RawRows
 
 
@@ -23,8 +24,6 @@ def with_preprocessing_layers(model: KerasModel, interface: ModelInterface) -> K
     Raises:
         ConfigError: if a step has no such layer.
     """
-    from keras import Input, Sequential
-
     rows = interface.rows
     if interface.preprocessing is None or rows is None:
         raise ConfigError(
@@ -40,38 +39,23 @@ def with_preprocessing_layers(model: KerasModel, interface: ModelInterface) -> K
                 hint="Leave out --with-preprocessing; `fedcli predict` applies it.",
             )
         layers += make(step, rows)
-    whole: KerasModel = Sequential([Input(rows.shape, dtype="float32"), *layers, model])
-    return whole
-
-
-def _moved(centre: Array, divisor: Array) -> list[KerasLayer]:
-    from keras.layers import Normalization, Rescaling
-
-    # In two layers, because Normalization does not divide by less than 1e-7, and Rescaling alone would add a large
-    # number to a large one.
-    shape = np.broadcast(centre, divisor).shape
-    scale = 1 / np.broadcast_to(divisor, shape)
-    mean = np.broadcast_to(centre, shape)
-    if not shape:
-        return [Rescaling(float(scale), float(-mean * scale))]
-    axes = tuple(range(-len(shape), 0))
-    return [Normalization(axis=axes, mean=mean, variance=np.ones(shape)), Rescaling(scale.tolist())]
+    return with_first_layers(model, rows.shape, layers)
 
 
 def _standardise(step: FittedStep, _rows: RawRows) -> list[KerasLayer]:
     statistics = {name: array.array() for name, array in (step.statistics or {}).items()}
-    return _moved(*moments_of(statistics))
+    return moved(*moments_of(statistics))
 
 
 def _min_max(step: FittedStep, _rows: RawRows) -> list[KerasLayer]:
     statistics = {name: array.array() for name, array in (step.statistics or {}).items()}
     low = statistics["minimum"]
-    return _moved(low, one_for_zero(statistics["maximum"] - low))
+    return moved(low, one_for_zero(statistics["maximum"] - low))
 
 
 def _automatic(step: FittedStep, rows: RawRows) -> list[KerasLayer]:
     if rows.dtype == "uint8":
-        return _moved(np.array(0.0), np.array(255.0))
+        return moved(np.array(0.0), np.array(255.0))
     return _standardise(step, rows) if rows.dtype.startswith("float") else []
 
 
@@ -82,17 +66,15 @@ def _affine(step: FittedStep, rows: RawRows) -> list[KerasLayer]:
             "the step affine has a constant for each feature of examples that are no rows of features.",
             hint="Leave out --with-preprocessing; `fedcli predict` applies it.",
         )
-    return _moved(centre, divisor)
+    return moved(centre, divisor)
 
 
 def _scale(step: FittedStep, _rows: RawRows) -> list[KerasLayer]:
-    return _moved(np.array(0.0), np.array(1 / float(step.parameters["factor"])))
+    return moved(np.array(0.0), np.array(1 / float(step.parameters["factor"])))
 
 
 def _flatten(_step: FittedStep, _rows: RawRows) -> list[KerasLayer]:
-    from keras.layers import Flatten
-
-    return [Flatten()]
+    return [flattened()]
 
 
 def _nothing(_step: FittedStep, _rows: RawRows) -> list[KerasLayer]:
