@@ -32,7 +32,7 @@ OLD = (
 _BATCH = 256
 
 
-class Predictions(NamedTuple):
+class PredictedRows(NamedTuple):
     """Predictions for new rows.
 
     Args:
@@ -57,7 +57,7 @@ def predict_rows(
     client: int | None = None,
     average: bool = False,
     objects: config.Objects = config.NO_OBJECTS,
-) -> Predictions:
+) -> PredictedRows:
     """Predict new rows, which are read and preprocessed as the run's test set was. Loads TensorFlow.
 
     Args:
@@ -88,7 +88,7 @@ def predict_rows(
             f"the model of round {number} gives NaN or infinity: the run diverged.\nUse another --round."
         )
     rows, agreement = predicted(outputs, given, interface)
-    return Predictions(rows, number, (*notes, *given.notes), agreement)
+    return PredictedRows(rows, number, (*notes, *given.notes), agreement)
 
 
 def written_rows(rows: Sequence[Row]) -> str:
