@@ -9,8 +9,7 @@ import yaml
 
 from fedcli.runs.verification import verify_run
 
-JSON = ["predict", "evaluate the best",
-        "run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
+JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
         "evaluate the average", "diverged", "evaluate the diverged", "early stop", "evaluate with scores"]  # fmt: skip
 REFUSED = [
     "run again",
@@ -19,9 +18,6 @@ REFUSED = [
     "evaluate an absent round",
     "evaluate an absent average",
     "evaluate a folder",
-    "evaluate no round",
-    "predict without a file",
-    "export to an unknown format",
     "bad loss",
     "check a metric",
     "run into a file",
@@ -269,24 +265,3 @@ def test_a_component_that_fails_is_told_by_its_line_and_with_the_way_back(sessio
     ]
     # The round was committed before the callback heard of it.
     assert len(metrics(session, "runs/my own")) == 1
-
-
-def test_new_rows_are_predicted_with_the_runs_own_preprocessing(session, ended):
-    """The exported model takes the raw rows, and gives what `predict` does, which scales them before."""
-    import keras
-
-    assert facts(ended, "predict")["rows"] == 2
-    predictions = (session.folder / "predictions.csv").read_text().splitlines()
-    assert predictions[0].startswith("row,prediction,probability,probability/0,")
-    exported = keras.models.load_model(session.folder / "raw.keras", compile=False)
-    with np.load(session.folder / "rows.npz") as rows:
-        logits = exported.predict(rows["x"][..., None].astype(np.float32), verbose=0)
-    for line, row in zip(predictions[1:], logits.astype(np.float64), strict=True):
-        shares = np.exp(row - row.max()) / np.exp(row - row.max()).sum()
-        assert [float(cell) for cell in line.split(",")[3:]] == pytest.approx(shares.tolist(), abs=1e-6)
-    assert "fedcli.json within the file" in ended["export"].stdout
-
-
-def test_the_best_round_is_evaluated_by_that_name(ended):
-    assert facts(ended, "evaluate the best")["round"] in (1, 2)
-    assert "'first' is no round" in ended["evaluate no round"].stderr
