@@ -33,6 +33,20 @@ def run(
             show_default=False,
         ),
     ] = None,
+    from_round: Annotated[
+        int | None,
+        typer.Option(
+            help="With --resume: go back to the checkpoint of this round; later ones are set aside.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_different_environment: Annotated[
+        bool,
+        typer.Option(
+            "--allow-different-environment",
+            help="With --resume: go on where the same rounds have other bits, such as under another TensorFlow.",
+        ),
+    ] = False,
     json: Json = False,
     traceback: Traceback = False,
 ) -> None:
@@ -46,6 +60,8 @@ def run(
                 "a resumed run keeps its own config and directory: --resume RUN cannot be combined with "
                 "CONFIG, KEY=VALUE, --set or --run-dir."
             )
+        if resume is None and (from_round is not None or allow_different_environment):
+            raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
         # The config is read before TensorFlow is loaded, so that its errors come at once.
         source = None if config is None else read_config(config, overrides, options)
         from fedcli.cli.live_view import Screen, interruptible
@@ -60,7 +76,15 @@ def run(
             if source is not None:
                 result, warning = with_outcome(partial(start_run, source, run_dir), progress)
             elif resume is not None:
-                result, warning = with_outcome(partial(resume_run, resume), progress)
+                result, warning = with_outcome(
+                    partial(
+                        resume_run,
+                        resume,
+                        from_round=from_round,
+                        allow_different_environment=allow_different_environment,
+                    ),
+                    progress,
+                )
         if warning:
             print_message(f"Warning: {warning}")
         facts = {

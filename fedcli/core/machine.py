@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+# Of x86, then of ARM.
+_VECTOR = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve", "bf16", "i8mm")
+
 
 def available_cores() -> int:
     """The number of cores that this process may use, at least 1."""
@@ -19,3 +22,14 @@ def available_memory() -> int | None:
     except (OSError, StopIteration):
         return None
     return int(kilobytes) * 1024
+
+
+def vector_features() -> list[str]:
+    """The instructions of this processor by which numeric libraries choose their kernels, sorted; empty if unknown."""
+    # Kernels of other widths add in another order. Linux only; elsewhere the name of the processor has to do.
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            line = next((line for line in file if line.startswith(("flags", "Features"))), ":")
+    except OSError:
+        return []
+    return sorted(each for each in line.partition(":")[2].split() if each.startswith(_VECTOR))

@@ -8,6 +8,7 @@ from fedcli.components.proofs.context import FIRST_PROTOCOL, PROTOCOL
 from fedcli.core.errors import RunError
 from fedcli.store import directory
 from fedcli.store.files import canonical_json, guarded, limits, manifests
+from fedcli.store.files.guarded import FileRefused
 
 
 def protocol_of(folder: Path) -> int:
@@ -34,8 +35,10 @@ def require_unchanged(folder: Path) -> None:
     """Refuse to go on with a run whose files are not those that it began with.
 
     Raises:
+        ConfigError: if `folder` is not a run directory.
         RunError: if a file is not the one that the first checkpoint binds.
     """
+    directory.read_config(folder)
     for name in (*directory.ALWAYS_BOUND, directory.MODEL):
         require_bound(folder, name)
 
@@ -48,9 +51,15 @@ def require_bound(folder: Path, name: str) -> None:
     """
     first = directory.checkpoint_folder(folder, 0)
     # A run that was killed before its first checkpoint has bound nothing yet.
-    if not guarded.is_folder(first, below=folder):
+    if not directory.finished_rounds(folder):
         return
-    bound = manifests.read(first).facts.get("run")
+    try:
+        bound = manifests.read(first).facts.get("run")
+    except FileRefused as error:
+        raise RunError(
+            f"{error}\nIt says which files the run began with. Restore it, or start a new run from the weights of a "
+            "later checkpoint."
+        ) from None
     if not isinstance(bound, dict):
         return
     digest = bound.get(name)

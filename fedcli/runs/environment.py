@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 import fedcli
+from fedcli.components.clients.runtime.devices import device_kind
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.errors import RunError
-from fedcli.core.machine import available_cores
+from fedcli.core.machine import available_cores, vector_features
 from fedcli.engine.setup import Assembly
 from fedcli.runs.code_version import command_line, git_state, source_of_fedcli
+from fedcli.runs.data_key import digest_of
 from fedcli.runs.identities import public_keys
 from fedcli.store.directory import ENVIRONMENT
 from fedcli.store.files import guarded, limits
@@ -42,6 +44,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "has_public_test": assembly.setup.has_public_test,
         **_num_examples(assembly),
         "fitted_preprocessing": _is_fitted(assembly),
+        **_data_key(assembly),
         "fedcli": fedcli.__version__,
         # Which code ran, where it is under version control; null elsewhere.
         "git": {"fedcli": source_of_fedcli(), "working_folder": git_state(Path.cwd())},
@@ -50,6 +53,8 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "packages": {package: version(package) for package in _PACKAGES},
         "platform": platform.platform(),
         "processor": _processor(),
+        "cpu_features": vector_features(),
+        "device": device_kind(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
         # Fixed by every executor: with more, the bits of convolutions would depend on how many there are.
@@ -74,6 +79,12 @@ def _is_fitted(assembly: Assembly) -> bool:
     """Whether model.json has statistics of clients' examples, which the privacy statement must name."""
     federation = assembly.world.federation
     return isinstance(federation, PartitionedFederation) and any(federation.fitted)
+
+
+def _data_key(assembly: Assembly) -> dict[str, str]:
+    """The digest of the key of the noise on the clients' data, which a resumption must draw again."""
+    noise = assembly.world.data_noise
+    return {} if noise is None or noise.key is None else {"data_key": digest_of(noise.key)}
 
 
 def _num_examples(assembly: Assembly) -> dict[str, int]:

@@ -34,13 +34,16 @@ from fedcli.runs.agreement import agreed_digest, require_unchanged
 from fedcli.runs.class_facts import class_facts
 from fedcli.runs.closing import closing
 from fedcli.runs.curves import curves, title_of
+from fedcli.runs.data_key import read_data_key
 from fedcli.runs.default_folder import default_folders, first_free
 from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.other_environment import require_same
 from fedcli.runs.run_sources import read_source, sources_of
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
+from fedcli.store.going_back import go_back
 from fedcli.store.new_run import create_run
 from fedcli.store.run_store import RunStore
 
@@ -130,28 +133,41 @@ def start_run(
 
 
 def resume_run(
-    folder: Path, *, progress: Progress | None = None, objects: config.Objects = config.NO_OBJECTS
+    folder: Path,
+    *,
+    from_round: int | None = None,
+    allow_different_environment: bool = False,
+    progress: Progress | None = None,
+    objects: config.Objects = config.NO_OBJECTS,
 ) -> Result:
     """Resume a run from its last checkpoint; the result is the same to the bit as if it had never stopped.
 
+    If that checkpoint is damaged, the run says so and goes on from the one before, unless rounds were charged since.
+
     Args:
         folder: the run directory.
+        from_round: the round of an earlier checkpoint to go back to; those after it are moved to set-aside/.
+        allow_different_environment: go on where the same rounds have other bits, such as under another TensorFlow.
         progress: called while it runs.
         objects: the components that the run was started with as Python objects.
 
     Raises:
         ConfigError: if `folder` is not a run directory, or an object is missing.
-        RunError: if its checkpoint is damaged, its config was changed, or another process runs it.
+        RunError: if it cannot go on by itself from a whole checkpoint, its config was changed, it began in another
+            environment, or another process runs it.
     """
-    directory.read_config(folder)
     require_unchanged(folder)
+    progress = progress or silent()
+    go_back(folder, from_round, warn=progress.warn)
     assembly, state = _rebuild(folder, objects)
     with closing(assembly):
+        here = describe_environment(assembly)
+        require_same(folder, here, is_allowed=allow_different_environment, warn=progress.warn)
         # Without stored keys the run makes new ones. The result is the same: only decrypted sums affect the model.
         assembly, _ = with_keys(
             replace(assembly, identities=identities_of(folder)), secrets.read_keys(folder)
         )
-        return _go_on(folder, assembly, state, progress or silent())
+        return _go_on(folder, assembly, state, progress)
 
 
 def evaluate_run(
@@ -176,8 +192,9 @@ def evaluate_run(
     Raises:
         ConfigError: if `folder` is not a run directory, an object is missing, or the round has no checkpoint, a
             pruned one, or no average.
-        RunError: if the checkpoint of the round is damaged.
+        RunError: if the checkpoint of the round is damaged, or the run's config or environment was changed.
     """
+    require_unchanged(folder)
     # Only updates were encrypted, not models: evaluation needs no keys, no encryption library and no callbacks.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
     # Without the encryption there are none of its columns, which early stopping may watch.
@@ -218,7 +235,7 @@ def _rebuild(
 ) -> tuple[Assembly, RoundState]:
     source = read_source(folder, objects)
     with located(source):
-        key = secrets.read_data_key(folder)
+        key = read_data_key(folder).key
         experiment = _without_its_source(source.experiment, folder).model_copy(update=without)
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
@@ -255,7 +272,8 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
-        state = run_store.resume() if directory.finished_rounds(folder) else run_store.begin(initial)
+        is_begun = bool(directory.finished_rounds(folder))
+        state = run_store.resume(progress.warn) if is_begun else run_store.begin(initial)
         # An older checkpoint may lack the state of the cohort, which then begins with its first state.
         state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)

@@ -115,20 +115,6 @@ def bound_digests(folder: Path) -> dict[str, str | None]:
     }
 
 
-def charged_round(folder: Path) -> int | None:
-    """The last round that was charged before its release, from charge.json; None if no round was.
-
-    Raises:
-        RunError: if charge.json is damaged.
-    """
-    if not guarded.exists(folder / CHARGE, below=folder):
-        return None
-    said = read_json(folder, CHARGE, indent=None)
-    if said.keys() != {"round"} or type(said["round"]) is not int:
-        raise RunError(f"{folder / CHARGE} does not name a round.\nRestore the file.")
-    return int(said["round"])
-
-
 def finished_rounds(folder: Path) -> list[int]:
     """Rounds that have a checkpoint, ascending."""
     return round_folders.rounds(folder / CHECKPOINTS)

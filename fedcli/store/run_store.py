@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,8 @@ from fedcli.core.errors import RunError
 from fedcli.core.metrics import jsonable
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.types import Tree
-from fedcli.store import checkpoints, client_states, proof_files, secrets, statement_copy
+from fedcli.store import charges, checkpoints, client_states, proof_files, secrets, statement_copy
 from fedcli.store.directory import (
-    CHARGE,
     CLIENT_STATES,
     CLIENTS,
     KEEP_ALL,
@@ -22,7 +22,6 @@ from fedcli.store.directory import (
     METRICS,
     PRIVACY,
     bound_digests,
-    charged_round,
     checkpoint_folder,
     finished_rounds,
     read_state,
@@ -96,8 +95,11 @@ class RunStore:
         self.checkpoint(state)
         return state
 
-    def resume(self) -> RoundState:
+    def resume(self, warn: Callable[[str], None] = warnings.warn) -> RoundState:
         """Return the last durable state, and remove what was written after it.
+
+        Args:
+            warn: receives a sentence if charge.json was damaged and more rounds than before count as charged.
 
         Raises:
             RunError: if the checkpoint, a log, or the secret state that belongs to it is damaged or missing.
@@ -115,6 +117,12 @@ class RunStore:
             noise = secrets.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
             secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
+        # Before the logs are cut off, which tell how far the run came.
+        charge = charges.require(
+            self.folder, manifest.facts.get("charged"), every=self._every, disk=self._disk
+        )
+        if charge is not None:
+            warn(charge)
         self._open_logs(marks)
         client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
@@ -132,13 +140,13 @@ class RunStore:
         All rounds before a charged one count as charged too. They are run again if somebody deletes checkpoints, and
         must not be released again.
         """
-        charged = charged_round(self.folder)
+        charged = charges.read(self.folder)
         return charged is not None and charged >= round
 
     def charge(self, round: int) -> None:
         """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
-        # Nothing of the exact sum is written, not even a hash: a hash could confirm a guess.
-        durable.write(self.folder / CHARGE, json.dumps({"round": round}) + "\n", disk=self._disk)
+        # Rounds that are repeated with the same noise do not take back the charge of later ones.
+        charges.write(self.folder, max(round, charges.read(self.folder) or 0), disk=self._disk)
 
     def shelve(self, round: int, client: int, tree: Tree) -> Tree:
         """Write the state that a client keeps after a round, and return a tree that reads it when it is used.
@@ -181,7 +189,7 @@ class RunStore:
             "logs": marks,
             "has_secret": bool(noise),
             "evidence": evidence,
-            "charged": charged_round(self.folder),
+            "charged": charges.read(self.folder),
             **self._link(),
         }
         head = checkpoints.write_checkpoint(

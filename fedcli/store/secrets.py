@@ -15,9 +15,14 @@ from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET, Tree
 from fedcli.store.files import durable, guarded, limits, npz
 from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.guarded import FileRefused
 
 FOLDER, DATA_KEY, KEYS, IDENTITIES = "secret", "data-noise.key", "keys.npz", "identities.key"
 _IS_NOISE = re.compile(r"noise-.*\.npz")
+_NO_NOISE = (
+    "Restore the file, or start a new run from the weights of this run; the epsilon of the new run is added to the "
+    "epsilon of this one."
+)
 
 
 def put_data_key(run: Path, key: bytes, *, disk: Disk = LOCAL) -> None:
@@ -60,7 +65,14 @@ def read_keys(run: Path) -> dict[str, Any] | None:
         RunError: if the file is damaged.
     """
     path = run / FOLDER / KEYS
-    return npz.read_tree(path, below=run) if guarded.exists(path, below=run) else None
+    if not guarded.exists(path, below=run):
+        return None
+    try:
+        return npz.read_tree(path, below=run)
+    except FileRefused as error:
+        raise RunError(
+            f"{error}\nRestore the file, or remove it: the run then makes new keys, and its models stay the same."
+        ) from None
 
 
 def public(transforms: Tree) -> dict[str, Tree]:
@@ -88,10 +100,12 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
     if not guarded.exists(path, below=run):
         raise RunError(
             f"{path} is missing. It holds the noise of earlier rounds, on which the noise of the next round depends.\n"
-            "Restore the file, or start a new run from the weights of this run; the epsilon of the new run is added to "
-            "the epsilon of this one."
+            f"{_NO_NOISE}"
         )
-    noise = npz.read_tree(path, below=run)
+    try:
+        noise = npz.read_tree(path, below=run)
+    except FileRefused as error:
+        raise RunError(f"{error}\n{_NO_NOISE}") from None
     return {
         name: {**state, SECRET: noise[name]} if name in noise else state for name, state in transforms.items()
     }
@@ -99,11 +113,20 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
 
 def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
     """Remove the secret parts of all rounds but one, so that whoever finds them later can remove less noise."""
-    if not guarded.is_folder(run / FOLDER, below=run):
+    place = run / FOLDER
+    if not guarded.is_folder(place, below=run):
         return
-    for name in guarded.names(run / FOLDER, below=run):
-        if _IS_NOISE.fullmatch(name) and name != _noise_name(round):
-            disk.remove(run / FOLDER / name)
+    # Drafts too: a process that was killed in the middle of one may have written all of the noise into it.
+    others = [
+        name
+        for name in guarded.names(place, below=run)
+        if durable.is_draft(name) or (_IS_NOISE.fullmatch(name) and name != _noise_name(round))
+    ]
+    for name in others:
+        disk.remove(place / name)
+    if others:
+        # Otherwise it would be back after a power cut.
+        disk.sync(place)
 
 
 def _read(run: Path, name: str) -> bytes | None:

@@ -30,6 +30,8 @@ from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound
 from fedcli.runs.verification.recomputed_statements import checked_statements, checked_top_level
 from fedcli.runs.verification.report import NEXT, CheckCount, Finding, VerificationReport, skipped
+from fedcli.runs.verification.secret_files import WHAT as SECRETS
+from fedcli.runs.verification.secret_files import checked_secrets
 from fedcli.runs.verification.shielded import failed, shielded
 from fedcli.runs.verification.signers import (
     KEYS_UNKNOWN,
@@ -106,6 +108,7 @@ def _verified(
     if round is None:
         findings += shielded(folder, FILES, checked_stated_files(folder, pairs))
         findings += shielded(folder, FILES, checked_top_level(folder))
+        findings += shielded(folder, SECRETS, checked_secrets(folder))
         stamp = checked_timestamp(folder, pairs[-1].link.digest if pairs else None, tsa_certificates)
         findings += stamp
         behind = evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)

@@ -20,8 +20,8 @@ from fedcli.runs.verification import stamped_head
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.planned_run import Recipe
 from fedcli.runs.verification.report import Finding, skipped
-from fedcli.store import directory, proof_files, secrets
-from fedcli.store.files import guarded
+from fedcli.store import directory, going_back, proof_files, secrets
+from fedcli.store.files import durable, guarded
 
 WHAT = "recomputed statements"
 # The same numbers on another machine: libraries round differently.
@@ -44,6 +44,7 @@ _KNOWN = {
     directory.MODEL,
     *(directory.CHECKPOINTS, directory.CLIENT_STATES, proof_files.FOLDER, secrets.FOLDER),
     *(*directory.LOGS, directory.RESULTS, directory.CURVES, directory.SUMMARY),
+    going_back.FOLDER,
     # Of `fedcli report` and of callbacks; the table and the picture above are made at the end of a run.
     *("report.html", "tensorboard"),
     # Put there by whoever published the head; it is checked where it is there.
@@ -55,7 +56,7 @@ def checked_top_level(run: Path) -> Iterator[Finding]:
     """Name the entries of the run directory that no run writes; nothing that is checked depends on them."""
     for name in guarded.names(run, below=run):
         # A draft is what a killed process leaves.
-        if name not in _KNOWN and not (name.startswith(".") and name.endswith(".tmp")):
+        if name not in _KNOWN and not durable.is_draft(name):
             sentence = (
                 f"{name} is not a file of the run; no checkpoint binds it, and nothing here was read from it."
             )

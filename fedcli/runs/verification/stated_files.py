@@ -9,7 +9,7 @@ from fedcli.core.errors import RunError
 from fedcli.runs.agreement import protocol_of
 from fedcli.runs.verification.chain_links import Link, Pair
 from fedcli.runs.verification.report import Finding
-from fedcli.store import directory
+from fedcli.store import charges, directory
 from fedcli.store.files import guarded, limits
 from fedcli.store.files.guarded import FileRefused
 
@@ -66,7 +66,7 @@ def _charge(run: Path, link: Link) -> Iterator[Finding]:
     least = link.manifest.facts.get("charged") if link.manifest is not None else None
     name = directory.CHARGE
     try:
-        found = directory.charged_round(run)
+        found = charges.read(run)
     except RunError as error:
         reason = str(error).partition("\n")[0].removeprefix(f"{run / name} ")
         yield Finding(WHAT, link.round, name, holds=False, sentence=f"{name} {reason}")

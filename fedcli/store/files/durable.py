@@ -13,6 +13,11 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
+def is_draft(name: str) -> bool:
+    """Whether `draft_of` gives such a name."""
+    return name.startswith(".") and name.endswith(".tmp")
+
+
 def sync_folder(folder: Path, *, disk: Disk = LOCAL) -> None:
     """Force a folder and everything in it to the disk."""
     for path in sorted(folder.rglob("*")):

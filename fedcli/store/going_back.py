@@ -1,0 +1,119 @@
+"""Goes back to an earlier checkpoint: by itself if only the last one is damaged and only time is lost, else if asked.
+
+The checkpoints after it are set aside, not deleted: a disk may read tomorrow what it does not read today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fedcli.core.errors import ConfigError, FedcliError, RunError
+from fedcli.store import charges, checkpoints, directory, proof_files, secrets
+from fedcli.store.files import durable, guarded, locks, logs, manifests
+from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.guarded import FileRefused
+
+FOLDER = "set-aside"
+"""Checkpoints that a resumption went back behind; nothing is read from them again."""
+
+
+def go_back(run: Path, wanted: int | None = None, *, warn: Callable[[str], None], disk: Disk = LOCAL) -> None:
+    """Make the checkpoint from which a run is resumed the last one.
+
+    Args:
+        run: the run directory.
+        wanted: the round of the checkpoint; None for the last one that is whole.
+        warn: receives from which round the run goes on and why, if that is not its last one.
+        disk: where it is written.
+
+    Raises:
+        ConfigError: if there is no checkpoint of `wanted`.
+        RunError: if the checkpoint is damaged, or to go back needs a person who asks for it; the message says how.
+    """
+    rounds = directory.finished_rounds(run)
+    if wanted is not None and wanted not in rounds:
+        known = ", ".join(map(str, rounds[-10:])) or "none"
+        raise ConfigError(f"{run} has no checkpoint of round {wanted}; the last ones are: {known}.")
+    fault = fault_of(run, rounds[-1]) if rounds else None
+    if not rounds or wanted == rounds[-1] or (wanted is None and fault is None):
+        # A fault is then said where the checkpoint is read.
+        return
+    good = wanted if wanted is not None else next(_whole(run, rounds[:-1]), None)
+    if good is None:
+        raise RunError(f"{fault}\nRestore it: no checkpoint before it is one from which the run can go on.")
+    if wanted is not None and (own := fault_of(run, wanted)):
+        raise RunError(f"{own}\nGo on from another round.")
+    lost = _again(run, good, rounds[-1])
+    # More than one interval between checkpoints, or of a privacy budget, is for a person to decide.
+    if wanted is None and (good != rounds[-2] or _is_charged_after(run, good)):
+        raise RunError(
+            f"{fault}\nRestore it, or go on from the checkpoint of round {good} with: "
+            f"fedcli run --resume {run} --from-round {good}\n{lost}"
+        )
+    _set_aside(run, [round for round in rounds if round > good], disk)
+    why = f"{fault} " if wanted is None else ""
+    warn(
+        f"{why}The run goes on from round {good}. {lost} The checkpoints after it are now in {run / FOLDER}."
+    )
+
+
+def fault_of(run: Path, round: int) -> str | None:
+    """Why a run cannot go on from a checkpoint, as a sentence; None if it can. States of clients are not looked at."""
+    folder = directory.checkpoint_folder(run, round)
+    try:
+        if not checkpoints.has_arrays(folder):
+            return f"{folder} has no arrays any more."
+        manifest = checkpoints.read_manifest(folder)
+        marks = manifest.facts.get("logs")
+        for name in directory.LOGS:
+            mark = logs.to_mark(marks.get(name)) if isinstance(marks, dict) else None
+            if mark is None or logs.marks_at(run / name, [mark.bytes]).get(mark.bytes) != mark:
+                return f"{run / name} does not have the lines that it had at the checkpoint of round {round}."
+        proofs = run / proof_files.FOLDER
+        if manifest.facts.get("evidence") != proof_files.head(proofs, round):
+            where = proof_files.round_folder(proofs, round) / manifests.NAME
+            return f"{where} is not the one that the checkpoint of round {round} names."
+        if manifest.facts.get("has_secret") is True:
+            secrets.read_noise(run, round, {})
+    except FedcliError as error:
+        # Its other lines say what to do, which depends on what follows.
+        return str(error).partition("\n")[0]
+    return None
+
+
+def _whole(run: Path, rounds: list[int]) -> Iterator[int]:
+    return (round for round in reversed(rounds) if fault_of(run, round) is None)
+
+
+def _is_charged_after(run: Path, round: int) -> bool:
+    try:
+        charged = charges.read(run)
+    except FileRefused:
+        # Then nobody knows.
+        return True
+    return charged is not None and charged > round
+
+
+def _again(run: Path, good: int, last: int) -> str:
+    which = f"Round {last}" if last == good + 1 else f"Rounds {good + 1} to {last}"
+    if _is_charged_after(run, good):
+        return f"{which} had been charged, and stay so: without reproducible noise they are void now."
+    return f"{which} will be trained again."
+
+
+def _set_aside(run: Path, later: list[int], disk: Disk) -> None:
+    handle = locks.hold(run)
+    try:
+        guarded.require_plain(run)
+        place = durable.make_folder(run / FOLDER, disk=disk)
+        # From the last one, so that a process that is killed leaves a chain without a gap.
+        for round in reversed(later):
+            source = directory.checkpoint_folder(run, round)
+            names = (source.name, *(f"{source.name}-{number}" for number in range(2, 10_000)))
+            target = next(place / name for name in names if not (place / name).exists())
+            disk.rename(source, target)
+            disk.sync(place)
+            disk.sync(source.parent)
+    finally:
+        locks.release(handle)
