@@ -5,7 +5,7 @@ The checkpoints after it are set aside, not deleted: a disk may read tomorrow wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from fedcli.core.errors import ConfigError, FedcliError, RunError
@@ -41,8 +41,9 @@ def go_back(run: Path, wanted: int | None = None, *, warn: Callable[[str], None]
         return
     good = wanted if wanted is not None else next(_whole(run, rounds[:-1]), None)
     if good is None:
-        raise RunError(f"{fault}\nRestore it: no checkpoint before it is one from which the run can go on.")
-    if wanted is not None and (own := fault_of(run, wanted)):
+        way_out = "Restore it: there is no checkpoint before it from which the run can go on."
+        raise RunError(f"{fault}\n{secrets.NO_NOISE if _has_noise(run, rounds) else way_out}")
+    if wanted is not None and (own := fault_of(run, wanted) or _without_noise(run, wanted)):
         raise RunError(f"{own}\nGo on from another round.")
     lost = _again(run, good, rounds[-1])
     # More than one interval between checkpoints, or of a privacy budget, is for a person to decide.
@@ -83,7 +84,25 @@ def fault_of(run: Path, round: int) -> str | None:
 
 
 def _whole(run: Path, rounds: list[int]) -> Iterator[int]:
-    return (round for round in reversed(rounds) if fault_of(run, round) is None)
+    return (
+        round
+        for round in reversed(rounds)
+        if fault_of(run, round) is None and _without_noise(run, round) is None
+    )
+
+
+def _has_noise(run: Path, rounds: Iterable[int]) -> bool:
+    folders = [directory.checkpoint_folder(run, round) for round in rounds]
+    return any(manifests.fact(folder, "has_secret") is True for folder in folders)
+
+
+def _without_noise(run: Path, round: int) -> str | None:
+    """Why the run cannot go back to a round because of its secret noise; None if it can."""
+    later = [each for each in directory.finished_rounds(run) if each > round]
+    # Other noise than that which later rounds were released with is not the noise that was accounted for.
+    if _has_noise(run, [round]) or not (_has_noise(run, later) or secrets.has_noise(run)):
+        return None
+    return f"The noise that followed round {round} was used in rounds after it, and cannot be drawn again."
 
 
 def _is_charged_after(run: Path, round: int) -> bool:

@@ -19,7 +19,7 @@ from fedcli.store.files.guarded import FileRefused
 
 FOLDER, DATA_KEY, KEYS, IDENTITIES = "secret", "data-noise.key", "keys.npz", "identities.key"
 _IS_NOISE = re.compile(r"noise-.*\.npz")
-_NO_NOISE = (
+NO_NOISE = (
     "Restore the file, or start a new run from the weights of this run; the epsilon of the new run is added to the "
     "epsilon of this one."
 )
@@ -100,15 +100,22 @@ def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
     if not guarded.exists(path, below=run):
         raise RunError(
             f"{path} is missing. It holds the noise of earlier rounds, on which the noise of the next round depends.\n"
-            f"{_NO_NOISE}"
+            f"{NO_NOISE}"
         )
     try:
         noise = npz.read_tree(path, below=run)
     except FileRefused as error:
-        raise RunError(f"{error}\n{_NO_NOISE}") from None
+        raise RunError(f"{error}\n{NO_NOISE}") from None
     return {
         name: {**state, SECRET: noise[name]} if name in noise else state for name, state in transforms.items()
     }
+
+
+def has_noise(run: Path) -> bool:
+    """Whether the secret part of any round's state is there."""
+    place = run / FOLDER
+    there = guarded.names(place, below=run) if guarded.is_folder(place, below=run) else []
+    return any(_IS_NOISE.fullmatch(name) for name in there)
 
 
 def drop_other_noise(run: Path, round: int, *, disk: Disk = LOCAL) -> None:
