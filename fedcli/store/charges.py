@@ -69,7 +69,7 @@ def require(run: Path, least: object, *, every: int, disk: Disk = LOCAL) -> str 
         fault = f"{fault}, and round {least} was charged before the last checkpoint"
     except FileRefused as error:
         fault = error.reason
-    most = _most(run, every)
+    most = max(_most(run, every), least if type(least) is int else 0)
     write(run, most, disk=disk)
     return (
         f"{path} {fault}. Nobody knows any more which rounds were charged after the last checkpoint, so that all up to "

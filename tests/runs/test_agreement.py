@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
-from kept_runs import CONFIG, make_run
+from kept_runs import CONFIG, forge_manifest, make_run
 
 from fedcli.core.errors import RunError
 from fedcli.runs import lifecycle
@@ -42,3 +43,17 @@ def test_a_run_does_not_go_on_with_another_config_or_environment(tmp_path, name)
     with pytest.raises(RunError, match=f"{name} is not the file that the run wrote") as caught:
         lifecycle.resume_run(run)
     assert "agreed to" in str(caught.value)
+    with pytest.raises(RunError, match=f"{name} is not the file that the run wrote"):
+        lifecycle.evaluate_run(run)
+
+
+def test_a_first_checkpoint_that_was_removed_or_damaged_is_missed(tmp_path):
+    run = make_run(tmp_path / "run", 2)
+    forge_manifest(run / "checkpoints/round-00000", [], facts={})
+    require_unchanged(run)
+    (run / "checkpoints/round-00000/manifest.json").write_text("{}")
+    with pytest.raises(RunError, match=r"is not a manifest.\nIt says which files the run began with"):
+        require_unchanged(run)
+    shutil.rmtree(run / "checkpoints/round-00000")
+    with pytest.raises(RunError, match="It says which files the run began with"):
+        require_unchanged(run)

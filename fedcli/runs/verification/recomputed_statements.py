@@ -44,7 +44,6 @@ _KNOWN = {
     directory.MODEL,
     *(directory.CHECKPOINTS, directory.CLIENT_STATES, proof_files.FOLDER, secrets.FOLDER),
     *(*directory.LOGS, directory.RESULTS, directory.CURVES, directory.SUMMARY),
-    going_back.FOLDER,
     # Of `fedcli report` and of callbacks; the table and the picture above are made at the end of a run.
     *("report.html", "tensorboard"),
     # Put there by whoever published the head; it is checked where it is there.
@@ -55,8 +54,11 @@ _KNOWN = {
 def checked_top_level(run: Path) -> Iterator[Finding]:
     """Name the entries of the run directory that no run writes; nothing that is checked depends on them."""
     for name in guarded.names(run, below=run):
+        if name == going_back.FOLDER:
+            sentence = f"{name} has checkpoints that a resumption went back from; they were not checked."
+            yield Finding(WHAT, None, name, sentence=sentence)
         # A draft is what a killed process leaves.
-        if name not in _KNOWN and not durable.is_draft(name):
+        elif name not in _KNOWN and not durable.is_draft(name):
             sentence = (
                 f"{name} is not a file of the run; no checkpoint binds it, and nothing here was read from it."
             )
