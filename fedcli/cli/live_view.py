@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, final
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -27,26 +25,6 @@ if TYPE_CHECKING:
     from fedcli.runs.lifecycle import Progress
 
 _BARS = "▁▂▃▄▅▆▇█"
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM has asked the run to stop; a second one ends it at once."""
-    wish = threading.Event()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        # A second signal means that the person does not want to wait for the clients that are training.
-        if wish.is_set():
-            signal.default_int_handler(number, frame)
-        wish.set()
-
-    # SIGTERM too, which batch systems send some time before they kill a job.
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield wish.is_set
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @final
@@ -94,6 +72,13 @@ class Screen:
                 raise RunInterrupted("Interrupted.")
 
         return Progress(self._begin, watch, self._round_end, self._warn)
+
+    def waits_for(self) -> str:
+        """What a run that was asked to stop waits for; the live view shows it itself."""
+        if self._view is None:
+            return ""
+        said = self._view.ask_to_stop()
+        return said if self._live is None else ""
 
     def summary(self, facts: Facts) -> None:
         """Print the results of a run, where it is and what to do next."""
@@ -173,10 +158,20 @@ class _View:
         self._records = list(records)
         self._first = len(records)
         self._left = RemainingTime(records)
+        self._asked = ""
 
     def client_end(self, done: int, planned: int) -> None:
         self._clients = (done, planned)
         self._left.client_end(done, planned)
+
+    def ask_to_stop(self) -> str:
+        """Say from now on what a run that was asked to stop waits for."""
+        (done, planned), round = self._clients, len(self._records) + 1
+        self._asked = (
+            f"Stopping: waiting for the clients that are training ({done} of {planned} of round {round} are done). "
+            "A second time ends at once; either way, the round is repeated when the run is resumed."
+        )
+        return self._asked
 
     def add(self, record: Facts) -> None:
         self._records.append(record)
@@ -241,6 +236,8 @@ class _View:
         yield Text(escaped(self.title()), style="bold")
         yield Text(escaped(self.place()), style="dim")
         yield grid
+        if self._asked:
+            yield Text(self._asked, style="yellow")
 
     def _live(self, record: Facts) -> list[tuple[Column, Live]]:
         """The columns that are shown for a round, and how each of them is shown."""

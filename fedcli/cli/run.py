@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
+from fedcli.cli.lasting_output import lasting_output
 from fedcli.cli.output import Json, Traceback, print_json, print_message, reported
 from fedcli.cli.run_argument import to_run
 
@@ -51,7 +52,7 @@ def run(
     traceback: Traceback = False,
 ) -> None:
     """Run an experiment: train, evaluate, and write every round to a run directory."""
-    with reported(traceback=traceback):
+    with lasting_output(), reported(traceback=traceback):
         if resume is None and config is None:
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.
@@ -64,10 +65,11 @@ def run(
             raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
         # The config is read before TensorFlow is loaded, so that its errors come at once.
         source = None if config is None else read_config(config, overrides, options)
-        from fedcli.cli.live_view import Screen, interruptible
+        from fedcli.cli.interruption import interruptible
+        from fedcli.cli.live_view import Screen
 
         # With --json, stdout has one document and nothing else.
-        with Screen(to_stderr=json) as screen, interruptible() as asked_to_stop:
+        with Screen(to_stderr=json) as screen, interruptible(screen.waits_for) as asked_to_stop:
             with screen.loading():
                 from fedcli.runs.lifecycle import resume_run, start_run
                 from fedcli.runs.outcome import with_outcome

@@ -116,7 +116,7 @@ def _go_on(
     parallel: int | None,
     to_stderr: bool,
 ) -> SweepOutcome:
-    from fedcli.cli.live_view import interruptible
+    from fedcli.cli.interruption import interruptible
     from fedcli.cli.sweep_view import SweepView
     from fedcli.runs.sweep.children import default_parallel
     from fedcli.runs.sweep.sweeping import sweep as go_on

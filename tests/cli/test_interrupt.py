@@ -33,7 +33,7 @@ def wait_for_round(log, round):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_can_be_resumed_to_the_same_bits(fedcli, tmp_path, number):
     rounds = ("--set", f"rounds={ROUNDS}")
     process = start(tmp_path, "tiny.yaml", "--run-dir", "runs/stopped", *rounds, "--json")
@@ -43,6 +43,7 @@ def test_an_interrupted_run_can_be_resumed_to_the_same_bits(fedcli, tmp_path, nu
     assert process.returncode == 130, err
     assert out == ""
     assert err.splitlines()[-1] == "Interrupted. Resume with: fedcli run --resume runs/stopped"
+    assert "Stopping: waiting for the clients that are training" in err
     assert "Traceback" not in err
 
     resumed = start(tmp_path, "--resume", "runs/stopped", "--json")
@@ -59,3 +60,24 @@ def test_an_interrupted_run_can_be_resumed_to_the_same_bits(fedcli, tmp_path, nu
         for run in ("runs/stopped", "runs/whole")
     ]
     assert weights[0] == weights[1]
+
+
+def test_a_run_of_which_nobody_reads_the_output_ends_all_the_same(fedcli, tmp_path):
+    """Its reader leaves after one line, as `| head -1` does; and all of its streams are closed."""
+    command = f"{sys.executable} -m fedcli run tiny.yaml --set rounds=9 --run-dir"
+    heads = subprocess.run(
+        ["sh", "-c", f"{command} read; echo exit $? >&2"],
+        cwd=tmp_path, stdout=(reader := subprocess.Popen(["head", "-1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)).stdin,
+        stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    reader.stdin.close()
+    assert b"tiny" in reader.stdout.read()
+    assert reader.wait() == 0
+    assert "Nobody reads stdout any more. The run goes on" in heads.stderr
+    assert heads.stderr.endswith("exit 0\n")
+    closed = subprocess.run(
+        ["sh", "-c", f"{command} closed <&- >&- 2>&-"], cwd=tmp_path, timeout=120, check=False
+    )
+    assert closed.returncode == 0
+    last = "checkpoints/round-00009/weights.npz"
+    assert sha256(tmp_path / "read" / last) == sha256(tmp_path / "closed" / last)

@@ -1,16 +1,14 @@
 """What a person watches: a live view on a terminal, plain lines in a pipe, and a polite Ctrl-C."""
 
 import io
-import os
 import re
-import signal
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from fedcli import config
-from fedcli.cli.live_view import Screen, _View, following, interruptible, resuming, sparkline
+from fedcli.cli.live_view import Screen, _View, following, resuming, sparkline
 from fedcli.cli.output import readable
 from fedcli.cli.remaining_time import RemainingTime, in_words
 from fedcli.core.errors import RunInterrupted
@@ -203,16 +201,17 @@ def test_a_wish_to_stop_ends_the_round_that_is_under_way():
         progress.watch(0, 3)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_a_wish_the_second_an_order_and_handlers_come_back(number):
-    before = signal.getsignal(number)
-    with interruptible() as asked_to_stop:
-        assert not asked_to_stop()
-        os.kill(os.getpid(), number)
-        assert asked_to_stop()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-    assert signal.getsignal(number) is before
+def test_a_run_that_was_asked_to_stop_says_what_it_waits_for(setup, tmp_path, pipe):
+    view = _View(tmp_path, setup, RECORDS, columns_of(setup))
+    view.client_end(1, 3)
+    said = view.ask_to_stop()
+    assert said.startswith(
+        f"Stopping: waiting for the clients that are training (1 of 3 of round {len(RECORDS) + 1}"
+    )
+    out = io.StringIO()
+    Console(file=out, width=80).print(view)
+    assert "Stopping: waiting for the clients" in out.getvalue()
+    assert Screen(to_stderr=True).waits_for() == ""
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path):
 
 def test_a_run_is_held_by_one_store_at_a_time(folder):
     first = opened(folder)
-    with pytest.raises(RunError, match="another process is running"):
+    with pytest.raises(RunError, match=rf"process {os.getpid()} is running"):
         opened(folder)
     first.close()
     opened(folder).close()

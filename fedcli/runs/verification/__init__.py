@@ -8,6 +8,7 @@ from pathlib import Path
 from fedcli.core.errors import ConfigError
 from fedcli.runs.identities import PublicKeys
 from fedcli.runs.verification import evidence
+from fedcli.runs.verification.beside_a_run import settled
 from fedcli.runs.verification.chain import WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
 from fedcli.runs.verification.clients import WHAT as STATES
@@ -75,12 +76,16 @@ def verify_run(
             `round`, there are no proofs to verify a second time, or a library that verifies proofs is not installed.
     """
     directory.read_config(folder)
-    try:
-        return _verified(folder, round, independent, watch, keys=keys, tsa_certificates=tsa_certificates)
-    except ConfigError:
-        raise
-    except Exception as error:  # noqa: BLE001 - what ends all checks is what is wrong with the directory
-        return VerificationReport((failed(folder, WHAT, error),), None, None)
+
+    def look() -> VerificationReport:
+        try:
+            return _verified(folder, round, independent, watch, keys=keys, tsa_certificates=tsa_certificates)
+        except ConfigError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what ends all checks is what is wrong with the directory
+            return VerificationReport((failed(folder, WHAT, error),), None, None)
+
+    return settled(folder, look)
 
 
 def _verified(

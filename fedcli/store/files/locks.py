@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from fedcli.core.errors import RunError
+
+_TRIES, _PAUSE_SECONDS = 5, 0.02
 
 
 def hold(folder: Path) -> int:
@@ -36,17 +39,43 @@ def hold_log(path: Path, run: Path) -> int:
 
 
 def _locked(handle: int, what: Path) -> int:
+    # Not at once: whoever asks whether a run is running holds its lock for an instant.
+    for _ in range(_TRIES):
+        if _is_taken(handle):
+            return handle
+        time.sleep(_PAUSE_SECONDS)
+    holder = _holder(os.fstat(handle))
+    os.close(handle)
+    who = "another process" if holder is None else f"process {holder}"
+    raise RunError(f"{who} is running {what}; wait for it, or stop it.")
+
+
+def _is_taken(handle: int) -> bool:
+    """Whether this process now has the lock."""
     try:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:
         # Windows has no such locks.
-        pass
+        return True
     except BlockingIOError:
-        os.close(handle)
-        raise RunError(f"another process is running {what}; wait for it, or stop it.") from None
-    return handle
+        return False
+    return True
+
+
+def _holder(locked: os.stat_result) -> int | None:
+    """The process that holds the lock on a file or folder; None if there is none, or the system does not say."""
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return None
+    # "1: FLOCK ADVISORY WRITE 27245 fe:00:2147019 0 EOF"; a line of somebody who waits has an arrow before FLOCK.
+    place = f"{os.major(locked.st_dev):02x}:{os.minor(locked.st_dev):02x}:{locked.st_ino}"
+    found = [int(line[4]) for line in lines if len(line) > 5 and line[1] == "FLOCK" and line[5] == place]
+    # In a container, a process outside of it has no number.
+    return found[0] if found and found[0] > 0 else None
 
 
 def release(handle: int) -> None:
@@ -62,10 +91,15 @@ def is_of(handle: int, folder: Path) -> bool:
         return False
 
 
+def holder(folder: Path) -> int | None:
+    """The process that holds the lock on a folder; None if nobody does, or the system does not say who."""
+    return _holder(os.stat(folder))
+
+
 def is_held(folder: Path) -> bool:
     """Whether a process holds the lock on a folder."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        release(hold(folder))
-    except RunError:
-        return True
-    return False
+        return not _is_taken(handle)
+    finally:
+        os.close(handle)
