@@ -133,22 +133,36 @@ def run(
 
 
 def resume(
-    run: Run | str | Path | int, *, progress: Progress | bool | None = None, **objects: Unpack[Objects]
+    run: Run | str | Path | int,
+    *,
+    from_round: int | None = None,
+    allow_different_environment: bool = False,
+    progress: Progress | bool | None = None,
+    **objects: Unpack[Objects],
 ) -> Run:
     """Continue a run from its last checkpoint; it ends with the same bits as if it had never stopped.
 
     Args:
         run: as in `open_run`.
+        from_round: the round of an earlier checkpoint to go back to; later ones are set aside.
+        allow_different_environment: go on where the same rounds have other bits.
         progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
             of your own.
         objects: the same components as Python objects that the run was started with.
 
     Raises:
         ConfigError: if there is no such run, or an object is missing or is another one.
-        RunError: if its checkpoint is damaged, or another process runs it.
+        RunError: if it is damaged, began in another environment, or another process runs it.
     """
     found = open_run(run, **objects)
-    return _whole(partial(lifecycle.resume_run, found.folder, objects=found.objects), progress, found.objects)
+    go = partial(
+        lifecycle.resume_run,
+        found.folder,
+        from_round=from_round,
+        allow_different_environment=allow_different_environment,
+        objects=found.objects,
+    )
+    return _whole(go, progress, found.objects)
 
 
 def evaluate(

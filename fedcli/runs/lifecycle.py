@@ -40,7 +40,7 @@ from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.other_environment import require_same
-from fedcli.runs.run_sources import read_source, sources_of
+from fedcli.runs.run_sources import read_source, sources_of, with_own_weights
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.going_back import go_back
@@ -236,7 +236,7 @@ def _rebuild(
     source = read_source(folder, objects)
     with located(source):
         key = read_data_key(folder).key
-        experiment = _without_its_source(source.experiment, folder).model_copy(update=without)
+        experiment = with_own_weights(source.experiment, folder).model_copy(update=without)
         setup = plan(experiment, data_key=key)
         if _data_key(setup) != key:
             # The mean of two independent noises on the same data would have less noise than was charged.
@@ -250,14 +250,6 @@ def _rebuild(
 
 def _data_key(setup: Setup) -> bytes | None:
     return setup.world.data_noise.key if setup.world.data_noise else None
-
-
-def _without_its_source(experiment: config.Experiment, folder: Path) -> config.Experiment:
-    """On resume, initial weights come from the run's own checkpoint; the original file may have changed."""
-    if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
-        return experiment
-    model = experiment.model.model_copy(update={"initial_weights": str(folder)})
-    return experiment.model_copy(update={"model": model})
 
 
 def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:

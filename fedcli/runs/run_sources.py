@@ -152,3 +152,11 @@ def _is_package(file: Path) -> bool:
 
 def _root(file: Path) -> str:
     return str(file.parent.parent if _is_package(file) else file.parent)
+
+
+def with_own_weights(experiment: config.Experiment, folder: Path) -> config.Experiment:
+    """The experiment with initial weights from the run's own checkpoint; the original file may have changed."""
+    if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
+        return experiment
+    model = experiment.model.model_copy(update={"initial_weights": str(folder)})
+    return experiment.model_copy(update={"model": model})
