@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from numbers import Real
 from typing import final
 
 import numpy as np
@@ -20,6 +22,18 @@ from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn, Turnout
+
+
+def _is_ciphertext(transforms: Sequence[Transform]) -> bool:
+    return any(each.gives == "ciphertext" for each in transforms)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
+def _has_numbers(payload: object) -> bool:
+    return isinstance(payload, np.ndarray) and payload.dtype.kind in "fiu"
 
 
 @final
@@ -133,6 +147,19 @@ class Arrivals:
         return reasons
 
     def _misshapen(self, update: ClientUpdate) -> str | None:
+        # A custom algorithm or transform may send anything; all of it is used before the transforms check it.
+        if not _is_ciphertext(self._assembly.strategy.transforms) and not _has_numbers(update.payload):
+            kind = getattr(getattr(update.payload, "dtype", None), "name", type(update.payload).__name__)
+            return f"the update is of type {kind}; an array of real numbers is expected"
+        for name, value in {
+            "examples": update.num_examples,
+            "weight": update.weight,
+            **update.metrics,
+        }.items():
+            if not _is_number(value):
+                return f"{name} is of type {type(value).__name__}; a number is expected"
+        if not 0 <= update.weight < math.inf:
+            return f"the update has weight {update.weight:.6g}; a finite number of at least 0 is expected"
         # Statistics that are local or frozen are not sent, so their vector is empty.
         expected, found = self._state.statistics.shape, update.statistics.shape
         if found in ((0,), expected):
@@ -151,6 +178,8 @@ class Arrivals:
         if isinstance(outcome, ClientUpdate):
             row |= {"examples": outcome.num_examples, "weight": outcome.weight}
             row |= prefixed("train", outcome.metrics)
+            # Of an update that was refused for what it holds, only what a log can hold.
+            row = {name: value if _is_number(value) else None for name, value in row.items()}
             row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
         if turn.steps is not None:
             row["steps"] = turn.steps

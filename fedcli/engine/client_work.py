@@ -175,6 +175,8 @@ class ClientWork:
         for transform in encoders.of(client):
             try:
                 update = transform.encode(update, self.states[transform.name], context)
+                if not isinstance(update, ClientUpdate):
+                    raise TypeError(f"it returned a {type(update).__name__}; a ClientUpdate is expected")
             except InvalidUpdateError as error:
                 return Rejection(client, str(error), update.figures)
             except (Exception, SystemExit) as error:

@@ -187,7 +187,8 @@ def release(
         The state with the new model, and the round's evidence.
 
     Raises:
-        VoidRoundError: if nothing is released. Every outcome is recorded nevertheless.
+        VoidRoundError: if nothing is released, or the model would not be finite. Every outcome is recorded
+            nevertheless.
     """
     strategy, accepted = assembly.strategy, arrivals.accepted(outcomes)
     adds = next((part.aggregate for part in reversed(strategy.transforms) if part.aggregate), None)
@@ -246,6 +247,13 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
         weights, server = server_optimizer.apply(
             state.weights, aggregate.value / divisor, state.server, share
         )
+        if np.shape(weights) != state.weights.shape:
+            raise ValueError(
+                f"it returned shape {list(np.shape(weights))}; the model has {list(state.weights.shape)}"
+            )
+    # From a model that is not finite no later round would come back: every update would be refused.
+    if not np.isfinite(weights).all():
+        raise VoidRoundError("after the server's step the model would have NaN or infinite values")
     statistics, decay = arrivals.statistics(), assembly.run.average_decay
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)
