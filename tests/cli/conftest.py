@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -95,6 +96,12 @@ COMMANDS = {
     "evaluate the average": ["evaluate", "runs/average", "--average", "--json"],
     "evaluate an absent average": ["evaluate", "runs/one", "--average"],
     "evaluate a folder": ["evaluate", "runs", "--json"],
+    "evaluate the best": ["evaluate", "runs/one", "--round", "best", "--json"],
+    "evaluate no round": ["evaluate", "runs/one", "--round", "first"],
+    "predict": ["predict", "runs/one", "rows.npz", "-o", "predictions.csv", "--json"],
+    "predict without a file": ["predict", "runs/one", "absent.csv"],
+    "export": ["export", "runs/one", "-o", "raw.keras", "--with-preprocessing"],
+    "export to an unknown format": ["export", "runs/one", "-o", "model.h5"],
     "bad loss": ["run", "tiny.yaml", "--run-dir", "runs/bad", "--set", "task.loss=no_such_loss"],
     "run into a file": ["run", "tiny.yaml", "--run-dir", "tiny.yaml/run"],
     "diverged": ["run", "tiny.yaml", "--run-dir", "runs/nan", "--json", "--set", "client.optimizer.learning_rate=1e38"],
@@ -117,10 +124,12 @@ def session(tmp_path_factory):
     folder = tmp_path_factory.mktemp("session")
     (folder / "tiny.yaml").write_text(CONFIG)
     (folder / "own.py").write_text(OWN)
+    np.savez(folder / "rows.npz", x=np.arange(128).reshape(2, 8, 8) % 17, y=[3, 5])
     command = [sys.executable, "-c", DRIVER, json.dumps(list(COMMANDS.values()))]
     environment = {**os.environ, "COLUMNS": "120"}
+    # The limit only ends a session that hangs: on a machine with much else to do, one takes many minutes.
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=True
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1800, check=True
     )
     ended = [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
     return Session(folder, dict(zip(COMMANDS, ended, strict=True)))

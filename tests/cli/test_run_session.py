@@ -2,15 +2,18 @@
 
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
 import yaml
 
+from fedcli.runs.run_directory import Run
 from fedcli.runs.verification import verify_run
 
 JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
-        "evaluate the average", "diverged", "evaluate the diverged", "early stop", "evaluate with scores"]  # fmt: skip
+        "evaluate the average", "evaluate the best", "diverged", "evaluate the diverged", "early stop",
+        "evaluate with scores", "predict"]  # fmt: skip
 REFUSED = [
     "run again",
     "resume a folder",
@@ -18,6 +21,9 @@ REFUSED = [
     "evaluate an absent round",
     "evaluate an absent average",
     "evaluate a folder",
+    "evaluate no round",
+    "predict without a file",
+    "export to an unknown format",
     "bad loss",
     "check a metric",
     "run into a file",
@@ -265,3 +271,38 @@ def test_a_component_that_fails_is_told_by_its_line_and_with_the_way_back(sessio
     ]
     # The round was committed before the callback heard of it.
     assert len(metrics(session, "runs/my own")) == 1
+
+
+def test_new_rows_are_predicted_with_the_runs_own_preprocessing(session, ended):
+    """The rows of the file are raw; the model takes values that were divided by 16."""
+    assert facts(ended, "predict")["rows"] == 2
+    weights = Run(session.folder / "runs/one").weights()
+    kernel, bias = (
+        next(value for name, value in weights.items() if end in name) for end in ("kernel", "bias")
+    )
+    with np.load(session.folder / "rows.npz") as rows:
+        logits = rows["x"].reshape(2, 64) / 16 @ kernel + bias
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    header, *lines = (session.folder / "predictions.csv").read_text().splitlines()
+    assert header == ",".join(
+        ["row,prediction,probability", *(f"probability/{digit}" for digit in range(10))]
+    )
+    for line, row in zip(lines, shares, strict=True):
+        _, predicted, _, *cells = map(float, line.split(","))
+        assert predicted == row.argmax()
+        assert cells == pytest.approx(row.tolist(), abs=1e-6)
+
+
+def test_an_exported_model_is_a_file_of_keras_that_says_what_it_is(session, ended):
+    with zipfile.ZipFile(session.folder / "raw.keras") as archive:
+        inside = json.loads(archive.read("fedcli.json"))
+        assert {"config.json", "model.weights.h5"} <= {*archive.namelist()}
+    assert (inside["round"], inside["input"]) == (2, "raw rows")
+    assert inside["head"] == Run(session.folder / "runs/one").head
+    assert "fedcli.json within the file" in ended["export"].stdout
+
+
+def test_the_best_round_is_evaluated_by_that_name(session, ended):
+    made, records = facts(ended, "evaluate the best"), metrics(session, "runs/one")
+    assert made["accuracy"] == max(record["test/accuracy"] for record in records)
+    assert "'first' is no round" in ended["evaluate no round"].stderr
