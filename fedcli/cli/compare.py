@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_json, print_rows, readable, reported
+from fedcli.cli.output import Json, print_json, print_message, print_rows, readable, reported
 from fedcli.cli.printed_table import Cell, Csv, Latex, Markdown, form_of, print_table
 from fedcli.cli.run_argument import RunPaths
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from fedcli.runs.comparison import Paired, SeedGroup
 
 _FIGURES = ("last", "best", "epsilon", "simulated seconds", "bytes up", "seconds")
+_OF_PAIRS = {
+    "minus the first": "mean",
+    "minus the first +-": "deviation",
+    "low": "low",
+    "high": "high",
+    "p": "p",
+    "better": "num_better",
+    "pairs": "num_pairs",
+}
 _NARROWEST = 12
 """Characters that a column of the keys needs at least."""
 _SPARE = ("seconds", "bytes up", "simulated seconds", "p", "best", "epsilon")
@@ -37,15 +46,17 @@ def compare(
     """Compare runs: the keys in which their configs differ, their figures, and the paired differences to the first.
 
     Runs that differ in the seed only, or not at all, are one row: mean and standard deviation over these runs. Pairs
-    have the same seed.
+    have the same seed. The interval is of their mean difference (bootstrap, BCa; of few pairs it is too narrow), p of a
+    paired t-test; neither is corrected for the number of comparisons.
     """
     with reported():
-        from fedcli.runs.comparison import compared, differing, grouped, paired
+        from fedcli.runs.comparison import cautions, compared, differing, grouped, paired
 
         form = form_of(md=md, csv=csv, latex=latex)
         found = compared(runs, metric)
         groups, column = grouped(found), found[0].figures.column
         differences = [None, *(paired(groups[0], group) for group in groups[1:])]
+        warnings = cautions(found)
         if json:
             settings = differing(found)
             print_json(
@@ -54,14 +65,18 @@ def compare(
                     "runs": [str(run.run.folder) for run in found],
                     "differing": settings,
                     "groups": [_facts(*each) for each in zip(groups, differences, strict=True)],
+                    "warnings": warnings,
                 }
             )
             return
+        for sentence in warnings:
+            print_message(f"Warning: {sentence}")
         if form == "terminal":
             keys = differing(found)
             _print_keys([run.run.folder.name for run in found], keys)
             typer.echo(f"{chr(10) if keys else ''}{column}, +- over runs:")
-        print_table([_row(*each) for each in zip(groups, differences, strict=True)], form, spare=_SPARE)
+        made = _numbers if form == "csv" else _row
+        print_table([made(*each) for each in zip(groups, differences, strict=True)], form, spare=_SPARE)
 
 
 def _print_keys(names: Sequence[str], keys: Mapping[str, Sequence[str]]) -> None:
@@ -88,6 +103,21 @@ def _row(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
             row["95 % interval"] = f"{difference.low:+.4f} to {difference.high:+.4f}"
             row["p"] = f"{difference.p:.2g}"
         row["better"] = f"{difference.num_better} of {difference.num_pairs}"
+    return row
+
+
+def _numbers(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
+    """The same for a program: every number in a column of its own."""
+    import numpy as np
+
+    row: dict[str, Cell] = {"": group.label, "runs": len(group.runs)}
+    for name in _FIGURES:
+        values = group.values(name)
+        row[name] = float(np.mean(values)) if values else None
+        row[f"{name} +-"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    found = difference._asdict() if difference else {}
+    for title, name in _OF_PAIRS.items():
+        row[title] = found.get(name)
     return row
 
 

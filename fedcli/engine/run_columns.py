@@ -80,7 +80,8 @@ def meant_column(name: str, known: Iterable[str]) -> str:
     same = sorted(
         (each for each in known if f"/{each}".endswith(f"/{ending}")), key=lambda each: each.count("/")
     )
-    near = same or difflib.get_close_matches(ending, list(known), n=1)
+    # Names in one place share its beginning, so that half of their letters make no misspelling of test/f1.
+    near = same or difflib.get_close_matches(ending, list(known), n=1, cutoff=0.7)
     return f"Did you mean {near[0]}?" if near else ""
 
 

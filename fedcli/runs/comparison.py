@@ -14,6 +14,7 @@ from fedcli.core.seeds import SERVER, generator
 from fedcli.engine.run_columns import meant_column
 from fedcli.runs.headline import Headline, headline, is_finite
 from fedcli.runs.run_directory import Run, open_run
+from fedcli.runs.run_list import entry_of
 
 # What tells runs apart that are otherwise the same, or says only where they were.
 _IDENTITY = ("seed", "name")
@@ -155,7 +156,10 @@ def paired(first: SeedGroup, other: SeedGroup) -> Paired | None:
     if differences.size == 1:
         return Paired(1, num_better, mean, None, None, None, None)
     deviation = float(differences.std(ddof=1))
-    # Two pairs say nothing about their spread, and equal differences have none.
+    # Differences that are the same but for rounding have no spread, and would have a p of almost nothing.
+    if deviation <= 1e-12 * float(np.abs(differences).max()):
+        deviation = 0.0
+    # Two pairs say nothing about their spread.
     if differences.size < 3 or deviation == 0:
         return Paired(differences.size, num_better, mean, deviation, None, None, None)
     from scipy import stats
@@ -165,6 +169,28 @@ def paired(first: SeedGroup, other: SeedGroup) -> Paired | None:
     ).confidence_interval
     p = float(stats.ttest_1samp(differences, 0.0).pvalue)
     return Paired(differences.size, num_better, mean, deviation, float(interval.low), float(interval.high), p)
+
+
+def cautions(runs: Sequence[Compared]) -> list[str]:
+    """What a reader must know before last values are compared: runs that did not reach their end, or diverged."""
+    found = []
+    for run in runs:
+        rows, planned = run.run.records, run.run.config.experiment.rounds
+        last, measured = int(rows[-1]["round"]), run.figures.last_round
+        name, column = run.run.folder.name, run.figures.column
+        if any(column in row and not is_finite(row[column]) for row in rows if row["round"] > measured):
+            found.append(
+                f"{name} has no number for {column} after round {measured:,} of {last:,}: its last model is not "
+                "measured by it, as after a divergence."
+            )
+        if last == planned:
+            continue
+        if (state := entry_of(run.run.folder).state) != "done":
+            told = "is still running" if state == "running" else "is not finished"
+            found.append(f"{name} {told}: {last:,} of {planned:,} rounds.")
+        elif run.run.config.experiment.early_stop is None:
+            found.append(f"{name} ended early: {last:,} of {planned:,} rounds.")
+    return found
 
 
 def _labels(keys: Sequence[str], values: Sequence[tuple[str, ...]], members: Sequence[Compared]) -> list[str]:

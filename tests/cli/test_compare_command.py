@@ -43,10 +43,27 @@ def test_json_has_every_value(folders):
     assert facts["groups"][1]["minus_the_first"]["mean"] == -0.25
 
 
-def test_markdown_latex_and_csv_have_the_figures_only(folders):
+def test_markdown_and_latex_have_the_figures_only(folders):
     assert said(*folders, "--md").splitlines()[2].startswith("| rounds=2")
     assert said(*folders, "--latex").startswith("\\begin{tabular}")
-    assert said(*folders, "--csv").splitlines()[0] == ",runs,last,best,minus the first,better"
+
+
+def test_csv_has_a_column_for_each_number(folders):
+    header, first, second = (line.split(",") for line in said(*folders, "--csv").splitlines())
+    assert header == ["", "runs", "last", "best", "minus the first", "better", "pairs"]
+    assert (first, second) == (
+        ["rounds=2", "1", "0.5", "0.5", "", "", ""],
+        ["rounds=4", "1", "0.25", "0.25", "-0.25", "1", "1"],
+    )
+
+
+def test_runs_that_did_not_reach_their_end_are_named(folders, tmp_path):
+    short = str(make_run(tmp_path / "short", 1))
+    result = CliRunner().invoke(app, ["compare", folders[1], short])
+    assert "Warning: short is not finished: 1 of 4 rounds." in result.stderr
+    assert json.loads(said(folders[1], short, "--json"))["warnings"] == [
+        "short is not finished: 1 of 4 rounds."
+    ]
 
 
 def test_an_unknown_run_is_refused_with_the_way_out():

@@ -168,4 +168,4 @@ def test_figures_on_a_test_set_of_clients_rows_do_not_leave_a_noised_only_run():
 def test_a_column_without_its_place_is_met_with_its_name(said, meant):
     known = ["round", "test/accuracy", "test/loss", "validation/accuracy", "validation/accuracy/worst_decile"]
     assert meant_column(said, known) == f"Did you mean {meant}?"
-    assert meant_column("zzz", known) == ""
+    assert meant_column("zzz", known) == meant_column("test/f1", known) == ""

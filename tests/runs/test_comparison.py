@@ -91,5 +91,10 @@ class TestPaired:
         assert paired(group([0.5, 0.5]), group([0.75, 1.0])).low is None
         assert paired(group([0.5] * 4), group([0.75] * 4))[3:] == (0.0, None, None, None)
 
+    def test_differences_that_are_equal_but_for_rounding_have_no_interval(self):
+        found = paired(group([0.1, 0.2, 0.7]), group([0.11, 0.21, 0.71]))
+        assert found.mean == pytest.approx(0.01)
+        assert found[3:] == (0.0, None, None, None)
+
     def test_without_a_seed_in_common_there_is_nothing_to_pair(self):
         assert paired(group([0.5]), group([None, 0.5])) is None

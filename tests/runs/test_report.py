@@ -108,6 +108,32 @@ class TestOneRun:
         # scipy's Wilson interval of 314 of 359.
         assert "95 % interval of a share of that many examples is 0.836 to 0.905" in text
 
+    def test_a_value_that_stopped_the_run_was_chosen(self, tmp_path):
+        run = plain_run(tmp_path / "run")
+        stop = "early_stop: {metric: test/accuracy, at_least: 0.8}\n"
+        (run / "config.yaml").write_text((run / "config.yaml").read_text() + stop)
+        text = Reader(page_of(made_of(run))).text
+        assert "The run stops by test/accuracy, so that its last value was chosen" in text
+        assert "the last value was not chosen" not in text
+
+    def test_a_model_that_diverged_is_not_the_one_that_was_measured_last(self, tmp_path):
+        run = plain_run(tmp_path / "run")
+        rows = rounds(4)
+        rows[2]["test/accuracy"] = rows[3]["test/accuracy"] = None
+        write_log(run, "metrics.jsonl", rows)
+        text = Reader(page_of(made_of(run))).text
+        assert "The model of round 2 reaches test/accuracy 0.75" in text
+        assert (
+            "has no number for test/accuracy after round 2 of 4: its last model is not measured by it" in text
+        )
+
+    def test_a_run_that_early_stopping_did_not_end_is_told(self, tmp_path):
+        run = plain_run(tmp_path / "run")
+        more = "early_stop: {metric: test/loss, patience: 50}\n"
+        config = (run / "config.yaml").read_text().replace("rounds: 4", "rounds: 9") + more
+        (run / "config.yaml").write_text(config)
+        assert "run is not finished: 4 of 9 rounds" in Reader(page_of(made_of(run))).text
+
     def test_every_section_is_there(self, page):
         headings = re.findall("<h2>(.*?)</h2>", page)
         assert headings == [
@@ -149,8 +175,16 @@ class TestComparison:
     def test_the_verdict_names_the_best_with_its_spread_and_what_the_pairs_say(self, compared_sections):
         text = Reader(page_of(compared_sections)).text
         assert "fedadam ends highest: test/accuracy 0.8870 ± 0.0010 (standard deviation over 3 runs)" in text
-        assert "0.01 better than weighted, which so few pairs cannot tell from chance" in text
+        assert "0.01 better than weighted (the same in every pair)" in text
         assert "better in 3 of 3 pairs of runs with the same seed" in text
+
+    def test_of_unequal_seeds_the_pairs_may_say_otherwise_than_the_means(self, runs, tmp_path):
+        best_seed = plain_run(tmp_path / "best-seed", seed=4, strategy="mean", lift=0.1, like=runs[0])
+        same_seed = plain_run(tmp_path / "same-seed", seed=1, strategy="mean", lift=-0.05, like=runs[0])
+        text = Reader(page_of(made_of(*runs[:3], best_seed, same_seed))).text
+        assert "mean ends highest" in text
+        assert "but of runs with the same seed it is 0.051 worse than weighted" in text
+        assert "better in 0 of 1 pair of runs" in text
 
     def test_what_differs_is_a_table_with_a_column_for_each_group(self, compared_sections):
         table = next(

@@ -15,7 +15,7 @@ from fedcli.engine.run_columns import DECLARED, expanded
 from fedcli.runs.comparison import Compared, SeedGroup, compared, differing, grouped
 from fedcli.runs.report.known_split import KnownSplit, known_split
 from fedcli.store import directory
-from fedcli.store.files import guarded, locks
+from fedcli.store.files import guarded
 
 _LARGEST_LOG = 1 << 28
 """Bytes of clients.jsonl that a report reads: a million turns of clients, whose rows are held in memory."""
@@ -109,10 +109,6 @@ class Subject:
     def has(self, column: str) -> bool:
         """Whether all runs have a column in some round."""
         return all(any(column in row for row in records) for _, records in self._read.values())
-
-    def is_held(self, folder: Path) -> bool:
-        """Whether a process still writes to a run."""
-        return locks.is_held(folder)
 
 
 def subject_of(folders: Sequence[Path], metric: str | None = None) -> Subject:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from fedcli.config import Experiment
-from fedcli.runs.comparison import Paired, SeedGroup, paired
+from fedcli.runs.comparison import Paired, SeedGroup, cautions, paired
 from fedcli.runs.headline import is_finite
 from fedcli.runs.report.content import Block, PageSection, Text, Tiles
 from fedcli.runs.report.quantities import counted, duration, number, size, spread
 from fedcli.runs.report.setting import in_words
 from fedcli.runs.report.subject import Subject, about
+
+_FEWEST_PAIRS = 3
 
 
 def verdict(subject: Subject) -> PageSection:
@@ -75,7 +77,7 @@ def _sentences(subject: Subject) -> Iterator[str]:
     runs = "" if subject.is_single else f" in {len(subject.runs)} runs"
     yield (
         f"The strategy {experiment.strategy.name} trained the model {experiment.model.part.name} on {on}, for "
-        f"{counted(figures.last_round, 'round')}{runs}."
+        f"{_rounds(subject)}{runs}."
     )
     if not subject.is_single:
         group = subject.groups[0]
@@ -84,9 +86,9 @@ def _sentences(subject: Subject) -> Iterator[str]:
             f"{measured_on(subject)}."
         )
         return
-    text = (
-        f"The last model reaches {subject.column} {number(figures.last)}, measured on {measured_on(subject)}"
-    )
+    is_last = figures.last_round == subject.records[-1].get("round")
+    which = "The last model" if is_last else f"The model of round {figures.last_round:,}"
+    text = f"{which} reaches {subject.column} {number(figures.last)}, measured on {measured_on(subject)}"
     split = subject.split
     if subject.column == "test/accuracy" and not isinstance(split, str) and 0 <= figures.last <= 1:
         low, high = interval(figures.last, split.num_test)
@@ -96,11 +98,18 @@ def _sentences(subject: Subject) -> Iterator[str]:
         yield protection
 
 
+def _rounds(subject: Subject) -> str:
+    """How many rounds the runs have, which may be more than have a value of the metric."""
+    counts = sorted({int(subject.records_of(run)[-1]["round"]) for run in subject.runs})
+    last = counted(counts[-1], "round")
+    return last if len(counts) == 1 else f"{counts[0]:,} to {last}"
+
+
 def _protection(subject: Subject) -> str:
     """Epsilon, encryption and proofs in a sentence; empty without any."""
     experiment, found = subject.experiment, []
     if (epsilon := subject.first.totals.get("epsilon")) is not None:
-        found.append(f"its releases have differential privacy of epsilon {number(epsilon)} (see Privacy)")
+        found.append(f"its models have differential privacy of epsilon {number(epsilon)} (see Privacy)")
     if experiment.encryption is not None:
         found.append(f"updates were encrypted ({experiment.encryption.name})")
     if experiment.proofs is not None:
@@ -114,12 +123,17 @@ def _against(other: SeedGroup, winner: SeedGroup) -> str:
     if difference is None:
         return f"before {other.label} with {spread(other.values('last')).text}; they have no seed in common"
     pairs = f"better in {difference.num_better} of {counted(difference.num_pairs, 'pair')} of runs with the same seed"
-    return f"{abs(difference.mean):.2g} better than {other.label}{_doubt(difference)}; {pairs}"
+    # Of unequal seeds, the pairs may say otherwise than the means.
+    gain = difference.mean if winner.runs[0].figures.better == "up" else -difference.mean
+    told = "better" if gain >= 0 else "worse"
+    which = "" if gain >= 0 else "but of runs with the same seed it is "
+    return f"{which}{abs(gain):.2g} {told} than {other.label}{_doubt(difference)}; {pairs}"
 
 
 def _doubt(difference: Paired) -> str:
     if difference.low is None or difference.high is None or difference.p is None:
-        return ", which so few pairs cannot tell from chance"
+        few = difference.num_pairs < _FEWEST_PAIRS
+        return ", which so few pairs cannot tell from chance" if few else " (the same in every pair)"
     told = f"95 % interval {difference.low:.2g} to {difference.high:.2g}, p {difference.p:.2g}"
     # Of a few pairs the bootstrap's interval is too narrow, so that both must agree.
     clear = difference.p < 0.05 and not difference.low <= 0 <= difference.high
@@ -131,29 +145,40 @@ def _over(group: SeedGroup) -> str:
 
 
 def _cautions(subject: Subject) -> Iterator[str]:
+    yield from cautions(subject.runs)
     for run in subject.runs:
-        planned, records = subject.experiment_of(run).rounds, subject.records_of(run)
-        done = records[-1].get("round") if records else 0
-        stopped = subject.is_held(run.run.folder)
-        if done != planned and subject.experiment_of(run).early_stop is None:
-            state = "is not finished" if stopped else "ended early"
-            yield f"{run.run.folder.name} {state}: {done} of {planned} rounds."
-        voids = [row for row in records if row.get("note")]
+        voids = [row for row in subject.records_of(run) if row.get("note")]
         if voids:
             notes = dict.fromkeys(str(row["note"]) for row in voids)
             yield (
                 f"{run.run.folder.name}: {counted(len(voids), 'round')} left the model as it was or was void: "
                 f"{'; '.join(list(notes)[:3])}."
             )
+    yield from _chosen(subject)
+    seeded = [run for run in subject.runs if subject.experiment_of(run).privacy.reproducible_noise]
+    if any(run.totals.get("epsilon") is not None for run in seeded):
+        yield "The noise follows from the seed (reproducible_noise), so that it protects nobody."
+
+
+def _chosen(subject: Subject) -> Iterator[str]:
+    """Which values were chosen by looking at the test set, and are too good for that."""
+    stops = {
+        stop.metric for run in subject.runs if (stop := subject.experiment_of(run).early_stop) is not None
+    }
+    on_test = sorted(metric for metric in stops if metric.startswith("test/"))
+    if on_test and subject.column.startswith("test/"):
+        what = "The run stops" if subject.is_single else "Runs stop"
+        yield (
+            f"{what} by {' and '.join(on_test)}, so that its last value was chosen by looking at the test set and is "
+            "too good; a metric of the clients' validation examples would leave the test set alone."
+        )
+        return
     figures = subject.first.figures
     if subject.is_single and subject.column.startswith("test/") and figures.best != figures.last:
         yield (
             f"The best value, {number(figures.best)} in round {figures.best_round:,}, was chosen by looking at the "
             "test set, so that it is too good; the last value was not chosen."
         )
-    seeded = [run for run in subject.runs if subject.experiment_of(run).privacy.reproducible_noise]
-    if any(run.totals.get("epsilon") is not None for run in seeded):
-        yield "The noise follows from the seed (reproducible_noise), so that it protects nobody."
 
 
 def _tiles(subject: Subject) -> Iterator[tuple[str, str, str]]:
