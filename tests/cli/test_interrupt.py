@@ -65,19 +65,17 @@ def test_an_interrupted_run_can_be_resumed_to_the_same_bits(fedcli, tmp_path, nu
 def test_a_run_of_which_nobody_reads_the_output_ends_all_the_same(fedcli, tmp_path):
     """Its reader leaves after one line, as `| head -1` does; and all of its streams are closed."""
     command = f"{sys.executable} -m fedcli run tiny.yaml --set rounds=9 --run-dir"
-    reader = subprocess.Popen(["head", "-1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    heads = subprocess.run(
-        ["sh", "-c", f"{command} read; echo exit $? >&2"],
-        cwd=tmp_path,
-        stdout=reader.stdin,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    reader.stdin.close()
-    assert b"tiny" in reader.stdout.read()
-    assert reader.wait() == 0
+    with subprocess.Popen(["head", "-1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        heads = subprocess.run(
+            ["sh", "-c", f"{command} read; echo exit $? >&2"],
+            cwd=tmp_path,
+            stdout=reader.stdin,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert b"tiny" in reader.stdout.read()
     assert "Nobody reads stdout any more. The run goes on" in heads.stderr
     assert heads.stderr.endswith("exit 0\n")
     closed = subprocess.run(
