@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_facts, print_json, print_message, quiet_imports, reported
+from fedcli.cli.output import Json, escaped, print_facts, print_json, print_message, quiet_imports, reported
 from fedcli.cli.run_argument import Average, ClientModel, RoundChoice, RunPath, to_round
 
 
@@ -52,6 +52,7 @@ def predict(
         elif json:
             print_json(made.rows)
         else:
-            typer.echo(written_rows(made.rows), nl=False)
+            # Whoever made the run chose the names of its classes, and this may be a terminal.
+            typer.echo(escaped(written_rows(made.rows), keep="\n"), nl=False)
             if name:
                 print_message(f"{name} {value:.4g} on {len(made.rows):,} rows")

@@ -13,7 +13,7 @@ from typer.models import OptionInfo
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
-from fedcli.cli.run_argument import to_config_or_run
+from fedcli.cli.run_argument import to_config_or_run, to_run
 from fedcli.core.counting import counted
 
 
@@ -178,9 +178,10 @@ def privacy(
                 "KEY=VALUE and --set change a config, and no CONFIG is given; the privacy of a run is fixed."
             )
         if document is not None:
-            if where is None or not where.is_dir() or json or plot:
+            if where is None or where.is_file() or json or plot:
                 raise typer.BadParameter("--document is about a RUN, and goes without --json and --plot.")
-            _write_document(where, document)
+            # Once more, for what it says of a number or a name that is of no run.
+            _write_document(to_run(str(where)), document)
             return
         rows_of: Callable[[Facts], Iterable[tuple[str, str]]]
         if where is None:

@@ -145,6 +145,11 @@ def _print_results(outcome: SweepOutcome) -> None:
     if results is not None:
         typer.echo(f"\n{results.column}, +- over seeds, the best first:")
         print_table([_row(group) for group in results.groups], spare=_SPARE)
+        if results.column.startswith("test/") and len(results.groups) > 1:
+            typer.echo(
+                "The order was found by looking at the test set, so that the first value is too good; with "
+                "evaluation.clients, --metric validation/NAME leaves the test set alone."
+            )
         typer.echo(f"\n{folder}/{TABLE} has a line for each run, {folder}/{PICTURE} the curves.")
     counts = Counter(status.standing for status in outcome.statuses)
     num_done = f"{counts['done']} of {len(outcome.statuses)} runs are done"

@@ -8,6 +8,11 @@ from typing import NamedTuple
 
 from fedcli.core.errors import ConfigError
 
+_IN_AN_EDITOR = """
+# An editor completes and checks this file after `fedcli schema > fedcli.schema.json`, if it begins
+# with the line `# yaml-language-server: $schema=fedcli.schema.json`.
+"""
+
 
 class Template(NamedTuple):
     """A ready config: its name, the first line of its comment and its file."""
@@ -43,7 +48,7 @@ def copy_template(name: str, target: Path) -> None:
         raise ConfigError(f"there is no ready config named '{name}'.", hint=hint)
     from fedcli.config import commented
 
-    text = commented(known[name].path.read_text(encoding="utf-8"))
+    text = f"{commented(known[name].path.read_text(encoding='utf-8'))}{_IN_AN_EDITOR}"
     try:
         # A config that somebody has edited is never overwritten.
         with target.open("x", encoding="utf-8") as file:

@@ -31,6 +31,12 @@ METADATA = "fedcli.json"
 _SUFFIXES: Mapping[str, Format] = {".keras": "keras", ".tflite": "tflite", ".onnx": "onnx", "": "savedmodel"}
 
 
+_COVERED = (
+    "The weights. The metrics, and statistics, categories and classes in interface, were computed without noise; "
+    "privacy.json of the run says what else is not covered, and for whom epsilon holds."
+)
+
+
 class Which(NamedTuple):
     """Which model of a run.
 
@@ -120,6 +126,9 @@ def metadata(folder: Path, which: Which, interface: ModelInterface, *, takes_raw
     run = Run(folder)
     record = next((row for row in run.records if row.get("round") == which.round), {})
     checkpoint = directory.checkpoint_folder(folder, int(which.round))
+    epsilon = record.get("epsilon")
+    # The file is to be handed on: figures of the clients' own examples have no noise, and nobody needs them there.
+    measured = ("test/", "validation/") if epsilon is None else ("test/",)
     facts: dict[str, Any] = {
         "run": folder.resolve().name,
         "run_id": run.environment.get("run"),
@@ -130,10 +139,9 @@ def metadata(folder: Path, which: Which, interface: ModelInterface, *, takes_raw
         "head": manifests.digest(checkpoint),
         "client": which.client,
         "is_average": which.average,
-        "metrics": {
-            name: value for name, value in record.items() if name.startswith(("test/", "validation/"))
-        },
-        "epsilon": record.get("epsilon"),
+        "metrics": {name: value for name, value in record.items() if name.startswith(measured)},
+        "epsilon": epsilon,
+        "epsilon_covers": None if epsilon is None else _COVERED,
         "fedcli": fedcli.__version__,
         "input": "raw rows" if takes_raw else "preprocessed rows",
         "how_to_use": _how_to_use(interface, takes_raw=takes_raw),

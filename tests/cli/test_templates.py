@@ -47,6 +47,7 @@ def test_keys_in_braces_are_explained_above_their_line(tmp_path):
     copy_template("quickstart", tmp_path / "mine.yaml")
     copied = (tmp_path / "mine.yaml").read_text()
     assert copied.startswith("# FedAvg on scikit-learn's digits")
+    assert "the line `# yaml-language-server: $schema=fedcli.schema.json`" in copied
     assert (
         """\
 # Number of training rounds.

@@ -161,7 +161,7 @@ class TestCommands:
             for each in commands("fedcli")
             if each.is_whole
             and each.words[1]
-            in ("check", "show", "docs", "schema", "list", "list-strategies", "privacy", "init")
+            in ("check", "show", "docs", "schema", "list", "list-strategies", "partition", "privacy", "init")
             and not any(word.startswith("runs/") for word in each.words)
         ],
         ids=str,

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import tiny
+from kept_runs import make_run
 
 from fedcli.components.data import PREPROCESSORS
 from fedcli.components.models.network import load_weights
@@ -19,7 +20,7 @@ from fedcli.core.errors import ConfigError, DataError, RunError
 from fedcli.core.seeds import generator
 from fedcli.experiment.plan import plan
 from fedcli.runs import lifecycle, model_interface, round_choice
-from fedcli.runs.exported_model import Which, export_model
+from fedcli.runs.exported_model import Which, export_model, metadata
 from fedcli.runs.keras_model import keras_model
 from fedcli.runs.model_interface import FittedStep, RawRows, read_interface, stored_statistics
 from fedcli.runs.new_rows import NewRows, read_rows
@@ -352,6 +353,21 @@ def test_an_exported_model_gives_the_same_predictions_and_says_what_it_is(traine
     assert inside["interface"] == json.loads((trained.folder / "model.json").read_text())
     assert "raw rows give wrong predictions" in inside["how_to_use"]
     assert inside["head"] == Run(trained.folder).head or facts["round"] != 2
+
+
+def test_a_private_model_leaves_with_no_figures_of_clients_and_says_what_epsilon_covers(trained, tmp_path):
+    run = make_run(tmp_path / "run", 1)
+    row = {
+        "round": 1,
+        "test/loss": 0.5,
+        "validation/loss": 0.25,
+        "validation/loss/worst": 2.0,
+        "epsilon": 3.0,
+    }
+    (run / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    facts = metadata(run, Which(1), interface(trained), takes_raw=False)
+    assert (facts["metrics"], facts["epsilon"]) == ({"test/loss": 0.5}, 3.0)
+    assert facts["epsilon_covers"].startswith("The weights. The metrics")
 
 
 def test_preprocessing_layers_do_what_the_steps_do(trained):

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from fedcli.cli.app import app
+from fedcli.config import Part
 from fedcli.core.errors import RunError
 from fedcli.core.vectors import Layout
 from fedcli.experiment.protection.privacy_document import privacy_document, private_plan
@@ -21,6 +22,7 @@ from fedcli.privacy import RunFacts
 from fedcli.runs.privacy_claim import claim_document, claim_page, read_claim
 from fedcli.runs.privacy_claim.claim_markup import as_shown
 from fedcli.runs.privacy_claim.claim_terms import glossary
+from fedcli.runs.privacy_claim.claim_trust import trust
 from fedcli.runs.verification.planned_run import read_recipe
 from fedcli.store.new_run import create_run
 from fedcli.store.run_store import RunStore
@@ -151,6 +153,14 @@ def test_a_text_is_shown_as_it_is_in_a_list_and_in_a_table(text):
     assert as_shown(text) in ("",) or shown(f"- {as_shown(text)}").strip("\n") == text
 
 
+def test_proofs_of_noise_are_not_taken_for_more_than_they_are(claim):
+    proved = claim.experiment.model_copy(update={"proofs": Part("norm-bound")})
+    text = "\n".join(trust(claim._replace(experiment=proved)))
+    assert "not longer than the clip norm, which was checked" in text
+    assert "The noise of the server is proved to be as short as true noise nearly always is" in text
+    assert "many clip norms" in text
+
+
 def test_a_run_without_noise_promises_nothing(tmp_path):
     document = claim_document(read_claim(make_run(tmp_path / "run", rounds=1)))
     assert "**No differential privacy is promised.**" in document
@@ -177,6 +187,13 @@ def test_the_command_writes_both_forms_and_says_where(private, document, tmp_pat
     refused = written("claim.pdf")
     assert (refused.exit_code, "ends in .md or .html" in refused.stderr) == (2, True)
     assert written("claim.html", "--json").exit_code == 2
+
+
+def test_a_number_of_no_run_is_told_as_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["privacy", "6", "--document", "claim.md"])
+    assert result.exit_code == 2
+    assert "there is no run number 6 in runs, which has 0." in result.stderr
 
 
 def test_a_config_has_no_document(tmp_path):

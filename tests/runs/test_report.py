@@ -134,6 +134,22 @@ class TestOneRun:
         (run / "config.yaml").write_text(config)
         assert "run is not finished: 4 of 9 rounds" in Reader(page_of(made_of(run))).text
 
+    def test_a_private_run_says_which_sections_epsilon_does_not_cover_and_promises_no_bits(self, tmp_path):
+        run = plain_run(tmp_path / "run")
+        strategy = (
+            "strategy: {name: dp-sgd, clip_norm: 1.0, noise_multiplier: 1.0, delta: 0.0001, steps: 4, rate: 0.1, "
+            "expected_batch_size: 14}"
+        )
+        config = (run / "config.yaml").read_text().replace("strategy: weighted", strategy)
+        (run / "config.yaml").write_text(config)
+        write_log(run, "metrics.jsonl", rounds(4, epsilon=2.0))
+        text = Reader(page_of(made_of(run))).text
+        assert "could not be made" not in text
+        assert text.count("epsilon does not cover them: leave this section out") == 3
+        assert "gives the same bits" not in text
+        assert "the same config gives other figures" in text
+        assert "1 epoch with batches" not in text
+
     def test_every_section_is_there(self, page):
         headings = re.findall("<h2>(.*?)</h2>", page)
         assert headings == [

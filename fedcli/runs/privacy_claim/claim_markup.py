@@ -50,7 +50,7 @@ def whole(sentence: str) -> str:
     # A name of a file keeps its letters.
     first = sentence.split(" ", 1)[0]
     begun = sentence[:1].upper() + sentence[1:] if first.isalpha() else sentence
-    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
+    return begun if begun.endswith((".", "!", "?", ":")) else f"{begun}."
 
 
 def paragraph(*sentences: str) -> Iterator[str]:

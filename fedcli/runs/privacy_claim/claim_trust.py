@@ -53,8 +53,16 @@ def _encryption(claim: PrivacyClaim) -> Iterator[str]:
 
 
 def _proofs(claim: PrivacyClaim) -> Iterator[str]:
-    if claim.experiment.proofs is not None:
+    if claim.experiment.proofs is None:
+        return
+    yield from paragraph(
+        "Every update comes with a proof that it is not longer than the clip norm, which was checked. It does "
+        "not show that a client trained honestly, or on real data."
+    )
+    who = {"shares": "each client", "sum": "the server"}.get(claim.noise_on)
+    if who is not None:
         yield from paragraph(
-            "Every update comes with a proof that it is not longer than the clip norm, which was checked. It does "
-            "not show that a client trained honestly, or on real data."
+            f"The noise of {who} is proved to be as short as true noise nearly always is, which is many clip norms "
+            "(docs/proofs.md). Who chooses it instead of drawing it can move a sum by that much, and then protects "
+            "nobody"
         )

@@ -21,7 +21,7 @@ from fedcli.runs.report.content import (
     View,
 )
 from fedcli.runs.report.quantities import cell, counted, share
-from fedcli.runs.report.subject import Subject
+from fedcli.runs.report.subject import UNCOVERED_SECTION, Subject
 
 _OUTCOMES = {"accepted": "clients/finished", "absent": "clients/absent", "rejected": "clients/rejected"}
 _MOST_ROWS = 20
@@ -38,6 +38,8 @@ def _blocks(subject: Subject) -> Iterator[Block]:
     ):
         yield Text("The run does not publish who took part.", "remark")
         return
+    if subject.is_private:
+        yield Text(UNCOVERED_SECTION, "warning")
     if not subject.is_single:
         yield _of_groups(subject)
     totals = {name: _total(subject.records, column) for name, column in _OUTCOMES.items()}

@@ -12,7 +12,7 @@ from fedcli.runs.headline import is_finite
 from fedcli.runs.report.charts import lines, scatter
 from fedcli.runs.report.content import Block, Figure, PageSection, Point, Text, View
 from fedcli.runs.report.learning import points_of
-from fedcli.runs.report.subject import Subject
+from fedcli.runs.report.subject import UNCOVERED_SECTION, Subject
 
 
 def client_spread(subject: Subject) -> PageSection:
@@ -21,12 +21,8 @@ def client_spread(subject: Subject) -> PageSection:
 
 
 def _blocks(subject: Subject) -> Iterator[Block]:
-    if any("epsilon" in run.totals for run in subject.runs):
-        yield Text(
-            "Figures of single clients have no noise, so that epsilon does not cover them: leave this section out of "
-            "what you publish.",
-            "warning",
-        )
+    if subject.is_private:
+        yield Text(UNCOVERED_SECTION, "warning")
     measured = _evaluated(subject)
     if measured:
         yield measured

@@ -10,7 +10,7 @@ from fedcli.runs.data_split import DataSplit
 from fedcli.runs.report.charts import matrix, stacked
 from fedcli.runs.report.content import Facts, Figure, PageSection, Point, Text, View
 from fedcli.runs.report.quantities import counted, number
-from fedcli.runs.report.subject import Subject
+from fedcli.runs.report.subject import UNCOVERED_SECTION, Subject
 
 _MOST_CELLS = 20_000
 """Cells of the picture. With more a browser is slow, and nobody sees them."""
@@ -35,7 +35,8 @@ def divided_data(subject: Subject) -> PageSection:
         f"{counted(int(split.sizes.sum()), 'example')} of clients, {known.num_test:,} for the central test"
     )
     facts = [("clients", [f"{num_clients:,}"]), ("examples", [examples]), *_unequal(split)]
-    return PageSection(title, [*figures, Facts(facts)], "Data")
+    warnings = [Text(UNCOVERED_SECTION, "warning")] if subject.is_private else []
+    return PageSection(title, [*warnings, *figures, Facts(facts)], "Data")
 
 
 def _classes(split: DataSplit, shown: int, caption: str) -> Figure:

@@ -28,9 +28,22 @@ def repeating(subject: Subject) -> PageSection:
     ]
     text = (
         "The figures on this page are those in the run directories, as they are; only `fedcli verify` shows whether "
-        "somebody changed them. The same config on the same versions gives the same bits."
+        f"somebody changed them. {_same_again(subject)}"
     )
     return PageSection("Repeat it", [Text(text), Code("Commands", "\n".join(lines))], "Repeat")
+
+
+def _same_again(subject: Subject) -> str:
+    drawn = [
+        run
+        for run in subject.runs
+        if "epsilon" in run.totals and not subject.experiment_of(run).privacy.reproducible_noise
+    ]
+    if drawn:
+        return (
+            "The noise of a private run is drawn anew each time, so that the same config gives other figures."
+        )
+    return "The same config on the same versions gives the same bits."
 
 
 def _for_each(folders: list[str], command: str) -> list[str]:

@@ -61,6 +61,9 @@ def _components(subject: Subject) -> Iterator[tuple[str, list[str]]]:
         elif part is not None:
             yield label, [f"{part.name}, written out in the config"]
     client = experiment.client
+    # A client of dp-sgd makes the steps of its strategy, and the config's epochs and batches are not used.
+    if isinstance(experiment.strategy, Part) and "steps" in experiment.strategy.parameters:
+        return
     work = counted(client.epochs or 1, "epoch") if client.steps is None else counted(client.steps, "step")
     yield "a client's turn", [f"{work} with batches of {client.batch_size}"]
 

@@ -20,6 +20,11 @@ from fedcli.store.files import guarded
 _LARGEST_LOG = 1 << 28
 """Bytes of clients.jsonl that a report reads: a million turns of clients, whose rows are held in memory."""
 
+UNCOVERED_SECTION = (
+    "Figures of single clients have no noise, so that epsilon does not cover them: leave this section out of what you "
+    "publish."
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -47,6 +52,11 @@ class Subject:
     def is_single(self) -> bool:
         """Whether it is about one run."""
         return len(self.runs) == 1
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a run states an epsilon."""
+        return any("epsilon" in run.totals for run in self.runs)
 
     @property
     def column(self) -> str:
