@@ -141,7 +141,7 @@ def measuring():
     return Callback(on_round_end=round_end)
 
 
-def not_a_part(*_supplied):
+def not_a_part():
     """What a user who forgot to return something writes."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from fedcli.config.explain import Known, add_errors, missing_key, unknown_key
+from fedcli.config.factory_form import require_form
 from fedcli.config.part import Arguments, Part
 from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, kind, listed
@@ -87,7 +88,10 @@ class PartReader(NamedTuple):
             return None
         try:
             # A name that is missing or no text is a problem already.
-            return resolve(self.registries(section), name, key=dotted(keys)) if name else None
+            factory = resolve(self.registries(section), name, key=dotted(keys)) if name else None
+            if factory is not None and is_reference(name):
+                require_form(section, name, factory, key=dotted(keys))
+            return factory
         except ConfigError as error:
             self.report.add_error(error)
         return None

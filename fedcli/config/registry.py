@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fedcli.config.factory_form import require_not_of_python
 from fedcli.config.problems import listed, nearest
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import Factory, Registry
@@ -134,6 +135,7 @@ def _imported(name: str, key: str) -> Factory:
             expected, key=key, hint="Write it with one colon, as in `my_package.my_module:my_factory`."
         )
     module_name, attribute = name.split(":")
+    require_not_of_python(module_name, name, key=key)
     module = _import(module_name, key)
     try:
         factory = functools.reduce(getattr, attribute.split("."), module)

@@ -10,11 +10,19 @@ from pydantic import ValidationError
 
 from fedcli.config.checks import cross_checks
 from fedcli.config.component_reader import PartReader
+from fedcli.config.custom import custom_components
 from fedcli.config.explain import add_errors, missing_key, unknown_key
 from fedcli.config.part import Part, Section, Slot
 from fedcli.config.problem_list import ProblemList
 from fedcli.config.problems import MAX_SHOWN, ConfigErrors, Problem, kind
-from fedcli.config.registry import DEFAULT_COHORTS, DEFAULT_PREPROCESSING, Registries, is_reference, spelled
+from fedcli.config.registry import (
+    DEFAULT_COHORTS,
+    DEFAULT_PREPROCESSING,
+    Registries,
+    is_placeholder,
+    is_reference,
+    spelled,
+)
 from fedcli.config.schema import Experiment
 from fedcli.config.schema_keys import known, places, section_of, slot_of
 from fedcli.config.write import flat
@@ -42,8 +50,17 @@ def assemble(
     Raises:
         ConfigErrors: with `problems` and all problems that are found here.
     """
-    report = ProblemList(root, problems)
-    values = _section(Experiment, plain(root), (), PartReader(registries, report, imports, objects))
+    # First without any code of the user: a config that cannot be used anyway imports nothing.
+    experiment = _assembled(root, PartReader(registries, ProblemList(root, problems), False, objects))
+    if imports and any(name for _, name in custom_components(experiment) if not is_placeholder(name)):
+        reader = PartReader(registries, ProblemList(root, problems), True, objects)
+        experiment = _assembled(root, reader)
+    return experiment
+
+
+def _assembled(root: Node, reader: PartReader) -> Experiment:
+    report = reader.report
+    values = _section(Experiment, plain(root), (), reader)
     experiment = None
     try:
         experiment = Experiment.model_validate(values)

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from fedcli.components.models.architecture import Architecture, Shape
 from fedcli.components.models.network import build_model
-from fedcli.config import Experiment, Part, installed, resolve
+from fedcli.config import Experiment, Part, installed, is_reference, resolve
+from fedcli.config.factory_form import require_form
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import KerasModel
 from fedcli.experiment.make import call, placed
@@ -48,6 +49,8 @@ def architecture_of(part: Part) -> Architecture:
                 key="name",
                 hint="Give the function that builds the model, so that the seed decides its first weights.",
             )
+        if is_reference(part.name):
+            require_form("model", part.name, factory)
         if part.name in installed("model"):
             return cast(Architecture, factory(**part.parameters))
 

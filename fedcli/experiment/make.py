@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fedcli.config import Config, Part, installed, is_reference, resolve
+from fedcli.config.factory_form import require_form
 from fedcli.config.registry import is_placeholder
 from fedcli.core.errors import ConfigError, FedcliError
 from fedcli.core.user_code import told
@@ -47,7 +48,10 @@ def make(section: str, part: Part, *supplied: Any, key: str = "", kind: type | N
     with placed(key or section):
         made = part.value
         if made is None:
-            made = call(resolve(installed(section), part.name), supplied, part.parameters, part.name)
+            factory = resolve(installed(section), part.name)
+            if is_reference(part.name):
+                require_form(section, part.name, factory)
+            made = call(factory, supplied, part.parameters, part.name)
         if kind is not None and not isinstance(made, kind):
             received = "the factory returned a" if part.value is None else "the object is a"
             raise ConfigError(

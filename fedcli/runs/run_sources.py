@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.runs.environment import read_environment
-from fedcli.runs.verification.planned_run import custom_components
 from fedcli.store import directory
 
 _KEY = "sources"
@@ -42,7 +41,7 @@ def sources_of(experiment: config.Experiment) -> dict[str, Any]:
     """What environment.json says of the files of an experiment whose components were imported."""
     given = experiment.data.part.parameters.get(_PATH)
     data = str(Path(given).expanduser().absolute()) if isinstance(given, str) else None
-    names = {name.partition(":")[0].partition(".")[0] for _, name in custom_components(experiment)}
+    names = {name.partition(":")[0].partition(".")[0] for _, name in config.custom_components(experiment)}
     files = {name: getattr(sys.modules.get(name), "__file__", None) for name in sorted(names)}
     return {_KEY: RunSources(data, {name: str(file) for name, file in files.items() if file})._asdict()}
 

@@ -33,7 +33,7 @@ def test_a_dataset_is_one():
     with pytest.raises(
         AssertionError, match=r"returns a fedcli.components.data.Dataset; it returned a NoneType"
     ):
-        check_dataset(user_parts.not_a_part)
+        check_dataset(lambda _seed: None)
 
 
 def test_a_dataset_depends_on_its_seed_only():
@@ -51,7 +51,7 @@ def test_a_partition_is_one():
     with pytest.raises(
         AssertionError, match=r"returns a fedcli.components.data.Partition; it returned a NoneType"
     ):
-        check_partition(user_parts.not_a_part)
+        check_partition(lambda _dataset, _rng: None)
 
 
 def test_a_partition_draws_from_its_generator_only():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -126,7 +126,7 @@ def read_recipe(run: Path) -> Recipe:
         directory.read_run(run),
         num_clients,
         experiment,
-        dict(custom_components(experiment)),
+        dict(config.custom_components(experiment)),
         refusal="",
         missing="",
         protocol=None,
@@ -216,20 +216,6 @@ def _at(experiment: config.Experiment, key: str) -> config.Part | None:
     for name in key.split("."):
         found = getattr(found, name)
     return found if isinstance(found, config.Part) else None
-
-
-def custom_components(value: object, key: str = "") -> Iterator[tuple[str, str]]:
-    """The components below a value of the config that are not fedcli's own, by their keys."""
-    if isinstance(value, config.Part):
-        if config.is_reference(value.name):
-            yield key, value.name
-    elif isinstance(value, tuple):
-        for index, each in enumerate(value):
-            yield from custom_components(each, f"{key}.{index}")
-    elif isinstance(value, config.Section):
-        for name, each in value:
-            # The component of a section such as `data` is written at the key of the section.
-            yield from custom_components(each, key if name == "part" else f"{key}.{name}".lstrip("."))
 
 
 # The plan and the retention policy are both read from the same text.

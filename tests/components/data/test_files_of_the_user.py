@@ -149,7 +149,7 @@ NAMES = "name,y\n" + "".join(f"n{row},{row % 2}\n" for row in range(1001))
         ("a,why\n1,0\n", {}, "target", "no column 'y'; it has a, why"),
         ("a,y\n1,0\n", {"client_column": "site"}, "client_column", "no column 'site'"),
         ("a,y\n1,0\n", {"ignore_columns": ("b",)}, "ignore_columns", "no column 'b'"),
-        ("y\n1\n", {}, "path", "no column left for features"),
+        ("y\n1\n", {}, "path", "is not a table: its first line has one value"),
         ("a,y\n1,0\n2,0\n", {}, "target", "has 1 distinct values; expected 2 to 1,000 classes"),
         ("a,y\n1,x\n2,z\n", {"task": "regression"}, "target", "holds texts; expected numbers for regression"),
         (NAMES, {}, "ignore_columns", "has 1,001 distinct texts"),
@@ -175,3 +175,13 @@ def test_a_test_fraction_that_leaves_nothing_is_told(write):
     with pytest.raises(ConfigError, match="leaves no test example") as caught:
         CSV(0, path=write("a,y\n1,0\n2,1\n"), target="y")
     assert caught.value.key == "test_fraction"
+
+
+@pytest.mark.parametrize(
+    "content", ["root:x:0:0:top-secret\nnobody:x:1\n", "top-secret,a,a\n1,2\n", "top-secret\n"]
+)
+def test_no_error_shows_a_file_that_is_no_table(tmp_path, content):
+    (tmp_path / "other").write_text(content)
+    with pytest.raises(DataError) as caught:
+        DATASETS["csv"](1, path=str(tmp_path / "other"), target="state")
+    assert "top-secret" not in str(caught.value)

@@ -42,8 +42,10 @@ def read_table(path: Path) -> Table:
         raise DataError(
             f"{path} cannot be read as csv: {error}.", key="path", hint="Save it as UTF-8."
         ) from error
-    _check_header(header, path)
+    # Before its names: whatever shows them must know that they are names, and not the first line of another file.
+    _check_form(header, path)
     _check_rows(rows, lines, header=header, path=path)
+    _check_names(header, path)
     columns = (list(values) for values in zip(*rows, strict=True))
     return Table(path, dict(zip(header, columns, strict=True)), lines)
 
@@ -79,9 +81,19 @@ def _read(stream: Iterable[str]) -> tuple[list[str], list[int], list[list[str]]]
     return header, [line for line, _ in numbered], [row for _, row in numbered]
 
 
-def _check_header(header: Sequence[str], path: Path) -> None:
+def _check_form(header: Sequence[str], path: Path) -> None:
     if not header:
         raise DataError(f"{path} is empty; expected a header and rows.", key="path")
+    if len(header) == 1:
+        raise DataError(
+            f"{path} is not a table: its first line has one value; expected a header of two names or more, separated "
+            "by commas.",
+            key="path",
+            hint="Save it with commas between the columns.",
+        )
+
+
+def _check_names(header: Sequence[str], path: Path) -> None:
     if "" in header:
         raise DataError(
             f"Column {header.index('') + 1} of {path} has no name; expected a name for every column.",
