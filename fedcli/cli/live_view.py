@@ -17,7 +17,7 @@ from rich.text import Text
 
 from fedcli.cli.output import Facts, escaped, quiet_imports, readable
 from fedcli.cli.remaining_time import RemainingTime, in_words
-from fedcli.core.errors import ComponentError, RunInterrupted
+from fedcli.core.errors import ComponentError, DiskError, RunInterrupted
 
 if TYPE_CHECKING:
     from fedcli.core.column import Column, Live
@@ -51,6 +51,10 @@ class Screen:
             error.args = (
                 f"{error}\nThe run is in {self._view.folder}. Mend the component, then go on with: "
                 f"{resuming(self._view.folder)}",
+            )
+        elif isinstance(error, DiskError) and self._view is not None:
+            error.args = (
+                f"{error}\n{self._view.last_round()} Make room, then go on with: {resuming(self._view.folder)}",
             )
 
     @contextmanager
@@ -159,6 +163,14 @@ class _View:
         self._first = len(records)
         self._left = RemainingTime(records)
         self._asked = ""
+
+    def last_round(self) -> str:
+        """Which round is safe, whatever happens to the one under way."""
+        return (
+            f"The last committed round is {len(self._records)}."
+            if self._records
+            else "No round is committed."
+        )
 
     def client_end(self, done: int, planned: int) -> None:
         self._clients = (done, planned)

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
+import click
 import typer
 
 from fedcli.core.printable import escaped as escaped
@@ -53,7 +54,36 @@ def reported(*, traceback: bool | None = None) -> Iterator[None]:
         print_message(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
+        leave_what_hangs()
         raise typer.Exit(130) from None
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
+    except (Exception, SystemExit) as error:
+        if traceback is None:
+            raise
+        # Where no check of fedcli expected it: mostly a custom component, also one that exits as if all were done.
+        if traceback:
+            _print_traceback(error)
+        from fedcli.core.user_code import told
+
+        print_message(told("this command", error))
+        if not traceback:
+            print_message("--traceback prints all of it.")
+        raise typer.Exit(1) from error
+
+
+def leave_what_hangs() -> None:
+    """End the process at once if a client still trains in it, for which Python would wait for ever.
+
+    Everything that is durable was written and synced before.
+    """
+    import threading
+
+    if any(each.name.startswith("fedcli-client") for each in threading.enumerate()):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(130)
 
 
 def is_of_a_component(error: BaseException | None) -> bool:

@@ -59,7 +59,8 @@ class RemainingTime:
 
     def of_round(self) -> float | None:
         """Seconds until the last client of the round ends; None if nobody knows."""
-        if self._first_client is None or self._done <= self._first_client[1]:
+        # Of a round that has ended nothing is left to tell.
+        if self._first_client is None or not self._first_client[1] < self._done < self._planned:
             return None
         began, already = self._first_client
         return (self._clock() - began) / (self._done - already) * (self._planned - self._done)

@@ -101,6 +101,9 @@ class ParticipationSection(Section):
     """Seconds on the simulated clock after which the server stops waiting; null for no deadline."""
     wait_for: int | None = Field(None, ge=1, examples=["8"])
     """Number of updates after which the server stops waiting (over-selection); null for the whole cohort."""
+    on_client_error: Literal["reject", "stop"] = "reject"
+    """Whether an exception in a client's own work rejects its update for the round, with the reason, or stops the run;
+    a run in which every client of a round fails is stopped in either case."""
 
 
 class AttackSection(Section):

@@ -57,6 +57,10 @@ class RunError(FedcliError, RuntimeError):
     """A run that cannot continue, or a run directory that cannot be used."""
 
 
+class DiskError(RunError, OSError):
+    """A file of a run that cannot be written, because the disk is full, broken or read-only."""
+
+
 class ComponentError(RunError):
     """A component that failed with an exception of its own: which one, in which round, why, and at which line."""
 

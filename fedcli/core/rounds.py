@@ -67,11 +67,19 @@ class ClientUpdate:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A client whose update did not enter the aggregate, why, and the figures of the work it did."""
+    """A client whose update did not enter the aggregate.
+
+    Args:
+        client: its number.
+        reason: why, as a sentence for the user.
+        figures: of the work that it did.
+        failed: whether its own code failed or did not end; otherwise its update was refused for what it is.
+    """
 
     client: int
     reason: str
     figures: Mapping[str, float] = field(default_factory=dict)
+    failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,13 @@ _LONGEST = 300
 
 
 @contextmanager
-def blamed(what: str, where: str = "") -> Iterator[None]:
+def blamed(what: str, where: str = "", *, spares: type[Exception] | None = None) -> Iterator[None]:
     """Turn an exception of a component into a `ComponentError`; those that fedcli explains pass as they are.
 
     Args:
         what: the component, such as "the aggregator median".
         where: the round and the client, such as "round 3, client 2"; empty outside of rounds.
+        spares: exceptions that pass as well, because they are not the component's.
     """
     try:
         yield
@@ -35,6 +36,8 @@ def blamed(what: str, where: str = "") -> Iterator[None]:
         raise
     # A component that exits would otherwise end the run as if it were done.
     except (Exception, SystemExit) as error:
+        if spares is not None and isinstance(error, spares):
+            raise
         raise ComponentError(told(what, error, where)) from error
 
 

@@ -5,21 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from numbers import Real
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.errors import ClientError
 from fedcli.core.figures import joined
 from fedcli.core.metrics import prefixed, weighted_mean
-from fedcli.core.rounds import Absence, Accepted, ClientUpdate, Outcome, Report, RoundContext, RoundState
+from fedcli.core.rounds import (
+    Absence,
+    Accepted,
+    ClientUpdate,
+    Outcome,
+    Rejection,
+    Report,
+    RoundContext,
+    RoundState,
+)
 from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.transform import Transform, checks_on_arrival
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
+from fedcli.engine.returned import has_numbers, is_number, kind_of
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn, Turnout
 
@@ -28,12 +38,8 @@ def _is_ciphertext(transforms: Sequence[Transform]) -> bool:
     return any(each.gives == "ciphertext" for each in transforms)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real | np.number) and not isinstance(value, bool | np.complexfloating)
-
-
-def _has_numbers(payload: object) -> bool:
-    return isinstance(payload, np.ndarray) and payload.dtype.kind in "fiu"
+def _in_one_line(reason: str) -> str:
+    return "; ".join(line.strip() for line in reason.splitlines())
 
 
 @final
@@ -63,6 +69,7 @@ class Arrivals:
         self.reports: list[Report] = []
         self.states: dict[int, Tree] = {}
         self.figures: Mapping[str, float] = {}
+        self._failed: list[Rejection] = []
 
     def accepted(self, outcomes: Iterable[Outcome]) -> Iterator[ClientUpdate]:
         """The valid updates; rejected ones are recorded with the reason."""
@@ -72,6 +79,8 @@ class Arrivals:
                 # A rejected client has worked as well, so its seconds and bytes count.
                 if not isinstance(outcome, Absence):
                     self.figures = joined(self.figures, outcome.figures)
+                if isinstance(outcome, Rejection) and outcome.failed:
+                    self._failed.append(outcome)
                 row = self._row(outcome, turns[outcome.client], refused)
                 self.rows.append(
                     row | {"malicious": True} if outcome.client in self._assembly.malicious else row
@@ -82,6 +91,25 @@ class Arrivals:
                     yield outcome
                 else:
                     self.reports.append(Report(outcome.client, reason=refused))
+        self._require_one_that_works()
+
+    def _require_one_that_works(self) -> None:
+        """Stop the run if the work of every client failed: what all have in common is wrong."""
+        present = sum(turn.absence is None for turn in self._turns)
+        if self._failed and len(self._failed) == present:
+            first = self._failed[0]
+            raise ClientError(
+                f"round {self._context.round}, client {first.client}: {first.reason}\n"
+                f"  {'The only client' if present == 1 else f'All {present} clients'} of the round failed."
+            )
+
+    def failures(self) -> str | None:
+        """A sentence on the clients whose own work failed; None if there are none."""
+        if not self._failed:
+            return None
+        first, others = self._failed[0], len(self._failed) - 1
+        more = f" ({others} more in clients.jsonl)" if others else ""
+        return f"failed: client {first.client}: {_in_one_line(first.reason)}{more}"
 
     def _watched(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = len(self._turns)
@@ -148,18 +176,18 @@ class Arrivals:
 
     def _misshapen(self, update: ClientUpdate) -> str | None:
         # A custom algorithm or transform may send anything; all of it is used before the transforms check it.
-        if not _is_ciphertext(self._assembly.strategy.transforms) and not _has_numbers(update.payload):
-            kind = getattr(getattr(update.payload, "dtype", None), "name", type(update.payload).__name__)
-            return f"the update is of type {kind}; an array of real numbers is expected"
+        if not _is_ciphertext(self._assembly.strategy.transforms) and not has_numbers(update.payload):
+            return f"the update is of type {kind_of(update.payload)}; an array of real numbers is expected"
         for name, value in {
             "examples": update.num_examples,
             "weight": update.weight,
             **update.metrics,
         }.items():
-            if not _is_number(value):
+            if not is_number(value):
                 return f"{name} is of type {type(value).__name__}; a number is expected"
-        if not 0 <= update.weight < math.inf:
-            return f"the update has weight {update.weight:.6g}; a finite number of at least 0 is expected"
+        for name, number in {"weight": update.weight, "examples": update.num_examples}.items():
+            if not 0 <= number < math.inf:
+                return f"the update has {name} {number:.6g}; a finite number of at least 0 is expected"
         # Statistics that are local or frozen are not sent, so their vector is empty.
         expected, found = self._state.statistics.shape, update.statistics.shape
         if found in ((0,), expected):
@@ -179,7 +207,7 @@ class Arrivals:
             row |= {"examples": outcome.num_examples, "weight": outcome.weight}
             row |= prefixed("train", outcome.metrics)
             # Of an update that was refused for what it holds, only what a log can hold.
-            row = {name: value if _is_number(value) else None for name, value in row.items()}
+            row = {name: value if is_number(value) else None for name, value in row.items()}
             row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
         if turn.steps is not None:
             row["steps"] = turn.steps
@@ -187,7 +215,7 @@ class Arrivals:
             row["simulated_seconds"] = turn.seconds
         if self._assembly.strategy.buffer is not None:
             row["staleness"] = turn.staleness
-        return row if refused is None else row | {"reason": refused}
+        return row if refused is None else row | {"reason": _in_one_line(refused)}
 
     def _keep(self, update: ClientUpdate) -> None:
         self.num_accepted += 1

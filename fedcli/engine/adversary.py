@@ -14,6 +14,7 @@ from fedcli.core.roles import FederationLike
 from fedcli.core.rounds import ClientData, ClientUpdate, Outcome, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Vector
+from fedcli.core.user_code import blamed
 from fedcli.engine.client_work import TRAINED, ClientWork
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn
@@ -119,7 +120,7 @@ def _colluded(
     if attack.collude is None or not vectors:
         return own
     rng = generator(context.root, context.round, SERVER, "attack")
-    with np.errstate(over="ignore", invalid="ignore"):
+    with blamed("the attack", f"round {context.round}"), np.errstate(over="ignore", invalid="ignore"):
         # Without an honest update in the round, attackers estimate from their own.
         crafted = iter(attack.collude(vectors, honest or vectors, rng))
     return [
@@ -136,5 +137,6 @@ def _intercepted(
     if attack.intercept is None or not messages:
         return own
     rng = generator(context.root, context.round, SERVER, "intercept")
-    sent = iter(attack.intercept(messages, honest or messages, rng))
+    with blamed("the attack", f"round {context.round}"):
+        sent = iter(attack.intercept(messages, honest or messages, rng))
     return [next(sent) if isinstance(outcome, ClientUpdate) else outcome for outcome in own]

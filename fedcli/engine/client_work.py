@@ -27,7 +27,8 @@ from fedcli.core.rounds import (
 from fedcli.core.seeds import generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
-from fedcli.core.user_code import told
+from fedcli.core.user_code import blamed, told
+from fedcli.engine.returned import require_update
 from fedcli.engine.turns import Turn
 
 TRAINED = "trained"
@@ -106,6 +107,7 @@ class ClientWork:
         stage: `whole`; or `train` and then `encode`, if malicious clients act in between.
         crafted: for `encode`, the updates to encode, by client.
         shows_trained: whether outcomes include the payload before any transform, under `TRAINED`.
+        rejects_failures: whether a client whose work raises an exception is rejected; otherwise the run is stopped.
     """
 
     clients: Clients
@@ -117,6 +119,7 @@ class ClientWork:
     stage: Literal["whole", "train", "encode"] = "whole"
     crafted: Mapping[int, ClientUpdate] = field(default_factory=dict)
     shows_trained: bool = False
+    rejects_failures: bool = False
 
     def begin(self) -> Callable[[Turn], Outcome]:
         """Move the broadcasts to this process's device, once, and return the function that does one turn."""
@@ -151,10 +154,8 @@ class ClientWork:
         except InvalidUpdateError as error:
             return Rejection(turn.client, str(error))
         # A custom component can raise anything; the message then says in which round and at which client.
-        except (Exception, SystemExit) as error:
-            raise self._failed(
-                turn.client, f"the client algorithm {side.strategy.trainer.name}", error
-            ) from error
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            return self._failed(turn.client, f"the client algorithm {side.strategy.trainer.name}", error)
         if side.strategy.buffer is not None:
             update = replace(update, weight=update.weight * side.strategy.buffer.discount(turn.staleness))
         # The trainer returns its own entries; transforms keep others in the same state.
@@ -164,7 +165,11 @@ class ClientWork:
             return update
         rng = generator(self.context.root, self.context.round, turn.client, "attack")
         # The server rejects values that are not finite, so a warning here would only repeat it.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with (
+            np.errstate(over="ignore", invalid="ignore"),
+            # The simulation is wrong without its attack, so that this is no failure of the client.
+            blamed("the attack", f"round {self.context.round}, client {turn.client}"),
+        ):
             return replace(update, payload=adversary.attack.forge(update.payload, rng))
 
     def _encoded(self, encoders: _Encoders, update: ClientUpdate) -> Outcome:
@@ -174,22 +179,26 @@ class ClientWork:
         context = replace(self.context, told=told)
         for transform in encoders.of(client):
             try:
-                update = transform.encode(update, self.states[transform.name], context)
-                if not isinstance(update, ClientUpdate):
-                    raise TypeError(f"it returned a {type(update).__name__}; a ClientUpdate is expected")
+                encoded = transform.encode(update, self.states[transform.name], context)
+                require_update(encoded, client)
             except InvalidUpdateError as error:
                 return Rejection(client, str(error), update.figures)
-            except (Exception, SystemExit) as error:
-                raise self._failed(client, f"the transform {transform.name}", error) from error
+            except (Exception, SystemExit) as error:  # noqa: BLE001
+                return self._failed(client, f"the transform {transform.name}", error, update.figures)
+            update = encoded
         # `private` is for transforms of the same client and never sent.
         return replace(update, private={})
 
-    def _failed(self, client: int, what: str, error: BaseException) -> BaseException:
+    def _failed(
+        self, client: int, what: str, error: BaseException, figures: Mapping[str, float] | None = None
+    ) -> Rejection:
         # These have a message for the user already, and may have a place in the config.
         if isinstance(error, FedcliError | RunInterrupted):
-            return error
-        where = f"round {self.context.round}, client {client}"
-        return ClientError(told(what, error, where))
+            raise error
+        # Memory that runs out is the machine's failure, and would reject other clients on another machine.
+        if self.rejects_failures and not isinstance(error, MemoryError):
+            return Rejection(client, told(what, error), figures or {}, failed=True)
+        raise ClientError(told(what, error, f"round {self.context.round}, client {client}")) from error
 
 
 def _not_agreed(agreed: bytes, received: bytes) -> str:

@@ -12,6 +12,7 @@ from fedcli.core.averages import mean_model
 from fedcli.core.metrics import prefixed, spread, weighted_mean
 from fedcli.core.rounds import Broadcast, RoundState
 from fedcli.core.types import Array, Tree
+from fedcli.core.user_code import blamed
 from fedcli.engine.budget import nothing_left
 from fedcli.engine.class_scores import Predictions, scores
 from fedcli.engine.client_work import Clients
@@ -32,12 +33,24 @@ def evaluate(assembly: Assembly, state: RoundState) -> dict[str, float]:
     `test/` is on the test set; `average/test/` is the same for the averaged model, if the run keeps one; `attack/` is
     the success of a backdoor; `validation/` is on the clients' validation examples, if the config asks for it.
     """
-    figures = prefixed("test", evaluate_test(assembly, state)) | evaluate_attack(assembly, state)
-    if state.average:
-        figures |= prefixed("average/test", evaluate_test(assembly, averaged(state)))
-    if assembly.run.evaluation.clients:
-        figures |= prefixed("validation", summarise(assembly, evaluate_clients(assembly, state)))
+    with blamed("the evaluation", f"round {state.round}"):
+        figures = prefixed("test", evaluate_test(assembly, state)) | evaluate_attack(assembly, state)
+        if state.average:
+            figures |= prefixed("average/test", evaluate_test(assembly, averaged(state)))
+        if assembly.run.evaluation.clients:
+            figures |= prefixed("validation", summarise(assembly, evaluate_clients(assembly, state)))
     return figures
+
+
+def ruin(figures: Mapping[str, float]) -> str | None:
+    """A sentence for a model that predicts nothing any more: its loss is NaN or infinite; None for any other."""
+    loss = figures.get("test/loss", 0.0)
+    if math.isfinite(loss):
+        return None
+    return (
+        f"ruined: test/loss is {loss:g}; an update or a step was too large. Use a smaller learning rate, clip the "
+        "updates or take a robust strategy, and begin again or from a round before"
+    )
 
 
 def averaged(state: RoundState) -> RoundState:

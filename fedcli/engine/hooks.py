@@ -75,5 +75,10 @@ class Hooks:
                 f"{hook}({_RECEIVES[hook]}) of {self._names[index]}",
                 "" if round is None else f"round {round}",
             ):
-                reasons.append(call(each))
+                reason = call(each)
+                if not isinstance(reason, str | None):
+                    raise TypeError(
+                        f"it returned a {type(reason).__name__}; a reason to stop (text) or None is expected"
+                    )
+                reasons.append(reason)
         return next((reason for reason in reasons if reason), None)

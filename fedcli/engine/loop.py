@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.rounds import RoundState
+from fedcli.core.user_code import blamed
 from fedcli.engine.budget import nothing_left, spent
 from fedcli.engine.evaluation import evaluate, is_evaluated
 from fedcli.engine.hooks import Hooks
@@ -37,7 +39,9 @@ def run_experiment(
     try:
         reason = hooks.start(store.records)
         while not (reason := reason or nothing_left(assembly, state)):
-            state, record, clients = next_round(assembly, state, store, observer.watch)
+            # A component that fails in its own place is named there; the disk of the run is none.
+            with blamed("a part of this experiment", f"round {state.round + 1}", spares=OSError):
+                state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
                 # Filtered before it is written, shown or passed to a callback, because each of these publishes it.
                 record, clients = _noised(assembly, record), []
@@ -53,6 +57,10 @@ def run_experiment(
             reason = reason or ended
         store.checkpoint(state)
         hooks.end(state, store.records)
+        # The record of the last round is filtered, so that this tells nothing that it does not.
+        loss = store.records[-1].get("test/loss", 0.0) if store.records else 0.0
+        if loss is None or not math.isfinite(loss):
+            reason = f"{reason}, but the last model is of no use, since its test/loss is not finite"
     except RunInterrupted:
         store.checkpoint(state)
         raise

@@ -26,7 +26,8 @@ def noised_only(
     If the test set belongs to no client, figures of a noised model on it reveal no more than the model. If it consists
     of clients' own rows, they are left out. The planned number of clients is kept where it is a constant. Everything
     else is left out: training and validation metrics, counts, bytes, times, and columns that are not declared. The note
-    of a void round is replaced by one without the reason, which may say how many updates arrived.
+    of a void round is replaced by one without the reason, which may say how many updates arrived; one that says which
+    clients failed is left out.
 
     Args:
         record: the round.
@@ -38,7 +39,10 @@ def noised_only(
     left = {
         name: value for name, value in record.items() if name in columns and columns[name].may_leave(**known)
     }
-    return left | {"note": _VOID} if str(left.get("note", "")).startswith("void: ") else left
+    note = str(left.get("note", ""))
+    if note.startswith("failed: "):
+        del left["note"]
+    return left | {"note": _VOID} if note.startswith("void: ") else left
 
 
 def published_from_data(records: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> set[str]:

@@ -22,6 +22,7 @@ from fedcli.engine.client_work import ClientWork
 from fedcli.engine.clock import Clock
 from fedcli.engine.ports import Deposit, Shelve, Watch, in_memory, nowhere
 from fedcli.engine.records import Row
+from fedcli.engine.returned import require_aggregate, require_factor, require_weights
 from fedcli.engine.selection import attend
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn, Turnout
@@ -64,7 +65,8 @@ def run_round(
             arriving = clock.waiting("train", outcomes, inside="aggregate")
             try:
                 moved, evidence = release(assembly, state, context, arrivals, arriving, charge)
-                note = "no valid update: model unchanged" if moved.weights is state.weights else None
+                unchanged = "no valid update: model unchanged" if moved.weights is state.weights else None
+                note = unchanged or arrivals.failures()
             except VoidRoundError as error:
                 charged = "; the round is charged" if assembly.strategy.privacy else ""
                 moved, evidence, note = state, {}, f"void: {error}{charged}"
@@ -84,6 +86,7 @@ def run_round(
         with clock.span("evaluate"):
             is_due = evaluation.is_evaluated(assembly, after)
             figures = evaluation.evaluate(assembly, after) if is_due else {}
+            note = note or evaluation.ruin(figures)
     simulated = {"simulated/round_seconds": present.seconds, "simulated/seconds": after.seconds}
     record = {
         "round": after.round,
@@ -132,11 +135,11 @@ def context_of(assembly: Assembly, state: RoundState, present: Turnout) -> Round
         identities=assembly.identities,
     )
     sizes = strategy.payload_sizes(assembly.layout.trainable.size)
-    sessions: dict[str, Session] = {
-        transform.name: transform.begin(context, cohort, size)
-        for transform, size in zip(strategy.transforms, sizes, strict=False)
-        if transform.begin is not None
-    }
+    sessions: dict[str, Session] = {}
+    for transform, size in zip(strategy.transforms, sizes, strict=False):
+        if transform.begin is not None:
+            with blamed(f"the transform {transform.name}", f"round {context.round}"):
+                sessions[transform.name] = transform.begin(context, cohort, size)
     return replace(context, sessions=sessions)
 
 
@@ -159,6 +162,7 @@ def client_work(
         states=state.without_secrets().transforms,
         told={name: session.told for name, session in context.sessions.items()},
         kept={turn.client: state.clients[turn.client] for turn in turns if turn.client in state.clients},
+        rejects_failures=assembly.world.participation.rejects_failures,
     )
 
 
@@ -167,7 +171,10 @@ def broadcast_to(assembly: Assembly, state: RoundState, turn: Turn) -> Broadcast
     weights, statistics = model_of(state, turn)
     with blamed("the schedule of the learning rate", f"round {state.round + 1}"):
         factor = assembly.training.schedule(turn.model + 1, assembly.run.rounds)
-    extras = assembly.strategy.server.broadcast(state.server)
+        require_factor(factor)
+    server = assembly.strategy.server
+    with blamed(f"the server optimizer {server.name}", f"round {state.round + 1}"):
+        extras = server.broadcast(state.server)
     # Randomness follows the round of arrival, which differs between two updates of one client. Their model may be the
     # same.
     return Broadcast(state.round + 1, weights, statistics, factor, extras)
@@ -198,6 +205,7 @@ def release(
                 aggregate, aggregator = strategy.aggregator.aggregate(
                     accepted, assembly.payload_size, state.aggregator
                 )
+                require_aggregate(aggregate, assembly.payload_size)
         else:
             aggregate, aggregator = adds(accepted, context), state.aggregator
     except VoidRoundError:
@@ -231,6 +239,7 @@ def decode(
             aggregate, states[transform.name] = transform.decode(
                 aggregate, state.transforms[transform.name], context
             )
+            require_aggregate(aggregate)
     return aggregate, states
 
 
@@ -247,13 +256,7 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
         weights, server = server_optimizer.apply(
             state.weights, aggregate.value / divisor, state.server, share
         )
-        if np.shape(weights) != state.weights.shape:
-            raise ValueError(
-                f"it returned shape {list(np.shape(weights))}; the model has {list(state.weights.shape)}"
-            )
-    # From a model that is not finite no later round would come back: every update would be refused.
-    if not np.isfinite(weights).all():
-        raise VoidRoundError("after the server's step the model would have NaN or infinite values")
+        require_weights(weights, state.weights)
     statistics, decay = arrivals.statistics(), assembly.run.average_decay
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)

@@ -19,9 +19,11 @@ from fedcli.engine.turns import Turnout
 
 def attend(assembly: Assembly, state: RoundState) -> Turnout:
     """The clients of the round after `state`, and for each whether its update arrives."""
-    if assembly.strategy.buffer is not None:
-        return flush(assembly, state, state.round + 1)
-    return turnout(assembly, state.round + 1, sample_cohort(assembly, state))
+    # The cohort answers for itself, so that what fails here is a custom part of the clock or of the buffer.
+    with blamed("the simulation of devices and participation", f"round {state.round + 1}"):
+        if assembly.strategy.buffer is not None:
+            return flush(assembly, state, state.round + 1)
+        return turnout(assembly, state.round + 1, sample_cohort(assembly, state))
 
 
 def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:

@@ -34,6 +34,7 @@ class Participation(NamedTuple):
         deadline: seconds on the simulated clock after which the server stops waiting.
         wait_for: number of updates after which the server stops waiting.
         keeps_partial_work: whether the update of a client that did a part of its work is used.
+        rejects_failures: whether a client whose own work fails is rejected; otherwise the run is stopped.
     """
 
     dropout: float = 0.0
@@ -41,6 +42,7 @@ class Participation(NamedTuple):
     deadline: float | None = None
     wait_for: int | None = None
     keeps_partial_work: bool = False
+    rejects_failures: bool = True
 
 
 class EvaluationSettings(NamedTuple):

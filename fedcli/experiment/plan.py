@@ -154,6 +154,7 @@ def _participation(experiment: Experiment, strategy: Strategy) -> Participation:
         settings.deadline,
         settings.wait_for,
         keeps_partial_work=strategy.keeps_partial_work if partial is None else partial == "keep",
+        rejects_failures=settings.on_client_error == "reject",
     )
 
 

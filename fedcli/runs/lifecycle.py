@@ -43,6 +43,7 @@ from fedcli.runs.other_environment import require_same
 from fedcli.runs.run_sources import read_source, sources_of, with_own_weights
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
+from fedcli.store.files.disk import LOCAL, ExplainedDisk
 from fedcli.store.going_back import go_back
 from fedcli.store.new_run import create_run
 from fedcli.store.run_store import RunStore
@@ -261,6 +262,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
         retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
         sign=signer_of(assembly),
+        disk=ExplainedDisk(LOCAL),
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.

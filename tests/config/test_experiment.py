@@ -58,6 +58,7 @@ def test_every_default_is_filled_in():
             "partial_work": None,
             "deadline": None,
             "wait_for": None,
+            "on_client_error": "reject",
         },
         "strategy": {"name": "weighted", "parameters": {}},
         "compression": None,
@@ -207,7 +208,8 @@ client:
   clip_gradient_norm: null
 cohort: {name: full}
 devices: null
-participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: null, wait_for: null}
+participation: {dropout: 0.0, stragglers: 0.0, partial_work: null, deadline: null, wait_for: null, \
+on_client_error: reject}
 strategy: {name: weighted}
 compression: null
 fixed_point: null

@@ -9,6 +9,7 @@ from hooked import SAID, hooks_of, run_context
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import ComponentError
+from fedcli.core.transform import Transform
 from fedcli.core.types import SECRET
 from fedcli.engine.hooks import Hooks
 from fedcli.engine.loop import run_experiment
@@ -110,16 +111,19 @@ def test_a_cohort_that_draws_who_does_not_exist_is_told(drawn, said):
         run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
 
 
-@pytest.mark.parametrize("part", ["aggregator", "server optimizer", "schedule"])
+@pytest.mark.parametrize("part", ["aggregator", "server optimizer", "schedule", "transform", "evaluation"])
 def test_a_part_of_the_server_that_fails_is_told_with_its_round(part):
     strategy = STRATEGIES["mean"]()
     broken = {
         "aggregator": strategy._replace(aggregator=strategy.aggregator._replace(aggregate=fail)),
         "server optimizer": strategy._replace(server=strategy.server._replace(apply=fail)),
+        "transform": strategy._replace(transforms=(*strategy.transforms, Transform("mine", begin=fail))),
     }.get(part, strategy)
     parts, state = linear_parts(broken, rounds=2)
     if part == "schedule":
         parts = replace(parts, setup=replace(parts.setup, training=parts.training._replace(schedule=fail)))
+    if part == "evaluation":
+        parts.clients.side.runtime.measure = fail
     with pytest.raises(ComponentError, match=rf"round 1: the {part} .*failed: KeyError: 'broken'") as found:
         run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
     assert "in fail: raise KeyError" in str(found.value)

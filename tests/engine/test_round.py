@@ -1,5 +1,6 @@
 """The story of a round and of an experiment, told with parts small enough to be computed by hand."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from fedcli.engine.admission import Arrivals
 from fedcli.engine.ports import Observer
 from fedcli.engine.round import client_work, run_round
 from fedcli.engine.selection import attend
-from fedcli.engine.setup import EvaluationSettings
+from fedcli.engine.setup import EvaluationSettings, Participation
 from fedcli.testing.changes import changed
 
 QUIET = Observer()
@@ -213,16 +214,51 @@ def test_an_update_that_a_client_cannot_make_is_a_rejection():
     assert rows[1] == {"round": 1, "client": 1, "reason": "the client has no training examples"}
 
 
-def test_any_other_error_of_a_client_ends_the_run_with_round_client_and_component():
+def with_broken(clients, **changes):
     class Broken(LinearRuntime):
         def train(self, start, assignment):
-            raise ZeroDivisionError
+            if assignment.client in clients:
+                raise ZeroDivisionError("no data")
+            return super().train(start, assignment)
 
     federation = LinearFederation(3)
-    parts, state = linear_parts(STRATEGIES["mean"](), federation=federation, runtime=Broken(federation))
-    with pytest.raises(
-        ClientError, match="round 1, client 0: the client algorithm sgd failed: ZeroDivisionError"
-    ):
+    return linear_parts(STRATEGIES["mean"](), federation=federation, runtime=Broken(federation), **changes)
+
+
+def test_a_client_that_fails_is_rejected_with_its_line_and_the_record_says_so():
+    parts, state = with_broken({1})
+    after, record, rows = one_round(parts, state)
+    said = r"the client algorithm sgd failed: ZeroDivisionError: no data; tests/engine/test_round.py:\d+, in train: "
+    assert re.match(said, rows[1]["reason"])
+    assert record["note"] == f"failed: client 1: {rows[1]['reason']}"
+    assert [record[f"clients/{each}"] for each in ("planned", "finished", "rejected")] == [3, 2, 1]
+    # Its clients are those of a run without it.
+    others, first = linear_parts(STRATEGIES["mean"](), federation=LinearFederation(3))
+    others = changed(others, cohort=parts.world.cohort._replace(sample=lambda *_: [0, 2]))
+    assert np.array_equal(one_round(others, first)[0].weights, after.weights)
+
+
+def test_if_all_clients_fail_the_run_stops_with_the_first_reason():
+    parts, state = with_broken({0, 1, 2})
+    said = r"round 1, client 0: the client algorithm sgd failed: ZeroDivisionError.*\n.*in train.*\n.*All 3 clients"
+    with pytest.raises(ClientError, match=said):
+        one_round(parts, state)
+
+
+def test_on_client_error_stop_stops_at_the_first():
+    parts, state = with_broken({1}, participation=Participation(rejects_failures=False))
+    with pytest.raises(ClientError, match="round 1, client 1: the client algorithm sgd failed: Zero"):
+        one_round(parts, state)
+
+
+def test_memory_that_runs_out_is_not_the_failure_of_a_client():
+    class Full(LinearRuntime):
+        def train(self, start, assignment):
+            raise MemoryError
+
+    federation = LinearFederation(3)
+    parts, state = linear_parts(STRATEGIES["mean"](), federation=federation, runtime=Full(federation))
+    with pytest.raises(ClientError, match=r"round 1, client 0: .* failed: MemoryError"):
         one_round(parts, state)
 
 

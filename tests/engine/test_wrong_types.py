@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import SIZE, MemoryStore, linear_parts
+from fakes import SIZE, LinearFederation, LinearRuntime, MemoryStore, linear_parts
 from hooked import hooks_of
 
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.errors import ClientError, ComponentError
+from fedcli.core.errors import ComponentError
 from fedcli.core.transform import Transform
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
@@ -59,9 +59,30 @@ def test_an_update_of_a_wrong_type_is_refused_by_name(fields, reason):
     assert all(reason in each for each in refused)
 
 
-def test_a_transform_that_forgets_to_return_is_told():
-    with pytest.raises(ClientError, match="the transform mine failed: TypeError: it returned a NoneType"):
-        run(lambda *_: None)
+@pytest.mark.parametrize(
+    ("encode", "reason"),
+    [
+        (lambda *_: None, "it returned a NoneType; a ClientUpdate is expected"),
+        (of_client_2(client=99), "it returned an update of client 99; this is client 2"),
+        (of_client_2(metrics=None), "its metrics are of type NoneType; a mapping is expected"),
+        (
+            of_client_2(statistics=None),
+            "its statistics are of type NoneType; an array of numbers is expected",
+        ),
+    ],
+)
+def test_a_transform_that_returns_no_update_of_its_client_is_told(encode, reason):
+    def of_2(update, state, context):
+        return encode(update, state, context) if update.client == 2 else update
+
+    _, store = run(of_2)
+    refused = [row["reason"] for row in store.clients if "reason" in row]
+    assert len(refused) == 2
+    assert all(f"the transform mine failed: {type_of(reason)}: {reason}" in each for each in refused)
+
+
+def type_of(reason):
+    return "ValueError" if "of client 99" in reason else "TypeError"
 
 
 def test_a_step_to_a_model_that_is_not_finite_is_void_and_the_run_goes_on():
@@ -87,5 +108,68 @@ def test_a_server_optimizer_that_returns_another_shape_is_told():
     parts, state = linear_parts(made._replace(server=server))
     with pytest.raises(
         ComponentError, match=r"round 1: the server optimizer .* it returned shape \[1\]; the model has"
+    ):
+        run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
+
+
+def with_aggregate(**fields):
+    made = STRATEGIES["mean"]()
+
+    def aggregate(updates, size, state):
+        found, state = made.aggregator.aggregate(updates, size, state)
+        return found._replace(**fields), state
+
+    return made._replace(aggregator=made.aggregator._replace(aggregate=aggregate))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"value": None}, "its value is of type NoneType; an array of real numbers"),
+        ({"value": np.zeros(SIZE, complex)}, "its value is of type complex128"),
+        ({"value": np.zeros(1)}, r"its value has shape \[1\]; \[3\] is expected"),
+        ({"weight": "5"}, "its weight is of type str; a number"),
+        ({"weight": -1.0}, "its weight is -1; a number of at least 0"),
+    ],
+)
+def test_an_aggregate_of_a_wrong_type_stops_the_run_by_name(fields, said):
+    parts, state = linear_parts(with_aggregate(**fields))
+    with pytest.raises(ComponentError, match=rf"round 1: the aggregator .* failed: \w+Error: {said}"):
+        run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
+
+
+def test_an_infinite_weight_of_an_aggregate_makes_the_round_void():
+    parts, state = linear_parts(with_aggregate(weight=math.inf), rounds=1)
+    store = MemoryStore()
+    after, _ = run_experiment(parts, state, store, Observer(), hooks_of(parts))
+    assert store.records[0]["note"] == "void: the weight of the aggregate is inf"
+    assert np.array_equal(after.weights, state.weights)
+
+
+def test_a_model_that_one_finite_update_ruins_is_told():
+    # Finite as an update and as a model; its squared error is not.
+    def encode(update, _state, _context):
+        return replace(update, payload=np.full(SIZE, 1e35, np.float32)) if update.client == 2 else update
+
+    made = STRATEGIES["mean"]()
+    made = made._replace(transforms=(*made.transforms, Transform("mine", encode=encode)))
+    federation = LinearFederation()
+    runtime = LinearRuntime(federation)
+    runtime.measure = lambda start, x, y: {"loss": float("inf") if abs(start.weights).max() > 1e30 else 1.0}
+    parts, state = linear_parts(made, rounds=1, federation=federation, runtime=runtime)
+    store = MemoryStore()
+    _, ending = run_experiment(parts, state, store, Observer(), hooks_of(parts))
+    assert store.records[0]["note"].startswith("ruined: test/loss is inf; an update or a step was too large")
+    assert ending.endswith("but the last model is of no use, since its test/loss is not finite")
+
+
+@pytest.mark.parametrize("factor", [None, "0.1", math.nan, -1.0])
+def test_a_schedule_that_returns_no_factor_is_told(factor):
+    parts, state = linear_parts(STRATEGIES["mean"]())
+    parts = replace(
+        parts, setup=replace(parts.setup, training=parts.training._replace(schedule=lambda *_: factor))
+    )
+    with pytest.raises(
+        ComponentError, match=r"round 1: the schedule of the learning rate failed: .* is expected"
     ):
         run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))

@@ -147,13 +147,23 @@ def _over(group: SeedGroup) -> str:
 def _cautions(subject: Subject) -> Iterator[str]:
     yield from cautions(subject.runs)
     for run in subject.runs:
-        voids = [row for row in subject.records_of(run) if row.get("note")]
+        notes = [row for row in subject.records_of(run) if row.get("note")]
+        failed, ruined = (
+            [row for row in notes if str(row["note"]).startswith(f"{kind}: ")]
+            for kind in ("failed", "ruined")
+        )
+        voids = [row for row in notes if row not in (*failed, *ruined)]
         if voids:
-            notes = dict.fromkeys(str(row["note"]) for row in voids)
+            said = dict.fromkeys(str(row["note"]) for row in voids)
             yield (
                 f"{run.run.folder.name}: {counted(len(voids), 'round')} left the model as it was or was void: "
-                f"{'; '.join(list(notes)[:3])}."
+                f"{'; '.join(list(said)[:3])}."
             )
+        if failed:
+            first = str(failed[0]["note"]).removeprefix("failed: ")
+            yield f"{run.run.folder.name}: clients failed in {counted(len(failed), 'round')}, first {first}."
+        if ruined:
+            yield f"{run.run.folder.name}: from round {ruined[0]['round']} on, {str(ruined[0]['note'])[8:]}."
     yield from _chosen(subject)
     seeded = [run for run in subject.runs if subject.experiment_of(run).privacy.reproducible_noise]
     if any(run.totals.get("epsilon") is not None for run in seeded):

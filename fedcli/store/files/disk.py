@@ -6,9 +6,14 @@ changes nothing, and needs no such object.
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, final
+
+from fedcli.core.errors import DiskError
 
 
 class Disk(Protocol):
@@ -98,6 +103,67 @@ class LocalDisk:
             path.rmdir()
         else:
             path.unlink()
+
+
+@final
+class ExplainedDisk:
+    """A disk whose failures are sentences with the name of the file.
+
+    Args:
+        disk: makes the changes.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def make_folder(self, path: Path, *, mode: int = 0o777) -> None:
+        """Make a folder."""
+        with _explained(path):
+            self._disk.make_folder(path, mode=mode)
+
+    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+        """Make a file."""
+        with _explained(path):
+            self._disk.write(path, content, mode=mode)
+
+    def append(self, path: Path, content: bytes) -> None:
+        """Add to a file."""
+        with _explained(path):
+            self._disk.append(path, content)
+
+    def truncate(self, path: Path, length: int) -> None:
+        """Cut a file off."""
+        with _explained(path):
+            self._disk.truncate(path, length)
+
+    def sync(self, path: Path) -> None:
+        """Wait until a file or a folder is on the disk."""
+        with _explained(path):
+            self._disk.sync(path)
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Move a file or a folder."""
+        with _explained(path):
+            self._disk.rename(path, target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or an empty folder."""
+        with _explained(path):
+            self._disk.remove(path)
+
+
+# Of these the disk is the cause; a file that exists or does not is the store's own affair.
+_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CAUSES:
+            raise
+        raise DiskError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 LOCAL: Disk = LocalDisk()

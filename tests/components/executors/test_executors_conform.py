@@ -113,7 +113,13 @@ def test_it_has_the_bits_of_threads(other, name):
 
 def test_an_error_of_a_client_comes_back_with_round_client_and_component(other):
     found = pytest.raises(ClientError, match=r"round 1, client 0: the transform fails failed: .*broken")
-    with assembled("strategy={name: user_parts:failing}") as (parts, state), found:
+    with (
+        assembled("strategy={name: user_parts:failing}", "participation.on_client_error=stop") as (
+            parts,
+            state,
+        ),
+        found,
+    ):
         course(on(other, parts), state)
     with experiment("fedavg") as (parts, state):
         assert course(on(other, parts), state)[0].round == 2

@@ -1,0 +1,101 @@
+"""Checks of what custom parts return: what has a wrong type is the part's fault, and what is not finite is not used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+from fedcli.core.errors import VoidRoundError
+from fedcli.core.rounds import Aggregate, ClientUpdate
+from fedcli.core.types import Vector
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number; True and False are none."""
+    return isinstance(value, Real | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
+def has_numbers(value: object) -> bool:
+    """Whether a value is an array of real numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+
+
+def kind_of(value: object) -> str:
+    """The type of a value for a sentence; of an array, that of its elements."""
+    return str(getattr(getattr(value, "dtype", None), "name", type(value).__name__))
+
+
+def require_update(update: ClientUpdate, client: int) -> None:
+    """Refuse what a client's transform returned, if it is no update of this client.
+
+    Raises:
+        TypeError, ValueError: with what was returned and what is expected.
+    """
+    if not isinstance(update, ClientUpdate):
+        raise TypeError(f"it returned a {type(update).__name__}; a ClientUpdate is expected")
+    if update.client != client:
+        raise ValueError(f"it returned an update of client {update.client}; this is client {client}")
+    if not isinstance(update.metrics, Mapping):
+        raise TypeError(f"its metrics are of type {kind_of(update.metrics)}; a mapping is expected")
+    if not has_numbers(update.statistics):
+        raise TypeError(
+            f"its statistics are of type {kind_of(update.statistics)}; an array of numbers is expected"
+        )
+
+
+def require_aggregate(aggregate: Aggregate, size: int | None = None) -> None:
+    """Refuse an aggregate that cannot be used.
+
+    Args:
+        aggregate: what an aggregator or a transform returned.
+        size: the length of its value, if that is known.
+
+    Raises:
+        TypeError, ValueError: if it has another type, shape or sign than an aggregate.
+        VoidRoundError: if its weight is not finite, so that the mean update would be 0 or NaN.
+    """
+    if not isinstance(aggregate, Aggregate):
+        raise TypeError(f"it returned a {type(aggregate).__name__}; an Aggregate is expected")
+    if not has_numbers(aggregate.value):
+        raise TypeError(
+            f"its value is of type {kind_of(aggregate.value)}; an array of real numbers is expected"
+        )
+    if size is not None and aggregate.value.shape != (size,):
+        raise ValueError(f"its value has shape {list(aggregate.value.shape)}; [{size}] is expected")
+    if not is_number(aggregate.weight):
+        raise TypeError(f"its weight is of type {kind_of(aggregate.weight)}; a number is expected")
+    if aggregate.weight < 0:
+        raise ValueError(f"its weight is {aggregate.weight:.6g}; a number of at least 0 is expected")
+    if not math.isfinite(aggregate.weight):
+        raise VoidRoundError(f"the weight of the aggregate is {aggregate.weight}")
+
+
+def require_weights(weights: Vector, before: Vector) -> None:
+    """Refuse weights of a wrong type or shape from a server optimizer, and those that would ruin the model.
+
+    Raises:
+        TypeError, ValueError: if they cannot be weights of this model.
+        VoidRoundError: if a value is NaN or infinite.
+    """
+    if not isinstance(weights, np.ndarray) or weights.dtype.kind != "f":
+        raise TypeError(f"it returned weights of type {kind_of(weights)}; an array of floats is expected")
+    if weights.shape != before.shape:
+        raise ValueError(f"it returned shape {list(weights.shape)}; the model has {list(before.shape)}")
+    # From a model that is not finite no later round would come back: every update would be refused.
+    if not np.isfinite(weights).all():
+        raise VoidRoundError("after the server's step the model would have NaN or infinite values")
+
+
+def require_factor(factor: float) -> None:
+    """Refuse a factor of the learning rate that is no finite number of at least 0.
+
+    Raises:
+        TypeError, ValueError: with what a schedule returned.
+    """
+    if not is_number(factor):
+        raise TypeError(f"it returned a {kind_of(factor)}; a number is expected")
+    if not 0 <= factor < math.inf:
+        raise ValueError(f"it returned {factor}; a finite number of at least 0 is expected")
