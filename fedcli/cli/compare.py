@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_json, print_message, print_rows, readable, reported
+from fedcli.cli.output import Json, escaped, print_json, print_message, print_rows, readable, reported
 from fedcli.cli.printed_table import Cell, Csv, Latex, Markdown, form_of, print_table
 from fedcli.cli.run_argument import RunPaths
 
@@ -74,7 +74,7 @@ def compare(
         if form == "terminal":
             keys = differing(found)
             _print_keys([run.run.folder.name for run in found], keys)
-            typer.echo(f"{chr(10) if keys else ''}{column}, +- over runs:")
+            typer.echo(f"{chr(10) if keys else ''}{escaped(column)}, +- over runs:")
         made = _numbers if form == "csv" else _row
         print_table([made(*each) for each in zip(groups, differences, strict=True)], form, spare=_SPARE)
 

@@ -75,7 +75,7 @@ def _print(courses: Sequence[Course], column: str, axis: str) -> None:
         last = max(course.x[-1] for course in courses)
         ticks = sorted({round(1 + (last - 1) * quarter / 4) for quarter in range(5)})
         figure.ruler("x").ticks(ticks, [f"{tick:,}" for tick in ticks])
-    figure.title(f"{column}, by {axis}")
+    figure.title(f"{escaped(column)}, by {axis}")
     columns = shutil.get_terminal_size().columns
     figure.plot_size(min(100, columns), 20)
     typer.echo(figure.build().string(colorless=True))

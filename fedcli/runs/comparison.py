@@ -198,16 +198,19 @@ def _labels(keys: Sequence[str], values: Sequence[tuple[str, ...]], members: Seq
     names = [member.settings.get("name", "") for member in members]
     if len(set(names)) == len(names):
         return names
-    shown = [
-        " ".join(
-            f"{key.removesuffix('.name')}={value}" for key, value in zip(keys, each, strict=True) if value
-        )
-        for each in values
-    ]
-    # More than this is no label; the table of keys has it.
-    if all(len(label) <= _LONGEST_LABEL for label in shown):
-        return shown
+    # The parameters of a component follow from its name, where that tells the groups apart already.
+    components = {key.removesuffix("name") for key in keys if key.endswith(".name")}
+    short = [key for key in keys if key.endswith(".name") or not key.startswith(tuple(components))]
+    for chosen in (keys, short):
+        shown = [_label(chosen, dict(zip(keys, each, strict=True))) for each in values]
+        # More than this is no label; the table of keys has it.
+        if len(set(shown)) == len(shown) and all(len(label) <= _LONGEST_LABEL for label in shown):
+            return shown
     return [f"{name} {number}" for number, name in enumerate(names, 1)]
+
+
+def _label(keys: Sequence[str], settings: Mapping[str, str]) -> str:
+    return " ".join(f"{key.removesuffix('.name')}={settings[key]}" for key in keys if settings[key])
 
 
 def settings_of_run(experiment: config.Experiment) -> dict[str, str]:

@@ -76,7 +76,8 @@ def course_of(group: SeedGroup, column: str, axis: Axis, *, clients: bool = Fals
     )
     x, low, middle, high = np.moveaxis(table, 2, 0)
     if clients:
-        edges, band = (low.mean(0), high.mean(0)), "p10 to p90 of the clients"
+        band = "p10 to p90 of the clients" + (f", means of {len(runs)} runs" if len(runs) > 1 else "")
+        edges = (low.mean(0), high.mean(0))
     elif len(runs) > 1:
         spread = middle.std(0, ddof=1)
         edges, band = (

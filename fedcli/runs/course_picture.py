@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fedcli.runs.course import Course
+from fedcli.runs.course_axis import AXES
 from fedcli.runs.drawing import COLOURS, Form, encoded, new_figure
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def course_figure(courses: Sequence[Course], column: str, axis: str) -> Figure:
         column: what is drawn.
         axis: what it is drawn over, in words.
     """
+    from matplotlib.ticker import MaxNLocator
+
     with new_figure(9) as figure:
         axes = figure.add_axes((0.07, 0.09, 0.91, 0.84))
         for number, course in enumerate(courses):
@@ -37,6 +40,9 @@ def course_figure(courses: Sequence[Course], column: str, axis: str) -> Figure:
         bands = dict.fromkeys(course.band for course in courses if course.band)
         axes.set_title(f"{column} (band: {', '.join(bands)})" if bands else column)
         axes.set_xlabel(axis)
+        if axis == AXES["rounds"]:
+            # There is no round 1.25.
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
         return figure

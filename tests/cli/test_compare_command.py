@@ -66,6 +66,17 @@ def test_runs_that_did_not_reach_their_end_are_named(folders, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("command", ["compare", "plot"])
+def test_a_column_of_a_stranger_moves_no_cursor(folders, tmp_path, command):
+    run = make_run(tmp_path / "run", 2)
+    rows = [{"round": number, "test/\x1b[2J": 0.5 / number} for number in (1, 2)]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = CliRunner().invoke(app, [command, str(run), str(run)])
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output
+    assert "test/\\x1b[2J" in result.output
+
+
 def test_an_unknown_run_is_refused_with_the_way_out():
     result = CliRunner().invoke(app, ["compare", "no-such-run"])
     assert result.exit_code == 2

@@ -49,6 +49,13 @@ def test_runs_that_differ_in_the_seed_only_are_one_group(folders):
     assert groups[0].values("last") == [0.5, 0.5]
 
 
+def test_a_label_has_the_name_of_a_component_and_not_all_that_follows_from_it(folders, tmp_path):
+    prox = "strategy: {name: fedprox, mu: 0.125}\n"
+    run = make_run(tmp_path / "run", 2, config=f"{CONFIG}seed: 1\n{prox}", run="prox")
+    labels = [each.label for each in grouped(compared([folders[2], run]))]
+    assert labels == ["strategy=weighted", "strategy=fedprox"]
+
+
 def test_what_a_run_cost_is_added_up_or_the_last_value(tmp_path):
     run = make_run(tmp_path / "run", 2)
     rows = [

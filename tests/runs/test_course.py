@@ -9,7 +9,8 @@ from kept_runs import CONFIG, make_run
 from fedcli.core.errors import ConfigError
 from fedcli.runs.comparison import compared, grouped
 from fedcli.runs.course import course_of
-from fedcli.runs.course_picture import course_picture
+from fedcli.runs.course_axis import AXES
+from fedcli.runs.course_picture import course_figure, course_picture
 
 VALUES = {1: [0.25, 0.5, 0.75], 2: [0.75, 1.0]}
 
@@ -58,11 +59,18 @@ def test_the_band_of_clients_has_their_deciles(group):
     assert found.middle == [0.5, 0.75]
     assert found.low == [0.375, 0.625]
     assert found.high == [0.75, 1.0]
+    assert found.band == f"p10 to p90 of the clients, means of {len(group.runs)} runs"
 
 
 def test_a_run_without_the_axis_is_named_with_what_it_lacks(group):
     with pytest.raises(ConfigError, match=r"has no round with validation/loss and simulated/seconds"):
         course_of(group, "validation/loss", "seconds")
+
+
+def test_the_axis_has_whole_rounds_only(group):
+    figure = course_figure([course_of(group, "validation/loss", "rounds")], "validation/loss", AXES["rounds"])
+    ticks = figure.axes[0].get_xticks()
+    assert list(ticks) == [round(tick) for tick in ticks]
 
 
 @pytest.mark.parametrize(("form", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])

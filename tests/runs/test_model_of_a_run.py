@@ -419,6 +419,21 @@ def test_other_formats_give_the_same_predictions(trained, tmp_path):
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_an_onnx_file_gives_the_same_predictions(trained, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("tf2onnx")
+    from onnx.reference import ReferenceEvaluator
+
+    facts = export_model(trained.folder, tmp_path / "model.onnx")
+    made = onnx.load(tmp_path / "model.onnx")
+    assert json.loads({each.key: each.value for each in made.metadata_props}["fedcli.json"]) == facts
+    x, _ = trained_test_set(trained)
+    (found,) = ReferenceEvaluator(made).run(None, {made.graph.input[0].name: x})
+    assert found == pytest.approx(np.asarray(keras_model(trained.folder)(x)), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("name", "format", "said"),
     [

@@ -37,7 +37,7 @@ def require_library(format: Format) -> None:
     if missing:
         raise MissingLibraryError(
             f"a model is written as ONNX by {' and '.join(missing)}, not installed here.",
-            hint="Install them with `pip install tf2onnx onnx`, or use another --format.",
+            hint="Install them with `pip install tf2onnx onnx` (the extra onnx of fedcli), or use another --format.",
         )
 
 
@@ -72,8 +72,12 @@ def _tflite(model: KerasModel, target: Path, texts: Mapping[str, str]) -> None:
 
 
 def _onnx(model: KerasModel, target: Path, texts: Mapping[str, str]) -> None:
+    import numpy as np
     import onnx
 
+    # Keras writes no model that was never called, and one that was built from a config has not been.
+    given = model.inputs[0]
+    model(np.zeros((1, *given.shape[1:]), given.dtype))
     model.export(str(target), format="onnx", verbose=False)
     made = onnx.load(str(target))
     onnx.helper.set_model_props(made, dict(texts))
