@@ -146,7 +146,7 @@ def _print_results(outcome: SweepOutcome) -> None:
         typer.echo(f"\n{results.column}, +- over seeds, the best first:")
         print_table([_row(group) for group in results.groups], spare=_SPARE)
         if results.column.startswith("test/") and len(results.groups) > 1:
-            typer.echo(
+            print_message(
                 "The order was found by looking at the test set, so that the first value is too good; with "
                 "evaluation.clients, --metric validation/NAME leaves the test set alone."
             )

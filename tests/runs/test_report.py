@@ -270,6 +270,16 @@ class TestStrangers:
 
 
 class TestSplit:
+    def test_of_data_that_a_report_does_not_open_it_shows_the_sizes_in_the_log(self, tmp_path):
+        sections = made_of(hostile_run(tmp_path))
+        figure = next(each for each in blocks_of(sections, Figure) if each.title.startswith("Training ex"))
+        assert [(point["x"], point["y"]) for point in figure.views[0].points] == [
+            ("0", 5),
+            ("1", 15),
+            ("2", 25),
+        ]
+        assert figure.caption == "Of the 3 clients that had a turn, from the log of the run."
+
     def test_it_is_the_one_that_the_run_trains_on(self):
         text = "data: {name: digits, partition: {name: dirichlet, clients: 5, alpha: 0.3}}\n"
         source = config.loads(f"{text}model: mlp\nrounds: 1\nseed: 3\n", "any")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from fedcli.runs.data_split import DataSplit
+from fedcli.runs.headline import is_finite
 from fedcli.runs.report.charts import matrix, stacked
-from fedcli.runs.report.content import Facts, Figure, PageSection, Point, Text, View
+from fedcli.runs.report.content import Block, Facts, Figure, PageSection, Point, Text, View
 from fedcli.runs.report.quantities import counted, number
 from fedcli.runs.report.subject import UNCOVERED_SECTION, Subject
 
@@ -20,7 +21,7 @@ def divided_data(subject: Subject) -> PageSection:
     """Clients by classes, their sizes, and how unequal they are."""
     title, known = "How the data were divided", subject.split
     if isinstance(known, str):
-        return PageSection(title, [Text(known, "remark")], "Data")
+        return PageSection(title, [Text(known, "remark"), *_sizes_in_log(subject)], "Data")
     split, num_clients = known.clients, len(known.clients.sizes)
     shown = min(num_clients, _MOST_CELLS // max(1, len(split.classes)))
     told = ["Calculated again from config and seed."]
@@ -37,6 +38,24 @@ def divided_data(subject: Subject) -> PageSection:
     facts = [("clients", [f"{num_clients:,}"]), ("examples", [examples]), *_unequal(split)]
     warnings = [Text(UNCOVERED_SECTION, "warning")] if subject.is_private else []
     return PageSection(title, [*warnings, *figures, Facts(facts)], "Data")
+
+
+def _sizes_in_log(subject: Subject) -> Iterator[Block]:
+    """The sizes of the clients that had a turn, which is what the log has of the split."""
+    examples = {row["client"]: row["examples"] for row in subject.clients if is_finite(row.get("examples"))}
+    if not examples:
+        return
+    if subject.is_private:
+        yield Text(UNCOVERED_SECTION, "warning")
+    shown = sorted(examples)[:_MOST_CELLS]
+    points: list[Point] = [
+        {"x": str(client), "y": examples[client], "series": "training", "order": 0} for client in shown
+    ]
+    yield Figure(
+        "Training examples by client",
+        [View("clients", stacked("client", "examples", ["training"]), points)],
+        f"Of the {counted(len(examples), 'client')} that had a turn, from the log of the run.",
+    )
 
 
 def _classes(split: DataSplit, shown: int, caption: str) -> Figure:
