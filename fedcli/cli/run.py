@@ -34,6 +34,12 @@ def run(
             show_default=False,
         ),
     ] = None,
+    extend: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ROUNDS", min=1, help="With --resume: add so many rounds to the run.", show_default=False
+        ),
+    ] = None,
     from_round: Annotated[
         int | None,
         typer.Option(
@@ -61,6 +67,10 @@ def run(
                 "a resumed run keeps its own config and directory: --resume RUN cannot be combined with "
                 "CONFIG, KEY=VALUE, --set or --run-dir."
             )
+        if extend is not None and resume is None:
+            raise typer.BadParameter(
+                "--extend ROUNDS goes with --resume RUN; a new run has `rounds` in its config."
+            )
         if resume is None and (from_round is not None or allow_different_environment):
             raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
         # The config is read before TensorFlow is loaded, so that its errors come at once.
@@ -82,6 +92,7 @@ def run(
                     partial(
                         resume_run,
                         resume,
+                        extend=extend or 0,
                         from_round=from_round,
                         allow_different_environment=allow_different_environment,
                     ),

@@ -135,6 +135,7 @@ def run(
 def resume(
     run: Run | str | Path | int,
     *,
+    extend: int = 0,
     from_round: int | None = None,
     allow_different_environment: bool = False,
     progress: Progress | bool | None = None,
@@ -144,6 +145,7 @@ def resume(
 
     Args:
         run: as in `open_run`.
+        extend: rounds to add to those that the run plans.
         from_round: the round of an earlier checkpoint to go back to; later ones are set aside.
         allow_different_environment: go on where the same rounds have other bits.
         progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
@@ -151,17 +153,12 @@ def resume(
         objects: the same components as Python objects that the run was started with.
 
     Raises:
-        ConfigError: if there is no such run, or an object is missing or is another one.
+        ConfigError: if there is no such run, an object is missing or is another one, or the run cannot be extended.
         RunError: if it is damaged, began in another environment, or another process runs it.
     """
     found = open_run(run, **objects)
-    go = partial(
-        lifecycle.resume_run,
-        found.folder,
-        from_round=from_round,
-        allow_different_environment=allow_different_environment,
-        objects=found.objects,
-    )
+    resumed = partial(lifecycle.resume_run, found.folder, extend=extend, objects=found.objects)
+    go = partial(resumed, from_round=from_round, allow_different_environment=allow_different_environment)
     return _whole(go, progress, found.objects)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -27,7 +27,7 @@ from fedcli.experiment.assemble import assemble, model_at, with_keys
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
-from fedcli.experiment.protection.privacy_document import privacy_document, private_plan_of
+from fedcli.experiment.protection.privacy_document import statement_of
 from fedcli.privacy import RunFacts
 from fedcli.runs import model_interface
 from fedcli.runs.agreement import agreed_digest, require_unchanged
@@ -37,6 +37,7 @@ from fedcli.runs.curves import curves, title_of
 from fedcli.runs.data_key import read_data_key
 from fedcli.runs.default_folder import default_folders, first_free
 from fedcli.runs.environment import describe_environment, read_environment
+from fedcli.runs.extension import extended_plan, planned_beyond
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.other_environment import require_same
@@ -136,6 +137,7 @@ def start_run(
 def resume_run(
     folder: Path,
     *,
+    extend: int = 0,
     from_round: int | None = None,
     allow_different_environment: bool = False,
     progress: Progress | None = None,
@@ -147,20 +149,21 @@ def resume_run(
 
     Args:
         folder: the run directory.
+        extend: rounds to add to those that the run plans.
         from_round: the round of an earlier checkpoint to go back to; those after it are moved to set-aside/.
         allow_different_environment: go on where the same rounds have other bits, such as under another TensorFlow.
         progress: called while it runs.
         objects: the components that the run was started with as Python objects.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, or an object is missing.
+        ConfigError: if `folder` is not a run directory, an object is missing, or the run cannot be extended.
         RunError: if it cannot go on by itself from a whole checkpoint, its config was changed, it began in another
             environment, or another process runs it.
     """
     require_unchanged(folder)
     progress = progress or silent()
     go_back(folder, from_round, warn=progress.warn)
-    assembly, state = _rebuild(folder, objects)
+    assembly, state = _rebuild(folder, objects, extend=extend)
     with closing(assembly):
         here = describe_environment(assembly)
         require_same(folder, here, is_allowed=allow_different_environment, warn=progress.warn)
@@ -168,7 +171,11 @@ def resume_run(
         assembly, _ = with_keys(
             replace(assembly, identities=identities_of(folder)), secrets.read_keys(folder)
         )
-        return _go_on(folder, assembly, state, progress)
+        before = directory.finished_rounds(folder)
+        result = _go_on(folder, assembly, state, progress)
+        if extend and before[-1:] == [result.state.round]:
+            progress.warn(f"No round was added: {result.ending}.")
+        return result
 
 
 def evaluate_run(
@@ -232,13 +239,17 @@ def evaluate_run(
 
 
 def _rebuild(
-    folder: Path, objects: config.Objects, *, without: Mapping[str, object] = MappingProxyType({})
+    folder: Path,
+    objects: config.Objects,
+    *,
+    without: Mapping[str, object] = MappingProxyType({}),
+    extend: int = 0,
 ) -> tuple[Assembly, RoundState]:
     source = read_source(folder, objects)
     with located(source):
         key = read_data_key(folder).key
         experiment = with_own_weights(source.experiment, folder).model_copy(update=without)
-        setup = plan(experiment, data_key=key)
+        setup = extended_plan(experiment, folder, extend, data_key=key)
         if _data_key(setup) != key:
             # The mean of two independent noises on the same data would have less noise than was charged.
             raise RunError(
@@ -254,13 +265,14 @@ def _data_key(setup: Setup) -> bytes | None:
 
 
 def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:
-    statement = _statement_of(assembly.setup, RunFacts.of(read_environment(folder)))
+    statement = statement_of(assembly.setup, RunFacts.of(read_environment(folder)))
     run_store: RunStore = RunStore(
         folder,
         assembly.layout,
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
         retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
+        planned=planned_beyond(folder, assembly.run.rounds),
         sign=signer_of(assembly),
         disk=ExplainedDisk(LOCAL),
     )
@@ -284,12 +296,3 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         return Result(folder, state, run_store.records, ending, run_store.head)
     finally:
         run_store.close()
-
-
-def _statement_of(setup: Setup, facts: RunFacts) -> Callable[[RoundState, Sequence[Row]], Row] | None:
-    private = private_plan_of(setup)
-    if private.strategy.privacy is None and private.data is None:
-        return None
-    return lambda state, records: (
-        privacy_document(private, facts, releases=state.releases, records=records) or {}
-    )

@@ -38,16 +38,19 @@ class NewRows(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_rows(file: Path, interface: ModelInterface) -> NewRows:
-    """The rows of a csv, of an .npz, or of a folder of images.
+def read_rows(file: Path | Array, interface: ModelInterface) -> NewRows:
+    """The rows of a csv, of an .npz, of a folder of images, or of an array.
 
     Args:
-        file: the file or the folder.
+        file: the file or the folder; or raw examples [N, ...].
         interface: what the model's inputs mean.
 
     Raises:
         DataError: if the file cannot be read, or does not have what the model needs.
     """
+    if isinstance(file, np.ndarray):
+        x = file if interface.rows is None else _fitting(file, interface.rows, "the array")
+        return NewRows(x, "row", range(len(x)))
     if file.is_dir():
         return _images(file, interface.rows)
     if file.suffix.lower() == ".npz":

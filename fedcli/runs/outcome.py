@@ -10,6 +10,7 @@ from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Setup
 from fedcli.runs import summary
 from fedcli.runs.curves import curves, title_of
+from fedcli.runs.extension import planned_in_chain
 from fedcli.runs.lifecycle import Progress, Result
 from fedcli.runs.results_table import results_table
 from fedcli.store import directory
@@ -53,7 +54,9 @@ def _written(folder: Path, setup: Setup, records: list[Row], ending: str | None)
     try:
         durable.write(folder / directory.RESULTS, results_table(records, columns_of(setup)))
         size = (folder / directory.METRICS).stat().st_size
-        said = summary.summary_of(experiment, records, ending, size, directory.whole_rounds(folder))
+        # Rounds that were asked for and are in no checkpoint are not planned: plain `--resume` does not know of them.
+        planned = experiment.model_copy(update={"rounds": planned_in_chain(folder)})
+        said = summary.summary_of(planned, records, ending, size, directory.whole_rounds(folder))
         durable.write(folder / directory.SUMMARY, summary.encode(said))
         picture = curves(records, title_of(experiment))
         if picture is not None:

@@ -21,6 +21,7 @@ from fedcli.experiment.plan import plan
 from fedcli.runs.keras_model import keras_model
 from fedcli.runs.model_interface import FittedStep, ModelInterface, interface_of, read_interface
 from fedcli.runs.new_rows import NewRows, read_rows
+from fedcli.runs.raw_range import misfits
 from fedcli.runs.round_choice import Choice, chosen_round
 from fedcli.runs.run_sources import read_source
 from fedcli.store import directory
@@ -38,7 +39,7 @@ class PredictedRows(NamedTuple):
     Args:
         rows: one record for each row: its name, the prediction, and the probability of every class.
         round: of the model.
-        notes: sentences on what was ignored or changed.
+        notes: sentences on what was ignored, changed, or does not look like the run's own rows.
         agreement: share of the rows that are predicted as the file says, or the mean absolute error of a regression;
             None where the file does not say.
     """
@@ -51,7 +52,7 @@ class PredictedRows(NamedTuple):
 
 def predict_rows(
     folder: Path,
-    file: Path,
+    file: Path | Array,
     *,
     round: Choice = "last",
     client: int | None = None,
@@ -62,7 +63,8 @@ def predict_rows(
 
     Args:
         folder: the run directory.
-        file: a csv, whose columns are matched by name; an .npz with an array x; or a folder of images.
+        file: a csv, whose columns are matched by name; an .npz with an array x; a folder of images; or an array of raw
+            examples [N, ...].
         round: the number of the round, `last` or `best`.
         client: whose own model to use; None for the global one.
         average: whether to use the moving average of the models.
@@ -81,6 +83,7 @@ def predict_rows(
     if interface is None or given is None:
         interface, notes = _of_its_data(folder, model, objects), (OLD,)
         given = read_rows(file, interface)
+    notes = (*notes, *given.notes, *misfits(given.x, interface))
     x = preprocessed(folder, interface, given.x)
     outputs = np.asarray(model.predict(x, batch_size=_BATCH, verbose=0), np.float64)
     if not np.isfinite(outputs).all():
@@ -88,7 +91,7 @@ def predict_rows(
             f"the model of round {number} gives NaN or infinity: the run diverged.\nUse another --round."
         )
     rows, agreement = predicted(outputs, given, interface)
-    return PredictedRows(rows, number, (*notes, *given.notes), agreement)
+    return PredictedRows(rows, number, notes, agreement)
 
 
 def written_rows(rows: Sequence[Row]) -> str:

@@ -5,6 +5,7 @@ What needs TensorFlow, pandas or matplotlib is imported by the method that needs
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -156,6 +157,40 @@ class Run:
 
         return keras_model(self.folder, round, client=client, average=average, objects=self.objects)
 
+    def predict(
+        self,
+        rows: str | Path | Array,
+        round: Choice = "last",
+        *,
+        client: int | None = None,
+        average: bool = False,
+    ) -> DataFrame:
+        """Predictions for new rows, preprocessed as the run's test set was; one line a row.
+
+        Args:
+            rows: raw rows: a csv, whose columns are matched by name; an .npz with an array x; a folder of images; or an
+                array [N, ...].
+            round: as in `model`.
+            client: as in `model`.
+            average: as in `model`.
+
+        Raises:
+            ConfigError: if there is no such model, or the rows lack what it needs.
+            RunError: if a file is not the one that the run wrote.
+        """
+        from pandas import DataFrame
+
+        from fedcli.runs.prediction import predict_rows
+
+        source = Path(rows) if isinstance(rows, str) else rows
+        made = predict_rows(
+            self.folder, source, round=round, client=client, average=average, objects=self.objects
+        )
+        for note in made.notes:
+            warnings.warn(note, stacklevel=2)
+        table = DataFrame(made.rows)
+        return table.set_index(table.columns[0])
+
     def plot(
         self, *others: Run, metric: str | None = None, x: Axis = "rounds", clients: bool = False
     ) -> Figure:
@@ -212,11 +247,11 @@ class Run:
 
         return evaluate_run(self.folder, round=round, data=data, average=average, objects=self.objects)
 
-    def resume(self, *, progress: Progress | bool | None = None) -> Run:
+    def resume(self, *, extend: int = 0, progress: Progress | bool | None = None) -> Run:
         """Continue from the last checkpoint; the same as `fedcli.resume` of this run."""
         from fedcli.runs.from_python import resume
 
-        return resume(self, progress=progress)
+        return resume(self, extend=extend, progress=progress)
 
 
 def open_run(run: Run | str | Path | int, **objects: object) -> Run:

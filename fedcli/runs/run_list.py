@@ -116,7 +116,10 @@ def _summarised(folder: Path) -> Summary:
             "strategy": {"name": str(strategy)},
             "early_stop": None,
         }:
-            return summary_of_plan(Planned(name, strategy, rounds), records, None, 0)
+            more = directory.planned_rounds(folder) or rounds
+            return summary_of_plan(Planned(name, strategy, more), records, None, 0)
         case _:
+            from fedcli.runs.extension import extended
+
             experiment = config.loads(text, directory.CONFIG, imports=False).experiment
-            return summary_of(experiment, records, None, 0)
+            return summary_of(extended(experiment, folder), records, None, 0)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.store import checkpoints, round_folders
-from fedcli.store.files import canonical_json, guarded, limits, logs, npz
+from fedcli.store.files import canonical_json, guarded, limits, logs, manifests, npz
 from fedcli.store.files.guarded import FileRefused
 from fedcli.store.retention import Retention, to_prune
 
@@ -125,6 +125,13 @@ def whole_rounds(folder: Path) -> list[int]:
     return [
         each for each in finished_rounds(folder) if checkpoints.has_arrays(checkpoint_folder(folder, each))
     ]
+
+
+def planned_rounds(folder: Path) -> int | None:
+    """The rounds that an extended run plans, as its last checkpoint says; None for a run that was not extended."""
+    rounds = finished_rounds(folder)
+    said = manifests.fact(checkpoint_folder(folder, rounds[-1]), "planned") if rounds else None
+    return said if type(said) is int else None
 
 
 def checkpoint_folder(folder: Path, round: int) -> Path:

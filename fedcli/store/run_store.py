@@ -52,6 +52,7 @@ class RunStore:
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.
         retention: which checkpoints keep their arrays.
+        planned: rounds that an extended run plans; every checkpoint says it. None for a run as its config plans it.
         sign: digest of a checkpoint's manifest -> the server's signature of it; None in runs without signatures.
         disk: where it is written.
     """
@@ -64,12 +65,14 @@ class RunStore:
         every: int,
         privacy: Callable[[RoundState], Mapping[str, Any]] | None = None,
         retention: Retention = KEEP_ALL,
+        planned: int | None = None,
         sign: Callable[[bytes], bytes] | None = None,
         disk: Disk = LOCAL,
     ) -> None:
         self.folder, self._sign = folder, sign
         self._layout, self._every, self._privacy = layout, every, privacy
         self._retention, self._disk = retention, disk
+        self._planned = {} if planned is None else {"planned": planned}
         self._lock = locks.hold(folder)
         try:
             guarded.require_plain(folder)
@@ -190,6 +193,7 @@ class RunStore:
             "has_secret": bool(noise),
             "evidence": evidence,
             "charged": charges.read(self.folder),
+            **self._planned,
             **self._link(),
         }
         head = checkpoints.write_checkpoint(

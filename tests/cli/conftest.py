@@ -35,6 +35,15 @@ def falling():
         return record["test/f2"]
 
     return Callback(on_round_end=on_round_end)
+
+
+def failing_once():
+    def on_round_end(run, state, record):
+        if record["round"] == 2 and not (run.folder.parent / "failed").exists():
+            (run.folder.parent / "failed").touch()
+            raise RuntimeError("only this once")
+
+    return Callback(on_round_end=on_round_end)
 """
 
 # Every command starts as in a new shell, but TensorFlow is loaded once. Files are listed after each command.
@@ -79,7 +88,8 @@ COMMANDS = {
     "run --set": ["run", "tiny.yaml", "--run-dir", "runs/long", "rounds=1", "--set", "seed=8", "--json",
                   "task.metrics=[accuracy, top_2_accuracy, macro_f1, macro_auc, worst_class_accuracy]"],
     "run with an average": ["run", "tiny.yaml", "--run-dir", "runs/average", "--set", "average={decay: 0.5}"],
-    "run, named by itself": ["run", "tiny.yaml", "--set", "rounds=1", "--set", "name=by-itself"],
+    "run, named by itself": ["run", "tiny.yaml", "--set", "rounds=1", "--set", "name=by-itself",
+                             "callbacks=['own:failing_once']"],
     "resume": ["run", "--resume", "runs/one"],
     "resume --json": ["run", "--resume", "runs/one", "--json"],
     "resume a folder": ["run", "--resume", "runs"],
@@ -102,6 +112,10 @@ COMMANDS = {
     "predict without a file": ["predict", "runs/one", "absent.csv"],
     "export": ["export", "runs/one", "-o", "raw.keras", "--with-preprocessing"],
     "export to an unknown format": ["export", "runs/one", "-o", "model.h5"],
+    "extend, and fail": ["run", "--resume", "last:by-itself", "--extend", "2"],
+    "extended, and resumed": ["run", "--resume", "last:by-itself", "--json"],
+    "verify the extended": ["verify", "last:by-itself", "--json"],
+    "extend a new run": ["run", "tiny.yaml", "--extend", "2"],
     "bad loss": ["run", "tiny.yaml", "--run-dir", "runs/bad", "--set", "task.loss=no_such_loss"],
     "run into a file": ["run", "tiny.yaml", "--run-dir", "tiny.yaml/run"],
     "diverged": ["run", "tiny.yaml", "--run-dir", "runs/nan", "--json", "--set", "client.optimizer.learning_rate=1e38"],
@@ -110,10 +124,12 @@ COMMANDS = {
         "run", "tiny.yaml", "--run-dir", "runs/private", "--set", "rounds=9", "--set", "cohort=full", "--set",
         "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 8.0, delta: 1e-3, epsilon: 0.6}",
     ],
+    "extend a private run": ["run", "--resume", "runs/private", "--extend", "2"],
     "early stop": [
         "run", "tiny.yaml", "--run-dir", "runs/stopped", "--json", "--set", "rounds=5",
         "--set", "early_stop={metric: round, patience: 1, mode: min}",
     ],
+    "extend what stops": ["run", "--resume", "runs/stopped", "--extend", "2"],
     "a callback that fails": ["run", "tiny.yaml", "--run-dir", "runs/my own", "callbacks=['own:falling']"],
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from fedcli.runs.verification import verify_run
 
 JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
         "evaluate the average", "evaluate the best", "diverged", "evaluate the diverged", "early stop",
-        "evaluate with scores", "predict"]  # fmt: skip
+        "evaluate with scores", "predict", "extended, and resumed"]  # fmt: skip
 REFUSED = [
     "run again",
     "resume a folder",
@@ -24,6 +24,8 @@ REFUSED = [
     "evaluate no round",
     "predict without a file",
     "export to an unknown format",
+    "extend a new run",
+    "extend a private run",
     "bad loss",
     "check a metric",
     "run into a file",
@@ -58,7 +60,11 @@ def files_before(ended, name):
 
 def test_every_command_ended_with_its_code(ended):
     codes = {name: command.code for name, command in ended.items()}
-    expected = dict.fromkeys(codes, 0) | dict.fromkeys(REFUSED, 2) | {"a callback that fails": 1}
+    expected = (
+        dict.fromkeys(codes, 0)
+        | dict.fromkeys(REFUSED, 2)
+        | {"a callback that fails": 1, "extend, and fail": 1}
+    )
     assert codes == expected
 
 
@@ -306,3 +312,29 @@ def test_the_best_round_is_evaluated_by_that_name(session, ended):
     made, records = facts(ended, "evaluate the best"), metrics(session, "runs/one")
     assert made["accuracy"] == max(record["test/accuracy"] for record in records)
     assert "'first' is no round" in ended["evaluate no round"].stderr
+
+
+def test_an_extended_run_survives_a_failure_and_has_the_bits_of_a_longer_one(session, ended):
+    (folder,) = (session.folder / "runs").glob("by-itself-*")
+    assert "only this once" in ended["extend, and fail"].stderr
+    assert "round 2/3" in ended["extend, and fail"].stdout
+    # The round that the failure came after is in the chain with the number of rounds, which `--resume` then knows.
+    made = facts(ended, "extended, and resumed")
+    assert (made["rounds"], made["ending"]) == (3, "all 3 rounds are done")
+    assert yaml.safe_load((folder / "config.yaml").read_text())["rounds"] == 1
+    planned_so = Run(session.folder / "runs/one")
+    for name, value in Run(folder).weights(2).items():
+        assert value.tobytes() == planned_so.weights(2)[name].tobytes()
+    records = [without_times(record) for record in metrics(session, folder.relative_to(session.folder))]
+    assert records[:2] == [without_times(record) for record in planned_so.records]
+    assert "the run was extended from 1 to 3 rounds before the checkpoint of round 2" in str(
+        ended["verify the extended"].stdout
+    )
+
+
+def test_a_run_that_cannot_go_on_is_not_extended(session, ended):
+    assert "--extend ROUNDS goes with --resume RUN" in " ".join(ended["extend a new run"].stderr.split())
+    assert "epsilon would be larger than what was promised" in ended["extend a private run"].stderr
+    # An early stop holds, so that the run is as it was.
+    assert "No round was added: round has not improved" in ended["extend what stops"].stdout
+    assert verify_run(session.folder / "runs/stopped").holds

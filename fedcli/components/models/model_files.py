@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -78,7 +79,10 @@ def _onnx(model: KerasModel, target: Path, texts: Mapping[str, str]) -> None:
     # Keras writes no model that was never called, and one that was built from a config has not been.
     given = model.inputs[0]
     model(np.zeros((1, *given.shape[1:]), given.dtype))
-    model.export(str(target), format="onnx", verbose=False)
+    with warnings.catch_warnings():
+        # tf2onnx is of the time before NumPy 2, and Keras asks NumPy whether it must mend that.
+        warnings.simplefilter("ignore", FutureWarning)
+        model.export(str(target), format="onnx", verbose=False)
     made = onnx.load(str(target))
     onnx.helper.set_model_props(made, dict(texts))
     onnx.save(made, str(target))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fedcli.components.data.preprocessing.preprocessor import ExampleNoise
@@ -10,8 +10,9 @@ from fedcli.components.encryption.scheme import Encryption
 from fedcli.config import Experiment, installed
 from fedcli.core.column import Column
 from fedcli.core.contracts import Strategy
+from fedcli.core.rounds import RoundState
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.engine.records import published_from_data
+from fedcli.engine.records import Row, published_from_data
 from fedcli.engine.setup import Setup
 from fedcli.experiment.make import make
 from fedcli.experiment.planned_protocol import PlannedProtocol
@@ -163,3 +164,18 @@ def _dataset(plan: PrivatePlan) -> dict[str, Any]:
         "partition": None if data.partition is None else data.partition.name,
         "clients": plan.sampling.population,
     }
+
+
+def statement_of(setup: Setup, facts: RunFacts) -> Callable[[RoundState, Sequence[Row]], Row] | None:
+    """What a private run states after a round, from its state and its records; None of a run without noise.
+
+    Args:
+        setup: the planned run.
+        facts: of the run, for the statement.
+    """
+    private = private_plan_of(setup)
+    if private.strategy.privacy is None and private.data is None:
+        return None
+    return lambda state, records: (
+        privacy_document(private, facts, releases=state.releases, records=records) or {}
+    )

@@ -13,6 +13,7 @@ from fedcli.core.errors import RunError
 from fedcli.engine.records import Row
 from fedcli.engine.run_columns import DECLARED, expanded
 from fedcli.runs.comparison import Compared, SeedGroup, compared, differing, grouped
+from fedcli.runs.extension import extended
 from fedcli.runs.report.known_split import KnownSplit, known_split
 from fedcli.store import directory
 from fedcli.store.files import guarded
@@ -88,7 +89,10 @@ class Subject:
 
     @cached_property
     def _read(self) -> dict[Path, tuple[Experiment, list[Row]]]:
-        return {run.run.folder: (run.run.config.experiment, run.run.records) for run in self.runs}
+        return {
+            run.run.folder: (extended(run.run.config.experiment, run.run.folder), run.run.records)
+            for run in self.runs
+        }
 
     @cached_property
     def environment(self) -> Row:

@@ -13,6 +13,8 @@ from fedcli.runs.verification.chain import WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
 from fedcli.runs.verification.clients import WHAT as STATES
 from fedcli.runs.verification.clients import checked_clients
+from fedcli.runs.verification.extensions import WHAT as EXTENSIONS
+from fedcli.runs.verification.extensions import checked_extensions
 from fedcli.runs.verification.files import WHAT as FILES
 from fedcli.runs.verification.files import checked_files, checked_names
 from fedcli.runs.verification.logs import WHAT as LOGS
@@ -128,6 +130,7 @@ def _verified(
         if round is None:
             findings += shielded(folder, PLAN, checked_statements(folder, recipe, last))
             findings += shielded(folder, OUTCOME, checked_outcome(folder, recipe.experiment))
+            findings += shielded(folder, EXTENSIONS, checked_extensions(folder, recipe, pairs))
             findings += shielded(folder, MODEL, checked_model_file(folder, recipe.experiment))
         wanted = _wanted(chosen, intact, findings, round, independent)
         findings += shielded(folder, NEXT, checked_rounds(folder, wanted, recipe, watch))

@@ -16,6 +16,7 @@ from fedcli.experiment.planned_protocol import PlannedProtocol, planned_protocol
 from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.experiment.protection.proofs import bounds_of
+from fedcli.runs.extension import extended
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory
@@ -120,7 +121,7 @@ def read_recipe(run: Path) -> Recipe:
     Raises:
         FedcliError: if config.yaml or environment.json cannot be used, or there is no strategy of this config.
     """
-    experiment = _experiment(directory.config_text(run))
+    experiment = extended(_experiment(directory.config_text(run)), run)
     num_clients = _num_clients(run)
     recipe = Recipe(
         directory.read_run(run),

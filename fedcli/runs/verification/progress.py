@@ -21,8 +21,8 @@ def checked_progress(recipe: Recipe, last: int, findings: Sequence[Finding]) -> 
     if last < recipe.rounds:
         # An honest run may stop early. Only the published head tells that from a run whose end was cut off.
         sentence = (
-            f"{place} ends with round {last}; {directory.CONFIG} plans {recipe.rounds}: the run stopped early, or its "
-            "end was cut off."
+            f"{place} ends with round {last} of {recipe.rounds} planned: the run stopped early, or its end was cut "
+            "off."
         )
         yield Finding(WHAT, None, place, sentence=sentence)
     is_open = all(each.holds and not (each.what == NEXT and each.unchecked) for each in findings)

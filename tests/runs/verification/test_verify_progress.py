@@ -40,7 +40,7 @@ def test_a_model_that_no_round_moved_was_not_replayed(audited_run, tmp_path):
     assert "NOT checked: any step of the model (0 of 3 rounds moved it)" in _last_line(
         report, require_proofs=True
     )
-    assert any("ends with round 0; config.yaml plans 3" in note.sentence for note in report.notes)
+    assert any("ends with round 0 of 3 planned" in note.sentence for note in report.notes)
 
 
 def test_a_run_of_void_rounds_alone_was_not_replayed(audited_run, tmp_path):
@@ -70,4 +70,4 @@ def test_a_run_that_ends_before_its_last_round_is_named(tmp_path):
     report = verify_run(run)
     assert report.is_replayed
     (note,) = report.notes
-    assert note.sentence.startswith("checkpoints ends with round 1; config.yaml plans 3")
+    assert note.sentence.startswith("checkpoints ends with round 1 of 3 planned")

@@ -83,13 +83,13 @@ def test_a_run_that_was_stopped_between_checkpoints_holds_and_says_so(tmp_path):
     *logs, end = report.notes
     assert [(note.round, note.file) for note in logs] == [(2, "clients.jsonl"), (2, "metrics.jsonl")]
     assert all("after the checkpoint of round 2, which no checkpoint covers" in n.sentence for n in logs)
-    assert end.sentence.startswith("checkpoints ends with round 2; config.yaml plans ")
+    assert end.sentence.startswith("checkpoints ends with round 2 of ")
     run_store.checkpoint(state)
     run_store.close()
     report = verify_run(folder)
     assert report.holds
     (end,) = report.notes
-    assert end.sentence.startswith("checkpoints ends with round 3; config.yaml plans 4")
+    assert end.sentence.startswith("checkpoints ends with round 3 of 4 planned")
 
 
 def test_what_a_killed_process_left_of_a_checkpoint_does_no_harm(folder):
