@@ -193,6 +193,7 @@ class TestComparison:
         assert "fedadam ends highest: test/accuracy 0.8870 ± 0.0010 (standard deviation over 3 runs)" in text
         assert "0.01 better than weighted (the same in every pair)" in text
         assert "better in 3 of 3 pairs of runs with the same seed" in text
+        assert "best round, chosen by test/accuracy itself, so that it is too good" in text
 
     def test_of_unequal_seeds_the_pairs_may_say_otherwise_than_the_means(self, runs, tmp_path):
         best_seed = plain_run(tmp_path / "best-seed", seed=4, strategy="mean", lift=0.1, like=runs[0])

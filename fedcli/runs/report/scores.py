@@ -93,7 +93,8 @@ def _of_groups(subject: Subject) -> Iterator[Block]:
             ]
             for group in subject.groups
         ],
-        "± is the standard deviation over the runs of a row, which differ in the seed only.",
+        "± is the standard deviation over the runs of a row, which differ in the seed only. The best is that of each "
+        f"run's best round, chosen by {subject.column} itself, so that it is too good.",
     )
     first = subject.groups[0]
     if len(subject.groups) > 1:
