@@ -69,7 +69,7 @@ def add_errors(report: ProblemList, error: ValidationError, under: Keys, guide: 
     groups: dict[Keys, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         groups.setdefault(_keys(report, details, under), []).append(details)
-    # A report lists no more, and a hostile file could have 100,000.
+    # A report lists no more, and a hostile file could have 10,000.
     for keys, group in list(groups.items())[:MAX_SHOWN]:
         known = guide(keys[len(under) :])
         # If pydantic has several errors for one value, it tried several types and none of them fits.

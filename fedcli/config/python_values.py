@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 
 from fedcli.config.problems import ConfigErrors, Place, Problem
+from fedcli.config.yaml.scalars import MAX_INTEGER
 from fedcli.config.yaml.tree import Keys, Node, dotted
 
 
@@ -43,6 +44,9 @@ def tree_of(value: object, keys: Keys, place: Place) -> Node:
         case list() | tuple():
             nodes = [tree_of(below, (*keys, index), place) for index, below in enumerate(value)]
             return Node(nodes, place)
+        case int() if abs(value) > MAX_INTEGER:
+            said = "an integer lies between -2^63 and 2^63."
+            raise ConfigErrors([Problem(place, dotted(keys), "is too large", said, "Write another value.")])
         case None | bool() | int() | float() | str():
             return Node(value, place)
         # Numbers of NumPy, such as those of a loop over np.arange.

@@ -32,6 +32,9 @@ def section_of(field: FieldInfo) -> type[Section] | None:
 
 def field_at(keys: Keys) -> FieldInfo | None:
     """The field at `keys`; None for a parameter of a component and for an unknown key."""
+    # `part` is how the schema holds the component of a section, and no key of the file.
+    if "part" in keys:
+        return None
     model: type[Section] | None = Experiment
     field = None
     for step in keys:

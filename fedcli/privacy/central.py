@@ -18,7 +18,6 @@ from fedcli.privacy.accountant import Accountant, Epsilon, accountants_of
 from fedcli.privacy.composition import (
     Composition,
     DpEvent,
-    PrivacyLoss,
     Release,
     gaussian,
     in_turns,
@@ -28,6 +27,7 @@ from fedcli.privacy.composition import (
     poisson,
 )
 from fedcli.privacy.mechanism import PrivacyMechanism
+from fedcli.privacy.sampled_gaussian import PrivacyLoss
 
 PARTICIPANTS = (
     "a client that takes part and reads the models: it knows the rounds without it, drawn from the others"
@@ -89,7 +89,9 @@ def _capped(sampling: Sampling) -> Release:
 
 
 @functools.lru_cache(maxsize=64)
-def _capped_loss(sampling: Sampling, noise_multiplier: float, relation: RelationName) -> PrivacyLoss:
+def _capped_loss(
+    sampling: Sampling, noise_multiplier: float, relation: RelationName, count: int
+) -> PrivacyLoss:
     from dp_accounting.pld import privacy_loss_distribution as pld
 
     return pld.from_truncated_subsampled_gaussian_mechanism(
@@ -97,7 +99,7 @@ def _capped_loss(sampling: Sampling, noise_multiplier: float, relation: Relation
         sampling.rate,
         sampling.cap,
         noise_multiplier,
-        value_discretization_interval=interval(noise_multiplier / 2, sampling.rate),
+        value_discretization_interval=interval(noise_multiplier / 2, sampling.rate, count),
         neighboring_relation=neighbours(relation),
     )
 

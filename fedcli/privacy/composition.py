@@ -14,10 +14,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fedcli.core.privacy_events import AccountantName, RelationName
 from fedcli.core.sampling_scheme import Sampling
+from fedcli.privacy.sampled_gaussian import PrivacyLoss, sampled_gaussian
 
 # dp-accounting has no type information.
 DpEvent: TypeAlias = Any
-PrivacyLoss: TypeAlias = Any
+
+_MOST_POINTS = 1_000_000
 
 
 class Release(NamedTuple):
@@ -25,12 +27,13 @@ class Release(NamedTuple):
 
     Args:
         event: noise multiplier -> dp-accounting's event.
-        loss: `(noise multiplier, relation)` -> distribution of the privacy loss; None if it has none.
+        loss: `(noise multiplier, relation, releases)` -> distribution of the privacy loss of one of so many releases;
+            None if it has none.
         is_gaussian: whether n releases are one release with the noise multiplier divided by sqrt(n).
     """
 
     event: Callable[[float], DpEvent]
-    loss: Callable[[float, RelationName], PrivacyLoss] | None = None
+    loss: Callable[[float, RelationName, int], PrivacyLoss] | None = None
     is_gaussian: bool = False
 
 
@@ -90,7 +93,9 @@ def gaussian() -> Release:
 
         return dp.GaussianDpEvent(noise_multiplier)
 
-    return Release(event, lambda z, relation: _sampled_gaussian(z, 1.0, relation), is_gaussian=True)
+    return Release(
+        event, lambda z, relation, count: _sampled_gaussian(z, 1.0, relation, count), is_gaussian=True
+    )
 
 
 def poisson(rate: float) -> Release:
@@ -101,7 +106,7 @@ def poisson(rate: float) -> Release:
 
         return dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(noise_multiplier))
 
-    return Release(event, lambda z, relation: _sampled_gaussian(z, rate, relation))
+    return Release(event, lambda z, relation, count: _sampled_gaussian(z, rate, relation, count))
 
 
 def sampled(rate: float) -> Release:
@@ -126,7 +131,7 @@ def in_turns(multiplier: Callable[[int], float], sampling: Sampling) -> list[Com
     ]
 
 
-def interval(noise_multiplier: float, rate: float = 1.0) -> float:
+def interval(noise_multiplier: float, rate: float = 1.0, count: int = 1) -> float:
     """Grid of a privacy loss distribution.
 
     A privacy loss spreads as 1 / z^2, and so would the time that a fixed grid costs. A coarser grid only raises
@@ -136,12 +141,17 @@ def interval(noise_multiplier: float, rate: float = 1.0) -> float:
     Args:
         noise_multiplier: z, above 0.
         rate: q, probability that a unit takes part in a release.
+        count: releases that are composed.
     """
     whole = 1e-4 * max(1.0, (1.5 / noise_multiplier) ** 2)
     # Beyond 30 the exponential is astronomic, and the grid follows from z alone.
     deviation = rate * math.sqrt(math.expm1(min(noise_multiplier**-2, 30.0)))
     # A grid a hundred times finer takes seconds; below it, epsilon is far below what matters.
-    return max(min(whole, deviation / 10), whole / 100)
+    fine = max(min(whole, deviation / 10), whole / 100)
+    # The sum of all losses spreads over about 16 of its deviations, which need time and memory. Even of 100,000
+    # releases, a grid of a million points is far finer than a tenth of the deviation of one.
+    largest = min(deviation, math.sqrt(rate) * (0.5 / noise_multiplier**2 + 1 / noise_multiplier))
+    return max(fine, 16 * math.sqrt(count) * largest / _MOST_POINTS)
 
 
 def neighbours(relation: RelationName) -> Any:
@@ -156,15 +166,11 @@ def neighbours(relation: RelationName) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def _sampled_gaussian(noise_multiplier: float, rate: float, relation: RelationName) -> PrivacyLoss:
-    from dp_accounting.pld import privacy_loss_distribution as pld
-
-    return pld.from_gaussian_mechanism(
-        noise_multiplier,
-        sampling_prob=rate,
-        value_discretization_interval=interval(noise_multiplier, rate),
-        neighboring_relation=neighbours(relation),
-    )
+def _sampled_gaussian(
+    noise_multiplier: float, rate: float, relation: RelationName, count: int
+) -> PrivacyLoss:
+    step = interval(noise_multiplier, rate, count)
+    return sampled_gaussian(noise_multiplier, rate, relation, interval=step)
 
 
 def _pld(once: Release, multiplier: float, count: int, relation: RelationName, delta: float) -> float:
@@ -176,7 +182,7 @@ def _pld(once: Release, multiplier: float, count: int, relation: RelationName, d
     if once.is_gaussian:
         # One distribution of the composed Gaussian is faster and tighter than composing discretised ones.
         multiplier, count = multiplier / math.sqrt(count), 1
-    loss = once.loss(multiplier, relation)
+    loss = once.loss(multiplier, relation, count)
     composed = loss.self_compose(count) if count > 1 else loss
     return float(composed.get_epsilon_for_delta(delta))
 

@@ -38,10 +38,11 @@ executor: threads
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 file_text = text.filter(lambda value: value != "")
-positive = st.integers(1, 10**30)
+integers = st.integers(1 - 2**63, 2**63 - 1)
+positive = st.integers(1, 2**63 - 1)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,
+    st.none() | st.booleans() | integers | st.floats(allow_nan=False) | text,
     lambda below: (
         st.lists(below, max_size=3) | st.dictionaries(text.filter(lambda key: key != "<<"), below, max_size=3)
     ),
@@ -55,7 +56,7 @@ def experiments(draw):
     read = config(FULL).experiment
     part = read.strategy
     parameters = {
-        "num_byzantine": draw(st.integers() | st.lists(st.integers(), max_size=30)),
+        "num_byzantine": draw(integers | st.lists(integers, max_size=30)),
         "table": draw(st.none() | st.dictionaries(text.filter(lambda key: key != "<<"), finite, max_size=3)),
         "extra": draw(anything),
     }

@@ -11,8 +11,8 @@ import re
 
 import yaml
 
-MAX_DIGITS = 1000
-"""Most digits of an integer. Python reads at most 4,300, and its error has no place in the file."""
+MAX_INTEGER = 2**63 - 1
+"""Larger integers do not fit into NumPy's, and the largest do not fit into a float."""
 
 _FLOAT = r"(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 _PATTERNS = {
@@ -52,8 +52,9 @@ def value(node: yaml.Node) -> Scalar:
         case "bool":
             return text == "true"
         case "int":
-            if len(text) > MAX_DIGITS:
-                raise ValueError(f"an integer has at most {MAX_DIGITS:,} digits.")
+            # Its length first: Python reads at most 4,300 digits, and its error has no place in the file.
+            if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+                raise ValueError("an integer lies between -2^63 and 2^63.")
             return int(text)
         case "float":
             if text.lower() == ".nan":

@@ -11,7 +11,7 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator
 
 # They are drawn before anything else is known, also by `fedcli check`.
-_MOST_VALUES = 10_000_000
+_MOST_EXAMPLES, _MOST_VALUES = 1_000_000, 10_000_000
 
 
 def synthetic_regression(
@@ -23,7 +23,7 @@ def synthetic_regression(
 
     Args:
         seed: decides the data.
-        examples: training and test examples together, at least 2.
+        examples: training and test examples together, 2 to 1,000,000.
         features: inputs of one example, at least 1; examples x features is at most 10,000,000.
         noise: standard deviation of the noise on the targets, at least 0.
         test_fraction: share of the examples that is held out, in (0, 1).
@@ -34,6 +34,8 @@ def synthetic_regression(
     for name, value, least in (("examples", examples, 2), ("features", features, 1), ("noise", noise, 0)):
         if not (math.isfinite(value) and value >= least):
             raise ConfigError(f"{name} is {value}; expected at least {least}.", key=name)
+    if examples > _MOST_EXAMPLES:
+        raise ConfigError(f"examples is {examples:,}; expected at most {_MOST_EXAMPLES:,}.", key="examples")
     if examples * features > _MOST_VALUES:
         raise ConfigError(
             f"{examples:,} examples of {features:,} features are more than {_MOST_VALUES:,} values.",
@@ -45,7 +47,7 @@ def synthetic_regression(
     x = rng.normal(size=(examples, features))
     # einsum and not @: the bits of a BLAS product can depend on the number of threads.
     a, b = np.einsum("nf,fo->on", x, directions)
-    y = (a + np.sin(b) / 2 + rng.normal(0, noise, examples)).astype(np.float32)
+    y = (a + np.sin(b) / 2 + rng.normal(0, abs(noise), examples)).astype(np.float32)
     x = x.astype(np.float32)
     train, test = hold_out(examples, test_fraction, rng=rng)
     return Dataset(x[train], y[train], x[test], y[test], task="regression", num_outputs=1)

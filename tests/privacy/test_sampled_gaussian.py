@@ -1,0 +1,45 @@
+"""The loss of a sampled Gaussian release is the one of dp-accounting, made by operations on arrays."""
+
+import pytest
+from dp_accounting import NeighboringRelation
+from dp_accounting.pld import privacy_loss_distribution as pld
+
+from fedcli.privacy.composition import interval
+from fedcli.privacy.sampled_gaussian import sampled_gaussian
+
+RELATIONS = {
+    "zero-out": NeighboringRelation.REPLACE_SPECIAL,
+    "add-remove": NeighboringRelation.ADD_OR_REMOVE_ONE,
+    "replace-one": NeighboringRelation.REPLACE_ONE,
+}
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+@pytest.mark.parametrize(
+    ("multiplier", "rate"), [(0.5, 0.2), (0.05, 0.5), (3.0, 0.01), (20.0, 0.9), (2.0, 1.0)]
+)
+def test_it_is_the_library_s(relation, multiplier, rate):
+    step = 10 * interval(multiplier, rate)
+    expected = pld.from_gaussian_mechanism(
+        multiplier,
+        sampling_prob=rate,
+        value_discretization_interval=step,
+        neighboring_relation=RELATIONS[relation],
+    )
+    made = sampled_gaussian(multiplier, rate, relation, interval=step)
+    for count, delta in ((1, 1e-5), (10, 1e-9)):
+        composed = [each.self_compose(count) if count > 1 else each for each in (made, expected)]
+        epsilons = [each.get_epsilon_for_delta(delta) for each in composed]
+        assert epsilons[0] == pytest.approx(epsilons[1], rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 100, 1000])
+def test_few_releases_have_the_grid_of_one(count):
+    assert interval(1.0, 0.2, count) == interval(1.0, 0.2)
+
+
+def test_the_grid_of_many_releases_is_far_finer_than_the_loss():
+    # Of 100,000 releases with little noise, the grid of one would have a hundred million points.
+    step = interval(0.001, 0.2, 100_000)
+    deviation = 0.5 / 0.001**2 * (0.2 * 0.8) ** 0.5
+    assert interval(0.001, 0.2) < step < deviation / 10
