@@ -71,7 +71,9 @@ def _table(file: Path, interface: ModelInterface, columns: Sequence[InputColumn]
     table = read_table(file)
     missing = [each.name for each in columns if each.name not in table.columns]
     if missing:
-        close = difflib.get_close_matches(missing[0], table.columns, n=1)
+        needed = {each.name for each in columns}
+        others = [name for name in table.columns if name not in needed]
+        close = difflib.get_close_matches(missing[0], others, n=1)
         raise DataError(
             f"{file} lacks {_listed(missing)}, of which the run's model needs every one; it has "
             f"{', '.join(table.columns)}.",

@@ -323,6 +323,15 @@ def interface(trained, **changes):
     return read_interface(trained.folder).model_copy(update=changes)
 
 
+def test_a_column_that_the_model_needs_is_not_taken_for_a_missing_one(trained, tmp_path):
+    weight = read_interface(trained.folder).columns[0]
+    columns = [weight.model_copy(update={"name": name}) for name in ("mean radius", "worst radius")]
+    (tmp_path / "new.csv").write_text("radius (mean),worst radius\n1,2\n")
+    with pytest.raises(DataError, match="lacks the column 'mean radius'") as caught:
+        read_rows(tmp_path / "new.csv", interface(trained, columns=columns))
+    assert "Is 'worst radius' that column" not in str(caught.value)
+
+
 def test_arrays_get_the_type_that_the_runs_own_rows_have(trained, tmp_path):
     images = interface(trained, columns=None, rows=RawRows(dtype="uint8", shape=(2, 3, 1)))
     np.savez(tmp_path / "new.npz", x=np.full((4, 2, 3), 255.0))
