@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
-import click
 import typer
 
 from fedcli.core.printable import escaped as escaped
@@ -56,7 +55,8 @@ def reported(*, traceback: bool | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         leave_what_hangs()
         raise typer.Exit(130) from None
-    except (typer.Exit, typer.Abort, click.ClickException):
+    # Newer typers bring their own click, so that click itself may be missing.
+    except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except (Exception, SystemExit) as error:
         if traceback is None:
