@@ -10,6 +10,7 @@ import typer
 
 from fedcli.cli.config_arguments import ConfigPath, Overrides, SetOptions, read_config
 from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
+from fedcli.cli.run_argument import TrustCode, trusted
 
 if TYPE_CHECKING:
     from fedcli.runs.audit import AuditResult, Verdict
@@ -33,6 +34,7 @@ def audit(
             help="A test of the audit itself: audit the run with this many times its noise, against the same claim.",
         ),
     ] = 1.0,
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Run a private experiment with canaries (made-up clients), and bound its epsilon from below.
@@ -41,7 +43,7 @@ def audit(
     not kept. Exits with 1 if the bound exceeds the epsilon that the accountant claims, and with 3 if it could not
     exceed it even without noise.
     """
-    with reported():
+    with reported(), trusted(trust_code):
         from rich.console import Console
 
         from fedcli.runs.audit import audit_experiment

@@ -32,8 +32,16 @@ SetOptions = Annotated[
 ]
 
 
-def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[str] | None) -> Config:
+def read_config(
+    path: Path, overrides: Sequence[str] | None, options: Sequence[str] | None, *, imports: bool = True
+) -> Config:
     """The config at `path` with the overrides applied, those of `--set` last; of a run directory, its own config.
+
+    Args:
+        path: the file or the run directory.
+        overrides: values as arguments.
+        options: values as options.
+        imports: import custom components, of a run those that may be trusted; otherwise no code of the user runs.
 
     Raises:
         ConfigErrors: with every problem of the file and of the overrides.
@@ -56,12 +64,17 @@ def read_config(path: Path, overrides: Sequence[str] | None, options: Sequence[s
             expected = "an argument after the config is key=value, without spaces around the `=`."
             raise _problem(word, "is not key=value", expected, hint)
     words += options or ()
+    if path.is_dir() and not imports:
+        from fedcli.config import loads
+        from fedcli.store import directory
+
+        return loads(directory.config_text(path), str(path / directory.CONFIG), words, imports=False)
     if path.is_dir():
         from fedcli.runs.run_sources import read_source
 
         # A run directory may come from anyone, and its files are read with care.
         return read_source(path, overrides=words)
-    return load(path, words)
+    return load(path, words, imports=imports)
 
 
 def _problem(word: str, received: str, expected: str, hint: str) -> ConfigErrors:

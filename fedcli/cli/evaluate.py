@@ -9,7 +9,7 @@ import typer
 
 from fedcli.cli.output import Facts, Json, Traceback, print_facts, print_json, reported
 from fedcli.cli.printed_table import Cell, Csv, Markdown, form_of, print_table
-from fedcli.cli.run_argument import Average, RoundChoice, RunPath, to_round
+from fedcli.cli.run_argument import Average, RoundChoice, RunPath, TrustCode, to_round, trusted
 
 # More rows do not fit on a screen; the other forms have all.
 _SHOWN = 20
@@ -24,6 +24,7 @@ def evaluate(
         typer.Option(help="The central test set, or the validation examples of each client."),
     ] = "test",
     average: Average = False,
+    trust_code: TrustCode = False,
     csv: Csv = False,
     md: Markdown = False,
     json: Json = False,
@@ -33,7 +34,7 @@ def evaluate(
 
     --csv and --md print the table alone, of the classes or of the clients, with all rows.
     """
-    with reported(traceback=traceback):
+    with reported(traceback=traceback), trusted(trust_code):
         from fedcli.cli.live_view import Screen
         from fedcli.core.metrics import prefixed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fedcli.cli.output import Json, print_facts, print_json, quiet_imports, reported
-from fedcli.cli.run_argument import Average, ClientModel, RoundChoice, RunPath, to_round
+from fedcli.cli.run_argument import Average, ClientModel, RoundChoice, RunPath, TrustCode, to_round, trusted
 
 if TYPE_CHECKING:
     from fedcli.components.models.model_files import Format
@@ -34,10 +34,11 @@ def export(
             help="Put the run's preprocessing into the model, so that it takes raw rows.",
         ),
     ] = False,
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Write the model of a run as a Keras file, a SavedModel, a TensorFlow Lite or an ONNX file."""
-    with reported():
+    with reported(), trusted(trust_code):
         wanted: Format | None = format
         with quiet_imports():
             from fedcli.runs.exported_model import METADATA, Which, export_model

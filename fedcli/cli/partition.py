@@ -11,7 +11,7 @@ import typer
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
 from fedcli.cli.printed_table import Cell, Csv, form_of, print_table
-from fedcli.cli.run_argument import to_config_or_run
+from fedcli.cli.run_argument import TrustCode, to_config_or_run, trusted
 
 if TYPE_CHECKING:
     from fedcli.components.data.dataset import Array
@@ -32,6 +32,7 @@ def partition(
         Path | None,
         typer.Option("--output", "-o", help="A picture to write: .png, .svg or .pdf.", show_default=False),
     ] = None,
+    trust_code: TrustCode = False,
     json: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -39,7 +40,7 @@ def partition(
 
     Nothing is trained.
     """
-    with reported():
+    with reported(), trusted(trust_code):
         from fedcli.cli.split_view import print_split
         from fedcli.core.errors import ConfigError
         from fedcli.runs.data_split import split_of

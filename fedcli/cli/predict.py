@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fedcli.cli.output import Json, escaped, print_facts, print_json, print_message, quiet_imports, reported
-from fedcli.cli.run_argument import Average, ClientModel, RoundChoice, RunPath, to_round
+from fedcli.cli.run_argument import Average, ClientModel, RoundChoice, RunPath, TrustCode, to_round, trusted
 
 
 def predict(
@@ -30,10 +30,11 @@ def predict(
     round: RoundChoice = "last",
     client: ClientModel = None,
     average: Average = False,
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Predict new rows with the model of a run and the run's own preprocessing."""
-    with reported():
+    with reported(), trusted(trust_code):
         with quiet_imports():
             from fedcli.runs.prediction import predict_rows, written_rows
         made = predict_rows(run, file, round=to_round(round), client=client, average=average)

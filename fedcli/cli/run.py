@@ -11,7 +11,7 @@ import typer
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.lasting_output import lasting_output
 from fedcli.cli.output import Json, Traceback, print_json, print_message, reported
-from fedcli.cli.run_argument import to_run
+from fedcli.cli.run_argument import TrustCode, to_run, trusted
 
 
 def run(
@@ -54,11 +54,12 @@ def run(
             help="With --resume: go on where the same rounds have other bits, such as under another TensorFlow.",
         ),
     ] = False,
+    trust_code: TrustCode = False,
     json: Json = False,
     traceback: Traceback = False,
 ) -> None:
     """Run an experiment: train, evaluate, and write every round to a run directory."""
-    with lasting_output(), reported(traceback=traceback):
+    with lasting_output(), reported(traceback=traceback), trusted(trust_code):
         if resume is None and config is None:
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.

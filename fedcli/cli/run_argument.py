@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +21,15 @@ def to_run(said: str) -> Path:
         from fedcli.runs.addresses import find_run
 
         return find_run(said)
+
+
+@contextmanager
+def trusted(trust_code: bool) -> Iterator[None]:
+    """Let runs of somebody else import their modules and open their files, if the user said so."""
+    from fedcli.runs.trust import trusting
+
+    with trusting(trust_code):
+        yield
 
 
 def _with_folders(paths: list[Path]) -> list[Path]:
@@ -54,6 +65,13 @@ RunPaths = Annotated[
         parser=to_run,
         callback=_with_folders,
         show_default=False,
+    ),
+]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Import the modules and open the files that a run of somebody else names.",
     ),
 ]
 RoundChoice = Annotated[

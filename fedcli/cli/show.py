@@ -10,7 +10,7 @@ import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Json, escaped, print_json, reported
-from fedcli.cli.run_argument import to_config_or_run
+from fedcli.cli.run_argument import TrustCode, to_config_or_run, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,27 +31,36 @@ def show(
     ],
     overrides: Overrides = None,
     options: SetOptions = None,
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Print the config complete with defaults and with its strategy written out, and comments on the parts.
 
-    What is printed is itself a valid config.
+    What is printed is itself a valid config. Custom components are imported with --trust-code only.
     """
-    with reported():
-        from fedcli.config import dump, flat
+    with reported(), trusted(trust_code):
+        from fedcli.config import custom_components, dump, flat
         from fedcli.experiment.compose import strategy_from, written_out
         from fedcli.experiment.make import located
 
-        source = read_config(config, overrides, options)
-        with located(source):
-            written = written_out(strategy_from(source.experiment.strategy))
+        source = read_config(config, overrides, options, imports=trust_code)
         shown = source.experiment
+        named = [] if trust_code else sorted({name for _, name in custom_components(shown)})
+        # Whether a whole strategy is known without its custom parts depends on all of them.
+        is_known = trust_code or not any(custom_components(_protected(shown)))
+        written = None
+        if is_known:
+            with located(source):
+                written = written_out(strategy_from(shown.strategy))
         if written is not None:
             shown = shown.model_copy(update={"strategy": written})
         if json:
             print_json(flat(shown))
         else:
-            explained = _explanation(source, is_written_out=written is not None)
+            explained = _explanation(source, is_written_out=written is not None) if is_known else ""
+            if named:
+                text = f"Not imported without --trust-code: {', '.join(named)}."
+                explained += "".join(f"# {line}\n" for line in textwrap.wrap(text, _WIDTH))
             explained += _checkpoints(config) if config.is_dir() else ""
             typer.echo(escaped(dump(shown) + explained, keep="\n"), nl=False)
 
@@ -80,6 +89,11 @@ def _explanation(source: Config, *, is_written_out: bool) -> str:
             indent = f"  {label:<12}"
             lines += textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent))
     return "\n" + "".join(f"# {line}\n" for line in lines)
+
+
+def _protected(experiment: Experiment) -> tuple[Part | WrittenStrategy | None, ...]:
+    """All components that the explanation of a strategy is about."""
+    return experiment.strategy, experiment.compression, experiment.encryption, experiment.proofs
 
 
 def _checkpoints(run: Path) -> str:

@@ -6,7 +6,7 @@ error, `Config.locate` adds the place in the file.
 """
 
 from fedcli.config.commented import commented
-from fedcli.config.custom import custom_components
+from fedcli.config.custom import components, custom_components
 from fedcli.config.given import Objects, objects_of
 from fedcli.config.json_schema import Schema, json_schema, parameter_schemas
 from fedcli.config.load import (
@@ -78,6 +78,7 @@ __all__ = [
     "WrittenStrategy",
     "changes",
     "commented",
+    "components",
     "custom_components",
     "dump",
     "flat",

@@ -15,18 +15,18 @@ from fedcli.components.callbacks.callback import Callback
 from fedcli.components.data import Dataset, Federation
 from fedcli.config import Config, Part
 from fedcli.core.contracts import Aggregator, Cohort, Strategy
-from fedcli.core.errors import ConfigError
 from fedcli.core.types import KerasModel
 from fedcli.engine.records import Row
 from fedcli.experiment import make as making
-from fedcli.experiment.compose import strategy_from, written_out
 from fedcli.experiment.cost import checked_cost
 from fedcli.runs import lifecycle
 from fedcli.runs.lifecycle import Progress, Result
 from fedcli.runs.live_progress import progress_for
 from fedcli.runs.outcome import with_outcome
+from fedcli.runs.replaced_aggregator import with_aggregator
 from fedcli.runs.run_directory import Run, open_run
 from fedcli.runs.run_sources import read_source
+from fedcli.runs.trust import trusting, trusts
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -58,12 +58,25 @@ class Objects(TypedDict, total=False):
     callbacks: Sequence[Callback]
 
 
-def load(source: Source, overrides: Iterable[str] = (), **changed: object) -> Config:
+class Opened(Objects, total=False):
+    """What opening a run takes besides.
+
+    Args:
+        trust_code: import the modules and open the files that a run of somebody else names.
+    """
+
+    trust_code: bool
+
+
+def load(
+    source: Source, overrides: Iterable[str] = (), *, trust_code: bool = False, **changed: object
+) -> Config:
     """Read a config and check it.
 
     Args:
         source: a path, YAML text, nested dictionaries, or a config that was loaded before.
         overrides: values that replace those of the config, `key.sub=value` each, as on the command line.
+        trust_code: if `source` is a run directory of somebody else, import its modules and open its files.
         changed: the same by keywords, applied after them: `rounds=5`, `client={"epochs": 2}`,
             `strategy={"name": "fedprox", "mu": 0.1}`, or `**{"client.epochs": 2}`. A mapping with a name is a whole
             component, and of another one only the keys that it has are changed. Components may be Python objects; see
@@ -77,19 +90,23 @@ def load(source: Source, overrides: Iterable[str] = (), **changed: object) -> Co
     rule = objects.pop("aggregator", None)
     # A single text would otherwise be read as one override per letter.
     texts = (overrides,) if isinstance(overrides, str) else tuple(overrides)
-    loaded = _loaded(source, (*texts, *config.changes(written)), objects)
+    with trusting(trust_code):
+        loaded = _loaded(source, (*texts, *config.changes(written)), objects)
     if rule is None:
         return loaded
     with making.located(loaded):
-        return _with_aggregator(loaded, rule)
+        return with_aggregator(loaded, rule)
 
 
-def check(source: Source, overrides: Iterable[str] = (), **changed: object) -> dict[str, Any]:
+def check(
+    source: Source, overrides: Iterable[str] = (), *, trust_code: bool = False, **changed: object
+) -> dict[str, Any]:
     """Build every component of a config, and tell what a round will cost. Nothing is trained or written.
 
     Args:
         source: as in `load`.
         overrides: as in `load`.
+        trust_code: as in `load`.
         changed: as in `load`.
 
     Returns:
@@ -98,7 +115,9 @@ def check(source: Source, overrides: Iterable[str] = (), **changed: object) -> d
     Raises:
         ConfigErrors: with every problem of the config, or the first one of building its components.
     """
-    return checked_cost(load(source, overrides, **changed), before_tensorflow=nullcontext)
+    return checked_cost(
+        load(source, overrides, trust_code=trust_code, **changed), before_tensorflow=nullcontext
+    )
 
 
 def run(
@@ -107,6 +126,7 @@ def run(
     *,
     folder: str | Path | None = None,
     progress: Progress | bool | None = None,
+    trust_code: bool = False,
     **changed: object,
 ) -> Run:
     """Run an experiment from its first round.
@@ -117,6 +137,7 @@ def run(
         folder: the run directory to create; `runs/<name>-<utc time>` by default.
         progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
             of your own.
+        trust_code: as in `load`.
         changed: as in `load`. The run directory has only the names of Python objects, so that another process can
             resume and evaluate the run only with the same objects.
 
@@ -128,7 +149,7 @@ def run(
     """
     place = None if folder is None else Path(folder)
     objects = {name: value for name, value in changed.items() if _is_object(name, value)}
-    loaded = load(source, overrides, **changed)
+    loaded = load(source, overrides, trust_code=trust_code, **changed)
     return _whole(partial(lifecycle.start_run, loaded, place), progress, objects)
 
 
@@ -139,7 +160,7 @@ def resume(
     from_round: int | None = None,
     allow_different_environment: bool = False,
     progress: Progress | bool | None = None,
-    **objects: Unpack[Objects],
+    **objects: Unpack[Opened],
 ) -> Run:
     """Continue a run from its last checkpoint; it ends with the same bits as if it had never stopped.
 
@@ -150,7 +171,7 @@ def resume(
         allow_different_environment: go on where the same rounds have other bits.
         progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
             of your own.
-        objects: the same components as Python objects that the run was started with.
+        objects: the same components as Python objects that the run was started with; `trust_code` as in `open_run`.
 
     Raises:
         ConfigError: if there is no such run, an object is missing or is another one, or the run cannot be extended.
@@ -159,7 +180,8 @@ def resume(
     found = open_run(run, **objects)
     resumed = partial(lifecycle.resume_run, found.folder, extend=extend, objects=found.objects)
     go = partial(resumed, from_round=from_round, allow_different_environment=allow_different_environment)
-    return _whole(go, progress, found.objects)
+    with trusting(found.trust_code):
+        return _whole(go, progress, found.objects)
 
 
 def evaluate(
@@ -168,7 +190,7 @@ def evaluate(
     round: int | None = None,
     data: Literal["test", "clients"] = "test",
     average: bool = False,
-    **objects: Unpack[Objects],
+    **objects: Unpack[Opened],
 ) -> Row:
     """Evaluate the model of a round.
 
@@ -249,7 +271,7 @@ def _whole(go: Callable[..., Result], progress: Progress | bool | None, objects:
     result, warning = with_outcome(go, progress_for(progress))
     if warning:
         warnings.warn(warning, stacklevel=3)
-    return Run(result.folder, objects)
+    return Run(result.folder, objects, trust_code=trusts())
 
 
 def _is_object(name: str, value: object) -> bool:
@@ -274,24 +296,3 @@ def _loaded(source: Source, overrides: Iterable[config.Override], objects: confi
     if path.is_dir():
         return config.given(read_source(path, overrides=list(overrides)), objects=objects)
     return config.load(path, overrides, objects=objects)
-
-
-def _with_aggregator(loaded: Config, rule: Aggregator) -> Config:
-    """The strategy written out, since only then its aggregator has a place of its own."""
-    section = loaded.experiment.strategy
-    if isinstance(section, Part):
-        if section.value is not None:
-            raise ConfigError(
-                "a strategy and an aggregator were both given as objects.",
-                key="strategy",
-                hint="Give strategy=my_strategy._replace(aggregator=my_aggregator).",
-            )
-        written = written_out(strategy_from(section))
-        if written is None:
-            raise ConfigError(
-                f"{section.name} cannot be written out part by part, so that its aggregator cannot be replaced.",
-                key="strategy",
-                hint="Give the whole strategy as an object: strategy=...",
-            )
-        loaded = config.with_section(loaded, "strategy", written)
-    return config.given(loaded, objects={"aggregator": rule})

@@ -51,7 +51,7 @@ def keras_model(
     number = chosen_round(folder, round)
     # A model needs neither callbacks nor their objects.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
-    source = read_source(folder, needed)
+    source = read_source(folder, needed, goes_on=True)
     with located(source):
         model = built_model(source.experiment, *_shapes(folder, source.experiment))
         if client is None:

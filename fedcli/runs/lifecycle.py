@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_bytes, token_hex
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from fedcli import config
@@ -121,7 +120,10 @@ def start_run(
         create = partial(
             create_run,
             config=text,
-            environment={**describe_environment(assembly), **sources_of(setup.experiment)},
+            environment={
+                **describe_environment(assembly),
+                **sources_of(setup.experiment, text, assembly.run_id),
+            },
             model=model_interface.encode(
                 model_interface.interface_of(setup, gives_probabilities=assembly.gives_probabilities)
             ),
@@ -206,7 +208,7 @@ def evaluate_run(
     # Only updates were encrypted, not models: evaluation needs no keys, no encryption library and no callbacks.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
     # Without the encryption there are none of its columns, which early stopping may watch.
-    without = {"encryption": None, "callbacks": (), "early_stop": None}
+    without: list[config.Override] = [("encryption", None), ("callbacks", []), ("early_stop", None)]
     assembly, _ = _rebuild(folder, needed, without=without)
     with closing(assembly):
         retention = planned_retention(folder)
@@ -242,14 +244,20 @@ def _rebuild(
     folder: Path,
     objects: config.Objects,
     *,
-    without: Mapping[str, object] = MappingProxyType({}),
+    without: Sequence[config.Override] = (),
     extend: int = 0,
 ) -> tuple[Assembly, RoundState]:
-    source = read_source(folder, objects)
+    # What is left out is not even imported.
+    source = read_source(folder, objects, overrides=without, goes_on=True)
     with located(source):
         key = read_data_key(folder).key
+<<<<<<< HEAD
         experiment = with_own_weights(source.experiment, folder).model_copy(update=without)
         setup = extended_plan(experiment, folder, extend, data_key=key)
+=======
+        experiment = with_own_weights(source.experiment, folder)
+        setup = plan(experiment, data_key=key)
+>>>>>>> cf71ee6 (Import nothing that a run of somebody else names unless the user trusts it)
         if _data_key(setup) != key:
             # The mean of two independent noises on the same data would have less noise than was charged.
             raise RunError(

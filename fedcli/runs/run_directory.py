@@ -14,6 +14,7 @@ from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array, KerasModel
 from fedcli.engine.records import Row
+from fedcli.runs.trust import trusting
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import guarded, manifests
@@ -35,10 +36,12 @@ class Run:
         folder: the run directory.
         objects: the components that the run was started with as Python objects, by their arguments of `run`; the
             directory has only their names.
+        trust_code: whether the modules and files that it names may be used if it is not the user's own.
     """
 
     folder: Path
     objects: config.Objects = field(default_factory=dict, compare=False)
+    trust_code: bool = field(default=False, compare=False)
 
     def __repr__(self) -> str:
         from fedcli.runs.run_card import run_card
@@ -155,7 +158,8 @@ class Run:
         """
         from fedcli.runs.keras_model import keras_model
 
-        return keras_model(self.folder, round, client=client, average=average, objects=self.objects)
+        with trusting(self.trust_code):
+            return keras_model(self.folder, round, client=client, average=average, objects=self.objects)
 
     def predict(
         self,
@@ -245,7 +249,8 @@ class Run:
         """Evaluate the model of a round; the same as `fedcli.evaluate` of this run."""
         from fedcli.runs.lifecycle import evaluate_run
 
-        return evaluate_run(self.folder, round=round, data=data, average=average, objects=self.objects)
+        with trusting(self.trust_code):
+            return evaluate_run(self.folder, round=round, data=data, average=average, objects=self.objects)
 
     def resume(self, *, extend: int = 0, progress: Progress | bool | None = None) -> Run:
         """Continue from the last checkpoint; the same as `fedcli.resume` of this run."""
@@ -254,26 +259,27 @@ class Run:
         return resume(self, extend=extend, progress=progress)
 
 
-def open_run(run: Run | str | Path | int, **objects: object) -> Run:
+def open_run(run: Run | str | Path | int, *, trust_code: bool = False, **objects: object) -> Run:
     """A run as an object.
 
     Args:
         run: its directory; or as the command line names it: its number in `runs/`, 1 for the newest, its short name,
             `last`, or `last:NAME`.
+        trust_code: import the modules and open the files that it names also if it is not a run of your own.
         objects: the components that the run was started with as Python objects, by their arguments of `run`.
 
     Raises:
         ConfigError: if there is no such run.
     """
     if isinstance(run, Run):
-        return Run(run.folder, {**run.objects, **objects}) if objects else run
+        return Run(run.folder, {**run.objects, **objects}, run.trust_code or trust_code)
     folder = run
     if not isinstance(folder, Path):
         from fedcli.runs.addresses import find_run
 
         folder = find_run(str(folder))
     directory.read_config(folder)
-    return Run(folder, objects)
+    return Run(folder, objects, trust_code)
 
 
 def read_statement(folder: Path) -> Row:

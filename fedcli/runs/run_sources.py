@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.runs.environment import read_environment
+from fedcli.runs.trust import is_own, mark_of, needs, require_trust, trusts
 from fedcli.store import directory
 
 _KEY = "sources"
@@ -37,17 +38,29 @@ class RunSources(NamedTuple):
     modules: Mapping[str, str]
 
 
-def sources_of(experiment: config.Experiment) -> dict[str, Any]:
-    """What environment.json says of the files of an experiment whose components were imported."""
+def sources_of(experiment: config.Experiment, text: str, run: str) -> dict[str, Any]:
+    """What environment.json says of the files of an experiment whose components were imported.
+
+    Args:
+        experiment: the experiment.
+        text: the run's config.yaml.
+        run: the run's random name.
+    """
     given = experiment.data.part.parameters.get(_PATH)
     data = str(Path(given).expanduser().absolute()) if isinstance(given, str) else None
     names = {name.partition(":")[0].partition(".")[0] for _, name in config.custom_components(experiment)}
     files = {name: getattr(sys.modules.get(name), "__file__", None) for name in sorted(names)}
-    return {_KEY: RunSources(data, {name: str(file) for name, file in files.items() if file})._asdict()}
+    said = RunSources(data, {name: str(file) for name, file in files.items() if file})._asdict()
+    # A run of built-in components on data that fedcli knows needs no mark, and makes no key.
+    return {_KEY: said, **({"mark": mark_of(run, text, said)} if any(needs(experiment)) else {})}
 
 
 def read_source(
-    folder: Path, objects: config.Objects = config.NO_OBJECTS, *, overrides: Sequence[config.Override] = ()
+    folder: Path,
+    objects: config.Objects = config.NO_OBJECTS,
+    *,
+    overrides: Sequence[config.Override] = (),
+    goes_on: bool = False,
 ) -> config.Config:
     """The config of a run, whose custom components are imported from where they were when it began.
 
@@ -57,13 +70,24 @@ def read_source(
         folder: the run directory.
         objects: the components that the run was started with as Python objects.
         overrides: values that replace those of the config.
+        goes_on: whether the run's own model is used, and its initial weights are not opened if there is a checkpoint.
 
     Raises:
         ConfigErrors: if the config cannot be used, or an object was not in the run.
-        ConfigError: if a module was found elsewhere.
+        ConfigError: if a module was found elsewhere, or the run is not the user's own, needs modules or files, and the
+            user did not say to trust it.
     """
     sources = _recorded(folder)
     text, name = directory.config_text(folder), str(folder / directory.CONFIG)
+    if not trusts():
+        planned = config.loads(text, name, overrides, imports=False).experiment
+        if goes_on and directory.finished_rounds(folder):
+            model = planned.model.model_copy(update={"initial_weights": None})
+            planned = planned.model_copy(update={"model": model})
+        # A module that is no longer where it was would be looked for in other places, such as the working folder.
+        is_there = all(_is_usable(Path(file), folder) for file in sources.modules.values())
+        if not (is_there and is_own(read_environment(folder), text)):
+            require_trust(folder, planned, sources.modules)
     with _importable(folder, sources.modules):
         source = config.load_again(text, name, objects, overrides)
     part = source.experiment.data.part
