@@ -282,13 +282,15 @@ class TestShow:
             'def halved(*, factor: float = 0.5):\n    """Half a step."""\n'
             "    return weighted(server_learning_rate=factor)\n"
         )
-        shown = fedcli("show", "tiny.yaml", "--set", "strategy=my_recipe:halved").stdout
+        shown = fedcli("show", "tiny.yaml", "--trust-code", "strategy=my_recipe:halved").stdout
         assert "# my_recipe:halved: Half a step.\n" in shown
         assert "  server_optimizer: {name: sgd, learning_rate: 0.5}\n" in shown
         assert "# strategy: {name: 'my_recipe:halved', factor: 0.5} is the same in short.\n" in shown
         assert "#   clients     train by sgd\n" in shown
         assert "weighted by the clients' examples\n" in shown
-        broken = fedcli("show", "tiny.yaml", "--set", "strategy={name: my_recipe:halved, factor: -1.0}")
+        broken = fedcli(
+            "show", "tiny.yaml", "--trust-code", "strategy={name: my_recipe:halved, factor: -1.0}"
+        )
         assert (broken.exit_code, broken.stdout) == (2, "")
         assert "strategy" in broken.stderr
 

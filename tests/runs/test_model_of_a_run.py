@@ -29,6 +29,7 @@ from fedcli.runs.preprocessing_layers import with_preprocessing_layers
 from fedcli.runs.raw_range import misfits
 from fedcli.runs.run_directory import Run
 from fedcli.runs.run_sources import read_source
+from fedcli.runs.trust import trusting
 from fedcli.runs.verification import verify_run
 
 OVERRIDES = (
@@ -171,6 +172,11 @@ def test_data_that_were_carried_along_are_found_at_the_given_path(trained, tmp_p
     environment = json.loads((folder / "environment.json").read_text())
     environment["sources"]["data"] = "/nowhere/fruit.csv"
     (folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+    with trusting():
+        check_carried(folder, tmp_path)
+
+
+def check_carried(folder, tmp_path):
     assert read_source(folder).experiment.data.part.parameters["path"] == "/nowhere/fruit.csv"
     (tmp_path / "fruit.csv").touch()
     assert read_source(folder).experiment.data.part.parameters["path"] == "fruit.csv"
@@ -184,7 +190,9 @@ def test_a_module_that_lies_in_the_run_directory_is_not_imported(trained, tmp_pa
     environment = json.loads((folder / "environment.json").read_text())
     environment["sources"]["modules"]["own_stack"] = str(folder / "own_stack.py")
     (folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
-    with pytest.raises(ConfigError, match="there is no module own_stack"):
+    with pytest.raises(ConfigError, match="is not known as a run of your own"):
+        read_source(folder)
+    with trusting(), pytest.raises(ConfigError, match="there is no module own_stack"):
         read_source(folder)
 
 
