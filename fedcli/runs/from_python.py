@@ -58,12 +58,8 @@ class Objects(TypedDict, total=False):
     callbacks: Sequence[Callback]
 
 
-class Opened(Objects, total=False):
-    """What opening a run takes besides.
-
-    Args:
-        trust_code: import the modules and open the files that a run of somebody else names.
-    """
+class ObjectsAndTrust(Objects, total=False):
+    """What opening a run takes besides: whether to use the modules and files that a run of somebody else names."""
 
     trust_code: bool
 
@@ -160,7 +156,7 @@ def resume(
     from_round: int | None = None,
     allow_different_environment: bool = False,
     progress: Progress | bool | None = None,
-    **objects: Unpack[Opened],
+    **objects: Unpack[ObjectsAndTrust],
 ) -> Run:
     """Continue a run from its last checkpoint; it ends with the same bits as if it had never stopped.
 
@@ -190,7 +186,7 @@ def evaluate(
     round: int | None = None,
     data: Literal["test", "clients"] = "test",
     average: bool = False,
-    **objects: Unpack[Opened],
+    **objects: Unpack[ObjectsAndTrust],
 ) -> Row:
     """Evaluate the model of a round.
 

@@ -43,6 +43,7 @@ from fedcli.runs.other_environment import require_same
 from fedcli.runs.run_sources import read_source, sources_of, with_own_weights
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
+from fedcli.store.files import guarded
 from fedcli.store.files.disk import LOCAL, ExplainedDisk
 from fedcli.store.going_back import go_back
 from fedcli.store.new_run import create_run
@@ -162,6 +163,8 @@ def resume_run(
         RunError: if it cannot go on by itself from a whole checkpoint, its config was changed, it began in another
             environment, or another process runs it.
     """
+    # Before anything is changed: a link may lead to files that are not the run's.
+    guarded.require_plain(folder)
     require_unchanged(folder)
     progress = progress or silent()
     go_back(folder, from_round, warn=progress.warn)
@@ -169,7 +172,7 @@ def resume_run(
     with closing(assembly):
         here = describe_environment(assembly)
         require_same(folder, here, is_allowed=allow_different_environment, warn=progress.warn)
-        # Without stored keys the run makes new ones. The result is the same: only decrypted sums affect the model.
+        # Without stored keys the run makes new ones: only decrypted sums affect the model.
         assembly, _ = with_keys(
             replace(assembly, identities=identities_of(folder)), secrets.read_keys(folder)
         )
@@ -200,14 +203,12 @@ def evaluate_run(
         objects: the components that the run was started with as Python objects; callbacks are not needed.
 
     Raises:
-        ConfigError: if `folder` is not a run directory, an object is missing, or the round has no checkpoint, a
-            pruned one, or no average.
+        ConfigError: if `folder` is no run directory, an object is missing, or the round has no whole checkpoint.
         RunError: if the checkpoint of the round is damaged, or the run's config or environment was changed.
     """
     require_unchanged(folder)
-    # Only updates were encrypted, not models: evaluation needs no keys, no encryption library and no callbacks.
+    # Only updates were encrypted, not models; and early stopping may watch columns of the encryption.
     needed = {name: value for name, value in objects.items() if name != "callbacks"}
-    # Without the encryption there are none of its columns, which early stopping may watch.
     without: list[config.Override] = [("encryption", None), ("callbacks", []), ("early_stop", None)]
     assembly, _ = _rebuild(folder, needed, without=without)
     with closing(assembly):
@@ -241,23 +242,13 @@ def evaluate_run(
 
 
 def _rebuild(
-    folder: Path,
-    objects: config.Objects,
-    *,
-    without: Sequence[config.Override] = (),
-    extend: int = 0,
+    folder: Path, objects: config.Objects, *, without: Sequence[config.Override] = (), extend: int = 0
 ) -> tuple[Assembly, RoundState]:
-    # What is left out is not even imported.
     source = read_source(folder, objects, overrides=without, goes_on=True)
     with located(source):
         key = read_data_key(folder).key
-<<<<<<< HEAD
-        experiment = with_own_weights(source.experiment, folder).model_copy(update=without)
-        setup = extended_plan(experiment, folder, extend, data_key=key)
-=======
         experiment = with_own_weights(source.experiment, folder)
-        setup = plan(experiment, data_key=key)
->>>>>>> cf71ee6 (Import nothing that a run of somebody else names unless the user trusts it)
+        setup = extended_plan(experiment, folder, extend, data_key=key)
         if _data_key(setup) != key:
             # The mean of two independent noises on the same data would have less noise than was charged.
             raise RunError(
@@ -274,8 +265,9 @@ def _data_key(setup: Setup) -> bytes | None:
 
 def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:
     statement = statement_of(assembly.setup, RunFacts.of(read_environment(folder)))
-    run_store: RunStore = RunStore(
-        folder,
+    place = folder.absolute()  # a callback may change the working folder
+    run_store = RunStore(
+        place,
         assembly.layout,
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
@@ -286,13 +278,13 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
-        is_begun = bool(directory.finished_rounds(folder))
+        is_begun = bool(directory.finished_rounds(place))
         state = run_store.resume(progress.warn) if is_begun else run_store.begin(initial)
-        # An older checkpoint may lack the state of the cohort, which then begins with its first state.
+        # An older checkpoint may lack the state of the cohort.
         state = replace(state, cohort=state.cohort or initial.cohort)
         progress.begin(folder, assembly.setup, run_store.records)
         about = RunContext(
-            folder,
+            place,
             assembly.run_id,
             assembly.setup.experiment,
             model=partial(model_at, assembly),
@@ -301,6 +293,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         )
         observer, hooks = Observer(progress.watch, progress.round_end), Hooks(assembly.callbacks, about)
         state, ending = run_experiment(assembly, state, run_store, observer, hooks)
-        return Result(folder, state, run_store.records, ending, run_store.head)
+        run_store.require_here()
+        return Result(folder if folder.exists() else place, state, run_store.records, ending, run_store.head)
     finally:
         run_store.close()

@@ -33,8 +33,8 @@ def with_outcome(go: Callable[..., Result], progress: Progress) -> tuple[Result,
     begun: list[tuple[Path, Setup, list[Row]]] = []
 
     def begin(folder: Path, setup: Setup, records: list[Row]) -> None:
-        # The list grows with the run.
-        begun.append((folder, setup, records))
+        # The list grows with the run, whose callbacks may change the working folder.
+        begun.append((folder.absolute(), setup, records))
         progress.begin(folder, setup, records)
 
     try:

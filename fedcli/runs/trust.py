@@ -22,7 +22,9 @@ from typing import Any
 
 from fedcli import config
 from fedcli.core.errors import ConfigError
+from fedcli.store.files import guarded
 from fedcli.store.files.disk import LOCAL
+from fedcli.store.files.guarded import FileRefused
 
 _KEY_FILE, _KEY_BYTES = "own-runs.key", 32
 # Parameters of built-in components that lead to files, folders or servers.
@@ -113,7 +115,7 @@ def _settings() -> Path:
 def _key(folder: Path) -> bytes:
     """The user's key, which is made at its first use."""
     file = folder / _KEY_FILE
-    with suppress(OSError):
+    with suppress(OSError, FileRefused):
         if not file.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = folder / f".{_KEY_FILE}.{token_hex(8)}"
@@ -124,6 +126,6 @@ def _key(folder: Path) -> bytes:
             draft.unlink()
         found = file.lstat()
         is_mine = found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077 == 0
-        if stat.S_ISREG(found.st_mode) and is_mine and len(key := file.read_bytes()) == _KEY_BYTES:
-            return key
+        if stat.S_ISREG(found.st_mode) and is_mine and found.st_size == _KEY_BYTES:
+            return guarded.read_bytes(file, below=folder, limit=_KEY_BYTES)
     return token_bytes(_KEY_BYTES)

@@ -148,6 +148,7 @@ class RunStore:
 
     def charge(self, round: int) -> None:
         """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
+        self.require_here()
         # Rounds that are repeated with the same noise do not take back the charge of later ones.
         charges.write(self.folder, max(round, charges.read(self.folder) or 0), disk=self._disk)
 
@@ -156,14 +157,17 @@ class RunStore:
 
         The next checkpoint makes it durable. Until then, `resume` and `begin` remove it.
         """
+        self.require_here()
         return client_states.put(self.folder / CLIENT_STATES, round, client, tree, disk=self._disk)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
         """Write the files by which a round can be verified; a repeated round replaces them."""
+        self.require_here()
         proof_files.put(self.folder / proof_files.FOLDER, round, files, disk=self._disk)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines to the logs, and write its checkpoint if one is due."""
+        self.require_here()
         self._logs[CLIENTS].append("".join(_line(row) for row in clients))
         self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
@@ -172,6 +176,7 @@ class RunStore:
 
     def checkpoint(self, state: RoundState) -> None:
         """Make `state` durable, together with the lines of its rounds."""
+        self.require_here()
         # The end of a run asks for its last checkpoint, which may have been due anyway.
         if state.round == self._durable_round:
             return
@@ -210,6 +215,18 @@ class RunStore:
         self._durable_round, self._head = state.round, head
         self._unpruned.append(state.round)
         self._prune()
+
+    def require_here(self) -> None:
+        """Refuse to write if the folder is no longer the one that this store has locked.
+
+        Raises:
+            RunError: if it was removed, renamed or replaced. Nothing is made again in its place.
+        """
+        if not locks.is_of(self._lock, self.folder):
+            raise RunError(
+                f"{self.folder} was removed or renamed while its run went on; the last checkpoint in it was of round "
+                f"{self._durable_round}.\nIf it was renamed, go on with: fedcli run --resume ITS-NEW-NAME"
+            )
 
     def close(self) -> None:
         """Let other processes in."""

@@ -87,7 +87,7 @@ def is_of(handle: int, folder: Path) -> bool:
     """Whether `folder` is still the one that was locked, and was not renamed or removed meanwhile."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(folder))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
