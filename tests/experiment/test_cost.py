@@ -128,7 +128,14 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("overrides", TOLD.values(), ids=TOLD)
+# The others are of the same laws; each compiles a model of its own.
+QUICK = {"statistics", "two vectors each way", "masked integers"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [pytest.param(TOLD[name], id=name, marks=() if name in QUICK else pytest.mark.slow) for name in TOLD],
+)
 def test_a_round_records_the_bytes_that_were_told_before(overrides):
     facts = checked_cost(tiny.source(*MLP, *overrides), before_tensorflow=nullcontext)
     with tiny.assembled(*MLP, *overrides) as (parts, state):

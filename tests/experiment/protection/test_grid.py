@@ -39,9 +39,9 @@ def refusal(*overrides, assemble=False):
 @pytest.mark.parametrize(
     ("plain", "section"),
     [
-        ("mean", "{clip_norm: 10.0}"),
         ("weighted", "{clip_norm: 10.0, max_examples: 100}"),
-        ("fedavgm", "{clip_norm: 9.0, max_examples: 40}"),
+        pytest.param("mean", "{clip_norm: 10.0}", marks=pytest.mark.slow),
+        pytest.param("fedavgm", "{clip_norm: 9.0, max_examples: 40}", marks=pytest.mark.slow),
         ("scaffold", "{clip_norm: 10.0, extra_clip_norm: 20.0}"),
     ],
 )
