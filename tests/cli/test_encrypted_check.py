@@ -87,7 +87,7 @@ def test_a_line_of_a_run_says_what_the_encryption_of_its_round_took(fedcli, tmp_
         progress.begin(tmp_path / "run", setup, [])
         progress.round_end({"round": 1, **figures, "seconds/total": 2.0})
         progress.round_end({"round": 2, **figures, "encryption/members_lost": 3})
-    assert capsys.readouterr().out.splitlines()[1:] == [
+    assert capsys.readouterr().out.splitlines()[2:] == [
         "round 1/2  encrypted 3.1 s, opened 0.3 s  2.0 s",
         "round 2/2  encrypted 3.1 s, opened 0.3 s (3 members lost)",
     ]

@@ -10,6 +10,8 @@ from fedcli.cli.interruption import interruptible
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_is_a_wish_the_second_an_order_and_handlers_come_back(number):
+    # Under nohup the tests were started with SIGHUP ignored.
+    first = signal.signal(number, signal.default_int_handler)
     before = signal.getsignal(number)
     with interruptible() as asked_to_stop:
         assert not asked_to_stop()
@@ -18,6 +20,7 @@ def test_the_first_signal_is_a_wish_the_second_an_order_and_handlers_come_back(n
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+    signal.signal(number, first)
 
 
 def test_the_first_signal_says_what_is_waited_for(capfd):
