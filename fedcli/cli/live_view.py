@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live as Display
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from fedcli.cli.output import Facts, escaped, quiet_imports, readable
 from fedcli.cli.remaining_time import RemainingTime, in_words
-from fedcli.core.errors import ComponentError, DiskError, RunInterrupted
+from fedcli.core.errors import ComponentError, DiskError, EndlessClientWarning, RunInterrupted
 
 if TYPE_CHECKING:
     from fedcli.core.column import Column, Live
@@ -37,11 +38,22 @@ class Screen:
         self._view: _View | None = None
 
     def __enter__(self) -> Screen:
+        self._others = warnings.showwarning
+        warnings.showwarning = self._show_warning
         return self
+
+    def _show_warning(
+        self, message: Warning | str, category: type[Warning], *place: Any, **more: Any
+    ) -> None:
+        if issubclass(category, EndlessClientWarning):
+            self._warn(str(message))
+        else:
+            self._others(message, category, *place, **more)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        warnings.showwarning = self._others
         if self._live is not None:
             self._live.stop()
         if isinstance(error, RunInterrupted) and self._view is not None:

@@ -69,6 +69,10 @@ class ClientError(ComponentError):
     """A client whose work failed in a way that is not a refusal: which round, client and component, and why."""
 
 
+class EndlessClientWarning(UserWarning):
+    """A client that trains for longer than it should, on a thread that nothing can end."""
+
+
 class RunInterrupted(FedcliError):
     """The user stopped a run; it can be resumed from its last committed round."""
 

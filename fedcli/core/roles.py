@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fedcli.core.rounds import (
     Assignment,
@@ -56,6 +56,15 @@ class Work(Protocol[Item_contra, Result_co]):
 
     def begin(self) -> Callable[[Item_contra], Result_co]:
         """Return the function of one item. Called once in each process; the function is called from any thread."""
+        ...
+
+
+@runtime_checkable
+class Abandonable(Protocol[Item_contra, Result_co]):
+    """Work of which an item that does not end can be given up."""
+
+    def give_up(self, item: Item_contra, reason: str) -> Result_co:
+        """The result of an item that was ended from outside, or an error if the run cannot go on without it."""
         ...
 
 

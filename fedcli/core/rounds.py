@@ -65,6 +65,10 @@ class ClientUpdate:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
+OUT_OF_TIME = "out of time: "
+"""How the reason begins of a client that was ended from outside, which another machine may not do."""
+
+
 @dataclass(frozen=True)
 class Rejection:
     """A client whose update did not enter the aggregate.

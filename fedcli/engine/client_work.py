@@ -16,6 +16,7 @@ from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ClientError, ConfigError, FedcliError, InvalidUpdateError, RunInterrupted
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import (
+    OUT_OF_TIME,
     Absence,
     Assignment,
     Broadcast,
@@ -126,6 +127,16 @@ class ClientWork:
         side = self.clients.side
         starts = {model: side.runtime.prepare(sent) for model, sent in self.broadcasts.items()}
         return partial(self._outcome, side, _encoders(side), starts)
+
+    def give_up(self, turn: Turn, reason: str) -> Outcome:
+        """The rejection of a client that did not end.
+
+        Raises:
+            ClientError: if the failure of a client stops the run.
+        """
+        if self.rejects_failures:
+            return Rejection(turn.client, f"{OUT_OF_TIME}{reason}", failed=True)
+        raise ClientError(f"round {self.context.round}, client {turn.client}: {reason}")
 
     def _outcome(
         self, side: ClientSide, encoders: _Encoders, starts: Mapping[int, Any], turn: Turn

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
-from fedcli.components.executors.threads import in_order, limit_tensorflow_threads
+from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.machine import available_cores
-from fedcli.core.roles import Executor, Work
+from fedcli.core.roles import Abandonable, Executor, Work
 from fedcli.core.types import Item, Result
 from fedcli.crypto.workers import begin_process, stay_in_this_process
 
@@ -23,7 +23,7 @@ _ATTEMPTS = 2
 """How often an item is tried. A process that was killed is replaced once; results are the same to the bit."""
 
 
-def processes(*, workers: int | None = None) -> Executor:
+def processes(*, workers: int | None = None, client_timeout_seconds: float | None = None) -> Executor:
     """Whole clients in parallel processes, for components whose Python code holds the global interpreter lock.
 
     Each process builds the experiment from its config, which takes the time to import TensorFlow and the memory of the
@@ -32,13 +32,15 @@ def processes(*, workers: int | None = None) -> Executor:
 
     Args:
         workers: number of clients that train at the same time, at least 1; by default the number of cores.
+        client_timeout_seconds: after so many seconds of this machine's clock, above 0, a client is killed and
+            rejected; null to wait for ever. A process compiles its program while it trains its first client, which
+            takes some seconds. Who is late depends on the machine, so that the bits of such a run may differ.
 
     Raises:
-        ConfigError: if `workers` is below 1.
+        ConfigError: if a value is outside its range.
     """
-    if workers is not None and workers < 1:
-        raise ConfigError(f"an executor has at least 1 worker; received {workers}.", key="workers")
-    return ProcessesExecutor(workers or available_cores())
+    check_limits(workers, client_timeout_seconds)
+    return ProcessesExecutor(workers or available_cores(), client_timeout_seconds)
 
 
 class _Sent(NamedTuple):
@@ -46,6 +48,10 @@ class _Sent(NamedTuple):
 
     number: int
     content: bytes
+
+
+_BEGUN = b"begun"
+"""What a process answers before the result of an item; a pickle begins with another byte."""
 
 
 @final
@@ -67,8 +73,8 @@ class _Process:
         """Whether the process still runs; it may have been killed while it waited."""
         return self._process.is_alive()
 
-    def do(self, work: _Sent, item: Any) -> tuple[bool, Any]:
-        """Whether the item has a result, and the result or the error that its work raised.
+    def do(self, work: _Sent, item: Any, seconds: float | None = None) -> tuple[bool, Any] | None:
+        """Whether the item has a result, and the result or the error that its work raised; None after the time limit.
 
         Raises:
             EOFError, OSError: if the process has ended.
@@ -78,7 +84,13 @@ class _Process:
             self._here.send((True, work.content))
             self._has = work.number
         self._here.send((False, pickle.dumps(item, pickle.HIGHEST_PROTOCOL)))
-        answer: tuple[bool, Any] = pickle.loads(self._here.recv_bytes())
+        content = self._here.recv_bytes()
+        if content == _BEGUN:
+            # To build the experiment is not the client's work, so that the time of the item begins here.
+            if not self._here.poll(seconds):
+                return None
+            content = self._here.recv_bytes()
+        answer: tuple[bool, Any] = pickle.loads(content)
         return answer
 
     def kill(self) -> None:
@@ -91,7 +103,8 @@ class _Process:
 class ProcessesExecutor:
     """A pool of processes, each served by one thread that sends it the work of a round once, and then the items."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, client_timeout_seconds: float | None = None) -> None:
+        self._seconds = client_timeout_seconds
         # This process trains nothing, but it draws the initial weights, and compiles, as its workers do.
         limit_tensorflow_threads(workers)
         self.num_workers = workers
@@ -113,7 +126,7 @@ class ProcessesExecutor:
         sent = _Sent(self._works, _pickled(work))
 
         def act(item: Item) -> Result:
-            return cast(Result, self._done(sent, item))
+            return cast(Result, self._done(sent, item, work))
 
         yield from in_order(self._pool, self.num_workers, act, items)
 
@@ -125,14 +138,22 @@ class ProcessesExecutor:
                 process.kill()
         self._pool.shutdown(cancel_futures=True)
 
-    def _done(self, work: _Sent, item: Any) -> Any:
+    def _done(self, sent: _Sent, item: Any, work: object) -> Any:
+        # Nothing could take the place of a piece of the test set that does not end.
+        seconds = self._seconds if isinstance(work, Abandonable) else None
         for _ in range(_ATTEMPTS):
             process = self._process()
             try:
-                is_result, answer = process.do(work, item)
+                found = process.do(sent, item, seconds)
             except (EOFError, OSError):
                 process.kill()
                 continue
+            if found is None:
+                process.kill()
+                return cast(Abandonable[Any, Any], work).give_up(
+                    item, f"it did not end within {seconds:g} s, and its process was killed"
+                )
+            is_result, answer = found
             self._idle.put(process)
             if is_result:
                 return answer
@@ -187,6 +208,7 @@ def _serve(there: Connection) -> None:
         try:
             # Begun here and not on arrival, so that an error of building the experiment is an answer to an item.
             act = act or pickle.loads(work).begin()
+            there.send_bytes(_BEGUN)
             answer = pickle.dumps((True, act(pickle.loads(content))), pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # noqa: BLE001 - whatever fails here is raised again where the result is awaited
             answer = _failure(error)

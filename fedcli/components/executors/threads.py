@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+import threading
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import final
+from typing import Generic, final
 
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ConfigError, EndlessClientWarning, require_positive
 from fedcli.core.machine import available_cores
-from fedcli.core.roles import Executor, Work
+from fedcli.core.roles import Abandonable, Executor, Work
 from fedcli.core.types import Item, Result
 
 # How many results each worker may be ahead of the next one in order, so that a slow client does not stall the others.
@@ -19,7 +23,7 @@ from fedcli.core.types import Item, Result
 _WINDOW_PER_WORKER = 4
 
 
-def threads(*, workers: int | None = None) -> Executor:
+def threads(*, workers: int | None = None, client_timeout_seconds: float | None = None) -> Executor:
     """Whole clients in parallel, one on each core; TensorFlow uses one thread within an operation.
 
     Small operations do not split well over cores, but clients do. With one thread within an operation, results do not
@@ -27,35 +31,106 @@ def threads(*, workers: int | None = None) -> Executor:
 
     Args:
         workers: number of clients that train at the same time, at least 1; by default the number of cores.
+        client_timeout_seconds: after so many seconds, above 0, the run says which client has not ended; null for
+            never. A thread cannot be ended: `processes` kills and rejects such a client.
 
     Raises:
-        ConfigError: if `workers` is below 1.
+        ConfigError: if a value is outside its range.
+    """
+    check_limits(workers, client_timeout_seconds)
+    return ThreadsExecutor(workers or available_cores(), client_timeout_seconds)
+
+
+def check_limits(workers: int | None, client_timeout_seconds: float | None) -> None:
+    """Refuse limits of an executor that nothing could keep.
+
+    Raises:
+        ConfigError: if a value is outside its range.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"an executor has at least 1 worker; received {workers}.", key="workers")
-    return ThreadsExecutor(workers or available_cores())
+    if client_timeout_seconds is not None:
+        require_positive("client_timeout_seconds", client_timeout_seconds)
 
 
 @final
 class ThreadsExecutor:
     """A thread pool that yields results in order and holds a bounded number of them."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, client_timeout_seconds: float | None = None) -> None:
+        self._seconds, self._is_left = client_timeout_seconds, False
         limit_tensorflow_threads(workers)
         self.num_workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fedcli-client")
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results lazily, in the order of `items`; if the caller stops early, pending work is cancelled."""
-        yield from in_order(self._pool, self.num_workers, work.begin(), items)
+        act = work.begin()
+        wait: Callable[[Future[Result]], Result] = Future.result
+        if self._seconds is not None and isinstance(work, Abandonable):
+            timed: _Timed[Item, Result] = _Timed(act, self._seconds)
+            act, wait = timed.act, timed.wait
+        try:
+            yield from in_order(self._pool, self.num_workers, act, items, wait=wait)
+        except KeyboardInterrupt:
+            # Somebody waits no longer for what hangs, and `close` must not begin to.
+            self._is_left = True
+            raise
 
     def close(self) -> None:
         """Wait for running work, and cancel the rest."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=not self._is_left, cancel_futures=True)
+
+
+@final
+class _Timed(Generic[Item, Result]):
+    """A function of items that says which of them have not ended after some seconds."""
+
+    def __init__(self, act: Callable[[Item], Result], seconds: float) -> None:
+        self._act, self._seconds = act, seconds
+        self._running: dict[int, tuple[Item, float]] = {}
+
+    def act(self, item: Item) -> Result:
+        """The function itself, with the time at which it began."""
+        thread = threading.get_ident()
+        self._running[thread] = item, time.monotonic()
+        try:
+            return self._act(item)
+        finally:
+            del self._running[thread]
+
+    def wait(self, future: Future[Result]) -> Result:
+        """The result, for which the calling thread waits in short steps."""
+        while True:
+            try:
+                return future.result(timeout=min(self._seconds, 1.0))
+            except TimeoutError:
+                # Perhaps the work's own.
+                if future.done():
+                    return future.result()
+                self._tell()
+
+    def _tell(self) -> None:
+        for thread, (item, began) in list(self._running.items()):
+            if time.monotonic() - began > self._seconds:
+                # Once: from now on it is late by design.
+                self._running[thread] = item, math.inf
+                warnings.warn(
+                    f"client {getattr(item, 'client', item)} has trained for more than {self._seconds:g} s. A thread "
+                    "cannot be ended: Ctrl-C twice ends the run at once; with `executor: processes` such a client is "
+                    "killed and rejected.",
+                    EndlessClientWarning,
+                    stacklevel=2,
+                )
 
 
 def in_order(
-    pool: ThreadPoolExecutor, workers: int, act: Callable[[Item], Result], items: Iterable[Item]
+    pool: ThreadPoolExecutor,
+    workers: int,
+    act: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    wait: Callable[[Future[Result]], Result] = Future.result,
 ) -> Iterator[Result]:
     """Yield `act(item)` for all items, lazily and in order; at most a window of results is held."""
     rest, window = iter(items), workers * (1 + _WINDOW_PER_WORKER)
@@ -64,7 +139,7 @@ def in_order(
         for item in islice(rest, window):
             pending.append(pool.submit(act, item))
         while pending:
-            result = pending.popleft().result()
+            result = wait(pending.popleft())
             for item in islice(rest, 1):
                 pending.append(pool.submit(act, item))
             yield result

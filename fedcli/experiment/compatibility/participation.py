@@ -52,6 +52,13 @@ def check(strategy: Strategy, experiment: Experiment, *, cohort: Cohort, num_cli
             key="participation.deadline",
             hint="Leave the deadline out; participation.dropout, which does not depend on data, may stay.",
         )
+    if experiment.executor.parameters.get("client_timeout_seconds") and strategy.is_noised_by_clients:
+        raise ConfigError(
+            "what a client's data make it do decides how long it takes, and a client that is ended sends no noise: its "
+            "absence would reveal what the noise hides.",
+            key="executor.client_timeout_seconds",
+            hint="Leave the time limit out.",
+        )
     if settings.wait_for is not None and is_private:
         raise ConfigError(
             "the first updates of a cohort are not a random sample of the clients, which the accounting relies on.",

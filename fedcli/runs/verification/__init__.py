@@ -13,6 +13,8 @@ from fedcli.runs.verification.chain import WHAT, checked_chain
 from fedcli.runs.verification.chain_links import Link, Pair, covering, read_pairs
 from fedcli.runs.verification.clients import WHAT as STATES
 from fedcli.runs.verification.clients import checked_clients
+from fedcli.runs.verification.ended_clients import WHAT as TIME
+from fedcli.runs.verification.ended_clients import checked_time_limits
 from fedcli.runs.verification.extensions import WHAT as EXTENSIONS
 from fedcli.runs.verification.extensions import checked_extensions
 from fedcli.runs.verification.files import WHAT as FILES
@@ -116,6 +118,7 @@ def _verified(
         findings += shielded(folder, FILES, checked_stated_files(folder, pairs))
         findings += shielded(folder, FILES, checked_top_level(folder))
         findings += shielded(folder, SECRETS, checked_secrets(folder))
+        findings += shielded(folder, TIME, checked_time_limits(folder))
         stamp = checked_timestamp(folder, pairs[-1].link.digest if pairs else None, tsa_certificates)
         findings += stamp
         behind = evidence.checked_behind(folder, pairs[-1].link.round if pairs else 0)

@@ -1,0 +1,27 @@
+"""Clients that were ended after a time limit: what decides it is the machine, so that the run may not repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedcli.core.rounds import OUT_OF_TIME
+from fedcli.runs.verification.report import Finding
+from fedcli.store import directory
+
+WHAT = "time limits"
+
+
+def checked_time_limits(run: Path) -> Iterator[Finding]:
+    """A note that names the clients that a time limit of the machine's clock ended; nothing without any."""
+    rows = directory.read_records(run, directory.CLIENTS)
+    ended = [row for row in rows if str(row.get("reason", "")).startswith(OUT_OF_TIME)]
+    if not ended:
+        return
+    first = ended[0]
+    sentence = (
+        f"{directory.CLIENTS} has {len(ended)} update{'s' * (len(ended) > 1)} that a time limit ended, first that of "
+        f"client {first.get('client')} in round {first.get('round')}. What is late depends on the machine, so that the "
+        "same config may give another model."
+    )
+    yield Finding(WHAT, None, directory.CLIENTS, sentence=sentence)
