@@ -2,6 +2,8 @@
 
 import os
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Entry point of the `fedcli` command."""
@@ -14,4 +16,29 @@ def main() -> None:
     open_standard_streams()
     from fedcli.cli.app import app
 
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _leave_what_hangs()
+        raise
+
+
+def _leave_what_hangs() -> None:
+    """End the process at once if a client still trains in it, for which Python would wait for ever.
+
+    Everything that is durable was written and synced before.
+    """
+    import contextlib
+    import sys
+    import threading
+
+    workers = [each for each in threading.enumerate() if each.name.startswith("fedcli-client")]
+    for each in workers:
+        # One that only waits for work ends by itself.
+        each.join(timeout=1.0)
+    if any(each.is_alive() for each in workers):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(_INTERRUPTED)

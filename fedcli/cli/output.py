@@ -53,7 +53,6 @@ def reported(*, traceback: bool | None = None) -> Iterator[None]:
         print_message(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        leave_what_hangs()
         raise typer.Exit(130) from None
     # Newer typers bring their own click, so that click itself may be missing.
     except (typer.Exit, typer.Abort, typer.BadParameter):
@@ -70,20 +69,6 @@ def reported(*, traceback: bool | None = None) -> Iterator[None]:
         if not traceback:
             print_message("--traceback prints all of it.")
         raise typer.Exit(1) from error
-
-
-def leave_what_hangs() -> None:
-    """End the process at once if a client still trains in it, for which Python would wait for ever.
-
-    Everything that is durable was written and synced before.
-    """
-    import threading
-
-    if any(each.name.startswith("fedcli-client") for each in threading.enumerate()):
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(130)
 
 
 def is_of_a_component(error: BaseException | None) -> bool:

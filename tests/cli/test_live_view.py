@@ -183,6 +183,9 @@ def test_the_time_left_of_a_round_follows_its_clients():
     clock.take(2)
     left.client_end(2, 5)
     assert left.of_round() == 6
+    # Of a round that has ended there is nothing to tell, least of all that no time is left.
+    left.client_end(5, 5)
+    assert left.of_round() is None
     left.client_end(0, 5)
     assert left.of_round() is None
 

@@ -1,12 +1,15 @@
 """The local disk makes each change, durably when it is synced, and refuses what would hide a mistake."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 import fedcli.store
-from fedcli.store.files.disk import LOCAL
+from fedcli.core.errors import DiskError
+from fedcli.store.files.disk import LOCAL, ExplainedDisk
 
 
 def test_no_other_module_of_the_store_imports_what_changes_files():
@@ -56,3 +59,26 @@ def test_what_exists_is_not_written_and_what_does_not_is_not_appended_to(tmp_pat
         LOCAL.sync(tmp_path / "absent")
     with pytest.raises(OSError, match="not empty"):
         LOCAL.remove(tmp_path)
+
+
+def test_a_disk_that_fails_says_which_file_and_one_that_works_changes_the_same(tmp_path):
+    class Full:
+        def __init__(self, number):
+            self.number = number
+
+        def __getattr__(self, _change):
+            def fail(*_arguments, **_more):
+                raise OSError(self.number, os.strerror(self.number))
+
+            return fail
+
+    file, calls = tmp_path / "file", {"write": [b""], "append": [b""], "truncate": [0], "sync": []}
+    full = ExplainedDisk(Full(errno.ENOSPC))
+    for change, arguments in {**calls, "rename": [tmp_path], "remove": [], "make_folder": []}.items():
+        with pytest.raises(DiskError, match=rf"^{file} cannot be written: No space left on device\.$"):
+            getattr(full, change)(file, *arguments)
+    # What the store itself must know stays as it is.
+    with pytest.raises(FileExistsError):
+        ExplainedDisk(Full(errno.EEXIST)).write(file, b"")
+    ExplainedDisk(LOCAL).write(file, b"content")
+    assert file.read_bytes() == b"content"
