@@ -60,12 +60,17 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", help="the places of faults, such as aggregator")
     wanted = parser.parse_args().only
     faults = [each for each in parts.FAULTS if not wanted or each[0] in wanted]
-    print("| fault | exit code | lines | resumes | same bits | message |\n|---|---|---|---|---|---|")
+    print(
+        "| fault | exit code | lines | resumes | same bits | message |\n|---|---|---|---|---|---|", flush=True
+    )
     bad = 0
     for row in outcomes(faults):
         said = " / ".join(line.strip() for line in row.message.splitlines()[:2]).replace("|", "\\|")
         lines = len(row.message.splitlines())
-        print(f"| {row.fault} | {row.exit_code} | {lines} | {row.resumes} | {row.bits} | {said[:150]} |")
+        print(
+            f"| {row.fault} | {row.exit_code} | {lines} | {row.resumes} | {row.bits} | {said[:150]} |",
+            flush=True,
+        )
         if row.complaint:
             bad += 1
             print(f"{row.fault}: {row.complaint}\n{row.message}", file=sys.stderr)
@@ -140,11 +145,7 @@ def _of_the_error(output: str) -> list[str]:
 def _notes(folder: Path) -> list[str]:
     import fedcli
 
-    return [
-        str(row["note"])
-        for row in fedcli.open_run(folder).rounds.to_dict("records")
-        if isinstance(row.get("note"), str)
-    ][:1]
+    return [str(row["note"]) for row in fedcli.open_run(folder).rounds if row.get("note")][:1]
 
 
 def _weights(

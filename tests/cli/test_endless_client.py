@@ -59,7 +59,7 @@ def test_with_processes_it_is_killed_and_rejected(place):
     assert done.returncode == 0, done.stderr
     run = fedcli.open_run(place / "runs/it")
     said = "out of time: it did not end within 10 s, and its process was killed"
-    assert run.rounds["note"].tolist()[1] == f"failed: client 1: {said}"
+    assert run.rounds[1]["note"] == f"failed: client 1: {said}"
     rows = run.clients()
     assert rows[rows["reason"].notna()][["round", "client"]].to_numpy().tolist() == [[2, 1]]
     verified = subprocess.run(
