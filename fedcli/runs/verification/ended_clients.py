@@ -18,10 +18,11 @@ def checked_time_limits(run: Path) -> Iterator[Finding]:
     ended = [row for row in rows if str(row.get("reason", "")).startswith(OUT_OF_TIME)]
     if not ended:
         return
-    first = ended[0]
+    # A stranger's log may have anything of any length in their place.
+    client, round = (str(ended[0].get(name))[:20] for name in ("client", "round"))
     sentence = (
         f"{directory.CLIENTS} has {len(ended)} update{'s' * (len(ended) > 1)} that a time limit ended, first that of "
-        f"client {first.get('client')} in round {first.get('round')}. What is late depends on the machine, so that the "
-        "same config may give another model."
+        f"client {client} in round {round}. What is late depends on the machine, so that the same config may give "
+        "another model."
     )
     yield Finding(WHAT, None, directory.CLIENTS, sentence=sentence)
