@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np
 
 from benchmarks import faulty_parts as parts
+from fedcli.store import directory
 
 LONGEST = 8
 """Lines that a message may have."""
@@ -143,9 +144,7 @@ def _of_the_error(output: str) -> list[str]:
 
 
 def _notes(folder: Path) -> list[str]:
-    import fedcli
-
-    return [str(row["note"]) for row in fedcli.open_run(folder).rounds if row.get("note")][:1]
+    return [str(row["note"]) for row in directory.read_records(folder) if row.get("note")][:1]
 
 
 def _weights(

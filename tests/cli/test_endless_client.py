@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import fedcli
+from fedcli.store import directory
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def test_with_processes_it_is_killed_and_rejected(place):
     assert done.returncode == 0, done.stderr
     run = fedcli.open_run(place / "runs/it")
     said = "out of time: it did not end within 10 s, and its process was killed"
-    assert run.rounds[1]["note"] == f"failed: client 1: {said}"
+    assert directory.read_records(place / "runs/it")[1]["note"] == f"failed: client 1: {said}"
     rows = run.clients()
     assert rows[rows["reason"].notna()][["round", "client"]].to_numpy().tolist() == [[2, 1]]
     verified = subprocess.run(
