@@ -43,6 +43,11 @@ _TOGETHER: Mapping[str, Schema] = {
             {"properties": {"clients": _GIVEN, "share": _NULL}, "required": ["clients"]},
         ],
     },
+    "EarlyStop": {
+        "anyOf": [
+            {"properties": {rule: _GIVEN}, "required": [rule]} for rule in ("patience", "at_least", "at_most")
+        ],
+    },
 }
 """What the keys of a section must be together, by its model; `checks.py` has the same for the reader."""
 

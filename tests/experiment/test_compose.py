@@ -183,7 +183,7 @@ GRID = "finite, {name: fixed-point, clip_norm: 1.0, bits: 16}"
         ("{client: {name: fedprox, mu: -1.0}}", "strategy.client.mu", "at least 0"),
         ("{aggregater: median}", "strategy.aggregater", "Did you mean aggregator?"),
         ("{nmae: fedprox}", "strategy.nmae", "Did you mean name?"),
-        ("{temperature: 1.0}", "strategy.temperature", "It is a parameter of moon"),
+        ("{temperature: 1.0}", "strategy.temperature", "a parameter of moon"),
         ("{name: fedprox, aggregator: median}", "strategy.aggregator", "`fedcli show` prints it so"),
         ("{weighting: example}", "strategy.weighting", "Did you mean examples?"),
         ("{transforms: clip}", "strategy.transforms", "Write it as in `transforms: [name]`"),

@@ -229,7 +229,10 @@ def test_every_kind_of_part_can_be_the_users_own():
         assert parts.strategy.name == "half-step"
         assert parts.layout.trainable.names == ("only/kernel", "only/bias")
         after, _, _ = run(parts, state)
-        assert parts.callbacks[0].on_round_end(after, {"round": 1}) == "the user's callback has seen enough"
+        assert (
+            parts.callbacks[0].on_round_end(None, after, {"round": 1})
+            == "the user's callback has seen enough"
+        )
     assert user_parts.LOG == [("round", 1, 1)]
 
 
