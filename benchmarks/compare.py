@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from fedcli import config
-from fedcli.cli.live_view import interruptible
+from fedcli.cli.interruption import interruptible
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.task import higher_is_better
 from fedcli.core.errors import ConfigError, FedcliError, RunInterrupted

@@ -36,9 +36,8 @@ def interruptible(waits_for: Callable[[], str] = lambda: "") -> Iterator[Callabl
 
     numbers = [signal.Signals[name] for name in _SIGNALS if hasattr(signal, name)]
     # `nohup` ignores SIGHUP, and so does a run that it starts.
-    taken = [
-        each for each in numbers if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN
-    ]
+    hangup = getattr(signal, "SIGHUP", None)
+    taken = [each for each in numbers if each is not hangup or signal.getsignal(each) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, note) for number in taken}
     try:
         yield wish.is_set

@@ -41,7 +41,7 @@ class SamplingScheme(StrEnum):
 
 
 # What the components are called by the arithmetic, which knows no component.
-_ARITHMETIC = {
+ARITHMETIC = {
     "dp-clipped": "gaussian",
     "dp-adaptive": "adaptive",
     "dp-distributed": "distributed",
@@ -236,7 +236,7 @@ def _calculated(asked: Facts, *, course: bool) -> Facts:
     from fedcli.core.errors import ConfigError
     from fedcli.privacy import Question, answer
 
-    asked = {_ARITHMETIC.get(name, name): _ARITHMETIC.get(value, value) for name, value in asked.items()}
+    asked = {ARITHMETIC.get(name, name): ARITHMETIC.get(value, value) for name, value in asked.items()}
     for name in ("sampling", "rounds", "delta"):
         if asked[name] is None:
             raise ConfigError(

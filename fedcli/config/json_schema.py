@@ -44,9 +44,7 @@ _TOGETHER: Mapping[str, Schema] = {
         ],
     },
     "EarlyStop": {
-        "anyOf": [
-            {"properties": {rule: _GIVEN}, "required": [rule]} for rule in ("patience", "at_least", "at_most")
-        ],
+        "not": {"properties": dict.fromkeys(("patience", "at_least", "at_most"), _NULL)},
     },
 }
 """What the keys of a section must be together, by its model; `checks.py` has the same for the reader."""

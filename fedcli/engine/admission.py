@@ -113,10 +113,15 @@ class Arrivals:
 
     def _watched(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = len(self._turns)
-        self._watch(0, planned)
+        self._tell(0, planned)
         for done, outcome in enumerate(outcomes, start=1):
-            self._watch(done, planned)
+            self._tell(done, planned)
             yield outcome
+
+    def _tell(self, done: int, planned: int) -> None:
+        # Outcomes are drawn by the aggregator, which is not to blame for whoever watches.
+        with blamed("the watch of the progress", f"round {self._context.round}"):
+            self._watch(done, planned)
 
     def _blocks(self, outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
         """Outcomes one by one, or `BLOCK` at a time if a transform checks several updates at once."""

@@ -15,6 +15,9 @@ import numpy as np
 from fedcli.core.types import Array
 from fedcli.runs.model_interface import ModelInterface
 
+# By what a step divides bytes that has no such parameter.
+_FACTORS = {"automatic": 1 / 255}
+
 
 class RawRange(NamedTuple):
     """The smallest and the largest value of each feature, or of all features together, as arrays."""
@@ -36,13 +39,11 @@ def raw_range(interface: ModelInterface) -> RawRange | None:
     stored = step.statistics or {}
     if {"minimum", "maximum"} <= stored.keys():
         return RawRange(stored["minimum"].array(), stored["maximum"].array())
-    factor = step.parameters.get("factor")
     # Bytes are scaled to 0..1, by what their largest value is. Of other types a scale says nothing about the range.
     is_bytes = rows is not None and rows.dtype == "uint8"
-    if is_bytes and step.name == "scale" and isinstance(factor, float | int) and factor > 0:
+    factor = step.parameters.get("factor", _FACTORS.get(step.name))
+    if is_bytes and isinstance(factor, float | int) and factor > 0:
         return RawRange(np.zeros(()), np.asarray(1 / factor))
-    if is_bytes and step.name == "automatic":
-        return RawRange(np.zeros(()), np.asarray(255.0))
     return None
 
 

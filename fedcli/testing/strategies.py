@@ -90,7 +90,11 @@ def _same(one: RoundState, other: RoundState) -> bool:
 
 def _check_learning(assembly: Assembly, first: RoundState, course: _Course) -> None:
     name, state = assembly.strategy.name, course.state
-    law(np.isfinite(state.weights).all(), f"{name}: after two rounds the weights are finite.")
+    notes = [str(record.get("note", "")) for record, *_ in course.records]
+    law(
+        np.isfinite(state.weights).all() and not any("NaN or infinite" in note for note in notes),
+        f"{name}: after two rounds the weights are finite; {'; '.join(filter(None, notes))}",
+    )
     law(
         not np.array_equal(state.weights, first.weights),
         f"{name}: two rounds move the model; the weights are unchanged.",

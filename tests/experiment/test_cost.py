@@ -32,6 +32,7 @@ def test_a_round_of_four_clients_added_up_by_hand():
         "client_steps_per_round": 4 * 3,
         "bytes_up_per_round": 4 * WEIGHTS * 4,
         "bytes_down_per_round": 4 * WEIGHTS * 4,
+        "on_client_error": "reject",
     }
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 import fedcli
-from fedcli.cli.privacy import Mechanism
+from fedcli.cli.privacy import ARITHMETIC, Mechanism
 from fedcli.core.privacy_events import (
     BandedEvent,
     DistributedGaussianEvent,
@@ -75,7 +75,7 @@ def test_noise_of_the_server_and_of_the_data_is_not_noise_of_the_clients_rounds(
 
 def test_the_calculator_and_the_command_line_know_the_same_mechanisms():
     names = set(get_args(MechanismName))
-    assert {choice.value for choice in Mechanism} == names
+    assert {ARITHMETIC[choice.value] for choice in Mechanism} == names
     settings = {
         "count_deviation": 5.0,
         "contributors": 40,

@@ -87,7 +87,20 @@ def test_its_cost_is_told_without_training(path):
     assert facts["parameters"] > 0
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+# Configs of one strategy or attack each: tests of those parts run them, too.
+OF_ONE_PART = [path for path in CONFIGS if path.parent.name in ("strategies", "attacks")]
+LONG = {"encrypted_threshold", "fednova_synthetic", "fashion_mnist_cnn"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, id=path.stem, marks=pytest.mark.slow if path in OF_ONE_PART or path.stem in LONG else ()
+        )
+        for path in CONFIGS
+    ],
+)
 def test_it_runs_for_two_rounds(path, tmp_path):
     loaded = load(path, *small(path))
     setup = plan(loaded.experiment)

@@ -325,6 +325,7 @@ class TestObjects:
             fedcli.run(tiny.YAML, overrides, folder=tmp_path / "run", **{name: OBJECTS[name]()})
         assert not (tmp_path / "run").exists()
 
+    @pytest.mark.slow
     def test_processes_take_callbacks_that_are_objects(self, tmp_path):
         overrides = ["executor={name: processes, workers: 1}"]
         result = fedcli.run(tiny.YAML, overrides, folder=tmp_path / "run", callbacks=[stop()])

@@ -134,6 +134,7 @@ def test_a_run_that_loses_power_after_any_change_ends_with_the_same_bits(tmp_pat
     assert durable == sorted(durable)
 
 
+@pytest.mark.slow
 def test_a_resumption_killed_at_any_change_ends_with_the_same_bits(tmp_path, whole):
     """The first process dies in the middle of a checkpoint of the last round; the second one while it resumes."""
     every, _, changes, _ = whole

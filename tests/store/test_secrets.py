@@ -10,6 +10,7 @@ from audited import rehash
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET
 from fedcli.runs import lifecycle
+from fedcli.runs.trust import trusting
 from fedcli.store import directory, secrets
 from fedcli.store.files import npz
 
@@ -109,7 +110,8 @@ def test_a_killed_release_is_closed_as_void_and_the_noise_goes_on(finished, tmp_
     (folder / "config.yaml").write_text(config)
     rehash(folder)
     (folder / "charge.json").write_text(f'{{"round": {ROUNDS + 1}}}\n')
-    result = lifecycle.resume_run(folder)
+    with trusting():
+        result = lifecycle.resume_run(folder)
     assert [record.get("note", "")[:4] for record in result.records[-2:]] == ["void", ""]
     assert names(folder / "secret") == [f"noise-{ROUNDS + 2:05d}.npz"]
 

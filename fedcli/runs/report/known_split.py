@@ -14,7 +14,8 @@ from fedcli.experiment.federation import federation_of
 from fedcli.experiment.protection.order import recipe
 from fedcli.runs.data_split import DataSplit, split_of_federation
 
-_MADE_HERE = ("digits", "synthetic", "synthetic_regression")
+# Built-in data without a download, and the folder that must be there for it.
+_MADE_HERE = {"digits": None, "synthetic": None, "synthetic_regression": None, "fashion_mnist": SYSTEM_FOLDER}
 
 
 class KnownSplit(NamedTuple):
@@ -38,13 +39,14 @@ def known_split(experiment: config.Experiment) -> KnownSplit | str:
     data = experiment.data.part
     if experiment.privacy.publish == "noised-only":
         return "The run publishes noised figures only, so that its report does not show the clients' data."
-    if data.name not in (*_MADE_HERE, "fashion_mnist") or data.parameters.get("path"):
+    if data.name not in _MADE_HERE or data.parameters.get("path"):
         return (
             f"The run directory does not hold the labels, and the report opens no data of its own: it shows the "
             f"split of built-in data, not of {data.name}."
         )
-    if data.name == "fashion_mnist" and not _is_installed():
-        return f"Fashion-MNIST is not in {SYSTEM_FOLDER}, and the report downloads nothing."
+    needed = _MADE_HERE[data.name]
+    if needed and not _is_installed():
+        return f"The data is not in {needed}, and the report downloads nothing."
     if any(config.is_reference(text) for text in _texts(config.flat(experiment))):
         return (
             "The config names code of the user's own, which the report does not run to calculate the split."

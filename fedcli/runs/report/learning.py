@@ -22,7 +22,7 @@ def learning(subject: Subject) -> PageSection:
 def _of_one_run(subject: Subject) -> Iterator[Block]:
     for panel in panels_of(subject.records):
         # What it cost is in a section of its own.
-        if not any("/" in line.name and line.name != "simulated/seconds" for line in panel.lines):
+        if not any("/" in name for name in {line.name for line in panel.lines} - {"simulated/seconds"}):
             continue
         series = [line.name for line in panel.lines]
         points: list[Point] = [

@@ -44,10 +44,12 @@ def search(space: SweepSpace, folder: Path, run: RunTrials, *, batch: int) -> li
     Reference: Akiba et al. 2019, Optuna, arXiv:1907.10902; Bergstra et al. 2011, Algorithms for Hyper-Parameter
     Optimization (the tree-structured Parzen estimator).
     """
+    from optuna.trial import TrialState
+
     study = _study(space, folder)
     while True:
         unfinished = _unfinished(study, space)
-        num_done = sum(trial.state.name == "COMPLETE" for trial in study.trials)
+        num_done = sum(trial.state is TrialState.COMPLETE for trial in study.trials)
         # What an earlier command has left comes first, so that as many are open at a time as were asked for.
         for _ in range(min(batch - len(unfinished), (space.trials or 1) - num_done - len(unfinished))):
             # Each proposal has a seed of its own: one that is drawn after a restart is not the first one again.
@@ -55,7 +57,7 @@ def search(space: SweepSpace, folder: Path, run: RunTrials, *, batch: int) -> li
             _propose(study, space)
         unfinished = _unfinished(study, space)
         proposed = _distinct(
-            [_settings(trial.params, space) for trial in study.trials if trial.state.name != "FAIL"]
+            [_settings(trial.params, space) for trial in study.trials if trial.state is not TrialState.FAIL]
         )
         trials = trials_of(space, proposed)
         results = run(trials)
@@ -127,7 +129,7 @@ def _unfinished(study: optuna.Study, space: SweepSpace) -> list[int]:
 
     found = []
     for trial in study.get_trials(deepcopy=False):
-        if trial.state.name != "RUNNING":
+        if trial.state is not TrialState.RUNNING:
             continue
         if trial.params.keys() == space.axes.keys():
             found.append(trial.number)

@@ -125,6 +125,7 @@ def test_an_error_of_a_client_comes_back_with_round_client_and_component(other):
         assert course(on(other, parts), state)[0].round == 2
 
 
+@pytest.mark.slow
 def test_processes_that_were_killed_while_they_waited_cost_nothing(other):
     if not isinstance(other, ProcessesExecutor):
         pytest.skip("only processes can be killed one by one")

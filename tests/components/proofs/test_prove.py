@@ -117,7 +117,8 @@ def test_a_negative_number_of_examples_is_no_way_around_the_bound(honest):
     sent = replace(sent, num_examples=-50 * grid.max_examples, attachments={})
     for part in honest.parts.strategy.transforms[1:]:
         sent = part.encode(sent, honest.state.transforms[part.name], honest.context)
-    assert "-300 examples" in honest.refused(sent)
+    assert "has weight -50" in honest.refused(sent)
+    assert "has examples -300" in honest.refused(replace(sent, weight=50.0))
 
 
 def test_a_digest_of_another_payload_is_refused(honest):

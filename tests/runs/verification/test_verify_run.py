@@ -80,10 +80,11 @@ def test_a_run_that_was_stopped_between_checkpoints_holds_and_says_so(tmp_path):
     state = advance(run_store, run_store.resume(), 1)
     report = verify_run(folder)
     assert report.holds
-    *logs, end = report.notes
+    *logs, end, writer = report.notes
     assert [(note.round, note.file) for note in logs] == [(2, "clients.jsonl"), (2, "metrics.jsonl")]
     assert all("after the checkpoint of round 2, which no checkpoint covers" in n.sentence for n in logs)
     assert end.sentence.startswith("checkpoints ends with round 2 of ")
+    assert writer.sentence.startswith("The run is being written by process")
     run_store.checkpoint(state)
     run_store.close()
     report = verify_run(folder)
