@@ -8,6 +8,7 @@ import { spread } from "./threads.js";
 
 const ARRAYS = ["weights.npz", "state.npz", "average.npz"];
 const BOUND = ["config.yaml", "environment.json"];
+const BOUND_SINCE = ["encryption.json", "model.json"];
 
 /** Checks a run, and calls `say` with the result of each round. Returns what is wrong as {round, file, reason, sentence}. */
 export async function checkRun(run, say) {
@@ -126,15 +127,14 @@ function checkChain(run, checkpoints, expected, attempt) {
 }
 
 function checkBound(run, sums, expected) {
-  const also = sums instanceof Map && sums.has("encryption.json") ? ["encryption.json"] : [];
+  const also = BOUND_SINCE.filter((name) => sums instanceof Map && sums.has(name));
   if (!(sums instanceof Map) || [...sums.keys()].sort().join() !== [...BOUND, ...also].sort().join()) {
     throw new Refused("file", "does not bind the files of the run");
   }
   const there = names(run);
-  // Older runs do not bind it, and a run of protocol 2 is not one of those.
-  if (!also.length && expected?.protocol === 2n && there.includes("encryption.json")) {
-    throw new Refused("file", "does not bind encryption.json");
-  }
+  // Older runs do not bind them, and what a run of protocol 2 does not bind must not be there.
+  const unbound = BOUND_SINCE.find((name) => !also.includes(name) && there.includes(name));
+  if (unbound && expected?.protocol === 2n) throw new Refused("file", `does not bind ${unbound}`);
   for (const [name, sum] of sums) {
     const holds = sum === null && also.includes(name) ? !there.includes(name) : digest(readFile(join(run, name))) === sum;
     if (!holds) throw new Refused("file", `${name} is not the file that the run wrote`);
