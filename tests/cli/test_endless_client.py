@@ -61,7 +61,7 @@ def test_with_processes_it_is_killed_and_rejected(place):
     run = fedcli.open_run(place / "runs/it")
     said = "out of time: it did not end within 10 s, and its process was killed"
     assert directory.read_records(place / "runs/it")[1]["note"] == f"failed: client 1: {said}"
-    rows = run.clients()
+    rows = run.clients().reset_index()
     assert rows[rows["reason"].notna()][["round", "client"]].to_numpy().tolist() == [[2, 1]]
     verified = subprocess.run(
         [sys.executable, "-m", "fedcli", "verify", "runs/it"],
@@ -94,3 +94,4 @@ def test_with_threads_the_run_says_who_hangs_and_ctrl_c_twice_ends_it(place):
         assert process.wait(timeout=60) == 130
     finally:
         process.kill()
+        process.communicate()
