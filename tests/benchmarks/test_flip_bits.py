@@ -1,18 +1,12 @@
 """A sample of single bits that flip and files that are cut off in real runs: nothing is accepted silently."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from benchmarks import flip_bits
 
 
 @pytest.mark.slow
 def test_no_damage_of_any_file_is_accepted_or_ends_in_a_traceback():
-    spec = importlib.util.spec_from_file_location("flip_bits", ROOT / "benchmarks" / "flip_bits.py")
-    flip_bits = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(flip_bits)
     found = flip_bits.flip(60, 20, seed=1, kinds=[*flip_bits.KINDS])
     assert found["shown"] == []
     for command in flip_bits.COMMANDS:
