@@ -64,7 +64,11 @@ def test_a_strategy_keeps_the_public_laws(name):
     check_strategy(STRATEGIES[name](**REQUIRED[name]), settings=[model, *NEEDED[name]])
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+# Most are in a strategy of the test above, too.
+@pytest.mark.parametrize(
+    "client",
+    [each if each in ("sgd", "scaffold") else pytest.param(each, marks=pytest.mark.slow) for each in CLIENTS],
+)
 def test_a_local_algorithm_keeps_the_public_laws(client):
     trainer = CLIENTS[client](**small(CLIENTS[client]))
     batch_norm = ["model.batchnorm=true", "model.non_trainable=local"]
