@@ -22,6 +22,8 @@ _PARAMETERS, _LONGEST = 100, 6000
 def mlflow(*, uri: str = "mlruns", experiment: str | None = None, model: bool = True) -> Callback:
     """Config, figures, curves and model of a run in an MLflow store; the same MLflow run goes on after a resume.
 
+    In the names of metrics only the first slash stays, as in `validation/loss.worst`.
+
     Needs `pip install 'fedcli[mlflow]'`. `MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri mlruns` shows the
     default store.
 
@@ -53,14 +55,9 @@ def _begin(
 
     def log(record: Record) -> None:
         step, now = int(record["round"]), int(time.time() * 1000)
-        client.log_batch(
-            tracked,
-            metrics=[
-                Metric(_named(name), value, now, step)
-                for name, value in metrics_of(record).items()
-                if (name, step) not in (logged or ())
-            ],
-        )
+        figures = {_metric(name): value for name, value in metrics_of(record).items()}
+        new = {name: value for name, value in figures.items() if (name, step) not in (logged or ())}
+        client.log_batch(tracked, metrics=[Metric(name, value, now, step) for name, value in new.items()])
 
     def finish(run: RunContext, state: RoundState, records: Sequence[Record]) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -96,6 +93,16 @@ def _found_or_made(client: Any, run: RunContext, name: str) -> tuple[str, set[tu
     return tracked, {
         (each.key, each.step) for name in names for each in client.get_metric_history(tracked, name)
     }
+
+
+def _metric(column: str) -> str:
+    """The name of a column's metric, such as `validation/loss.worst`: MLflow groups by what is before a slash.
+
+    A store in a folder has a file for each name, in which `validation/loss` cannot be the folder of
+    `validation/loss/worst`.
+    """
+    group, slash, rest = column.partition("/")
+    return _named(f"{group}{slash}{rest.replace('/', '.')}")
 
 
 def _named(name: str) -> str:

@@ -14,7 +14,14 @@ from fedcli.core.rounds import RoundState
 
 EMPTY = np.zeros(0, np.float32)
 RECORDS = [
-    {"round": i, "test/accuracy": 0.5 + i / 16, "epsilon": i / 4, "train/loss": math.nan, "note": "void"}
+    {
+        "round": i,
+        "test/accuracy": 0.5 + i / 16,
+        "test/accuracy/worst": 0.5,
+        "epsilon": i / 4,
+        "train/loss": math.nan,
+        "note": "void",
+    }
     for i in range(1, 5)
 ]
 COURSE = [(i, 0.5 + i / 16) for i in range(1, 5)]
@@ -58,7 +65,7 @@ def test_tensorboard_reads_figures_and_config_and_no_round_twice(run):
 
     killed_and_resumed("tensorboard", run)
     read = EventAccumulator(str(run.folder / "tensorboard")).Reload()
-    assert set(read.Tags()["scalars"]) == {"test/accuracy", "epsilon"}
+    assert set(read.Tags()["scalars"]) == {"test/accuracy", "test/accuracy/worst", "epsilon"}
     # float32 has these sixteenths exactly.
     assert [(event.step, event.value) for event in read.Scalars("test/accuracy")] == COURSE
     (config,) = read.Tensors("config")
@@ -78,6 +85,10 @@ def test_mlflow_reads_parameters_figures_and_files_of_one_run(run, tmp_path):
     assert found.data.params["client.optimizer.learning_rate"] == "0.1"
     history = client.get_metric_history(found.info.run_id, "test/accuracy")
     assert sorted((each.step, each.value) for each in history) == COURSE
+    # A store in a folder has a file for each name, so that none may be the folder of another.
+    assert found.data.metrics.keys() == {"test/accuracy", "test/accuracy.worst", "epsilon"}
+    worst = client.get_metric_history(found.info.run_id, "test/accuracy.worst")
+    assert sorted(each.step for each in worst) == [1, 2, 3, 4]
     assert found.data.metrics["epsilon"] == 1.0
     assert "train/loss" not in found.data.metrics
     files = {each.path for each in client.list_artifacts(found.info.run_id)}
@@ -166,4 +177,4 @@ def test_parameters_are_the_dotted_keys_of_the_config_and_figures_are_finite_num
     assert said["callbacks.0.name"] == "tensorboard"
     assert all(isinstance(value, str | int | float | bool) for value in said.values())
     assert "devices" not in said
-    assert metrics_of(RECORDS[0]) == {"test/accuracy": 0.5625, "epsilon": 0.25}
+    assert metrics_of(RECORDS[0]) == {"test/accuracy": 0.5625, "test/accuracy/worst": 0.5, "epsilon": 0.25}
