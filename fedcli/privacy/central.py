@@ -23,11 +23,10 @@ from fedcli.privacy.composition import (
     in_turns,
     interval,
     methods,
-    neighbours,
     poisson,
 )
 from fedcli.privacy.mechanism import PrivacyMechanism
-from fedcli.privacy.sampled_gaussian import PrivacyLoss
+from fedcli.privacy.sampled_gaussian import PrivacyLoss, neighbours
 
 PARTICIPANTS = (
     "a client that takes part and reads the models: it knows the rounds without it, drawn from the others"
@@ -88,9 +87,16 @@ def _capped(sampling: Sampling) -> Release:
     return Release(event, functools.partial(_capped_loss, sampling))
 
 
-@functools.lru_cache(maxsize=64)
 def _capped_loss(
     sampling: Sampling, noise_multiplier: float, relation: RelationName, count: int
+) -> PrivacyLoss:
+    step = interval(noise_multiplier / 2, sampling.rate, count)
+    return _capped_on_grid(sampling, noise_multiplier, relation, step)
+
+
+@functools.lru_cache(maxsize=64)
+def _capped_on_grid(
+    sampling: Sampling, noise_multiplier: float, relation: RelationName, step: float
 ) -> PrivacyLoss:
     from dp_accounting.pld import privacy_loss_distribution as pld
 
@@ -99,7 +105,7 @@ def _capped_loss(
         sampling.rate,
         sampling.cap,
         noise_multiplier,
-        value_discretization_interval=interval(noise_multiplier / 2, sampling.rate, count),
+        value_discretization_interval=step,
         neighboring_relation=neighbours(relation),
     )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fedcli.core.privacy_events import AccountantName, RelationName
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.privacy.sampled_gaussian import PrivacyLoss, sampled_gaussian
+from fedcli.privacy.sampled_gaussian import PrivacyLoss, neighbours, sampled_gaussian
 
 # dp-accounting has no type information.
 DpEvent: TypeAlias = Any
@@ -154,22 +154,15 @@ def interval(noise_multiplier: float, rate: float = 1.0, count: int = 1) -> floa
     return max(fine, 16 * math.sqrt(count) * largest / _MOST_POINTS)
 
 
-def neighbours(relation: RelationName) -> Any:
-    """dp-accounting's name of a relation."""
-    from dp_accounting import NeighboringRelation
-
-    return {
-        "add-remove": NeighboringRelation.ADD_OR_REMOVE_ONE,
-        "replace-one": NeighboringRelation.REPLACE_ONE,
-        "zero-out": NeighboringRelation.REPLACE_SPECIAL,
-    }[relation]
-
-
-@functools.lru_cache(maxsize=64)
 def _sampled_gaussian(
     noise_multiplier: float, rate: float, relation: RelationName, count: int
 ) -> PrivacyLoss:
-    step = interval(noise_multiplier, rate, count)
+    return _on_grid(noise_multiplier, rate, relation, interval(noise_multiplier, rate, count))
+
+
+# By the grid and not by the number of releases, which is another one in every round, mostly on the same grid.
+@functools.lru_cache(maxsize=64)
+def _on_grid(noise_multiplier: float, rate: float, relation: RelationName, step: float) -> PrivacyLoss:
     return sampled_gaussian(noise_multiplier, rate, relation, interval=step)
 
 

@@ -15,6 +15,17 @@ PrivacyLoss: TypeAlias = Any
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
+def neighbours(relation: RelationName) -> Any:
+    """dp-accounting's name of a relation."""
+    from dp_accounting import NeighboringRelation
+
+    return {
+        "add-remove": NeighboringRelation.ADD_OR_REMOVE_ONE,
+        "replace-one": NeighboringRelation.REPLACE_ONE,
+        "zero-out": NeighboringRelation.REPLACE_SPECIAL,
+    }[relation]
+
+
 def sampled_gaussian(
     noise_multiplier: float, rate: float, relation: RelationName, *, interval: float
 ) -> PrivacyLoss:
@@ -29,7 +40,6 @@ def sampled_gaussian(
         relation: which federations are neighbours.
         interval: step of the grid of losses.
     """
-    from dp_accounting import NeighboringRelation
     from dp_accounting.pld import pld_pmf
     from dp_accounting.pld import privacy_loss_distribution as pld
     from dp_accounting.pld.privacy_loss_mechanism import AdjacencyType, GaussianPrivacyLoss
@@ -39,11 +49,7 @@ def sampled_gaussian(
         return pld.from_gaussian_mechanism(
             noise_multiplier,
             value_discretization_interval=interval,
-            neighboring_relation=(
-                NeighboringRelation.REPLACE_ONE
-                if relation == "replace-one"
-                else NeighboringRelation.ADD_OR_REMOVE_ONE
-            ),
+            neighboring_relation=neighbours(relation),
         )
     sides = []
     one_sided = (AdjacencyType.REMOVE, AdjacencyType.ADD)

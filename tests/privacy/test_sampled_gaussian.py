@@ -4,6 +4,9 @@ import pytest
 from dp_accounting import NeighboringRelation
 from dp_accounting.pld import privacy_loss_distribution as pld
 
+from fedcli.core.privacy_events import GaussianEvent
+from fedcli.core.sampling_scheme import Sampling
+from fedcli.privacy.central import central
 from fedcli.privacy.composition import interval
 from fedcli.privacy.sampled_gaussian import sampled_gaussian
 
@@ -43,3 +46,11 @@ def test_the_grid_of_many_releases_is_far_finer_than_the_loss():
     step = interval(0.001, 0.2, 100_000)
     deviation = 0.5 / 0.001**2 * (0.2 * 0.8) ** 0.5
     assert interval(0.001, 0.2) < step < deviation / 10
+
+
+@pytest.mark.parametrize(
+    "sampling", [Sampling("poisson", 100, rate=0.2), Sampling("capped-poisson", 100, rate=0.2, cap=40)]
+)
+def test_the_rounds_of_a_run_share_one_distribution(sampling):
+    loss = central(GaussianEvent(2.0, 1.0), sampling)[0].once.loss
+    assert loss(2.0, "add-remove", 1) is loss(2.0, "add-remove", 2)
