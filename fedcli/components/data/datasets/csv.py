@@ -67,6 +67,7 @@ def csv(
     # By client if there are clients, so that each of them keeps training examples.
     groups = ids if ids is not None else y if task == "classification" else None
     train, test = hold_out(len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/csv"), groups=groups)
+    columns = tuple(_input_column(table, name, declared.get(name)) for name in names)
     return Dataset(
         x[train],
         y[train],
@@ -77,10 +78,14 @@ def csv(
         client_ids=None if ids is None else ids[train],
         client_names=clients,
         read_from_examples=(
-            *(_read_categories(table, name) for name in names if _has_open_categories(table, name, declared)),
+            *(
+                _read_categories(column)
+                for column in columns
+                if column.categories and column.name not in declared
+            ),
             *(_read_classes(table, target) for _ in range(task == "classification" and classes is None)),
         ),
-        columns=tuple(_input_column(table, name, declared.get(name)) for name in names),
+        columns=columns,
         target=target,
         class_names=class_names,
     )
@@ -199,12 +204,8 @@ def _check_declared(
         )
 
 
-def _has_open_categories(table: Table, name: str, declared: Mapping[str, Sequence[str]]) -> bool:
-    return name not in declared and as_numbers(table.columns[name]) is None
-
-
-def _read_categories(table: Table, name: str) -> ReadFromExamples:
-    found = ", ".join(sorted(set(table.columns[name]))[:3])
+def _read_categories(column: InputColumn) -> ReadFromExamples:
+    name, found = column.name, ", ".join((column.categories or ())[:3])
     return ReadFromExamples(
         "categories", f"the categories of the column {name!r}", f"{{{name}: [{found}, ...]}}"
     )
