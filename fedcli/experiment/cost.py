@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fedcli.components.data import PartitionedFederation
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.engine.setup import Setup
@@ -50,9 +51,10 @@ def checked_cost(
 
 def _surely_fits(made: Setup) -> bool:
     """Whether loss and metrics fit targets and model, as far as can be said without Keras."""
-    targets = made.world.federation.test[1]
+    federation = made.world.federation
+    targets = federation.test_targets if isinstance(federation, PartitionedFederation) else federation.test[1]
     has_labels = targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
-    return made.training.task.is_common and (has_labels or made.world.federation.task == "regression")
+    return made.training.task.is_common and (has_labels or federation.task == "regression")
 
 
 def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:

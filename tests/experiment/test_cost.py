@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
+from fedcli.components.data import PartitionedFederation
 from fedcli.engine.round import run_round
 from fedcli.experiment.assemble import with_keys
 from fedcli.experiment.cost import checked_cost, cost
@@ -98,6 +99,12 @@ def test_a_built_in_model_is_counted_without_tensorflow_and_a_users_is_built():
     facts = checked_cost(tiny.source("model=user_parts:tiny"), before_tensorflow=before_tensorflow)
     assert facts["parameters"] == 4 * 3 + 3
     assert entered == [True]
+
+
+def test_no_statistics_of_the_clients_examples_are_made_for_it(monkeypatch):
+    monkeypatch.delattr(PartitionedFederation, "test")
+    source = tiny.source(*MLP, "data.preprocessing=[standardise]")
+    assert checked_cost(source, before_tensorflow=nullcontext)["parameters"] == WEIGHTS
 
 
 def test_the_models_that_an_asynchronous_run_keeps_are_told_beforehand():

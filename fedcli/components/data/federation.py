@@ -145,8 +145,13 @@ class PartitionedFederation:
         A federation would compute them from its clients' counts, sums and ranges. No client's validation
         examples enter. Computed at first use.
         """
-        x_test, y_test = self._central(self._dataset.x_test), self._dataset.y_test
-        return apply_all(self._preprocessing, self._pooled, x_test), apply_labels(self._labels, y_test)
+        x_test = self._central(self._dataset.x_test)
+        return apply_all(self._preprocessing, self._pooled, x_test), self.test_targets
+
+    @property
+    def test_targets(self) -> Array:
+        """The labels or targets of the test set. Unlike its features, they need no pass over the clients' examples."""
+        return apply_labels(self._labels, self._dataset.y_test)
 
     @property
     def fitted(self) -> tuple[Statistics, ...]:
