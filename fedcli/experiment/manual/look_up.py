@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fedcli.components.clients.runtime.task import DEFAULT_METRICS, SCORES
 from fedcli.config import installed, is_reference, nearest
 from fedcli.core.errors import ConfigError
 from fedcli.core.glossary import TERMS
@@ -39,7 +40,9 @@ def look_up(name: str, section: str | None = None) -> list[Page]:
         # A word such as dropout is a term, and the end of several keys; a whole key is meant as it is.
         found += [page for page in keys if not exact and _same(page.name).endswith(f".{_same(name)}")]
         # The end of a column, as a newcomer who knows no folders would type it: accuracy finds test/<metric>.
-        found = found or [page for page in columns if page.name.endswith(f"/{name.lower()}")]
+        end = name.lower()
+        place = "test/<score>" if end in SCORES else "test/<metric>" if end in DEFAULT_METRICS else ""
+        found = found or [page for page in columns if page.name == place or page.name.endswith(f"/{end}")]
     if not found:
         raise _nothing(name, section)
     return found

@@ -83,6 +83,8 @@ def test_every_key_has_a_page_and_an_example_that_loads(keys):
         ("wait_for", ["key participation.wait_for"]),
         ("cohort", ["key cohort", "term cohort"]),
         ("test/accuracy", ["column of metrics.jsonl test/<metric>", "column of metrics.jsonl test/<score>"]),
+        ("accuracy", ["column of metrics.jsonl test/<metric>"]),
+        ("macro_f1", ["column of metrics.jsonl test/<score>"]),
         ("validation/accuracy/p10", ["column of metrics.jsonl validation/<metric>/<decile>"]),
         ("bytes_up", ["column of metrics.jsonl bytes_up", "column of clients.jsonl bytes_up"]),
         ("Client Drift", ["term client drift"]),
