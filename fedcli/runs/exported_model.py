@@ -9,19 +9,15 @@ from typing import Any, NamedTuple
 
 import fedcli
 from fedcli import config
-from fedcli.components.clients.runtime.keras_learner import ends_in_probabilities
 from fedcli.components.models.model_files import Format, require_library, write_model
 from fedcli.core.errors import ConfigError
 from fedcli.core.metrics import jsonable
-from fedcli.core.types import KerasModel
 from fedcli.engine.records import Row
-from fedcli.experiment.plan import plan
-from fedcli.runs.keras_model import keras_model
-from fedcli.runs.model_interface import ModelInterface, interface_of, read_interface
+from fedcli.runs.keras_model import interface_from_data, keras_model
+from fedcli.runs.model_interface import ModelInterface, read_interface
 from fedcli.runs.preprocessing_layers import with_preprocessing_layers
 from fedcli.runs.round_choice import Choice, chosen_round
 from fedcli.runs.run_directory import Run
-from fedcli.runs.run_sources import read_source
 from fedcli.store import directory
 from fedcli.store.files import manifests
 
@@ -105,7 +101,7 @@ def export_model(
     number = chosen_round(folder, which.round)
     require_library(chosen)
     model = keras_model(folder, number, client=which.client, average=which.average, objects=objects)
-    interface = read_interface(folder) or _of_its_data(folder, model, objects)
+    interface = read_interface(folder) or interface_from_data(folder, model, objects)
     if with_preprocessing:
         model = with_preprocessing_layers(model, interface)
     facts = metadata(folder, which._replace(round=number), interface, takes_raw=with_preprocessing)
@@ -124,6 +120,7 @@ def metadata(folder: Path, which: Which, interface: ModelInterface, *, takes_raw
         takes_raw: whether preprocessing is a part of it.
     """
     run = Run(folder)
+    experiment = run.config.experiment
     record = next((row for row in run.records if row.get("round") == which.round), {})
     checkpoint = directory.checkpoint_folder(folder, int(which.round))
     epsilon = record.get("epsilon")
@@ -132,8 +129,8 @@ def metadata(folder: Path, which: Which, interface: ModelInterface, *, takes_raw
     facts: dict[str, Any] = {
         "run": folder.resolve().name,
         "run_id": run.environment.get("run"),
-        "name": run.config.experiment.name,
-        "strategy": run.config.experiment.strategy.name,
+        "name": experiment.name,
+        "strategy": experiment.strategy.name,
         "round": which.round,
         # Of the round's checkpoint: with it, `fedcli verify` shows that the weights are those of the run.
         "head": manifests.digest(checkpoint),
@@ -171,9 +168,3 @@ def _how_to_use(interface: ModelInterface, *, takes_raw: bool) -> str:
         "values": "The outputs are values of the target in its own units.",
     }
     return f"{first} {outputs[interface.gives]}"
-
-
-def _of_its_data(folder: Path, model: KerasModel, objects: config.Objects) -> ModelInterface:
-    needed = {name: value for name, value in objects.items() if name != "callbacks"}
-    setup = plan(read_source(folder, needed).experiment)
-    return interface_of(setup, gives_probabilities=ends_in_probabilities(model))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fedcli import config
+from fedcli.components.clients.runtime.keras_learner import ends_in_probabilities
 from fedcli.components.clients.runtime.keras_runtime import PERSONAL, STATISTICS
 from fedcli.components.models.network import Network, load_weights, personal_weights, split
 from fedcli.core.errors import ConfigError
@@ -16,10 +17,10 @@ from fedcli.experiment.built_model import built_model
 from fedcli.experiment.compose import strategy_from
 from fedcli.experiment.make import located, placed
 from fedcli.experiment.plan import plan
-from fedcli.runs.model_interface import read_interface
+from fedcli.runs.model_interface import ModelInterface, interface_of, read_interface
 from fedcli.runs.round_choice import Choice, chosen_round
 from fedcli.runs.run_directory import Run
-from fedcli.runs.run_sources import read_source
+from fedcli.runs.run_sources import read_source, without_callbacks
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory
 
@@ -49,9 +50,7 @@ def keras_model(
         RunError: if a file is not the one that the run wrote.
     """
     number = chosen_round(folder, round)
-    # A model needs neither callbacks nor their objects.
-    needed = {name: value for name, value in objects.items() if name != "callbacks"}
-    source = read_source(folder, needed, goes_on=True)
+    source = read_source(folder, without_callbacks(objects), goes_on=True)
     with located(source):
         model = built_model(source.experiment, *_shapes(folder, source.experiment))
         if client is None:
@@ -59,6 +58,22 @@ def keras_model(
         else:
             load_weights(model, _own_weights(folder, source.experiment, model, _Whose(number, client)))
     return model
+
+
+def interface_from_data(folder: Path, model: KerasModel, objects: config.Objects) -> ModelInterface:
+    """What model.json would say of a run of an earlier version, which has none: from its data as they are now.
+
+    Args:
+        folder: the run directory.
+        model: its model.
+        objects: the components that the run was started with as Python objects.
+
+    Raises:
+        ConfigError: if the data cannot be loaded, or an object is missing.
+    """
+    source = read_source(folder, without_callbacks(objects))
+    with located(source):
+        return interface_of(plan(source.experiment), gives_probabilities=ends_in_probabilities(model))
 
 
 class _Whose(NamedTuple):

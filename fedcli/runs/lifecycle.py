@@ -40,7 +40,7 @@ from fedcli.runs.extension import extended_plan, planned_beyond
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import retention_of
 from fedcli.runs.other_environment import require_same
-from fedcli.runs.run_sources import read_source, sources_of, with_own_weights
+from fedcli.runs.run_sources import read_source, sources_of, with_own_weights, without_callbacks
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.files import guarded
@@ -208,9 +208,8 @@ def evaluate_run(
     """
     require_unchanged(folder)
     # Only updates were encrypted, not models; and early stopping may watch columns of the encryption.
-    needed = {name: value for name, value in objects.items() if name != "callbacks"}
     without: list[config.Override] = [("encryption", None), ("callbacks", []), ("early_stop", None)]
-    assembly, _ = _rebuild(folder, needed, without=without)
+    assembly, _ = _rebuild(folder, without_callbacks(objects), without=without)
     with closing(assembly):
         retention = planned_retention(folder)
         # Without the run's lock: nothing is written, so that a run can be evaluated while it goes on.

@@ -11,15 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli import config
-from fedcli.components.clients.runtime.keras_learner import ends_in_probabilities
 from fedcli.components.data.preprocessing.preprocessor import Preprocessor, Statistics, apply_all
 from fedcli.core.errors import RunError
-from fedcli.core.types import Array, KerasModel
+from fedcli.core.types import Array
 from fedcli.engine.records import Row
 from fedcli.experiment.make import located, make
-from fedcli.experiment.plan import plan
-from fedcli.runs.keras_model import keras_model
-from fedcli.runs.model_interface import FittedStep, ModelInterface, interface_of, read_interface
+from fedcli.runs.keras_model import interface_from_data, keras_model
+from fedcli.runs.model_interface import FittedStep, ModelInterface, read_interface
 from fedcli.runs.new_rows import NewRows, read_rows
 from fedcli.runs.raw_range import misfits
 from fedcli.runs.round_choice import Choice, chosen_round
@@ -81,7 +79,7 @@ def predict_rows(
     model = keras_model(folder, number, client=client, average=average, objects=objects)
     notes: tuple[str, ...] = ()
     if interface is None or given is None:
-        interface, notes = _of_its_data(folder, model, objects), (OLD,)
+        interface, notes = interface_from_data(folder, model, objects), (OLD,)
         given = read_rows(file, interface)
     notes = (*notes, *given.notes, *misfits(given.x, interface))
     x = preprocessed(folder, interface, given.x)
@@ -139,13 +137,6 @@ def _statistics(folder: Path, step: FittedStep) -> Statistics:
             "a common type, or too many.\nPreprocess the rows yourself, and use the exported model."
         )
     return {name: array.array() for name, array in step.statistics.items()}
-
-
-def _of_its_data(folder: Path, model: KerasModel, objects: config.Objects) -> ModelInterface:
-    needed = {name: value for name, value in objects.items() if name != "callbacks"}
-    source = read_source(folder, needed)
-    with located(source):
-        return interface_of(plan(source.experiment), gives_probabilities=ends_in_probabilities(model))
 
 
 def predicted(

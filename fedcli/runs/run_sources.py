@@ -177,6 +177,11 @@ def _root(file: Path) -> str:
     return str(file.parent.parent if _is_package(file) else file.parent)
 
 
+def without_callbacks(objects: config.Objects) -> config.Objects:
+    """The objects that a run was started with, but for its callbacks: whoever only uses its model needs none."""
+    return {name: value for name, value in objects.items() if name != "callbacks"}
+
+
 def with_own_weights(experiment: config.Experiment, folder: Path) -> config.Experiment:
     """The experiment with initial weights from the run's own checkpoint; the original file may have changed."""
     if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
