@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fedcli.cli.output import Facts, escaped, quiet_imports, readable
-from fedcli.cli.remaining_time import RemainingTime, in_words
 from fedcli.core.errors import ComponentError, DiskError, EndlessClientWarning, RunInterrupted
+from fedcli.runs.remaining_time import RemainingTime, in_words
 
 if TYPE_CHECKING:
     from fedcli.core.column import Column, Live

@@ -17,6 +17,7 @@ from fedcli.engine.records import Row
 from fedcli.engine.setup import Setup
 from fedcli.runs.headline import Headline, headline
 from fedcli.runs.lifecycle import Progress
+from fedcli.runs.remaining_time import RemainingTime, in_words
 
 Event: TypeAlias = Literal["begin", "client", "round"]
 """What has happened: the run has begun, a client is done, a round has ended."""
@@ -58,8 +59,7 @@ class _View:
         self.title, self.folder, self.planned = "", "", 1
         self.records: list[Row] = []
         self.clients = (0, 0)
-        # The end of the first round of this process, which has compiled the program, and how many there were then.
-        self._since = (0.0, 0)
+        self._left = RemainingTime([])
         self._updated = 0.0
 
     def begin(self, folder: Path, setup: Setup, records: list[Row]) -> None:
@@ -70,11 +70,13 @@ class _View:
             f"{experiment.model.part.name} on {experiment.data.part.name}"
         )
         self.folder, self.planned, self.records = str(folder), experiment.rounds, list(records)
+        self._left = RemainingTime(records)
         self._screen.show(self, event="begin")
 
     def watch(self, done: int, planned: int) -> None:
         """Note how many clients of a round are done."""
         self.clients = (done, planned)
+        self._left.client_end(done, planned)
         if time.monotonic() - self._updated > _SECONDS_BETWEEN:
             self._updated = time.monotonic()
             self._screen.show(self, event="client")
@@ -82,21 +84,16 @@ class _View:
     def round_end(self, record: Row) -> None:
         """Note the record of a round."""
         self.records.append(record)
-        if not self._since[1]:
-            self._since = (time.monotonic(), len(self.records))
+        self._left.round_end()
         self._screen.show(self, event="round")
 
     def figures(self) -> Headline | None:
         """The best and the last value of the headline, so far."""
         return headline(self.records)
 
-    def seconds_left(self) -> float | None:
-        """By the rounds after the first of this process; None before there is one."""
-        since, first = self._since
-        done = len(self.records) - first
-        if not first or not done:
-            return None
-        return (time.monotonic() - since) / done * (self.planned - len(self.records))
+    def left(self) -> str:
+        """The time to the end of the run, in words; empty if nobody knows it."""
+        return in_words(self._left.of_run(self.planned - len(self.records)))
 
 
 @final
@@ -131,10 +128,7 @@ class _InNotebook:
 def notebook_html(view: _View) -> str:
     """A view in HTML; the names of a config are whatever its author wrote."""
     done, (clients_done, clients) = len(view.records), view.clients
-    left = view.seconds_left()
-    texts = [f"{done}/{view.planned} rounds", *_said(view)]
-    if left is not None and done < view.planned:
-        texts.append(f"{int(left) // 60}:{int(left) % 60:02d} left")
+    texts = [f"{done}/{view.planned} rounds", *_said(view), *filter(None, [view.left()])]
     return (
         f"<div><b>{html.escape(view.title)}</b><br>"
         f'<progress max="{max(view.planned, 1)}" value="{done}"></progress> {html.escape("  ".join(texts))}<br>'

@@ -39,7 +39,7 @@ def test_a_notebook_gets_bars_figures_and_the_time_left_with_every_text_escaped(
     assert '<progress max="8" value="3">' in shown
     assert "3/4 clients" in shown
     assert "test/accuracy 0.75 (best 0.75)  epsilon 1.5" in shown
-    assert "0:00 left" in shown
+    assert "  0:00:00 left" in shown
     assert "<script" not in shown
     assert "<b>runs" not in shown
     assert "runs/&lt;b&gt;" in shown
