@@ -11,7 +11,9 @@ import numpy as np
 from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator
+from fedcli.engine.records import Row
 from fedcli.engine.run_columns import meant_column
+from fedcli.runs.extension import extended
 from fedcli.runs.headline import Headline, headline, is_finite
 from fedcli.runs.run_directory import Run, open_run
 from fedcli.runs.run_list import entry_of
@@ -33,12 +35,16 @@ class Compared(NamedTuple):
 
     Args:
         run: its directory.
-        settings: its config, one value for each key such as `client.epochs`.
+        experiment: its config.
+        records: its rounds, which are read once.
+        settings: the config, one value for each key such as `client.epochs`.
         figures: its headline, which is of the same column in all runs.
         totals: what it cost, by name: epsilon, simulated seconds, bytes, seconds.
     """
 
     run: Run
+    experiment: config.Experiment
+    records: list[Row]
     settings: Mapping[str, str]
     figures: Headline
     totals: Mapping[str, float]
@@ -118,7 +124,8 @@ def compared(folders: Sequence[Path], metric: str | None = None) -> list[Compare
             meant = meant_column(column, known)
             others = f"Leave it out, or choose another --metric; it has {', '.join(known) or 'none'}."
             raise ConfigError(f"{run.folder} has no value of {column}.", hint=meant or others)
-        found.append(Compared(run, settings_of_run(run.config.experiment), figures, _totals(rows)))
+        experiment = run.config.experiment
+        found.append(Compared(run, experiment, rows, settings_of_run(experiment), figures, _totals(rows)))
     return found
 
 
@@ -175,7 +182,8 @@ def cautions(runs: Sequence[Compared]) -> list[str]:
     """What a reader must know before last values are compared: runs that did not reach their end, or diverged."""
     found = []
     for run in runs:
-        rows, planned = run.run.records, run.run.config.experiment.rounds
+        # More than its config plans, if the run was extended.
+        rows, planned = run.records, extended(run.experiment, run.run.folder).rounds
         last, measured = int(rows[-1]["round"]), run.figures.last_round
         name, column = run.run.folder.name, run.figures.column
         if any(column in row and not is_finite(row[column]) for row in rows if row["round"] > measured):
@@ -188,7 +196,7 @@ def cautions(runs: Sequence[Compared]) -> list[str]:
         if (state := entry_of(run.run.folder).state) != "done":
             told = "is still running" if state == "running" else "is not finished"
             found.append(f"{name} {told}: {last:,} of {planned:,} rounds.")
-        elif run.run.config.experiment.early_stop is None:
+        elif run.experiment.early_stop is None:
             found.append(f"{name} ended early: {last:,} of {planned:,} rounds.")
     return found
 

@@ -53,12 +53,12 @@ def course_of(group: SeedGroup, column: str, axis: Axis, *, clients: bool = Fals
     Raises:
         ConfigError: if no round of a run has the column, its deciles, or the column of the axis.
     """
-    runs = [_points(run.run.records, column, axis, clients) for run in group.runs]
+    runs = [_points(run.records, column, axis, clients) for run in group.runs]
     for run, points in zip(group.runs, runs, strict=True):
         if not points:
             wanted = f"{column}/p10, /p50 and /p90" if clients else column
             deciles = sorted(
-                {name[: -len("/p50")] for row in run.run.records for name in row if name.endswith("/p50")}
+                {name[: -len("/p50")] for row in run.records for name in row if name.endswith("/p50")}
             )
             hint = "Choose another --metric or --x."
             if clients:

@@ -15,7 +15,9 @@ from fedcli.runs.headline import Headline
 def group(values, better="up"):
     """A group with one run for each seed, 0, 1, ..."""
     runs = [
-        Compared(None, {"seed": str(seed)}, Headline("test/accuracy", better, 1, value, 1, value), {})
+        Compared(
+            None, None, [], {"seed": str(seed)}, Headline("test/accuracy", better, 1, value, 1, value), {}
+        )
         for seed, value in enumerate(values)
         if value is not None
     ]

@@ -5,6 +5,7 @@ import tiny
 from kept_runs import CONFIG, LAYOUT, advance, make_run, state_of
 
 from fedcli.core.errors import ConfigError
+from fedcli.runs.comparison import cautions, compared
 from fedcli.runs.extension import extended, planned_in_chain, require_extensible
 from fedcli.runs.report.subject import subject_of
 from fedcli.runs.run_directory import Run
@@ -45,6 +46,9 @@ def test_the_chain_says_how_many_rounds_are_planned_and_verify_names_it(tmp_path
     assert (entry.state, entry.summary.rounds, entry.summary.planned) == ("interrupted", 7, 9)
     subject = subject_of([folder])
     assert subject.experiment_of(subject.first).rounds == 9
+    assert cautions(subject.runs) == ["run is not finished: 7 of 9 rounds."]
+    go_on(folder, 9, 2)
+    assert cautions(compared([folder])) == []
 
 
 @pytest.mark.parametrize("planned", [3, 4, 200_000, True, "6"])

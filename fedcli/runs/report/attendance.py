@@ -33,9 +33,7 @@ def attendance(subject: Subject) -> PageSection:
 
 
 def _blocks(subject: Subject) -> Iterator[Block]:
-    if not any(
-        _total(subject.records_of(run), column) for run in subject.runs for column in _OUTCOMES.values()
-    ):
+    if not any(_total(run.records, column) for run in subject.runs for column in _OUTCOMES.values()):
         yield Text("The run does not publish who took part.", "remark")
         return
     if subject.is_private:
@@ -67,9 +65,7 @@ def _of_groups(subject: Subject) -> SortableTable:
     columns = {**_OUTCOMES, "malicious": "clients/malicious"}
     rows = []
     for group in subject.groups:
-        counts = [
-            sum(_total(subject.records_of(run), column) for run in group.runs) for column in columns.values()
-        ]
+        counts = [sum(_total(run.records, column) for run in group.runs) for column in columns.values()]
         rows.append([Cell(group.label), *map(cell, counts)])
     return SortableTable(
         "Turns of all runs", ["runs of", *columns], rows, "Clients times rounds, summed over the runs."

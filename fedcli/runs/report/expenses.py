@@ -97,7 +97,7 @@ def _of_groups(subject: Subject) -> Iterator[Block]:
         totals: dict[str, list[float]] = {name: [] for name in series}
         for run in group.runs:
             for name in series:
-                totals[name].append(sum(_phases(row).get(name, 0.0) for row in subject.records_of(run)))
+                totals[name].append(sum(_phases(row).get(name, 0.0) for row in run.records))
         points += [
             {"x": group.label, "y": float(np.mean(values)), "series": name, "order": order}
             for order, (name, values) in enumerate(totals.items())

@@ -46,7 +46,7 @@ def _blocks(subject: Subject) -> Iterator[Block]:
     run = next((run for run in subject.runs if _uses_any(subject.experiment_of(run))), None)
     if run is None:
         return
-    experiment, folder, records = subject.experiment_of(run), run.run.folder, subject.records_of(run)
+    experiment, folder, records = subject.experiment_of(run), run.run.folder, run.records
     if not subject.is_single:
         yield Text(f"Of {folder.name}, the first of the runs that encrypts or proves.", "remark")
     plan = _plan(folder)

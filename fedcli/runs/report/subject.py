@@ -77,22 +77,15 @@ class Subject:
     @property
     def records(self) -> list[Row]:
         """The rounds of the first run."""
-        return self.records_of(self.first)
+        return self.first.records
 
     def experiment_of(self, run: Compared) -> Experiment:
-        """The config of a run."""
-        return self._read[run.run.folder][0]
-
-    def records_of(self, run: Compared) -> list[Row]:
-        """The rounds of a run."""
-        return self._read[run.run.folder][1]
+        """The config of a run, with the rounds that it plans now."""
+        return self._extended[run.run.folder]
 
     @cached_property
-    def _read(self) -> dict[Path, tuple[Experiment, list[Row]]]:
-        return {
-            run.run.folder: (extended(run.run.config.experiment, run.run.folder), run.run.records)
-            for run in self.runs
-        }
+    def _extended(self) -> dict[Path, Experiment]:
+        return {run.run.folder: extended(run.experiment, run.run.folder) for run in self.runs}
 
     @cached_property
     def environment(self) -> Row:
@@ -122,7 +115,7 @@ class Subject:
 
     def has(self, column: str) -> bool:
         """Whether all runs have a column in some round."""
-        return all(any(column in row for row in records) for _, records in self._read.values())
+        return all(any(column in row for row in run.records) for run in self.runs)
 
 
 def subject_of(folders: Sequence[Path], metric: str | None = None) -> Subject:

@@ -100,7 +100,7 @@ def _sentences(subject: Subject) -> Iterator[str]:
 
 def _rounds(subject: Subject) -> str:
     """How many rounds the runs have, which may be more than have a value of the metric."""
-    counts = sorted({int(subject.records_of(run)[-1]["round"]) for run in subject.runs})
+    counts = sorted({int(run.records[-1]["round"]) for run in subject.runs})
     last = counted(counts[-1], "round")
     return last if len(counts) == 1 else f"{counts[0]:,} to {last}"
 
@@ -147,7 +147,7 @@ def _over(group: SeedGroup) -> str:
 def _cautions(subject: Subject) -> Iterator[str]:
     yield from cautions(subject.runs)
     for run in subject.runs:
-        notes = [row for row in subject.records_of(run) if row.get("note")]
+        notes = [row for row in run.records if row.get("note")]
         failed, ruined = (
             [row for row in notes if str(row["note"]).startswith(f"{kind}: ")]
             for kind in ("failed", "ruined")

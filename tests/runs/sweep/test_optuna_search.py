@@ -27,7 +27,7 @@ def results_of(trials, loss):
     for trial in trials:
         figures = Headline("test/loss", "down", 1, loss(trial), 1, loss(trial))
         groups.setdefault(trial.group, []).append(
-            Compared(Run(trial.experiment and _path(trial)), {}, figures, {})
+            Compared(Run(_path(trial)), trial.experiment, [], {}, figures, {})
         )
     return SweepResults("test/loss", [SeedGroup("", tuple(runs)) for runs in groups.values()])
 
