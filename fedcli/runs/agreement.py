@@ -39,15 +39,14 @@ def require_unchanged(folder: Path) -> None:
         RunError: if a file is not the one that the first checkpoint binds.
     """
     directory.read_config(folder)
-    for name in (*directory.ALWAYS_BOUND, directory.MODEL):
-        require_bound(folder, name)
+    require_bound(folder, *directory.ALWAYS_BOUND, directory.MODEL)
 
 
-def require_bound(folder: Path, name: str) -> None:
-    """Refuse a file at the top of a run directory that is not the one that the run began with.
+def require_bound(folder: Path, *names: str) -> None:
+    """Refuse files at the top of a run directory that are not those that the run began with.
 
     Raises:
-        RunError: if it is not the one that the first checkpoint binds, or was added.
+        RunError: if one is not the one that the first checkpoint binds, or was added.
     """
     first = directory.checkpoint_folder(folder, 0)
     # A run that was killed before its first checkpoint has bound nothing yet.
@@ -60,9 +59,12 @@ def require_bound(folder: Path, name: str) -> None:
             f"{error}\nIt says which files the run began with. Restore it, or start a new run from the weights of a "
             "later checkpoint."
         ) from None
-    if not isinstance(bound, dict):
-        return
-    digest = bound.get(name)
+    if isinstance(bound, dict):
+        for name in names:
+            _require_one(folder, name, bound.get(name))
+
+
+def _require_one(folder: Path, name: str, digest: object) -> None:
     if digest is None and name not in directory.ALWAYS_BOUND:
         # Older runs do not have it.
         added = guarded.exists(folder / name, below=folder)

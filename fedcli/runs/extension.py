@@ -43,15 +43,16 @@ def planned_in_chain(folder: Path) -> int:
 
     An extension is in no checkpoint until the first round after it is durable; until then the run is as it was.
     """
-    return directory.planned_rounds(folder) or _in_config(folder)
+    return directory.planned_rounds(folder) or planned_in_config(folder)
 
 
 def planned_beyond(folder: Path, rounds: int) -> int | None:
     """The planned rounds, where they are not those of the run's config."""
-    return None if rounds == _in_config(folder) else rounds
+    return None if rounds == planned_in_config(folder) else rounds
 
 
-def _in_config(folder: Path) -> int:
+def planned_in_config(folder: Path) -> int:
+    """The rounds that config.yaml plans, whatever was added since."""
     return loads(directory.config_text(folder), directory.CONFIG, imports=False).experiment.rounds
 
 

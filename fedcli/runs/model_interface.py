@@ -7,9 +7,8 @@ preprocessing and the names of the classes; without them a prediction is wrong a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -38,10 +37,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+Stored = Literal["float64", "float32", "int64", "int32", "uint8", "bool"]
+"""The types of arrays that model.json holds."""
+
+
 class StoredArray(_Strict):
     """An array as JSON: its type, its shape, and its values in the order of rows."""
 
-    dtype: Literal["float64", "float32", "int64", "int32", "uint8", "bool"]
+    dtype: Stored
     shape: tuple[int, ...]
     values: tuple[int | float | bool, ...]
 
@@ -215,5 +218,4 @@ def stored_statistics(statistics: Statistics) -> dict[str, StoredArray] | None:
 
 
 def _is_storable(array: Array) -> bool:
-    known: Mapping[str, object] = dict.fromkeys(("float64", "float32", "int64", "int32", "uint8", "bool"))
-    return str(array.dtype) in known and bool(np.isfinite(array).all())
+    return str(array.dtype) in get_args(Stored) and bool(np.isfinite(array).all())

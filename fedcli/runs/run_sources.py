@@ -77,7 +77,8 @@ def read_source(
         ConfigError: if a module was found elsewhere, or the run is not the user's own, needs modules or files, and the
             user did not say to trust it.
     """
-    sources = _recorded(folder)
+    environment = read_environment(folder)
+    sources = _recorded(environment)
     text, name = directory.config_text(folder), str(folder / directory.CONFIG)
     if not trusts():
         planned = config.loads(text, name, overrides, imports=False).experiment
@@ -86,7 +87,7 @@ def read_source(
             planned = planned.model_copy(update={"model": model})
         # A module that is no longer where it was would be looked for in other places, such as the working folder.
         is_there = all(_is_usable(Path(file), folder) for file in sources.modules.values())
-        if not (is_there and is_own(read_environment(folder), text)):
+        if not (is_there and is_own(environment, text)):
             require_trust(folder, planned, sources.modules)
     with _importable(folder, sources.modules):
         source = config.load_again(text, name, objects, overrides)
@@ -104,9 +105,9 @@ def read_source(
     return config.with_section(source, "data", source.experiment.data.model_copy(update={"part": there}))
 
 
-def _recorded(folder: Path) -> RunSources:
+def _recorded(environment: Mapping[str, Any]) -> RunSources:
     """What environment.json says; nothing for a run of an earlier version."""
-    said = read_environment(folder).get(_KEY)
+    said = environment.get(_KEY)
     said = said if isinstance(said, dict) else {}
     data, modules = said.get("data"), said.get("modules")
     return RunSources(

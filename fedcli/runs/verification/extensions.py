@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fedcli.config import loads
 from fedcli.core.errors import FedcliError
-from fedcli.runs.extension import MOST_ROUNDS, reason_against
+from fedcli.runs.extension import MOST_ROUNDS, planned_in_config, reason_against
 from fedcli.runs.verification.chain_links import Pair
 from fedcli.runs.verification.planned_run import Recipe
 from fedcli.runs.verification.report import Finding
@@ -25,7 +24,7 @@ def checked_extensions(run: Path, recipe: Recipe, pairs: Sequence[Pair]) -> Iter
         pairs: the checkpoints.
     """
     try:
-        first = loads(directory.config_text(run), directory.CONFIG, imports=False).experiment.rounds
+        first = planned_in_config(run)
     except FedcliError:
         return  # reported where the plan is made
     planned = first
