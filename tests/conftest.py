@@ -26,6 +26,16 @@ def pytest_collection_finish(session):
         ThreadsExecutor(2).close()
 
 
+@pytest.fixture
+def config_file(tmp_path):
+    """The file of a small experiment, for tests that train nothing."""
+    from kept_runs import CONFIG
+
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
 @pytest.fixture(scope="session")
 def executors():
     """Real thread executors by their number of workers, shared by the session."""

@@ -6,15 +6,6 @@ from fedcli.config import ConfigErrors, read_sweep, settings_of
 from fedcli.config.sweep_space import Interval, SweepSpace
 from fedcli.core.errors import ConfigError
 
-CONFIG = "rounds: 2\ndata: {name: digits, partition: {name: iid, clients: 2}}\nmodel: mlp\n"
-
-
-@pytest.fixture
-def config(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG)
-    return path
-
 
 def file_of(tmp_path, sweep):
     path = tmp_path / "sweep.yaml"
@@ -33,12 +24,12 @@ class TestCommas:
             ("data.path='a,b.csv',c.csv", ("a,b.csv", "c.csv")),
         ],
     )
-    def test_those_in_brackets_braces_and_quotes_belong_to_a_value(self, config, word, values):
-        assert read_sweep(config, [word]).axes == {word.partition("=")[0]: values}
+    def test_those_in_brackets_braces_and_quotes_belong_to_a_value(self, config_file, word, values):
+        assert read_sweep(config_file, [word]).axes == {word.partition("=")[0]: values}
 
     @pytest.mark.parametrize("word", ["strategy={name: fedprox, mu: 0.1}", "model.hidden=[8, 4]", "rounds=5"])
-    def test_a_single_value_is_that_of_all_runs(self, config, word):
-        space = read_sweep(config, [word], "0,1")
+    def test_a_single_value_is_that_of_all_runs(self, config_file, word):
+        space = read_sweep(config_file, [word], "0,1")
         assert (space.constants, space.axes, space.seeds) == ((word,), {}, (0, 1))
 
 
@@ -66,9 +57,9 @@ def test_all_problems_are_in_one_report(tmp_path):
     assert len(found.value.problems) >= 7
 
 
-def test_a_sweep_of_one_run_is_refused_with_an_example(config):
+def test_a_sweep_of_one_run_is_refused_with_an_example(config_file):
     with pytest.raises(ConfigErrors, match=r"several values, or several seeds[\s\S]*--seeds 0..4"):
-        read_sweep(config, ["rounds=3"])
+        read_sweep(config_file, ["rounds=3"])
 
 
 class TestSettings:

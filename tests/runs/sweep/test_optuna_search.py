@@ -10,16 +10,13 @@ from fedcli.runs.run_directory import Run
 from fedcli.runs.sweep.optuna_search import corners, search
 from fedcli.runs.sweep.sweep_results import SweepResults
 
-CONFIG = "rounds: 2\ndata: {name: digits, partition: {name: iid, clients: 2}}\nmodel: mlp\n"
 RATE = "client.optimizer.learning_rate"
 
 
 @pytest.fixture
-def space(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG)
+def space(config_file):
     axes = {RATE: Interval(0.001, 1.0, True), "strategy": ("mean", {"name": "fedprox", "mu": 0.1})}
-    return SweepSpace(path, (), axes, (0, 1), "optuna", 6, metric="test/loss")
+    return SweepSpace(config_file, (), axes, (0, 1), "optuna", 6, metric="test/loss")
 
 
 def results_of(trials, loss):

@@ -10,23 +10,14 @@ from fedcli.runs.sweep import sweep_index
 from fedcli.runs.sweep.job_array import job_array
 from fedcli.runs.sweep.trials import _names, label_of, trials_of
 
-CONFIG = "rounds: 2\ndata: {name: digits, partition: {name: iid, clients: 2}}\nmodel: mlp\n"
 
-
-@pytest.fixture
-def config(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text(CONFIG)
-    return path
-
-
-def trials(config, axes, seeds=(), constants=()):
-    space = SweepSpace(config, constants, axes, seeds)
+def trials(config_file, axes, seeds=(), constants=()):
+    space = SweepSpace(config_file, constants, axes, seeds)
     return trials_of(space, settings_of(space))
 
 
-def test_every_setting_has_every_seed_and_a_name_that_tells_it(config):
-    found = trials(config, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})}, (0, 1), ("rounds=3",))
+def test_every_setting_has_every_seed_and_a_name_that_tells_it(config_file):
+    found = trials(config_file, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})}, (0, 1), ("rounds=3",))
     assert [trial.name for trial in found] == [
         "strategy-mean_seed-0", "strategy-mean_seed-1",
         "strategy-fedprox-mu-0.1_seed-0", "strategy-fedprox-mu-0.1_seed-1",
@@ -37,9 +28,9 @@ def test_every_setting_has_every_seed_and_a_name_that_tells_it(config):
     assert found[2].group == found[3].group != found[0].group
 
 
-def test_all_configs_are_checked_and_each_problem_is_told_once(config):
+def test_all_configs_are_checked_and_each_problem_is_told_once(config_file):
     with pytest.raises(ConfigErrors) as found:
-        trials(config, {"client.epochs": (1, 0), "client.batch_size": (-1, 8)}, (0, 1))
+        trials(config_file, {"client.epochs": (1, 0), "client.batch_size": (-1, 8)}, (0, 1))
     assert sorted(problem.key for problem in found.value.problems) == ["client.batch_size", "client.epochs"]
 
 
@@ -68,8 +59,10 @@ class TestNames:
 
 
 class TestIndex:
-    def test_it_is_read_back(self, config, tmp_path):
-        index = sweep_index.updated(tmp_path, None, trials(config, {"client.epochs": (1, 2)}), "fedcli sweep")
+    def test_it_is_read_back(self, config_file, tmp_path):
+        index = sweep_index.updated(
+            tmp_path, None, trials(config_file, {"client.epochs": (1, 2)}), "fedcli sweep"
+        )
         index = index.with_failure("epochs-2", "exit code 1: no")
         sweep_index.write_index(tmp_path, index)
         assert sweep_index.read_index(tmp_path) == index
@@ -77,31 +70,31 @@ class TestIndex:
         with pytest.raises(RunError, match="Remove it: the runs stay"):
             sweep_index.read_index(tmp_path)
 
-    def test_a_changed_config_is_refused_once_a_run_has_begun(self, config, tmp_path):
+    def test_a_changed_config_is_refused_once_a_run_has_begun(self, config_file, tmp_path):
         axes = {"client.epochs": (1, 2)}
-        index = sweep_index.updated(tmp_path, None, trials(config, axes), "")
-        changed = trials(config, axes, (), ("rounds=3",))
+        index = sweep_index.updated(tmp_path, None, trials(config_file, axes), "")
+        changed = trials(config_file, axes, (), ("rounds=3",))
         # Nothing has begun that could be mixed up.
         sweep_index.updated(tmp_path, index, changed, "")
         (tmp_path / "epochs-2").mkdir()
-        with pytest.raises(ConfigError, match=r"rounds was 2 and is 3 \(1 of the runs\)[\s\S]*--folder"):
+        with pytest.raises(ConfigError, match=r"rounds was 4 and is 3 \(1 of the runs\)[\s\S]*--folder"):
             sweep_index.updated(tmp_path, index, changed, "")
         # More values are no change.
-        grown = sweep_index.updated(tmp_path, index, trials(config, {"client.epochs": (1, 2, 3)}), "")
+        grown = sweep_index.updated(tmp_path, index, trials(config_file, {"client.epochs": (1, 2, 3)}), "")
         assert list(grown.runs) == ["epochs-1", "epochs-2", "epochs-3"]
 
 
 class TestJobArray:
-    def test_each_line_starts_a_run_or_goes_on_with_it(self, config, tmp_path, monkeypatch):
+    def test_each_line_starts_a_run_or_goes_on_with_it(self, config_file, tmp_path, monkeypatch):
         import subprocess
 
         monkeypatch.chdir(tmp_path)
         # Stands for the command, and prints what it is called with.
         (tmp_path / "fedcli").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
         (tmp_path / "fedcli").chmod(0o755)
-        found = trials(config, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})})
+        found = trials(config_file, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})})
         script = tmp_path / "script"
-        script.write_text(job_array(tmp_path / "all", found, config, "--time 1:00 -p gpu --mem=4G"))
+        script.write_text(job_array(tmp_path / "all", found, config_file, "--time 1:00 -p gpu --mem=4G"))
         assert script.read_text().splitlines()[1:7] == [
             "#SBATCH --job-name=all", "#SBATCH --array=0-1", f"#SBATCH --output={tmp_path}/all/logs/%A_%a.log",
             "#SBATCH --time 1:00", "#SBATCH -p gpu", "#SBATCH --mem=4G",
@@ -114,7 +107,13 @@ class TestJobArray:
             ).stdout.split("\n")
 
         run = f"{tmp_path}/all/strategy-fedprox-mu-0.1"
-        assert said("1")[:-1] == ["run", str(config), "strategy={name: fedprox, mu: 0.1}", "--run-dir", run]
+        assert said("1")[:-1] == [
+            "run",
+            str(config_file),
+            "strategy={name: fedprox, mu: 0.1}",
+            "--run-dir",
+            run,
+        ]
         (tmp_path / "all/strategy-fedprox-mu-0.1").mkdir(parents=True)
         (tmp_path / "all/strategy-fedprox-mu-0.1/config.yaml").touch()
         assert said("1")[:-1] == ["run", "--resume", run]
@@ -122,6 +121,6 @@ class TestJobArray:
     @pytest.mark.parametrize(
         ("options", "said"), [("--array=1", "sets itself"), ("x", "not an option"), ("'", "quotes")]
     )
-    def test_options_that_cannot_be_used_are_refused(self, config, tmp_path, options, said):
+    def test_options_that_cannot_be_used_are_refused(self, config_file, tmp_path, options, said):
         with pytest.raises(ConfigError, match=said):
-            job_array(tmp_path, trials(config, {"client.epochs": (1, 2)}), config, options)
+            job_array(tmp_path, trials(config_file, {"client.epochs": (1, 2)}), config_file, options)
