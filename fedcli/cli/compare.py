@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from fedcli.runs.comparison import Paired, SeedGroup
 
-_FIGURES = ("last", "best", "epsilon", "simulated seconds", "bytes up", "seconds")
-_OF_PAIRS = {
-    "minus the first": "mean",
-    "minus the first +-": "deviation",
-    "low": "low",
-    "high": "high",
-    "p": "p",
-    "better": "num_better",
-    "pairs": "num_pairs",
-}
 _NARROWEST = 12
 """Characters that a column of the keys needs at least."""
 _SPARE = ("seconds", "bytes up", "simulated seconds", "p", "best", "epsilon")
@@ -110,20 +100,24 @@ def _numbers(group: SeedGroup, difference: Paired | None) -> dict[str, Cell]:
     """The same for a program: every number in a column of its own."""
     import numpy as np
 
+    from fedcli.runs.comparison import FIGURES, OF_PAIRS
+
     row: dict[str, Cell] = {"": group.label, "runs": len(group.runs)}
-    for name in _FIGURES:
+    for name in FIGURES:
         values = group.values(name)
         row[name] = float(np.mean(values)) if values else None
         row[f"{name} +-"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
     found = difference._asdict() if difference else {}
-    for title, name in _OF_PAIRS.items():
+    for title, name in OF_PAIRS.items():
         row[title] = found.get(name)
     return row
 
 
 def figures_of(group: SeedGroup) -> dict[str, str]:
     """What runs reached and cost: mean and standard deviation of each figure, by its name."""
-    return {name: _spread(group.values(name)) for name in _FIGURES}
+    from fedcli.runs.comparison import FIGURES
+
+    return {name: _spread(group.values(name)) for name in FIGURES}
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -140,9 +134,11 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _facts(group: SeedGroup, difference: Paired | None) -> dict[str, object]:
+    from fedcli.runs.comparison import FIGURES
+
     return {
         "label": group.label,
         "seeds": [run.seed for run in group.runs],
-        **{name: values for name in _FIGURES if (values := group.values(name))},
+        **{name: values for name in FIGURES if (values := group.values(name))},
         "minus_the_first": difference and difference._asdict(),
     }

@@ -19,13 +19,25 @@ from fedcli.runs.run_directory import Run, open_run
 from fedcli.runs.run_list import entry_of
 
 # What tells runs apart that are otherwise the same, or says only where they were.
-_IDENTITY = ("seed", "name")
+IDENTITY = ("seed", "name")
 _TOTALS: tuple[tuple[str, str, Callable[[list[float]], float]], ...] = (
     ("epsilon", "epsilon", lambda values: values[-1]),
     ("simulated seconds", "simulated/seconds", lambda values: values[-1]),
     ("bytes up", "bytes_up", sum),
     ("seconds", "seconds/total", sum),
 )
+FIGURES = ("last", "best", *(name for name, _, _ in _TOTALS))
+"""What `SeedGroup.values` knows, in the order of tables."""
+OF_PAIRS = {
+    "minus the first": "mean",
+    "minus the first +-": "deviation",
+    "low": "low",
+    "high": "high",
+    "p": "p",
+    "better": "num_better",
+    "pairs": "num_pairs",
+}
+"""The fields of `Paired` by their titles in tables."""
 _RESAMPLES = 9_999
 _LONGEST_LABEL = 50
 
@@ -138,7 +150,7 @@ def differing(runs: Sequence[Compared]) -> dict[str, list[str]]:
 
 def grouped(runs: Sequence[Compared]) -> list[SeedGroup]:
     """The runs in groups whose configs are the same but for the seed, in the order in which they were named."""
-    keys = [key for key in differing(runs) if key not in _IDENTITY]
+    keys = [key for key in differing(runs) if key not in IDENTITY]
     found: dict[tuple[str, ...], list[Compared]] = {}
     for run in runs:
         found.setdefault(tuple(run.settings.get(key, "") for key in keys), []).append(run)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from fedcli.runs.comparison import Paired, SeedGroup
     from fedcli.runs.run_list import Entry
 
-_FIGURES = ("last", "best", "epsilon", "simulated seconds", "bytes up", "seconds")
-
 
 def records_frame(run: Path, log: str) -> DataFrame:
     """The records of a log, one a line; the index is the round, and a value that a round does not have is NaN.
@@ -89,25 +87,19 @@ def comparison_frame(
     """
     import pandas as pd
 
+    from fedcli.runs.comparison import FIGURES, OF_PAIRS
+
     rows = []
     for index, (group, difference) in enumerate(zip(groups, differences, strict=True)):
         row: dict[str, object] = {"runs": len(group.runs)}
         row |= {key: values[index] for key, values in keys.items()}
-        for name in _FIGURES:
+        for name in FIGURES:
             values = pd.Series(group.values(name), dtype=float)
             if len(values):
                 # Of one value pandas has no deviation, and says so by NaN.
                 row |= {name: values.mean(), f"{name} +-": values.std()}
         if difference is not None:
-            row |= {
-                "minus the first": difference.mean,
-                "minus the first +-": difference.deviation,
-                "low": difference.low,
-                "high": difference.high,
-                "p": difference.p,
-                "better": difference.num_better,
-                "pairs": difference.num_pairs,
-            }
+            row |= {title: getattr(difference, name) for title, name in OF_PAIRS.items()}
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index([group.label for group in groups], name="group")).dropna(
         axis="columns", how="all"

@@ -242,7 +242,7 @@ def compare(runs: Iterable[Run | str | Path | int], metric: str | None = None) -
         key: [group.runs[0].settings.get(key, "") for group in groups]
         for key in comparison.differing([group.runs[0] for group in groups])
         # Within a group the seeds differ.
-        if key not in ("seed", "name")
+        if key not in comparison.IDENTITY
     }
     differences = [None, *(comparison.paired(groups[0], group) for group in groups[1:])]
     return comparison_frame(groups, keys, differences)

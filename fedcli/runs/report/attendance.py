@@ -79,9 +79,8 @@ def _of_first_run(subject: Subject, present: list[str], malicious: int) -> Itera
         for order, name in enumerate(present)
         if is_finite(row.get(_OUTCOMES[name]))
     ]
-    of = "" if subject.is_single else f"Of {subject.first.run.folder.name}."
     spec = stacked("round", "clients", present)
-    yield Figure("Turns by what became of them", [View("rounds", spec, points)], of, present)
+    yield Figure("Turns by what became of them", [View("rounds", spec, points)], subject.of_first, present)
     rows = subject.clients
     reasons = Counter((str(row["reason"]), row.get("malicious") is True) for row in rows if row.get("reason"))
     if malicious and rows:

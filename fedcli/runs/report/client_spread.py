@@ -95,7 +95,7 @@ def _while_training(subject: Subject) -> Iterator[Block]:
         yield Figure(
             f"train/{metric} over the clients of each round",
             [View("rounds", lines("round", f"train/{metric}", ["median client"], has_band=True), points)],
-            f"The band is from p10 to p90 of the clients that were accepted in the round. {_of(subject)}",
+            f"The band is from p10 to p90 of the clients that were accepted in the round. {subject.of_first}",
         )
 
 
@@ -118,14 +118,10 @@ def _last_turns(subject: Subject) -> Iterator[Block]:
         yield Figure(
             "Every client in its last turn",
             [View("clients", scatter("training examples", metric, series), points)],
-            f"A dot is a client: its number of training examples, and {metric} while it trained. {_of(subject)}",
+            f"A dot is a client: its number of training examples, and {metric} while it trained. {subject.of_first}",
             series if len(series) > 1 else (),
         )
 
 
 def _present(names: Sequence[str], found: Sequence[str]) -> list[str]:
     return [name for name in names if name in found]
-
-
-def _of(subject: Subject) -> str:
-    return "" if subject.is_single else f"Of {subject.first.run.folder.name}."

@@ -55,6 +55,11 @@ class Subject:
         return len(self.runs) == 1
 
     @property
+    def of_first(self) -> str:
+        """What a caption says of a figure of the first run; empty where it is the only one."""
+        return "" if self.is_single else f"Of {self.first.run.folder.name}."
+
+    @property
     def is_private(self) -> bool:
         """Whether a run states an epsilon."""
         return any("epsilon" in run.totals for run in self.runs)

@@ -13,7 +13,6 @@ from fedcli.runs.course import course_of
 from fedcli.runs.course_axis import AXES
 from fedcli.runs.course_picture import course_picture
 from fedcli.runs.results_table import results_table
-from fedcli.runs.sweep.children import status_of
 from fedcli.runs.sweep.trials import Trial, label_of
 from fedcli.store.files import durable
 
@@ -34,18 +33,17 @@ class SweepResults(NamedTuple):
     groups: list[SeedGroup]
 
 
-def results_of(folder: Path, trials: Sequence[Trial], metric: str | None) -> SweepResults | None:
+def results_of(folder: Path, done: Sequence[Trial], metric: str | None) -> SweepResults | None:
     """The results of the runs that are done; None if none is.
 
     Args:
         folder: the folder of the sweep.
-        trials: its runs.
+        done: those of its runs that are done.
         metric: the column; None for the headline of the first run.
 
     Raises:
         ConfigError: if a run has no value of the column.
     """
-    done = [trial for trial in trials if status_of(folder, trial).standing == "done"]
     if not done:
         return None
     runs = compared([folder / trial.name for trial in done], metric)

@@ -156,7 +156,8 @@ def _run(
     if ended:
         write_index(folder, index)
     statuses = [status_of(folder, trial, index.runs[trial.name].failure) for trial in trials]
-    results = results_of(folder, trials, space.metric)
+    done = [status.trial for status in statuses if status.standing == "done"]
+    results = results_of(folder, done, space.metric)
     if results is not None:
         write_results(folder, trials, results)
     return SweepOutcome(folder, statuses, results)
