@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedcli.core.errors import ConfigError
-from fedcli.runs.run_list import Entry, list_runs
+from fedcli.runs.run_list import Entry, list_runs, run_folders
 from fedcli.store import directory
 from fedcli.store.files import guarded
 
@@ -56,7 +56,7 @@ def is_folder_of_runs(folder: Path) -> bool:
     return (
         folder.is_dir()
         and not guarded.exists(folder / directory.CONFIG, below=folder)
-        and bool(list_runs(folder))
+        and any(run_folders(folder))
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -39,18 +40,19 @@ class Entry(NamedTuple):
 
 def list_runs(root: Path) -> list[Entry]:
     """The runs in a folder, newest first; folders without a config.yaml are no runs."""
-    try:
-        folders = [Path(each.path) for each in os.scandir(root) if each.is_dir()]
-    except FileNotFoundError:
-        return []
-    begun = {
-        folder: _begun(folder)
-        for folder in folders
-        if guarded.is_file(folder / directory.CONFIG, below=folder)
-    }
+    begun = {folder: _begun(folder) for folder in run_folders(root)}
     # By name where two began in one second, since the second one has a number after the time.
     newest = sorted(begun, key=lambda folder: (begun[folder], folder.name), reverse=True)
     return [_entry(number, folder, begun[folder]) for number, folder in enumerate(newest, 1)]
+
+
+def run_folders(root: Path) -> Iterator[Path]:
+    """The run directories in a folder, in any order; nothing of them is read."""
+    try:
+        folders = [Path(each.path) for each in os.scandir(root) if each.is_dir()]
+    except FileNotFoundError:
+        return
+    yield from (folder for folder in folders if guarded.is_file(folder / directory.CONFIG, below=folder))
 
 
 def short_name(run_id: str) -> str:
