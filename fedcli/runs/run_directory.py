@@ -17,7 +17,7 @@ from fedcli.engine.records import Row
 from fedcli.runs.trust import trusting
 from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import checkpoints, directory
-from fedcli.store.files import guarded, manifests
+from fedcli.store.files import manifests
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,9 +110,7 @@ class Run:
         Raises:
             RunError: if the file is damaged.
         """
-        if not guarded.exists(self.folder / directory.PRIVACY, below=self.folder):
-            return None
-        return directory.read_json(self.folder, directory.PRIVACY)
+        return directory.read_json_if_there(self.folder, directory.PRIVACY)
 
     @property
     def head(self) -> str | None:

@@ -80,15 +80,14 @@ def read_source(
     environment = read_environment(folder)
     sources = _recorded(environment)
     text, name = directory.config_text(folder), str(folder / directory.CONFIG)
-    if not trusts():
+    # A module that is no longer where it was would be looked for in other places, such as the working folder.
+    is_there = all(_is_usable(Path(file), folder) for file in sources.modules.values())
+    if not (trusts() or (is_there and is_own(environment, text))):
         planned = config.loads(text, name, overrides, imports=False).experiment
         if goes_on and directory.finished_rounds(folder):
             model = planned.model.model_copy(update={"initial_weights": None})
             planned = planned.model_copy(update={"model": model})
-        # A module that is no longer where it was would be looked for in other places, such as the working folder.
-        is_there = all(_is_usable(Path(file), folder) for file in sources.modules.values())
-        if not (is_there and is_own(environment, text)):
-            require_trust(folder, planned, sources.modules)
+        require_trust(folder, planned, sources.modules)
     with _importable(folder, sources.modules):
         source = config.load_again(text, name, objects, overrides)
     part = source.experiment.data.part

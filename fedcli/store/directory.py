@@ -93,6 +93,11 @@ def read_json(folder: Path, name: str, *, indent: int | None = 1) -> dict[str, A
         raise FileRefused(folder / name, str(error)) from None
 
 
+def read_json_if_there(folder: Path, name: str) -> dict[str, Any] | None:
+    """The same; None if there is no such file."""
+    return read_json(folder, name) if guarded.exists(folder / name, below=folder) else None
+
+
 def read_run(folder: Path) -> str:
     """The random name that the run got when it started, from environment.json.
 

@@ -79,9 +79,7 @@ def read_claim(folder: Path, watch: Callable[[str], None] = lambda _what: None) 
         experiment,
         run.environment,
         read_bound_statement(folder) if guarded.exists(folder / directory.PRIVACY, below=folder) else None,
-        directory.read_json(folder, directory.ENCRYPTION)
-        if guarded.exists(folder / directory.ENCRYPTION, below=folder)
-        else None,
+        directory.read_json_if_there(folder, directory.ENCRYPTION),
         _noise_on(recipe) if isinstance(recipe, Recipe) else "",
         _learned(experiment),
         report.last,

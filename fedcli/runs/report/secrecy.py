@@ -25,7 +25,6 @@ from fedcli.runs.report.content import (
 from fedcli.runs.report.quantities import cell, duration, number, size
 from fedcli.runs.report.subject import Subject, about
 from fedcli.store import directory
-from fedcli.store.files import guarded
 
 _COLUMNS = (*costs.COLUMNS, costs.OF_COMMITTEES, *timed_jobs.COLUMNS)
 _PARTS = {
@@ -49,7 +48,7 @@ def _blocks(subject: Subject) -> Iterator[Block]:
     experiment, folder, records = subject.experiment_of(run), run.run.folder, run.records
     if not subject.is_single:
         yield Text(f"Of {folder.name}, the first of the runs that encrypts or proves.", "remark")
-    plan = _plan(folder)
+    plan = directory.read_json_if_there(folder, directory.ENCRYPTION)
     if plan is None:
         yield Text("Updates are not encrypted: the server sees every single one.", "warning")
     else:
@@ -71,12 +70,6 @@ def _blocks(subject: Subject) -> Iterator[Block]:
 
 def _uses_any(experiment: Any) -> bool:
     return experiment.encryption is not None or experiment.proofs is not None
-
-
-def _plan(folder: Any) -> Mapping[str, Any] | None:
-    if not guarded.exists(folder / directory.ENCRYPTION, below=folder):
-        return None
-    return directory.read_json(folder, directory.ENCRYPTION)
 
 
 def _costs(records: list[Row]) -> Iterator[Block]:

@@ -205,10 +205,8 @@ def _round_of(row: Mapping[str, Any]) -> float:
 
 def _read(folder: Path, name: str) -> dict[str, Any] | Finding | None:
     """The content of a file; None if there is none, or the finding that it cannot be read."""
-    if not guarded.exists(folder / name, below=folder):
-        return None
     try:
-        return directory.read_json(folder, name)
+        return directory.read_json_if_there(folder, name)
     except RunError as error:
         return _broken(name, str(error).partition("\n")[0].removeprefix(f"{folder / name} ").rstrip("."))
 
