@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ def trials_of(space: SweepSpace, chosen: Sequence[Settings]) -> list[Trial]:
     for each, name in zip(settings, _names(settings), strict=True):
         overrides = (*space.constants, *(f"{key}={config.inline(value)}" for key, value in each.items()))
         try:
-            experiment = config.loads(text, str(space.config), overrides).experiment
+            experiment = _experiment(text, str(space.config), overrides)
         except ConfigErrors as error:
             problems |= dict.fromkeys(error.problems)
             continue
@@ -66,6 +67,12 @@ def trials_of(space: SweepSpace, chosen: Sequence[Settings]) -> list[Trial]:
     if problems:
         raise ConfigErrors(problems)
     return found
+
+
+# A search makes all of its runs again after each batch of proposals.
+@lru_cache(maxsize=10_000)
+def _experiment(text: str, file: str, overrides: tuple[str, ...]) -> config.Experiment:
+    return config.loads(text, file, overrides).experiment
 
 
 def label_of(settings: Settings) -> str:
