@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from fedcli.cli.output import Json, escaped, print_json, print_message, print_rows, readable, reported
 from fedcli.cli.printed_table import Cell, Csv, Latex, Markdown, form_of, print_table
-from fedcli.cli.run_argument import RunPaths
+from fedcli.cli.run_argument import Metric, RunPaths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +22,7 @@ _SPARE = ("seconds", "bytes up", "simulated seconds", "p", "best", "epsilon")
 
 def compare(
     runs: RunPaths,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="The column of metrics.jsonl; by default that of the first run.", show_default=False
-        ),
-    ] = None,
+    metric: Metric = None,
     json: Json = False,
     csv: Csv = False,
     md: Markdown = False,

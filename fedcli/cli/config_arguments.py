@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import ArgumentInfo
 
 if TYPE_CHECKING:
     from fedcli.config import Config, ConfigErrors
 
-ConfigPath = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="The YAML file of the experiment.", show_default=False)
-]
+_CONFIG: ArgumentInfo = typer.Argument(
+    metavar="CONFIG", help="The YAML file of the experiment.", show_default=False
+)
+ConfigPath = Annotated[Path, _CONFIG]
+ConfigPathIfAny = Annotated[Path | None, _CONFIG]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(

@@ -11,7 +11,7 @@ import typer
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
 from fedcli.cli.printed_table import Cell, Csv, form_of, print_table
-from fedcli.cli.run_argument import TrustCode, to_config_or_run, trusted
+from fedcli.cli.run_argument import ConfigOrRun, TrustCode, trusted
 
 if TYPE_CHECKING:
     from fedcli.components.data.dataset import Array
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def partition(
-    config: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
-        ),
-    ],
+    config: ConfigOrRun,
     overrides: Overrides = None,
     options: SetOptions = None,
     output: Annotated[
@@ -42,16 +37,10 @@ def partition(
     """
     with reported(), trusted(trust_code):
         from fedcli.cli.split_view import print_split
-        from fedcli.core.errors import ConfigError
         from fedcli.runs.data_split import split_of
-        from fedcli.runs.drawing import FORMS
+        from fedcli.runs.drawing import picture_form
 
-        form = FORMS.get(output.suffix.lower()) if output else None
-        if output and form is None:
-            raise ConfigError(
-                f"{output} is no picture that can be written.",
-                hint="Give a name that ends in .png, .svg or .pdf.",
-            )
+        form = picture_form(output) if output else None
         source = read_config(config, overrides, options)
         split, title = split_of(source), _title(source.experiment)
         if output is not None and form is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedcli.cli.output import escaped, reported
-from fedcli.cli.run_argument import RunPaths
+from fedcli.cli.run_argument import Metric, RunPaths
 from fedcli.runs.course_axis import AXES, Axis
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ def plot(
         Path | None,
         typer.Option("--output", "-o", help="A file to write: .png, .svg or .pdf.", show_default=False),
     ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="The column of metrics.jsonl; by default that of the first run.", show_default=False
-        ),
-    ] = None,
+    metric: Metric = None,
     x: Annotated[Axis, typer.Option("--x", help="What it is drawn over.")] = "rounds",
     clients: Annotated[
         bool, typer.Option("--clients", help="Draw the median client, and the clients' deciles as a band.")
@@ -39,17 +34,11 @@ def plot(
 ) -> None:
     """Plot a metric of runs; those that differ in the seed only are one curve, with their deviation as a band."""
     with reported():
-        from fedcli.core.errors import ConfigError
         from fedcli.runs.comparison import compared, grouped
         from fedcli.runs.course import course_of
-        from fedcli.runs.drawing import FORMS
+        from fedcli.runs.drawing import picture_form
 
-        form = FORMS.get(output.suffix.lower()) if output else None
-        if output and form is None:
-            raise ConfigError(
-                f"{output} is no picture that can be written.",
-                hint="Give a name that ends in .png, .svg or .pdf.",
-            )
+        form = picture_form(output) if output else None
         found = compared(runs, metric)
         column = found[0].figures.column
         courses = [course_of(group, column, x, clients=clients) for group in grouped(found)]

@@ -13,7 +13,7 @@ from typer.models import OptionInfo
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
-from fedcli.cli.run_argument import to_config_or_run, to_run
+from fedcli.cli.run_argument import ConfigOrRunIfAny, to_run
 from fedcli.core.counting import counted
 
 
@@ -86,12 +86,7 @@ _NOISE, _COHORT, _ONE = "Noise and accounting", "Cohorts", "For one mechanism on
 
 
 def privacy(
-    where: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
-        ),
-    ] = None,
+    where: ConfigOrRunIfAny = None,
     overrides: Overrides = None,
     options: SetOptions = None,
     json: Json = False,

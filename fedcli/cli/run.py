@@ -8,17 +8,14 @@ from typing import Annotated
 
 import typer
 
-from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
+from fedcli.cli.config_arguments import ConfigPathIfAny, Overrides, SetOptions, read_config
 from fedcli.cli.lasting_output import lasting_output
 from fedcli.cli.output import Json, Traceback, print_json, print_message, reported
 from fedcli.cli.run_argument import TrustCode, to_run, trusted
 
 
 def run(
-    config: Annotated[
-        Path | None,
-        typer.Argument(metavar="CONFIG", help="The YAML file of the experiment.", show_default=False),
-    ] = None,
+    config: ConfigPathIfAny = None,
     overrides: Overrides = None,
     options: SetOptions = None,
     run_dir: Annotated[

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import ArgumentInfo
 
 from fedcli.cli.output import reported
 
@@ -66,6 +67,15 @@ RunPaths = Annotated[
         callback=_with_folders,
         show_default=False,
     ),
+]
+_CONFIG_OR_RUN: ArgumentInfo = typer.Argument(
+    metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
+)
+ConfigOrRun = Annotated[Path, _CONFIG_OR_RUN]
+ConfigOrRunIfAny = Annotated[Path | None, _CONFIG_OR_RUN]
+Metric = Annotated[
+    str | None,
+    typer.Option(help="The column of metrics.jsonl; by default that of the first run.", show_default=False),
 ]
 TrustCode = Annotated[
     bool,

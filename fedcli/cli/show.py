@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
 from fedcli.cli.output import Json, escaped, print_json, reported
-from fedcli.cli.run_argument import TrustCode, to_config_or_run, trusted
+from fedcli.cli.run_argument import ConfigOrRun, TrustCode, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +23,7 @@ _WIDTH = 98
 
 
 def show(
-    config: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CONFIG|RUN", help="A YAML file, or a run.", parser=to_config_or_run, show_default=False
-        ),
-    ],
+    config: ConfigOrRun,
     overrides: Overrides = None,
     options: SetOptions = None,
     trust_code: TrustCode = False,

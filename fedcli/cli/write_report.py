@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fedcli.cli.output import escaped, reported
-from fedcli.cli.run_argument import RunPaths
+from fedcli.cli.run_argument import Metric, RunPaths
 
 
 def report(
@@ -17,13 +17,7 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="The file to write; by default report.html.", show_default=False),
     ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="The column of metrics.jsonl by which runs are judged; by default that of the first run.",
-            show_default=False,
-        ),
-    ] = None,
+    metric: Metric = None,
 ) -> None:
     """Write a report of runs: one HTML file that needs no network, to open in a browser, print or hand on.
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from fedcli.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Form: TypeAlias = Literal["png", "svg", "pdf"]
-FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+_FORMS: dict[str, Form] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 """By the end of a file's name."""
 
 # Okabe and Ito: told apart by all readers, and on paper by their lightness.
@@ -26,6 +29,20 @@ _METADATA: dict[Form, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+
+def picture_form(file: Path) -> Form:
+    """The form of a picture, by the end of its file's name.
+
+    Raises:
+        ConfigError: if it is of no form that can be drawn.
+    """
+    form = _FORMS.get(file.suffix.lower())
+    if form is None:
+        raise ConfigError(
+            f"{file} is no picture that can be written.", hint="Give a name that ends in .png, .svg or .pdf."
+        )
+    return form
 
 
 @contextmanager
