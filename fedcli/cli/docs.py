@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcli.cli.list_parts import SECTIONS, Kind, list_parts
-from fedcli.cli.output import Json, escaped, print_json, reported
+from fedcli.cli.output import Json, escaped, print_json, print_rows, reported, wrapped
 
 if TYPE_CHECKING:
     from fedcli.experiment.manual import Described, Page
@@ -18,28 +17,37 @@ _WIDEST = 100
 """Longer lines are hard to read, also on a wide terminal."""
 
 _MOST_PAGES = 4
+_MOST_NAMES = 8
 
 
 def docs(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
+            metavar="NAME",
             help="A component (fedprox), a key (cohort.size), a column of the logs (test/accuracy), a term (staleness) "
             "or package.module:factory.",
             show_default=False,
         ),
-    ],
+    ] = None,
     kind: Annotated[
         Kind | None, typer.Option(help="Look only for components of this kind.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:
-    """Explain a component, a key of the config, a column of the logs or a term, with an example."""
-    if kind is None and name in list(Kind):
-        # The name of a kind is not that of a component; its list says what there is.
-        list_parts(Kind(name), json)
+    """Explain a component, a key of the config, a column of the logs or a term, with an example.
+
+    Without NAME, print what there is to ask for.
+    """
+    # The name of a kind is not that of a component; its list says what there is.
+    listed = Kind(name) if kind is None and name in list(Kind) else kind if name is None else None
+    if listed is not None:
+        list_parts(listed, json)
         return
     with reported():
+        if name is None:
+            _print_names(_names(), json=json)
+            return
         from fedcli.experiment.manual import look_up
 
         pages = look_up(name, SECTIONS[kind] if kind else None)
@@ -50,6 +58,33 @@ def docs(
         else:
             for number, page in enumerate(pages):
                 _print_lines([*([""] if number else []), *_lines(page)])
+
+
+def _names() -> dict[str, list[str]]:
+    """All that has a page, by what it is."""
+    from fedcli.config import installed
+    from fedcli.core.glossary import TERMS
+    from fedcli.experiment.manual import column_pages, key_pages
+
+    return {
+        **{kind.value: list(installed(section)) for kind, section in SECTIONS.items()},
+        "keys": [page.name for page in key_pages()],
+        "columns": list(dict.fromkeys(page.name for page in column_pages())),
+        "terms": list(TERMS),
+    }
+
+
+def _print_names(names: Mapping[str, Sequence[str]], *, json: bool) -> None:
+    if json:
+        print_json(names)
+        return
+    rows = []
+    for kind, known in names.items():
+        more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+        rows.append((kind, f"{', '.join(known[:_MOST_NAMES])}{more}"))
+    print_rows(rows)
+    typer.echo("\nFor example: fedcli docs fedprox, fedcli docs cohort.size, fedcli docs test/accuracy")
+    typer.echo("`fedcli docs KIND` lists all components of a kind, and --json prints all names.")
 
 
 def _facts(page: Page) -> dict[str, object]:
@@ -105,14 +140,6 @@ def _print_lines(lines: list[str]) -> None:
         if not console.is_terminal:
             typer.echo(line)
             continue
-        indent = " " * (len(line) - len(line.lstrip()))
-        # Formulas, names and values are never broken within a word, so that they can be copied.
-        broken = textwrap.wrap(
-            line,
-            min(console.width, _WIDEST),
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for each in broken or [""]:
+        indent = line[:1] == " "
+        for each in wrapped(line, min(console.width, _WIDEST)).split("\n"):
             typer.echo(each if indent or not each else typer.style(each, bold=True))

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fedcli.cli.app import app
+from fedcli.experiment.manual import look_up
 
 RUNNER = CliRunner()
 
@@ -48,6 +49,29 @@ def test_a_misspelt_name_is_an_error_with_a_hint():
     result = RUNNER.invoke(app, ["docs", "fedprxo"])
     assert result.exit_code == 2
     assert "Did you mean fedprox?" in result.output
+
+
+def test_without_a_name_it_prints_what_there_is_to_ask_for():
+    result = RUNNER.invoke(app, ["docs"])
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line for line in result.output.splitlines() if line}
+    assert {"strategies", "callbacks", "keys", "columns", "terms"} <= rows.keys()
+    assert "fedcli docs fedprox" in result.output
+    names = json.loads(RUNNER.invoke(app, ["docs", "--json"]).output)
+    assert all(names.values())
+    assert "fedprox" in names["strategies"]
+    assert "participation.deadline" in names["keys"]
+
+
+def test_a_kind_without_a_name_lists_it():
+    listed = RUNNER.invoke(app, ["docs", "--kind", "schedules"])
+    assert listed.output == RUNNER.invoke(app, ["list", "schedules"]).output
+
+
+@pytest.mark.parametrize("section", ["keys", "columns", "terms"])
+def test_every_name_that_it_prints_has_a_page(section):
+    names = json.loads(RUNNER.invoke(app, ["docs", "--json"]).output)[section]
+    assert all(look_up(name) for name in names)
 
 
 def test_the_name_of_a_kind_lists_it():
