@@ -155,6 +155,8 @@ def load_again(text: str, file: str, objects: Objects, overrides: Iterable[Overr
         ConfigErrors: if there is an object that the run was not started with.
     """
     source = loads(text, file, overrides)
+    if not objects:
+        return source
     try:
         values = given_again(source.root, objects)
     except ConfigError as error:
