@@ -152,12 +152,8 @@ def resuming(folder: Path | str) -> str:
 
 
 def following(folder: Path | str) -> str:
-    """The command to look at a finished run with: the first of these that this version has."""
-    from fedcli.cli.app import app
-
-    known = {str(each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands}
-    verb = next(name for name in ("report", "plot", "evaluate") if name in known)
-    return f"fedcli {verb} {shlex.quote(str(folder))}"
+    """The command to look at a finished run with."""
+    return f"fedcli report {shlex.quote(str(folder))}"
 
 
 class _View:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,13 +40,12 @@ def copy_template(name: str, target: Path) -> None:
     Raises:
         ConfigError: if no ready config has this name, or `target` exists or cannot be written.
     """
+    from fedcli.config import commented, nearest
+
     known = {template.name: template for template in templates()}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"The names are {', '.join(known)}."
+        hint = nearest(name, known) or f"The names are {', '.join(known)}."
         raise ConfigError(f"there is no ready config named '{name}'.", hint=hint)
-    from fedcli.config import commented
-
     text = f"{commented(known[name].path.read_text(encoding='utf-8'))}{_IN_AN_EDITOR}"
     try:
         # A config that somebody has edited is never overwritten.

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from fedcli.config.problem_list import ProblemList
-from fedcli.config.problems import MAX_SHOWN, kind, listed, nearest, show
+from fedcli.config.problems import MAX_SHOWN, kind, listed, nearest, show, similar
 from fedcli.config.yaml.tree import Keys, child, dotted, find
 
 MAX_MEANT = 4
@@ -101,13 +101,12 @@ def unknown_key(
     siblings = sorted(siblings)
     where = f"in {dotted(keys[:-1])}" if keys[1:] else "here"
     # A misspelt key is more likely than one of another component.
-    near = nearest(keys[-1], siblings)
-    hint = near or "Remove it."
+    near = similar(keys[-1], siblings)
+    hint = f"Did you mean {near}?" if near else "Remove it."
     others = [place for place in elsewhere if place != dotted(keys)]
     below = [place for place in others if place.startswith(f"{dotted(keys[:-1])}.")]
     if others and not owners:
-        meant = [near.removeprefix("Did you mean ").removesuffix("?")] if near else []
-        hint = f"Did you mean {listed([*meant, *others][:MAX_MEANT], 'or')}?"
+        hint = f"Did you mean {listed([*([near] if near else []), *others][:MAX_MEANT], 'or')}?"
     elif owners and below and not near:
         hint = f"Did you mean {below[0]}? Here it is a parameter of {listed(owners)} only."
     elif owners and not near:

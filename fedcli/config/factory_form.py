@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.factories import Factory
+from fedcli.core.factories import POSITIONAL, Factory
 
 SUPPLIED: Mapping[str, tuple[str, ...]] = {
     "data": ("seed",),
@@ -25,7 +25,6 @@ SUPPLIED: Mapping[str, tuple[str, ...]] = {
 
 # A word that says the same.
 _ALSO = {"generator": "rng"}
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def require_not_of_python(module: str, name: str, *, key: str = "name") -> None:
@@ -66,7 +65,7 @@ def require_form(section: str, name: str, factory: Factory, *, key: str = "name"
             hint="Name a function that is written in Python.",
         ) from None
     supplied = SUPPLIED.get(section, ())
-    positional = [each.name for each in found if each.kind in _POSITIONAL]
+    positional = [each.name for each in found if each.kind in POSITIONAL]
     several = [f"*{each.name}" for each in found if each.kind is inspect.Parameter.VAR_POSITIONAL]
     # A parameter that is not used may begin with an underscore.
     meant = [_ALSO.get(each.lstrip("_"), each.lstrip("_")) for each in positional]

@@ -116,11 +116,16 @@ def printable(text: str) -> str:
 
 def nearest(word: object, choices: Iterable[str]) -> str:
     """`Did you mean x?`, or an empty text if no choice is similar."""
+    found = similar(word, choices)
+    return f"Did you mean {found}?" if found else ""
+
+
+def similar(word: object, choices: Iterable[str]) -> str:
+    """The choice that is most similar to a word, or an empty text if none is."""
     # No choice is similar to a word this long, and difflib would need seconds to find that out.
     if not isinstance(word, str) or len(word) > 100:
         return ""
-    matches = difflib.get_close_matches(word.lower(), list(choices), n=1)
-    return f"Did you mean {matches[0]}?" if matches else ""
+    return next(iter(difflib.get_close_matches(word.lower(), list(choices), n=1)), "")
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

@@ -17,7 +17,7 @@ from fedcli.config.explain import NO_DEFAULT, Known
 from fedcli.config.part import Arguments
 from fedcli.config.yaml.tree import Keys
 from fedcli.core.errors import ConfigError
-from fedcli.core.factories import Factory, Parameter, parameters
+from fedcli.core.factories import POSITIONAL, Factory, Parameter, parameters
 
 Adapter = TypeAdapter[Arguments]
 
@@ -84,8 +84,7 @@ def signature(factory: Factory) -> Signature:
 
 def needs_more(factory: Factory) -> bool:
     """Whether the factory also takes arguments that only fedcli can supply, such as the dataset."""
-    supplied = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return any(each.kind in supplied for each in inspect.signature(factory).parameters.values())
+    return any(each.kind in POSITIONAL for each in inspect.signature(factory).parameters.values())
 
 
 def _validate(adapter: Adapter, values: Mapping[str, object]) -> Arguments:

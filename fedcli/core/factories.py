@@ -18,6 +18,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 Factory = Callable[..., Any]
 Registry = Mapping[str, Factory]
 
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+"""The kinds of the parameters that fedcli supplies."""
+
 P = ParamSpec("P")
 Made = TypeVar("Made")
 

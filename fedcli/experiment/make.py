@@ -11,6 +11,7 @@ from fedcli.config import Config, Part, installed, is_reference, resolve
 from fedcli.config.factory_form import require_form
 from fedcli.config.registry import is_placeholder
 from fedcli.core.errors import ConfigError, FedcliError
+from fedcli.core.factories import POSITIONAL
 from fedcli.core.user_code import told
 
 
@@ -71,8 +72,7 @@ def call(
     """
     kinds = [parameter.kind for parameter in inspect.signature(factory).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        supplied = supplied[: sum(kind in positional for kind in kinds)]
+        supplied = supplied[: sum(kind in POSITIONAL for kind in kinds)]
     try:
         return factory(*supplied, **parameters)
     except (Exception, SystemExit) as error:

@@ -102,7 +102,7 @@ def test_an_interrupted_run_says_how_to_resume(setup, tmp_path, pipe):
 
 def test_printed_commands_can_be_pasted():
     assert resuming("my runs/it's") == """fedcli run --resume 'my runs/it'"'"'s'"""
-    assert following("runs/one").startswith("fedcli ")
+    assert following("runs/one") == "fedcli report runs/one"
     assert following("my runs/one").endswith(" 'my runs/one'")
 
 
