@@ -100,7 +100,7 @@ def train(source: config.Config, folder: Path, asked_to_stop: Callable[[], bool]
         if asked_to_stop():
             raise RunInterrupted("Interrupted. The same command goes on from here.")
 
-    progress = lifecycle.silent()._replace(watch=watch)
+    progress = lifecycle.Progress(watch=watch)
     if folder.exists():
         return lifecycle.resume_run(folder, progress=progress).records
     return lifecycle.start_run(source, folder, progress=progress).records

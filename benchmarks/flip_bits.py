@@ -88,7 +88,7 @@ def made(place: Path, kind: str) -> Path:
     """A run of three rounds of four, with its table, picture and summary."""
     from fedcli import config
     from fedcli.core.errors import RunInterrupted
-    from fedcli.runs.lifecycle import silent, start_run
+    from fedcli.runs.lifecycle import Progress, start_run
     from fedcli.runs.outcome import with_outcome
     from fedcli.store import charges, directory
 
@@ -101,9 +101,7 @@ def made(place: Path, kind: str) -> Path:
             raise RunInterrupted("stop")
 
     with contextlib.suppress(RunInterrupted):
-        with_outcome(
-            lambda progress: start_run(source, run, progress=progress), silent()._replace(watch=watch)
-        )
+        with_outcome(lambda progress: start_run(source, run, progress=progress), Progress(watch=watch))
     if kind == "everything":
         # As a process leaves it that dies while it releases the last round, which then may not be released again.
         charges.write(run, ROUNDS)
@@ -161,10 +159,10 @@ def evaluate(run: Path) -> tuple[str, Any]:
 
 def resume(run: Path) -> tuple[str, Any]:
     """What is left by the end of a run, with the warnings on the way there."""
-    from fedcli.runs.lifecycle import resume_run, silent
+    from fedcli.runs.lifecycle import Progress, resume_run
 
     said: list[str] = []
-    result = resume_run(run, progress=silent()._replace(warn=said.append))
+    result = resume_run(run, progress=Progress(warn=said.append))
     rows = [
         {name: value for name, value in row.items() if not name.startswith("seconds")}
         for row in result.records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,7 +51,12 @@ def audit(
 
         source = read_config(config, overrides, options)
         console = Console(stderr=True)
-        with console.status("Loading TensorFlow ...") as status, quiet_imports():
+        with console.status("Planning ...") as status:
+
+            def load_tensorflow() -> AbstractContextManager[None]:
+                status.update("Loading TensorFlow ...")
+                return quiet_imports()
+
             # An audit has no run directory and no live view, so the status line is all that shows its progress.
             def show_round(record: Mapping[str, object]) -> None:
                 status.update(f"Auditing: round {record['round']} of {source.experiment.rounds}")
@@ -61,6 +67,7 @@ def audit(
                 confidence=confidence,
                 noise_scale=noise_scale,
                 round_end=show_round,
+                before_tensorflow=load_tensorflow,
             )
         facts = {
             # JSON has no infinity.

@@ -37,14 +37,16 @@ def evaluate(
     with reported(traceback=traceback), trusted(trust_code):
         from fedcli.cli.live_view import Screen
         from fedcli.core.metrics import prefixed
+        from fedcli.runs.lifecycle import evaluate_run
+        from fedcli.runs.round_choice import chosen_round
 
+        # What needs no TensorFlow comes first, so that its errors come at once.
         form = form_of(md=md, csv=csv)
+        number = chosen_round(run, to_round(round))
         # The result alone goes to stdout, so that it can be piped.
         with Screen(to_stderr=True) as screen:
-            with screen.loading():
-                from fedcli.runs.lifecycle import evaluate_run
-                from fedcli.runs.round_choice import chosen_round
-            facts = evaluate_run(run, round=chosen_round(run, to_round(round)), data=data, average=average)
+            screen.load_tensorflow()
+            facts = evaluate_run(run, round=number, data=data, average=average)
         if json:
             print_json(facts)
             return

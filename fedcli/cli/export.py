@@ -40,14 +40,15 @@ def export(
     """Write the model of a run as a Keras file, a SavedModel, a TensorFlow Lite or an ONNX file."""
     with reported(), trusted(trust_code):
         wanted: Format | None = format
-        with quiet_imports():
-            from fedcli.runs.exported_model import METADATA, Which, export_model
+        from fedcli.runs.exported_model import METADATA, Which, export_model
+
         facts = export_model(
             run,
             output,
             Which(to_round(round), client, average),
             format=wanted,
             with_preprocessing=with_preprocessing,
+            before_tensorflow=quiet_imports,
         )
         if json:
             print_json({"file": str(output), **facts})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
@@ -69,12 +69,11 @@ class Screen:
                 f"{error}\n{self._view.last_round()} Make room, then go on with: {resuming(self._view.folder)}",
             )
 
-    @contextmanager
-    def loading(self) -> Iterator[None]:
-        """Load TensorFlow, which takes seconds, and say so on a terminal; modules that need it are imported within."""
+    def load_tensorflow(self) -> None:
+        """Load TensorFlow, which takes seconds, and say so on a terminal."""
         status = self.console.status("Loading TensorFlow ...") if self.console.is_terminal else nullcontext()
         with status, quiet_imports():
-            yield
+            pass
 
     def progress(self, asked_to_stop: Callable[[], bool]) -> Progress:
         """The hooks by which a run reports its progress to this screen."""
@@ -87,7 +86,7 @@ class Screen:
                 # The engine writes a checkpoint of the last finished round before it passes this on.
                 raise RunInterrupted("Interrupted.")
 
-        return Progress(self._begin, watch, self._round_end, self._warn)
+        return Progress(self._begin, watch, self._round_end, self._warn, self.load_tensorflow)
 
     def waits_for(self) -> str:
         """What a run that was asked to stop waits for; the live view shows it itself."""

@@ -35,9 +35,16 @@ def predict(
 ) -> None:
     """Predict new rows with the model of a run and the run's own preprocessing."""
     with reported(), trusted(trust_code):
-        with quiet_imports():
-            from fedcli.runs.prediction import predict_rows, written_rows
-        made = predict_rows(run, file, round=to_round(round), client=client, average=average)
+        from fedcli.runs.prediction import predict_rows, written_rows
+
+        made = predict_rows(
+            run,
+            file,
+            round=to_round(round),
+            client=client,
+            average=average,
+            before_tensorflow=quiet_imports,
+        )
         for note in made.notes:
             print_message(note)
         name, value = made.agreement or ("", 0.0)

@@ -71,17 +71,15 @@ def run(
             )
         if resume is None and (from_round is not None or allow_different_environment):
             raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
-        # The config is read before TensorFlow is loaded, so that its errors come at once.
         source = None if config is None else read_config(config, overrides, options)
         from fedcli.cli.interruption import interruptible
         from fedcli.cli.live_view import Screen
+        from fedcli.runs.lifecycle import resume_run, start_run
+        from fedcli.runs.outcome import with_outcome
+        from fedcli.runs.summary import checkpoints_of
 
         # With --json, stdout has one document and nothing else.
         with Screen(to_stderr=json) as screen, interruptible(screen.waits_for) as asked_to_stop:
-            with screen.loading():
-                from fedcli.runs.lifecycle import resume_run, start_run
-                from fedcli.runs.outcome import with_outcome
-                from fedcli.runs.summary import checkpoints_of
             progress = screen.progress(asked_to_stop)
             if source is not None:
                 result, warning = with_outcome(partial(start_run, source, run_dir), progress)

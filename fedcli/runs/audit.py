@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -80,6 +81,7 @@ def audit_experiment(
     noise_scale: float = 1.0,
     seed: int | None = None,
     round_end: Callable[[Row], None] = lambda _record: None,
+    before_tensorflow: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AuditResult:
     """Run an experiment with canaries and bound its epsilon from below. Nothing is stored.
 
@@ -91,6 +93,7 @@ def audit_experiment(
         noise_scale: factor on the noise of the run, above 0, while the claim stays: a test of the audit's power.
         seed: seed of the coins and the coordinates; None for randomness of the operating system.
         round_end: called with the record of every round.
+        before_tensorflow: entered before TensorFlow is loaded.
 
     Raises:
         ConfigError: if the experiment has no guarantee for clients, or the audit cannot be made as asked.
@@ -115,7 +118,8 @@ def audit_experiment(
             protocol=setup.protocol._replace(accountant=None),
             run=setup.run._replace(rounds=rounds),
         )
-        assembly, start = assemble(setup)
+        with before_tensorflow():
+            assembly, start = assemble(setup)
     try:
         # The bound holds only for coins that nothing else depends on, such as the seed of the experiment.
         rng = np.random.Generator(np.random.Philox(key=secrets.randbits(128) if seed is None else seed))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,6 +76,7 @@ def export_model(
     format: Format | None = None,
     with_preprocessing: bool = False,
     objects: config.Objects = config.NO_OBJECTS,
+    before_tensorflow: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Row:
     """Write the model of a run with its metadata. Loads TensorFlow.
 
@@ -85,6 +87,7 @@ def export_model(
         format: of the file; None to go by its name.
         with_preprocessing: whether the file's model takes raw rows, with the run's preprocessing as its first layers.
         objects: the components that the run was started with as Python objects.
+        before_tensorflow: entered before TensorFlow is loaded.
 
     Returns:
         The metadata.
@@ -100,7 +103,8 @@ def export_model(
         )
     number = chosen_round(folder, which.round)
     require_library(chosen)
-    model = keras_model(folder, number, client=which.client, average=which.average, objects=objects)
+    with before_tensorflow():
+        model = keras_model(folder, number, client=which.client, average=which.average, objects=objects)
     interface = read_interface(folder) or interface_from_data(folder, model, objects)
     if with_preprocessing:
         model = with_preprocessing_layers(model, interface)

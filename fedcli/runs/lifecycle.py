@@ -76,17 +76,14 @@ class Progress(NamedTuple):
         watch: `(clients done, clients planned)`, within a round.
         round_end: the record of a finished round.
         warn: a sentence for the user; by default a Python warning.
+        loading: before TensorFlow is loaded; in a new run, after all that needs none of it was made and checked.
     """
 
     begin: Callable[[Path, Setup, list[Row]], None] = lambda _folder, _plan, _records: None
     watch: Watch = lambda _done, _planned: None
     round_end: Callable[[Row], None] = lambda _record: None
     warn: Callable[[str], None] = warnings.warn
-
-
-def silent() -> Progress:
-    """A `Progress` that does nothing."""
-    return Progress()
+    loading: Callable[[], None] = lambda: None
 
 
 def start_run(
@@ -103,7 +100,7 @@ def start_run(
         ConfigErrors: before anything is written, if a value cannot be used.
         RunInterrupted: if `progress.watch` raises it; the run can be resumed.
     """
-    experiment = source.experiment
+    experiment, progress = source.experiment, progress or Progress()
     if folder is not None:
         # First, so that nobody waits for data to load before hearing of it.
         directory.refuse_existing(folder)
@@ -111,6 +108,7 @@ def start_run(
     with located(source):
         setup = plan(experiment)
         text = config.dump(setup.experiment)
+        progress.loading()
         assembly, state = assemble(setup, config_digest=sha256(text.encode()).digest())
     with closing(assembly):
         # The name is random, so that a proof of another run of the same config does not hold in this one.
@@ -134,7 +132,7 @@ def start_run(
             identities=secret,
         )
         folder = first_free(places, create)
-        return _go_on(folder, assembly, state, progress or silent())
+        return _go_on(folder, assembly, state, progress)
 
 
 def resume_run(
@@ -166,8 +164,9 @@ def resume_run(
     # Before anything is changed: a link may lead to files that are not the run's.
     guarded.require_plain(folder)
     require_unchanged(folder)
-    progress = progress or silent()
+    progress = progress or Progress()
     go_back(folder, from_round, warn=progress.warn)
+    progress.loading()
     assembly, state = _rebuild(folder, objects, extend=extend)
     with closing(assembly):
         here = describe_environment(assembly)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ def predict_rows(
     client: int | None = None,
     average: bool = False,
     objects: config.Objects = config.NO_OBJECTS,
+    before_tensorflow: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> PredictedRows:
     """Predict new rows, which are read and preprocessed as the run's test set was. Loads TensorFlow.
 
@@ -67,6 +69,7 @@ def predict_rows(
         client: whose own model to use; None for the global one.
         average: whether to use the moving average of the models.
         objects: the components that the run was started with as Python objects.
+        before_tensorflow: entered before TensorFlow is loaded.
 
     Raises:
         ConfigError: if the run has no such model, or the file does not have what it needs.
@@ -76,7 +79,8 @@ def predict_rows(
     # First what needs no TensorFlow.
     interface = read_interface(folder)
     given = None if interface is None else read_rows(file, interface)
-    model = keras_model(folder, number, client=client, average=average, objects=objects)
+    with before_tensorflow():
+        model = keras_model(folder, number, client=client, average=average, objects=objects)
     notes: tuple[str, ...] = ()
     if interface is None or given is None:
         interface, notes = interface_from_data(folder, model, objects), (OLD,)

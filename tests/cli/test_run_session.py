@@ -1,7 +1,10 @@
 """`run`, `run --resume` and `evaluate` as a real process does them, on a real tiny run."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -297,6 +300,39 @@ def test_new_rows_are_predicted_with_the_runs_own_preprocessing(session, ended):
         _, predicted, _, *cells = map(float, line.split(","))
         assert predicted == row.argmax()
         assert cells == pytest.approx(row.tolist(), abs=1e-6)
+
+
+# Each as a process of its own, of which the last line says whether it has loaded TensorFlow.
+ALONE = """
+import sys
+from fedcli.cli import main
+
+try:
+    main()
+except SystemExit as end:
+    print(end.code, "tensorflow" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "tiny.yaml", "data={name: csv, path: absent.csv, target: y, partition: {name: iid, clients: 2}}"],
+         "absent.csv"),
+        (["audit", "tiny.yaml"], "no privacy guarantee to audit"),
+        (["predict", "runs/one", "absent.csv"], "there is no file"),
+        (["export", "runs/one", "-o", "model.h5"], "no known format"),
+        (["evaluate", "runs/one", "--round", "9"], "round 9"),
+        (["evaluate", "runs/one", "--round", "first"], "'first' is no round"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_before_tensorflow_is_loaded(session, arguments, said):
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, *arguments],
+        cwd=session.folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.split() == ["2", "False"]
+    assert said in done.stderr
 
 
 def test_an_exported_model_is_a_file_of_keras_that_says_what_it_is(session, ended):

@@ -37,7 +37,7 @@ def test_only_figures_of_the_noised_model_and_constants_are_written(cohort, cons
 
 def test_what_is_told_while_it_runs_is_what_is_written(tmp_path):
     told = []
-    progress = lifecycle.silent()._replace(round_end=told.append)
+    progress = lifecycle.Progress(round_end=told.append)
     result = lifecycle.start_run(tiny.source(*tiny.PRIVATE, QUIET), tmp_path / "run", progress=progress)
     assert told == result.records
 

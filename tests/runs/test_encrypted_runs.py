@@ -103,7 +103,7 @@ def test_a_run_that_was_stopped_comes_to_the_same_model(assembled, tmp_path, kee
 
     with pytest.raises(RunInterrupted):
         lifecycle.start_run(
-            tiny.source(*OVERRIDES["mean"], kept), folder, progress=lifecycle.silent()._replace(watch=watch)
+            tiny.source(*OVERRIDES["mean"], kept), folder, progress=lifecycle.Progress(watch=watch)
         )
     said = json.loads((folder / "encryption.json").read_text())
     assert (said["name"], said["keeps_keys"], said["committee"]) == ("threshold", keeps, 3)

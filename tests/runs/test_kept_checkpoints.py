@@ -53,7 +53,7 @@ def test_a_run_that_prunes_ends_with_the_same_bits_and_its_kept_models_are_evalu
             raise Killed
 
     with pytest.raises(Killed):
-        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.silent()._replace(round_end=die))
+        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.Progress(round_end=die))
     result = lifecycle.resume_run(tmp_path / "run")
     assert np.array_equal(result.state.weights, expected.state.weights)
     accuracies = [record["test/accuracy"] for record in expected.records]

@@ -254,7 +254,7 @@ def test_a_run_that_started_from_a_file_does_not_need_it_again(tmp_path, fate):
 
     with pytest.raises(RunInterrupted):
         lifecycle.start_run(
-            trained_head(weights), tmp_path / "stopped", progress=lifecycle.silent()._replace(watch=watch)
+            trained_head(weights), tmp_path / "stopped", progress=lifecycle.Progress(watch=watch)
         )
     if fate == "deleted":
         weights.unlink()
@@ -300,7 +300,7 @@ def test_a_run_that_was_killed_while_it_released_closes_the_round_as_void(tmp_pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.silent()._replace(round_end=killed))
+        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.Progress(round_end=killed))
     (tmp_path / "run" / "charge.json").write_text('{"round": 2}\n')
     result = lifecycle.resume_run(tmp_path / "run")
     assert "charged and not repeated" in result.records[1]["note"]

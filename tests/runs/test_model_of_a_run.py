@@ -92,6 +92,16 @@ def failed(folder):
     return [each.sentence for each in verify_run(folder).findings if not each.holds]
 
 
+def test_a_wrong_file_is_refused_before_tensorflow_is_loaded(trained, tmp_path):
+    def before_tensorflow():
+        raise AssertionError("TensorFlow is loaded.")
+
+    with pytest.raises(DataError, match="there is no file"):
+        predict_rows(trained.folder, tmp_path / "absent.csv", before_tensorflow=before_tensorflow)
+    with pytest.raises(ConfigError, match="no known format"):
+        export_model(trained.folder, tmp_path / "model.h5", before_tensorflow=before_tensorflow)
+
+
 # --- model.json ------------------------------------------------------------------------------------------
 
 

@@ -250,7 +250,7 @@ def test_a_run_resumed_from_its_directory_alone_ends_with_the_same_bits(uninterr
             raise RunInterrupted("stop")
 
     with pytest.raises(RunInterrupted):
-        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.silent()._replace(watch=watch))
+        lifecycle.start_run(source, tmp_path / "run", progress=lifecycle.Progress(watch=watch))
     result = lifecycle.resume_run(tmp_path / "run")
     assert result.records[-1]["round"] == ROUNDS
     assert what_remains(tmp_path / "run") == uninterrupted

@@ -92,9 +92,7 @@ def test_killed_and_resumed_with_reproducible_noise_it_ends_with_the_same_bits(m
             raise Killed
 
     with pytest.raises(Killed):
-        lifecycle.start_run(
-            tiny.source(*overrides), killed, progress=lifecycle.silent()._replace(round_end=die)
-        )
+        lifecycle.start_run(tiny.source(*overrides), killed, progress=lifecycle.Progress(round_end=die))
     assert directory.finished_rounds(killed)[-1] == stop
     resumed = lifecycle.resume_run(killed)
     assert np.array_equal(resumed.state.weights, whole.state.weights)
