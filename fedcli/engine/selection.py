@@ -37,12 +37,16 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
     else:
         rng = generator(seed, round, SERVER, "cohort")
     # Groups come from the published seed: epsilon rests on the coins within a group, not on who is in which.
-    present = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed)
+    # Without groups the numbers of all clients are not written down, of which there may be a million.
+    takes_turns = cohort.separation > 1
+    group = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed) if takes_turns else None
+    present = assembly.num_clients if group is None else len(group)
     with blamed(f"the cohort {cohort.name}", f"round {round}"):
-        drawn = np.asarray(cohort.sample(rng, len(present), state.cohort))
-        if drawn.size and (drawn.dtype.kind not in "iu" or drawn.min() < 0 or drawn.max() >= len(present)):
-            raise ValueError(f"it drew {_short(drawn)}; the {len(present)} clients are numbered from 0")
-        return [int(client) for client in present[drawn]] if drawn.size else []
+        drawn = np.asarray(cohort.sample(rng, present, state.cohort))
+        if drawn.size and (drawn.dtype.kind not in "iu" or drawn.min() < 0 or drawn.max() >= present):
+            raise ValueError(f"it drew {_short(drawn)}; the {present} clients are numbered from 0")
+        chosen = drawn if group is None else group[drawn]
+        return [int(client) for client in chosen]
 
 
 def _short(drawn: Array) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import clipped
+from fedcli.components.clients.runtime.data_cache import cache_bytes
 from fedcli.components.models.network import Network, Vectors, load_weights, personal_weights, split
 from fedcli.config import Experiment, objects_of
 from fedcli.core.concealment import forbid_core_dumps
@@ -156,7 +157,7 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
         functions = keras_functions(network, training.task, _optimizer(experiment))
     # All examples have these shapes and types, and no client has to be made to see them.
     x, y = federation.test
-    example = Example(x.shape[1:], y.shape[1:], str(y.dtype))
+    example, bytes_each = Example(x.shape[1:], y.shape[1:], str(y.dtype)), x[:1].nbytes + y[:1].nbytes
     with placed("task"):
         programs = compile_programs(
             network, functions, spec, example=example, batch_size=training.batches.width
@@ -175,6 +176,11 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
         draws_batches=spec.privacy is not None,
         noise=spec.noise,
         reproducible_noise=experiment.privacy.reproducible_noise,
+        cache_bytes=cache_bytes(
+            np.asarray(federation.num_train),
+            bytes_each,
+            setup.world.cohort.expected_size(federation.num_clients),
+        ),
     )
     runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)
     side = ClientSide(runtime, federation, strategy, adversary, config_digest)

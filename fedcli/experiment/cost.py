@@ -52,7 +52,9 @@ def checked_cost(
 def _surely_fits(made: Setup) -> bool:
     """Whether loss and metrics fit targets and model, as far as can be said without Keras."""
     federation = made.world.federation
-    targets = federation.test_targets if isinstance(federation, PartitionedFederation) else federation.test[1]
+    targets = (
+        federation.example_target if isinstance(federation, PartitionedFederation) else federation.test[1]
+    )
     has_labels = targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
     return made.training.task.is_common and (has_labels or federation.task == "regression")
 

@@ -138,6 +138,7 @@ def interface_of(setup: Setup, *, gives_probabilities: bool) -> ModelInterface:
     federation, steps = setup.world.federation, setup.experiment.data.preprocessing
     source = federation.source if isinstance(federation, PartitionedFederation) else None
     columns = source.columns if source else None
+    example = source.example[0] if source else None
     values: Literal["logits", "probabilities"] = "probabilities" if gives_probabilities else "logits"
     return ModelInterface(
         format=1,
@@ -150,7 +151,7 @@ def interface_of(setup: Setup, *, gives_probabilities: bool) -> ModelInterface:
         columns=None
         if columns is None
         else tuple(FeatureColumn(name=each.name, categories=each.categories) for each in columns),
-        rows=None if source is None else RawRows(dtype=str(source.x.dtype), shape=source.x.shape[1:]),
+        rows=None if example is None else RawRows(dtype=str(example.dtype), shape=example.shape[1:]),
         preprocessing=None
         if not isinstance(federation, PartitionedFederation)
         else tuple(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from fedcli.components.cohorts.sampling import Clients, by_coins, require_rate
@@ -51,6 +53,14 @@ def whose_turn(cohort: Cohort, round: int, *, num_clients: int, root: int) -> Cl
     """The clients from whom a round's cohort is drawn, ascending: all of them, or the group whose turn it is."""
     if cohort.separation == 1:
         return np.arange(num_clients, dtype=np.int64)
+    order = _dealt(num_clients, root)
+    return np.sort(order[(round - 1) % cohort.separation :: cohort.separation]).astype(np.int64)
+
+
+# Kept: a permutation of a million clients takes longer than a small round.
+@lru_cache(maxsize=1)
+def _dealt(num_clients: int, root: int) -> Clients:
     # The seed of round 0, so that the groups are the same for the whole run.
     order = generator(root, 0, SERVER, "cohort groups").permutation(num_clients)
-    return np.sort(order[(round - 1) % cohort.separation :: cohort.separation]).astype(np.int64)
+    order.flags.writeable = False
+    return order

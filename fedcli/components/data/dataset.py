@@ -84,6 +84,37 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
 
     @property
+    def num_examples(self) -> int:
+        """Training examples, N."""
+        return len(self.y)
+
+    @property
+    def client_sizes(self) -> Rows | None:
+        """Training examples of each natural client, [K], where the examples are in the order of their clients.
+
+        None of a dataset that says the client of each example, or of none.
+        """
+        return None
+
+    @property
+    def test_clients(self) -> int | None:
+        """How many natural clients, from the first on, stand for all where not all can be drawn; None for all."""
+        return None
+
+    def take(self, rows: Rows) -> tuple[Array, Array]:
+        """The features [n, ...] and the labels or targets of some training examples, by their numbers [n]."""
+        return self.x[rows], self.y[rows]
+
+    def labels(self, rows: Rows) -> Array:
+        """The labels or targets of some training examples, by their numbers [n]."""
+        return self.y[rows]
+
+    @property
+    def example(self) -> tuple[Array, Array]:
+        """The features [1, ...] and the label or targets of the first training example, with the shape of all."""
+        return self.x[:1], self.y[:1]
+
+    @property
     def has_public_test(self) -> bool:
         """Whether the test set holds no rows of clients, so that figures on it say nothing of them but the model."""
         return self.client_ids is None if self.test_is_public is None else self.test_is_public

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from fedcli.components.data.dataset import Array, Dataset, Rows, Task
+from fedcli.components.data.generated import MOST_IN_MEMORY
 from fedcli.components.data.partitions.partition import Partition
 from fedcli.components.data.preprocessing.preprocessor import (
     Preprocessor,
@@ -66,7 +67,7 @@ class Federation(Protocol):
 
 
 class PartitionedFederation:
-    """A dataset in memory that is divided by a partition; `client` gathers the rows of one client.
+    """A dataset that is divided by a partition; `client` gathers the rows of one client, or has them drawn.
 
     Made by `federate`, which checks the arguments.
     """
@@ -101,21 +102,22 @@ class PartitionedFederation:
 
     def labels(self, client: int) -> Array:
         """All labels [n] or targets [n, T] of one client, as the dataset has them: training, then validation."""
-        return self._dataset.y[np.concatenate(self._split.rows(client))]
+        return self._dataset.labels(np.concatenate(self._split.rows(client)))
 
     @property
     def client_names(self) -> tuple[str, ...] | None:
         """Names of the clients, if the partition is the dataset's natural one and the dataset has names."""
-        natural = self._dataset.client_ids
-        if natural is None or not np.array_equal(natural, self._partition.owners()):
+        names = self._dataset.client_names
+        # The names first: most datasets have none, and the comparison reads every example's client.
+        if names is None or (natural := self._dataset.client_ids) is None:
             return None
-        return self._dataset.client_names
+        return names if np.array_equal(natural, self._partition.owners()) else None
 
     @cached_property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example after preprocessing, found on the first training example."""
         # One example is enough: statistics change values, and no shape.
-        first = self._central(self._dataset.x[:1])
+        first = self._central(self._dataset.example[0])
         return apply_all(self._preprocessing, fit_all(self._preprocessing, first), first).shape[1:]
 
     def client(self, client: int) -> ClientData:
@@ -128,14 +130,15 @@ class PartitionedFederation:
             IndexError: if there is no such client.
         """
         train, validation = self._split.rows(client)
-        steps, y = self._preprocessing, self._dataset.y
-        x_train = self._own(client, "train", train)
+        steps = self._preprocessing
+        x_train, y_train = self._own(client, "train", train)
+        x_validation, y_validation = self._own(client, "validation", validation)
         fitted = fit_all(steps, x_train)
         return ClientData(
             apply_all(steps, fitted, x_train),
-            apply_labels(self._labels, y[train]),
-            apply_all(steps, fitted, self._own(client, "validation", validation)),
-            apply_labels(self._labels, y[validation]),
+            apply_labels(self._labels, y_train),
+            apply_all(steps, fitted, x_validation),
+            apply_labels(self._labels, y_validation),
         )
 
     @cached_property
@@ -146,12 +149,13 @@ class PartitionedFederation:
         examples enter. Computed at first use.
         """
         x_test = self._central(self._dataset.x_test)
-        return apply_all(self._preprocessing, self._pooled, x_test), self.test_targets
+        targets = apply_labels(self._labels, self._dataset.y_test)
+        return apply_all(self._preprocessing, self._pooled, x_test), targets
 
     @property
-    def test_targets(self) -> Array:
-        """The labels or targets of the test set. Unlike its features, they need no pass over the clients' examples."""
-        return apply_labels(self._labels, self._dataset.y_test)
+    def example_target(self) -> Array:
+        """The label or the targets of one example, [1] or [1, T]: shape and type of all, without the test set."""
+        return apply_labels(self._labels, self._dataset.example[1])
 
     @property
     def fitted(self) -> tuple[Statistics, ...]:
@@ -161,20 +165,23 @@ class PartitionedFederation:
 
     @cached_property
     def _pooled(self) -> tuple[Statistics, ...]:
+        # Of clients that are drawn when they are asked for, those whose examples the test set has stand for all.
+        drawn = self._dataset.test_clients if self._partition.is_consecutive else None
+        clients = range(self.num_clients if drawn is None else drawn)
         # One client's rows at a time, so that the whole dataset is never copied.
         return fit_pooled(
-            self._preprocessing,
-            lambda: (self._own(k, "train", self._split.rows(k)[0]) for k in range(self.num_clients)),
+            self._preprocessing, lambda: (self._own(k, "train", self._split.rows(k)[0])[0] for k in clients)
         )
 
-    def _own(self, client: int, part: str, rows: Rows) -> Array:
-        """A client's features after the steps that protect them, with the same noise at every call."""
-        x = self._central(self._dataset.x[rows])
+    def _own(self, client: int, part: str, rows: Rows) -> tuple[Array, Array]:
+        """A client's features after the steps that protect them, with the same noise at every call, and its labels."""
+        x, y = self._dataset.take(rows)
+        x = self._central(x)
         for step in self._protected:
             # The same key at every call: with new noise each call would be a further release, and could be averaged.
             if step.protection is not None:
                 x = step.protection.noise(x, self._noise_key(client, part))
-        return x
+        return x, y
 
     def _central(self, x: Array) -> Array:
         for step in self._protected:
@@ -214,14 +221,21 @@ def federate(
             f"validation_fraction is {validation_fraction}; expected at least 0 and less than 1.",
             key="validation_fraction",
         )
-    if len(partition.order) != len(dataset.y):
+    if len(partition.order) != dataset.num_examples:
         raise DataError(
-            f"The partition divides {len(partition.order):,} examples; the dataset has {len(dataset.y):,}."
+            f"The partition divides {len(partition.order):,} examples; the dataset has {dataset.num_examples:,}."
         )
     _check_labels(dataset, preprocessing)
     _check_protection(preprocessing)
     split: ValidationSplit
     if by_example:
+        if validation_fraction and partition.is_consecutive and partition.num_clients > MOST_IN_MEMORY:
+            raise ConfigError(
+                f"where single examples are protected, each has a coin of its own for the validation part, for which "
+                f"all {partition.num_clients:,} clients would be drawn at the start.",
+                key="validation_fraction",
+                hint=f"Use validation_fraction: 0.0, or at most {MOST_IN_MEMORY:,} clients.",
+            )
         split = SplitByExample(dataset, partition, validation_fraction, root_seed=root_seed)
     else:
         split = SplitByCount(partition, validation_fraction, root_seed=root_seed)
@@ -261,7 +275,7 @@ def _check_protection(steps: Sequence[Preprocessor]) -> None:
 def _check_labels(dataset: Dataset, preprocessing: Sequence[Preprocessor]) -> None:
     # All classes, so that a step that cannot take one of them is refused now and not during training.
     is_classification = dataset.task == "classification"
-    targets = np.arange(dataset.num_outputs) if is_classification else dataset.y[:1]
+    targets = np.arange(dataset.num_outputs) if is_classification else dataset.example[1]
     for index, step in enumerate(preprocessing):
         try:
             targets = step.labels(targets)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fedcli.components.data.dataset import Dataset, Rows
+from fedcli.components.data.dataset import Array, Dataset, Rows
 from fedcli.components.data.partitions.partition import Partition
 from fedcli.core.seeds import generator, seed
 
@@ -59,7 +59,9 @@ class SplitByExample:
 
     @cached_property
     def num_validation(self) -> Rows:
-        """Validation examples of each client, shape [K]. Reads every example once."""
+        """Validation examples of each client, shape [K]. Reads every example once, unless the fraction is 0."""
+        if not self._fraction:
+            return np.zeros(self._partition.num_clients, np.int64)
         counts = [len(self.rows(client)[1]) for client in range(self._partition.num_clients)]
         return np.asarray(counts, np.int64)
 
@@ -69,12 +71,13 @@ class SplitByExample:
         if not self._fraction:
             return rows, rows[:0]
         key = seed(self._root_seed, 0, client, "split").to_bytes(8, "little")
-        drawn = np.array([self._coin(key, int(row)) for row in rows], np.float64)
+        x, y = self._dataset.take(rows)
+        drawn = np.array([_coin(key, *example) for example in zip(x, y, strict=True)], np.float64)
         return rows[drawn >= self._fraction], rows[drawn < self._fraction]
 
-    def _coin(self, key: bytes, row: int) -> float:
-        """A number in [0, 1) that follows from the example alone."""
-        content = self._dataset.x[row].tobytes() + self._dataset.y[row].tobytes()
-        digest = hashlib.blake2b(content, key=key, digest_size=8).digest()
-        # 53 bits, as many as a float64 holds exactly.
-        return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
+
+def _coin(key: bytes, x: Array, y: Array) -> float:
+    """A number in [0, 1) that follows from the example alone."""
+    digest = hashlib.blake2b(x.tobytes() + y.tobytes(), key=key, digest_size=8).digest()
+    # 53 bits, as many as a float64 holds exactly.
+    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53

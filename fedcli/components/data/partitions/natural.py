@@ -21,6 +21,8 @@ def natural(dataset: Dataset, rng: np.random.Generator) -> Partition:
     """
     # Every partition has the same signature, whether it draws or not.
     del rng
+    if dataset.client_sizes is not None:
+        return Partition.consecutive(dataset.client_sizes)
     if dataset.client_ids is None:
         raise ConfigError(
             "The partition natural needs a dataset that names the client of each example; this one does not.",

@@ -20,25 +20,21 @@ class Partition:
     """Which rows of a dataset each client holds: every row once, every client at least one.
 
     Args:
-        order: row numbers client after client, a permutation of 0..N-1, int64 [N].
+        order: row numbers client after client, a permutation of 0..N-1, int64 [N]; or `range(N)`, without
+            memory.
         offsets: client k holds order[offsets[k]:offsets[k + 1]], int64 [K + 1].
 
     Raises:
         DataError: if a row is lost or given twice, or a client holds no row.
     """
 
-    order: Rows
+    order: Rows | range
     offsets: Rows
 
     def __post_init__(self) -> None:
         num_rows = len(self.order)
-        # Checked first, because bincount needs row numbers within the range.
-        if num_rows and not (self.order.min() >= 0 and self.order.max() < num_rows):
-            raise DataError(
-                f"A partition of {num_rows:,} rows contains a row number outside 0 to {num_rows - 1:,}."
-            )
-        if not (np.bincount(self.order, minlength=num_rows) == 1).all():
-            raise DataError("A partition lacks a row or contains one twice; expected every row exactly once.")
+        if not self.is_consecutive:
+            _check_order(np.asarray(self.order))
         if len(self.offsets) < 2 or self.offsets[0] != 0 or self.offsets[-1] != num_rows:
             raise DataError(f"The offsets of a partition must begin with 0 and end with {num_rows:,}.")
         if not (self.sizes > 0).all():
@@ -51,6 +47,16 @@ class Partition:
         """The partition in which row i belongs to client `owners[i]`, int64 [N]; rows stay ascending."""
         sizes = np.bincount(owners, minlength=num_clients)
         return cls(np.argsort(owners, kind="stable"), offsets_of(sizes))
+
+    @classmethod
+    def consecutive(cls, sizes: Rows) -> Partition:
+        """The partition of rows that are in the order of their clients, from their numbers of rows, int64 [K]."""
+        return cls(range(int(sizes.sum())), offsets_of(sizes))
+
+    @property
+    def is_consecutive(self) -> bool:
+        """Whether the rows are in the order of their clients."""
+        return isinstance(self.order, range)
 
     @property
     def num_clients(self) -> int:
@@ -68,13 +74,26 @@ class Partition:
             raise IndexError(
                 f"There is no client {client}; clients are numbered 0 to {self.num_clients - 1}."
             )
-        return self.order[self.offsets[client] : self.offsets[client + 1]]
+        begin, end = self.offsets[client : client + 2]
+        # Not a slice of the range, which NumPy would read number by number.
+        return np.arange(begin, end) if isinstance(self.order, range) else self.order[begin:end]
 
     def owners(self) -> Rows:
         """The client of each row, int64 [N]."""
         owners = np.empty(len(self.order), np.int64)
         owners[self.order] = np.repeat(np.arange(self.num_clients), self.sizes)
         return owners
+
+
+def _check_order(order: Rows) -> None:
+    num_rows = len(order)
+    # Checked first, because bincount needs row numbers within the range.
+    if num_rows and not (order.min() >= 0 and order.max() < num_rows):
+        raise DataError(
+            f"A partition of {num_rows:,} rows contains a row number outside 0 to {num_rows - 1:,}."
+        )
+    if not (np.bincount(order, minlength=num_rows) == 1).all():
+        raise DataError("A partition lacks a row or contains one twice; expected every row exactly once.")
 
 
 def offsets_of(sizes: Rows) -> Rows:
