@@ -17,6 +17,7 @@ from fedcli.components.clients.fedprox import fedprox
 from fedcli.components.clients.full_gradient import full_gradient
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
+from fedcli.components.clients.runtime.keras_runtime import KerasRuntime
 from fedcli.components.clients.runtime.task import TrainingTask
 from fedcli.components.models import MODELS
 from fedcli.core.errors import ConfigError, InvalidUpdateError
@@ -122,6 +123,23 @@ def test_one_trace_serves_ragged_clients_and_rounds(dense, stateful):
         for client in range(len(SIZES)):
             local.train(client, round=client + 1)
         assert local.runtime.num_traces == 1
+
+
+def test_a_client_that_does_a_part_of_its_work_needs_no_program_of_another_shape(dense):
+    shapes = set()
+
+    def recorded(inputs):
+        shapes.add((inputs.x.shape[0], inputs.rows.shape[0]))
+        return dense.programs.train(inputs)
+
+    settings = dense.runtime._settings
+    runtime = KerasRuntime(dense.programs._replace(train=recorded), dense.clients, settings)
+    start = dense.prepare()
+    for client in range(len(SIZES)):
+        for steps in (1, 2, None):
+            runtime.train(start, Assignment(client, {}, steps))
+    # One for each padded number of examples: 16, 4, 8 and 1.
+    assert shapes == {(16, 8), (4, 2), (8, 4), (1, 2)}
 
 
 def test_the_same_bits_again_and_others_in_another_round_or_client(dense, stateful):

@@ -205,7 +205,9 @@ class KerasRuntime:
         # Counted before padding: padded batches are not trained on.
         num_steps = np.int32(len(rows))
         if self._settings.fixed_shapes:
-            rows = _pad(rows, padded_length(len(rows)), PADDING)
+            # As many as the padded examples would make, so that partial work adds no shape to compile a program for.
+            most = self._settings.plan.num_steps(tensors.x.shape[0])
+            rows = _pad(rows, padded_length(most), PADDING)
         own = assignment.state
         return ClientInputs(
             weights=start.weights,
