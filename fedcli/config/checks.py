@@ -42,7 +42,7 @@ def _cohort_size(values: object) -> ConfigError | None:
 
 
 def _client_evaluation(values: object) -> ConfigError | None:
-    if _get(values, "evaluation.clients") is not True or _get(values, "data.validation_fraction") != 0:
+    if not _get(values, "evaluation.clients") or _get(values, "data.validation_fraction") != 0:
         return None
     return ConfigError(
         "clients are evaluated on their validation examples; data.validation_fraction is 0.",

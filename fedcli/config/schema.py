@@ -152,8 +152,12 @@ class Evaluation(Section):
 
     every: int = Field(1, ge=1)
     """Rounds between evaluations; the last round of the plan or of the privacy budget is evaluated as well."""
-    clients: bool = False
-    """Whether to evaluate on each client's validation examples as well."""
+    clients: bool | Annotated[int, Field(ge=1)] = Field(False, examples=["1000"])
+    """Whether to evaluate on each client's validation examples as well; a number evaluates a sample of so many clients.
+
+    The sample follows from the seed and is the same in every round; where there are no more clients, it is all of them.
+    Its figures are published without noise, like those of all clients, and `publish: noised-only` refuses both.
+    """
     batch_size: int = Field(1000, ge=1)
     """Examples in a batch; affects memory but not the result."""
 

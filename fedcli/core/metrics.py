@@ -12,15 +12,16 @@ import numpy.typing as npt
 
 def weighted_mean(rows: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
     """Weighted mean of each metric over `rows`; the names are those of the first row."""
-    total = math.fsum(weights)
     # Without clients or without examples there is no mean.
-    if not rows or total == 0:
+    if not rows or math.fsum(weights) == 0:
         return {}
-    return {
-        # fsum is correctly rounded, so that the order of the clients changes no bit.
-        name: math.fsum(w * row[name] for row, w in zip(rows, weights, strict=True)) / total
-        for name in rows[0]
-    }
+    return {name: mean_of([row[name] for row in rows], weights) for name in rows[0]}
+
+
+def mean_of(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Weighted mean of one metric; the weights do not sum to 0."""
+    # fsum is correctly rounded, so that the order of the clients changes no bit.
+    return math.fsum(w * v for v, w in zip(values, weights, strict=True)) / math.fsum(weights)
 
 
 def spread(values: Iterable[float], *, higher_is_better: bool) -> dict[str, float]:
@@ -33,7 +34,7 @@ def spread(values: Iterable[float], *, higher_is_better: bool) -> dict[str, floa
         or all are 0.
     """
     # Sorted before anything is summed, so that the order of the clients changes no bit.
-    array = np.sort(np.asarray(list(values), np.float64))
+    array = np.sort(np.fromiter(values, np.float64))
     worst_first = array if higher_is_better else array[::-1]
     p10, p50, p90 = np.percentile(array, [10, 50, 90])
     return {

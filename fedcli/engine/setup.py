@@ -50,13 +50,13 @@ class EvaluationSettings(NamedTuple):
 
     Args:
         every: rounds between evaluations. The last round of a run is evaluated as well.
-        clients: whether to evaluate on each client's validation examples as well.
+        clients: whether to evaluate on each client's validation examples as well; a number for a sample of so many.
         batch_size: examples that are evaluated at once; the executor runs such pieces in parallel.
         higher_is_better: by metric; decides which client is the worst.
     """
 
     every: int
-    clients: bool
+    clients: bool | int
     batch_size: int
     higher_is_better: dict[str, bool]
 

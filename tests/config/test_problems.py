@@ -84,7 +84,7 @@ c.yaml:15:3  strategy.num_byzantine = 'many'
   Write it as in `num_byzantine: 10`.
 
 c.yaml:16:14  evaluation.clients = 'yes'
-  true or false is expected; received the text 'yes'.
+  true or false or an integer is expected; received the text 'yes'.
   Write true."""
     )
 
@@ -108,7 +108,7 @@ c.yaml:16:14  evaluation.clients = 'yes'
         ("name: \"a\\n\"", "a name has 1 to 80 letters"),
         ("evaluation:", "evaluation = null\n  a mapping of keys is expected; received null."),
         ("evaluation: {every: 0}", "evaluation.every = 0"),
-        ("evaluation: {clients: 1}", "evaluation.clients = 1\n  true or false is expected; received 1."),
+        ("evaluation: {clients: 0}", "evaluation.clients = 0\n  true or false or a value of at least 1 is expected"),
         ("evaluation: {clients: No}", "Write false."),
         ("client: {clip_gradient_norm: 0}", "a value above 0 is expected; received 0.\n  Use clip_gradient_norm > 0."),
         ("client: {clip_gradient_norm: .inf}", "= .inf\n  a finite number is expected; received .inf."),
@@ -395,7 +395,10 @@ def test_defaults_of_every_kind_survive_a_dump():
         ("learning_rate=0.1", "Did you mean client.optimizer.learning_rate or"),
         ("clients=5", "Did you mean client, data.clients, data.partition.clients or attack.clients?"),
         ("client.metrics=[accuracy]", "Did you mean task.metrics?"),
-        ("data.clients=5", "Did you mean data.partition.clients? Here it is a parameter of synthetic only."),
+        (
+            "data.clients=5",
+            "Did you mean data.partition.clients? Here it is a parameter of synthetic and synthetic_regression only.",
+        ),
         ("client.epocs=3", "Did you mean epochs?"),
     ],
 )

@@ -1,5 +1,8 @@
 """How good a model is: on the test set, and on every client's own validation part."""
 
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import LinearFederation, LinearRuntime, linear_parts
@@ -55,6 +58,42 @@ def test_clients_without_validation_examples_are_left_out():
     federation.num_validation = np.array([2, 0, 2])
     parts, state = parts_of(federation)
     assert [row["client"] for row in evaluation.evaluate_clients(parts, state)] == [0, 2]
+
+
+def test_a_sample_of_clients_follows_from_the_seed_and_is_the_same_in_every_round():
+    federation = LinearFederation(50)
+    federation.num_validation = np.arange(50) % 2 * 2
+    parts, state = parts_of(federation, clients=5)
+    sample = evaluation.evaluated_clients(parts)
+    assert len(sample) == len(set(sample.tolist())) == 5
+    assert (sample % 2 == 1).all()
+    assert np.array_equal(sample, np.sort(sample))
+    later = replace(state, round=3)
+    for when in (state, later):
+        assert [row["client"] for row in evaluation.evaluate_clients(parts, when)] == sample.tolist()
+    everybody = evaluation.evaluate_clients(*parts_of(federation))
+    chosen = [row for row in everybody if row["client"] in sample]
+    figures = evaluation.evaluate(parts, state)
+    assert figures["validation/loss"] == evaluation.summarise(parts, chosen)["loss"]
+    assert len(evaluation.evaluated_clients(parts_of(federation, clients=1000)[0])) == 25
+
+
+def test_a_summary_holds_no_rows_of_clients():
+    parts, _ = parts_of()
+    alive = weakref.WeakSet()
+
+    class Row(dict):
+        __hash__ = object.__hash__
+
+    def rows():
+        for client in range(500):
+            row = Row(client=client, examples=2, loss=float(client))
+            alive.add(row)
+            yield row
+            del row
+            assert len(alive) <= 2
+
+    assert evaluation.summarise(parts, rows())["loss"] == 249.5
 
 
 def test_no_validation_examples_at_all_give_no_figures():
