@@ -41,20 +41,13 @@ def _on_clients(prefix: str, model: str) -> tuple[Column, ...]:
     """The mean over the clients' validation examples and its spread, for one kind of model."""
     name, column = f"{prefix}/<metric>", partial(Column, owner="core/metrics.py")
     return (
-        Column(
-            name,
-            f"mean over the evaluated clients' validation examples, of {model}",
-            _EVALUATION,
-            better="metric",
-        ),
-        column(f"{name}/worst", "the worst of the evaluated clients", better="metric"),
-        column(f"{name}/<decile>", "deciles over the evaluated clients: p10, p50 and p90", better="metric"),
-        column(f"{name}/worst_decile", "mean over the worst tenth of the evaluated clients", better="metric"),
+        Column(name, f"mean over the clients' validation examples, of {model}", _EVALUATION, better="metric"),
+        column(f"{name}/worst", "the worst client", better="metric"),
+        column(f"{name}/<decile>", "deciles over the clients: p10, p50 and p90", better="metric"),
+        column(f"{name}/worst_decile", "mean over the worst tenth of the clients", better="metric"),
         # An even model is better, whether a larger value of the metric is better or a smaller one.
-        column(f"{name}/variance", "variance over the evaluated clients", better="down"),
-        column(
-            f"{name}/entropy", "entropy of the evaluated clients' values as shares of their sum", better="up"
-        ),
+        column(f"{name}/variance", "variance over the clients", better="down"),
+        column(f"{name}/entropy", "entropy of the clients' values as shares of their sum", better="up"),
     )
 
 
@@ -134,7 +127,7 @@ BEFORE_MECHANISMS = (
         ),
     ),
     Group(
-        "runs with `evaluation.clients`",
+        "runs with `evaluation.clients`, over all clients or its sample",
         lambda setup: bool(setup.run.evaluation.clients),
         _on_clients("validation", "the model"),
     ),
