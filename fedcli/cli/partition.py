@@ -73,8 +73,13 @@ def _summary(split: DataSplit) -> list[tuple[str, str]]:
     import numpy as np
 
     kinds = f"{len(split.classes)} classes" if split.classes else "targets of a regression"
+    whole = split.whole
     rows = [
-        ("data", f"{len(split.names):,} clients, {split.sizes.sum():,} examples, {kinds}"),
+        (
+            "data",
+            f"{whole.num_clients:,} clients, {whole.num_train + whole.num_validation:,} examples, {kinds}",
+        ),
+        *_sampled(split),
         ("of a client", _range(split.sizes)),
     ]
     if split.classes:
@@ -84,6 +89,12 @@ def _summary(split: DataSplit) -> list[tuple[str, str]]:
         ]
     unit = "twice the total variation" if split.classes else "in standard deviations of all targets"
     return [*rows, ("earth mover's", f"{_range(split.earth_movers, split.mean(split.earth_movers))}; {unit}")]
+
+
+def _sampled(split: DataSplit) -> list[tuple[str, str]]:
+    if not split.is_sample:
+        return []
+    return [("below", f"{len(split.names):,} of the clients, at equal distances by their numbers")]
 
 
 def _range(values: Array, mean: float | None = None) -> str:
@@ -100,9 +111,8 @@ def _facts(split: DataSplit) -> Facts:
     named = {"total_variation": split.total_variation, "earth_movers": split.earth_movers}
     return {
         "task": split.task,
-        "num_clients": len(split.names),
-        "num_train": int(split.num_train.sum()),
-        "num_validation": int(split.num_validation.sum()),
+        **split.whole._asdict(),
+        **({"sampled_clients": len(split.names)} if split.is_sample else {}),
         "classes": list(split.classes) or None,
         **{f"mean_{name}": split.mean(each) for name, each in named.items() if len(each)},
     }

@@ -36,7 +36,8 @@ def print_split(split: DataSplit, columns: int) -> None:
     if num_clients > _MOST_CLIENTS:
         ranks = np.linspace(0, num_clients - 1, _SAMPLED).round().astype(int)
         chosen = np.argsort(-split.sizes, kind="stable")[ranks]
-        typer.echo(f"{_SAMPLED} of {num_clients:,} clients, from the largest to the smallest:")
+        these = "these " if split.is_sample else ""
+        typer.echo(f"{_SAMPLED} of {these}{num_clients:,} clients, from the largest to the smallest:")
     names = [escaped(split.names[client])[:_NAME] for client in chosen]
     width = max(len("client"), *map(len, names))
     digits = max(len("examples"), len(f"{split.sizes.max():,}"))

@@ -167,9 +167,9 @@ class Checkpoint(Section):
 
     A checkpoint stays whole if `keep_last` or `keep_best` keeps it; with both null, all do. The others are pruned:
     their arrays (the model and the server's state) are removed, and their manifests stay, so that `fedcli verify` can
-    check the chain. The last checkpoint is never pruned. The best are those with the largest value of the metric, or
-    the smallest where that is better, as for losses (`early_stop.mode`, if it is given). Of two equal ones, it is the
-    earlier.
+    check the chain. The states that clients keep go with the last checkpoint that needs them. The last checkpoint is
+    never pruned. The best are those with the largest value of the metric, or the smallest where that is better, as for
+    losses (`early_stop.mode`, if it is given). Of two equal ones, it is the earlier.
     """
 
     every: int = Field(1, ge=1)

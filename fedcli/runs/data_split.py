@@ -15,8 +15,26 @@ LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """The quantiles of a client's targets that a split has."""
 
 
+_MOST_CLIENTS, _SAMPLED = 10_000, 1_000
+"""Of more clients than the first number, the labels of the second many are read: each of them may have to be drawn."""
+
+
+class Whole(NamedTuple):
+    """All clients of a federation, of which a split may have a sample.
+
+    Args:
+        num_clients: clients.
+        num_train: training examples of all of them.
+        num_validation: their validation examples.
+    """
+
+    num_clients: int
+    num_train: int
+    num_validation: int
+
+
 class DataSplit(NamedTuple):
-    """The data of K clients before training, with their validation examples.
+    """The data of K clients before training, with their validation examples: all clients, or a sample of many.
 
     Args:
         task: what the labels are.
@@ -29,6 +47,7 @@ class DataSplit(NamedTuple):
         total_variation: of each client's labels from those of all clients, in [0, 1], [K]; empty in a regression.
         earth_movers: the earth mover's distance of the same two, [K]: in [0, 2] between labels, in standard deviations
             between targets.
+        whole: all clients; a sample has clients at equal distances, from the first to the last.
     """
 
     task: Task
@@ -40,6 +59,12 @@ class DataSplit(NamedTuple):
     quantiles: Array
     total_variation: Array
     earth_movers: Array
+    whole: Whole
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether only some of the clients are here."""
+        return len(self.names) < self.whole.num_clients
 
     @property
     def sizes(self) -> Rows:
@@ -126,17 +151,22 @@ def split_of(source: Config) -> DataSplit:
 
 
 def split_of_federation(federation: Federation) -> DataSplit:
-    """The split of clients' data that have been made, such as `setup.world.federation`."""
+    """The split of clients' data that have been made, such as `setup.world.federation`; of many clients, a sample."""
     num_clients = federation.num_clients
-    labels = [_labels_of(federation, client) for client in range(num_clients)]
+    chosen = np.arange(num_clients)
+    if num_clients > _MOST_CLIENTS:
+        chosen = np.linspace(0, num_clients - 1, _SAMPLED).round().astype(np.int64)
+    labels = [_labels_of(federation, client) for client in chosen.tolist()]
     named = getattr(federation, "client_names", None)
-    names = tuple(named) if named else tuple(map(str, range(num_clients)))
-    facts = (federation.task, names, np.asarray(federation.num_train), np.asarray(federation.num_validation))
+    names = tuple(named[client] if named else str(client) for client in chosen.tolist())
+    train, validation = np.asarray(federation.num_train), np.asarray(federation.num_validation)
+    facts = (federation.task, names, train[chosen], validation[chosen])
+    whole = Whole(num_clients, int(train.sum()), int(validation.sum()))
     if federation.task == "regression":
         quantiles = np.array([np.quantile(each.reshape(len(each), -1)[:, 0], LEVELS) for each in labels])
         none = np.zeros(0)
-        counts = np.zeros((num_clients, 0), np.int64)
-        return DataSplit(*facts, (), counts, quantiles, none, target_earth_movers(labels))
+        counts = np.zeros((len(chosen), 0), np.int64)
+        return DataSplit(*facts, (), counts, quantiles, none, target_earth_movers(labels), whole)
     counts = np.array([np.bincount(each, minlength=federation.num_outputs) for each in labels])
     source = federation.source if isinstance(federation, PartitionedFederation) else None
     classes = source.class_names if source else None
@@ -144,9 +174,10 @@ def split_of_federation(federation: Federation) -> DataSplit:
         *facts,
         tuple(classes or map(str, range(federation.num_outputs))),
         counts,
-        np.zeros((num_clients, 0)),
+        np.zeros((len(chosen), 0)),
         total_variation(counts),
         label_earth_movers(counts),
+        whole,
     )
 
 

@@ -45,7 +45,8 @@ def split_picture(split: DataSplit, title: str, form: Form = "png") -> bytes:
         else:
             _draw_targets(left, split, order)
         _draw_sizes(right, split, order)
-        left.set_ylabel("client" if is_named else f"{num_clients:,} clients, the largest first")
+        shown = f"{num_clients:,}{f' of {split.whole.num_clients:,}' if split.is_sample else ''}"
+        left.set_ylabel("client" if is_named else f"{shown} clients, the largest first")
         left.set_ylim(num_clients - 0.5, -0.5)
         if is_named:
             left.set_yticks(range(num_clients), [name[:14] for name in split.names])

@@ -6,11 +6,12 @@ holds an index of the states that clients keep, not the states (`client_states.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fedcli.core import trees
 from fedcli.core.averages import mean_model
@@ -28,6 +29,7 @@ FORMAT = 3
 SIGNATURE = "signature.bin"
 """The server's signature of a checkpoint's manifest; the manifest does not list it."""
 WEIGHTS, AVERAGE, STATE = "weights.npz", "average.npz", "state.npz"
+MODELS = (WEIGHTS, AVERAGE)
 _PARTS, _OPTIONAL = ("server", "aggregator", "transforms", "underway", "clients"), ("average", "cohort")
 # Of rounds and releases: no run has more.
 _LARGEST = 10**9
@@ -204,12 +206,32 @@ def has_arrays(folder: Path) -> bool:
     return all(guarded.exists(folder / name, below=folder.parent.parent) for name in (WEIGHTS, STATE))
 
 
-def prune(folder: Path, *, disk: Disk = LOCAL) -> None:
-    """Remove the arrays of a checkpoint that still has any; its manifest stays, as a link of the chain."""
+def prune(folder: Path, names: Sequence[str] = (*MODELS, STATE), *, disk: Disk = LOCAL) -> None:
+    """Remove the arrays of a checkpoint that still has any; its manifest stays, as a link of the chain.
+
+    Args:
+        folder: the checkpoint.
+        names: its files of arrays to remove. Without its weights it counts as pruned.
+        disk: where they are removed.
+    """
     # The weights first: a process that is killed after that leaves a checkpoint that counts as pruned.
-    for name in (WEIGHTS, AVERAGE, STATE):
+    for name in names:
         if guarded.exists(folder / name, below=folder.parent.parent):
             disk.remove(folder / name)
+
+
+def read_places(folder: Path, clients: Path) -> npt.NDArray[np.int64] | None:
+    """The places of the clients' states that a checkpoint refers to (`client_states.places_of`), pruned or not.
+
+    None if its state is missing or is not the one that was written.
+    """
+    if not guarded.exists(folder / STATE, below=folder.parent.parent):
+        return None
+    try:
+        tree = read_state_tree(folder, manifests.read(folder))
+        return client_states.places_of(client_states.from_index(clients, tree["clients"]))
+    except (RunError, ValueError):
+        return None
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -1,19 +1,21 @@
 """States that clients keep between rounds, on disk: one file for each client and participation.
 
 A state is read when its client takes part again, and a checkpoint holds only an index of the files. So neither memory
-nor checkpoints grow with what a large population keeps. A file is written once and stays, since older checkpoints refer
-to it.
+nor checkpoints grow with what a large population keeps. A file is written once and stays as long as a checkpoint refers
+to it that has not been pruned.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import ItemsView, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import numpy.typing as npt
 
 from fedcli.core import trees
 from fedcli.core.errors import RunError
@@ -22,6 +24,12 @@ from fedcli.store import round_folders
 from fedcli.store.files import durable, guarded, limits, npz
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
+
+Rows = npt.NDArray[np.int64]
+
+# More rounds than a checkpoint may have; the clients' numbers have the other 33 bits.
+_ROUND_BITS = 30
+_LAST_ROUND = (1 << _ROUND_BITS) - 1
 
 
 @final
@@ -129,6 +137,37 @@ def prune(folder: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk
         if unneeded:
             # Synced, because a removed file could come back after a power cut, and no later checkpoint would remove it.
             disk.sync(place)
+
+
+def release(folder: Path, pruned: Rows, whole: Sequence[Rows], *, disk: Disk = LOCAL) -> None:
+    """Remove the states that a checkpoint referred to and that no checkpoint needs which still has its arrays.
+
+    Args:
+        folder: where the states of all clients are.
+        pruned: the places of the states of the checkpoint that was pruned.
+        whole: those of the whole checkpoints nearest before and after it. A state that is in neither is in no other,
+            because a client's state is in all checkpoints from its own round to its next.
+        disk: where they are removed.
+    """
+    unneeded = np.setdiff1d(pruned, np.concatenate([pruned[:0], *whole])).tolist()
+    by_round: defaultdict[Path, list[Path]] = defaultdict(list)
+    for place in unneeded:
+        path = StoredTree(folder, place >> _ROUND_BITS, place & _LAST_ROUND, b"").path
+        # A process that was killed in this function has removed some of them.
+        if guarded.exists(path, below=folder.parent):
+            by_round[path.parent].append(path)
+    for round_folder, paths in by_round.items():
+        for path in paths:
+            disk.remove(path)
+        disk.sync(round_folder)
+
+
+def places_of(clients: Mapping[int, Tree]) -> Rows:
+    """Client and round of each stored state in one number, ascending, int64 [K]: half a megabyte for 65,536 of them."""
+    numbers = (
+        tree.client << _ROUND_BITS | tree.round for tree in clients.values() if isinstance(tree, StoredTree)
+    )
+    return np.sort(np.fromiter(numbers, np.int64))
 
 
 def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:

@@ -31,6 +31,7 @@ from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
 from fedcli.store.files.logs import Log, Mark, to_mark
 from fedcli.store.files.manifests import Manifest
+from fedcli.store.referred_states import ReferredStates
 from fedcli.store.retention import Retention, to_prune
 
 Row = dict[str, Any]
@@ -83,6 +84,7 @@ class RunStore:
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
         self._unpruned: list[int] = []
+        self._referred = ReferredStates(folder, disk=disk)
         self.records: list[Row] = []
 
     @property
@@ -214,6 +216,8 @@ class RunStore:
         secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._durable_round, self._head = state.round, head
         self._unpruned.append(state.round)
+        if self._retention.prunes:
+            self._referred.note(state.round, state.clients)
         self._prune()
 
     def require_here(self) -> None:
@@ -235,7 +239,12 @@ class RunStore:
     def _prune(self) -> None:
         """Remove the arrays that the policy keeps no longer, of checkpoints before one that is durable."""
         for round in to_prune(self._retention, self._unpruned, self.records):
-            checkpoints.prune(checkpoint_folder(self.folder, round), disk=self._disk)
+            place = checkpoint_folder(self.folder, round)
+            # First what makes it count as pruned, so that a checkpoint that looks whole has all of its clients' states;
+            # last the index of these, without which a process that is killed in between would leave them for ever.
+            checkpoints.prune(place, checkpoints.MODELS, disk=self._disk)
+            self._referred.release(round, self._unpruned)
+            checkpoints.prune(place, disk=self._disk)
             self._unpruned.remove(round)
 
     def _read_records(self) -> Iterator[Row]:

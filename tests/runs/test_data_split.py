@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from fedcli import config
-from fedcli.components.data import Dataset, federate
+from fedcli.components.data import PARTITIONS, Dataset, federate
+from fedcli.components.data.generated import Drawn, GeneratedDataset
 from fedcli.components.data.partitions import Partition
 from fedcli.core.rounds import ClientData
 from fedcli.runs.data_split import (
     DataSplit,
+    Whole,
     label_earth_movers,
     split_of,
     split_of_federation,
@@ -93,6 +95,24 @@ def test_the_split_of_a_config_is_that_which_is_trained_on():
     assert split.mean(split.total_variation) < 0.1
 
 
+def test_of_a_million_clients_a_sample_is_drawn():
+    drawn = []
+
+    def draw(client):
+        drawn.append(client)
+        return Drawn(np.zeros((3, 1), np.float32), np.array([0, 1, 1]))
+
+    dataset = GeneratedDataset(
+        np.full(1_000_000, 2), draw, test_clients=1, task="classification", num_outputs=2
+    )
+    split = split_of_federation(federate(dataset, PARTITIONS["natural"](dataset, None), root_seed=7))
+    assert split.is_sample
+    assert split.whole == Whole(1_000_000, 2_000_000, 0)
+    assert len(split.names) == len(drawn) == 1_000
+    assert (split.names[0], split.names[-1]) == ("0", "999999")
+    assert (split.counts == 1).all()
+
+
 @pytest.mark.parametrize("num_clients", [2, 60])
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_a_picture_is_1600_pixels_wide(num_clients, num_classes):
@@ -101,7 +121,7 @@ def test_a_picture_is_1600_pixels_wide(num_clients, num_classes):
         "classification" if num_classes else "regression", tuple("a" * num_clients), one, one,
         tuple("xyz")[:num_classes], np.ones((num_clients, num_classes), np.int64),
         np.zeros((num_clients, 0 if num_classes else 5)), np.zeros(num_clients if num_classes else 0),
-        np.zeros(num_clients),
+        np.zeros(num_clients), Whole(num_clients, num_clients, num_clients),
     )  # fmt: skip
     picture = split_picture(split, "$x <title>")
     assert picture.startswith(b"\x89PNG")

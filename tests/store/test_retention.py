@@ -130,12 +130,51 @@ def folder(tmp_path):
 
 
 def test_pruning_removes_arrays_and_no_manifest(folder):
+    assert verify_run(folder).failures == []
     assert directory.finished_rounds(folder) == [0, 1, 2, 3, 4]
     assert whole_rounds(folder) == KEPT
     for round in (0, 2):
         place = directory.checkpoint_folder(folder, round)
         assert [path.name for path in place.iterdir()] == ["manifest.json"]
     assert directory.pruned_rounds(folder, RETENTION) == [0, 2]
+
+
+def states_of_clients(folder):
+    return sorted(
+        path.relative_to(folder / "clients").as_posix() for path in (folder / "clients").rglob("*.npz")
+    )
+
+
+def test_the_states_of_clients_go_with_the_last_checkpoint_that_needs_them(tmp_path):
+    policies = {Retention(): [1, 2, 3, 4, 5], Retention(2): [3, 4, 5], Retention(1): [4, 5]}
+    for number, (retention, left) in enumerate(policies.items()):
+        folder = tmp_path / str(number)
+        story(folder, faults.recording(), 5, retention)
+        # Client 0 takes part in rounds 1, 3 and 5, and client 1 in those between.
+        expected = [f"round-{round:05d}/client-{(round - 1) % 2:05d}.npz" for round in left]
+        assert states_of_clients(folder) == expected
+
+
+def test_what_only_the_best_round_needs_stays_until_another_is_the_best(tmp_path):
+    retention = Retention(1, 1, (Metric("test/loss", False),))
+    folder = tmp_path / "run"
+    story(folder, faults.recording(), 4, Retention(1, 1, (Metric("test/loss", True),)))
+    # Round 1 has the largest loss, of a checkpoint between which and the last one all were pruned.
+    assert states_of_clients(folder)[0] == "round-00001/client-00000.npz"
+    # By an earlier process, so that the indices are read: now the last round is the best.
+    story(folder, faults.recording(), 5, retention)
+    assert states_of_clients(folder) == ["round-00004/client-00001.npz", "round-00005/client-00000.npz"]
+
+
+def test_of_an_index_that_cannot_be_read_nothing_is_removed(tmp_path):
+    folder = tmp_path / "run"
+    story(folder, faults.recording(), 3, Retention())
+    (directory.checkpoint_folder(folder, 1) / "state.npz").write_bytes(b"damaged")
+    before = states_of_clients(folder)
+    story(folder, faults.recording(), 3, Retention(1))
+    # Round 1 alone, whose state is damaged, and round 2 need it; round 3 has a later one.
+    assert before == [f"round-{round:05d}/client-{(round - 1) % 2:05d}.npz" for round in (1, 2, 3)]
+    assert set(before[1:]) <= set(states_of_clients(folder))
 
 
 def test_nothing_is_pruned_before_the_newer_checkpoint_is_durable(tmp_path):

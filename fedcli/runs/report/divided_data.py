@@ -29,13 +29,19 @@ def divided_data(subject: Subject) -> PageSection:
         told.append(f"This is {subject.first.run.folder.name}; other seeds divide otherwise.")
     if shown < num_clients:
         told.append(f"The first {shown:,} of {num_clients:,} clients are shown.")
+    whole = split.whole
+    if split.is_sample:
+        told.append(
+            f"Of {whole.num_clients:,} clients these are {num_clients:,}, at equal distances by their numbers."
+        )
     figures = [_sizes(split, shown, " ".join(told))]
     if split.classes:
         figures.insert(0, _classes(split, shown, " ".join(told)))
     examples = (
-        f"{counted(int(split.sizes.sum()), 'example')} of clients, {known.num_test:,} for the central test"
+        f"{counted(whole.num_train + whole.num_validation, 'example')} of clients, "
+        f"{known.num_test:,} for the central test"
     )
-    facts = [("clients", [f"{num_clients:,}"]), ("examples", [examples]), *_unequal(split)]
+    facts = [("clients", [f"{whole.num_clients:,}"]), ("examples", [examples]), *_unequal(split)]
     warnings = [Text(UNCOVERED_SECTION, "warning")] if subject.is_private else []
     return PageSection(title, [*warnings, *figures, Facts(facts)], "Data")
 
