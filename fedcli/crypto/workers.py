@@ -11,6 +11,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -114,14 +115,31 @@ def begin_process() -> None:
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def end_with_parent() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    # A parent that is killed cannot shut its pool down, and its workers would otherwise go on.
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    _end_with_parent()
     # Every core has a worker, so more threads in matrix products would double their time. NumPy reads these
     # variables when it is imported, which happens with the first work.
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot shut its pool down, and its workers would otherwise go on."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    # This thread waits for the end of the pipe that the parent holds open, on any system.
+    threading.Thread(target=wait, daemon=True).start()
+    # It needs the interpreter lock to end the process, which native code may hold for minutes. Linux itself can end it:
+    # the end of the pipe sends SIGIO. PR_SET_PDEATHSIG would send a signal when the thread ends that started the
+    # worker, and those of `side_by_side` end before the workers.
+    if sys.platform == "linux":
+        import fcntl
+
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        pipe = parent.sentinel
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
