@@ -114,7 +114,6 @@ def begin_process() -> None:
     forbid_core_dumps()
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
     _end_with_parent()
     # Every core has a worker, so more threads in matrix products would double their time. NumPy reads these
     # variables when it is imported, which happens with the first work.

@@ -9,7 +9,7 @@ from pathlib import Path
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.store.directory import FolderTaken
 from fedcli.store.files import durable, locks
-from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.disk import LOCAL, Disk, ExplainedDisk
 
 
 @contextlib.contextmanager
@@ -41,8 +41,9 @@ def new_folder(folder: Path, *, disk: Disk = LOCAL) -> Iterator[Path]:
         # Between the look at the draft and its lock, the process that had it may have made it the run directory.
         if not locks.is_of(lock, draft) or folder.exists():
             raise FolderTaken(folder)
-        durable.empty(draft, disk=disk)
+        explained = ExplainedDisk(disk)
+        durable.empty(draft, disk=explained)
         yield draft
-        durable.publish(draft, folder, disk=disk)
+        durable.publish(draft, folder, disk=explained)
     finally:
         locks.release(lock)

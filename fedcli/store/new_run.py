@@ -11,7 +11,7 @@ from fedcli.core.metrics import jsonable
 from fedcli.core.types import Tree
 from fedcli.store import secrets
 from fedcli.store.directory import CHECKPOINTS, CONFIG, ENCRYPTION, ENVIRONMENT, LOGS, MODEL, refuse_existing
-from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.disk import LOCAL, Disk, ExplainedDisk
 from fedcli.store.new_folder import new_folder
 
 
@@ -43,9 +43,11 @@ def create_run(
     Raises:
         FolderTaken: if `folder` exists, or another process is making it.
         ConfigError: if it cannot be made.
+        DiskError: if the disk is full or fails.
     """
     refuse_existing(folder)
     with new_folder(folder, disk=disk) as draft:
+        disk = ExplainedDisk(disk)
         disk.write(draft / CONFIG, config.encode())
         disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
         if model is not None:

@@ -209,15 +209,17 @@ class _File:
     now: bytes
     # A file that was never synced may be empty after a power cut, even if its name is there.
     synced: bytes = b""
+    mode: int = 0o666
 
 
 @dataclass
 class _Folder:
     now: dict[str, _File | _Folder] = field(default_factory=dict)
     synced: dict[str, _File | _Folder] = field(default_factory=dict)
+    mode: int = 0o777
 
 
-def after_power_cut(changes: Iterable[Change], root: Path, copy: Path) -> None:
+def after_power_cut(changes: Iterable[Change], root: Path, copy: Path, *, keeps_names: bool = False) -> None:
     """Make in the folder `copy` the least that `root` may have after these changes and a power cut.
 
     A file has the content of its last sync, and a folder has the names of its last sync.
@@ -226,11 +228,12 @@ def after_power_cut(changes: Iterable[Change], root: Path, copy: Path) -> None:
         changes: all changes below `root`, from the time when it was an empty folder.
         root: where they were made.
         copy: an empty folder.
+        keeps_names: whether names survive without a sync, as on a disk that writes them before the content of files.
     """
     top = _Folder()
     for change in changes:
         _apply(change, top, root)
-    _lay_out(top, copy)
+    _lay_out(top, copy, keeps_names=keeps_names)
 
 
 def _apply(change: Change, top: _Folder, root: Path) -> None:
@@ -240,9 +243,9 @@ def _apply(change: Change, top: _Folder, root: Path) -> None:
     node = top if change.path == root else folder.now.get(name)
     match change.kind, node:
         case "make_folder", _:
-            folder.now[name] = _Folder()
+            folder.now[name] = _Folder(mode=change.mode)
         case "write", _:
-            folder.now[name] = _File(change.content)
+            folder.now[name] = _File(change.content, mode=change.mode)
         case "append", _File():
             node.now += change.content
         case "truncate", _File():
@@ -269,10 +272,10 @@ def _folder_of(path: Path, top: _Folder, root: Path) -> _Folder:
     return folder
 
 
-def _lay_out(folder: _Folder, place: Path) -> None:
-    for name, node in folder.synced.items():
+def _lay_out(folder: _Folder, place: Path, *, keeps_names: bool) -> None:
+    for name, node in (folder.now if keeps_names else folder.synced).items():
         if isinstance(node, _Folder):
-            (place / name).mkdir()
-            _lay_out(node, place / name)
+            LOCAL.make_folder(place / name, mode=node.mode)
+            _lay_out(node, place / name, keeps_names=keeps_names)
         else:
-            (place / name).write_bytes(node.synced)
+            LOCAL.write(place / name, node.synced, mode=node.mode)

@@ -10,7 +10,7 @@ from rich.console import Console
 from fedcli import config
 from fedcli.cli.live_view import Screen, _View, following, resuming, sparkline
 from fedcli.cli.output import readable
-from fedcli.core.errors import RunInterrupted
+from fedcli.core.errors import DiskError, RunInterrupted
 from fedcli.engine.run_columns import columns_of
 from fedcli.experiment.plan import plan
 
@@ -98,6 +98,14 @@ def test_an_interrupted_run_says_how_to_resume(setup, tmp_path, pipe):
     with pytest.raises(RunInterrupted) as caught:
         watched(setup, tmp_path, error=RunInterrupted("Interrupted."))
     assert str(caught.value) == f"Interrupted. Resume with: fedcli run --resume {tmp_path / 'run'}"
+
+
+def test_a_full_disk_says_which_file_the_last_round_and_how_to_resume(setup, tmp_path, pipe):
+    with pytest.raises(DiskError) as caught:
+        watched(setup, tmp_path, error=DiskError("weights.npz cannot be written: No space left on device."))
+    assert str(caught.value).startswith("weights.npz cannot be written: No space left on device.\n")
+    assert f"The last committed round is {RECORDS[-1]['round']}. Make room" in str(caught.value)
+    assert str(caught.value).endswith(f"fedcli run --resume {tmp_path / 'run'}")
 
 
 def test_printed_commands_can_be_pasted():

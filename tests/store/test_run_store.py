@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from kept_runs import LAYOUT
 
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import ConfigError, DiskError, RunError
 from fedcli.core.rounds import RoundState
 from fedcli.store import directory
 from fedcli.store.files import durable, manifests
@@ -114,6 +114,15 @@ def test_a_run_directory_appears_complete_or_not_at_all(tmp_path):
         assert {path.name for path in folder.iterdir()} == {
             path.name for path in (tmp_path / "whole" / "one").iterdir()
         }
+
+
+def test_a_disk_that_fails_while_a_run_directory_is_made_is_told_in_a_sentence(tmp_path):
+    disk = faults.recording()
+    create(tmp_path / "0", disk=disk)
+    # The first change is the draft's folder, of which a ConfigError says to choose another place.
+    for number in range(2, len(disk.changes) + 1):
+        with pytest.raises(DiskError, match=r"cannot be written: Input/output error\.$"):
+            create(tmp_path / f"{number}", disk=faults.broken(number))
 
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path):

@@ -96,3 +96,14 @@ def test_a_change_that_was_recorded_is_made_again(tmp_path):
     for change in disk.changes:
         faults.make(change.below(tmp_path / "one", tmp_path / "two"))
     assert left(tmp_path / "two") == left(tmp_path / "one")
+
+
+def test_names_may_survive_a_power_cut_that_takes_the_content_and_rights_are_kept(tmp_path):
+    root, copy, disk = tmp_path / "root", tmp_path / "copy", faults.recording()
+    root.mkdir()
+    copy.mkdir()
+    disk.make_folder(root / "a", mode=0o700)
+    disk.write(root / "a" / "x", b"1234", mode=0o600)
+    faults.after_power_cut(disk.changes, root, copy, keeps_names=True)
+    assert left(copy) == {"x": b""}
+    assert ((copy / "a").stat().st_mode & 0o777, (copy / "a" / "x").stat().st_mode & 0o777) == (0o700, 0o600)
