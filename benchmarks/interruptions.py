@@ -1,6 +1,6 @@
 """Interrupts real runs at every change of the file system, resumes them, and compares them with undisturbed ones.
 
-    python -m benchmarks.interruptions [--configs plain scaffold ...] [--modes killed torn ...] [--sample N] [--json]
+    python benchmarks/interruptions.py [--configs plain scaffold ...] [--modes killed torn ...] [--sample N] [--json]
 
 A run writes through `store/files/disk.py` only. It is made once on a disk that counts its changes, and then once for
 each of them, which fails in one of these modes:
@@ -40,6 +40,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 

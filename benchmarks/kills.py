@@ -1,6 +1,6 @@
 """Ends real processes with `kill -9` at random moments, resumes their runs, and counts processes that are left behind.
 
-    python -m benchmarks.kills [--configs plain scaffold ...] [--kills 30] [--seed 0] [--json]
+    python benchmarks/kills.py [--configs plain scaffold ...] [--kills 30] [--seed 0] [--json]
 
 Each run is `fedcli run` in a process of its own, which is killed at a moment drawn by the seed: while it starts, or in
 the middle of a round. Its resumption is killed as well, up to three times in a row, and then the run is resumed to the
@@ -23,6 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 
