@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from fedcli.components.callbacks.callback import Callback
+from fedcli.components.clients.optimizers import sgd
 from fedcli.components.cohorts import full
-from fedcli.components.data import Dataset
+from fedcli.components.data import Dataset, Partition, Preprocessor
 from fedcli.components.devices import Devices, lognormal
+from fedcli.components.executors import threads
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.seeds import SERVER, generator
@@ -30,31 +32,34 @@ Fault = tuple[str, str, int]
 RAISES = ("key-error", "exit-0", "broken-pipe", "closed-stdout")
 REJECTING = (
     *RAISES, "none", "text", "complex", "nan", "nan-weight", "negative-weight", "infinite-weight", "text-metric",
-    "no-metrics", "other-client", "shape",
+    "no-metrics", "other-client", "shape", "huge-weight", "no-bytes", "nan-state",
 )  # fmt: skip
-VOID = ("infinite-sum", "void-weight", "nan-model")
-"""After these, a round is void and the run goes on."""
-CHANGES = {("client", "huge")}
-"""After these, the model has other bits, and the run says so."""
+"""After these, the client is rejected in that round."""
 
 FAULTS: list[Fault] = [
-    *(("client", each, 0) for each in (*REJECTING, "huge", "chdir")),
-    *(("all-clients", each, 1) for each in ("key-error", "exit-0")),
+    *(("dataset", each, 2) for each in ("key-error", "exit-0", "none")),
+    *(("partition", each, 2) for each in ("key-error", "none", "out-of-range", "repeated", "floats")),
+    *(("preprocessing", each, 1) for each in ("key-error", "exit-0", "none", "text", "nan", "shape")),
+    *(("model", each, 2) for each in ("key-error", "none")),
+    ("optimizer", "none", 2),
+    *(("optimizer", each, 1) for each in ("key-error", "exit-0")),
+    *(("executor", each, 1) for each in ("key-error", "none", "too-few")),
+    *(("client", each, 0) for each in (*REJECTING, "chdir")),
+    ("client", "huge", 1),
+    *(("all-clients", each, 1) for each in ("key-error", "exit-0", "nan")),
     *(("begin", each, 1) for each in ("key-error", "exit-0")),
     *(("admit", each, 1) for each in ("key-error", "broken-pipe")),
     *(("decode", each, 1) for each in ("key-error", "none")),
     *(("aggregator", each, 1) for each in (*RAISES, "none", "text", "complex", "negative-weight", "shape")),
+    *(("aggregator", each, 1) for each in ("infinite-weight", "infinite-sum")),
     ("aggregator", "ctrl-c", 130),
-    *(("aggregator", each, 0) for each in ("void-weight", "infinite-sum")),
-    *(("server", each, 1) for each in ("key-error", "exit-0", "none", "shape")),
-    ("server", "nan-model", 0),
-    *(("cohort", each, 1) for each in ("key-error", "exit-0", "stranger", "none")),
+    *(("server", each, 1) for each in ("key-error", "exit-0", "none", "shape", "nan-model", "nan-state")),
+    *(("cohort", each, 1) for each in ("key-error", "exit-0", "stranger", "twice", "none")),
     *(("schedule", each, 1) for each in ("key-error", "none", "nan")),
     *(("devices", each, 1) for each in ("key-error", "exit-0")),
     *(("callback", each, 1) for each in (*RAISES, "number")),
     ("callback", "chdir", 0),
     ("callback", "ctrl-c", 130),
-    *(("dataset", each, 2) for each in ("key-error", "exit-0", "none")),
 ]
 
 
@@ -90,6 +95,81 @@ def clouds(_seed: int) -> Dataset | None:
     return None if what == "none" else Dataset(x, y, x[:30], y[:30], "classification", 3)
 
 
+def dealt(dataset: Dataset, _rng: Any) -> Any:
+    """Four clients, in turn."""
+    what = _fault("partition")
+    _strike(what)
+    count = len(dataset.y)
+    order: Any = np.argsort(np.arange(count) % 4, kind="stable")
+    wrong = {
+        "out-of-range": order + 1,
+        "repeated": np.zeros_like(order),
+        "floats": order.astype(float),
+    }
+    return None if what == "none" else Partition(wrong.get(what, order), np.arange(5) * count // 4)
+
+
+def shifted() -> Preprocessor:
+    """Adds 1 to every feature."""
+
+    def apply(x: Any, _statistics: Any) -> Any:
+        what = _fault("preprocessing")
+        _strike(what)
+        wrong = {"none": None, "text": "a lot", "nan": x * np.nan, "shape": x[:0]}
+        return wrong.get(what, x + 1)
+
+    return Preprocessor(apply=apply)
+
+
+def network(input_shape: Any, num_outputs: Any) -> Any:
+    """A layer of logits."""
+    import keras
+
+    what = _fault("model")
+    _strike(what)
+    made = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(num_outputs, name="only")])
+    return None if what == "none" else made
+
+
+def optimizer() -> Any:
+    """SGD."""
+    made, what = sgd(learning_rate=0.1), _fault("optimizer")
+
+    def update(*given: Any) -> Any:
+        _strike(what)
+        return made.update(*given)
+
+    return None if what == "none" else made._replace(update=update)
+
+
+class Executor:
+    """Two threads."""
+
+    num_workers = 2
+
+    def __init__(self) -> None:
+        self._made = threads(workers=2)
+
+    def run(self, work: Any, items: Any) -> Any:
+        """Some of the results."""
+        context = getattr(work, "context", None)
+        what = _fault("executor") if context is not None and context.round == ROUND else ""
+        _strike(what)
+        for index, result in enumerate(self._made.run(work, items)):
+            if what == "too-few" and index == CLIENT:
+                return
+            yield None if what == "none" and index == CLIENT else result
+
+    def close(self) -> None:
+        """End the threads."""
+        self._made.close()
+
+
+def executor() -> Executor:
+    """Two threads."""
+    return Executor()
+
+
 def schedule() -> Any:
     """A constant learning rate."""
 
@@ -109,7 +189,8 @@ def cohort() -> Cohort:
         rounds[0] += 1
         what = _fault("cohort") if rounds[0] == ROUND else ""
         _strike(what)
-        return {"stranger": [99], "none": None}.get(what, made.sample(rng, count, state))
+        wrong = {"stranger": [99], "twice": [0, 1, 1], "none": None}
+        return wrong.get(what, made.sample(rng, count, state))
 
     return made._replace(name="mine", sample=sample)
 
@@ -154,7 +235,7 @@ def strategy() -> Strategy:
             "text": {"value": "a lot"},
             "complex": {"value": found.value.astype(complex)},
             "negative-weight": {"weight": -1.0},
-            "void-weight": {"weight": float("inf")},
+            "infinite-weight": {"weight": float("inf")},
             "infinite-sum": {"value": found.value * np.inf},
             "shape": {"value": found.value[:1]},
         }
@@ -164,7 +245,7 @@ def strategy() -> Strategy:
         what, (moved, state) = at("server"), server.apply(weights, mean, state, share)
         _strike(what)
         wrong = {"none": None, "shape": moved[:1], "nan-model": moved * np.float32("nan")}
-        return wrong.get(what, moved), state
+        return wrong.get(what, moved), ({"v": moved * np.inf} if what == "nan-state" else state)
 
     return made._replace(
         name="mine",
@@ -176,8 +257,10 @@ def strategy() -> Strategy:
 
 def _transform() -> Transform:
     def encode(update: Any, _state: Any, context: Any) -> Any:
-        if context.round == ROUND:
-            _strike(_fault("all-clients"))
+        everybody = _fault("all-clients") if context.round == ROUND else ""
+        _strike(everybody)
+        if everybody == "nan":
+            return replace(update, payload=update.payload * np.float32("nan"))
         what = _fault("client") if (context.round, update.client) == (ROUND, CLIENT) else ""
         _strike(what)
         changes: Mapping[str, Any] = {
@@ -189,6 +272,9 @@ def _transform() -> Transform:
             "nan-weight": {"weight": float("nan")},
             "negative-weight": {"weight": -1.0},
             "infinite-weight": {"weight": float("inf")},
+            "huge-weight": {"weight": 1e35, "num_examples": 1e35},
+            "no-bytes": {"bytes_up": None},
+            "nan-state": {"state": {"own": np.full(3, np.nan)}},
             "text-metric": {"metrics": {"loss": "low"}},
             "no-metrics": {"metrics": None},
             "other-client": {"client": 99},

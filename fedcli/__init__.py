@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from fedcli.core.errors import DataError as DataError
     from fedcli.core.errors import FedcliError as FedcliError
     from fedcli.core.errors import InvalidUpdateError as InvalidUpdateError
+    from fedcli.core.errors import RuinedModelError as RuinedModelError
     from fedcli.core.errors import RunError as RunError
     from fedcli.core.errors import RunInterrupted as RunInterrupted
     from fedcli.core.errors import VoidRoundError as VoidRoundError
@@ -117,6 +118,7 @@ _NAMES = {
         "DataError",
         "FedcliError",
         "InvalidUpdateError",
+        "RuinedModelError",
         "RunError",
         "RunInterrupted",
         "VoidRoundError",

@@ -17,7 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from fedcli.cli.output import Facts, escaped, quiet_imports, readable
-from fedcli.core.errors import ComponentError, DiskError, EndlessClientWarning, RunInterrupted
+from fedcli.core.errors import (
+    ComponentError,
+    DiskError,
+    EndlessClientWarning,
+    RuinedModelError,
+    RunInterrupted,
+)
 from fedcli.runs.remaining_time import RemainingTime, in_words
 
 if TYPE_CHECKING:
@@ -56,18 +62,21 @@ class Screen:
         warnings.showwarning = self._others
         if self._live is not None:
             self._live.stop()
-        if isinstance(error, RunInterrupted) and self._view is not None:
-            # Only the screen knows the run directory and how a person continues the run.
-            error.args = (f"Interrupted. Resume with: {resuming(self._view.folder)}",)
-        elif isinstance(error, ComponentError) and self._view is not None:
+        if self._view is None or error is None:
+            return
+        # Only the screen knows the run directory and how a person continues the run.
+        place, go_on = f"The run is in {self._view.folder}.", resuming(self._view.folder)
+        if isinstance(error, RunInterrupted):
+            error.args = (f"Interrupted. Resume with: {go_on}",)
+        elif isinstance(error, ComponentError):
+            error.args = (f"{error}\n{place} Mend the component, then go on with: {go_on}",)
+        elif isinstance(error, RuinedModelError):
             error.args = (
-                f"{error}\nThe run is in {self._view.folder}. Mend the component, then go on with: "
-                f"{resuming(self._view.folder)}",
+                f"{error}\n{self._view.last_round()} {place} With another config, begin a new run; if a component is "
+                f"at fault, mend it and go on with: {go_on}",
             )
-        elif isinstance(error, DiskError) and self._view is not None:
-            error.args = (
-                f"{error}\n{self._view.last_round()} Make room, then go on with: {resuming(self._view.folder)}",
-            )
+        elif isinstance(error, DiskError):
+            error.args = (f"{error}\n{self._view.last_round()} Make room, then go on with: {go_on}",)
 
     def load_tensorflow(self) -> None:
         """Load TensorFlow, which takes seconds, and say so on a terminal."""

@@ -14,7 +14,7 @@ from fedcli.cli.printed_table import Cell, Csv, Markdown, form_of, print_table
 if TYPE_CHECKING:
     from fedcli.runs.run_list import Entry
 
-_STYLES = {"running": "cyan", "interrupted": "yellow", "damaged": "bold red"}
+_STYLES = {"running": "cyan", "interrupted": "yellow", "ruined": "red", "damaged": "bold red"}
 _SPARE = ("strategy", "metric", "time", "epsilon", "last", "rounds", "config")
 Sort = Literal["age", "name", "strategy", "rounds", "best", "last", "epsilon", "seconds"]
 
@@ -26,7 +26,7 @@ def runs(
         typer.Option(help="Only runs whose config or strategy has this in its name.", show_default=False),
     ] = None,
     state: Annotated[
-        Literal["running", "done", "interrupted", "damaged"] | None,
+        Literal["running", "done", "interrupted", "ruined", "damaged"] | None,
         typer.Option(help="Only runs in this state.", show_default=False),
     ] = None,
     sort: Annotated[

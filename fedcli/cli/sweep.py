@@ -153,6 +153,14 @@ def _print_results(outcome: SweepOutcome) -> None:
         typer.echo(f"\n{folder}/{TABLE} has a line for each run, {folder}/{PICTURE} the curves.")
     counts = Counter(status.standing for status in outcome.statuses)
     num_done = f"{counts['done']} of {len(outcome.statuses)} runs are done"
+    ruined = [status for status in outcome.statuses if status.standing == "ruined"]
+    for status in ruined[:_MOST_FAILURES]:
+        print_message(f"{status.trial.name} ended without a result: {status.failure}")
+    if ruined:
+        print_message(
+            f"{len(ruined)} of {len(outcome.statuses)} runs ruined their models, mostly by too large a step. Their "
+            "settings are in no table and no picture, and are not tried again."
+        )
     failed = [status for status in outcome.statuses if status.standing == "failed"]
     for status in failed[:_MOST_FAILURES]:
         log = outcome.folder / "logs" / f"{status.trial.name}.log"
@@ -160,7 +168,7 @@ def _print_results(outcome: SweepOutcome) -> None:
     if failed:
         more = f", of which {_MOST_FAILURES} are shown" if len(failed) > _MOST_FAILURES else ""
         print_message(f"{num_done}, {len(failed)} failed{more}. The same command tries them again.")
-    elif counts["done"] < len(outcome.statuses):
+    elif counts["done"] + counts["ruined"] < len(outcome.statuses):
         print_message(f"{num_done}. The same command goes on with the others.")
     else:
         # Quoted, so that the lines can be pasted into a shell.
@@ -204,4 +212,4 @@ def _facts(outcome: SweepOutcome) -> Facts:
 def _exit_code(outcome: SweepOutcome) -> int:
     """As of a run: 0 done, 1 failed, 130 interrupted."""
     standings = {status.standing for status in outcome.statuses}
-    return 1 if "failed" in standings else 0 if standings == {"done"} else 130
+    return 1 if "failed" in standings else 0 if standings <= {"done", "ruined"} else 130

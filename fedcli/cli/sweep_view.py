@@ -25,6 +25,7 @@ _STYLES = {
     "running": "cyan",
     "done": "green",
     "interrupted": "yellow",
+    "ruined": "red",
     "failed": "bold red",
     "waiting": "dim",
 }
@@ -101,7 +102,7 @@ class SweepView:
         room = max(4, self.console.height - _LINES_AROUND)
         if len(trials) <= room:
             return list(trials)
-        order = ("running", "failed", "interrupted", "waiting", "done")
+        order = ("running", "failed", "interrupted", "ruined", "waiting", "done")
         return sorted(trials, key=lambda trial: order.index(standings[trial.name]))[:room]
 
     def _summary(self, trial: Trial, standing: Standing) -> Summary | None:

@@ -69,6 +69,10 @@ class ClientError(ComponentError):
     """A client whose work failed in a way that is not a refusal: which round, client and component, and why."""
 
 
+class RuinedModelError(RunError):
+    """A round after which the model, or what the server keeps, would be of no use; the round is not kept."""
+
+
 class EndlessClientWarning(UserWarning):
     """A client that trains for longer than it should, on a thread that nothing can end."""
 

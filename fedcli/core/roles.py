@@ -68,6 +68,7 @@ class Abandonable(Protocol[Item_contra, Result_co]):
         ...
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Where work on clients is done. It holds workers, so it is closed at the end."""
 

@@ -78,12 +78,14 @@ class Rejection:
         reason: why, as a sentence for the user.
         figures: of the work that it did.
         failed: whether its own code failed or did not end; otherwise its update was refused for what it is.
+        diverged: whether its update had NaN or infinite values.
     """
 
     client: int
     reason: str
     figures: Mapping[str, float] = field(default_factory=dict)
     failed: bool = False
+    diverged: bool = False
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,20 @@ def gather(arrays: Mapping[str, npt.NDArray[Any]], layout: Layout) -> npt.NDArra
     return flatten([arrays[name] for name in layout.names])
 
 
+def is_finite(vector: npt.NDArray[Any]) -> bool:
+    """Whether a vector has no NaN and no infinity; integers have neither."""
+    if vector.dtype.kind not in "fc":
+        return True
+    # A finite sum proves finite terms, and is cheaper than looking at each; the converse does not hold.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
+
+
+def largest_value(vector: npt.NDArray[Any]) -> float:
+    """The largest absolute value of a vector, without a copy of it; 0 of an empty one."""
+    return max(float(vector.max(initial=0)), -float(vector.min(initial=0)))
+
+
 def digest(vector: npt.NDArray[Any]) -> bytes:
     """SHA-256 of a vector's values in their type, little-endian on every machine, 32 bytes."""
     # In one byte order, because a digest must be the same on the machine that verifies it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import final
@@ -25,17 +24,29 @@ from fedcli.core.rounds import (
 )
 from fedcli.core.sums import BLOCK, BlockSum
 from fedcli.core.transform import Transform, checks_on_arrival
+from fedcli.core.trees import to_table
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
+from fedcli.core.vectors import is_finite, largest_value
+from fedcli.engine import ruin
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
 from fedcli.engine.returned import has_numbers, is_number, kind_of
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn, Turnout
 
+_LARGEST_COUNT = 2**53
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+
 
 def _is_ciphertext(transforms: Sequence[Transform]) -> bool:
     return any(each.gives == "ciphertext" for each in transforms)
+
+
+def _has_diverged(outcome: Outcome) -> bool:
+    if isinstance(outcome, ClientUpdate):
+        return has_numbers(outcome.payload) and not is_finite(outcome.payload)
+    return isinstance(outcome, Rejection) and outcome.diverged
 
 
 def _in_one_line(reason: str) -> str:
@@ -69,7 +80,9 @@ class Arrivals:
         self.reports: list[Report] = []
         self.states: dict[int, Tree] = {}
         self.figures: Mapping[str, float] = {}
+        self.sizes: dict[int, float] = {}
         self._failed: list[Rejection] = []
+        self._diverged: list[int] = []
 
     def accepted(self, outcomes: Iterable[Outcome]) -> Iterator[ClientUpdate]:
         """The valid updates; rejected ones are recorded with the reason."""
@@ -81,6 +94,8 @@ class Arrivals:
                     self.figures = joined(self.figures, outcome.figures)
                 if isinstance(outcome, Rejection) and outcome.failed:
                     self._failed.append(outcome)
+                elif refused is not None and _has_diverged(outcome):
+                    self._diverged.append(outcome.client)
                 row = self._row(outcome, turns[outcome.client], refused)
                 self.rows.append(
                     row | {"malicious": True} if outcome.client in self._assembly.malicious else row
@@ -94,9 +109,15 @@ class Arrivals:
         self._require_one_that_works()
 
     def _require_one_that_works(self) -> None:
-        """Stop the run if the work of every client failed: what all have in common is wrong."""
+        """Stop the run if the work of every client failed or diverged: what all have in common is wrong."""
         present = sum(turn.absence is None for turn in self._turns)
-        if self._failed and len(self._failed) == present:
+        if len(self._failed) + len(self._diverged) < present:
+            return
+        # An attack may send nothing that is finite; and that everybody did so is a figure without noise.
+        is_told = not self._assembly.protocol.publishes_noised_only
+        if is_told and not self._assembly.malicious.issuperset(self._diverged):
+            raise ruin.of_every_client(self._context.round, len(self._diverged))
+        if self._failed and not self._diverged:
             first = self._failed[0]
             raise ClientError(
                 f"round {self._context.round}, client {first.client}: {first.reason}\n"
@@ -154,7 +175,7 @@ class Arrivals:
             **self._staleness(),
             "examples": sum(row["examples"] for row in accepted),
             # A rejected update was sent all the same.
-            "bytes_up": sum(row.get("bytes_up", 0) for row in self.rows),
+            "bytes_up": sum(row.get("bytes_up") or 0 for row in self.rows),
             # An absent client received the model before it was lost.
             "bytes_down": self._assembly.bytes_down * len(self._turns),
         }
@@ -183,16 +204,20 @@ class Arrivals:
         # A custom algorithm or transform may send anything; all of it is used before the transforms check it.
         if not _is_ciphertext(self._assembly.strategy.transforms) and not has_numbers(update.payload):
             return f"the update is of type {kind_of(update.payload)}; an array of real numbers is expected"
-        for name, value in {
-            "examples": update.num_examples,
-            "weight": update.weight,
-            **update.metrics,
-        }.items():
+        counts = {"weight": update.weight, "examples": update.num_examples}
+        measured = {"bytes_up": update.bytes_up, "seconds": update.seconds}
+        for name, value in {**counts, **measured, **update.metrics}.items():
             if not is_number(value):
                 return f"{name} is of type {type(value).__name__}; a number is expected"
-        for name, number in {"weight": update.weight, "examples": update.num_examples}.items():
-            if not 0 <= number < math.inf:
-                return f"the update has {name} {number:.6g}; a finite number of at least 0 is expected"
+        for name, number in counts.items():
+            # Beside a larger one, the weights of other clients would be rounded away: their sum is a float64.
+            if not 0 <= number <= _LARGEST_COUNT:
+                return f"the update has {name} {number:.6g}; a number from 0 to 2^53 is expected"
+        if has_numbers(update.payload) and largest_value(update.payload) > _LARGEST_FLOAT:
+            return f"the update has values beyond {_LARGEST_FLOAT:.3g}, which no model can hold"
+        for name, array in to_table(update.state).items():
+            if not is_finite(array):
+                return f"what the client keeps has NaN or infinite values in {name}"
         # Statistics that are local or frozen are not sent, so their vector is empty.
         expected, found = self._state.statistics.shape, update.statistics.shape
         if found in ((0,), expected):
@@ -211,9 +236,9 @@ class Arrivals:
         if isinstance(outcome, ClientUpdate):
             row |= {"examples": outcome.num_examples, "weight": outcome.weight}
             row |= prefixed("train", outcome.metrics)
+            row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
             # Of an update that was refused for what it holds, only what a log can hold.
             row = {name: value if is_number(value) else None for name, value in row.items()}
-            row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
         if turn.steps is not None:
             row["steps"] = turn.steps
         if turn.seconds is not None:
@@ -224,6 +249,9 @@ class Arrivals:
 
     def _keep(self, update: ClientUpdate) -> None:
         self.num_accepted += 1
+        # Under privacy nothing may tell whose update was the largest.
+        if self._assembly.strategy.privacy is None and has_numbers(update.payload):
+            self.sizes[update.client] = largest_value(update.payload)
         if update.attachments:
             figures = (update.client, update.weight, update.num_examples)
             # Without the payload: it is added to the sum as it arrives, and may be as large as the model.

@@ -16,6 +16,7 @@ from fedcli.core.seeds import SERVER, generator
 from fedcli.core.types import Vector
 from fedcli.core.user_code import blamed
 from fedcli.engine.client_work import TRAINED, ClientWork
+from fedcli.engine.executed import executed
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn
 
@@ -79,14 +80,14 @@ def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Ite
     """
     adversary, executor = assembly.world.adversary, assembly.executor
     if adversary is None or not adversary.attack.looks_at_others:
-        yield from executor.run(work, turns)
+        yield from executed(executor, work, turns)
         return
     attack = adversary.attack
     honest = [turn for turn in turns if turn.client not in adversary.clients]
     malicious = [turn for turn in turns if turn.client in adversary.clients]
     updates: list[Vector] = []
     messages: list[ClientUpdate] = []
-    for outcome in executor.run(replace(work, shows_trained=attack.collude is not None), honest):
+    for outcome in executed(executor, replace(work, shows_trained=attack.collude is not None), honest):
         sent = outcome
         if isinstance(outcome, ClientUpdate):
             trained = outcome.private.get(TRAINED)
@@ -99,13 +100,15 @@ def outcomes(assembly: Assembly, work: ClientWork, turns: Sequence[Turn]) -> Ite
                 messages.append(replace(sent, state={}))
         yield sent
     # In two stages, because what attackers send follows from all honest updates, and is then encoded like any other.
-    own = list(executor.run(replace(work, stage="train"), malicious))
+    own = list(executed(executor, replace(work, stage="train"), malicious))
     crafted = _colluded(attack, own, updates, work.context)
     trained_ones = {each.client: each for each in crafted if isinstance(each, ClientUpdate)}
     encoding = replace(work, stage="encode", crafted=trained_ones)
     encoded = {
         outcome.client: outcome
-        for outcome in executor.run(encoding, [turn for turn in malicious if turn.client in trained_ones])
+        for outcome in executed(
+            executor, encoding, [turn for turn in malicious if turn.client in trained_ones]
+        )
     }
     yield from _intercepted(
         attack, [encoded.get(each.client, each) for each in crafted], messages, work.context

@@ -13,7 +13,14 @@ import numpy as np
 from fedcli.components.attacks.attack import Adversary
 from fedcli.components.data import Federation
 from fedcli.core.contracts import Strategy
-from fedcli.core.errors import ClientError, ConfigError, FedcliError, InvalidUpdateError, RunInterrupted
+from fedcli.core.errors import (
+    ClientError,
+    ComponentError,
+    ConfigError,
+    FedcliError,
+    InvalidUpdateError,
+    RunInterrupted,
+)
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import (
     OUT_OF_TIME,
@@ -29,7 +36,8 @@ from fedcli.core.seeds import generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed, told
-from fedcli.engine.returned import require_update
+from fedcli.core.vectors import is_finite
+from fedcli.engine.returned import has_numbers, require_update
 from fedcli.engine.turns import Turn
 
 TRAINED = "trained"
@@ -193,7 +201,8 @@ class ClientWork:
                 encoded = transform.encode(update, self.states[transform.name], context)
                 require_update(encoded, client)
             except InvalidUpdateError as error:
-                return Rejection(client, str(error), update.figures)
+                diverged = has_numbers(update.payload) and not is_finite(update.payload)
+                return Rejection(client, str(error), update.figures, diverged=diverged)
             except (Exception, SystemExit) as error:  # noqa: BLE001
                 return self._failed(client, f"the transform {transform.name}", error, update.figures)
             update = encoded
@@ -203,13 +212,16 @@ class ClientWork:
     def _failed(
         self, client: int, what: str, error: BaseException, figures: Mapping[str, float] | None = None
     ) -> Rejection:
+        # A part of the client's data, such as its preprocessing, is told already by its name.
+        is_told = isinstance(error, ComponentError) and not isinstance(error, ClientError)
         # These have a message for the user already, and may have a place in the config.
-        if isinstance(error, FedcliError | RunInterrupted):
+        if isinstance(error, FedcliError | RunInterrupted) and not is_told:
             raise error
         # Memory that runs out is the machine's failure, and would reject other clients on another machine.
         if self.rejects_failures and not isinstance(error, MemoryError):
-            return Rejection(client, told(what, error), figures or {}, failed=True)
-        raise ClientError(told(what, error, f"round {self.context.round}, client {client}")) from error
+            return Rejection(client, str(error) if is_told else told(what, error), figures or {}, failed=True)
+        where = f"round {self.context.round}, client {client}"
+        raise ClientError(f"{where}: {error}" if is_told else told(what, error, where)) from error
 
 
 def _not_agreed(agreed: bytes, received: bytes) -> str:

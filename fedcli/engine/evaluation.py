@@ -46,17 +46,6 @@ def evaluate(assembly: Assembly, state: RoundState) -> dict[str, float]:
     return figures
 
 
-def ruin(figures: Mapping[str, float]) -> str | None:
-    """A sentence for a model that predicts nothing any more: its loss is NaN or infinite; None for any other."""
-    loss = figures.get("test/loss", 0.0)
-    if math.isfinite(loss):
-        return None
-    return (
-        f"ruined: test/loss is {loss:g}; an update or a step was too large. Use a smaller learning rate, clip the "
-        "updates or take a robust strategy, and begin again or from a round before"
-    )
-
-
 def averaged(state: RoundState) -> RoundState:
     """The state with the averaged weights; statistics are not averaged, so they are those of the last model."""
     return replace(state, weights=mean_model(state.average))

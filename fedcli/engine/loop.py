@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-from fedcli.core.errors import RunInterrupted
+from fedcli.core.errors import ComponentError, RuinedModelError, RunInterrupted
 from fedcli.core.rounds import RoundState
 from fedcli.core.user_code import blamed
 from fedcli.engine.budget import nothing_left, spent
@@ -14,6 +13,7 @@ from fedcli.engine.hooks import Hooks
 from fedcli.engine.ports import Observer, Store, Watch
 from fedcli.engine.records import Row, noised_only
 from fedcli.engine.round import run_round
+from fedcli.engine.ruin import require_useful
 from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly
 
@@ -34,8 +34,10 @@ def run_experiment(
         The last state, and why the run ended.
 
     Raises:
-        RunInterrupted: from the observer's `watch`, after a checkpoint of the last finished round.
+        RunInterrupted, RuinedModelError, ComponentError: from the observer's `watch`, of a round that ruins the model,
+            and of a component that fails; after a checkpoint of the last finished round.
     """
+    committed = state
     try:
         reason = hooks.start(store.records)
         while not (reason := reason or nothing_left(assembly, state)):
@@ -49,20 +51,19 @@ def run_experiment(
             if reason and not is_evaluated(assembly, state):
                 # The last model of a run is the one that is used, so its figures belong in the record.
                 figures = evaluate(assembly, state)
+                require_useful(assembly, state, figures, {})
                 record |= _noised(assembly, figures) if assembly.protocol.publishes_noised_only else figures
             # Before the view and the callbacks hear of the round, so that a callback that fails loses none.
             store.commit(state, record, clients)
+            committed = state
             observer.round_end(record)
             ended = hooks.round_end(state, record)
             reason = reason or ended
         store.checkpoint(state)
         hooks.end(state, store.records)
-        # The record of the last round is filtered, so that this tells nothing that it does not.
-        loss = store.records[-1].get("test/loss", 0.0) if store.records else 0.0
-        if loss is None or not math.isfinite(loss):
-            reason = f"{reason}, but the last model is of no use, since its test/loss is not finite"
-    except RunInterrupted:
-        store.checkpoint(state)
+    # Of rounds that are finished none is repeated, if the store and its disk are not what failed.
+    except (RunInterrupted, RuinedModelError, ComponentError):
+        store.checkpoint(committed)
         raise
     finally:
         hooks.close()

@@ -27,7 +27,7 @@ def noised_only(
     of clients' own rows, they are left out. The planned number of clients is kept where it is a constant. Everything
     else is left out: training and validation metrics, counts, bytes, times, and columns that are not declared. The note
     of a void round is replaced by one without the reason, which may say how many updates arrived. One that says which
-    clients failed is left out, and so is one that says what the loss on a test set of clients' rows is.
+    clients failed is left out.
 
     Args:
         record: the round.
@@ -40,7 +40,7 @@ def noised_only(
         name: value for name, value in record.items() if name in columns and columns[name].may_leave(**known)
     }
     note = str(left.get("note", ""))
-    if note.startswith("failed: ") or (note.startswith("ruined: ") and not has_public_test):
+    if note.startswith("failed: "):
         del left["note"]
     return left | {"note": _VOID} if note.startswith("void: ") else left
 

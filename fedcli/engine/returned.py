@@ -1,4 +1,4 @@
-"""Checks of what custom parts return: what has a wrong type is the part's fault, and what is not finite is not used."""
+"""Checks of what custom parts return: what has a wrong type or is not finite is the part's fault, and is not used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numbers import Real
 
 import numpy as np
 
-from fedcli.core.errors import VoidRoundError
 from fedcli.core.rounds import Aggregate, ClientUpdate
 from fedcli.core.types import Vector
+from fedcli.core.vectors import is_finite
 
 
 def is_number(value: object) -> bool:
@@ -54,8 +54,7 @@ def require_aggregate(aggregate: Aggregate, size: int | None = None) -> None:
         size: the length of its value, if that is known.
 
     Raises:
-        TypeError, ValueError: if it has another type, shape or sign than an aggregate.
-        VoidRoundError: if its weight is not finite, so that the mean update would be 0 or NaN.
+        TypeError, ValueError: if it has another type, shape or sign than an aggregate, or is not finite.
     """
     if not isinstance(aggregate, Aggregate):
         raise TypeError(f"it returned a {type(aggregate).__name__}; an Aggregate is expected")
@@ -67,26 +66,23 @@ def require_aggregate(aggregate: Aggregate, size: int | None = None) -> None:
         raise ValueError(f"its value has shape {list(aggregate.value.shape)}; [{size}] is expected")
     if not is_number(aggregate.weight):
         raise TypeError(f"its weight is of type {kind_of(aggregate.weight)}; a number is expected")
-    if aggregate.weight < 0:
-        raise ValueError(f"its weight is {aggregate.weight:.6g}; a number of at least 0 is expected")
-    if not math.isfinite(aggregate.weight):
-        raise VoidRoundError(f"the weight of the aggregate is {aggregate.weight}")
+    if not is_finite(aggregate.value):
+        raise ValueError("its value has NaN or infinite values")
+    # With an infinite weight the mean update would be 0 or NaN.
+    if not 0 <= aggregate.weight < math.inf:
+        raise ValueError(f"its weight is {aggregate.weight:.6g}; a finite number of at least 0 is expected")
 
 
 def require_weights(weights: Vector, before: Vector) -> None:
-    """Refuse weights of a wrong type or shape from a server optimizer, and those that would ruin the model.
+    """Refuse weights of a wrong type or shape from a server optimizer.
 
     Raises:
-        TypeError, ValueError: if they cannot be weights of this model.
-        VoidRoundError: if a value is NaN or infinite.
+        TypeError, ValueError: with what was returned and what is expected.
     """
     if not isinstance(weights, np.ndarray) or weights.dtype.kind != "f":
         raise TypeError(f"it returned weights of type {kind_of(weights)}; an array of floats is expected")
     if weights.shape != before.shape:
         raise ValueError(f"it returned shape {list(weights.shape)}; the model has {list(before.shape)}")
-    # From a model that is not finite no later round would come back: every update would be refused.
-    if not np.isfinite(weights).all():
-        raise VoidRoundError("after the server's step the model would have NaN or infinite values")
 
 
 def require_factor(factor: float) -> None:

@@ -14,7 +14,7 @@ from fedcli.core.rounds import Aggregate, Broadcast, Outcome, RoundContext, Roun
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
 from fedcli.core.vectors import digest
-from fedcli.engine import adversary, evaluation
+from fedcli.engine import adversary, evaluation, ruin
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.asynchronous import model_of
 from fedcli.engine.budget import spent
@@ -48,6 +48,9 @@ def run_round(
 
     Returns:
         The state after the round, its record, and one row for each client of the cohort.
+
+    Raises:
+        RuinedModelError: if the model after the round is of no use.
     """
     clock = Clock()
     present = attend(assembly, state)
@@ -65,6 +68,7 @@ def run_round(
             arriving = clock.waiting("train", outcomes, inside="aggregate")
             try:
                 moved, evidence = release(assembly, state, context, arrivals, arriving, charge)
+                ruin.require_finite(assembly, moved, arrivals.sizes)
                 unchanged = "no valid update: model unchanged" if moved.weights is state.weights else None
                 note = unchanged or arrivals.failures()
             except VoidRoundError as error:
@@ -86,7 +90,7 @@ def run_round(
         with clock.span("evaluate"):
             is_due = evaluation.is_evaluated(assembly, after)
             figures = evaluation.evaluate(assembly, after) if is_due else {}
-            note = note or evaluation.ruin(figures)
+            ruin.require_useful(assembly, after, figures, arrivals.sizes)
     simulated = {"simulated/round_seconds": present.seconds, "simulated/seconds": after.seconds}
     record = {
         "round": after.round,
@@ -194,8 +198,7 @@ def release(
         The state with the new model, and the round's evidence.
 
     Raises:
-        VoidRoundError: if nothing is released, or the model would not be finite. Every outcome is recorded
-            nevertheless.
+        VoidRoundError: if nothing is released. Every outcome is recorded nevertheless.
     """
     strategy, accepted = assembly.strategy, arrivals.accepted(outcomes)
     adds = next((part.aggregate for part in reversed(strategy.transforms) if part.aggregate), None)
@@ -252,7 +255,12 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
     # In a private run the realised number of clients has no noise, so it must not affect the model.
     share = (arrivals.num_accepted if planned is None else planned) / assembly.num_clients
     server_optimizer = assembly.strategy.server
-    with blamed(f"the server optimizer {server_optimizer.name}", f"round {state.round + 1}"):
+    where = f"round {state.round + 1}"
+    # What overflows is told after the step, with the clients concerned, and not by a warning of NumPy.
+    with (
+        blamed(f"the server optimizer {server_optimizer.name}", where),
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
         weights, server = server_optimizer.apply(
             state.weights, aggregate.value / divisor, state.server, share
         )

@@ -282,7 +282,7 @@ AFTER_MECHANISMS = (
             ),
             Column(
                 "note",
-                "why the round is void or left the model unchanged, which client failed, or that the model is ruined",
+                "why the round is void or left the model unchanged, or which client failed",
                 _ROUND,
                 unit="text",
                 # `noised_only` replaces the note of a void round, which may say who took part.

@@ -43,8 +43,12 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
     present = assembly.num_clients if group is None else len(group)
     with blamed(f"the cohort {cohort.name}", f"round {round}"):
         drawn = np.asarray(cohort.sample(rng, present, state.cohort))
-        if drawn.size and (drawn.dtype.kind not in "iu" or drawn.min() < 0 or drawn.max() >= present):
+        if not drawn.size:
+            return []
+        if drawn.dtype.kind not in "iu" or drawn.min() < 0 or drawn.max() >= present:
             raise ValueError(f"it drew {_short(drawn)}; the {present} clients are numbered from 0")
+        if drawn.ndim != 1 or len(np.unique(drawn)) < len(drawn):
+            raise ValueError(f"it drew {_short(drawn)}; different clients in one row are expected")
         chosen = drawn if group is None else group[drawn]
         return [int(client) for client in chosen]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
-from fedcli.components.clients.optimizers import clipped
+from fedcli.components.clients.optimizers import Optimizer, clipped
 from fedcli.components.clients.runtime.data_cache import cache_bytes
 from fedcli.components.models.network import Network, Vectors, load_weights, personal_weights, split
 from fedcli.config import Experiment, objects_of
@@ -21,7 +21,9 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.transform import Transform
+from fedcli.core.trees import to_table
 from fedcli.core.types import KerasModel, Tree
+from fedcli.core.user_code import blamed
 from fedcli.core.vectors import gather, unflatten
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_work import Clients, ClientSide
@@ -52,7 +54,7 @@ def assemble(
     """
     experiment = setup.experiment
     # The executor comes first: it sets TensorFlow's threads, which is possible only before its first operation.
-    executor: Executor = make("executor", experiment.executor)
+    executor: Executor = make("executor", experiment.executor, kind=Executor)
     try:
         side, layout, vectors, gives_probabilities = _client_side(setup, config_digest)
         data_noise = setup.world.data_noise
@@ -74,7 +76,8 @@ def assemble(
             config_digest=config_digest,
             gives_probabilities=gives_probabilities,
         )
-        cohort = setup.world.cohort.init(setup.world.federation.num_train)
+        with blamed(f"init of the cohort {setup.world.cohort.name}"):
+            cohort = setup.world.cohort.init(setup.world.federation.num_train)
         return assembly, initial_state(setup.protocol.strategy, vectors, cohort)
     # Also at Ctrl-C: worker processes would go on without this one.
     except BaseException:
@@ -153,12 +156,14 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     vectors = _warm_start(experiment, layout) or network.vectors()
     # Frozen weights may come from model.initial_weights too.
     network.load_frozen(vectors.frozen)
+    parts = f"{spec.name} with the model {experiment.model.part.name} and the optimizer"
     with placed("task"):
         functions = keras_functions(network, training.task, _optimizer(experiment))
     # All examples have these shapes and types, and no client has to be made to see them.
     x, y = federation.test
     example, bytes_each = Example(x.shape[1:], y.shape[1:], str(y.dtype)), x[:1].nbytes + y[:1].nbytes
-    with placed("task"):
+    # Tracing runs the code of the model, of the local algorithm and of the optimizer once.
+    with placed("task"), blamed(f"tracing {parts} {experiment.client.optimizer.name}"):
         programs = compile_programs(
             network, functions, spec, example=example, batch_size=training.batches.width
         )
@@ -216,18 +221,30 @@ def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = No
     return RoundState(
         0,
         *vectors,
-        server=strategy.server.init(weights),
-        aggregator=strategy.aggregator.init(size),
+        server=_begun(f"the server optimizer {strategy.server.name}", strategy.server.init, weights),
+        aggregator=_begun(f"the aggregator {strategy.aggregator.name}", strategy.aggregator.init, size),
         transforms={
-            transform.name: transform.init(taken)
+            transform.name: _begun(f"the transform {transform.name}", transform.init, taken)
             for transform, taken in zip(strategy.transforms, sizes, strict=True)
         },
         cohort=cohort or {},
     )
 
 
+def _begun(what: str, init: Callable[[Any], Tree], about: Any) -> Tree:
+    """The first state of a component, which a checkpoint can hold."""
+    with blamed(f"init of {what}"):
+        state = init(about)
+        if not isinstance(state, Mapping):
+            raise TypeError(f"it returned a {type(state).__name__}; a dict of arrays is expected")
+        wrong = [name for name, value in to_table(state).items() if value.dtype.kind == "O"]
+        if wrong:
+            raise TypeError(f"its state {wrong[0]} is no array of numbers, which a checkpoint could hold")
+        return state
+
+
 def _optimizer(experiment: Experiment) -> Any:
-    optimizer = make("client.optimizer", experiment.client.optimizer)
+    optimizer = make("client.optimizer", experiment.client.optimizer, kind=Optimizer)
     norm = experiment.client.clip_gradient_norm
     return optimizer if norm is None else clipped(optimizer, norm)
 

@@ -6,9 +6,10 @@ import hmac
 import secrets
 from typing import Any, cast
 
-from fedcli.components.data import CheckedFederation, Dataset, Federation, federate
+from fedcli.components.data import CheckedFederation, Dataset, Federation, Partition, Preprocessor, federate
 from fedcli.components.data.federation import NoiseKey
-from fedcli.config import Data, Experiment
+from fedcli.components.data.preprocessing.checked_step import checked_step
+from fedcli.config import Data, Experiment, is_reference
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, generator, seed
@@ -42,11 +43,8 @@ def federation_of(
             hint="Add for example partition: {name: iid, clients: 10}.",
         )
     rng = generator(root, 0, SERVER, "partition")
-    partition = make("data.partition", data.partition, dataset, rng)
-    steps = [
-        make("data.preprocessing", part, key=f"data.preprocessing.{index}")
-        for index, part in enumerate(data.preprocessing)
-    ]
+    partition = make("data.partition", data.partition, dataset, rng, kind=Partition)
+    steps = steps_of(data)
     single_examples.check(dataset, steps, strategy)
     if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
         raise ConfigError(
@@ -73,6 +71,19 @@ def federation_of(
         )
     # There is one at most: `federate` refuses a second.
     return federation, DataNoise(protections[0], None if seeded else key) if protections else None
+
+
+def steps_of(data: Data) -> list[Preprocessor]:
+    """The steps of preprocessing, each custom one with checks of what it returns.
+
+    Raises:
+        ConfigError: if one cannot be made.
+    """
+    steps = []
+    for index, part in enumerate(data.preprocessing):
+        made = make("data.preprocessing", part, key=f"data.preprocessing.{index}", kind=Preprocessor)
+        steps.append(checked_step(made, part.name) if is_reference(part.name) else made)
+    return steps
 
 
 def _keys(key: bytes) -> NoiseKey:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from fedcli.components.attacks.attack import Adversary, Attack, DataForm
+from fedcli.components.clients.optimizers import Optimizer
 from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.task import TrainingTask, higher_is_better, task_for
+from fedcli.components.clients.schedules import Schedule
 from fedcli.components.data import CheckedFederation, Federation
 from fedcli.components.devices import Devices
 from fedcli.config import Client, Experiment
@@ -66,7 +68,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
         Training(
             architecture_of(experiment.model.part),
             task,
-            make("client.schedule", client.schedule),
+            _schedule(experiment),
             _batches(client, protected.trainer),
             sends_statistics=experiment.model.non_trainable == "federated",
         ),
@@ -93,7 +95,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     privacy.check_everybody_trains(protected, federation.num_train)
     attacks.check(made.world.adversary, protected, cohort, task.metrics, num_clients=num_clients)
     # Only its parameters are checked here: the optimizer is built again with TensorFlow.
-    make("client.optimizer", client.optimizer)
+    make("client.optimizer", client.optimizer, kind=Optimizer)
     early_stop.check(made)
     _check_size(made)
     # Counted so that examples that the model cannot take are refused before it is built.
@@ -181,6 +183,16 @@ def _adversary(experiment: Experiment, federation: Federation) -> Adversary | No
             section.share, section.clients, num_clients=federation.num_clients, root=experiment.seed
         )
     return Adversary(attack, clients)
+
+
+def _schedule(experiment: Experiment) -> Schedule:
+    schedule: Schedule = make("client.schedule", experiment.client.schedule)
+    if not callable(schedule):
+        raise ConfigError(
+            f"the factory returned a {type(schedule).__name__}; a function (round, rounds) -> factor is expected.",
+            key="client.schedule.name",
+        )
+    return schedule
 
 
 def _batches(client: Client, trainer: TrainerSpec) -> BatchPlan:

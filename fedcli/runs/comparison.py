@@ -206,7 +206,11 @@ def cautions(runs: Sequence[Compared]) -> list[str]:
         if last == planned:
             continue
         if (state := entry_of(run.run.folder).state) != "done":
-            told = "is still running" if state == "running" else "is not finished"
+            others = {
+                "running": "is still running",
+                "ruined": "ended because its next round ruined the model",
+            }
+            told = others.get(state, "is not finished")
             found.append(f"{name} {told}: {last:,} of {planned:,} rounds.")
         elif run.experiment.early_stop is None:
             found.append(f"{name} ended early: {last:,} of {planned:,} rounds.")

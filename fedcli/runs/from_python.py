@@ -16,6 +16,7 @@ from fedcli.components.data import Dataset, Federation
 from fedcli.config import Config, Part
 from fedcli.core.contracts import Aggregator, Cohort, Strategy
 from fedcli.core.types import KerasModel
+from fedcli.core.user_code import blamed
 from fedcli.engine.records import Row
 from fedcli.experiment import make as making
 from fedcli.experiment.cost import checked_cost
@@ -64,6 +65,7 @@ class ObjectsAndTrust(Objects, total=False):
     trust_code: bool
 
 
+@blamed("fedcli.load")
 def load(
     source: Source, overrides: Iterable[str] = (), *, trust_code: bool = False, **changed: object
 ) -> Config:
@@ -94,6 +96,7 @@ def load(
         return with_aggregator(loaded, rule)
 
 
+@blamed("fedcli.check")
 def check(
     source: Source, overrides: Iterable[str] = (), *, trust_code: bool = False, **changed: object
 ) -> dict[str, Any]:
@@ -116,6 +119,7 @@ def check(
     )
 
 
+@blamed("fedcli.run")
 def run(
     source: Source,
     overrides: Iterable[str] = (),
@@ -149,6 +153,7 @@ def run(
     return _whole(partial(lifecycle.start_run, loaded, place), progress, objects)
 
 
+@blamed("fedcli.resume")
 def resume(
     run: Run | str | Path | int,
     *,
@@ -180,6 +185,7 @@ def resume(
         return _whole(go, progress, found.objects)
 
 
+@blamed("fedcli.evaluate")
 def evaluate(
     run: Run | str | Path | int,
     *,

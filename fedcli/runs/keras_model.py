@@ -12,6 +12,7 @@ from fedcli.components.models.network import Network, load_weights, personal_wei
 from fedcli.core.errors import ConfigError
 from fedcli.core.rounds import ModelLayout
 from fedcli.core.types import Array, KerasModel
+from fedcli.core.user_code import blamed
 from fedcli.core.vectors import unflatten
 from fedcli.experiment.built_model import built_model
 from fedcli.experiment.compose import strategy_from
@@ -25,6 +26,7 @@ from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory
 
 
+@blamed("making the model of the run")
 def keras_model(
     folder: Path,
     round: Choice = "last",

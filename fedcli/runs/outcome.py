@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from fedcli.core.errors import RuinedModelError
 from fedcli.engine.records import Row
 from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Setup
@@ -39,6 +40,11 @@ def with_outcome(go: Callable[..., Result], progress: Progress) -> tuple[Result,
 
     try:
         result = go(progress=progress._replace(begin=begin))
+    except RuinedModelError as error:
+        # The same config would end in the same way, so that the run is no interrupted one.
+        for folder, setup, records in begun:
+            _written(folder, setup, records, summary.RUINED + str(error).partition("\n")[0])
+        raise
     except Exception:
         # Whoever looks at the folder of an interrupted run wants to see how far it got.
         for folder, setup, records in begun:

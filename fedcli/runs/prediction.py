@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli import config
-from fedcli.components.data.preprocessing.preprocessor import Preprocessor, Statistics, apply_all
+from fedcli.components.data.preprocessing.preprocessor import Statistics, apply_all
 from fedcli.core.errors import RunError
 from fedcli.core.types import Array
+from fedcli.core.user_code import blamed
 from fedcli.engine.records import Row
-from fedcli.experiment.make import located, make
+from fedcli.experiment.federation import steps_of
+from fedcli.experiment.make import located
 from fedcli.runs.keras_model import interface_from_data, keras_model
 from fedcli.runs.model_interface import FittedStep, ModelInterface, read_interface
 from fedcli.runs.new_rows import NewRows, read_rows
@@ -49,6 +51,7 @@ class PredictedRows(NamedTuple):
     agreement: tuple[str, float] | None
 
 
+@blamed("the prediction")
 def predict_rows(
     folder: Path,
     file: Path | Array,
@@ -126,10 +129,7 @@ def preprocessed(folder: Path, interface: ModelInterface, x: Array) -> Array:
         return np.ascontiguousarray(x, np.float32)
     source = read_source(folder)
     with located(source):
-        steps: list[Preprocessor] = [
-            make("data.preprocessing", part, key=f"data.preprocessing.{index}")
-            for index, part in enumerate(source.experiment.data.preprocessing)
-        ]
+        steps = steps_of(source.experiment.data)
     fitted = [_statistics(folder, step) for step in interface.preprocessing]
     return apply_all(steps, fitted, x)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array, KerasModel
+from fedcli.core.user_code import blamed
 from fedcli.engine.records import Row
 from fedcli.runs.trust import trusting
 from fedcli.runs.verification.planned_run import planned_retention
@@ -185,9 +186,10 @@ class Run:
         from fedcli.runs.prediction import predict_rows
 
         source = Path(rows) if isinstance(rows, str) else rows
-        made = predict_rows(
-            self.folder, source, round=round, client=client, average=average, objects=self.objects
-        )
+        with trusting(self.trust_code):
+            made = predict_rows(
+                self.folder, source, round=round, client=client, average=average, objects=self.objects
+            )
         for note in made.notes:
             warnings.warn(note, stacklevel=2)
         table = DataFrame(made.rows)
@@ -237,6 +239,7 @@ class Run:
         target.write_text(report_page([run.folder for run in (self, *others)], metric), encoding="utf-8")
         return target
 
+    @blamed("Run.evaluate")
     def evaluate(
         self,
         *,

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from fedcli.core.errors import FedcliError
-from fedcli.runs.summary import Planned, Summary, read_summary, summary_of, summary_of_plan
+from fedcli.runs.summary import RUINED, Planned, Summary, read_summary, summary_of, summary_of_plan
 from fedcli.store import directory
 from fedcli.store.files import guarded, locks
 
-State: TypeAlias = Literal["running", "done", "interrupted", "damaged"]
+State: TypeAlias = Literal["running", "done", "interrupted", "ruined", "damaged"]
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 
 
@@ -25,7 +25,8 @@ class Entry(NamedTuple):
         number: 1 for the newest run.
         short: a name that can be pronounced; the same for ever.
         folder: the run directory.
-        state: whether a process holds it, it is done, it was interrupted, or its files cannot be read.
+        state: whether a process holds it, it is done, it was interrupted, a round would have ruined its model, or its
+            files cannot be read.
         begun: when its folder was made.
         summary: what it reached; None if its files cannot be read.
     """
@@ -96,10 +97,15 @@ def _entry(number: int, folder: Path, begun: datetime) -> Entry:
         summary = read_summary(folder) or _summarised(folder)
     except (FedcliError, ValueError):
         return Entry(number, "", folder, "damaged", begun, None)
-    state: State = (
-        "done" if summary.ending is not None or summary.rounds >= summary.planned else "interrupted"
+    return Entry(
+        number, short, folder, "running" if locks.is_held(folder) else _ended(summary), begun, summary
     )
-    return Entry(number, short, folder, "running" if locks.is_held(folder) else state, begun, summary)
+
+
+def _ended(summary: Summary) -> State:
+    if summary.ending is not None and summary.ending.startswith(RUINED):
+        return "ruined"
+    return "done" if summary.ending is not None or summary.rounds >= summary.planned else "interrupted"
 
 
 def _summarised(folder: Path) -> Summary:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fedcli.engine.records import Row
 
 FORMAT = 2
+RUINED = "ruined: "
+"""How the ending of a run begins of which a round would have ruined the model."""
 # What an earlier format does not have.
 _OF_THE_SECOND = ("best_checkpoint", "last_checkpoint")
 

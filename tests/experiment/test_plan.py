@@ -137,6 +137,22 @@ def test_a_place_in_the_file_is_that_of_the_value():
         ("data=user_parts:half_a_federation", "data.name", "returned a HalfAFederation"),
         ("strategy=user_parts:not_a_part", "strategy", "returned a NoneType"),
         ("cohort=user_parts:not_a_part", "cohort", "returned a NoneType"),
+        (
+            "data.partition=user_parts:not_a_part",
+            "data.partition",
+            "NoneType; a fedcli Partition is expected",
+        ),
+        (
+            "data.preprocessing=[user_parts:not_a_part]",
+            "data.preprocessing.0",
+            "a fedcli Preprocessor is expected",
+        ),
+        (
+            "client.schedule=user_parts:not_a_part",
+            "client.schedule",
+            "function (round, rounds) -> factor is expected",
+        ),
+        ("client.optimizer=user_parts:not_a_part", "client.optimizer", "a fedcli Optimizer is expected"),
         ("strategy={name: fedprox, mu: -1.0}", "strategy.mu", "mu is at least 0"),
         ("client.optimizer={name: sgd, momentum: 2.0}", "client.optimizer.momentum", "momentum lies in"),
         ("client.schedule={name: exponential, decay: 0.0}", "client.schedule.decay", "decay lies in"),
@@ -172,6 +188,7 @@ def test_what_cannot_be_planned_is_refused_with_its_key(override, place, said):
     [
         (["model=user_parts:not_a_part"], "model.name", "a built Keras model is expected"),
         (["callbacks=[user_parts:not_a_part]"], "callbacks", "returned a NoneType"),
+        (["executor=user_parts:not_a_part"], "executor", "a fedcli Executor is expected"),
         (["strategy={name: fedper, personal: haed/*}"], "strategy.personal = 'haed/*'", "matches no weight"),
         (["strategy={name: fedper, personal: '*'}"], "strategy.personal = '*'", "matches every weight"),
         (["strategy=fedbn", "model.non_trainable=local"], "strategy", "matches no weight"),

@@ -11,6 +11,8 @@ from fedcli.components.data.dataset import Array, Rows, Task
 from fedcli.components.data.federation import Federation
 from fedcli.core.errors import DataError
 from fedcli.core.rounds import ClientData
+from fedcli.core.user_code import blamed
+from fedcli.core.vectors import is_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,10 @@ class CheckedFederation:
         Raises:
             DataError: if they are not numbers, or their number or shape differs from what the federation says.
         """
-        data = self.source.client(client)
+        with blamed(f"client({client}) of the federation {type(self.source).__name__}"):
+            data = self.source.client(client)
+            if not isinstance(data, ClientData):
+                raise TypeError(f"it returned a {type(data).__name__}; a ClientData is expected")
         train = self._arrays(data.x_train, data.y_train, f"the training part of client {client}")
         validation = self._arrays(
             data.x_validation, data.y_validation, f"the validation part of client {client}"
@@ -87,7 +92,8 @@ class CheckedFederation:
         Raises:
             DataError: as for a client.
         """
-        x, y = self.source.test
+        with blamed(f"the test set of the federation {type(self.source).__name__}"):
+            x, y = self.source.test
         return self._arrays(x, y, "the test set")
 
     def _arrays(self, x: ArrayLike, y: ArrayLike, what: str) -> tuple[Array, Array]:
@@ -95,6 +101,8 @@ class CheckedFederation:
         for name, array in (("x", x), ("y", y)):
             if array.dtype.kind not in "buif":
                 raise _wrong(f"{name} of {what} has the type {array.dtype}; expected numbers.")
+            if not is_finite(array):
+                raise _wrong(f"{name} of {what} has NaN or infinite values.")
         if x.shape[1:] != self.input_shape:
             raise _wrong(
                 f"an example of {what} has the shape {list(x.shape[1:])}; "

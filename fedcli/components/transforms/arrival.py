@@ -6,7 +6,8 @@ import numpy as np
 
 from fedcli.core.rounds import ClientUpdate, RoundContext
 from fedcli.core.transform import Transform
-from fedcli.core.types import Array, Payload, Tree, Weighting
+from fedcli.core.types import Payload, Tree, Weighting
+from fedcli.core.vectors import is_finite
 
 
 def arrival(
@@ -41,19 +42,13 @@ def _admit(update: ClientUpdate, state: Tree, context: RoundContext) -> str | No
     expected = (int(state["size"]),)
     if update.payload.shape != expected:
         return f"the update has shape {list(update.payload.shape)}; the model has {list(expected)}"
-    if not _is_finite(update.payload):
+    if not is_finite(update.payload):
         return "the update has NaN or infinite values"
     return _admit_statistics(update, state, context)
 
 
 def _admit_statistics(update: ClientUpdate, _state: Tree, _context: RoundContext) -> str | None:
     # Statistics are averaged too, and a single NaN would stay in the model.
-    if not _is_finite(update.statistics):
+    if not is_finite(update.statistics):
         return "the non-trainable weights have NaN or infinite values"
     return None
-
-
-def _is_finite(vector: Array) -> bool:
-    """A finite sum proves finite terms, and is cheaper than looking at each; the converse does not hold."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())

@@ -148,11 +148,8 @@ def _cautions(subject: Subject) -> Iterator[str]:
     yield from cautions(subject.runs)
     for run in subject.runs:
         notes = [row for row in run.records if row.get("note")]
-        failed, ruined = (
-            [row for row in notes if str(row["note"]).startswith(f"{kind}: ")]
-            for kind in ("failed", "ruined")
-        )
-        voids = [row for row in notes if row not in (*failed, *ruined)]
+        failed = [row for row in notes if str(row["note"]).startswith("failed: ")]
+        voids = [row for row in notes if row not in failed]
         if voids:
             said = dict.fromkeys(str(row["note"]) for row in voids)
             yield (
@@ -162,8 +159,6 @@ def _cautions(subject: Subject) -> Iterator[str]:
         if failed:
             first = str(failed[0]["note"]).removeprefix("failed: ")
             yield f"{run.run.folder.name}: clients failed in {counted(len(failed), 'round')}, first {first}."
-        if ruined:
-            yield f"{run.run.folder.name}: from round {ruined[0]['round']} on, {str(ruined[0]['note'])[8:]}."
     yield from _chosen(subject)
     seeded = [run for run in subject.runs if subject.experiment_of(run).privacy.reproducible_noise]
     if any(run.totals.get("epsilon") is not None for run in seeded):

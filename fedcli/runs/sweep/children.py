@@ -15,11 +15,11 @@ from typing import Literal, NamedTuple, TypeAlias
 from fedcli.core.errors import FedcliError, RunError
 from fedcli.core.machine import available_cores, available_memory
 from fedcli.runs.run_list import entry_of
-from fedcli.runs.summary import Summary
+from fedcli.runs.summary import RUINED, Summary
 from fedcli.runs.sweep.trials import Trial
 from fedcli.store.files import durable, guarded, limits, locks
 
-Standing: TypeAlias = Literal["waiting", "running", "done", "interrupted", "failed"]
+Standing: TypeAlias = Literal["waiting", "running", "done", "interrupted", "ruined", "failed"]
 LOGS, BROKEN = "logs", "broken"
 MEMORY_OF_A_RUN = 3 << 29
 """1.5 GiB: TensorFlow with a small model and its data needs about half of it."""
@@ -35,7 +35,7 @@ class Status(NamedTuple):
         trial: which run.
         standing: its state.
         summary: what it has reached; None before its folder is there.
-        failure: what it printed last, if it failed.
+        failure: what it printed last, if it failed; how its model was ruined, if it was.
     """
 
     trial: Trial
@@ -73,6 +73,8 @@ def status_of(folder: Path, trial: Trial, failure: str = "") -> Status:
     entry = entry_of(run)
     if entry.state == "running":
         return Status(trial, "running", entry.summary)
+    if entry.state == "ruined" and entry.summary is not None:
+        return Status(trial, "ruined", entry.summary, str(entry.summary.ending).removeprefix(RUINED))
     # Only the sentence that a run writes at its very end tells that its last checkpoint is there.
     if entry.summary is not None and entry.summary.ending is not None:
         return Status(trial, "done", entry.summary)

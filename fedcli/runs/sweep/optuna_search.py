@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from fedcli.config.yaml.tree import Value
 from fedcli.core.errors import ConfigError, MissingLibraryError
 from fedcli.core.seeds import SERVER, seed
 from fedcli.engine.run_columns import best_is
+from fedcli.runs.sweep.children import status_of
 from fedcli.runs.sweep.sweep_results import SweepResults
 from fedcli.runs.sweep.trials import Trial, trials_of
 
@@ -64,6 +66,11 @@ def search(space: SweepSpace, folder: Path, run: RunTrials, *, batch: int) -> li
         if not unfinished:
             return trials
         means = _means(results, trials, space)
+        worst = math.inf if best_is(space.metric or "") == "min" else -math.inf
+        for trial in trials:
+            # A setting that ruins the model with one of the seeds is no good with the others either.
+            if trial.group not in means and status_of(folder, trial).standing == "ruined":
+                means[trial.group] = worst
         for number in unfinished:
             group = _group(trials, _settings(study.trials[number].params, space))
             if group not in means:

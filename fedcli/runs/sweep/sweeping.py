@@ -140,7 +140,7 @@ def _run(
     before = {trial.name: status_of(folder, trial).standing for trial in trials}
     # What broke is tried last, so that it does not hold up the others.
     open_ones = sorted(
-        (trial for trial in trials if before[trial.name] != "done"),
+        (trial for trial in trials if before[trial.name] not in ("done", "ruined")),
         key=lambda trial: bool(index.runs[trial.name].failure),
     )
     ended = run_all(

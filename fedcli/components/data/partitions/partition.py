@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from fedcli.components.data.dataset import Dataset, Rows
 from fedcli.core.errors import ConfigError, DataError
@@ -32,12 +33,18 @@ class Partition:
     offsets: Rows
 
     def __post_init__(self) -> None:
+        # A frozen dataclass sets its own fields this way; lists become arrays.
+        object.__setattr__(self, "offsets", _row_numbers("offsets", self.offsets))
+        if not isinstance(self.order, range):
+            object.__setattr__(self, "order", _row_numbers("order", self.order))
         num_rows = len(self.order)
         if not self.is_consecutive:
             _check_order(np.asarray(self.order))
         if len(self.offsets) < 2 or self.offsets[0] != 0 or self.offsets[-1] != num_rows:
             raise DataError(f"The offsets of a partition must begin with 0 and end with {num_rows:,}.")
         if not (self.sizes > 0).all():
+            if (self.sizes < 0).any():
+                raise DataError("The offsets of a partition must ascend.")
             raise DataError(
                 f"Client {np.argmin(self.sizes)} has no example; expected at least one for each client."
             )
@@ -94,6 +101,15 @@ def _check_order(order: Rows) -> None:
         )
     if not (np.bincount(order, minlength=num_rows) == 1).all():
         raise DataError("A partition lacks a row or contains one twice; expected every row exactly once.")
+
+
+def _row_numbers(name: str, values: ArrayLike) -> Rows:
+    found = np.asarray(values)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise DataError(
+            f"The {name} of a partition is {found.dtype} {list(found.shape)}; one row of integers is expected."
+        )
+    return found.astype(np.int64, copy=False)
 
 
 def offsets_of(sizes: Rows) -> Rows:
