@@ -9,7 +9,7 @@ from kept_runs import CONFIG, make_run
 
 from fedcli import config
 from fedcli.core.errors import ConfigError
-from fedcli.runs.summary import encode, summary_of
+from fedcli.runs.summary import RUINED, encode, summary_of
 from fedcli.runs.sweep import children
 from fedcli.runs.sweep.children import default_parallel, run_all, status_of
 from fedcli.runs.sweep.trials import Trial
@@ -138,3 +138,16 @@ def test_a_command_that_is_refused_ends_it_after_the_runs_that_have_begun(place)
     with pytest.raises(ConfigError, match="was changed"):
         go(place, "abc", refuse)
     assert standings(place, *"abc") == ["done", "waiting", "waiting"]
+
+
+def test_a_run_that_would_ruin_its_model_is_neither_done_nor_failed(place):
+    run = make_run(place / "sweep/one", 2)
+    size = (run / directory.METRICS).stat().st_size
+    experiment, records = config.loads(CONFIG).experiment, directory.read_records(run)
+    ending = RUINED + "round 3: the model is ruined: its test/loss is inf."
+    (run / directory.SUMMARY).write_bytes(encode(summary_of(experiment, records, ending, size)))
+    status = status_of(place / "sweep", *trials("one"), failure="exit code 1: what it printed")
+    assert (status.standing, status.failure) == (
+        "ruined",
+        "round 3: the model is ruined: its test/loss is inf.",
+    )

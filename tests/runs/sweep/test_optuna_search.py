@@ -7,6 +7,8 @@ from fedcli.core.errors import ConfigError
 from fedcli.runs.comparison import Compared, SeedGroup
 from fedcli.runs.headline import Headline
 from fedcli.runs.run_directory import Run
+from fedcli.runs.sweep import optuna_search
+from fedcli.runs.sweep.children import Status
 from fedcli.runs.sweep.optuna_search import corners, search
 from fedcli.runs.sweep.sweep_results import SweepResults
 
@@ -70,6 +72,22 @@ def test_a_setting_that_failed_stays_open_and_is_tried_again(space, tmp_path):
     search(space, tmp_path, fail, batch=1)
     assert len(seen) == 2
     assert seen[0] == seen[1]
+
+
+def test_a_setting_that_ruins_its_model_is_the_worst_and_is_not_tried_again(space, tmp_path, monkeypatch):
+    # Those of a large rate diverge; their runs have no results.
+    monkeypatch.setattr(
+        optuna_search,
+        "status_of",
+        lambda _folder, trial: Status(trial, "ruined" if trial.settings[RATE] > 0.05 else "done"),
+    )
+
+    def run(trials):
+        return results_of([each for each in trials if each.settings[RATE] <= 0.05], lambda trial: 1.0)
+
+    found = search(space, tmp_path, run, batch=2)
+    assert len({trial.group for trial in found}) == 6
+    assert any(trial.settings[RATE] > 0.05 for trial in found)
 
 
 def test_every_value_is_checked_before(space):

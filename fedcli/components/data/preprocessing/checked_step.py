@@ -63,12 +63,12 @@ def _require_function(field: str, value: object) -> None:
 
 
 def _examples(found: Any, count: int) -> Array:
-    found = _numbers(found, "what it returned")
-    if not found.ndim or len(found) != count:
+    array = _numbers(found, "what it returned")
+    if not array.ndim or len(array) != count:
         raise ValueError(
-            f"it returned shape {list(found.shape)} of {count} examples; [{count}, ...] is expected"
+            f"it returned shape {list(array.shape)} of {count} examples; [{count}, ...] is expected"
         )
-    return found
+    return array
 
 
 def _numbers(found: Any, what: str) -> Array:
