@@ -88,8 +88,7 @@ def main() -> int:
     table, bad = [HEADER], 0
     print(HEADER, flush=True)
     for row in outcomes(faults):
-        first = row.message.splitlines()[0].strip() if row.message else "-"
-        said = first.replace("|", "\\|").replace("<", "&lt;")
+        said = row.message.splitlines()[0].strip().replace("|", "\\|").replace("<", "&lt;")
         table.append(f"| {row.fault} | {said} | {row.exit_code} | {row.resumes} | {row.bits} |")
         print(table[-1], flush=True)
         if row.complaint:
@@ -118,7 +117,7 @@ def outcomes(faults: list[parts.Fault]) -> Iterator[Outcome]:
             complaint, resumes, reference = "", "-", whole
             if code != expected:
                 complaint = f"exit code {code}, {expected} is expected; "
-            message = output if code else "\n".join(_notes(folder))
+            message = output if code else "\n".join(_notes(folder)) or "-"
             if code and folder.exists():
                 again, output_again = invoke(["run", "--resume", str(folder)])
                 resumes = "yes" if again == 0 else "no"
@@ -154,12 +153,28 @@ def _invoker() -> Callable[[list[str]], tuple[int, str]]:
 
 def _of_the_error(output: str) -> list[str]:
     """The lines of the output that are not the progress of the run."""
-    lines = [line for line in output.splitlines() if line.strip() and not _PROGRESS.match(line)]
-    return [line for line in lines if not line.startswith("--traceback")]
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not _PROGRESS.match(line)]
+    lines = [line for line in lines if not line.startswith("--traceback")]
+    # An error of the config begins with its place in the file.
+    if lines and ".yaml:" in lines[0] and len(lines) > 1:
+        return [f"{lines[0].rpartition('/')[2]}: {lines[1]}", *lines[2:]]
+    return lines
 
 
 def _notes(folder: Path) -> list[str]:
-    return [str(row["note"]) for row in directory.read_records(folder) if row.get("note")][:1]
+    """Why a round was not as planned, or why its client was rejected."""
+    import fedcli
+
+    notes = [str(row["note"]) for row in directory.read_records(folder) if row.get("note")]
+    rows = fedcli.open_run(folder).clients().to_dict("records")
+    refused = [
+        f"rejected: client {row['client']}: {row['reason']}" for row in rows if _is_text(row.get("reason"))
+    ]
+    return (notes or refused)[:1]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _weights(

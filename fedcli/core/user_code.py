@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import re
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +23,20 @@ _LONGEST = 300
 
 
 @contextmanager
-def blamed(what: str, where: str = "", *, spares: type[Exception] | None = None) -> Iterator[None]:
+def blamed(
+    what: str,
+    where: str = "",
+    *,
+    spares: type[Exception] | None = None,
+    of: Callable[..., object] | None = None,
+) -> Iterator[None]:
     """Turn an exception of a component into a `ComponentError`; those that fedcli explains pass as they are.
 
     Args:
         what: the component, such as "the aggregator median".
         where: the round and the client, such as "round 3, client 2"; empty outside of rounds.
         spares: exceptions that pass as well, because they are not the component's.
+        of: the component's function, which is named where what it returned is at fault.
     """
     try:
         yield
@@ -38,14 +46,14 @@ def blamed(what: str, where: str = "", *, spares: type[Exception] | None = None)
     except (Exception, SystemExit) as error:
         if spares is not None and isinstance(error, spares):
             raise
-        raise ComponentError(told(what, error, where)) from error
+        raise ComponentError(told(what, error, where, of)) from error
 
 
-def told(what: str, error: BaseException, where: str = "") -> str:
+def told(what: str, error: BaseException, where: str = "", of: Callable[..., object] | None = None) -> str:
     """A failure in two lines: what failed and why, and the line of code."""
     before = f"{where}: " if where else ""
     lines = [f"{before}{what} failed: {_reason(error)}"]
-    place = _line(error)
+    place = _line(error, of)
     return "\n".join([*lines, f"  {place}"] if place else lines)
 
 
@@ -58,8 +66,11 @@ def _reason(error: BaseException) -> str:
     return f"{kind}: {first}" if first else kind
 
 
-def _line(error: BaseException) -> str:
-    """The innermost line of the user's own code; of an installed package, if there is none; else of fedcli."""
+def _line(error: BaseException, of: Callable[..., object] | None) -> str:
+    """The innermost line of the user's own code; of an installed package, if there is none; else of fedcli.
+
+    If all is fedcli's own, it refused what a function of the user returned: that is named by its first line.
+    """
     frames = [
         (each.filename, each.lineno or 0, each.name) for each in traceback.extract_tb(error.__traceback__)
     ]
@@ -67,6 +78,10 @@ def _line(error: BaseException) -> str:
     known = [each for each in (*frames, *named) if os.path.isfile(each[0])]
     own = [each for each in known if not each[0].startswith((_OWN, *_INSTALLED))]
     others = [each for each in known if not each[0].startswith(_OWN)]
+    code = getattr(inspect.unwrap(of), "__code__", None) if of is not None else None
+    is_own = code is not None and not code.co_filename.startswith((_OWN, *_INSTALLED))
+    if code is not None and is_own and not (own or others):
+        return f"{_short(code.co_filename)}:{code.co_firstlineno}, in {code.co_name}"
     chosen = own or others or known
     if not chosen:
         return ""

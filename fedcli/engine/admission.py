@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import final
@@ -113,8 +114,8 @@ class Arrivals:
         present = sum(turn.absence is None for turn in self._turns)
         if len(self._failed) + len(self._diverged) < present:
             return
-        # An attack may send nothing that is finite; and that everybody did so is a figure without noise.
-        is_told = not self._assembly.protocol.publishes_noised_only
+        # An attack may send nothing that is finite. A private run releases noise: who sent nothing is not to be seen.
+        is_told = self._assembly.strategy.privacy is None
         if is_told and not self._assembly.malicious.issuperset(self._diverged):
             raise ruin.of_every_client(self._context.round, len(self._diverged))
         if self._failed and not self._diverged:
@@ -213,7 +214,8 @@ class Arrivals:
             # Beside a larger one, the weights of other clients would be rounded away: their sum is a float64.
             if not 0 <= number <= _LARGEST_COUNT:
                 return f"the update has {name} {number:.6g}; a number from 0 to 2^53 is expected"
-        if has_numbers(update.payload) and largest_value(update.payload) > _LARGEST_FLOAT:
+        # Infinity is told as such by the check on arrival.
+        if has_numbers(update.payload) and _LARGEST_FLOAT < largest_value(update.payload) < math.inf:
             return f"the update has values beyond {_LARGEST_FLOAT:.3g}, which no model can hold"
         for name, array in to_table(update.state).items():
             if not is_finite(array):

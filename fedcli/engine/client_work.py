@@ -204,13 +204,20 @@ class ClientWork:
                 diverged = has_numbers(update.payload) and not is_finite(update.payload)
                 return Rejection(client, str(error), update.figures, diverged=diverged)
             except (Exception, SystemExit) as error:  # noqa: BLE001
-                return self._failed(client, f"the transform {transform.name}", error, update.figures)
+                what = f"the transform {transform.name}"
+                return self._failed(client, what, error, update.figures, of=transform.encode)
             update = encoded
         # `private` is for transforms of the same client and never sent.
         return replace(update, private={})
 
     def _failed(
-        self, client: int, what: str, error: BaseException, figures: Mapping[str, float] | None = None
+        self,
+        client: int,
+        what: str,
+        error: BaseException,
+        figures: Mapping[str, float] | None = None,
+        *,
+        of: Callable[..., object] | None = None,
     ) -> Rejection:
         # A part of the client's data, such as its preprocessing, is told already by its name.
         is_told = isinstance(error, ComponentError) and not isinstance(error, ClientError)
@@ -221,7 +228,7 @@ class ClientWork:
         if self.rejects_failures and not isinstance(error, MemoryError):
             return Rejection(client, str(error) if is_told else told(what, error), figures or {}, failed=True)
         where = f"round {self.context.round}, client {client}"
-        raise ClientError(f"{where}: {error}" if is_told else told(what, error, where)) from error
+        raise ClientError(f"{where}: {error}" if is_told else told(what, error, where, of)) from error
 
 
 def _not_agreed(agreed: bytes, received: bytes) -> str:

@@ -74,6 +74,7 @@ class Hooks:
             with blamed(
                 f"{hook}({_RECEIVES[hook]}) of {self._names[index]}",
                 "" if round is None else f"round {round}",
+                of=getattr(each, hook),
             ):
                 reason = call(each)
                 if not isinstance(reason, str | None):

@@ -68,9 +68,11 @@ def run_round(
             arriving = clock.waiting("train", outcomes, inside="aggregate")
             try:
                 moved, evidence = release(assembly, state, context, arrivals, arriving, charge)
-                ruin.require_finite(assembly, moved, arrivals.sizes)
-                unchanged = "no valid update: model unchanged" if moved.weights is state.weights else None
-                note = unchanged or arrivals.failures()
+                ruin.require_sound(assembly, state, moved, arrivals.sizes)
+                note = (
+                    _without_updates(assembly, arrivals, is_unchanged=moved.weights is state.weights)
+                    or arrivals.failures()
+                )
             except VoidRoundError as error:
                 charged = "; the round is charged" if assembly.strategy.privacy else ""
                 moved, evidence, note = state, {}, f"void: {error}{charged}"
@@ -103,6 +105,14 @@ def run_round(
         **clock.seconds(),
     }
     return after, record, arrivals.rows
+
+
+def _without_updates(assembly: Assembly, arrivals: Arrivals, *, is_unchanged: bool) -> str | None:
+    """A sentence on a round without a valid update; None if there was one, or nobody may know."""
+    if is_unchanged:
+        return "no valid update: model unchanged"
+    is_shown = not (arrivals.num_accepted or assembly.protocol.publishes_noised_only)
+    return "no valid update: the model moved by noise alone" if is_shown else None
 
 
 def _observed(assembly: Assembly, arrivals: Arrivals, state: RoundState) -> Tree:
@@ -173,7 +183,9 @@ def client_work(
 def broadcast_to(assembly: Assembly, state: RoundState, turn: Turn) -> Broadcast:
     """What the server sends to a client: the model, the learning rate's factor and the extras of its optimizer."""
     weights, statistics = model_of(state, turn)
-    with blamed("the schedule of the learning rate", f"round {state.round + 1}"):
+    with blamed(
+        "the schedule of the learning rate", f"round {state.round + 1}", of=assembly.training.schedule
+    ):
         factor = assembly.training.schedule(turn.model + 1, assembly.run.rounds)
         require_factor(factor)
     server = assembly.strategy.server
@@ -204,10 +216,9 @@ def release(
     adds = next((part.aggregate for part in reversed(strategy.transforms) if part.aggregate), None)
     try:
         if adds is None:
-            with blamed(f"the aggregator {strategy.aggregator.name}", f"round {context.round}"):
-                aggregate, aggregator = strategy.aggregator.aggregate(
-                    accepted, assembly.payload_size, state.aggregator
-                )
+            rule = strategy.aggregator
+            with blamed(f"the aggregator {rule.name}", f"round {context.round}", of=rule.aggregate):
+                aggregate, aggregator = rule.aggregate(accepted, assembly.payload_size, state.aggregator)
                 require_aggregate(aggregate, assembly.payload_size)
         else:
             aggregate, aggregator = adds(accepted, context), state.aggregator
@@ -238,7 +249,7 @@ def decode(
     states: dict[str, Tree] = {}
     # What clients did last to their updates is undone first.
     for transform in reversed(assembly.strategy.transforms):
-        with blamed(f"the transform {transform.name}", f"round {context.round}"):
+        with blamed(f"the transform {transform.name}", f"round {context.round}", of=transform.decode):
             aggregate, states[transform.name] = transform.decode(
                 aggregate, state.transforms[transform.name], context
             )
@@ -258,7 +269,7 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
     where = f"round {state.round + 1}"
     # What overflows is told after the step, with the clients concerned, and not by a warning of NumPy.
     with (
-        blamed(f"the server optimizer {server_optimizer.name}", where),
+        blamed(f"the server optimizer {server_optimizer.name}", where, of=server_optimizer.apply),
         np.errstate(over="ignore", invalid="ignore"),
     ):
         weights, server = server_optimizer.apply(

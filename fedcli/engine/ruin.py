@@ -20,15 +20,19 @@ from fedcli.engine.setup import Assembly
 
 _LARGE = 1e6
 """A weight from which on a model is measured in every round; those of trained networks are far below."""
+_LOST = 2**24
 _FAR = 1_000
 """How many times the median an update is to be named as the cause."""
 
 
-def require_finite(assembly: Assembly, state: RoundState, sizes: Mapping[int, float]) -> None:
-    """Refuse a state after the server's step that has NaN or infinite values.
+def require_sound(
+    assembly: Assembly, before: RoundState, state: RoundState, sizes: Mapping[int, float]
+) -> None:
+    """Refuse a state after the server's step that has NaN or infinite values, or from which nobody could come back.
 
     Args:
         assembly: the experiment.
+        before: the state before the round.
         state: after the step; its round is the one before.
         sizes: the largest value of each accepted update, by client; empty if the server may not see them.
 
@@ -47,6 +51,12 @@ def require_finite(assembly: Assembly, state: RoundState, sizes: Mapping[int, fl
     for what, tree in kept.items():
         if not all(is_finite(value) for value in to_table(tree).values()):
             raise RuinedModelError(_told(state.round + 1, f"{what} has NaN or infinite values", sizes))
+    # Beside a weight of 2^24 times their size, updates are lost in the last bit of a float32.
+    if sizes and max(sizes.values()) > _LOST * statistics.median_low(sizes.values()):
+        step = largest_value(state.weights - before.weights)
+        if step > _LARGE:
+            what = f"the model is ruined: a step of {step:.3g} leaves weights in which other updates are lost"
+            raise RuinedModelError(_told(state.round + 1, what, sizes))
 
 
 def require_useful(
@@ -58,7 +68,7 @@ def require_useful(
         assembly: the experiment.
         state: after the round.
         figures: what was measured of its model; empty if the round is not evaluated.
-        sizes: as in `require_finite`.
+        sizes: as in `require_sound`.
 
     Raises:
         RuinedModelError: with the loss.

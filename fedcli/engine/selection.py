@@ -41,7 +41,7 @@ def sample_cohort(assembly: Assembly, state: RoundState) -> list[int]:
     takes_turns = cohort.separation > 1
     group = whose_turn(cohort, round, num_clients=assembly.num_clients, root=seed) if takes_turns else None
     present = assembly.num_clients if group is None else len(group)
-    with blamed(f"the cohort {cohort.name}", f"round {round}"):
+    with blamed(f"the cohort {cohort.name}", f"round {round}", of=cohort.sample):
         drawn = np.asarray(cohort.sample(rng, present, state.cohort))
         if not drawn.size:
             return []

@@ -233,7 +233,7 @@ def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = No
 
 def _begun(what: str, init: Callable[[Any], Tree], about: Any) -> Tree:
     """The first state of a component, which a checkpoint can hold."""
-    with blamed(f"init of {what}"):
+    with blamed(f"init of {what}", of=init):
         state = init(about)
         if not isinstance(state, Mapping):
             raise TypeError(f"it returned a {type(state).__name__}; a dict of arrays is expected")

@@ -6,6 +6,7 @@ import pytest
 
 from fedcli.core.errors import ClientError, ComponentError, ConfigError
 from fedcli.core.user_code import blamed, told
+from fedcli.engine.returned import require_aggregate
 
 
 def broken(figures):
@@ -78,3 +79,16 @@ def test_what_is_explained_already_passes_as_it_is(error):
 def test_ctrl_c_passes():
     with pytest.raises(KeyboardInterrupt), blamed("the aggregator x"):
         raise KeyboardInterrupt
+
+
+def test_the_function_whose_result_was_refused_is_named():
+    def rule():
+        return None
+
+    with (
+        pytest.raises(
+            ComponentError, match=r"the rule failed: TypeError: .*\n  .*test_user_code.py:\d+, in rule"
+        ),
+        blamed("the rule", of=rule),
+    ):
+        require_aggregate(rule())

@@ -85,14 +85,6 @@ def test_a_figure_that_is_not_known_is_left_out():
     assert set(withheld) == {"round", "note"}
 
 
-@pytest.mark.parametrize(("has_public_test", "notes"), [(True, {"note"}), (False, set())])
-def test_the_loss_in_a_note_leaves_where_the_loss_does(has_public_test, notes):
-    record = {"round": 1, "note": "ruined: test/loss is inf; an update or a step was too large"}
-    columns = columns_of(tiny.plan(*tiny.PRIVATE))
-    kept = noised_only(record, columns, Sampling("poisson", 10, rate=0.1), has_public_test=has_public_test)
-    assert set(kept) == {"round", *notes}
-
-
 def test_figures_on_a_test_set_of_the_clients_own_rows_are_withheld_and_said_to_be(tmp_path):
     # Synthetic clients hold their own test rows out; the last round is evaluated because a callback ends the run.
     data = "data={name: synthetic, clients: 4, partition: natural}"

@@ -29,6 +29,7 @@ from fedcli.testing.changes import changed
 
 QUIET = Observer()
 NAN = [np.nan, 0.0, 0.0]
+TOO_SHORT = [1.0]
 
 
 def private(clip_norm=1.0, noise_multiplier=0.0, epsilon=None, **changes):
@@ -264,7 +265,7 @@ def test_memory_that_runs_out_is_not_the_failure_of_a_client():
 
 @pytest.mark.parametrize("name", ["mean", "weighted", "fedsgd", "fedprox", "fedavgm", "fedadam"])
 def test_without_a_valid_update_the_model_stays_and_the_record_says_so(name):
-    parts, state = plain(name, payloads=dict.fromkeys(range(5), NAN))
+    parts, state = plain(name, payloads=dict.fromkeys(range(5), TOO_SHORT))
     state = replace(state, weights=np.ones(SIZE, np.float32))
     after, record, _ = one_round(parts, state)
     assert np.array_equal(after.weights, state.weights)
@@ -354,7 +355,7 @@ def test_without_a_decay_there_is_no_average_and_with_one_nothing_else_changes()
 
 
 def test_rounds_that_leave_the_model_as_it_was_leave_the_average_too():
-    parts, state = plain(payloads=dict.fromkeys(range(5), NAN), average_decay=0.5)
+    parts, state = plain(payloads=dict.fromkeys(range(5), TOO_SHORT), average_decay=0.5)
     after, record, _ = one_round(parts, replace(state, average={"sum": np.ones(SIZE), "weight": 0.5}))
     assert "model unchanged" in record["note"]
     assert after.average == {"sum": pytest.approx(np.ones(SIZE)), "weight": 0.5}
@@ -452,6 +453,8 @@ def test_a_round_whose_every_update_is_rejected_releases_the_noise():
     parts, state = private(noise_multiplier=1.0, federation=federation, runtime=runtime)
     after, record, _ = one_round(parts, state)
     assert after.weights.any()
+    assert record["note"] == "no valid update: the model moved by noise alone"
+    _, record, _ = one_round(changed(parts, publishes_noised_only=True), state)
     assert "note" not in record
 
 

@@ -78,6 +78,16 @@ def test_one_huge_update_ends_the_run_by_the_name_of_its_client(name):
     assert store.durable[-1].round == 1
 
 
+def test_a_step_in_which_other_updates_are_lost_ends_the_run_although_its_loss_is_finite():
+    federation = LinearFederation()
+    strategy = in_round(2, HUGE)
+    told, _ = ruined(*linear_parts(strategy, federation=federation, rounds=3))
+    assert (
+        "round 2: the model is ruined: a step of 2e+34 leaves weights in which other updates are lost" in told
+    )
+    assert "client 2, with values up to 1e+35" in told
+
+
 def test_a_run_whose_component_is_mended_goes_on_to_the_same_bits():
     told, store = ruined(*parts_of(strategy=in_round(2, HUGE)))
     assert "round 2" in told

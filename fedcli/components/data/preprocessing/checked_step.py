@@ -22,7 +22,7 @@ def checked_step(step: Preprocessor, name: str) -> Preprocessor:
     """
 
     def fit(x: Array) -> Statistics:
-        with blamed(f"fit of the preprocessing {name}"):
+        with blamed(f"fit of the preprocessing {name}", of=step.fit):
             found = step.fit(x)
             if not isinstance(found, dict):
                 raise TypeError(
@@ -33,11 +33,11 @@ def checked_step(step: Preprocessor, name: str) -> Preprocessor:
             return {key: _numbers(value, f"the statistic {key}") for key, value in found.items()}
 
     def apply(x: Array, statistics: Statistics) -> Array:
-        with blamed(f"apply of the preprocessing {name}"):
+        with blamed(f"apply of the preprocessing {name}", of=step.apply):
             return _examples(step.apply(x, statistics), len(x))
 
     def labels(y: Array) -> Array:
-        with blamed(f"labels of the preprocessing {name}"):
+        with blamed(f"labels of the preprocessing {name}", of=step.labels):
             return _examples(step.labels(y), len(y))
 
     with blamed(f"the preprocessing {name}"):
@@ -51,7 +51,7 @@ def _joining(name: str, key: str, join: Callable[[Array, Array], Array]) -> Call
     _require_function(f"pool[{key!r}]", join)
 
     def joined(one: Array, other: Array) -> Array:
-        with blamed(f"pool[{key!r}] of the preprocessing {name}"):
+        with blamed(f"pool[{key!r}] of the preprocessing {name}", of=join):
             return _numbers(join(one, other), "what it returned")
 
     return joined
