@@ -88,7 +88,7 @@ def main() -> int:
     table, bad = [HEADER], 0
     print(HEADER, flush=True)
     for row in outcomes(faults):
-        said = row.message.splitlines()[0].strip().replace("|", "\\|").replace("<", "&lt;")
+        said = (row.message or "-").splitlines()[0].strip().replace("|", "\\|").replace("<", "&lt;")
         table.append(f"| {row.fault} | {said} | {row.exit_code} | {row.resumes} | {row.bits} |")
         print(table[-1], flush=True)
         if row.complaint:

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fedcli.cli.output import Facts, escaped, quiet_imports, readable
+from fedcli.cli.output import Facts, escaped, print_message, quiet_imports, readable
 from fedcli.core.errors import (
     ComponentError,
     DiskError,
@@ -68,6 +68,8 @@ class Screen:
         place, go_on = f"The run is in {self._view.folder}.", resuming(self._view.folder)
         if isinstance(error, RunInterrupted):
             error.args = (f"Interrupted. Resume with: {go_on}",)
+        elif isinstance(error, KeyboardInterrupt):
+            print_message(f"Interrupted. Resume with: {go_on}")
         elif isinstance(error, ComponentError):
             error.args = (f"{error}\n{place} Mend the component, then go on with: {go_on}",)
         elif isinstance(error, RuinedModelError):

@@ -111,7 +111,8 @@ def _without_updates(assembly: Assembly, arrivals: Arrivals, *, is_unchanged: bo
     """A sentence on a round without a valid update; None if there was one, or nobody may know."""
     if is_unchanged:
         return "no valid update: model unchanged"
-    is_shown = not (arrivals.num_accepted or assembly.protocol.publishes_noised_only)
+    is_alone = arrivals.rows and not arrivals.num_accepted
+    is_shown = is_alone and not assembly.protocol.publishes_noised_only
     return "no valid update: the model moved by noise alone" if is_shown else None
 
 

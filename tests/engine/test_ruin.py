@@ -69,7 +69,7 @@ def test_one_huge_update_ends_the_run_by_the_name_of_its_client(name):
     parts, state = parts_of(strategy=in_round(2, HUGE, STRATEGIES[name]()))
     told, store = ruined(parts, state)
     assert told.startswith("round 2: ")
-    assert "NaN or infinite values" in told or "the model is ruined: its test/loss is inf" in told
+    assert any(each in told for each in ("NaN or infinite values", "the model is ruined: "))
     assert (
         "The largest update is that of client 2, with values up to 1e+35; the median of 5 clients is " in told
     )
