@@ -117,7 +117,7 @@ def outcomes(faults: list[parts.Fault]) -> Iterator[Outcome]:
             complaint, resumes, reference = "", "-", whole
             if code != expected:
                 complaint = f"exit code {code}, {expected} is expected; "
-            message = output if code else "\n".join(_notes(folder)) or "-"
+            message = (output if code else "\n".join(_notes(folder)) or "-").replace(str(folder), "RUN")
             if code and folder.exists():
                 again, output_again = invoke(["run", "--resume", str(folder)])
                 resumes = "yes" if again == 0 else "no"
