@@ -64,7 +64,7 @@ The table is made by `python benchmarks/faults_in_user_code.py --page docs/fault
 {table}
 """
 # The folder of the run, its rounds and its results.
-_PROGRESS = re.compile(r"faults: |in /|round \d+/|Done: |Next: |  [a-z/]+ +\S")
+_PROGRESS = re.compile(r"faults: |in /|round \d+/|Done: |Next: |  [a-z/]+ {2,}\S")
 
 
 class Outcome(NamedTuple):
