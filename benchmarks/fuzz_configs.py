@@ -124,12 +124,14 @@ def fuzz(count: int, seed: int, folder: Path) -> dict[str, Any]:
         with os.fdopen(ends, "rb", buffering=0) as stream:
             done, is_hanging = _collect(stream, counts, worst, shown)
         if done < min(len(cases), 2000):
-            counts["hangs" if is_hanging else "killed"] += 1
-            shown[f"{'hangs' if is_hanging else 'killed'} {cases[done][0]}"] = cases[done]
+            why = "hangs" if is_hanging else "killed"
+            counts[why] += 1
+            shown[f"{why} {cases[done][0]}"] = _told([*cases[done], why])
             os.kill(process, signal.SIGKILL)
             done += 1
         os.waitpid(process, 0)
         cases = cases[done:]
+        print(f"{count - len(cases):,} of {count:,} configs", file=sys.stderr, flush=True)
     return {
         "configs": count,
         "seed": seed,
@@ -167,12 +169,18 @@ def _collect(
             case = [number, name, changes]
             worst["seconds"] = max(worst["seconds"], [round(seconds, 2), *case])
             worst["megabytes"] = max(worst["megabytes"], [round(grown), *case])
-            if said.startswith("!"):
-                shown.setdefault(said[-160:], [*case, said[:3000]])
+            if said.startswith("!") and said[-160:] not in shown:
+                shown[said[-160:]] = _told([*case, said[:3000]])
             if seconds > SECONDS:
-                shown[f"slow {number}"] = [*case, said[:500], seconds]
+                shown[f"slow {number}"] = _told([*case, said[:500], seconds])
             if grown > MEGABYTES:
-                shown[f"large {number}"] = [*case, said[:500], grown]
+                shown[f"large {number}"] = _told([*case, said[:500], grown])
+
+
+def _told(finding: list[Any]) -> list[Any]:
+    # At once, because the whole count takes long.
+    print(*finding, file=sys.stderr, flush=True)
+    return finding
 
 
 def main() -> None:
@@ -192,8 +200,6 @@ def main() -> None:
         for name, value in found.items():
             if name != "shown":
                 print(f"{name:<30}  {value}")
-        for each in found["shown"].values():
-            print(*each, file=sys.stderr)
     bad = ("other exceptions", "hangs", "killed", "above 1 s", "above 300 MB")
     sys.exit(any(found[name] for name in bad))
 

@@ -25,8 +25,9 @@ from fedcli.privacy.composition import (
     methods,
     poisson,
 )
+from fedcli.privacy.fixed_size_sample import fixed_size_sample
 from fedcli.privacy.mechanism import PrivacyMechanism
-from fedcli.privacy.sampled_gaussian import PrivacyLoss, neighbours
+from fedcli.privacy.sampled_gaussian import PrivacyLoss, sampled_gaussian
 
 PARTICIPANTS = (
     "a client that takes part and reads the models: it knows the rounds without it, drawn from the others"
@@ -73,7 +74,8 @@ def _without_replacement(sampling: Sampling) -> Release:
             sampling.population, sampling.size, dp.GaussianDpEvent(noise_multiplier)
         )
 
-    return Release(event)
+    rate = sampling.size / sampling.population
+    return Release(event, divergences=lambda z, orders: fixed_size_sample(z, rate, orders))
 
 
 def _capped(sampling: Sampling) -> Release:
@@ -98,16 +100,21 @@ def _capped_loss(
 def _capped_on_grid(
     sampling: Sampling, noise_multiplier: float, relation: RelationName, step: float
 ) -> PrivacyLoss:
-    from dp_accounting.pld import privacy_loss_distribution as pld
+    """The distribution that dp-accounting's `from_truncated_subsampled_gaussian_mechanism` returns."""
+    from scipy.stats import binom
 
-    return pld.from_truncated_subsampled_gaussian_mechanism(
-        sampling.population,
-        sampling.rate,
-        sampling.cap,
-        noise_multiplier,
-        value_discretization_interval=step,
-        neighboring_relation=neighbours(relation),
-    )
+    population, rate, cap = sampling.population, sampling.rate, sampling.cap
+    whole = sampled_gaussian(noise_multiplier, rate, relation, interval=step)
+    # That the cap takes effect in a round that draws the client.
+    full = float(binom.sf(cap - 1, population - 1, rate))
+    if full == 0:
+        return whole
+    # Then the client is drawn with this probability, and replaces another one.
+    drawn = float(binom.sf(cap, population, rate)) * cap / full / population
+    # Rounding must not make it 0 or more than 1; below 1e-300 a larger one only raises epsilon.
+    drawn = min(max(drawn, 1e-300), 1.0)
+    replaced = sampled_gaussian(noise_multiplier / 2, drawn, "replace-one", interval=step)
+    return replaced.compute_mixture(whole, full)
 
 
 def _with_participants(event: GaussianEvent, sampling: Sampling) -> list[Accountant]:

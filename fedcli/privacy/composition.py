@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fedcli.core.privacy_events import AccountantName, RelationName
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.privacy.sampled_gaussian import PrivacyLoss, neighbours, sampled_gaussian
+from fedcli.privacy.composed_loss import composed_epsilon
+from fedcli.privacy.sampled_gaussian import Floats, PrivacyLoss, neighbours, sampled_gaussian
 
 # dp-accounting has no type information.
 DpEvent: TypeAlias = Any
@@ -29,11 +30,13 @@ class Release(NamedTuple):
         event: noise multiplier -> dp-accounting's event.
         loss: `(noise multiplier, relation, releases)` -> distribution of the privacy loss of one of so many releases;
             None if it has none.
+        divergences: `(noise multiplier, orders)` -> Renyi divergences; None to leave them to dp-accounting.
         is_gaussian: whether n releases are one release with the noise multiplier divided by sqrt(n).
     """
 
     event: Callable[[float], DpEvent]
     loss: Callable[[float, RelationName, int], PrivacyLoss] | None = None
+    divergences: Callable[[float, tuple[float, ...]], Floats] | None = None
     is_gaussian: bool = False
 
 
@@ -176,14 +179,17 @@ def _pld(once: Release, multiplier: float, count: int, relation: RelationName, d
         # One distribution of the composed Gaussian is faster and tighter than composing discretised ones.
         multiplier, count = multiplier / math.sqrt(count), 1
     loss = once.loss(multiplier, relation, count)
-    composed = loss.self_compose(count) if count > 1 else loss
-    return float(composed.get_epsilon_for_delta(delta))
+    return composed_epsilon(loss, count, delta)
 
 
 def _rdp(once: Release, multiplier: float, count: int, relation: RelationName, delta: float) -> float:
     """Renyi DP (Mironov 2017, arXiv:1702.07476; Wang et al. 2019, arXiv:1808.00087)."""
-    from dp_accounting.rdp import RdpAccountant
+    from dp_accounting.rdp import RdpAccountant, compute_epsilon
+    from dp_accounting.rdp.rdp_privacy_accountant import DEFAULT_RDP_ORDERS
 
+    if once.divergences is not None:
+        orders = tuple(DEFAULT_RDP_ORDERS)
+        return float(compute_epsilon(orders, count * once.divergences(multiplier, orders), delta)[0])
     accountant = RdpAccountant(neighboring_relation=neighbours(relation))
     with _without_warnings_of_dropped_orders():
         return float(accountant.compose(once.event(multiplier), count).get_epsilon(delta))

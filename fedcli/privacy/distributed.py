@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, logsumexp
 
 from fedcli.core.errors import ConfigError
 from fedcli.core.privacy_events import DistributedGaussianEvent, RelationName
@@ -17,6 +16,7 @@ from fedcli.core.sampling_scheme import Sampling
 from fedcli.privacy.accountant import READERS, Accountant, Epsilon
 from fedcli.privacy.composition import DpEvent
 from fedcli.privacy.excess import charged
+from fedcli.privacy.fixed_size_sample import log_moment
 from fedcli.privacy.mechanism import PrivacyMechanism
 
 # Whole orders, because the bound on sampling without replacement is for whole orders.
@@ -87,15 +87,9 @@ def without_replacement(curve: Curve, rate: float) -> Curve:
     log_terms = math.log(2) + (whole - 1) * known + whole * math.log(rate)
     second = min(math.log(4) + _log_expm1(known[0]), math.log(2) + known[0])
     log_terms[0] = second + 2 * math.log(rate)
-    amplified = [_log_moment(log_terms, order) / (order - 1) for order in ORDERS]
+    amplified = [log_moment(log_terms, order) / (order - 1) for order in ORDERS]
     # Sampling never costs privacy, but this bound on it may exceed the divergence without sampling.
     return np.minimum(amplified, curve)
-
-
-def _log_moment(log_terms: Curve, order: float) -> float:
-    j = np.arange(2, int(order) + 1, dtype=np.float64)
-    binomials = gammaln(order + 1) - gammaln(j + 1) - gammaln(order - j + 1)
-    return float(logsumexp([0.0, *(binomials + log_terms[: j.size])]))
 
 
 def _log_expm1(value: float) -> float:
