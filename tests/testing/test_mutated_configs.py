@@ -28,7 +28,7 @@ FOUND = {
     "two billion bands": [
         "strategy={name: dp-banded, clip_norm: 1.0, noise_multiplier: 1.0, bands: 2000000000, delta: 0.1}"
     ],
-    "a million drawn clients": ["data={name: synthetic, clients: 1000000, partition: natural}"],
+    "more than a million drawn clients": ["data={name: synthetic, clients: 1000001, partition: natural}"],
     "ten million drawn examples": [
         "data={name: synthetic_regression, examples: 10000000, features: 1, partition: {name: iid, clients: 2}}"
     ],
