@@ -12,7 +12,7 @@ from fedcli.privacy.composed_loss import composed_epsilon
 from fedcli.privacy.sampled_gaussian import sampled_gaussian
 
 
-@pytest.mark.parametrize("count", [1, 2, 37, 5000])
+@pytest.mark.parametrize("count", [1, 37, 5000])
 @pytest.mark.parametrize(
     ("multiplier", "rate", "step"), [(1.0, 0.1, 1e-2), (8.0, 0.5, 1e-3), (0.2, 0.01, 0.2), (3.0, 1e-3, 1e-4)]
 )
@@ -31,7 +31,7 @@ def test_a_delta_that_all_noise_exceeds_needs_no_epsilon_and_one_below_the_tails
 
 
 @pytest.mark.parametrize("relation", ["add-remove", "replace-one"])
-@pytest.mark.parametrize("cap", [2, 12, 30])
+@pytest.mark.parametrize("cap", [2, 12])
 def test_a_cap_has_the_loss_of_the_library(relation, cap):
     expected = pld.from_truncated_subsampled_gaussian_mechanism(
         30,

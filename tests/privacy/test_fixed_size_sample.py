@@ -11,8 +11,8 @@ from fedcli.privacy.fixed_size_sample import fixed_size_sample
 ORDERS = (1.1, 1.5, 2.0, 3.7, 4.0, 12.0, 25.5, 60.0, 300.0)
 
 
-@pytest.mark.parametrize("population", [2, 20, 100_000])
-@pytest.mark.parametrize("multiplier", [0.001, 0.3, 1.0, 40.0, 1e5])
+@pytest.mark.parametrize("population", [2, 100_000])
+@pytest.mark.parametrize("multiplier", [0.001, 1.0, 1e5])
 def test_they_are_the_library_s(multiplier, population):
     accountant = RdpAccountant(ORDERS, dp.NeighboringRelation.REPLACE_ONE)
     accountant.compose(dp.SampledWithoutReplacementDpEvent(population, 1, dp.GaussianDpEvent(multiplier)))
