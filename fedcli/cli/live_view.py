@@ -25,6 +25,7 @@ from fedcli.core.errors import (
     RunInterrupted,
 )
 from fedcli.runs.remaining_time import RemainingTime, in_words
+from fedcli.store.directory import finished_rounds
 
 if TYPE_CHECKING:
     from fedcli.core.column import Column, Live
@@ -183,12 +184,9 @@ class _View:
         self._asked = ""
 
     def last_round(self) -> str:
-        """Which round is safe, whatever happens to the one under way."""
-        return (
-            f"The last committed round is {len(self._records)}."
-            if self._records
-            else "No round is committed."
-        )
+        """Which round is safe, whatever happens to those after it."""
+        durable = finished_rounds(self.folder)
+        return f"The last checkpoint is of round {durable[-1]}." if durable else "No checkpoint is written."
 
     def client_end(self, done: int, planned: int) -> None:
         self._clients = (done, planned)

@@ -69,6 +69,16 @@ class Abandonable(Protocol[Item_contra, Result_co]):
 
 
 @runtime_checkable
+class Bulky(Protocol):
+    """Work whose results may be large."""
+
+    @property
+    def result_bytes(self) -> int:
+        """About how much memory a result takes, so that an executor can bound what it holds."""
+        ...
+
+
+@runtime_checkable
 class Executor(Protocol):
     """Where work on clients is done. It holds workers, so it is closed at the end."""
 

@@ -10,6 +10,9 @@ import numpy.typing as npt
 BLOCK = 16
 """Clients in a block. A worker of a cluster has whole blocks, so that the order of a sum is the same everywhere."""
 
+# Values that are multiplied at once; 512 KiB of products fit into the cache of a core.
+_PIECE = 65_536
+
 
 class IntegerSum:
     """Exact sum of integer vectors of shape [P], the same in any order. The plan excludes an overflow."""
@@ -30,32 +33,45 @@ class IntegerSum:
 class BlockSum:
     """Weighted sum of vectors in float64: within blocks of 16 in the order of `add`, then over the blocks.
 
-    Holds two float64 vectors, whatever the number of summands.
+    Holds one float64 vector for up to 16 summands, and two for more.
     """
 
     def __init__(self, size: int) -> None:
-        self._total = np.zeros(size, np.float64)
         self._block = np.zeros(size, np.float64)
+        # The first block, until it is closed, is the total: no block has a -0.0 that adding it to 0.0 would change.
+        self._total = self._block
         self._count = 0
 
     def add(self, vector: npt.NDArray[Any], weight: float = 1.0) -> None:
         """Add `weight * vector`; the vector has shape [P]."""
-        # For mixed types NumPy converts pieces of 8192 values, which fit into the cache: no float64 copy is made.
+        if self._count and self._count % BLOCK == 0:
+            self._next_block()
         if weight == 1.0:
+            # For mixed types NumPy converts pieces of 8192 values, which fit into the cache: no float64 copy is made.
             np.add(self._block, vector, out=self._block)
         else:
-            self._block += np.multiply(vector, weight, dtype=np.float64)
+            self._add_products(vector, weight)
         self._count += 1
-        if self._count % BLOCK == 0:
-            self._close_block()
 
     def result(self) -> npt.NDArray[np.float64]:
         """The sum of all added vectors, shape [P]. Nothing can be added afterwards."""
-        if self._count % BLOCK:
-            self._close_block()
+        if self._block is not self._total:
+            self._total += self._block
+            self._block = self._total
         return self._total
 
-    def _close_block(self) -> None:
-        self._total += self._block
-        # In place, because a new vector of a large model's size would be allocated for each block.
-        self._block.fill(0.0)
+    def _add_products(self, vector: npt.NDArray[Any], weight: float) -> None:
+        # In pieces, because the products of a large model would be another two copies of it.
+        products = np.empty(min(self._block.size, _PIECE), np.float64)
+        for first in range(0, self._block.size, _PIECE):
+            block = self._block[first : first + _PIECE]
+            piece = products[: block.size]
+            block += np.multiply(vector[first : first + _PIECE], weight, out=piece, dtype=np.float64)
+
+    def _next_block(self) -> None:
+        if self._block is self._total:
+            self._block = np.zeros_like(self._total)
+        else:
+            self._total += self._block
+            # In place, because a new vector of a large model's size would be allocated for each block.
+            self._block.fill(0.0)

@@ -136,6 +136,11 @@ class ClientWork:
         starts = {model: side.runtime.prepare(sent) for model, sent in self.broadcasts.items()}
         return partial(self._outcome, side, _encoders(side), starts)
 
+    @property
+    def result_bytes(self) -> int:
+        """About how much memory an update takes: as much as the model that the client received."""
+        return max((sent.weights.nbytes for sent in self.broadcasts.values()), default=0)
+
     def give_up(self, turn: Turn, reason: str) -> Outcome:
         """The rejection of a client that did not end.
 

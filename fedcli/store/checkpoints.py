@@ -79,7 +79,7 @@ def write_checkpoint(
         parts["cohort"] = state.cohort
     files[STATE] = trees.to_table({**parts, "clients": client_states.to_index(state.clients)})
     for name, arrays in files.items():
-        disk.write(folder / name, npz.to_bytes(arrays))
+        disk.write(folder / name, npz.writer(arrays))
     about = {
         "format": FORMAT,
         "round": state.round,

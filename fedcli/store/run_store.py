@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -33,8 +34,12 @@ from fedcli.store.files.logs import Log, Mark, to_mark
 from fedcli.store.files.manifests import Manifest
 from fedcli.store.referred_states import ReferredStates
 from fedcli.store.retention import Retention, to_prune
+from fedcli.store.writer_thread import WriterThread
 
 Row = dict[str, Any]
+
+LARGE = 2**25
+"""Bytes of a model. Of a smaller one a checkpoint takes a moment, so that it is written before anything goes on."""
 
 
 @final
@@ -46,6 +51,10 @@ class RunStore:
     digests of the manifest before it and of the last round's evidence; the first one has those of the config, the
     environment and the encryption. privacy.json is a copy of the last checkpoint's, made after it is durable: a process
     that is killed in between leaves the copy of the checkpoint before, and `resume` makes it again.
+
+    The checkpoint of a large model is written by a thread while the next round goes on. Everything else that changes
+    the run waits for it, so that the order of changes is the same: a checkpoint is durable before the next release is
+    charged and before the next round is committed.
 
     Args:
         folder: a directory made by `new_run.create_run`.
@@ -80,6 +89,7 @@ class RunStore:
         except FileRefused:
             locks.release(self._lock)
             raise
+        self._thread = WriterThread()
         self._durable_round = -1
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
@@ -90,6 +100,7 @@ class RunStore:
     @property
     def head(self) -> str | None:
         """The digest of the last checkpoint's manifest: the head of the chain."""
+        self._thread.settle()
         return self._head
 
     def begin(self, state: RoundState) -> RoundState:
@@ -150,7 +161,7 @@ class RunStore:
 
     def charge(self, round: int) -> None:
         """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
-        self.require_here()
+        self._settle()
         # Rounds that are repeated with the same noise do not take back the charge of later ones.
         charges.write(self.folder, max(round, charges.read(self.folder) or 0), disk=self._disk)
 
@@ -159,29 +170,34 @@ class RunStore:
 
         The next checkpoint makes it durable. Until then, `resume` and `begin` remove it.
         """
-        self.require_here()
+        self._settle()
         return client_states.put(self.folder / CLIENT_STATES, round, client, tree, disk=self._disk)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
         """Write the files by which a round can be verified; a repeated round replaces them."""
-        self.require_here()
+        self._settle()
         proof_files.put(self.folder / proof_files.FOLDER, round, files, disk=self._disk)
 
     def commit(self, state: RoundState, record: Row, clients: Sequence[Row]) -> None:
         """Append the round's lines to the logs, and write its checkpoint if one is due."""
-        self.require_here()
+        self._settle()
         self._logs[CLIENTS].append("".join(_line(row) for row in clients))
         self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
         if state.round % self._every == 0:
-            self.checkpoint(state)
+            if state.weights.nbytes < LARGE:
+                self._write(state)
+            else:
+                self._thread.begin(partial(self._write, state))
 
     def checkpoint(self, state: RoundState) -> None:
         """Make `state` durable, together with the lines of its rounds."""
-        self.require_here()
+        self._settle()
         # The end of a run asks for its last checkpoint, which may have been due anyway.
-        if state.round == self._durable_round:
-            return
+        if state.round != self._durable_round:
+            self._write(state)
+
+    def _write(self, state: RoundState) -> None:
         marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
         kept = self.folder / CLIENT_STATES
         # Everything that the checkpoint refers to must be durable before it.
@@ -233,8 +249,19 @@ class RunStore:
             )
 
     def close(self) -> None:
-        """Let other processes in."""
-        locks.release(self._lock)
+        """Wait for the last checkpoint, and let other processes in; raises what kept it from being written."""
+        try:
+            self._thread.close()
+        finally:
+            locks.release(self._lock)
+
+    def _settle(self) -> None:
+        """Wait for a checkpoint that is being written, so that all changes of the run have one order."""
+        try:
+            self._thread.settle()
+        finally:
+            # A folder that was removed is a better reason than the file that could not be written into it.
+            self.require_here()
 
     def _prune(self) -> None:
         """Remove the arrays that the policy keeps no longer, of checkpoints before one that is durable."""

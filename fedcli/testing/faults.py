@@ -19,10 +19,11 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple, final
 
-from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.disk import LOCAL, Content, Disk
 
 Kind = Literal["make_folder", "write", "append", "truncate", "sync", "rename", "remove"]
 
@@ -91,9 +92,9 @@ class FaultyDisk:
         """As `Disk.make_folder`."""
         self._do(Change("make_folder", path, mode=mode))
 
-    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    def write(self, path: Path, content: Content, *, mode: int = 0o666) -> None:
         """As `Disk.write`."""
-        self._do(Change("write", path, content, mode=mode))
+        self._do(Change("write", path, _written(content), mode=mode))
 
     def append(self, path: Path, content: bytes) -> None:
         """As `Disk.append`."""
@@ -127,6 +128,14 @@ class FaultyDisk:
         if fault.written is not None and change.kind in ("write", "append"):
             make(change._replace(content=change.content[: fault.written]), self._disk)
         raise fault.error
+
+
+def _written(content: Content) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    file = BytesIO()
+    content(file)
+    return file.getvalue()
 
 
 def make(change: Change, disk: Disk = LOCAL) -> None:

@@ -1,6 +1,7 @@
 """The order of a sum is fixed: blocks of 16 in the order given, then over the blocks."""
 
 import math
+import tracemalloc
 from functools import reduce
 
 import numpy as np
@@ -93,3 +94,24 @@ def test_added_vectors_are_not_changed_and_not_kept():
 def test_an_empty_sum_is_zero():
     assert BlockSum(2).result().tolist() == [0, 0]
     assert BlockSum(0).result().shape == (0,)
+
+
+def test_weighted_vectors_longer_than_a_piece_have_the_bits_of_whole_products():
+    vectors, weights = vectors_of(20, 70_000), np.arange(1.0, 21.0) / 7
+    blocks = [np.zeros(70_000), np.zeros(70_000)]
+    for i, (vector, weight) in enumerate(zip(vectors, weights, strict=True)):
+        blocks[i // BLOCK] += vector * np.float64(weight)
+    assert block_sum(vectors, weights).tobytes() == (blocks[0] + blocks[1]).tobytes()
+
+
+@pytest.mark.parametrize(("count", "copies"), [(16, 2), (40, 4)])
+def test_a_sum_holds_one_vector_of_float64_for_a_block_and_two_for_more(count, copies):
+    vector = np.ones(500_000, np.float32)
+    tracemalloc.start()
+    try:
+        block_sum([vector] * count, [3.0] * count)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The products of a piece are half a copy of this small vector.
+    assert copies <= peak / vector.nbytes < copies + 0.5

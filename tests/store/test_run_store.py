@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,9 @@ from kept_runs import LAYOUT
 
 from fedcli.core.errors import ConfigError, DiskError, RunError
 from fedcli.core.rounds import RoundState
-from fedcli.store import directory
+from fedcli.store import directory, run_store
 from fedcli.store.files import durable, manifests
+from fedcli.store.files.disk import ExplainedDisk
 from fedcli.store.files.logs import marks_at
 from fedcli.store.new_run import create_run
 from fedcli.store.run_store import RunStore
@@ -492,3 +494,66 @@ def test_what_a_process_killed_before_removing_left_is_removed_on_resume(folder)
     again.resume()
     again.close()
     assert files_on_shelf(folder) == ["round-00004/client-00000.npz"]
+
+
+class TestLargeModels:
+    """Their checkpoints are written by a thread, which the next change waits for."""
+
+    @pytest.fixture(autouse=True)
+    def every_model_is_large(self, monkeypatch):
+        monkeypatch.setattr(run_store, "LARGE", 0)
+
+    def test_a_checkpoint_is_written_while_the_round_goes_on_and_before_the_next_change(self, folder):
+        go = threading.Event()
+
+        def waits(_number, change):
+            assert change.path.name != "weights.npz" or go.wait(timeout=30)
+
+        disk = faults.FaultyDisk(waits)
+        go.set()
+        held = opened(folder, disk=disk)
+        held.begin(state_of(0))
+        go.clear()
+        held.commit(replace(state_of(1), clients={}), record_of(1), rows_of(1))
+        assert not held.is_charged(2)
+        assert directory.finished_rounds(folder) == [0]
+        go.set()
+        held.charge(2)
+        assert directory.finished_rounds(folder) == [0, 1]
+        held.close()
+
+    @pytest.mark.parametrize("end", [lambda held: held.head, lambda held: held.close()])
+    def test_the_end_waits_for_the_last_checkpoint(self, folder, end):
+        held = opened(folder)
+        advance(held, held.begin(state_of(0)), 1)
+        end(held)
+        assert directory.finished_rounds(folder) == [0, 1]
+        held.close()
+
+    def test_the_changes_have_the_order_that_they_have_without_a_thread(self, tmp_path, monkeypatch):
+        made = []
+        for name, large in (("beside", 0), ("between", run_store.LARGE + 1)):
+            monkeypatch.setattr(run_store, "LARGE", large)
+            disk = faults.recording()
+            held = opened(create(tmp_path / name), disk=disk)
+            advance(held, held.begin(state_of(0)), 3)
+            held.close()
+            made.append([change.below(tmp_path / name, tmp_path) for change in disk.changes])
+        assert made[0] == made[1]
+
+    def test_an_error_of_the_disk_ends_the_run_in_the_next_change_and_the_round_is_repeated(self, folder):
+        def full(_number, change):
+            return (
+                faults.Fault(OSError(28, "No space left on device")) if "00002" in str(change.path) else None
+            )
+
+        held = opened(folder, disk=ExplainedDisk(faults.FaultyDisk(full)))
+        held.begin(state_of(0))
+        for round in (1, 2):
+            held.commit(replace(state_of(round), clients={}), record_of(round), rows_of(round))
+        with pytest.raises(DiskError, match=r"round-00002.*No space left"):
+            held.commit(replace(state_of(3), clients={}), record_of(3), rows_of(3))
+        held.close()
+        resumed = opened(folder)
+        assert resumed.resume().round == 1
+        resumed.close()

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
-from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads
+from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads, window_of
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.machine import available_cores
 from fedcli.core.roles import Abandonable, Executor, Work
@@ -128,7 +128,7 @@ class ProcessesExecutor:
         def act(item: Item) -> Result:
             return cast(Result, self._done(sent, item, work))
 
-        yield from in_order(self._pool, self.num_workers, act, items)
+        yield from in_order(self._pool, window_of(work, self.num_workers), act, items)
 
     def close(self) -> None:
         """End all processes; clients that are still trained, for a run that was stopped, are not waited for."""

@@ -15,12 +15,12 @@ from typing import Generic, final
 
 from fedcli.core.errors import ConfigError, EndlessClientWarning, require_positive
 from fedcli.core.machine import available_cores
-from fedcli.core.roles import Abandonable, Executor, Work
+from fedcli.core.roles import Abandonable, Bulky, Executor, Work
 from fedcli.core.types import Item, Result
 
 # How many results each worker may be ahead of the next one in order, so that a slow client does not stall the others.
-# Bounded, because every result holds an update.
-_WINDOW_PER_WORKER = 4
+# Bounded, because every result holds an update; of large models there are fewer.
+_AHEAD_PER_WORKER, _MOST_BYTES_AHEAD = 4, 2**28
 
 
 def threads(*, workers: int | None = None, client_timeout_seconds: float | None = None) -> Executor:
@@ -71,7 +71,7 @@ class ThreadsExecutor:
             timed: _Timed[Item, Result] = _Timed(act, self._seconds)
             act, wait = timed.act, timed.wait
         try:
-            yield from in_order(self._pool, self.num_workers, act, items, wait=wait)
+            yield from in_order(self._pool, window_of(work, self.num_workers), act, items, wait=wait)
         except KeyboardInterrupt:
             # Somebody waits no longer for what hangs, and `close` must not begin to.
             self._is_left = True
@@ -124,16 +124,24 @@ class _Timed(Generic[Item, Result]):
                 )
 
 
+def window_of(work: object, workers: int) -> int:
+    """How many items of some work are in progress, or done and not yet asked for: one for each worker or more."""
+    ahead = workers * _AHEAD_PER_WORKER
+    if isinstance(work, Bulky) and work.result_bytes:
+        ahead = min(ahead, _MOST_BYTES_AHEAD // work.result_bytes)
+    return workers + ahead
+
+
 def in_order(
     pool: ThreadPoolExecutor,
-    workers: int,
+    window: int,
     act: Callable[[Item], Result],
     items: Iterable[Item],
     *,
     wait: Callable[[Future[Result]], Result] = Future.result,
 ) -> Iterator[Result]:
     """Yield `act(item)` for all items, lazily and in order; at most a window of results is held."""
-    rest, window = iter(items), workers * (1 + _WINDOW_PER_WORKER)
+    rest = iter(items)
     pending: deque[Future[Result]] = deque()
     try:
         for item in islice(rest, window):

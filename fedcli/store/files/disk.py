@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, final
+from typing import BinaryIO, Protocol, TypeAlias, final
 
 from fedcli.core.errors import DiskError
+
+Content: TypeAlias = bytes | Callable[[BinaryIO], None]
+"""What a file holds: its bytes, or a function that writes them to an open file, so that no copy is in memory."""
 
 
 class Disk(Protocol):
@@ -29,7 +32,7 @@ class Disk(Protocol):
         """Make a folder; its parent exists and it does not. `mode` is who may enter it, before the umask."""
         ...
 
-    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    def write(self, path: Path, content: Content, *, mode: int = 0o666) -> None:
         """Make a file with this content; no file of that name exists. `mode` is who may read it, before the umask."""
         ...
 
@@ -62,12 +65,15 @@ class LocalDisk:
         """Make a folder."""
         os.mkdir(path, mode)
 
-    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    def write(self, path: Path, content: Content, *, mode: int = 0o666) -> None:
         """Make a file."""
         # A file that is there already would keep its own mode, which may let others read a secret.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
 
     def append(self, path: Path, content: bytes) -> None:
         """Add to a file."""
@@ -121,7 +127,7 @@ class ExplainedDisk:
         with _explained(path):
             self._disk.make_folder(path, mode=mode)
 
-    def write(self, path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    def write(self, path: Path, content: Content, *, mode: int = 0o666) -> None:
         """Make a file."""
         with _explained(path):
             self._disk.write(path, content, mode=mode)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
@@ -29,6 +30,8 @@ UNREADABLE = "cannot be read as an .npz of plain arrays"
 """The end of a sentence that begins with the file."""
 
 _SUFFIX = ".npy"
+# Bytes of a member's headers in the archive, and of its array's header, without the name.
+_MOST_HEADERS = 512
 _MOST_MEMBERS = 1 << 16
 # An entry of the list at the end of an archive begins with these bytes.
 _ENTRY = b"PK\x01\x02"
@@ -45,29 +48,37 @@ _HEADER = re.compile(
 
 
 def to_bytes(arrays: Arrays) -> bytes:
-    """`arrays` as the content of an `.npz`.
+    """`arrays` as the content of an `.npz`; raises as `writer` does."""
+    buffer = BytesIO()
+    writer(arrays)(buffer)
+    return buffer.getvalue()
+
+
+def writer(arrays: Arrays) -> Callable[[BinaryIO], None]:
+    """The function that writes `arrays` as an `.npz` to an open file, without a copy of them all in memory.
 
     Raises:
-        RunError: if one of them could only be pickled, or is of a type that is not read again.
+        RunError: if one of them could only be pickled, is of a type that is not read again, or all are too large.
     """
-    buffer = BytesIO()
-    # Not np.savez: it refuses an array named "file", and would pickle objects.
-    with ZipFile(buffer, "w") as archive:
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise RunError(f"{name} holds Python objects; a run directory keeps plain arrays only.")
+        if not _is_plain(array.dtype):
+            raise RunError(f"{name} is of type {array.dtype}; a run directory keeps numbers and texts only.")
+    size = sum(array.nbytes + _MOST_HEADERS + 3 * len(name) for name, array in arrays.items())
+    if size > limits.BINARY:
+        raise RunError(
+            f"{size:,} bytes of arrays are more than a file of a run directory may have ({limits.BINARY:,})."
+        )
+    return partial(_write, arrays)
+
+
+def _write(arrays: Arrays, file: BinaryIO) -> None:
+    with ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            if array.dtype.hasobject:
-                raise RunError(f"{name} holds Python objects; a run directory keeps plain arrays only.")
-            if not _is_plain(array.dtype):
-                raise RunError(
-                    f"{name} is of type {array.dtype}; a run directory keeps numbers and texts only."
-                )
             # The size is not known yet and may pass 2 GiB. `open` gives every member the same date, so bytes are equal.
             with archive.open(f"{name}{_SUFFIX}", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
-    if buffer.tell() > limits.BINARY:
-        raise RunError(
-            f"{buffer.tell():,} bytes of arrays are more than a file of a run directory may have ({limits.BINARY:,})."
-        )
-    return buffer.getvalue()
 
 
 def from_bytes(content: bytes) -> dict[str, npt.NDArray[Any]]:

@@ -69,6 +69,23 @@ def test_items_are_taken_no_further_ahead_than_the_window(pool):
     assert last == 100
 
 
+class Large(NamedTuple):
+    """Work with results of a gigabyte each, which this test does not make."""
+
+    result_bytes = 2**30
+
+    def begin(self):
+        return lambda item: item
+
+
+def test_of_large_results_each_worker_makes_one_at_a_time(pool):
+    taken = []
+    items = (taken.append(item) or item for item in range(20))
+    for consumed, _ in enumerate(pool.run(Large(), items), start=1):
+        assert len(taken) - consumed <= pool.num_workers
+    assert len(taken) == 20
+
+
 def test_endless_items_are_no_trouble(pool):
     results = pool.run(Each(lambda item: item * item), itertools.count())
     assert [next(results) for _ in range(50)] == [item * item for item in range(50)]
