@@ -50,6 +50,9 @@ class ModelSection(Section):
     """Glob pattern of variable paths, such as `*head*`; the other variables are frozen and never sent."""
     non_trainable: Literal["federated", "local", "frozen"] = "federated"
     """Whether non-trainable weights (BatchNorm statistics) are averaged, kept by each client, or fixed."""
+    dtype: Literal["float32", "mixed_bfloat16"] = "float32"
+    """The type in which layers calculate. With `mixed_bfloat16` they calculate in bfloat16, of which new GPUs and CPUs
+    make several times as many operations a second; weights, losses, updates and sums stay float32."""
 
 
 class Task(Section):

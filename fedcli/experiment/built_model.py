@@ -34,6 +34,7 @@ def built_model(
             partial(architecture.build, input_shape, num_outputs),
             root=experiment.seed,
             trainable=experiment.model.trainable,
+            dtype=experiment.model.dtype,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import fedcli
-from fedcli.components.clients.runtime.devices import device_kind
+from fedcli.components.clients.runtime.devices import device_kind, device_name, driver_version
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.errors import RunError
@@ -55,6 +55,9 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "processor": _processor(),
         "cpu_features": vector_features(),
         "device": device_kind(),
+        # Null on a CPU, which `processor` names.
+        "device_name": device_name(),
+        "driver": driver_version(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
         # Fixed by every executor: with more, the bits of convolutions would depend on how many there are.

@@ -14,6 +14,7 @@ _ENTRIES = {
     "fedcli": "fedcli",
     "cpu_features": "CPU features",
     "device": "device",
+    "device_name": "accelerator",
     "intra_op_threads": "threads within an operation",
     "client_program": "compiler of the client program",
 }

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
+from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads, window_of
 from fedcli.core.errors import ConfigError, RunError
-from fedcli.core.machine import available_cores
 from fedcli.core.roles import Abandonable, Executor, Work
 from fedcli.core.types import Item, Result
 from fedcli.crypto.workers import begin_process, stay_in_this_process
@@ -40,7 +40,7 @@ def processes(*, workers: int | None = None, client_timeout_seconds: float | Non
         ConfigError: if a value is outside its range.
     """
     check_limits(workers, client_timeout_seconds)
-    return ProcessesExecutor(workers or available_cores(), client_timeout_seconds)
+    return ProcessesExecutor(workers or default_workers(), client_timeout_seconds)
 
 
 class _Sent(NamedTuple):

@@ -13,8 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Generic, final
 
+from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow
 from fedcli.core.errors import ConfigError, EndlessClientWarning, require_positive
-from fedcli.core.machine import available_cores
 from fedcli.core.roles import Abandonable, Bulky, Executor, Work
 from fedcli.core.types import Item, Result
 
@@ -30,7 +30,8 @@ def threads(*, workers: int | None = None, client_timeout_seconds: float | None 
     depend on the number of cores.
 
     Args:
-        workers: number of clients that train at the same time, at least 1; by default the number of cores.
+        workers: number of clients that train at the same time, at least 1; by default the number
+            of cores, or 1 where TensorFlow sees a GPU.
         client_timeout_seconds: after so many seconds, above 0, the run says which client has not ended; null for
             never. A thread cannot be ended: `processes` kills and rejects such a client.
 
@@ -38,7 +39,7 @@ def threads(*, workers: int | None = None, client_timeout_seconds: float | None 
         ConfigError: if a value is outside its range.
     """
     check_limits(workers, client_timeout_seconds)
-    return ThreadsExecutor(workers or available_cores(), client_timeout_seconds)
+    return ThreadsExecutor(workers or default_workers(), client_timeout_seconds)
 
 
 def check_limits(workers: int | None, client_timeout_seconds: float | None) -> None:
@@ -157,9 +158,13 @@ def in_order(
 
 
 def limit_tensorflow_threads(workers: int) -> None:
-    """Set TensorFlow's thread counts, which it accepts only before its first operation in a process."""
+    """Set TensorFlow's thread counts, which it accepts only before its first operation in a process.
+
+    GPU memory grows from then on, for the same reason.
+    """
     import tensorflow as tf
 
+    let_gpu_memory_grow()
     settings = tf.config.threading
     # Set by an earlier run of this process; TensorFlow no longer lets the threads between operations change.
     if settings.get_intra_op_parallelism_threads() == 1:

@@ -73,19 +73,22 @@ class Network:
             variable.assign(value)
 
 
-def build_model(build: Callable[[], KerasModel], *, root: int, trainable: str | None = None) -> KerasModel:
+def build_model(
+    build: Callable[[], KerasModel], *, root: int, trainable: str | None = None, dtype: str = "float32"
+) -> KerasModel:
     """A Keras model whose initial weights depend on `root` only.
 
     Args:
         build: returns a built Keras model.
         root: the experiment's seed.
         trainable: glob pattern of the variables to train (`"dense*"`), matched against their names; None: all.
+        dtype: Keras's policy for layers that name none: in which type they calculate.
 
     Raises:
         ConfigError: if it is not a Keras model, nothing is trainable, or a trainable variable is not float32.
     """
     # NumPy takes seeds of at most 32 bits.
-    model = _build_apart(build, seed(root, 0, SERVER, "model") % 2**32)
+    model = _build_apart(build, seed(root, 0, SERVER, "model") % 2**32, dtype)
     from keras import Model
 
     if not isinstance(model, Model):
@@ -185,18 +188,21 @@ def split(model: KerasModel, is_personal: tuple[bool, ...]) -> Network:
     )
 
 
-def _build_apart(build: Callable[[], KerasModel], model_seed: int) -> KerasModel:
+def _build_apart(build: Callable[[], KerasModel], model_seed: int, dtype: str) -> KerasModel:
     """Build in a new thread, and restore Python's and NumPy's generators.
 
-    Keras numbers layers (`dense_1`) with a counter of the thread. In a new thread the names do not depend on
-    the models that the process built before. Initialisers without a seed draw from Python's generator, so that
-    it is seeded here.
+    Keras numbers layers (`dense_1`) with a counter of the thread, and keeps a policy of types for each thread. In a new
+    thread the names do not depend on the models that the process built before. Initialisers without a seed draw from
+    Python's generator, so that it is seeded here.
     """
 
     def job() -> KerasModel:
+        from keras.config import set_dtype_policy
         from keras.utils import set_random_seed
 
         set_random_seed(model_seed)
+        if dtype != "float32":
+            set_dtype_policy(dtype)
         return build()
 
     states = random.getstate(), np.random.get_state()

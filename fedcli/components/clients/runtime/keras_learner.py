@@ -136,6 +136,11 @@ def batches_of(network: NetworkLike) -> Callable[[Tensor, Tensor, Tensor], Batch
 
 def _forward(network: NetworkLike, model: KerasModel) -> Forward:
     """The forward pass of `model`, which holds the network's variables, possibly in another order."""
+    import tensorflow as tf
+
+    def widened(tensor: Tensor) -> Tensor:
+        return tf.cast(tensor, tf.float32) if tensor.dtype in (tf.bfloat16, tf.float16) else tensor
+
     own = network.model
     slots = (*network.statistic_slots, *network.seed_slots)
     weight_order = _positions(model.trainable_variables, own.trainable_variables)
@@ -155,6 +160,8 @@ def _forward(network: NetworkLike, model: KerasModel) -> Forward:
         )
         for position, tensor in zip(rest_order, moved, strict=True):
             rest[position] = tensor
+        # A model of mixed precision may end in bfloat16, in which a sum over examples would lose most of its digits.
+        outputs, penalties = tf.nest.map_structure(widened, (outputs, penalties))
         return outputs, [rest[slot] for slot in slots], penalties
 
     return forward
