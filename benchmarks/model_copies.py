@@ -1,0 +1,131 @@
+"""How many copies of a large model a run has in memory at once, where, and whether a checkpoint delays a round.
+
+    python benchmarks/model_copies.py                 # 73.6 million weights, 4 clients, 2 workers; about two minutes
+    python benchmarks/model_copies.py --width 2048    # 5.8 million weights: seconds
+    python benchmarks/model_copies.py --json
+
+A copy is the model's weights in float32. The peak is that of the whole process, so TensorFlow itself, some 0.5 GB, is
+in it. Every second round has a checkpoint: its time counts until the round after it is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+INPUTS, CLASSES = 784, 10
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@final
+class Watcher:
+    """Samples the resident memory of this process, and remembers the peak of each place in fedcli."""
+
+    def __init__(self) -> None:
+        self.peaks: dict[str, int] = {}
+        self._main = threading.main_thread().ident
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.01):
+            resident = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+            place = self._place()
+            self.peaks[place] = max(resident, self.peaks.get(place, 0))
+
+    def _place(self) -> str:
+        frame = sys._current_frames().get(self._main or 0)
+        while frame is not None:
+            if "/fedcli/" in frame.f_code.co_filename:
+                return f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}:{frame.f_lineno}"
+            frame = frame.f_back
+        return "outside"
+
+
+def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Peak in copies, and seconds of rounds with and without a checkpoint."""
+    rng = np.random.default_rng(1)
+    examples = arguments.clients * arguments.examples
+    np.savez(
+        folder / "data.npz",
+        x_train=rng.standard_normal((examples, INPUTS)).astype(np.float32),
+        y_train=rng.integers(0, CLASSES, examples),
+        x_test=rng.standard_normal((100, INPUTS)).astype(np.float32),
+        y_test=rng.integers(0, CLASSES, 100),
+    )
+    from fedcli import config
+    from fedcli.runs.lifecycle import Progress, start_run
+
+    source = config.parse(
+        f"""
+name: copies
+rounds: {arguments.rounds}
+data:
+  name: npz
+  path: {folder / "data.npz"}
+  classes: {CLASSES}
+  partition: {{name: iid, clients: {arguments.clients}}}
+  validation_fraction: 0.0
+model: {{name: mlp, hidden: [{arguments.width}, {arguments.width}]}}
+cohort: {{name: full}}
+executor: {{name: threads, workers: {arguments.workers}}}
+strategy: {arguments.strategy}
+checkpoint: {{every: 2, keep_last: 1}}
+"""
+    )
+    ends: list[float] = []
+    progress = Progress(round_end=lambda _record: ends.append(time.perf_counter()))
+    with Watcher() as watcher:
+        result = start_run(source, folder / "run", progress=progress)
+    size = result.state.weights.nbytes
+    # The checkpoint of round 2 is written while round 3 runs.
+    gaps = np.diff(ends)
+    without, with_one = gaps[1::2], gaps[0::2]
+    by_place = sorted(watcher.peaks.items(), key=lambda pair: -pair[1])
+    return {
+        "weights": result.state.weights.size,
+        "copies": max(watcher.peaks.values()) / size,
+        "copies_by_place": {place: round(peak / size, 2) for place, peak in by_place[:12]},
+        # The first round compiles.
+        "seconds_without_checkpoint": statistics.median(without) if len(without) else None,
+        "seconds_with_checkpoint": statistics.median(with_one[1:]) if len(with_one) > 1 else None,
+        "rounds": gaps.round(2).tolist(),
+    }
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--width", type=int, default=8192, help="units of each of the two hidden layers")
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--examples", type=int, default=320, help="of each client")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--strategy", default="fedavg")
+    parser.add_argument("--json", action="store_true", help="print the facts as JSON on stdout")
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = parser.parse_args()
+        found = measured(arguments, Path(folder))
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
