@@ -3,6 +3,6 @@
 from fedcli.components.models.network import build_model, personal_weights, split
 
 
-def build_network(build, *, root, trainable=None, personal=None):
-    model = build_model(build, root=root, trainable=trainable)
+def build_network(build, *, root, trainable=None, personal=None, dtype="float32"):
+    model = build_model(build, root=root, trainable=trainable, dtype=dtype)
     return split(model, personal_weights(model, personal))

@@ -24,6 +24,7 @@ from fedcli.core.errors import (
     RuinedModelError,
     RunInterrupted,
 )
+from fedcli.runs.environment import read_environment
 from fedcli.runs.remaining_time import RemainingTime, in_words
 from fedcli.store.directory import finished_rounds
 
@@ -210,8 +211,14 @@ class _View:
         resumed = f", resumed after round {self._first}" if self._first else ""
         return (
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "
-            f"on {experiment.data.part.name}, {self._rounds} rounds{resumed}"
+            f"on {experiment.data.part.name}, {self._rounds} rounds{self._accelerator()}{resumed}"
         )
+
+    def _accelerator(self) -> str:
+        """The device, if it is no CPU, by the name that its driver gives it."""
+        environment = read_environment(self.folder)
+        kind = environment.get("device", "CPU")
+        return "" if kind == "CPU" else f" on {environment.get('device_name') or kind}"
 
     def place(self) -> str:
         return f"in {self.folder}"

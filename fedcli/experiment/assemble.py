@@ -14,7 +14,7 @@ from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.clients.optimizers import Optimizer, clipped
 from fedcli.components.clients.runtime.data_cache import cache_bytes
 from fedcli.components.models.network import Network, Vectors, load_weights, personal_weights, split
-from fedcli.config import Experiment, objects_of
+from fedcli.config import Experiment, Part, is_reference, objects_of
 from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
@@ -165,7 +165,12 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     # Tracing runs the code of the model, of the local algorithm and of the optimizer once.
     with placed("task"), blamed(f"tracing {parts} {experiment.client.optimizer.name}"):
         programs = compile_programs(
-            network, functions, spec, example=example, batch_size=training.batches.width
+            network,
+            functions,
+            spec,
+            example=example,
+            batch_size=training.batches.width,
+            has_custom_optimizer=_is_custom(experiment.client.optimizer),
         )
     settings = LocalSettings(
         root=experiment.seed,
@@ -181,6 +186,7 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
         draws_batches=spec.privacy is not None,
         noise=spec.noise,
         reproducible_noise=experiment.privacy.reproducible_noise,
+        largest=int(np.max(federation.num_train, initial=0)),
         cache_bytes=cache_bytes(
             np.asarray(federation.num_train),
             bytes_each,
@@ -190,6 +196,10 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)
     side = ClientSide(runtime, federation, strategy, adversary, config_digest)
     return side, layout, vectors, ends_in_probabilities(network.model)
+
+
+def _is_custom(part: Part) -> bool:
+    return part.value is not None or is_reference(part.name)
 
 
 def _network(setup: Setup) -> Network:

@@ -188,3 +188,17 @@ def test_a_long_course_fits_the_width_and_ends_with_the_last_value():
 )
 def test_values_are_readable(value, expected):
     assert readable(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "3 rounds"),
+        ({"device": "CPU", "device_name": None}, "3 rounds"),
+        ({"device": "GPU", "device_name": "NVIDIA A100"}, "3 rounds on NVIDIA A100"),
+        ({"device": "GPU"}, "3 rounds on GPU"),
+    ],
+)
+def test_the_first_line_names_an_accelerator(setup, tmp_path, environment, said):
+    (tmp_path / "environment.json").write_text(json.dumps(environment))
+    assert _View(tmp_path, setup, [], columns_of(setup)).title().endswith(f", {said}")

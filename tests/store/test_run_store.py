@@ -522,13 +522,13 @@ class TestLargeModels:
         assert directory.finished_rounds(folder) == [0, 1]
         held.close()
 
-    @pytest.mark.parametrize("end", [lambda held: held.head, lambda held: held.close()])
-    def test_the_end_waits_for_the_last_checkpoint(self, folder, end):
+    def test_who_asks_for_the_head_or_the_end_waits_for_the_last_checkpoint(self, folder):
         held = opened(folder)
-        advance(held, held.begin(state_of(0)), 1)
-        end(held)
-        assert directory.finished_rounds(folder) == [0, 1]
+        state = advance(held, held.begin(state_of(0)), 1)
+        assert held.head == manifests.digest(directory.checkpoint_folder(folder, 1))
+        advance(held, state, 1)
         held.close()
+        assert directory.finished_rounds(folder) == [0, 1, 2]
 
     def test_the_changes_have_the_order_that_they_have_without_a_thread(self, tmp_path, monkeypatch):
         made = []

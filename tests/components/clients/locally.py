@@ -46,7 +46,9 @@ class Local:
     ):
         spec = trainer or sgd()
         event = spec.privacy
-        self.network = build_network(build, root=ROOT, personal=spec.personal)
+        self.network = build_network(
+            build, root=ROOT, personal=spec.personal, dtype=settings.pop("dtype", "float32")
+        )
         self.clients, self.kind = clients, kind
         self.plan = plan or BatchPlan(4, 2, None)
         if event is not None:

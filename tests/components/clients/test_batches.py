@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcli.components.clients.runtime.batches import PADDING, BatchPlan, draw_batches, padded_length
+from fedcli.components.clients.runtime.batches import (
+    PADDING,
+    BatchPlan,
+    draw_batches,
+    padded_length,
+    shared_length,
+)
 
 SIZES = {"num_examples": st.integers(1, 40), "batch_size": st.integers(1, 12)}
 
@@ -65,3 +71,19 @@ def test_a_client_without_examples_has_no_batch(plan):
 )
 def test_padded_lengths_are_powers_of_two(length, expected):
     assert padded_length(length) == expected
+
+
+@pytest.mark.parametrize(
+    ("length", "largest", "item_bytes", "expected"),
+    [
+        (5, 300, 256, 512),  # all clients of little data have the shapes of the largest
+        (5, 10_000, 256, 512),  # as far as 128 KiB go
+        (600, 10_000, 256, 1024),
+        (5, 300, 3136, 32),
+        (5, 300, 2**20, 8),  # larger than that: as ever
+        (5, 0, 256, 8),  # the largest is unknown
+        (0, 0, 0, 1),
+    ],
+)
+def test_small_clients_have_the_padded_length_of_the_largest(length, largest, item_bytes, expected):
+    assert shared_length(length, largest=largest, item_bytes=item_bytes) == expected

@@ -19,7 +19,9 @@ from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.runtime.keras_learner import check_output, keras_functions
 from fedcli.components.clients.runtime.keras_runtime import KerasRuntime
 from fedcli.components.clients.runtime.task import TrainingTask
+from fedcli.components.clients.sgd import descend
 from fedcli.components.models import MODELS
+from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError, InvalidUpdateError
 from fedcli.core.rounds import Assignment
 
@@ -61,6 +63,44 @@ def test_xla_with_padding_equals_the_plain_loop(dense, client):
     update = dense.train(client)
     assert dense.runtime.compiler == "XLA"
     np.testing.assert_allclose(update.payload, eager(mlp, dense.clients, client=client)[0], **CLOSE)
+
+
+def test_the_shapes_of_the_largest_client_serve_all_with_the_same_bits(dense):
+    shared = Local(mlp, classes(*SIZES), largest=max(SIZES))
+    for client in range(len(SIZES)):
+        assert same(shared.train(client), dense.train(client))
+    # One program for each shape: of 13 examples, and of two epochs of four batches.
+    assert {(tensors.x.shape[0]) for tensors in shared.runtime._cache.values()} == {16}
+
+
+def test_mixed_precision_calculates_in_bfloat16_and_sends_float32(dense):
+    mixed = Local(mlp, classes(*SIZES), dtype="mixed_bfloat16")
+    assert {layer.compute_dtype for layer in mixed.network.model.layers if layer.weights} == {"bfloat16"}
+    assert mixed.weights.tobytes() == dense.weights.tobytes()
+    here, there = mixed.train(0), dense.train(0)
+    assert here.payload.dtype == np.float32
+    assert not np.array_equal(here.payload, there.payload)
+    # Two epochs in numbers of eight bits each.
+    np.testing.assert_allclose(here.payload, there.payload, atol=0.1 * np.abs(there.payload).max())
+    assert here.metrics["loss"] == pytest.approx(there.metrics["loss"], rel=0.05)
+    # The policy holds for one model.
+    assert mlp().layers[-1].compute_dtype == "float32"
+
+
+def two_steps(learner):
+    """A trainer of somebody who writes Python's `if` on a tensor, and ends after two batches."""
+    plain = descend(learner)
+
+    def step(start, carry, batch):
+        return plain.step(start, carry, batch) if carry.steps < 2 else carry
+
+    return plain._replace(step=step)
+
+
+def test_custom_code_may_have_conditions_on_tensors(dense):
+    own = Local(mlp, classes(*SIZES), trainer=TrainerSpec("two_steps", two_steps))
+    expected = dense.runtime.train(dense.prepare(), Assignment(0, {}, 2))
+    assert own.train(0).payload.tobytes() == expected.payload.tobytes()
 
 
 @pytest.mark.parametrize("client", range(len(SIZES)))
@@ -419,7 +459,7 @@ def test_a_model_that_does_not_know_its_output_is_refused():
 
 def test_a_loss_that_does_not_fit_the_targets_is_refused():
     with pytest.raises(
-        ConfigError, match=r"does not fit the targets or the model: ValueError: it takes targets"
+        ConfigError, match=r"does not fit the targets or the model: it takes targets"
     ) as caught:
         Local(busy, classes(4), loss="categorical_crossentropy")
     assert caught.value.key == "loss"

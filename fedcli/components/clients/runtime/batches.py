@@ -83,6 +83,26 @@ def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -
     return rows.reshape(epochs * per_epoch, plan.batch_size)[:num_steps]
 
 
+# Bytes that one client's examples may be padded to for the sake of fewer programs.
+_CHEAP = 2**17
+
+
+def shared_length(length: int, *, largest: int, item_bytes: int) -> int:
+    """The length to which a client's examples are padded, so that few compiled programs serve all clients.
+
+    XLA takes half a second for each length. Where padding is cheap, all clients have the length of the largest one;
+    others have the next power of two. Padding is never calculated with, so it changes no bit.
+
+    Args:
+        length: examples of this client.
+        largest: examples of the largest client.
+        item_bytes: bytes of an example.
+    """
+    cheap = _CHEAP // max(item_bytes, 1)
+    # Rounded down to a power of two, of which every length is one.
+    return max(padded_length(length), min(padded_length(largest), 1 << cheap.bit_length() >> 1))
+
+
 def padded_length(length: int) -> int:
     """The next power of two: a compiled program of this fixed shape serves all shorter lengths."""
     return 1 << max(length - 1, 0).bit_length()

@@ -12,7 +12,13 @@ from typing import NamedTuple, final
 import numpy as np
 from cachetools import LRUCache
 
-from fedcli.components.clients.runtime.batches import PADDING, BatchPlan, draw_batches, padded_length
+from fedcli.components.clients.runtime.batches import (
+    PADDING,
+    BatchPlan,
+    draw_batches,
+    padded_length,
+    shared_length,
+)
 from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs, to_device
 from fedcli.components.clients.trainer import Tensor
 from fedcli.core.contracts import Extra
@@ -39,13 +45,14 @@ class LocalSettings(NamedTuple):
         non_trainable: `federated` (sent and averaged), `local` (each client keeps its own) or `frozen`.
         metric_names: names of the M figures of the compiled programs.
         num_seeds: number of random states of layers such as Dropout.
-        fixed_shapes: pad to powers of two, because XLA compiles for fixed shapes.
+        fixed_shapes: pad examples and batches, because XLA compiles for fixed shapes.
         keeps: what the trainer keeps of a client from one participation to the next.
         personal: initial personal weights of every client, shape [R].
         personalise: `(global weights, kept state)` -> the client's own weights, for trainers that keep a model.
         draws_batches: whether the trainer takes Poisson batches, which protect an example only if they are secret.
         noise: the noise of the trainer's steps, as `TrainerSpec` has it.
         reproducible_noise: draw both from the seed instead of the operating system.
+        largest: training examples of the largest client, by whose shapes smaller ones are padded; 0 if unknown.
         cache_bytes: device memory for the clients' data; the least recently used data are dropped first.
     """
 
@@ -62,6 +69,7 @@ class LocalSettings(NamedTuple):
     draws_batches: bool = False
     noise: Callable[[int, bytes], Array] | None = None
     reproducible_noise: bool = False
+    largest: int = 0
     cache_bytes: int = 2**31
 
 
@@ -172,8 +180,11 @@ class KerasRuntime:
         # Outside of the lock, so that threads prepare different clients at the same time.
         data = self._federation.client(client)
         count = len(data.x_train)
-        length = padded_length(count) if self._settings.fixed_shapes else count
-        x, y = (_pad(array, length, 0) for array in (data.x_train, data.y_train))
+        x, y = data.x_train, data.y_train
+        if self._settings.fixed_shapes:
+            each = (x.nbytes + y.nbytes) // max(count, 1)
+            length = shared_length(count, largest=self._settings.largest, item_bytes=each)
+            x, y = _pad(x, length, 0), _pad(y, length, 0)
         tensors = _ClientTensors(to_device(x), to_device(y), count, x.nbytes + y.nbytes)
         with self._lock:
             self._cache[client] = tensors

@@ -104,6 +104,7 @@ def compile_programs(
     *,
     example: Example,
     batch_size: int | None,
+    has_custom_optimizer: bool = False,
 ) -> Programs:
     """Trace the training and the evaluation of one client.
 
@@ -116,6 +117,7 @@ def compile_programs(
         spec: the local algorithm.
         example: shape and type of one example.
         batch_size: rows of every batch; None if they differ from client to client.
+        has_custom_optimizer: whether the clients' optimizer is not fedcli's own.
 
     Raises:
         ConfigError: if the loss or a metric cannot take the targets and the model's output.
@@ -171,7 +173,7 @@ def compile_programs(
             personal=inputs.personal + join_tensors(own) if own else None,
             statistics=join_tensors(statistics) if statistics else None,
             means=result.means,
-            # A vector may come layer by layer. No `:=` here: AutoGraph cannot read it.
+            # A vector may come layer by layer. No `:=` here: AutoGraph, which custom code needs, cannot read it.
             keeps={x.name: joined_if_listed(result.keeps[x.name]) for x in spec.keeps},
         )
 
@@ -186,8 +188,10 @@ def compile_programs(
         return functions.predict(*whole(weights, personal, statistics), x)
 
     specs = _input_specs(network, spec, example, batch_size)
+    # AutoGraph translates `if` and `for` on tensors for a second. Our own code has none, wherever it is named.
+    is_custom = has_custom_optimizer or not spec.build.__module__.startswith("fedcli.")
     try:
-        traced = _traced(train, specs, with_xla=network.is_dense)
+        traced = _traced(train, specs, jit_compile=network.is_dense, autograph=is_custom)
     except (AttributeError, TypeError, ValueError) as error:
         # Keras notices only while tracing that the targets have another form than the loss or a metric takes.
         reason = str(error).strip().splitlines()[-1].strip()
@@ -197,17 +201,17 @@ def compile_programs(
             hint="Labels are whole numbers unless data.preprocessing makes them one_hot; targets are floats.",
         ) from error
     # Concrete, so that another shape or type is an error and not a second, slow trace.
-    measured = tf.function(measure).get_concrete_function(
+    measured = tf.function(measure, autograph=False).get_concrete_function(
         specs.weights, specs.personal, specs.statistics, specs.x, specs.y
     )
     # Not concrete: most runs never call it, and tracing takes time.
     inputs = [specs.weights, specs.personal, specs.statistics, specs.x]
-    predicted = tf.function(predict, input_signature=inputs)
+    predicted = tf.function(predict, input_signature=inputs, autograph=False)
     return Programs(traced, measured, predicted, lambda: traces)
 
 
 def _traced(
-    train: Callable[[ClientInputs], ClientOutputs], specs: ClientInputs, *, with_xla: bool
+    train: Callable[[ClientInputs], ClientOutputs], specs: ClientInputs, **options: bool
 ) -> Callable[[ClientInputs], ClientOutputs]:
     """Trace `train` as a function of plain tensors, because TensorFlow is slow at flattening nests in every call."""
     import tensorflow as tf
@@ -215,7 +219,7 @@ def _traced(
     def train_flat(*tensors: Tensor) -> ClientOutputs:
         return train(tf.nest.pack_sequence_as(specs, tensors))
 
-    program = tf.function(train_flat, jit_compile=with_xla).get_concrete_function(*_flat(specs))
+    program = tf.function(train_flat, **options).get_concrete_function(*_flat(specs))
     return lambda inputs: program(*_flat(inputs))
 
 

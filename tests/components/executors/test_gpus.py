@@ -1,0 +1,52 @@
+"""What fedcli asks of TensorFlow where there is a GPU; `tf.config` is a record of it here, since no test has a GPU."""
+
+import warnings
+from typing import NamedTuple
+
+import pytest
+
+from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow
+from fedcli.core.machine import available_cores
+
+
+class Device(NamedTuple):
+    name: str
+
+
+class Settings:
+    """`tf.config` of a machine with some GPUs."""
+
+    def __init__(self, gpus, error=None):
+        self.gpus, self.error, self.growing = [Device(name) for name in gpus], error, []
+        self.experimental = self
+
+    def list_physical_devices(self, device_type):
+        assert device_type == "GPU"
+        return self.gpus
+
+    def set_memory_growth(self, gpu, enable):
+        if self.error:
+            raise self.error
+        self.growing.append((gpu.name, enable))
+
+
+def test_the_memory_of_every_gpu_grows():
+    settings = Settings(["GPU:0", "GPU:1"])
+    let_gpu_memory_grow(settings)
+    assert settings.growing == [("GPU:0", True), ("GPU:1", True)]
+
+
+def test_a_gpu_that_is_in_use_already_is_warned_of():
+    with pytest.warns(UserWarning, match=r"memory of GPU:0\. Call fedcli first, or set TF_FORCE"):
+        let_gpu_memory_grow(Settings(["GPU:0"], RuntimeError()))
+
+
+def test_a_limit_that_the_user_set_stands():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        let_gpu_memory_grow(Settings(["GPU:0"], ValueError("it has logical devices")))
+
+
+def test_one_client_trains_at_a_time_on_a_gpu_and_one_for_each_core_without():
+    assert default_workers(Settings(["GPU:0"])) == 1
+    assert default_workers(Settings([])) == available_cores()
