@@ -1,6 +1,7 @@
 """What a person watches: a live view on a terminal, plain lines in a pipe, and a polite Ctrl-C."""
 
 import io
+import json
 import re
 from dataclasses import replace
 
@@ -193,10 +194,10 @@ def test_values_are_readable(value, expected):
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "3 rounds"),
-        ({"device": "CPU", "device_name": None}, "3 rounds"),
-        ({"device": "GPU", "device_name": "NVIDIA A100"}, "3 rounds on NVIDIA A100"),
-        ({"device": "GPU"}, "3 rounds on GPU"),
+        ({}, "2 rounds"),
+        ({"device": "CPU", "device_name": None}, "2 rounds"),
+        ({"device": "GPU", "device_name": "NVIDIA A100"}, "2 rounds on NVIDIA A100"),
+        ({"device": "GPU"}, "2 rounds on GPU"),
     ],
 )
 def test_the_first_line_names_an_accelerator(setup, tmp_path, environment, said):
