@@ -24,7 +24,7 @@ from fedcli.core.errors import (
     RuinedModelError,
     RunInterrupted,
 )
-from fedcli.runs.environment import read_environment
+from fedcli.runs.environment import accelerator_of
 from fedcli.runs.remaining_time import RemainingTime, in_words
 from fedcli.store.directory import finished_rounds
 
@@ -182,7 +182,8 @@ class _View:
         self._records = list(records)
         self._first = len(records)
         self._left = RemainingTime(records)
-        self._asked = ""
+        self._asked, accelerator = "", accelerator_of(folder)
+        self._device = "" if accelerator is None else f" on {accelerator}"
 
     def last_round(self) -> str:
         """Which round is safe, whatever happens to those after it."""
@@ -211,14 +212,8 @@ class _View:
         resumed = f", resumed after round {self._first}" if self._first else ""
         return (
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "
-            f"on {experiment.data.part.name}, {self._rounds} rounds{self._accelerator()}{resumed}"
+            f"on {experiment.data.part.name}, {self._rounds} rounds{self._device}{resumed}"
         )
-
-    def _accelerator(self) -> str:
-        """The device, if it is no CPU, by the name that its driver gives it."""
-        environment = read_environment(self.folder)
-        kind = environment.get("device", "CPU")
-        return "" if kind == "CPU" else f" on {environment.get('device_name') or kind}"
 
     def place(self) -> str:
         return f"in {self.folder}"

@@ -78,6 +78,13 @@ def read_environment(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def accelerator_of(folder: Path) -> str | None:
+    """The device of a run, by the name that its driver gives it; None for a CPU."""
+    environment = read_environment(folder)
+    kind = str(environment.get("device", "CPU"))
+    return None if kind == "CPU" else str(environment.get("device_name") or kind)
+
+
 def _is_fitted(assembly: Assembly) -> bool:
     """Whether model.json has statistics of clients' examples, which the privacy statement must name."""
     federation = assembly.world.federation

@@ -38,9 +38,6 @@ from fedcli.store.writer_thread import WriterThread
 
 Row = dict[str, Any]
 
-LARGE = 2**25
-"""Bytes of a model. Of a smaller one a checkpoint takes a moment, so that it is written before anything goes on."""
-
 
 @final
 class RunStore:
@@ -52,9 +49,8 @@ class RunStore:
     environment and the encryption. privacy.json is a copy of the last checkpoint's, made after it is durable: a process
     that is killed in between leaves the copy of the checkpoint before, and `resume` makes it again.
 
-    The checkpoint of a large model is written by a thread while the next round goes on. Everything else that changes
-    the run waits for it, so that the order of changes is the same: a checkpoint is durable before the next release is
-    charged and before the next round is committed.
+    The checkpoint of a large model is written while the next round goes on (`writer_thread.py`), and is durable before
+    anything of that round is charged, kept or committed.
 
     Args:
         folder: a directory made by `new_run.create_run`.
@@ -185,10 +181,7 @@ class RunStore:
         self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
         if state.round % self._every == 0:
-            if state.weights.nbytes < LARGE:
-                self._write(state)
-            else:
-                self._thread.begin(partial(self._write, state))
+            self._thread.begin(partial(self._write, state), size=state.weights.nbytes)
 
     def checkpoint(self, state: RoundState) -> None:
         """Make `state` durable, together with the lines of its rounds."""

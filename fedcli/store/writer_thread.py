@@ -6,6 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import final
 
+LARGE = 2**25
+"""Bytes of a model. Of a smaller one a checkpoint takes a moment, so that it is written before anything goes on."""
+
 
 @final
 class WriterThread:
@@ -19,9 +22,12 @@ class WriterThread:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="fedcli-checkpoint")
         self._running: Future[None] | None = None
 
-    def begin(self, job: Callable[[], None]) -> None:
-        """Begin a job; the one before is settled."""
-        self._running = self._pool.submit(job)
+    def begin(self, job: Callable[[], None], *, size: int) -> None:
+        """Begin a job on a model of so many bytes, after the one before is settled; a small one is done at once."""
+        if size < LARGE:
+            job()
+        else:
+            self._running = self._pool.submit(job)
 
     def settle(self) -> None:
         """Wait for the job that was begun, if any, and raise what it raised, once."""

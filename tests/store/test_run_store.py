@@ -13,7 +13,7 @@ from kept_runs import LAYOUT
 
 from fedcli.core.errors import ConfigError, DiskError, RunError
 from fedcli.core.rounds import RoundState
-from fedcli.store import directory, run_store
+from fedcli.store import directory, writer_thread
 from fedcli.store.files import durable, manifests
 from fedcli.store.files.disk import ExplainedDisk
 from fedcli.store.files.logs import marks_at
@@ -501,7 +501,7 @@ class TestLargeModels:
 
     @pytest.fixture(autouse=True)
     def every_model_is_large(self, monkeypatch):
-        monkeypatch.setattr(run_store, "LARGE", 0)
+        monkeypatch.setattr(writer_thread, "LARGE", 0)
 
     def test_a_checkpoint_is_written_while_the_round_goes_on_and_before_the_next_change(self, folder):
         go = threading.Event()
@@ -532,8 +532,8 @@ class TestLargeModels:
 
     def test_the_changes_have_the_order_that_they_have_without_a_thread(self, tmp_path, monkeypatch):
         made = []
-        for name, large in (("beside", 0), ("between", run_store.LARGE + 1)):
-            monkeypatch.setattr(run_store, "LARGE", large)
+        for name, large in (("beside", 0), ("between", 2**25)):
+            monkeypatch.setattr(writer_thread, "LARGE", large)
             disk = faults.recording()
             held = opened(create(tmp_path / name), disk=disk)
             advance(held, held.begin(state_of(0)), 3)
