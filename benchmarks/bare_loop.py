@@ -81,6 +81,13 @@ def flat_weights(model: Any) -> Any:
     return np.concatenate([variable.numpy().ravel() for variable in model.trainable_variables])
 
 
+def split_weights(model: Any, flat: Any) -> list[Any]:
+    """The vector [P] as an array for each variable of the model."""
+    shapes = [tuple(variable.shape) for variable in model.trainable_variables]
+    pieces = np.split(flat, np.cumsum([np.prod(shape, dtype=int) for shape in shapes])[:-1])
+    return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
 def compile_client(model: Any, *, batch_size: int, with_xla: bool) -> Program:
     """Trace one client's epoch: a loop over batches that are gathered by index, all of one shape.
 

@@ -16,14 +16,18 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import bare_loop
 import numpy as np
 
+from benchmarks import bare_loop
+from benchmarks.figures import Figure, unmeasured
 from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
@@ -35,8 +39,12 @@ from fedcli.experiment.assemble import assemble
 from fedcli.experiment.plan import plan
 from fedcli.testing.changes import changed
 
+NO_IMAGES = (
+    f"Fashion-MNIST is not in {bare_loop.IMAGES}; `apt-get install dataset-fashion-mnist` puts it there."
+)
+
 POPULATION = 100
-ROUNDS = 1_000_000
+ROUNDS = 100_000
 """Planned and never reached, since the last round of a run is always evaluated."""
 
 MODELS = {"2nn": "mlp", "lenet": "lenet", "cnn": "cnn"}
@@ -140,9 +148,7 @@ def fit_loop(model: str, contest: Contest, flat: Any, num_clients: int) -> float
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    shapes = [variable.shape for variable in network.trainable_variables]
-    pieces = np.split(flat, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
-    weights = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+    weights = bare_loop.split_weights(network, flat)
     seconds = []
     for number in range(num_clients + 1):
         x, y = contest.assembly.world.federation.client(number % len(contest.clients))[:2]
@@ -183,6 +189,23 @@ def measure(model: str, arguments: argparse.Namespace, pool: ThreadPoolExecutor)
         "bare_traces": contest.program.traces(),
         "update_difference": share,
     }
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """A client's time inside a federation as a multiple of the bare loop's, for each model."""
+    if not bare_loop.IMAGES.is_dir():
+        yield unmeasured("a client of fedcli against the bare loop", "times", NO_IMAGES)
+        return
+    arguments = parse(["--quick", "--runs", "1", "--clients", "4", "--fit-clients", "1"] if quick else [])
+    with ThreadPoolExecutor(bare_loop.set_threads()) as pool:
+        for model in arguments.models:
+            row = measure(model, arguments, pool)
+            note = (
+                f"{row['fedcli_ms']:.1f} against {row['bare_ms']:.1f} ms; {row['ratio_min']:.3f} to "
+                f"{row['ratio_max']:.3f} in {row['runs']} pairs; `model.fit` takes {row['fit_ms']:.0f} ms"
+            )
+            what = f"a client of fedcli against the bare loop, {model}"
+            yield Figure(what, row["ratio"], "times", most=1.05, note=note)
 
 
 def heading(arguments: argparse.Namespace, cores: int) -> str:
@@ -228,10 +251,7 @@ def main() -> int:
     """Measure the models one after the other and print each as soon as it is known."""
     arguments = parse()
     if not bare_loop.IMAGES.is_dir():
-        print(
-            f"Fashion-MNIST is not in {bare_loop.IMAGES}; `apt-get install dataset-fashion-mnist` puts it there.",
-            file=sys.stderr,
-        )
+        print(NO_IMAGES, file=sys.stderr)
         return 2
     with quiet_imports():
         cores = bare_loop.set_threads()

@@ -18,11 +18,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 
+from benchmarks.figures import Figure, unmeasured
 from fedcli.core.errors import FedcliError
 from fedcli.crypto.bfv import committee, shared_key, threshold
 from fedcli.crypto.bfv.attempts import Request
@@ -255,11 +259,43 @@ def arguments() -> argparse.Namespace:
     return parsed
 
 
-def main() -> int:
-    asked = arguments()
+def on_one_core() -> None:
+    """Keep this process on one core, where the system allows it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    values = np.random.default_rng(1).integers(-(2**BITS), 2**BITS + 1, asked.values)
+
+
+def random_values(size: int) -> np.ndarray:
+    """Integers of 20 bits and a sign, shape [size]."""
+    return np.random.default_rng(1).integers(-(2**BITS), 2**BITS + 1, size)
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """How many times as long, and how many times as many bytes, CKKS takes as each scheme, to encrypt."""
+    on_one_core()
+    size, repeats = (20_000, 1) if quick else (1_000_000, 5)
+    values, num_summands = random_values(size), 10 if quick else 100
+    try:
+        yardstick = measure_ckks(size, repeats)
+    except FedcliError as error:
+        yield unmeasured("TenSEAL's CKKS against each scheme", "times", str(error))
+        return
+    for measure in (measure_shared_key, measure_threshold, measure_masking):
+        row = measure(num_summands, values, repeats)
+        scale = 1_000_000 / size
+        note = (
+            f"{yardstick['encrypt'] * scale:.3f} against {row['encrypt'] * scale:.3f} s, {yardstick['bytes']:.1f} "
+            f"against {row['bytes']:.1f} bytes a value; add {row['add'] * scale:.3f} s, "
+            f"open {row['open'] * scale:.3f} s"
+        )
+        what = f"CKKS against {row['scheme']}, {num_summands} summands, to encrypt 1,000,000 values"
+        yield Figure(what, yardstick["encrypt"] / row["encrypt"], "times", note=note)
+
+
+def main() -> int:
+    asked = arguments()
+    on_one_core()
+    values = random_values(asked.values)
     try:
         rows = [
             measure(num_summands, values, asked.repeats)

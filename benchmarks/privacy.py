@@ -2,8 +2,8 @@
 
     python benchmarks/privacy.py [--model cnn] [--runs 5] [--clients 100] [--json]
 
-Both strategies run in one process, on the same clients of 600 Fashion-MNIST images, a round each in turn A B A B after
-one that warms up; the overhead is the median over the pairs of (dp-clipped - mean) / mean, evaluation left out. The
+Both strategies run on the same clients of 600 Fashion-MNIST images, a process each, a round in turn A B A B after one
+that warms up; the overhead is the median over the pairs of (dp-clipped - mean) / mean, evaluation left out. The
 exact discrete Gaussian is timed per million samples beside NumPy's floating-point one. See benchmarks/README.md.
 """
 
@@ -11,30 +11,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 
-from fedcli import config
-from fedcli.cli.output import quiet_imports
-from fedcli.core.rounds import RoundState
+from benchmarks import clients
+from benchmarks.bare_loop import IMAGES
+from benchmarks.figures import Figure, unmeasured
+from benchmarks.paired_rounds import seconds_in_turn
 from fedcli.crypto.discrete_gaussian import discrete_gaussian, grid_variance
-from fedcli.engine.round import run_round
-from fedcli.engine.setup import Assembly
-from fedcli.experiment.assemble import assemble
-from fedcli.experiment.plan import plan
 
 EXPERIMENT = """
 seed: 1
-rounds: 1000000
+rounds: 100000
 data:
   name: fashion_mnist
   partition: {{name: iid, clients: 100}}
@@ -42,7 +39,7 @@ data:
 model: {{name: {model}}}
 client: {{batch_size: 10}}
 cohort: {{name: uniform, size: {clients}}}
-evaluation: {{every: 1000000}}
+evaluation: {{every: 100000}}
 """
 STRATEGIES = {
     "mean": "strategy=mean",
@@ -64,8 +61,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    with quiet_imports():
-        overhead = clip_overhead(arguments.model, arguments.clients, arguments.runs)
+    overhead = clip_overhead(arguments.model, arguments.clients, arguments.runs)
     facts = {"overhead": overhead, "samplers": [sampler(deviation) for deviation in DEVIATIONS]}
     if arguments.json:
         json.dump(facts, sys.stdout, indent=1)
@@ -77,35 +73,37 @@ def main() -> None:
 def clip_overhead(model: str, clients: int, runs: int) -> dict[str, Any]:
     """Milliseconds per client of both strategies, and the relative overhead of each pair."""
     text = EXPERIMENT.format(model=model, clients=clients)
-    sides = {
-        name: assemble(plan(config.loads(text, overrides=[strategy]).experiment))
-        for name, strategy in STRATEGIES.items()
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    states = {name: state for name, (_, state) in sides.items()}
-    for _ in range(runs + 1):
-        for name, (assembly, _) in sides.items():
-            states[name], spent = timed_round(assembly, states[name])
-            seconds[name].append(spent)
-    for assembly, _ in sides.values():
-        assembly.executor.close()
-    pairs = list(zip(seconds["mean"][1:], seconds["dp-clipped"][1:], strict=True))
+    sides = {name: [strategy] for name, strategy in STRATEGIES.items()}
+    seconds = seconds_in_turn(text, sides, runs=runs)
+    pairs = list(zip(seconds["mean"], seconds["dp-clipped"], strict=True))
     shares = [(private - plain) / plain for plain, private in pairs]
     return {
         "model": model,
         "clients": clients,
         "pairs": runs,
-        **{name: 1000 * statistics.median(spent[1:]) / clients for name, spent in seconds.items()},
+        **{name: 1000 * statistics.median(spent) / clients for name, spent in seconds.items()},
         "share": statistics.median(shares),
         "least": min(shares),
         "most": max(shares),
     }
 
 
-def timed_round(assembly: Assembly, state: RoundState) -> tuple[RoundState, float]:
-    """The state after a round, and its seconds without evaluation."""
-    after, record, _ = run_round(assembly, state, lambda _round: None, lambda *_done: None)
-    return after, record["seconds/total"]
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """The time of `dp-clipped` as a multiple of `mean`, and of exact noise as a multiple of floating-point noise."""
+    what = "a round of `dp-clipped` against `mean`, cnn"
+    if IMAGES.is_dir():
+        of = clip_overhead("cnn", 2, 1) if quick else clip_overhead("cnn", 100, 5)
+        note = (
+            f"{of['dp-clipped']:.1f} against {of['mean']:.1f} ms a client; {1 + of['least']:.3f} to "
+            f"{1 + of['most']:.3f} in {of['pairs']} pairs"
+        )
+        yield Figure(what, 1 + of["share"], "times", note=note)
+    else:
+        yield unmeasured(what, "times", clients.NO_IMAGES)
+    for row in map(sampler, DEVIATIONS[:1] if quick else DEVIATIONS):
+        note = f"{row['exact']:.2f} against {row['floating']:.3f} s for a million samples"
+        what = f"exact noise of deviation {row['deviation']:g} against floating-point noise"
+        yield Figure(what, row["exact"] / row["floating"], "times", note=note)
 
 
 def sampler(deviation: float) -> dict[str, float]:

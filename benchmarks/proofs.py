@@ -17,8 +17,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.figures import Figure
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
@@ -96,6 +101,20 @@ def elsewhere(size: int, runs: int) -> Row:
     done = subprocess.run(command, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, check=True, text=True)
     figures: Row = json.loads(done.stdout)
     return figures
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Seconds to commit and prove, seconds to verify, and kilobytes of a proof, for each size."""
+    for size in SIZES[:1] if quick else SIZES:
+        row = elsewhere(size, 1 if quick else 5)
+        making, checking, kilobytes = GOALS[size]
+        note = (
+            f"{row['batch_seconds']:.3f} s to verify {BATCH} at once, {row['peak_gigabytes']:.2f} GB at most"
+        )
+        seconds = row["commit_seconds"] + row["prove_seconds"]
+        yield Figure(f"commit and prove {size:,} integers", seconds, "s", most=making, note=note)
+        yield Figure(f"verify a proof of {size:,} integers", row["verify_seconds"], "s", most=checking)
+        yield Figure(f"a proof of {size:,} integers", row["proof_bytes"] / 1e3, "kB", most=kilobytes)
 
 
 HEADING = (

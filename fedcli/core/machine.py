@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 
 # Of x86, then of ARM.
 _VECTOR = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve", "bf16", "i8mm")
@@ -33,3 +34,14 @@ def vector_features() -> list[str]:
     except OSError:
         return []
     return sorted(each for each in line.partition(":")[2].split() if each.startswith(_VECTOR))
+
+
+def processor_name() -> str:
+    """The model of this processor, by which kernels are chosen too."""
+    # On Linux, `platform.processor()` is often empty or only the architecture.
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor()

@@ -17,7 +17,7 @@ from fedcli.components.clients.runtime.devices import device_kind, device_name, 
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.errors import RunError
-from fedcli.core.machine import available_cores, vector_features
+from fedcli.core.machine import available_cores, processor_name, vector_features
 from fedcli.engine.setup import Assembly
 from fedcli.runs.code_version import command_line, git_state, source_of_fedcli
 from fedcli.runs.data_key import digest_of
@@ -52,7 +52,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {package: version(package) for package in _PACKAGES},
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cpu_features": vector_features(),
         "device": device_kind(),
         # Null on a CPU, which `processor` names.
@@ -102,13 +102,3 @@ def _num_examples(assembly: Assembly) -> dict[str, int]:
     if assembly.strategy.trainer.privacy is None or assembly.protocol.publishes_noised_only:
         return {}
     return {"num_examples": int(np.sum(assembly.world.federation.num_train))}
-
-
-def _processor() -> str:
-    # On Linux, `platform.processor()` is often empty or only the architecture; kernels depend on the model.
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor()

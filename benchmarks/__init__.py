@@ -1,0 +1,1 @@
+"""Measurements of fedcli; `python -m benchmarks` takes the main ones in one run."""

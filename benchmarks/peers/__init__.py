@@ -1,0 +1,1 @@
+"""fedcli beside other libraries: the same model, data, batches and clients, in turn."""

@@ -1,0 +1,116 @@
+"""`python -m benchmarks`: figures and their marks, the page, and in a quick run a row for everything."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as collection
+from benchmarks import aggregators, page, topics
+from benchmarks.figures import Figure, unmeasured
+from benchmarks.topics import TOPICS
+from fedcli.components.aggregators import AGGREGATORS
+
+ROOT = Path(__file__).parents[2]
+MACHINE = {
+    "date": "2026-11-26 10:00 UTC",
+    "commit": {"commit": "0123456789abcdef", "is_dirty": False},
+    "processor": "a processor",
+    "cores": 2,
+    "memory_bytes": 24e9,
+    "load": 0.05,
+    "packages": {"numpy": "2.4"},
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "mark", "met"),
+    [
+        (1.04, {"most": 1.05}, True),
+        (1.06, {"most": 1.05}, False),
+        (1.7, {"least": 1.8}, False),
+        (1.8, {"least": 1.8}, True),
+        (1.0, {}, None),
+        (None, {"most": 1.05}, None),
+    ],
+)
+def test_a_mark_is_met_or_not_or_there_is_nothing_to_say(value, mark, met):
+    assert Figure("x", value, "times", **mark).is_met is met
+
+
+def test_a_row_on_the_terminal_has_the_mark_or_the_reason():
+    assert Figure("x", 1.234, "times", most=1.05, note="3 pairs").line() == (
+        "x: 1.23 times (at most 1.05: no); 3 pairs"
+    )
+    assert unmeasured("x", "times", "no images").line() == "x: -; no images"
+
+
+def test_the_page_names_the_run_and_counts_what_is_met_and_missing():
+    rows = [Figure("a | b", 1.0, "times", most=1.05), unmeasured("c", "times", "no images")]
+    text = page.written(MACHINE, {"clients": rows}, quick=False)
+    assert "Of 1 marks 1 are met; 1 rows could not be measured" in text
+    assert "- 2026-11-26 10:00 UTC, commit 0123456789\n" in text
+    assert "a / b" in text
+    assert [cell.strip() for cell in text.splitlines()[-1].split("|")[1:-1]] == [
+        "c",
+        "-",
+        "",
+        "not measured",
+        "no images",
+    ]
+    assert "**" not in text
+
+
+def test_the_page_says_what_makes_its_figures_worthless():
+    text = page.written(MACHINE | {"load": 3.0}, {}, quick=True)
+    assert "**These figures are of a quick run**" in text
+    assert "**The machine was busy**: its load was 3.0" in text
+
+
+def test_only_a_whole_run_writes_the_page_unasked():
+    assert collection.parse([]).page == page.PAGE
+    assert collection.parse(["--quick"]).page is None
+    assert collection.parse(["--only", "start"]).page is None
+
+
+def test_every_aggregator_is_measured():
+    assert aggregators.PARAMETERS.keys() == AGGREGATORS.keys()
+    reading = aggregators.measure("bulyan", aggregators.updates(aggregators.CLIENTS, 50), 1)
+    assert reading.times > 0
+    assert "GB/s" in reading.note
+
+
+class TestTopics:
+    def test_a_topic_that_is_not_there_has_a_row_that_says_so(self, monkeypatch):
+        monkeypatch.setitem(TOPICS, "clients", topics.Topic("benchmarks.nothing", "Nothing", ""))
+        (row,) = topics.measured("clients", quick=True)
+        assert (row.value, row.note) == (None, "this version has no benchmarks.nothing")
+
+    def test_a_process_that_fails_leaves_its_rows_and_the_reason(self, monkeypatch, tmp_path):
+        row = json.dumps(Figure("first", 1.0, "s")._asdict())
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\necho 'a log'; echo '{row}'; echo 'no memory' >&2; exit 3\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(topics.sys, "executable", str(program))
+        first, rest = topics.measured("clients", quick=True)
+        assert first == Figure("first", 1.0, "s")
+        assert rest.what.endswith(", the rest")
+        assert rest.note == "its process ended with exit code 3; it says: no memory"
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_everything_has_a_figure_or_a_reason_in_every_row(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "--quick"]
+    command += ["--json", str(tmp_path / "facts.json"), "--page", str(tmp_path / "page.md")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert {row["topic"] for row in facts["figures"]} == TOPICS.keys()
+    for row in facts["figures"]:
+        assert row["value"] is not None or row["note"], row
+        assert "its process ended" not in row["note"], row
+    measured = {row["topic"] for row in facts["figures"] if row["value"] is not None}
+    assert measured >= {"aggregators", "encryption", "proofs", "start"}
+    assert "## Aggregators" in (tmp_path / "page.md").read_text()
