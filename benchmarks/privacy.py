@@ -43,7 +43,7 @@ evaluation: {{every: 100000}}
 """
 STRATEGIES = {
     "mean": "strategy=mean",
-    "dp-clipped": "strategy={name: dp-clipped, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-4}",
+    "dp-clipped": "strategy={name: dp-clipped, clip_norm: 0.001, noise_multiplier: 1.0, delta: 1.0e-4}",
 }
 SAMPLES = 1_000_000
 DEVIATIONS = (2.0, 1000.0, 1e6)
