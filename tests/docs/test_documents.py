@@ -179,6 +179,9 @@ class TestCommands:
     @pytest.mark.parametrize("command", commands("python"), ids=str)
     def test_scripts_their_flags_and_their_configs_exist(self, command):
         script = ROOT / command.words[1]
+        if command.words[1] == "-m":
+            module = ROOT / command.words[2].replace(".", "/")
+            script = module / "__main__.py" if module.is_dir() else module.with_suffix(".py")
         flags = {word for word in command.words if word.startswith("--")}
         source = script.read_text(encoding="utf-8")
         assert [flag for flag in flags if f'"{flag}"' not in source] == []
