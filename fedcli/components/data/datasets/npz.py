@@ -12,6 +12,7 @@ import numpy as np
 
 from fedcli.components.data.dataset import Array, Dataset, ReadFromExamples, Task, hold_out
 from fedcli.components.data.datasets.columns import encode
+from fedcli.components.data.datasets.mapped_npz import mapped_arrays
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.seeds import SERVER, generator
 
@@ -40,6 +41,9 @@ def npz(
     natural. Labels are integers 0..C-1, or texts, which are numbered in sorted order, or in the order in which they
     are declared. A private run needs classes declared, because one example with a class of its own would change the
     shape of the model.
+
+    Large arrays that np.savez wrote, without compression, are mapped: a row is read from the file when its client is
+    asked for. The file must not be changed while a run reads it. Where a test set is held out, x and y are copied.
 
     Args:
         seed: decides the test examples if the file has none.
@@ -79,7 +83,8 @@ def read_arrays(file: Path) -> dict[str, Array]:
         if isinstance(loaded, np.ndarray):
             raise ValueError("it is a single array and not an archive of named arrays.")
         with loaded as archive:
-            return {key: archive[key] for key in archive.files}
+            mapped = mapped_arrays(file)
+            return {key: mapped[key] if key in mapped else archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file} cannot be read as .npz: {error}", key="path", hint=HINT) from error
 
