@@ -6,7 +6,13 @@ from functools import partial
 
 from fedcli.components.data.dataset import Dataset
 from fedcli.components.data.datasets.cifar import CifarFiles, read_cifar
-from fedcli.components.data.datasets.images import find_images, image_dataset, keras_cache
+from fedcli.components.data.datasets.images import (
+    CIFAR_SERVER,
+    Download,
+    find_images,
+    image_dataset,
+    keras_cache,
+)
 
 FILES = CifarFiles(
     folders=(
@@ -21,6 +27,13 @@ FILES = CifarFiles(
     label_bytes=1,
     label_key=b"labels",
 )
+DOWNLOADS = (
+    Download(
+        f"{CIFAR_SERVER}/cifar-10-python.tar.gz",
+        "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        unpacked="cifar-10-batches-py-target",
+    ),
+)
 PUT = (
     "Unpack cifar-10-binary.tar.gz or cifar-10-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html "
     "and give the folder as `path`."
@@ -30,7 +43,7 @@ PUT = (
 def cifar10(seed: int, *, path: str | None = None) -> Dataset:
     """Photographs, 50,000 + 10,000 images 32x32x3, 10 classes.
 
-    Read from `path`. By default from Keras's cache, or downloaded by Keras.
+    Read from `path`. By default from Keras's cache, or downloaded to it.
 
     Args:
         seed: unused, because the test images are given.
@@ -43,5 +56,6 @@ def cifar10(seed: int, *, path: str | None = None) -> Dataset:
     """
     del seed
     read = partial(read_cifar, files=FILES)
-    images = find_images("cifar10", read, path=path, places=(keras_cache(),), put=PUT)
+    places = (keras_cache(),)
+    images = find_images("cifar10", read, path=path, places=places, downloads=DOWNLOADS, put=PUT)
     return image_dataset(images, num_classes=10, shape=(32, 32, 3))

@@ -6,7 +6,13 @@ from functools import partial
 
 from fedcli.components.data.dataset import Dataset
 from fedcli.components.data.datasets.cifar import CifarFiles, read_cifar
-from fedcli.components.data.datasets.images import find_images, image_dataset, keras_cache
+from fedcli.components.data.datasets.images import (
+    CIFAR_SERVER,
+    Download,
+    find_images,
+    image_dataset,
+    keras_cache,
+)
 
 FILES = CifarFiles(
     folders=("", "cifar-100-binary", "cifar-100-python", "cifar-100-python-target/cifar-100-python"),
@@ -14,6 +20,13 @@ FILES = CifarFiles(
     test="test",
     label_bytes=2,
     label_key=b"fine_labels",
+)
+DOWNLOADS = (
+    Download(
+        f"{CIFAR_SERVER}/cifar-100-python.tar.gz",
+        "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+        unpacked="cifar-100-python-target",
+    ),
 )
 PUT = (
     "Unpack cifar-100-binary.tar.gz or cifar-100-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html "
@@ -24,7 +37,7 @@ PUT = (
 def cifar100(seed: int, *, path: str | None = None) -> Dataset:
     """Photographs, 50,000 + 10,000 images 32x32x3, 100 (fine) classes.
 
-    Read from `path`. By default from Keras's cache, or downloaded by Keras.
+    Read from `path`. By default from Keras's cache, or downloaded to it.
 
     Args:
         seed: unused, because the test images are given.
@@ -37,5 +50,6 @@ def cifar100(seed: int, *, path: str | None = None) -> Dataset:
     """
     del seed
     read = partial(read_cifar, files=FILES)
-    images = find_images("cifar100", read, path=path, places=(keras_cache(),), put=PUT)
+    places = (keras_cache(),)
+    images = find_images("cifar100", read, path=path, places=places, downloads=DOWNLOADS, put=PUT)
     return image_dataset(images, num_classes=100, shape=(32, 32, 3))

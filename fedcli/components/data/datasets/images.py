@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -17,6 +14,25 @@ from fedcli.core.errors import DataError
 
 DOWNLOAD_TIMEOUT_SECONDS = 60.0
 """Longest wait for the server of a download; without it an unreachable network blocks for many minutes."""
+
+KERAS_SERVER = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
+CIFAR_SERVER = "https://www.cs.toronto.edu/~kriz"
+
+
+class Download(NamedTuple):
+    """A file that is downloaded to where Keras has it.
+
+    Args:
+        url: its address.
+        digest: `sha256:` or `md5:` and its digest.
+        folder: where it goes, below Keras's cache.
+        unpacked: the folder in that one into which an archive is unpacked; None for other files.
+    """
+
+    url: str
+    digest: str
+    folder: str = "."
+    unpacked: str | None = None
 
 
 class Images(NamedTuple):
@@ -55,15 +71,17 @@ def find_images(
     *,
     path: str | None,
     places: Sequence[Path],
+    downloads: Sequence[Download],
     put: str,
 ) -> Images:
-    """Images from `path`, or from the first place that has them, or from Keras's download.
+    """Images from `path`, or from the first place that has them, or from a download.
 
     Args:
-        name: the dataset's name in `keras.datasets`.
+        name: of the dataset, for errors.
         read: reads a folder or file; None if it does not hold the dataset.
         path: the user's folder or file; if it is given, nothing else is tried.
-        places: where to look otherwise, in this order.
+        places: where to look otherwise, in this order; what is downloaded is found in the last one.
+        downloads: the files to download otherwise.
         put: the hint of an error: which files to put where.
 
     Raises:
@@ -78,28 +96,34 @@ def find_images(
         images = read(place)
         if images is not None:
             return images
-    return _download(name, places=places, put=put)
-
-
-def _download(name: str, *, places: Sequence[Path], put: str) -> Images:
     try:
-        # Keras draws its progress bar on stdout, where a command prints its result.
-        with contextlib.redirect_stdout(sys.stderr), _socket_timeout(DOWNLOAD_TIMEOUT_SECONDS):
-            import keras
-
-            (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # Keras lets errors of the network, the disk and the archive pass
+        for each in downloads:
+            _download(each)
+    except Exception as error:  # the network, the disk and the archive have errors of many types
         looked = " or ".join(str(place) for place in places)
-        raise DataError(f"{name} is not in {looked}, and its download failed: {error}", hint=put) from error
-    return Images(x, y, x_test, y_test)
+        raise DataError(
+            f"{name} is not in {looked}, and its download failed: {_why(error)}", hint=put
+        ) from error
+    return cast(Images, read(places[-1]))
 
 
-@contextlib.contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    # Keras has no option for it, and sockets wait without a limit by default.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def _download(file: Download) -> None:
+    # Not by Keras, which would load TensorFlow: `check` reads the data as well.
+    import pooch
+
+    pooch.retrieve(
+        file.url,
+        file.digest,
+        fname=file.url.rpartition("/")[2],
+        path=keras_cache() / file.folder,
+        processor=pooch.Untar(extract_dir=file.unpacked) if file.unpacked else None,
+        downloader=pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT_SECONDS),
+    )
+
+
+def _why(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.ConnectionError) and error.request is not None:
+        return f"there is no connection to {error.request.url!s}."
+    return str(error)

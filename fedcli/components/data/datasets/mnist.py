@@ -6,18 +6,30 @@ from pathlib import Path
 
 from fedcli.components.data.dataset import Dataset
 from fedcli.components.data.datasets.idx import IDX_FILES, read_idx_folder
-from fedcli.components.data.datasets.images import Images, find_images, image_dataset, keras_cache
+from fedcli.components.data.datasets.images import (
+    KERAS_SERVER,
+    Download,
+    Images,
+    find_images,
+    image_dataset,
+    keras_cache,
+)
 from fedcli.components.data.datasets.npz import read_arrays
 from fedcli.core.errors import DataError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
+DOWNLOADS = (
+    Download(
+        f"{KERAS_SERVER}/mnist.npz", "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+    ),
+)
 PUT = f"Put Keras's mnist.npz, or {', '.join(IDX_FILES)} (raw or .gz), into one folder and give it as `path`."
 
 
 def mnist(seed: int, *, path: str | None = None) -> Dataset:
     """Handwritten digits, 60,000 + 10,000 images 28x28x1, 10 classes.
 
-    Read from `path`. By default from Keras's cache, or downloaded by Keras.
+    Read from `path`. By default from Keras's cache, or downloaded to it.
 
     Args:
         seed: unused, because the test images are given.
@@ -29,7 +41,8 @@ def mnist(seed: int, *, path: str | None = None) -> Dataset:
     Reference: LeCun et al. 1998, Proceedings of the IEEE 86(11).
     """
     del seed
-    images = find_images("mnist", _read, path=path, places=(keras_cache(),), put=PUT)
+    places = (keras_cache(),)
+    images = find_images("mnist", _read, path=path, places=places, downloads=DOWNLOADS, put=PUT)
     return image_dataset(images, num_classes=10, shape=(28, 28, 1))
 
 
