@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fedcli.components.cohorts import whose_turn
@@ -55,7 +55,10 @@ def checked_cohorts(run: Path, rounds: Mapping[int, Round], recipe: Recipe, rows
         # A private run that was stopped in this round and resumed has no rows of it.
         if logged is not None and not (is_secret and round.said is None and not logged):
             found[directory.CLIENTS] = logged, True
-        present = whose_turn(cohort, number, num_clients=recipe.num_clients, root=root).tolist()
+        present: Sequence[int] = range(recipe.num_clients)
+        # Without groups it is everybody's turn, and a million numbers are not written down for every round.
+        if cohort.separation > 1:
+            present = whose_turn(cohort, number, num_clients=recipe.num_clients, root=root).tolist()
         for file, (clients, is_whole) in found.items():
             if is_secret or cohort.observes:
                 objection = _size(sampling, len(clients), is_whole=is_whole)
@@ -69,16 +72,17 @@ def checked_cohorts(run: Path, rounds: Mapping[int, Round], recipe: Recipe, rows
         yield from _likelihood(rounds, recipe, cohort, rows)
 
 
-def _drawn(cohort: Cohort, round: int, present: list[int], seed: int) -> list[int]:
+def _drawn(cohort: Cohort, round: int, present: Sequence[int], seed: int) -> list[int]:
     """The cohort of a round, drawn as `engine.selection` draws it."""
     rng = generator(seed, round, SERVER, "cohort")
     # Cohorts that do not observe keep no state.
     return [present[place] for place in cohort.sample(rng, len(present), {}).tolist()]
 
 
-def _difference(found: list[int], expected: list[int], which: str, *, is_whole: bool) -> str | None:
+def _difference(found: list[int], expected: Sequence[int], which: str, *, is_whole: bool) -> str | None:
     """Why these are not the expected clients, or not a part of them; None if they are."""
-    others = sorted(set(found) - set(expected))
+    known = expected if isinstance(expected, range) else set(expected)
+    others = sorted(each for each in set(found) if each not in known)
     if others:
         return f"names client {others[0]}, which is not one of those {which}"
     lost = sorted(set(expected) - set(found)) if is_whole else []
