@@ -16,11 +16,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks.figures import Figure
 from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.core.rounds import RoundState
@@ -32,8 +35,11 @@ from fedcli.experiment.plan import plan
 POPULATIONS, COHORTS = (100, 1_000, 10_000, 100_000, 1_000_000), (10, 100, 1_000)
 SMALL = 1_000
 """The population to which others are compared."""
+MOST_ROUND, MOST_SECONDS, MOST_MB, MOST_COHORT = 1.05, 10.0, 300.0, 105.0
+"""The marks: of the largest population against `SMALL`, and of a cohort of 1,000 against one of 10."""
 ROUNDS = 100_000
 """Planned and never reached, since the last round of a run is always evaluated."""
+_QUICK = (100, 1_000), (10, 20), 2
 
 EXPERIMENT = """
 seed: 1
@@ -124,6 +130,47 @@ def measured(populations: Sequence[int], cohorts: Sequence[int], rounds: int) ->
     }
 
 
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """What a population costs beyond a small one, and a cohort beyond a small one."""
+    facts = measured(*_QUICK) if quick else measured(POPULATIONS, COHORTS, 15)
+    base = facts["compared_to"]
+    for row in facts["populations"]:
+        if row["clients"] == base["clients"]:
+            continue
+        is_marked = row["clients"] == max(POPULATIONS)
+        named = f"population of {row['clients']:,} against {base['clients']:,}"
+        yield Figure(
+            f"round, {named}",
+            row["round_ratio"],
+            "times",
+            most=MOST_ROUND if is_marked else None,
+            note=f"{row['round_ms']:.1f} ms, cohort 10",
+        )
+        yield Figure(
+            f"start and first round, {named}",
+            row["more_seconds"],
+            "s",
+            most=MOST_SECONDS if is_marked else None,
+            note=f"{row['start_seconds']:.2f} s after the import of TensorFlow",
+        )
+        yield Figure(
+            f"peak memory, {named}",
+            row["more_mb"],
+            "MB",
+            most=MOST_MB if is_marked else None,
+            note=f"{row['peak_mb']:,.0f} MB",
+        )
+    for row in facts["cohorts"]:
+        if row["cohort"] != base["cohort"]:
+            yield Figure(
+                f"round, cohort of {row['cohort']:,} against {base['cohort']:,}",
+                row["round_ratio"],
+                "times",
+                most=MOST_COHORT if row["cohort"] == max(COHORTS) else None,
+                note=f"{row['round_ms']:,.1f} ms, of {row['of']:,} clients",
+            )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures as tables, or as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -138,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(own_process(given.alone, given.rounds)))
         return
     if given.quick:
-        given.populations, given.cohorts, given.rounds = (100, 1_000), (10, 20), 2
+        given.populations, given.cohorts, given.rounds = _QUICK
     with quiet_imports():
         import tensorflow  # noqa: F401 - before any figure
     facts = measured(given.populations, given.cohorts, given.rounds)
