@@ -33,6 +33,7 @@ class Aggregator(NamedTuple):
         uses_weights: whether the clients' weights change the result.
         divides_by: what the value is divided by: the sum of the weights, or the number of updates.
         made: how it was made; None if that is not recorded.
+        takes_sums: whether it supports updates of which a worker has summed whole blocks (`ClientUpdate.summed`).
     """
 
     name: str
@@ -44,6 +45,7 @@ class Aggregator(NamedTuple):
     uses_weights: bool = True
     divides_by: Literal["weights", "updates"] = "weights"
     made: Spec | None = None
+    takes_sums: bool = False
 
 
 def _nothing(_state: Tree) -> Tree:

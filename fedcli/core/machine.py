@@ -12,7 +12,10 @@ _VECTOR = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve", "bf16", "i8mm")
 def available_cores() -> int:
     """The number of cores that this process may use, at least 1."""
     # A container or `taskset` may allow fewer cores than the machine has; macOS and Windows cannot tell.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # Slurm need not bind a task to its cores; two jobs on a node would then take all of them twice.
+    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(own, int(granted)) if granted.isdecimal() and int(granted) else own
 
 
 def available_memory() -> int | None:

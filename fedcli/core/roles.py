@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from fedcli.core.rounds import (
@@ -60,6 +60,19 @@ class Work(Protocol[Item_contra, Result_co]):
 
 
 @runtime_checkable
+class Foldable(Protocol):
+    """Work of which a worker can fold the results of neighbouring items, so that less of them travels."""
+
+    def blocks(self, items: Iterable[Any]) -> Sequence[Sequence[Any]]:
+        """The items in the pieces that one worker folds; none, and no item is taken, if nothing can be folded."""
+        ...
+
+    def fold(self, results: Sequence[Any]) -> Sequence[Any]:
+        """The results of a piece after they are folded, one for each item. Called where they were made."""
+        ...
+
+
+@runtime_checkable
 class Abandonable(Protocol[Item_contra, Result_co]):
     """Work of which an item that does not end can be given up."""
 
@@ -94,3 +107,18 @@ class Executor(Protocol):
     def close(self) -> None:
         """Stop the workers."""
         ...
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """An executor whose workers can be lost, alone or with their machine, and are replaced."""
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """For each worker that was lost so far, a sentence: where, why, and which clients were trained again."""
+        ...
+
+
+def lost_workers(executor: Executor) -> Sequence[str]:
+    """A sentence for each worker that an executor has lost so far."""
+    return executor.lost if isinstance(executor, Replacing) else ()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from fedcli.core.concealment import concealed
+from fedcli.core.sums import AddedUpdate
 from fedcli.core.types import SECRET, Array, Tree, Vector
 from fedcli.core.vectors import Layout
 
@@ -49,6 +50,8 @@ class ClientUpdate:
         attachments: what it sends beside its payload, by name, such as a proof.
         private: what its transforms tell each other on the client, by name; never sent.
         figures: columns of metrics.jsonl that its work adds to, such as the seconds of a proof; sums over a round.
+        summed: if its worker has added its payload to a sum, what became of it; the payload is then empty.
+        block: on the server, the number of its block of 16 clients, refused ones included.
     """
 
     client: int
@@ -63,6 +66,8 @@ class ClientUpdate:
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     private: Mapping[str, Any] = field(default_factory=dict, repr=False)
     figures: Mapping[str, float] = field(default_factory=dict)
+    summed: AddedUpdate | None = None
+    block: int | None = field(default=None, compare=False)
 
 
 OUT_OF_TIME = "out of time: "

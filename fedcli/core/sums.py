@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,22 @@ BLOCK = 16
 
 # Values that are multiplied at once; 512 KiB of products fit into the cache of a core.
 _PIECE = 65_536
+
+
+class AddedUpdate(NamedTuple):
+    """What a worker says of an update whose payload it has checked, and added to those of its block.
+
+    Args:
+        refused: why it is not in the sum; None if it is.
+        total: the weighted sum of the block, shape [P], on the first update that is in it; None on the others.
+        largest: the largest absolute value of the payload, if it is in the sum.
+        diverged: whether the payload had NaN or infinite values.
+    """
+
+    refused: str | None = None
+    total: npt.NDArray[Any] | None = None
+    largest: float = 0.0
+    diverged: bool = False
 
 
 class IntegerSum:
@@ -41,11 +57,21 @@ class BlockSum:
         # The first block, until it is closed, is the total: no block has a -0.0 that adding it to 0.0 would change.
         self._total = self._block
         self._count = 0
+        self._number: int | None = None
 
-    def add(self, vector: npt.NDArray[Any], weight: float = 1.0) -> None:
-        """Add `weight * vector`; the vector has shape [P]."""
-        if self._count and self._count % BLOCK == 0:
+    def add(self, vector: npt.NDArray[Any], weight: float = 1.0, *, block: int | None = None) -> None:
+        """Add `weight * vector`; the vector has shape [P].
+
+        Args:
+            vector: shape [P].
+            weight: its factor.
+            block: the number of its block, which does not depend on who else was refused; None for blocks of 16
+                calls.
+        """
+        is_new = self._count % BLOCK == 0 if block is None else block != self._number
+        if self._count and is_new:
             self._next_block()
+        self._number = block
         if weight == 1.0:
             # For mixed types NumPy converts pieces of 8192 values, which fit into the cache: no float64 copy is made.
             np.add(self._block, vector, out=self._block)

@@ -45,7 +45,8 @@ class Transform(NamedTuple):
         name: its name, under which its state is kept.
         init: size of the payload that it takes -> its server state. What is in its entry `SECRET` is kept apart.
         encode: client half; raises `InvalidUpdateError` for an update that must not be sent.
-        admit: arrival check on the server; a reason to reject, or None.
+        admit: arrival check on the server; a reason to reject, or None. Its state is that without `SECRET`, because a
+            worker may make the check.
         admit_all: the same for several updates at once, where that is cheaper; one answer for each.
         decode: server half, on the aggregate.
         takes: the payload it expects from the transform before it.
@@ -106,6 +107,12 @@ class Transform(NamedTuple):
     def acts_on_arrival(self) -> bool:
         """Whether it can refuse an update."""
         return self.admit is not _accept or self.admit_all is not None
+
+    @property
+    def needs_single_updates(self) -> bool:
+        """Whether the server needs each payload: for a session, a check of several, evidence, or a sum of its own."""
+        own = (self.begin, self.start, self.aggregate, self.admit_all)
+        return self.proves or self.leaves_evidence or any(each is not None for each in own)
 
     @property
     def acts_on_server(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import final
 
@@ -24,29 +24,20 @@ from fedcli.core.rounds import (
     RoundState,
 )
 from fedcli.core.sums import BLOCK, BlockSum
-from fedcli.core.transform import Transform, checks_on_arrival
-from fedcli.core.trees import to_table
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
-from fedcli.core.vectors import is_finite, largest_value
 from fedcli.engine import ruin
+from fedcli.engine.arrival_checks import ArrivalChecks, has_diverged, largest_of
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
-from fedcli.engine.returned import has_numbers, is_number, kind_of
+from fedcli.engine.returned import has_numbers, is_number
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn, Turnout
-
-_LARGEST_COUNT = 2**53
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
-
-
-def _is_ciphertext(transforms: Sequence[Transform]) -> bool:
-    return any(each.gives == "ciphertext" for each in transforms)
 
 
 def _has_diverged(outcome: Outcome) -> bool:
     if isinstance(outcome, ClientUpdate):
-        return has_numbers(outcome.payload) and not is_finite(outcome.payload)
+        return has_diverged(outcome)
     return isinstance(outcome, Rejection) and outcome.diverged
 
 
@@ -72,7 +63,14 @@ class Arrivals:
     ) -> None:
         self._assembly, self._state, self._context = assembly, state, context
         self._turns, self._watch, self._shelve = present.turns, watch, shelve
-        self._checks = checks_on_arrival(assembly.strategy.transforms)
+        self._checks = ArrivalChecks(
+            assembly.strategy.transforms,
+            # A worker that makes the checks has no secrets either.
+            state.without_secrets().transforms,
+            context,
+            state.statistics.shape,
+        )
+        self._present = 0
         self._statistics = BlockSum(state.statistics.size)
         self._weight = 0.0
         self.num_accepted = 0
@@ -89,9 +87,11 @@ class Arrivals:
         """The valid updates; rejected ones are recorded with the reason."""
         turns = {turn.client: turn for turn in self._turns}
         for block in self._blocks(self._watched(outcomes)):
-            for outcome, refused in zip(block, self._refusals(block), strict=True):
+            for outcome, refused in zip(block, self._checks.reasons(block), strict=True):
                 # A rejected client has worked as well, so its seconds and bytes count.
+                number = self._present // BLOCK
                 if not isinstance(outcome, Absence):
+                    self._present += 1
                     self.figures = joined(self.figures, outcome.figures)
                 if isinstance(outcome, Rejection) and outcome.failed:
                     self._failed.append(outcome)
@@ -104,7 +104,7 @@ class Arrivals:
                 if refused is None and isinstance(outcome, ClientUpdate):
                     self.reports.append(Report(outcome.client, outcome.num_examples, outcome.metrics))
                     self._keep(outcome)
-                    yield outcome
+                    yield replace(outcome, block=number)
                 else:
                     self.reports.append(Report(outcome.client, reason=refused))
         self._require_one_that_works()
@@ -148,7 +148,7 @@ class Arrivals:
     def _blocks(self, outcomes: Iterator[Outcome]) -> Iterator[list[Outcome]]:
         """Outcomes one by one, or `BLOCK` at a time if a transform checks several updates at once."""
         # A block is in memory as a whole, so it has one update unless checking several at once saves time.
-        size = BLOCK if any(check.admit_all for check in self._checks) else 1
+        size = BLOCK if self._checks.are_made_together else 1
         while block := list(islice(outcomes, size)):
             yield block
 
@@ -187,52 +187,6 @@ class Arrivals:
         values = [turn.staleness for turn in self._turns if turn.absence is None]
         return {"staleness/mean": sum(values) / max(len(values), 1), "staleness/max": max(values, default=0)}
 
-    def _refusals(self, outcomes: Sequence[Outcome]) -> list[str | None]:
-        """For each outcome, the first reason to reject it; None if it is valid."""
-        reasons = [
-            # First of all: a sum of vectors of unequal length would raise and end the run.
-            self._misshapen(outcome) if isinstance(outcome, ClientUpdate) else outcome.reason
-            for outcome in outcomes
-        ]
-        for check in self._checks:
-            left = {i: outcome for i, outcome in enumerate(outcomes) if reasons[i] is None}
-            updates = [outcome for outcome in left.values() if isinstance(outcome, ClientUpdate)]
-            for i, reason in zip(left, self._answers(check, updates), strict=True):
-                reasons[i] = reason
-        return reasons
-
-    def _misshapen(self, update: ClientUpdate) -> str | None:
-        # A custom algorithm or transform may send anything; all of it is used before the transforms check it.
-        if not _is_ciphertext(self._assembly.strategy.transforms) and not has_numbers(update.payload):
-            return f"the update is of type {kind_of(update.payload)}; an array of real numbers is expected"
-        counts = {"weight": update.weight, "examples": update.num_examples}
-        measured = {"bytes_up": update.bytes_up, "seconds": update.seconds}
-        for name, value in {**counts, **measured, **update.metrics}.items():
-            if not is_number(value):
-                return f"{name} is of type {type(value).__name__}; a number is expected"
-        for name, number in counts.items():
-            # Beside a larger one, the weights of other clients would be rounded away: their sum is a float64.
-            if not 0 <= number <= _LARGEST_COUNT:
-                return f"the update has {name} {number:.6g}; a number from 0 to 2^53 is expected"
-        # Infinity is told as such by the check on arrival.
-        if has_numbers(update.payload) and _LARGEST_FLOAT < largest_value(update.payload) < math.inf:
-            return f"the update has values beyond {_LARGEST_FLOAT:.3g}, which no model can hold"
-        for name, array in to_table(update.state).items():
-            if not is_finite(array):
-                return f"what the client keeps has NaN or infinite values in {name}"
-        # Statistics that are local or frozen are not sent, so their vector is empty.
-        expected, found = self._state.statistics.shape, update.statistics.shape
-        if found in ((0,), expected):
-            return None
-        return f"the non-trainable weights have shape {list(found)}; the model has {list(expected)}"
-
-    def _answers(self, check: Transform, updates: Sequence[ClientUpdate]) -> Sequence[str | None]:
-        state = self._state.transforms[check.name]
-        with blamed(f"the check of the transform {check.name}", f"round {self._context.round}"):
-            if check.admit_all is not None:
-                return check.admit_all(updates, state, self._context) if updates else []
-            return [check.admit(update, state, self._context) for update in updates]
-
     def _row(self, outcome: Outcome, turn: Turn, refused: str | None) -> Row:
         row: Row = {"round": self._context.round, "client": outcome.client}
         if isinstance(outcome, ClientUpdate):
@@ -253,7 +207,7 @@ class Arrivals:
         self.num_accepted += 1
         # Under privacy nothing may tell whose update was the largest.
         if self._assembly.strategy.privacy is None and has_numbers(update.payload):
-            self.sizes[update.client] = largest_value(update.payload)
+            self.sizes[update.client] = largest_of(update)
         if update.attachments:
             figures = (update.client, update.weight, update.num_examples)
             # Without the payload: it is added to the sum as it arrives, and may be as large as the model.

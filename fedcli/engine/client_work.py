@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, final
 
 import numpy as np
 
 from fedcli.components.attacks.attack import Adversary
 from fedcli.components.data import Federation
+from fedcli.components.data.data_digest import data_digest
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import (
     ClientError,
     ComponentError,
     ConfigError,
+    DataError,
     FedcliError,
     InvalidUpdateError,
     RunInterrupted,
@@ -33,10 +35,12 @@ from fedcli.core.rounds import (
     RoundContext,
 )
 from fedcli.core.seeds import generator
+from fedcli.core.sums import BLOCK
 from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed, told
 from fedcli.core.vectors import is_finite
+from fedcli.engine.arrival_checks import ArrivalChecks
 from fedcli.engine.returned import has_numbers, require_update
 from fedcli.engine.turns import Turn
 
@@ -79,7 +83,7 @@ class Clients:
         self.side = side
         self._build, self._key = build, key or uuid.uuid4().hex
 
-    def __reduce__(self) -> tuple[Callable[..., Clients], tuple[str, Callable[[], ClientSide]]]:
+    def __reduce__(self) -> tuple[Callable[..., Clients], tuple[str, Callable[[], ClientSide], bytes]]:
         if self._build is None:
             raise ConfigError(
                 "this experiment has components that exist only in this process; no other process can train "
@@ -87,18 +91,30 @@ class Clients:
                 key="executor",
                 hint="Use executor: threads, or name the components as package.module:factory.",
             )
-        return _built_elsewhere, (self._key, self._build)
+        return _built_elsewhere, (self._key, self._build, self._digest)
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return data_digest(self.side.federation)
 
 
 # A worker process receives the work of every round, and builds the clients' side of an experiment once.
 _BUILT: dict[str, Clients] = {}
 
 
-def _built_elsewhere(key: str, build: Callable[[], ClientSide]) -> Clients:
+def _built_elsewhere(key: str, build: Callable[[], ClientSide], digest: bytes) -> Clients:
     if key not in _BUILT:
         # A worker serves one experiment at a time, and a model with its data may be large.
         _BUILT.clear()
-        _BUILT[key] = Clients(build(), build, key=key)
+        made = Clients(build(), build, key=key)
+        if made._digest != digest:
+            raise DataError(
+                f"the clients' data are not the same in this worker (SHA-256 {made._digest.hex()[:16]}...) as in the "
+                f"process that began the run ({digest.hex()[:16]}...).",
+                key="data",
+                hint="Give all nodes the same files, and custom datasets no randomness but their seed.",
+            )
+        _BUILT[key] = made
     return _BUILT[key]
 
 
@@ -117,6 +133,7 @@ class ClientWork:
         crafted: for `encode`, the updates to encode, by client.
         shows_trained: whether outcomes include the payload before any transform, under `TRAINED`.
         rejects_failures: whether a client whose work raises an exception is rejected; otherwise the run is stopped.
+        sums: whether a worker may check the updates of a block of clients, and send their sum instead of them.
     """
 
     clients: Clients
@@ -129,6 +146,7 @@ class ClientWork:
     crafted: Mapping[int, ClientUpdate] = field(default_factory=dict)
     shows_trained: bool = False
     rejects_failures: bool = False
+    sums: bool = False
 
     def begin(self) -> Callable[[Turn], Outcome]:
         """Move the broadcasts to this process's device, once, and return the function that does one turn."""
@@ -140,6 +158,26 @@ class ClientWork:
     def result_bytes(self) -> int:
         """About how much memory an update takes: as much as the model that the client received."""
         return max((sent.weights.nbytes for sent in self.broadcasts.values()), default=0)
+
+    def blocks(self, turns: Iterable[Turn]) -> Sequence[Sequence[Turn]]:
+        """The turns in blocks of 16 clients that work, whose payloads one worker can add; none if it may not."""
+        if not self.sums or not self.broadcasts or self.stage != "whole" or self.shows_trained:
+            return ()
+        blocks: list[list[Turn]] = []
+        present = 0
+        for turn in turns:
+            if not blocks or (present and present % BLOCK == 0 and turn.absence is None):
+                blocks.append([])
+                present = 0
+            blocks[-1].append(turn)
+            present += turn.absence is None
+        return blocks
+
+    def fold(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """The outcomes of a block with the sum of their payloads in place of these (`ClientUpdate.summed`)."""
+        shape = next(iter(self.broadcasts.values())).statistics.shape
+        transforms = self.clients.side.strategy.transforms
+        return ArrivalChecks(transforms, self.states, self.context, shape).summed(outcomes)
 
     def give_up(self, turn: Turn, reason: str) -> Outcome:
         """The rejection of a client that did not end.

@@ -10,6 +10,7 @@ import numpy as np
 from fedcli.core import averages
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import as_columns
+from fedcli.core.roles import lost_workers
 from fedcli.core.rounds import Aggregate, Broadcast, Outcome, RoundContext, RoundState, Session
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
@@ -52,7 +53,7 @@ def run_round(
     Raises:
         RuinedModelError: if the model after the round is of no use.
     """
-    clock = Clock()
+    clock, lost_before = Clock(), len(lost_workers(assembly.executor))
     present = attend(assembly, state)
     with clock.span("total"):
         context = context_of(assembly, state, present)
@@ -93,6 +94,7 @@ def run_round(
             is_due = evaluation.is_evaluated(assembly, after)
             figures = evaluation.evaluate(assembly, after) if is_due else {}
             ruin.require_useful(assembly, after, figures, arrivals.sizes)
+    lost = lost_workers(assembly.executor)[lost_before:]
     simulated = {"simulated/round_seconds": present.seconds, "simulated/seconds": after.seconds}
     record = {
         "round": after.round,
@@ -102,6 +104,7 @@ def run_round(
         **spent(assembly, after),
         **as_columns([arrivals.figures, *(each.figures() for each in context.sessions.values())]),
         **({} if note is None else {"note": note}),
+        **({"workers/lost": "; ".join(lost)} if lost else {}),
         **clock.seconds(),
     }
     return after, record, arrivals.rows
@@ -178,6 +181,17 @@ def client_work(
         told={name: session.told for name, session in context.sessions.items()},
         kept={turn.client: state.clients[turn.client] for turn in turns if turn.client in state.clients},
         rejects_failures=assembly.world.participation.rejects_failures,
+        sums=_needs_only_sums(assembly),
+    )
+
+
+def _needs_only_sums(assembly: Assembly) -> bool:
+    """Whether the server needs only sums of payloads, so that a worker may add those of its clients."""
+    strategy, adversary = assembly.strategy, assembly.world.adversary
+    if adversary is not None and adversary.attack.looks_at_others:
+        return False
+    return strategy.aggregator.takes_sums and not any(
+        part.needs_single_updates for part in strategy.transforms
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ADMISSION, _EVALUATION, _ROUND = "engine/admission.py", "engine/evaluation.py", "engine/round.py"
 _SCORES = "engine/class_scores.py"
+_words = partial(Column, owner=_ROUND, unit="text", live=Live("{value}"))
 
 
 class Group(NamedTuple):
@@ -280,14 +281,15 @@ AFTER_MECHANISMS = (
                 better="down",
                 live=Live("{value:.1f} s"),
             ),
-            Column(
+            _words(
                 "note",
                 "why the round is void or left the model unchanged, or which client failed",
-                _ROUND,
-                unit="text",
                 # `noised_only` replaces the note of a void round, which may say who took part.
                 source="config",
-                live=Live("{value}"),
+            ),
+            _words(
+                "workers/lost",
+                "workers of the executor that were lost in this round, why, and which clients were trained again",
             ),
         ),
     ),

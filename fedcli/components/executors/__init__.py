@@ -1,9 +1,10 @@
 """Where clients are trained and models are measured: one executor a file, all with the same bits."""
 
 from fedcli.components.executors.processes import processes
+from fedcli.components.executors.ray import ray
 from fedcli.components.executors.threads import threads
 from fedcli.core.factories import Registry
 
-EXECUTORS: Registry = {"threads": threads, "processes": processes}
+EXECUTORS: Registry = {"threads": threads, "processes": processes, "ray": ray}
 
-__all__ = ["EXECUTORS", "processes", "threads"]
+__all__ = ["EXECUTORS", "processes", "ray", "threads"]

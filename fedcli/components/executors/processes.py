@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
+from fedcli.components.executors.dispatch import named
 from fedcli.components.executors.gpus import default_workers
+from fedcli.components.executors.parcels import pickled, portable
 from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads, window_of
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import RunError
 from fedcli.core.roles import Abandonable, Executor, Work
 from fedcli.core.types import Item, Result
 from fedcli.crypto.workers import begin_process, stay_in_this_process
@@ -93,6 +95,12 @@ class _Process:
         answer: tuple[bool, Any] = pickle.loads(content)
         return answer
 
+    @property
+    def end(self) -> str:
+        """How the process has ended."""
+        code = self._process.exitcode or 0
+        return f"ended by signal {-code}" if code < 0 else f"exit code {code}"
+
     def kill(self) -> None:
         """End the process, even if it still trains a client of a run that was stopped."""
         self._process.kill()
@@ -114,6 +122,7 @@ class ProcessesExecutor:
         self._lock = threading.Lock()
         self._is_closed = False
         self._works = 0
+        self.lost: list[str] = []
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results lazily, in the order of `items`; if the caller stops early, pending work is cancelled.
@@ -123,7 +132,7 @@ class ProcessesExecutor:
             RunError: if two processes are killed while they work on the same item.
         """
         self._works += 1
-        sent = _Sent(self._works, _pickled(work))
+        sent = _Sent(self._works, pickled(work))
 
         def act(item: Item) -> Result:
             return cast(Result, self._done(sent, item, work))
@@ -147,6 +156,7 @@ class ProcessesExecutor:
                 found = process.do(sent, item, seconds)
             except (EOFError, OSError):
                 process.kill()
+                self.lost.append(f"a worker process was lost ({process.end}); {named([item])} trained again")
                 continue
             if found is None:
                 process.kill()
@@ -178,18 +188,6 @@ class ProcessesExecutor:
             return process
 
 
-def _pickled(work: object) -> bytes:
-    try:
-        return pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
-    # What pickle raises depends on the object: a lambda, a local class, a lock.
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ConfigError(
-            f"this experiment cannot be sent to another process: {error}.",
-            key="executor",
-            hint="Use executor: threads, or name your components as package.module:factory.",
-        ) from error
-
-
 def _serve(there: Connection) -> None:
     """The main function of a worker process: receives work and then its items, until the pipe is closed."""
     begin_process()
@@ -211,14 +209,5 @@ def _serve(there: Connection) -> None:
             there.send_bytes(_BEGUN)
             answer = pickle.dumps((True, act(pickle.loads(content))), pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # noqa: BLE001 - whatever fails here is raised again where the result is awaited
-            answer = _failure(error)
+            answer = pickle.dumps((False, portable(error)), pickle.HIGHEST_PROTOCOL)
         there.send_bytes(answer)
-
-
-def _failure(error: Exception) -> bytes:
-    try:
-        answer = pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
-        pickle.loads(answer)
-    except Exception:  # noqa: BLE001 - an exception of a custom module may not survive pickling; its words do
-        answer = pickle.dumps((False, RunError(f"{type(error).__name__}: {error}")), pickle.HIGHEST_PROTOCOL)
-    return answer

@@ -27,6 +27,12 @@ SCHEMES = {
 }
 SCENARIOS = {
     "fedavg": ["strategy={name: weighted}", "model.dropout=0.3"],
+    # Of 40 clients, `ray` adds 32 where they were trained.
+    "blocks": [
+        "strategy={name: weighted}",
+        "data={name: 'user_parts:blobs', examples: 200}",
+        "data.partition={name: iid, clients: 40}",
+    ],
     "scaffold": ["strategy={name: scaffold}", "cohort={name: uniform, size: 3}"],
     "fedbn": ["strategy={name: fedbn}", "model.batchnorm=true", "model.non_trainable=local"],
     "ditto": ["strategy={name: ditto}", "evaluation.clients=true"],
@@ -61,9 +67,22 @@ REPRODUCIBLE = "privacy.reproducible_noise=true"
 QUICK = {"fedavg", "scaffold", "everything", "sign-flip", "power-of-choice"}
 
 
-@pytest.fixture(scope="module", params=sorted(set(EXECUTORS) - {"threads"}))
+# Ray and two actors, each with TensorFlow, take some 20 s to start.
+SLOW = {"ray"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        for name in sorted(set(EXECUTORS) - {"threads"})
+    ],
+)
 def other(request):
     """Every executor but threads, with two workers that serve all scenarios."""
+    pytest.importorskip(
+        request.param if request.param in SLOW else "fedcli", reason="pip install 'fedcli[ray]'"
+    )
     executor = EXECUTORS[request.param](workers=2)
     yield executor
     executor.close()

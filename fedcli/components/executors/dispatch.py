@@ -1,0 +1,197 @@
+"""Order and repetition of work on workers that can be lost: results in the order of the items, whoever dies."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from fedcli.core.errors import RunError
+
+_ATTEMPTS = 3
+"""How often a task is tried that ends its worker. Tasks that only waited on a lost worker do not count."""
+
+_LOSSES_IN_A_ROW = 4
+"""After so many losses a worker without any result in between, it is not chance: the run ends."""
+
+_MOST_SINGLE_BLOCKS = 64
+"""Blocks of which results travel one by one at most: about a thousand clients, and the rest as sums."""
+
+
+class Piece(NamedTuple):
+    """Items that one worker does one after another.
+
+    Args:
+        number: its place in the order of the results.
+        items: the items.
+        folds: whether the worker folds the results of the items into one (`core.roles.Foldable`).
+    """
+
+    number: int
+    items: tuple[Any, ...]
+    folds: bool = False
+
+
+class Done(NamedTuple):
+    """A task whose results are there.
+
+    Args:
+        task: the task.
+        results: returns one result for each item, or raises the error of the work.
+    """
+
+    task: Piece
+    results: Callable[[], Sequence[Any]]
+
+
+class Lost(NamedTuple):
+    """A worker that died.
+
+    Args:
+        task: what it was doing; None if it had nothing to do, or had not begun.
+        waiting: what it would have done next.
+        cause: why, as far as that is known.
+    """
+
+    task: Piece | None
+    waiting: Sequence[Piece]
+    cause: str
+
+
+class Late(NamedTuple):
+    """A task that did not end in time, and whose worker was ended for that.
+
+    Args:
+        task: the task.
+        waiting: what the worker would have done next.
+    """
+
+    task: Piece
+    waiting: Sequence[Piece]
+
+
+Event: TypeAlias = Done | Lost | Late
+
+
+class Crew(Protocol):
+    """Workers, as seen from the order of the work."""
+
+    @property
+    def num_workers(self) -> int:
+        """How many there are when none is lost."""
+        ...
+
+    def offer(self, task: Piece) -> bool:
+        """Give a task to a worker that has room for it; False if none has."""
+        ...
+
+    def wait(self) -> Sequence[Event]:
+        """What happened, as soon as something has."""
+        ...
+
+
+def dispatched(
+    crew: Crew, tasks: Iterator[Piece], *, window: int, give_up: Callable[[Any], Any]
+) -> Iterator[Any]:
+    """Yield the results of all items, lazily and in the order of the tasks.
+
+    A task of a lost worker is done again by another one.
+
+    Args:
+        crew: the workers.
+        tasks: numbered from 0, without gaps.
+        window: how many tasks are under way, or done and not yet asked for.
+        give_up: the result of an item that did not end in time.
+
+    Raises:
+        RunError: if a task ends its worker three times, or workers are lost as fast as they are replaced.
+    """
+    again: deque[Piece] = deque()
+    under_way: set[int] = set()
+    done: dict[int, Callable[[], Sequence[Any]]] = {}
+    tries: Counter[int] = Counter()
+    turn = losses = 0
+    while True:
+        # Repeated tasks come first: the results of all others wait for them.
+        while again and crew.offer(again[0]):
+            under_way.add(again.popleft().number)
+        while not again and len(under_way) + len(done) < window and (task := next(tasks, None)):
+            if crew.offer(task):
+                under_way.add(task.number)
+            else:
+                again.append(task)
+        if turn in done:
+            yield from done.pop(turn)()
+            turn += 1
+            continue
+        if not under_way and not again:
+            return
+        for event in crew.wait():
+            if isinstance(event, Done):
+                done[event.task.number], losses = event.results, 0
+                under_way.discard(event.task.number)
+                continue
+            back = list(event.waiting)
+            if isinstance(event, Late):
+                # A task that folds has no limit of time, so that this is one item.
+                under_way.discard(event.task.number)
+                done[event.task.number] = partial(_given_up, event.task, give_up)
+            else:
+                losses += 1
+                _require_chance(event, losses, crew.num_workers)
+                if event.task is not None:
+                    tries[event.task.number] += 1
+                    _require_another_try(event, tries[event.task.number])
+                    back.insert(0, event.task)
+            under_way.difference_update(task.number for task in back)
+            again = deque(sorted([*again, *back]))
+
+
+def in_blocks(blocks: Sequence[Sequence[Any]], workers: int) -> Iterator[Piece]:
+    """Whole blocks that are folded, and the items of a last wave one by one if they would keep few workers busy.
+
+    Of a last wave for at most half of the workers, the others take a part, unless so many results would have to travel.
+    """
+    left = len(blocks) % workers
+    folded = len(blocks) - (left if 2 * left <= workers and left <= _MOST_SINGLE_BLOCKS else 0)
+    for number, block in enumerate(blocks[:folded]):
+        yield Piece(number, tuple(block), folds=True)
+    yield from one_by_one(chain.from_iterable(blocks[folded:]), first=folded)
+
+
+def _given_up(task: Piece, give_up: Callable[[Any], Any]) -> Sequence[Any]:
+    return [give_up(item) for item in task.items]
+
+
+def one_by_one(items: Iterator[Any], first: int = 0) -> Iterator[Piece]:
+    """A task for each item."""
+    return (Piece(number, (item,)) for number, item in enumerate(items, start=first))
+
+
+def named(items: Sequence[Any]) -> str:
+    """Items in a sentence: clients by their numbers, at most five."""
+    if not all(hasattr(item, "client") for item in items):
+        return f"{len(items)} pieces of work" if len(items) > 1 else "a piece of work"
+    numbers = [str(item.client) for item in islice(items, 5)]
+    more = f" and {len(items) - 5} more" if len(items) > 5 else ""
+    return f"client{'s' if len(items) > 1 else ''} {', '.join(numbers)}{more}"
+
+
+def _require_chance(lost: Lost, losses: int, workers: int) -> None:
+    if losses > _LOSSES_IN_A_ROW * workers:
+        raise RunError(
+            f"{losses} workers were lost one after another, and none did any work in between. The last one: "
+            f"{lost.cause}.\nResume the run with `fedcli run --resume` where there is more memory, or with fewer "
+            "executor.workers."
+        )
+
+
+def _require_another_try(lost: Lost, tries: int) -> None:
+    if lost.task is not None and tries == _ATTEMPTS:
+        raise RunError(
+            f"{tries} workers were lost at {named(lost.task.items)}. The last one: {lost.cause}.\n"
+            "Resume the run with `fedcli run --resume`, with fewer executor.workers on a machine, or with executor: "
+            "threads."
+        )

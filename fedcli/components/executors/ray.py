@@ -1,0 +1,227 @@
+"""Clients in the actors of Ray, on one machine or on the nodes of a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast, final
+
+from fedcli.components.executors.crew import RayCrew, Staff
+from fedcli.components.executors.dispatch import dispatched, in_blocks, one_by_one
+from fedcli.components.executors.gpus import default_workers
+from fedcli.components.executors.parcels import packed
+from fedcli.components.executors.temporary_folder import TemporaryFolder
+from fedcli.components.executors.threads import check_limits, limit_tensorflow_threads, window_of
+from fedcli.core.errors import ConfigError, MissingLibraryError, RunError
+from fedcli.core.roles import Abandonable, Executor, Foldable, Work
+from fedcli.core.types import Item, Result
+
+
+def ray(
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    gpus_per_worker: float = 0.0,
+    client_timeout_seconds: float | None = None,
+) -> Executor:
+    """Whole clients in the actors of Ray, for a cohort that is too much for one machine.
+
+    There is a fixed set of actors for the whole run. Each builds the experiment from its config, which takes the time
+    to import TensorFlow and the memory of the dataset, and compiles one program. Results are the same to the bit as
+    with `threads`. An actor that is lost, alone or with its node, is replaced, and its clients are trained again.
+
+    Args:
+        workers: number of clients that train at the same time, at least 1; by default the number of cores (1
+            with a GPU), in a cluster the number of CPUs of all nodes.
+        address: `auto` to join the cluster that `ray start` made on this machine, or `host:port` of a cluster; null
+            for an instance of the run's own on this machine, which ends with the run.
+        gpus_per_worker: GPUs, or the share of one, that Ray reserves for each actor, at least 0.
+        client_timeout_seconds: after so many seconds of this machine's clock, above 0, a client is killed and
+            rejected; null to wait for ever. Who is late depends on the machine, so that the bits of such a run may
+            differ.
+
+    Raises:
+        ConfigError: if a value is outside its range.
+        MissingLibraryError: if Ray is not installed.
+    """
+    check_limits(workers, client_timeout_seconds)
+    if not 0 <= gpus_per_worker < float("inf"):
+        raise ConfigError(
+            f"gpus_per_worker is at least 0; received {gpus_per_worker}.", key="gpus_per_worker"
+        )
+    if address is not None and address.startswith("ray://"):
+        raise ConfigError(
+            f"{address} is the address of Ray Client, which is not supported.",
+            key="address",
+            hint="Start the run on a node of the cluster, with address: auto.",
+        )
+    try:
+        import ray  # noqa: F401
+    except ImportError as error:
+        raise MissingLibraryError(
+            "the executor ray needs Ray, which is not installed.",
+            key="name",
+            hint="Run pip install 'fedcli[ray]', or use executor: threads.",
+        ) from error
+    return RayExecutor(workers, address, gpus_per_worker, client_timeout_seconds)
+
+
+@final
+class RayExecutor:
+    """A fixed set of actors, which receive the work of a round once and then its items."""
+
+    def __init__(
+        self, workers: int | None, address: str | None, gpus_per_worker: float, seconds: float | None
+    ) -> None:
+        self._workers, self._address, self._gpus, self._seconds = workers, address, gpus_per_worker, seconds
+        # This process trains nothing, but it draws the initial weights, and compiles, as its workers do.
+        limit_tensorflow_threads(workers or default_workers())
+        self._staff: Staff | None = None
+        self._works = 0
+        self._is_closed = False
+
+    @property
+    def num_workers(self) -> int:
+        """Clients that train at the same time; of a cluster known after the first work."""
+        return self._staff.num_workers if self._staff else self._workers or default_workers()
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """For each actor that was lost so far: where, why, and which clients were trained again."""
+        return self._staff.lost if self._staff else []
+
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes that were sent to actors, a round's work once, and received from them so far."""
+        return (self._staff.bytes_sent, self._staff.bytes_received) if self._staff else (0, 0)
+
+    def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results lazily, in the order of `items`.
+
+        Raises:
+            ConfigError: if the work cannot be pickled, or there is no cluster.
+            RunError: if an actor cannot do this work, or too many are lost.
+        """
+        self._works += 1
+        # Before Ray is started: what cannot travel needs no workers.
+        parcel = packed(work)
+        is_first = self._staff is None
+        staff = self._staff or self._start()
+        import ray
+
+        # Once for all nodes: each has one copy in shared memory, which its actors read.
+        staff.bytes_sent += parcel.num_bytes
+        limit = self._seconds if isinstance(work, Abandonable) else None
+        crew = RayCrew(staff, self._works, ray.put(parcel), limit)
+        if is_first:
+            crew.begin_everywhere()
+
+        def give_up(item: Any) -> Any:
+            reason = f"it did not end within {limit:g} s, and its process was killed"
+            return cast(Abandonable[Any, Any], work).give_up(item, reason)
+
+        pieces = one_by_one(iter(items))
+        # With a limit of time each client is ended by itself.
+        if limit is None and isinstance(work, Foldable) and (blocks := work.blocks(items)):
+            pieces = in_blocks(blocks, staff.num_workers)
+        try:
+            window = window_of(work, staff.num_workers)
+            yield from dispatched(crew, pieces, window=window, give_up=give_up)
+        finally:
+            crew.leave()
+
+    def close(self) -> None:
+        """End all actors, and an instance of its own; clients that are still trained are not waited for."""
+        self._is_closed = True
+        if self._staff is not None:
+            self._staff.close()
+            self._staff = None
+        _leave(self)
+
+    def _start(self) -> Staff:
+        import ray
+
+        if self._is_closed:
+            raise RunError("the executor is closed.")
+        number = self._workers or default_workers()
+        _join(self, self._address, number)
+        if self._address is not None:
+            cpus = int(cast(Any, ray).cluster_resources().get("CPU", 0))
+            number = self._workers or cpus
+            if not 1 <= number <= cpus:
+                raise ConfigError(
+                    f"{number} workers need {number} CPUs; the cluster at {self._address} has {cpus}.",
+                    key="workers",
+                    hint="Use fewer workers, or start more nodes with `ray start --address=...`.",
+                )
+        # In an instance of this run alone, there is nobody to divide CPUs with.
+        needs = {"num_cpus": 0 if self._address is None else 1, "num_gpus": self._gpus}
+        # Kept before they begin, so that `close` ends them if one cannot.
+        self._staff = Staff(number, needs | {"max_restarts": 0, "scheduling_strategy": "SPREAD"})
+        self._staff.begin()
+        return self._staff
+
+
+# A process has one connection to Ray at most, which several executors may use one after another.
+_USERS: list[RayExecutor] = []
+_FOLDERS: list[TemporaryFolder] = []
+
+
+def _join(user: RayExecutor, address: str | None, workers: int) -> None:
+    """Connect this process to a cluster, or start an instance of its own.
+
+    Raises:
+        ConfigError: if there is no such cluster, or this process is connected to another.
+    """
+    import ray
+
+    if ray.is_initialized():
+        is_own, joined = bool(_FOLDERS), ray.get_runtime_context().gcs_address
+        if is_own != (address is None) or address not in (None, "auto", joined):
+            raise ConfigError(
+                f"this process is connected to {'an instance of its own' if is_own else f'the cluster at {joined}'} "
+                f"already; executor.address is {address or 'null'}.",
+                key="address",
+                hint="Use the same address for all runs of a process, or call ray.shutdown() before.",
+            )
+        _USERS.append(user)
+        return
+    # Read by Ray when it starts its processes. Without the second, an actor that reserves no GPU sees none.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        folder = TemporaryFolder("fedcli-ray-")
+        _FOLDERS.append(folder)
+        # Nobody else on the network: whoever reaches Ray's ports can run code in its processes.
+        here: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "_temp_dir": str(folder.path)}
+        ray.init(num_cpus=workers, include_dashboard=False, **here, **quiet)
+    else:
+        try:
+            # Ray itself would try again for minutes.
+            if ":" in address:
+                host, port = address.rsplit(":", 1)
+                socket.create_connection((host, int(port)), timeout=10).close()
+            # A namespace of its own, so that two runs on a cluster do not see each other.
+            ray.init(address=address, namespace=f"fedcli-{uuid.uuid4().hex}", **quiet)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"there is no cluster of Ray at '{address}': {error}",
+                key="address",
+                hint="Make one with `ray start --head`, or remove address to use this machine alone.",
+            ) from error
+    _USERS.append(user)
+
+
+def _leave(user: RayExecutor) -> None:
+    if user not in _USERS:
+        return
+    import ray
+
+    _USERS.remove(user)
+    if not _USERS:
+        ray.shutdown()
+        while _FOLDERS:
+            _FOLDERS.pop().remove()
