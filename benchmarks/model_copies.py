@@ -74,7 +74,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from fedcli import config
     from fedcli.runs.lifecycle import Progress, start_run
 
-    source = config.parse(
+    source = config.loads(
         f"""
 name: copies
 rounds: {arguments.rounds}

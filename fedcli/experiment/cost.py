@@ -15,6 +15,7 @@ from fedcli.engine.setup import Setup
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
+from fedcli.experiment.memory import memory
 from fedcli.experiment.plan import num_parameters, plan, warnings_of
 from fedcli.experiment.protection.encryption import described
 from fedcli.experiment.protection.privacy_document import private_plan_of, promise_of
@@ -78,7 +79,7 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
 
 
 def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> dict[str, Any]:
-    """Parameters, clients, steps and bytes of an average round, and the planned epsilon of a private run.
+    """Parameters, clients, steps, bytes and memory of an average round, and the planned epsilon of a private run.
 
     Figures that only a built model shows are None. Bytes are those of a round without dropout. Proofs are counted
     for clients of weight 1; others prove smaller bounds, in slightly fewer bytes.
@@ -142,6 +143,8 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
     if made.protocol.encryption is not None:
         facts["encryption"] = described(made.protocol.encryption, made.protocol.strategy)
     facts |= facts_of_proofs(made.protocol.strategy, parameters)
+    if parameters is not None:
+        facts |= memory(made, parameters=parameters, statistics=statistics)
     if found := warnings_of(made):
         facts["warnings"] = found
     return facts
