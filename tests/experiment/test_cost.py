@@ -34,7 +34,36 @@ def test_a_round_of_four_clients_added_up_by_hand():
         "bytes_up_per_round": 4 * WEIGHTS * 4,
         "bytes_down_per_round": 4 * WEIGHTS * 4,
         "on_client_error": "reject",
+        # Of two workers, six each, Keras's and the broadcast; the state; the sum and three updates.
+        "copies_of_the_model": 2 * 6 + 2 + 1 + 2 + 3,
+        "memory_bytes": 600_000_000 + 20 * 4 * WEIGHTS,
+        "device_memory_bytes": 14 * 4 * WEIGHTS,
+        "checkpoint_bytes": 4 * WEIGHTS,
+        # Of the first state and of two rounds.
+        "kept_checkpoints_bytes": 3 * 4 * WEIGHTS,
     }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "more"),
+    [
+        (["executor.workers=1"], -6),  # and the step of the server, with five, is the peak
+        (["executor.workers=9"], 14),  # no more than the four clients of the cohort, with an update each
+        (["strategy=fedadam"], 4),  # the moments, old and new
+        (["strategy=median"], 4),  # the collected updates
+        (["average={decay: 0.9}"], 4),  # in float64, old and new
+        (["strategy=scaffold"], 6),  # the server's variate, and of each client what it keeps and receives
+    ],
+)
+def test_what_adds_copies_of_the_model(overrides, more):
+    assert figures(*overrides)["copies_of_the_model"] == 20 + more
+
+
+def test_processes_have_copies_of_their_own_and_pruned_checkpoints_take_no_disk():
+    facts = figures("executor={name: processes, workers: 2}", "checkpoint={keep_last: 1}")
+    assert facts["memory_bytes"] == 600_000_000 + (1 + 1 + 2 + 3) * 4 * WEIGHTS
+    assert facts["worker_memory_bytes"] == 600_000_000 + (2 + 6 + 2) * 4 * WEIGHTS
+    assert facts["kept_checkpoints_bytes"] == 4 * WEIGHTS
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from fedcli.core.errors import require_positive
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
 
+_PIECE = 65_536
+
 
 @component
 def sgd(*, learning_rate: float = 1.0) -> ServerOptimizer:
@@ -20,7 +22,12 @@ def sgd(*, learning_rate: float = 1.0) -> ServerOptimizer:
     require_positive("learning_rate", learning_rate)
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
-        # Rounded after the addition: the mean has digits that float32 would lose before it.
-        return (weights + learning_rate * delta).astype(np.float32), state
+        moved = np.empty_like(weights)
+        # In pieces, because products and sums of a large model in float64 would be four copies of it.
+        for first in range(0, weights.size, _PIECE):
+            piece = slice(first, first + _PIECE)
+            # Rounded after the addition: the mean has digits that float32 would lose before it.
+            moved[piece] = weights[piece] + learning_rate * delta[piece]
+        return moved, state
 
     return ServerOptimizer("sgd", lambda _weights: {}, apply)
