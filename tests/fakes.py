@@ -19,7 +19,7 @@ from fedcli.core.exchange import Collusion
 from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import ClientData, ClientUpdate, ModelLayout
 from fedcli.core.vectors import Layout
-from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.client_side import Clients, ClientSide
 from fedcli.engine.setup import (
     Assembly,
     EvaluationSettings,

@@ -60,7 +60,7 @@ FEDERATED_TERMS: Mapping[str, str] = {
     "deadline": "seconds on the simulated clock after which the server stops waiting for a round",
     "decile": "a tenth: p10 is the value below which a tenth of the clients lie, p50 the median",
     "dropout": "clients that train and send nothing; of a model, units that are left out at random in training",
-    "executor": "where clients run: on threads or in other processes, always to the same bits",
+    "executor": "where clients run: on threads, in other processes, or in blocks of tiny models",
     "federation": "all clients with their data",
     "fixed point": "updates as whole steps of a grid, so that their sum is exact in any order",
     "heterogeneity": "how unlike the clients' data are, in labels, features or amount",

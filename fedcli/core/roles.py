@@ -92,6 +92,35 @@ class Bulky(Protocol):
 
 
 @runtime_checkable
+class InBlocks(Protocol[Item_contra, Result_co]):
+    """Work of which several items can be done at once, by one program."""
+
+    def begin_blocks(self) -> Callable[[Sequence[Item_contra]], Sequence[Result_co]]:
+        """Return the function of a block of items, or raise a `ConfigError` that says why there is none."""
+        ...
+
+    def length(self, item: Item_contra) -> int:
+        """How long an item takes beside others: those of a similar length are put into one block."""
+        ...
+
+
+class BlockRuntime(Protocol):
+    """The training of several clients by one program."""
+
+    def program(self) -> object:
+        """Trace the program, or raise a `ConfigError` that says why these clients have none."""
+        ...
+
+    def num_steps(self, num_examples: int) -> int:
+        """The number of batches of a client."""
+        ...
+
+    def train(self, start: Any, assignments: Sequence[Assignment]) -> Sequence[ClientUpdate]:
+        """Train clients that all have examples, from the same broadcast; the updates are in their order."""
+        ...
+
+
+@runtime_checkable
 class Executor(Protocol):
     """Where work on clients is done. It holds workers, so it is closed at the end."""
 

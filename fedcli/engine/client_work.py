@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple, final
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
-from fedcli.components.attacks.attack import Adversary
-from fedcli.components.data import Federation
-from fedcli.components.data.data_digest import data_digest
-from fedcli.core.contracts import Strategy
 from fedcli.core.errors import (
     ClientError,
     ComponentError,
-    ConfigError,
-    DataError,
     FedcliError,
     InvalidUpdateError,
     RunInterrupted,
 )
-from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import (
     OUT_OF_TIME,
     Absence,
@@ -36,86 +28,18 @@ from fedcli.core.rounds import (
 )
 from fedcli.core.seeds import generator
 from fedcli.core.sums import BLOCK
-from fedcli.core.transform import Transform
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed, told
 from fedcli.core.vectors import is_finite
 from fedcli.engine.arrival_checks import ArrivalChecks
+from fedcli.engine.client_side import Clients, ClientSide
+from fedcli.engine.encoders import Encoders, encoders_of
 from fedcli.engine.returned import has_numbers, require_update
+from fedcli.engine.turn_blocks import traced, trained_together
 from fedcli.engine.turns import Turn
 
 TRAINED = "trained"
 """Key in `ClientUpdate.private` of the payload before any transform, for attacks that read honest updates."""
-
-
-class ClientSide(NamedTuple):
-    """Everything that a process needs to do the work of any client.
-
-    Args:
-        runtime: trains a client, and measures models.
-        federation: the data that models are evaluated on.
-        strategy: its transforms encode updates.
-        adversary: the malicious clients; None without an attack.
-        config_digest: SHA-256 of the config that the clients agreed to when they were set up; empty if the run does not
-            bind its proofs to it.
-    """
-
-    runtime: ClientRuntime
-    federation: Federation
-    strategy: Strategy
-    adversary: Adversary | None = None
-    config_digest: bytes = b""
-
-
-@final
-class Clients:
-    """A `ClientSide` that can be pickled: another process builds its own, since a compiled program cannot be sent.
-
-    Args:
-        side: of this process.
-        build: builds the same side in another process; None if that is impossible.
-        key: identifies the experiment, so that a worker process builds it once; random by default.
-    """
-
-    def __init__(
-        self, side: ClientSide, build: Callable[[], ClientSide] | None = None, *, key: str | None = None
-    ) -> None:
-        self.side = side
-        self._build, self._key = build, key or uuid.uuid4().hex
-
-    def __reduce__(self) -> tuple[Callable[..., Clients], tuple[str, Callable[[], ClientSide], bytes]]:
-        if self._build is None:
-            raise ConfigError(
-                "this experiment has components that exist only in this process; no other process can train "
-                "its clients.",
-                key="executor",
-                hint="Use executor: threads, or name the components as package.module:factory.",
-            )
-        return _built_elsewhere, (self._key, self._build, self._digest)
-
-    @cached_property
-    def _digest(self) -> bytes:
-        return data_digest(self.side.federation)
-
-
-# A worker process receives the work of every round, and builds the clients' side of an experiment once.
-_BUILT: dict[str, Clients] = {}
-
-
-def _built_elsewhere(key: str, build: Callable[[], ClientSide], digest: bytes) -> Clients:
-    if key not in _BUILT:
-        # A worker serves one experiment at a time, and a model with its data may be large.
-        _BUILT.clear()
-        made = Clients(build(), build, key=key)
-        if made._digest != digest:
-            raise DataError(
-                f"the clients' data are not the same in this worker (SHA-256 {made._digest.hex()[:16]}...) as in the "
-                f"process that began the run ({digest.hex()[:16]}...).",
-                key="data",
-                hint="Give all nodes the same files, and custom datasets no randomness but their seed.",
-            )
-        _BUILT[key] = made
-    return _BUILT[key]
 
 
 @dataclass(frozen=True)
@@ -151,8 +75,28 @@ class ClientWork:
     def begin(self) -> Callable[[Turn], Outcome]:
         """Move the broadcasts to this process's device, once, and return the function that does one turn."""
         side = self.clients.side
-        starts = {model: side.runtime.prepare(sent) for model, sent in self.broadcasts.items()}
-        return partial(self._outcome, side, _encoders(side), starts)
+        return partial(self._outcome, side, encoders_of(side.strategy, side.adversary), self._starts(side))
+
+    def begin_blocks(self) -> Callable[[Sequence[Turn]], Sequence[Outcome]]:
+        """The same for blocks of turns, whose clients train together.
+
+        Raises:
+            ConfigError: if these clients cannot.
+        """
+        side = self.clients.side
+        traced(side.blocks)
+        return partial(self._outcomes, side, encoders_of(side.strategy, side.adversary), self._starts(side))
+
+    def length(self, turn: Turn) -> int:
+        """The number of batches that a turn trains on."""
+        side = self.clients.side
+        if turn.absence is not None or side.blocks is None:
+            return 0
+        planned = side.blocks.num_steps(int(side.federation.num_train[turn.client]))
+        return planned if turn.steps is None else min(turn.steps, planned)
+
+    def _starts(self, side: ClientSide) -> Mapping[int, Any]:
+        return {model: side.runtime.prepare(sent) for model, sent in self.broadcasts.items()}
 
     @property
     def result_bytes(self) -> int:
@@ -189,21 +133,38 @@ class ClientWork:
             return Rejection(turn.client, f"{OUT_OF_TIME}{reason}", failed=True)
         raise ClientError(f"round {self.context.round}, client {turn.client}: {reason}")
 
+    def _outcomes(
+        self, side: ClientSide, encoders: Encoders, starts: Mapping[int, Any], turns: Sequence[Turn]
+    ) -> Sequence[Outcome]:
+        able = [] if self.stage == "encode" else [turn for turn in turns if self.length(turn)]
+        together = trained_together(traced(side.blocks), starts, able, self.kept)
+        return [
+            self._outcome(side, encoders, starts, turn, trained=together.get(turn.client)) for turn in turns
+        ]
+
     def _outcome(
-        self, side: ClientSide, encoders: _Encoders, starts: Mapping[int, Any], turn: Turn
+        self,
+        side: ClientSide,
+        encoders: Encoders,
+        starts: Mapping[int, Any],
+        turn: Turn,
+        *,
+        trained: ClientUpdate | None = None,
     ) -> Outcome:
         if self.stage == "encode":
             return self._encoded(encoders, self.crafted[turn.client])
-        trained = self._trained(side, starts, turn)
-        if self.stage == "train" or not isinstance(trained, ClientUpdate):
-            return trained
-        sent = self._encoded(encoders, trained)
+        own = self._trained(side, starts, turn, trained)
+        if self.stage == "train" or not isinstance(own, ClientUpdate):
+            return own
+        sent = self._encoded(encoders, own)
         if self.shows_trained and isinstance(sent, ClientUpdate):
-            return replace(sent, private={TRAINED: trained.payload})
+            return replace(sent, private={TRAINED: own.payload})
         return sent
 
-    def _trained(self, side: ClientSide, starts: Mapping[int, Any], turn: Turn) -> Outcome:
-        """Local training, and the forged update of a malicious client."""
+    def _trained(
+        self, side: ClientSide, starts: Mapping[int, Any], turn: Turn, update: ClientUpdate | None
+    ) -> Outcome:
+        """Local training unless it was done in a block, and the forged update of a malicious client."""
         if turn.absence is not None:
             return Absence(turn.client, turn.absence)
         # Before anything is trained: a proof that is bound to another config would lend it the client's name.
@@ -212,7 +173,9 @@ class ClientWork:
         # Read by the worker, and once: a stored state is a file that `items` reads.
         kept = dict(self.kept.get(turn.client, {}).items())
         try:
-            update = side.runtime.train(starts[turn.model], Assignment(turn.client, kept, turn.steps))
+            update = update or side.runtime.train(
+                starts[turn.model], Assignment(turn.client, kept, turn.steps)
+            )
         except InvalidUpdateError as error:
             return Rejection(turn.client, str(error))
         # A custom component can raise anything; the message then says in which round and at which client.
@@ -234,7 +197,7 @@ class ClientWork:
         ):
             return replace(update, payload=adversary.attack.forge(update.payload, rng))
 
-    def _encoded(self, encoders: _Encoders, update: ClientUpdate) -> Outcome:
+    def _encoded(self, encoders: Encoders, update: ClientUpdate) -> Outcome:
         """The update after all client halves of the transforms, first to last."""
         client = update.client
         told = {name: by_client[client] for name, by_client in self.told.items() if client in by_client}
@@ -279,21 +242,3 @@ def _not_agreed(agreed: bytes, received: bytes) -> str:
     return (
         f"the client did not agree to the config of this round ({is_now}); it was set up with another ({was})"
     )
-
-
-class _Encoders(NamedTuple):
-    """The transforms that clients run: those of the strategy, or for malicious clients those of the attack."""
-
-    honest: Sequence[Transform]
-    bent: Sequence[Transform]
-    malicious: frozenset[int]
-
-    def of(self, client: int) -> Sequence[Transform]:
-        return self.bent if client in self.malicious else self.honest
-
-
-def _encoders(side: ClientSide) -> _Encoders:
-    transforms = side.strategy.transforms
-    if side.adversary is None or side.adversary.attack.cheat is None:
-        return _Encoders(transforms, transforms, frozenset())
-    return _Encoders(transforms, side.adversary.attack.cheat(transforms), side.adversary.clients)

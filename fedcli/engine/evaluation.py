@@ -19,7 +19,7 @@ from fedcli.core.types import Array, Tree
 from fedcli.core.user_code import blamed
 from fedcli.engine.budget import nothing_left
 from fedcli.engine.class_scores import Predictions, scores
-from fedcli.engine.client_work import Clients
+from fedcli.engine.client_side import Clients
 from fedcli.engine.setup import Assembly
 
 Metrics = Mapping[str, float]

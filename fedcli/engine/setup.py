@@ -21,7 +21,7 @@ from fedcli.core.concealment import concealed
 from fedcli.core.contracts import Cohort, Strategy
 from fedcli.core.roles import Executor
 from fedcli.core.rounds import Identities, ModelLayout
-from fedcli.engine.client_work import Clients
+from fedcli.engine.client_side import Clients
 from fedcli.privacy import Accountant
 
 

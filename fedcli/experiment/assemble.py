@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +26,8 @@ from fedcli.core.types import KerasModel, Tree
 from fedcli.core.user_code import blamed
 from fedcli.core.vectors import gather, unflatten
 from fedcli.engine.adversary import trained_on
-from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.client_side import Clients, ClientSide
+from fedcli.engine.no_turns import NoTurns
 from fedcli.engine.run_columns import best_is
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.built_model import built_model
@@ -66,7 +67,7 @@ def assemble(
         # What was given as a Python object cannot be made from a config in another process.
         clients = Clients(side, None if objects_of(experiment) else elsewhere)
         # An executor that cannot run these clients says so now, before a run directory is created.
-        list(executor.run(_Nothing(clients), ()))
+        list(executor.run(NoTurns(clients), ()))
         assembly = Assembly(
             setup,
             layout,
@@ -83,16 +84,6 @@ def assemble(
     except BaseException:
         executor.close()
         raise
-
-
-class _Nothing(NamedTuple):
-    """Work without items, by which an executor shows whether it supports these clients."""
-
-    clients: Clients
-
-    def begin(self) -> Callable[[None], None]:
-        """Never called."""
-        return lambda _item: None
 
 
 def with_keys(assembly: Assembly, kept: Tree | None = None) -> tuple[Assembly, Tree]:
@@ -135,6 +126,8 @@ def side_in_this_process(
 
 
 def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelLayout, Vectors, bool]:
+    from fedcli.components.clients.runtime.block_program import compile_block
+    from fedcli.components.clients.runtime.client_blocks import ClientBlocks
     from fedcli.components.clients.runtime.keras_learner import (
         check_output,
         ends_in_probabilities,
@@ -193,8 +186,13 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
             setup.world.cohort.expected_size(federation.num_clients),
         ),
     )
-    runtime = KerasRuntime(programs, trained_on(federation, adversary, experiment.seed), settings)
-    side = ClientSide(runtime, federation, strategy, adversary, config_digest)
+    data = trained_on(federation, adversary, experiment.seed)
+    runtime = KerasRuntime(programs, data, settings)
+    block = partial(
+        compile_block, network, functions, spec, example=example, batch_size=training.batches.width
+    )
+    blocks = ClientBlocks(block, data, settings)
+    side = ClientSide(runtime, federation, strategy, adversary, config_digest, blocks)
     return side, layout, vectors, ends_in_probabilities(network.model)
 
 

@@ -17,7 +17,7 @@ from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientData, ClientUpdate
 from fedcli.core.transform import Transform
 from fedcli.core.types import Array, Tree, Vector
-from fedcli.engine.client_work import Clients
+from fedcli.engine.client_side import Clients
 from fedcli.engine.setup import Assembly
 from fedcli.privacy.guess_plan import CanaryTurns
 

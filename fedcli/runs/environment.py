@@ -63,7 +63,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         # Fixed by every executor: with more, the bits of convolutions would depend on how many there are.
         "intra_op_threads": 1,
         # XLA rounds differently, so that this decides the bits too.
-        "client_program": assembly.clients.side.runtime.compiler,
+        "client_program": _client_program(assembly),
         "flags": {flag: os.environ[flag] for flag in _FLAGS if flag in os.environ},
     }
 
@@ -83,6 +83,13 @@ def accelerator_of(folder: Path) -> str | None:
     environment = read_environment(folder)
     kind = str(environment.get("device", "CPU"))
     return None if kind == "CPU" else str(environment.get("device_name") or kind)
+
+
+def _client_program(assembly: Assembly) -> str:
+    """What compiles it, and whether it trains several clients at once, which adds in another order."""
+    form = getattr(assembly.executor, "program", None)
+    compiler = assembly.clients.side.runtime.compiler
+    return compiler if form is None else f"{compiler}, {form}"
 
 
 def _is_fitted(assembly: Assembly) -> bool:

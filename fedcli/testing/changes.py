@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fedcli.engine.client_work import Clients
+from fedcli.engine.client_side import Clients
 from fedcli.engine.setup import Assembly
 
 

@@ -13,7 +13,7 @@ from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import DataError
 from fedcli.core.rounds import Session
 from fedcli.core.transform import Transform
-from fedcli.engine.client_work import Clients, ClientSide
+from fedcli.engine.client_side import Clients, ClientSide
 from fedcli.engine.round import client_work, context_of, run_round, server_halves
 from fedcli.engine.selection import attend
 

@@ -1,10 +1,11 @@
-"""Where clients are trained and models are measured: one executor a file, all with the same bits."""
+"""Where clients are trained and models are measured: one executor a file."""
 
 from fedcli.components.executors.processes import processes
 from fedcli.components.executors.ray import ray
 from fedcli.components.executors.threads import threads
+from fedcli.components.executors.vectorised import vectorised
 from fedcli.core.factories import Registry
 
-EXECUTORS: Registry = {"threads": threads, "processes": processes, "ray": ray}
+EXECUTORS: Registry = {"threads": threads, "processes": processes, "ray": ray, "vectorised": vectorised}
 
-__all__ = ["EXECUTORS", "processes", "ray", "threads"]
+__all__ = ["EXECUTORS", "processes", "ray", "threads", "vectorised"]

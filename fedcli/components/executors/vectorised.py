@@ -1,0 +1,98 @@
+"""Blocks of clients in one compiled program each, for models of a few hundred weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, final
+
+from fedcli.components.executors.threads import ThreadsExecutor, check_limits
+from fedcli.core.machine import available_cores
+from fedcli.core.roles import Executor, InBlocks, Work
+from fedcli.core.sums import BLOCK
+from fedcli.core.types import Item, Result
+
+# Items that are sorted together. A constant, because which clients share a program decides the last bits of each.
+_WINDOW = 16 * BLOCK
+
+
+def vectorised(*, workers: int | None = None) -> Executor:
+    """Blocks of up to 16 clients in one program, for tiny models such as softmax regression.
+
+    Every step of a program is a step of all clients of its block. Clients of a similar number of steps share a block:
+    the shortest has at least half as many as the longest. Models of more than 1,000 weights, layers other than dense
+    ones, personal layers, custom local algorithms, `qfedavg` and `dp-sgd` are refused with the reason.
+
+    With 400 clients of Synthetic(1, 1) and one epoch of softmax regression it was 1.2 to 1.6 times as fast as
+    `threads`, after a first round that compiles more programs.
+
+    Bits are the same for every number of workers and after a resumption. They are not those of `threads`: a program of
+    several clients adds in another order. Therefore environment.json names the program, and a run cannot be resumed
+    with the other one. Evaluation is that of `threads`.
+
+    Args:
+        workers: number of blocks that train at the same time, at least 1; by default the number of cores.
+
+    Raises:
+        ConfigError: if a value is outside its range.
+    """
+    check_limits(workers, None)
+    return VectorisedExecutor(workers or available_cores())
+
+
+@final
+class VectorisedExecutor:
+    """Threads that work on blocks of items, and on single items of work that has no blocks."""
+
+    program = f"blocks of up to {BLOCK} clients"
+
+    def __init__(self, workers: int) -> None:
+        self._threads = ThreadsExecutor(workers)
+        self.num_workers = workers
+
+    def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results in the order of `items`, of which a window is sorted and worked on at a time.
+
+        Raises:
+            ConfigError: if the clients of the work cannot be trained in blocks.
+        """
+        if not isinstance(work, InBlocks):
+            yield from self._threads.run(work, items)
+            return
+        blocks: _Blocks = _Blocks(work.begin_blocks())
+        rest = iter(items)
+        while window := list(islice(rest, _WINDOW)):
+            places = _divided([work.length(item) for item in window])
+            found: dict[int, Result] = {}
+            results = self._threads.run(blocks, [[window[place] for place in block] for block in places])
+            for block, done in zip(places, results, strict=True):
+                found |= zip(block, done, strict=True)
+            yield from (found[place] for place in range(len(window)))
+
+    def close(self) -> None:
+        """Wait for running blocks, and cancel the rest."""
+        self._threads.close()
+
+
+@final
+class _Blocks:
+    """Work whose items are blocks."""
+
+    def __init__(self, act: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        self._act = act
+
+    def begin(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """The function of one block."""
+        return self._act
+
+
+def _divided(lengths: Sequence[int]) -> list[list[int]]:
+    """Places in blocks, the longest first: at most 16 in each, of at least half the length of its first."""
+    blocks: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        last = blocks[-1] if blocks else []
+        if not last or len(last) == BLOCK or 2 * lengths[place] < lengths[last[0]]:
+            blocks.append([place])
+        else:
+            last.append(place)
+    return blocks

@@ -1,0 +1,54 @@
+"""Turns whose clients are trained together, by one program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fedcli.core.errors import ConfigError, FedcliError
+from fedcli.core.roles import BlockRuntime
+from fedcli.core.rounds import Assignment, ClientUpdate
+from fedcli.core.types import Tree
+from fedcli.engine.turns import Turn
+
+
+def traced(blocks: BlockRuntime | None) -> BlockRuntime:
+    """What trains several clients at once, its program traced.
+
+    Raises:
+        ConfigError: if these clients cannot be trained in blocks.
+    """
+    if blocks is None:
+        raise ConfigError(
+            "these clients cannot be trained in blocks.", key="executor", hint="Use executor: threads."
+        )
+    blocks.program()
+    return blocks
+
+
+def trained_together(
+    blocks: BlockRuntime, starts: Mapping[int, Any], turns: Sequence[Turn], kept: Mapping[int, Tree]
+) -> Mapping[int, ClientUpdate]:
+    """The updates of a block, by client, before any transform; none if it fails, so that each client fails by itself.
+
+    Args:
+        blocks: trains several clients at once.
+        starts: prepared broadcasts, by the round after which a client received them.
+        turns: of clients that have examples.
+        kept: what each client keeps from its last participation.
+    """
+    found: dict[int, ClientUpdate] = {}
+    for model in sorted({turn.model for turn in turns}):
+        block = [
+            Assignment(turn.client, dict(kept.get(turn.client, {}).items()), turn.steps)
+            for turn in turns
+            if turn.model == model
+        ]
+        try:
+            found |= {update.client: update for update in blocks.train(starts[model], block)}
+        except FedcliError:
+            raise
+        # A custom dataset can raise anything when it is asked for a client.
+        except Exception:  # noqa: BLE001
+            return {}
+    return found
