@@ -40,6 +40,7 @@ def test_every_default_is_filled_in():
             "initial_weights": None,
             "trainable": None,
             "non_trainable": "federated",
+            "dtype": "float32",
         },
         "task": {"loss": None, "metrics": None},
         "client": {
@@ -198,6 +199,7 @@ model:
   initial_weights: null
   trainable: null
   non_trainable: federated
+  dtype: float32
 task: {loss: null, metrics: null}
 client:
   optimizer: {name: sgd, learning_rate: 0.05, momentum: 0.0}
