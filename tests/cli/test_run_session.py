@@ -15,7 +15,7 @@ from fedcli.runs.run_directory import Run
 from fedcli.runs.verification import verify_run
 
 JSON = ["run --json", "run --set", "resume --json", "evaluate --json", "evaluate --round", "evaluate clients",
-        "evaluate the average", "evaluate the best", "diverged", "evaluate the diverged", "early stop",
+        "evaluate the average", "evaluate the best", "evaluate the diverged", "early stop",
         "evaluate with scores", "predict", "extended, and resumed"]  # fmt: skip
 REFUSED = [
     "run again",
@@ -66,7 +66,7 @@ def test_every_command_ended_with_its_code(ended):
     expected = (
         dict.fromkeys(codes, 0)
         | dict.fromkeys(REFUSED, 2)
-        | {"a callback that fails": 1, "extend, and fail": 1}
+        | {"a callback that fails": 1, "extend, and fail": 1, "diverged": 1}
     )
     assert codes == expected
 
@@ -237,13 +237,15 @@ def test_a_loss_that_only_keras_can_refuse_has_its_place_in_the_error(ended):
     assert rest[1].strip().startswith("Use a name such as")
 
 
-def test_diverged_clients_are_rejected_and_the_run_ends_well(session, ended):
-    assert facts(ended, "diverged")["clients/rejected"] == 3
-    assert facts(ended, "diverged")["note"] == "no valid update: model unchanged"
-    assert facts(ended, "evaluate the diverged")["loss"] == facts(ended, "diverged")["test/loss"]
-    rows = [json.loads(line) for line in (session.folder / "runs/nan/clients.jsonl").read_text().splitlines()]
-    assert [(row["round"], row["client"]) for row in rows] == [(r, c) for r in (1, 2) for c in range(3)]
-    assert all("NaN or infinite" in row["reason"] for row in rows)
+def test_a_round_in_which_all_clients_diverged_ends_the_run_and_says_how_to_go_on(session, ended):
+    told = " ".join(ended["diverged"].stderr.split())
+    assert "the updates of all 3 clients have NaN or infinite values" in told
+    assert "learning rate of the clients is too large" in told
+    assert "The last checkpoint is of round 0." in told
+    assert "fedcli run --resume runs/nan" in told
+    assert ended["diverged"].stdout == ""
+    assert metrics(session, "runs/nan") == []
+    assert facts(ended, "evaluate the diverged")["round"] == 0
 
 
 def test_an_early_stop_is_a_normal_end_and_is_said(ended):
