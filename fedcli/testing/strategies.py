@@ -12,7 +12,7 @@ import numpy as np
 
 from fedcli.components.executors import EXECUTORS
 from fedcli.core.contracts import Strategy
-from fedcli.core.errors import RunError
+from fedcli.core.errors import RuinedModelError, RunError
 from fedcli.core.privacy_events import is_noised_by_clients
 from fedcli.core.roles import ClientRuntime
 from fedcli.core.rounds import Assignment, Broadcast, ClientUpdate, RoundState
@@ -69,7 +69,14 @@ def check_strategy(strategy: Strategy, *, settings: Sequence[str] = ()) -> None:
 def _rounds(assembly: Assembly, state: RoundState, count: int = 2) -> _Course:
     records = []
     for _ in range(count):
-        state, record, rows = run_round(assembly, state, lambda _round: None, lambda _done, _planned: None)
+        try:
+            state, record, rows = run_round(
+                assembly, state, lambda _round: None, lambda _done, _planned: None
+            )
+        except RuinedModelError as error:
+            raise AssertionError(
+                f"{assembly.strategy.name}: after two rounds the weights are finite; {error}"
+            ) from error
         records.append([_untimed(record), *map(_untimed, rows)])
     return _Course(state, records)
 
@@ -90,11 +97,6 @@ def _same(one: RoundState, other: RoundState) -> bool:
 
 def _check_learning(assembly: Assembly, first: RoundState, course: _Course) -> None:
     name, state = assembly.strategy.name, course.state
-    notes = [str(record.get("note", "")) for record, *_ in course.records]
-    law(
-        np.isfinite(state.weights).all() and not any("NaN or infinite" in note for note in notes),
-        f"{name}: after two rounds the weights are finite; {'; '.join(filter(None, notes))}",
-    )
     law(
         not np.array_equal(state.weights, first.weights),
         f"{name}: two rounds move the model; the weights are unchanged.",

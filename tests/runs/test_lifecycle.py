@@ -1,7 +1,6 @@
 """The life of a run directory: started, evaluated, started from, resumed."""
 
 import json
-import math
 import shutil
 
 import numpy as np
@@ -11,7 +10,7 @@ import user_parts
 
 from fedcli import config
 from fedcli.config import ConfigErrors
-from fedcli.core.errors import ConfigError, RunError, RunInterrupted
+from fedcli.core.errors import ConfigError, RuinedModelError, RunError, RunInterrupted
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.plan import plan
 from fedcli.runs import lifecycle
@@ -317,17 +316,17 @@ def _layout_of(result):
 # --- divergence ------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_diverges_goes_on_says_so_and_stays_readable(tmp_path):
+def test_a_run_that_diverges_ends_with_a_sentence_and_keeps_the_rounds_before(tmp_path):
     source = tiny.source("client.optimizer={name: sgd, learning_rate: 1.0e30}", "rounds=3")
-    result = lifecycle.start_run(source, tmp_path / "run")
-    assert result.state.round == 3
-    assert np.isfinite(result.state.weights).all()
-    assert sum(record["clients/rejected"] for record in result.records) > 0
+    with pytest.raises(RuinedModelError, match=r"round \d: .*NaN or infinite") as caught:
+        lifecycle.start_run(source, tmp_path / "run")
+    last = int(str(caught.value).partition(":")[0].removeprefix("round ")) - 1
+    assert directory.finished_rounds(tmp_path / "run")[-1] == last
     for name in ("metrics.jsonl", "clients.jsonl"):
-        assert [strict(line) for line in (result.folder / name).read_text().splitlines()]
-    assert all(
-        not isinstance(v, float) or math.isfinite(v) for record in result.records for v in record.values()
-    )
+        rows = [strict(line) for line in (tmp_path / "run" / name).read_text().splitlines()]
+        assert all(row["round"] <= last for row in rows)
+    with pytest.raises(RuinedModelError):
+        lifecycle.resume_run(tmp_path / "run")
 
 
 PRIVATISED = "data.preprocessing=[{name: privatise, clip_norm: 1.0, noise_multiplier: 4.0, delta: 1.0e-3}]"
