@@ -1,6 +1,7 @@
 """The folder tree is the architecture: who imports what, and what the quick commands never load."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -42,14 +43,22 @@ ALLOWED = {
 STATED_EXCEPTIONS = {("cli/output.py", "tensorflow")}
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imported(path):
     """The modules that a file imports anywhere, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    names = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            yield node.module
+            names.append(node.module)
+    return names
 
 
 def place(path):
@@ -89,7 +98,7 @@ def test_core_speaks_numpy_and_the_standard_library_only():
 
 def test_no_input_is_checked_by_assert():
     for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree)), path
 
 
@@ -97,7 +106,7 @@ def test_no_randomness_but_from_seeds_and_the_operating_system():
     # np.random.get_state and set_state put back what Keras's initialisers moved.
     stated = {"Generator", "Philox", "get_state", "set_state"}
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np.random":
                 assert node.attr in stated, f"{place(path)}: np.random.{node.attr}"
 
@@ -126,7 +135,7 @@ def test_run_directories_are_read_by_the_guarded_reader_only():
     found = set()
     for path in FILES:
         if place(path).split("/")[0] in ("store", "runs"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path)):
                 name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
                 # A bare `load` is a function of that module.
                 reads = (

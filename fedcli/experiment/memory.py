@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fedcli.components.executors import OWN_PROCESSES
 from fedcli.config import Checkpoint
 from fedcli.core.machine import available_cores
 from fedcli.core.sums import BLOCK
@@ -55,7 +56,7 @@ def memory(made: Setup, *, parameters: int, statistics: int) -> dict[str, Any]:
         "checkpoint_bytes": checkpoint,
         "kept_checkpoints_bytes": checkpoint * _kept(experiment.checkpoint, experiment.rounds),
     }
-    if experiment.executor.name == "processes":
+    if experiment.executor.name in OWN_PROCESSES:
         # Each has a model, a broadcast and a result of its own, and the driver has the model that it began with.
         facts["memory_bytes"] = _TENSORFLOW + one * (on_server + 1)
         facts["worker_memory_bytes"] = _TENSORFLOW + one * (_ON_DEVICE + of_a_client + 2)

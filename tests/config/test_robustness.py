@@ -78,7 +78,7 @@ def experiments(draw):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(experiments())
 def test_what_is_dumped_loads_to_the_same(experiment):
     written = dump(experiment)
@@ -132,7 +132,7 @@ def test_any_mutation_survives(written, mutations):
     survives(lambda: config(written))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([
     "rounds", "data", "data.partition", "data.partition.clients", "data.preprocessing.0", "model.hidden.1", "task",
     "client.optimizer", "strategy", "strategy.extra", "early_stop", "callbacks", "executor", "name", "model", "", "x.1",
@@ -141,7 +141,7 @@ def test_any_override_survives(overrides):
     survives(lambda: config(FULL, *(f"{key}={value}" for key, value in overrides)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(FULL.splitlines()), anything)
 def test_any_value_in_any_place_survives(line, value):
     key = line.split(":")[0].strip()

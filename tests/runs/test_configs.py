@@ -89,7 +89,14 @@ def test_its_cost_is_told_without_training(path):
 
 # Configs of one strategy or attack each: tests of those parts run them, too.
 OF_ONE_PART = [path for path in CONFIGS if path.parent.name in ("strategies", "attacks")]
-LONG = {"encrypted_threshold", "fednova_synthetic", "fashion_mnist_cnn"}
+LONG = {
+    "encrypted_dp_distributed",
+    "encrypted_threshold",
+    "fashion_mnist_cnn",
+    "fednova_synthetic",
+    "private_verified_encrypted",
+    "verified",
+}
 
 
 @pytest.mark.parametrize(

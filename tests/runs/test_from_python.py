@@ -59,6 +59,8 @@ OBJECTS = {
     "aggregator": midrange,
     "callbacks": lambda: [stop(after=2)],
 }
+QUICK = {"strategy", "callbacks"}
+SOME_SLOW = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in OBJECTS]
 PLACEHOLDERS = {
     "dataset": ("data.name", "<object:Dataset>"),
     "model": ("model.name", "<object:small>"),
@@ -241,7 +243,7 @@ class TestCheck:
 
 
 class TestObjects:
-    @pytest.mark.parametrize("name", OBJECTS)
+    @pytest.mark.parametrize("name", SOME_SLOW)
     def test_it_runs_is_recorded_and_resumes_to_the_same_bits(self, name, tmp_path):
         given = {name: OBJECTS[name]()}
         whole = fedcli.run(tiny.YAML, folder=tmp_path / "whole", **given)
@@ -258,7 +260,7 @@ class TestObjects:
         assert result.rounds[-1] == whole.rounds[-1] == 2
         assert bits(result) == bits(whole)
 
-    @pytest.mark.parametrize("name", OBJECTS)
+    @pytest.mark.parametrize("name", SOME_SLOW)
     def test_evaluate_and_verify_say_what_they_need(self, name, tmp_path):
         folder = fedcli.run(
             tiny.YAML, ["rounds=1"], folder=tmp_path / "run", **{name: OBJECTS[name]()}

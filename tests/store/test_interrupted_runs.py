@@ -109,6 +109,7 @@ def test_a_run_with_an_error_of_the_disk_at_any_change_ends_with_the_same_bits(t
         assert_goes_on(root, whole)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_disk_that_fills_up_ends_with_the_same_bits(tmp_path, whole):
     """One byte too few for each of the writes."""
     every, _, changes, _ = whole
@@ -121,6 +122,7 @@ def test_a_run_on_a_disk_that_fills_up_ends_with_the_same_bits(tmp_path, whole):
         assert_goes_on(root, whole)
 
 
+@pytest.mark.slow
 def test_a_run_that_loses_power_after_any_change_ends_with_the_same_bits(tmp_path, whole):
     """What is not synced is lost; the checkpoint and all that it refers to are."""
     _, original, changes, _ = whole

@@ -15,7 +15,10 @@ from fedcli.store.run_store import RunStore
 PLACE = "proofs/round-00002"
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 3],
+)
 def original(tmp_path_factory, request):
     return make_run(tmp_path_factory.mktemp("proofs") / "run", every=request.param, proofs=True)
 

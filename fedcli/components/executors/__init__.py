@@ -8,4 +8,7 @@ from fedcli.core.factories import Registry
 
 EXECUTORS: Registry = {"threads": threads, "processes": processes, "ray": ray, "vectorised": vectorised}
 
-__all__ = ["EXECUTORS", "processes", "ray", "threads", "vectorised"]
+OWN_PROCESSES = frozenset({"processes", "ray"})
+"""Executors whose workers are processes, each with a model of its own."""
+
+__all__ = ["EXECUTORS", "OWN_PROCESSES", "processes", "ray", "threads", "vectorised"]

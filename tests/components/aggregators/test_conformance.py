@@ -127,6 +127,7 @@ for name, part in RULES.items():
 """
 
 
+@pytest.mark.slow
 def test_the_bits_do_not_depend_on_the_number_of_threads():
     def digests(threads):
         names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

@@ -112,7 +112,7 @@ def test_batchnorm_dropout_and_penalties_equal_the_plain_loop(stateful, client):
     np.testing.assert_allclose(update.statistics, averages, **CLOSE)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("kind", ["LSTM", pytest.param("GRU", marks=pytest.mark.slow)])
 def test_recurrent_layers_equal_the_plain_loop(kind):
     local = Local(recurrent(kind), series(6, 3))
     for client in (0, 1):

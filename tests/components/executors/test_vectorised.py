@@ -58,7 +58,10 @@ def test_results_come_in_the_order_of_the_items_a_window_at_a_time():
 
 @pytest.mark.parametrize(
     ("strategy", "also"),
-    [("scaffold", ()), ("fedprox", ("participation={stragglers: 0.5}",))],
+    [
+        ("scaffold", ()),
+        pytest.param("fedprox", ("participation={stragglers: 0.5}",), marks=pytest.mark.slow),
+    ],
 )
 def test_blocks_are_close_to_one_client_after_the_other_and_equal_for_all_workers(strategy, also):
     with assembled(*LOGISTIC, f"strategy={{name: {strategy}}}", *also) as (parts, first):

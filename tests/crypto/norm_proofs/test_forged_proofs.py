@@ -234,6 +234,7 @@ def short():
     return bound, commitment.encoded, proof
 
 
+@pytest.mark.slow
 def test_every_byte_of_a_proof_matters(short):
     bound, commitment, proof = short
     drawn = random.Random(1)

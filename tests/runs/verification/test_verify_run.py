@@ -112,6 +112,7 @@ def test_a_run_that_went_on_from_an_earlier_checkpoint_holds(folder):
 # --- one byte --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_checkpoint_changes_unseen(folder):
     """Single bits at random places of every file: the file is named, and the round that it is of."""
     rng = np.random.Generator(np.random.Philox(5))
