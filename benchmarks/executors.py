@@ -6,7 +6,8 @@
 - `vectorised` against `threads`, for softmax regression on Synthetic(1,1), and `auto` for a whole config of it;
 - `ray` on this machine against `threads`, for the McMahan CNN.
 
-The bits are the same on all sides, which tests show. See benchmarks/README.md.
+The bits of `ray` and of any number of workers are those of `threads`; `vectorised` is close to them.
+See benchmarks/README.md.
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     )
     from fedcli import config
     from fedcli.runs.lifecycle import Progress, start_run
+    from fedcli.store.writer_thread import LARGE
 
     source = config.loads(
         f"""
@@ -101,9 +102,10 @@ checkpoint: {{every: 2, keep_last: 1}}
     with Watcher() as watcher:
         result = start_run(source, folder / "run", progress=progress)
     size = result.state.weights.nbytes
-    # The checkpoint of round 2 is written while round 3 runs.
+    # The first gap is round 2. A large checkpoint of an even round is written while the odd one after it runs.
     gaps = np.diff(ends)
-    without, with_one = gaps[1::2], gaps[0::2]
+    even, odd = gaps[0::2], gaps[1::2]
+    with_one, without = (odd, even) if size >= LARGE else (even, odd)
     by_place = sorted(watcher.peaks.items(), key=lambda pair: -pair[1])
     return {
         "weights": result.state.weights.size,

@@ -53,7 +53,7 @@ TOPICS = {
     "executors": Topic(
         "benchmarks.executors",
         "Executors and workers",
-        "The same rounds on both sides, with the same bits.",
+        "The same rounds on both sides, with the same bits except for `vectorised`, which is close to them.",
     ),
     "population": Topic(
         "benchmarks.population",

@@ -10,6 +10,7 @@ import numpy as np
 
 from fedcli.core.concealment import concealed
 from fedcli.core.sums import AddedUpdate
+from fedcli.core.trees import to_table
 from fedcli.core.types import SECRET, Array, Tree, Vector
 from fedcli.core.vectors import Layout
 
@@ -234,7 +235,7 @@ class RoundState:
         aggregator: the aggregator's state.
         transforms: each transform's server state, by name.
         clients: each client's own state, by its number, for clients that have any. A run directory's are
-            read from their files when they are used (`shelf.StoredTree`).
+            read from their files when they are used (`store.client_states.StoredTree`).
         releases: how many rounds the privacy ledger has been charged for.
         seconds: simulated seconds since the start of the run, where there is a simulated clock.
         underway: clients still at work between asynchronous rounds, and the models they began from.
@@ -258,6 +259,13 @@ class RoundState:
     underway: Tree = field(default_factory=dict)
     average: Tree = field(default_factory=dict)
     cohort: Tree = field(default_factory=dict)
+
+    def seal(self) -> None:
+        """Make all arrays read-only: a large state is still written to the disk while the next round goes on."""
+        trees = (self.server, self.aggregator, self.transforms, self.underway, self.average, self.cohort)
+        vectors = (self.weights, self.statistics, self.frozen, self.personal)
+        for array in (*vectors, *(leaf for tree in trees for leaf in to_table(tree).values())):
+            array.flags.writeable = False
 
     def without_secrets(self) -> RoundState:
         """The state without the keys of noise, for everybody but the server."""

@@ -29,7 +29,9 @@ def traced(blocks: BlockRuntime | None) -> BlockRuntime:
 def trained_together(
     blocks: BlockRuntime, starts: Mapping[int, Any], turns: Sequence[Turn], kept: Mapping[int, Tree]
 ) -> Mapping[int, ClientUpdate]:
-    """The updates of a block, by client, before any transform; none if it fails, so that each client fails by itself.
+    """The updates of a block, by client, before any transform.
+
+    Those of a block that fails are missing, so that each of its clients is trained, and fails, by itself.
 
     Args:
         blocks: trains several clients at once.
@@ -46,9 +48,10 @@ def trained_together(
         ]
         try:
             found |= {update.client: update for update in blocks.train(starts[model], block)}
-        except FedcliError:
+        # Memory that runs out is the machine's failure; clients trained one by one would get other bits.
+        except (FedcliError, MemoryError):
             raise
-        # A custom dataset can raise anything when it is asked for a client.
+        # A custom dataset can raise anything when it is asked for a client. Other blocks are not concerned.
         except Exception:  # noqa: BLE001
-            return {}
+            continue
     return found

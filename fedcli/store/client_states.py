@@ -127,7 +127,10 @@ def drop_after(folder: Path, round: int, *, disk: Disk = LOCAL) -> None:
 
 def prune(folder: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk: Disk = LOCAL) -> None:
     """Remove the states of rounds `first` to `last` that are not in `keep`. No checkpoint refers to them."""
-    needed = {tree.path for tree in keep.values() if isinstance(tree, StoredTree)}
+    # Of these rounds only: others may have kept the states of many more clients.
+    needed = {
+        tree.path for tree in keep.values() if isinstance(tree, StoredTree) and first <= tree.round <= last
+    }
     for round in _between(folder, first, last):
         place = folder / round_folders.name(round)
         there = {place / name for name in guarded.names(place, below=folder.parent)}

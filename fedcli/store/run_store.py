@@ -181,6 +181,7 @@ class RunStore:
         self._logs[METRICS].append(_line(record))
         self.records.append(jsonable(record))
         if state.round % self._every == 0:
+            state.seal()
             self._thread.begin(partial(self._write, state), size=state.weights.nbytes)
 
     def checkpoint(self, state: RoundState) -> None:

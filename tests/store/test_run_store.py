@@ -92,6 +92,19 @@ def test_a_run_directory_is_made_whole(folder):
     assert [path.name for path in folder.parent.iterdir()] == ["one"]
 
 
+def test_what_is_being_written_cannot_be_changed_by_the_next_round(folder):
+    store, state = RunStore(folder, LAYOUT, every=1), replace(state_of(1), clients={})
+    try:
+        store.begin(state_of(0))
+        store.commit(state, record_of(1), rows_of(1))
+        with pytest.raises(ValueError, match="read-only"):
+            state.server["velocity"] *= 0.9
+        with pytest.raises(ValueError, match="read-only"):
+            state.weights += 1
+    finally:
+        store.close()
+
+
 @pytest.mark.parametrize("make", ["mkdir", "touch"])
 def test_a_path_that_exists_is_refused_and_left_alone(tmp_path, make):
     target = tmp_path / "one"

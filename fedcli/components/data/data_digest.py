@@ -15,7 +15,8 @@ _MOST_CLIENTS, _MOST_BYTES = 256, 2**28
 def data_digest(federation: Federation) -> bytes:
     """SHA-256 of the clients' numbers of examples, the test set, and the clients' examples as they train on them.
 
-    Of more than 256 clients 256 are read, evenly spread, and of large data the first clients of these until 256 MiB:
+    Of more than 256 clients 256 are read, evenly spread, and of large data the first clients of these until
+    they have 256 MiB:
     a file that is another one changes them all, and nobody has to read a million clients.
 
     Returns:
@@ -23,7 +24,7 @@ def data_digest(federation: Federation) -> bytes:
     """
     total, size = hashlib.sha256(), 0
     for array in (federation.num_train, federation.num_validation, *federation.test):
-        size += _add(total, array)
+        _add(total, array)
     count = federation.num_clients
     for client in np.unique(np.linspace(0, count - 1, min(count, _MOST_CLIENTS)).astype(np.int64)).tolist():
         if size > _MOST_BYTES:
