@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -89,12 +90,14 @@ def flip_a_bit(path):
     [
         (flip_a_bit, "is not the file that the run wrote"),
         (lambda path: path.write_bytes(path.read_bytes()[:-7]), "is not the file that the run wrote"),
-        (lambda path: path.write_bytes(npz.to_bytes({"control": np.ones(2)})), "and was 35e39691e48ca281"),
+        (lambda path: path.write_bytes(npz.to_bytes({"control": np.ones(2)})), "and was {digest}"),
         (lambda path: path.unlink(), "is missing"),
     ],
 )
 def test_a_damaged_state_is_named_with_the_way_out(tmp_path, damage, why):
     stored = client_states.put(tmp_path, 7, 42, TREE)
+    # The headers of a zip file differ between versions of Python.
+    why = why.format(digest=sha256(stored.path.read_bytes()).hexdigest()[:16])
     damage(stored.path)
     with pytest.raises(RunError, match=why) as caught:
         stored["control"]
