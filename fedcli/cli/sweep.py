@@ -159,7 +159,8 @@ def _print_results(outcome: SweepOutcome) -> None:
     if ruined:
         print_message(
             f"{len(ruined)} of {len(outcome.statuses)} runs ruined their models, mostly by too large a step. Their "
-            "settings are in no table and no picture, and are not tried again."
+            "settings are in no table and no picture, and are not tried again. After mending a component that was at "
+            "fault, run `fedcli run --resume FOLDER`, or remove the run's folder."
         )
     failed = [status for status in outcome.statuses if status.standing == "failed"]
     for status in failed[:_MOST_FAILURES]:
@@ -170,6 +171,8 @@ def _print_results(outcome: SweepOutcome) -> None:
         print_message(f"{num_done}, {len(failed)} failed{more}. The same command tries them again.")
     elif counts["done"] + counts["ruined"] < len(outcome.statuses):
         print_message(f"{num_done}. The same command goes on with the others.")
+    elif not counts["done"]:
+        print_message(f"{num_done}.")
     else:
         # Quoted, so that the lines can be pasted into a shell.
         place = shlex.quote(str(outcome.folder))
@@ -210,6 +213,8 @@ def _facts(outcome: SweepOutcome) -> Facts:
 
 
 def _exit_code(outcome: SweepOutcome) -> int:
-    """As of a run: 0 done, 1 failed, 130 interrupted."""
+    """As of a run: 0 done, 1 failed, 130 interrupted; 1 also if every run has ruined its model."""
     standings = {status.standing for status in outcome.statuses}
-    return 1 if "failed" in standings else 0 if standings <= {"done", "ruined"} else 130
+    if "failed" in standings or standings == {"ruined"}:
+        return 1
+    return 0 if standings <= {"done", "ruined"} else 130

@@ -12,7 +12,7 @@ from kept_runs import CONFIG, make_run
 
 from fedcli import config
 from fedcli.config import read_sweep
-from fedcli.runs.summary import encode, summary_of
+from fedcli.runs.summary import RUINED, encode, summary_of
 from fedcli.runs.sweep.sweeping import planned_trials
 from fedcli.store import directory
 
@@ -50,6 +50,27 @@ def test_when_all_is_done_it_prints_the_table_and_writes_csv_and_picture(fedcli,
     facts = json.loads(fedcli("sweep", *WORDS, "--json").stdout)
     assert [group["last"] for group in facts["groups"]] == [[0.25, 0.25], [0.5, 0.5]]
     assert {run["state"] for run in facts["runs"]} == {"done"}
+
+
+def ruin(run):
+    """The summary of a run says that its next round would have ruined the model."""
+    experiment = config.load(run / directory.CONFIG).experiment
+    size = (run / directory.METRICS).stat().st_size
+    ending = RUINED + "round 9: the model is ruined: its test/loss is inf."
+    said = summary_of(experiment, directory.read_records(run), ending, size)
+    (run / directory.SUMMARY).write_bytes(encode(said))
+
+
+def test_a_sweep_in_which_every_run_ruined_its_model_has_no_result_and_exit_code_1(fedcli, done):
+    for run in done.glob("epochs-*"):
+        ruin(run)
+    said = fedcli("sweep", *WORDS)
+    assert said.exit_code == 1
+    assert "test/loss is inf" in said.stderr
+    assert "fedcli run --resume FOLDER" in said.stderr
+    assert "0 of 4 runs are done." in said.stderr
+    assert "fedcli report" not in said.stdout
+    assert fedcli("sweep", *WORDS, "--json").exit_code == 1
 
 
 def test_other_commands_take_the_folder(fedcli, done):
