@@ -158,9 +158,9 @@ def _print_results(outcome: SweepOutcome) -> None:
         print_message(f"{status.trial.name} ended without a result: {status.failure}")
     if ruined:
         print_message(
-            f"{len(ruined)} of {len(outcome.statuses)} runs ruined their models, mostly by too large a step. Their "
-            "settings are in no table and no picture, and are not tried again. After mending a component that was at "
-            "fault, run `fedcli run --resume FOLDER`, or remove the run's folder."
+            f"{len(ruined)} of {len(outcome.statuses)} runs ruined their models, mostly by too large a step. They "
+            "are not tried again. A setting of which other seeds are done is last in the table, else it is in none. "
+            "After mending a component that was at fault, run `fedcli run --resume FOLDER`, or remove the run's folder."
         )
     failed = [status for status in outcome.statuses if status.standing == "failed"]
     for status in failed[:_MOST_FAILURES]:

@@ -73,6 +73,19 @@ def test_a_sweep_in_which_every_run_ruined_its_model_has_no_result_and_exit_code
     assert fedcli("sweep", *WORDS, "--json").exit_code == 1
 
 
+def test_a_setting_that_ruined_the_model_with_one_seed_is_last_and_says_so(fedcli, done):
+    # The other one of two epochs is still the best of all.
+    ruin(done / "epochs-2_seed-1")
+    said = fedcli("sweep", *WORDS, "--json")
+    assert said.exit_code == 0
+    assert [group["label"] for group in json.loads(said.stdout)["groups"]] == [
+        "epochs 1",
+        "epochs 2 (ruined seeds: 1)",
+    ]
+    assert "A setting of which other seeds are done is last in the table" in fedcli("sweep", *WORDS).stderr
+    assert "0.25" in (done / "sweep.csv").read_text().splitlines()[-1]
+
+
 def test_other_commands_take_the_folder(fedcli, done):
     compared = json.loads(fedcli("compare", done, "--json").stdout)
     assert sorted(len(group["seeds"]) for group in compared["groups"]) == [2, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,19 +27,23 @@ class SweepResults(NamedTuple):
 
     Args:
         column: the metric by which settings are compared.
-        groups: runs of the same settings but for the seed, the best mean first.
+        groups: runs of the same settings but for the seed, the best mean first; those that ruined the model with other
+            seeds are last, and their labels have the number of these.
     """
 
     column: str
     groups: list[SeedGroup]
 
 
-def results_of(folder: Path, done: Sequence[Trial], metric: str | None) -> SweepResults | None:
+def results_of(
+    folder: Path, done: Sequence[Trial], ruined: Sequence[Trial], metric: str | None
+) -> SweepResults | None:
     """The results of the runs that are done; None if none is.
 
     Args:
         folder: the folder of the sweep.
         done: those of its runs that are done.
+        ruined: those that have ruined their models.
         metric: the column; None for the headline of the first run.
 
     Raises:
@@ -50,13 +55,18 @@ def results_of(folder: Path, done: Sequence[Trial], metric: str | None) -> Sweep
     members: dict[str, list[int]] = {}
     for number, trial in enumerate(done):
         members.setdefault(trial.group, []).append(number)
-    groups = [
-        SeedGroup(_label(done[numbers[0]]), tuple(runs[number] for number in numbers))
-        for numbers in members.values()
-    ]
+    num_ruined = Counter(trial.group for trial in ruined)
     sign = -1 if runs[0].figures.better == "up" else 1
-    groups.sort(key=lambda group: sign * _mean(group))
-    return SweepResults(runs[0].figures.column, groups)
+    ranked: list[tuple[bool, float, SeedGroup]] = []
+    for name, numbers in members.items():
+        label, lost = _label(done[numbers[0]]), num_ruined[name]
+        if lost:
+            label = f"{label} (ruined seeds: {lost})"
+        group = SeedGroup(label, tuple(runs[number] for number in numbers))
+        # The mean of the seeds that survived flatters the setting.
+        ranked.append((lost > 0, sign * _mean(group), group))
+    ranked.sort(key=lambda each: each[:2])
+    return SweepResults(runs[0].figures.column, [group for _, _, group in ranked])
 
 
 def write_results(folder: Path, trials: Sequence[Trial], results: SweepResults) -> None:

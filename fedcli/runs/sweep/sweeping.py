@@ -157,7 +157,8 @@ def _run(
         write_index(folder, index)
     statuses = [status_of(folder, trial, index.runs[trial.name].failure) for trial in trials]
     done = [status.trial for status in statuses if status.standing == "done"]
-    results = results_of(folder, done, space.metric)
+    ruined = [status.trial for status in statuses if status.standing == "ruined"]
+    results = results_of(folder, done, ruined, space.metric)
     if results is not None:
         write_results(folder, trials, results)
     return SweepOutcome(folder, statuses, results)
