@@ -66,7 +66,7 @@ class Staff:
                     f"Ray has started fewer than {self.num_workers} workers within {_START_SECONDS} s; perhaps others "
                     "hold the CPUs of its nodes.\nUse fewer executor.workers, or look at `ray status`."
                 ) from error
-            except ray.exceptions.RayActorError as error:
+            except ray.exceptions.RayError as error:
                 raise RunError(f"a worker of Ray could not be started: {_cause(error)}.") from error
             if failure is not None:
                 raise _placed(member, failure)
@@ -122,7 +122,12 @@ class RayCrew:
         for member in self._staff.members:
             self._begin(member)
         for reference, member in list(self._beginning.items()):
-            failure = ray.get(reference)
+            try:
+                failure = ray.get(reference)
+            except ray.exceptions.RayError as error:
+                raise RunError(
+                    f"on {member.machine}: the worker was lost while it built the experiment: {_cause(error)}."
+                ) from error
             if failure is not None:
                 raise _placed(member, failure)
             member.begun = self._number
@@ -158,10 +163,11 @@ class RayCrew:
             found = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             raise RunError(f"{member.machine}: {error}") from error
-        except ray.exceptions.RayActorError as error:
-            return [self._lost(member, _cause(error))]
-        # A result can be lost with its node after it was made.
         except ray.exceptions.RayError as error:
+            # A result can be lost with its node after it was made. After all else, of which an end for want of memory
+            # is no RayActorError, nothing more comes from the actor.
+            if not isinstance(error, ray.exceptions.ObjectLostError) or reference not in self._asked:
+                return [self._lost(member, _cause(error))]
             _, task = self._asked.pop(reference)
             member.load -= 1
             return [Lost(None, [task], _cause(error))]
@@ -251,6 +257,10 @@ def _placed(member: RayActor, failure: Parcel) -> Exception:
 
 
 def _cause(error: Exception) -> str:
-    """The last sentence of one of Ray's messages, which is the specific one."""
+    """The last sentence of one of Ray's messages, which is the specific one unless it is advice."""
+    import ray
+
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return "the memory of its node ran out"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else type(error).__name__

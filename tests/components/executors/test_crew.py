@@ -1,0 +1,107 @@
+"""The actors of the executor `ray` with a Ray that answers what a test says: who is replaced, and what is said."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+import pytest
+
+from fedcli.components.executors.crew import RayCrew, Staff
+from fedcli.components.executors.dispatch import Lost, Piece
+from fedcli.components.executors.parcels import packed
+from fedcli.core.errors import RunError
+
+ray = pytest.importorskip("ray", reason="pip install 'fedcli[ray]'")
+NO_MEMORY = ray.exceptions.OutOfMemoryError("Task was killed.\nSet RAY_memory_usage_threshold to adjust it.")
+
+
+class FakeActor:
+    """An actor whose methods are answered by what a test put into `answers`, in which an exception is raised."""
+
+    def __init__(self, answers):
+        for name in ("prepare", "begin", "do"):
+            setattr(self, name, SimpleNamespace(remote=lambda *_, name=name: self._answer(answers, name)))
+
+    def _answer(self, answers, name):
+        reference = Future()
+        if name in answers:
+            answer = answers[name]
+            (reference.set_exception if isinstance(answer, Exception) else reference.set_result)(answer)
+        return reference
+
+
+@pytest.fixture
+def hired(monkeypatch):
+    """A function that makes a staff of actors, the first of which answers as given, and all later ones well."""
+    well = {"prepare": ("host b, process 2", None), "begin": None, "do": packed((True, [4]))}
+
+    def hire(number=1, later=well, **first):
+        every = iter([{**well, **first}])
+        remote = SimpleNamespace(
+            options=lambda **_: SimpleNamespace(remote=lambda _: FakeActor(next(every, later)))
+        )
+        monkeypatch.setattr(ray, "remote", lambda _: remote)
+        return Staff(number, {})
+
+    def wait(references, **_):
+        done = [each for each in references if each.done()]
+        return done[:1], references
+
+    monkeypatch.setattr(ray, "wait", wait)
+    monkeypatch.setattr(ray, "get", lambda reference, timeout=None: reference.result(timeout=0))
+    monkeypatch.setattr(ray, "kill", lambda _: None)
+    return hire
+
+
+def events(crew):
+    """The next thing that happened."""
+    return next(filter(None, (crew.wait() for _ in range(5))))
+
+
+def test_an_actor_that_was_killed_for_memory_is_replaced(hired):
+    staff = hired(do=NO_MEMORY)
+    staff.begin()
+    crew, task = RayCrew(staff, 1, None, None), Piece(0, (2,))
+    crew.begin_everywhere()
+    (dead,) = staff.members
+    assert crew.offer(task)
+    assert events(crew) == [Lost(task, [], "the memory of its node ran out")]
+    assert dead not in staff.members
+    assert staff.lost == [
+        "host b, process 2 was lost (the memory of its node ran out); a piece of work trained again"
+    ]
+    crew.wait()
+    assert crew.offer(task)
+    assert events(crew)[0].results() == [4]
+
+
+def test_an_actor_that_dies_before_it_has_begun_is_replaced_without_blame(hired):
+    staff = hired(begin=NO_MEMORY)
+    staff.begin()
+    crew, task = RayCrew(staff, 2, None, None), Piece(0, (2,))
+    (dead,) = staff.members
+    dead.handle.do = SimpleNamespace(remote=lambda *_: Future())
+    assert crew.offer(task)
+    assert events(crew) == [Lost(None, [task], "the memory of its node ran out")]
+    assert dead not in staff.members
+
+
+def test_a_result_that_was_lost_after_it_was_made_costs_no_actor(hired):
+    staff = hired(do=ray.exceptions.ObjectLostError("00", None, "here"))
+    staff.begin()
+    crew, task = RayCrew(staff, 1, None, None), Piece(0, (2,))
+    crew.begin_everywhere()
+    members = list(staff.members)
+    assert crew.offer(task)
+    (lost,) = events(crew)
+    assert (lost.task, lost.waiting, staff.members) == (None, [task], members)
+
+
+def test_a_worker_that_dies_at_the_start_ends_the_run_with_a_sentence(hired):
+    with pytest.raises(RunError, match=r"could not be started: the memory of its node ran out\.$"):
+        hired(prepare=NO_MEMORY).begin()
+    staff = hired(begin=NO_MEMORY)
+    staff.begin()
+    with pytest.raises(
+        RunError, match=r"^on host b, process 2: .* built the experiment: the memory of its node"
+    ):
+        RayCrew(staff, 1, None, None).begin_everywhere()
