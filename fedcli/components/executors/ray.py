@@ -165,7 +165,8 @@ class RayExecutor:
         return self._staff
 
 
-# A process has one connection to Ray at most, which several executors may use one after another.
+# A process has one connection to Ray at most, which several executors may use one after another. Nobody is listed for a
+# connection that was there before.
 _USERS: list[RayExecutor] = []
 _FOLDERS: list[TemporaryFolder] = []
 
@@ -187,7 +188,9 @@ def _join(user: RayExecutor, address: str | None, workers: int) -> None:
                 key="address",
                 hint="Use the same address for all runs of a process, or call ray.shutdown() before.",
             )
-        _USERS.append(user)
+        # A connection that the user made, in a notebook say, is theirs to end.
+        if _USERS:
+            _USERS.append(user)
         return
     # Read by Ray when it starts its processes. Without the second, an actor that reserves no GPU sees none.
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -197,7 +200,13 @@ def _join(user: RayExecutor, address: str | None, workers: int) -> None:
         _FOLDERS.append(folder)
         # Nobody else on the network: whoever reaches Ray's ports can run code in its processes.
         here: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "_temp_dir": str(folder.path)}
-        ray.init(num_cpus=workers, include_dashboard=False, **here, **quiet)
+        try:
+            ray.init(num_cpus=workers, include_dashboard=False, **here, **quiet)
+        except BaseException:
+            # Some of its processes may run already.
+            ray.shutdown()
+            _FOLDERS.pop().remove()
+            raise
     else:
         try:
             # Ray itself would try again for minutes.

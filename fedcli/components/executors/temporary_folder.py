@@ -12,13 +12,13 @@ from typing import final
 # The paths of Unix sockets have 107 bytes at most, and Ray's are below this folder.
 _LONGEST = 40
 
-# Waits for the end of its input, which comes when the other process ends in whatever way. Then it ends the processes
-# that have files open below the folder (on Linux), since agents of Ray wait for minutes for a server that is dead, and
-# removes the folder until nobody writes to it any more.
+# Waits for a byte, or for the end of its input, which comes when the other process ends in whatever way. Then it ends
+# the processes that have files open below the folder (on Linux), since agents of Ray wait for minutes for a server that
+# is dead, and removes the folder until nobody writes to it any more.
 _WATCH = """
 import os, shutil, signal, sys, time
 folder, spared = sys.argv[1], (os.getpid(), os.getppid())
-sys.stdin.read()
+os.read(0, 1)
 
 def inside(pid):
     try:
@@ -60,5 +60,5 @@ class TemporaryFolder:
     def remove(self) -> None:
         """Remove it now."""
         shutil.rmtree(self.path, ignore_errors=True)
-        # Its input ends, it finds nothing to remove, and ends.
-        self._watch.communicate()
+        # A byte and not the end of its input alone, which does not come while a forked child holds the pipe as well.
+        self._watch.communicate(b".")
