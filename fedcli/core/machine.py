@@ -1,9 +1,15 @@
-"""Facts of the machine that this process runs on."""
+"""Facts of the machine that this process runs on, and what else decides the bits of what it calculates."""
 
 from __future__ import annotations
 
 import os
 import platform
+
+PACKAGES_OF_BITS = ("tensorflow", "keras", "numpy")
+"""Packages of which another version gives other bits."""
+
+FLAGS_OF_BITS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "KERAS_BACKEND")
+"""Variables of the environment by which these choose how they calculate."""
 
 # Of x86, then of ARM.
 _VECTOR = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve", "bf16", "i8mm")

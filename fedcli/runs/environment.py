@@ -17,7 +17,13 @@ from fedcli.components.clients.runtime.devices import device_kind, device_name, 
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.proofs.context import PROTOCOL
 from fedcli.core.errors import RunError
-from fedcli.core.machine import available_cores, processor_name, vector_features
+from fedcli.core.machine import (
+    FLAGS_OF_BITS,
+    PACKAGES_OF_BITS,
+    available_cores,
+    processor_name,
+    vector_features,
+)
 from fedcli.engine.setup import Assembly
 from fedcli.runs.code_version import command_line, git_state, source_of_fedcli
 from fedcli.runs.data_key import digest_of
@@ -25,8 +31,8 @@ from fedcli.runs.identities import public_keys
 from fedcli.store.directory import ENVIRONMENT
 from fedcli.store.files import guarded, limits
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "dp-accounting", "cryptography")
-_FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "KERAS_BACKEND")
+_PACKAGES = (*PACKAGES_OF_BITS, "scikit-learn", "dp-accounting", "cryptography")
+_FLAGS = (*FLAGS_OF_BITS, "TF_NUM_INTRAOP_THREADS")
 
 
 def describe_environment(assembly: Assembly) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedcli.core.errors import RunError
+from fedcli.core.machine import FLAGS_OF_BITS, PACKAGES_OF_BITS
 from fedcli.runs.environment import read_environment
 
 # Entries of environment.json that change bits. More cores or workers do not: clients are added in a fixed order.
@@ -18,8 +19,6 @@ _ENTRIES = {
     "intra_op_threads": "threads within an operation",
     "client_program": "compiler of the client program",
 }
-_PACKAGES = ("tensorflow", "keras", "numpy")
-_FLAGS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "KERAS_BACKEND")
 
 
 def require_same(run: Path, now: Mapping[str, Any], *, is_allowed: bool, warn: Callable[[str], None]) -> None:
@@ -56,12 +55,12 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
     commits = [_commit(each) for each in (then, now)]
     if None not in commits and commits[0] != commits[1]:
         yield _line("commit of fedcli", *(str(commit)[:12] for commit in commits))
-    for name in _PACKAGES:
+    for name in PACKAGES_OF_BITS:
         versions = [_of(each, "packages").get(name) for each in (then, now)]
         if versions[0] is not None and versions[0] != versions[1]:
             yield _line(name, *versions)
     if "flags" in then:
-        for name in _FLAGS:
+        for name in FLAGS_OF_BITS:
             values = [_of(each, "flags").get(name, "not set") for each in (then, now)]
             if values[0] != values[1]:
                 yield _line(name, *values)

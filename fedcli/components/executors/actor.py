@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
+from fedcli.components.executors.gpus import trains_on
 from fedcli.components.executors.parcels import Parcel, packed, portable, unpacked
 from fedcli.core.errors import RunError
+from fedcli.core.machine import FLAGS_OF_BITS, PACKAGES_OF_BITS, vector_features
 
-_PACKAGES = ("tensorflow", "keras", "numpy")
-_FLAGS = (
-    "TF_ENABLE_ONEDNN_OPTS",
-    "XLA_FLAGS",
-    "TF_XLA_FLAGS",
-    "TF_NUM_INTRAOP_THREADS",
-    "KERAS_BACKEND",
-    "TF_CPP_MIN_LOG_LEVEL",
-)
+_FLAGS = (*FLAGS_OF_BITS, "TF_NUM_INTRAOP_THREADS", "TF_CPP_MIN_LOG_LEVEL")
 
 
 class Surroundings(NamedTuple):
@@ -30,20 +24,68 @@ class Surroundings(NamedTuple):
     Args:
         folder: the working folder, from which relative paths of data lead.
         path: where Python looks for modules, custom ones among them.
-        flags: variables of the environment that decide bits.
+        flags: variables of the environment for TensorFlow.
         packages: versions that decide bits.
+        features: the instructions of the processor that decide bits.
+        device: `GPU` or `CPU`.
     """
 
     folder: str
     path: tuple[str, ...]
     flags: Mapping[str, str]
     packages: Mapping[str, str]
+    features: tuple[str, ...]
+    device: str
 
 
 def surroundings() -> Surroundings:
     """Those of this process."""
     flags = {name: os.environ[name] for name in _FLAGS if name in os.environ}
-    return Surroundings(str(Path.cwd()), tuple(map(os.path.abspath, sys.path)), flags, _versions())
+    path = tuple(map(os.path.abspath, sys.path))
+    return Surroundings(str(Path.cwd()), path, flags, _versions(), tuple(vector_features()), trains_on())
+
+
+def adopt_flags(flags: Mapping[str, str]) -> None:
+    """Give this process the driver's flags and no others; TensorFlow reads them when it is imported."""
+    for name in _FLAGS:
+        os.environ.pop(name, None)
+    os.environ |= flags
+
+
+def require_same_versions(own: Mapping[str, str], driver: Mapping[str, str]) -> None:
+    """Refuse other versions than the driver's.
+
+    Raises:
+        RunError: with the first that differs.
+    """
+    for name, version_here in own.items():
+        if version_here != driver.get(name):
+            raise RunError(
+                f"it has {name} {version_here}; the driver has {driver.get(name)}. Other versions give other bits.\n"
+                "Install the same versions on all nodes."
+            )
+
+
+def require_same_machine(features: Sequence[str], device: str, driver: Surroundings) -> None:
+    """Refuse a processor or a device on which the same program gives other bits than on the driver's.
+
+    Raises:
+        RunError: with what differs.
+    """
+    if set(features) != set(driver.features):
+        lacks, adds = (
+            ", ".join(sorted(each)) or "none"
+            for each in (set(driver.features) - set(features), set(features) - set(driver.features))
+        )
+        raise RunError(
+            f"its processor lacks instructions of the driver's ({lacks}), or has others ({adds}). Other "
+            "instructions give other bits.\nUse nodes with the same processor."
+        )
+    if device != driver.device:
+        raise RunError(
+            f"it trains on a {device}; the driver has a {driver.device}. Another device gives other bits.\n"
+            "Start the run on a node like the others, or hide the GPUs with CUDA_VISIBLE_DEVICES=-1 before `ray start`."
+        )
 
 
 @final
@@ -95,26 +137,18 @@ def _prepare(driver: Surroundings) -> None:
     # Work holds keys and openings of clients.
     forbid_core_dumps()
     stay_in_this_process()
-    os.environ |= driver.flags
+    adopt_flags(driver.flags)
     if os.path.isdir(driver.folder):
         os.chdir(driver.folder)
     # Behind what is there: a machine's own installation comes first.
     sys.path.extend(place for place in driver.path if place not in sys.path)
-    differing = {
-        name: (own, driver.packages.get(name))
-        for name, own in _versions().items()
-        if own != driver.packages.get(name)
-    }
-    if differing:
-        name, (own, expected) = next(iter(differing.items()))
-        raise RunError(
-            f"it has {name} {own}; the driver has {expected}. Other versions give other bits.\n"
-            "Install the same versions on all nodes."
-        )
+    # Before TensorFlow is loaded, of which a wrong version may fail with another message.
+    require_same_versions(_versions(), driver.packages)
     from fedcli.components.executors.threads import limit_tensorflow_threads
 
     # It lets the memory of a GPU grow as well: a share of a GPU is no limit, and the first worker would take all of it.
     limit_tensorflow_threads(1)
+    require_same_machine(vector_features(), trains_on(), driver)
 
 
 def _versions() -> dict[str, str]:
@@ -123,5 +157,5 @@ def _versions() -> dict[str, str]:
     return {
         "fedcli": sys.modules["fedcli"].__version__,
         "Python": python,
-        **{each: version(each) for each in _PACKAGES},
+        **{each: version(each) for each in PACKAGES_OF_BITS},
     }

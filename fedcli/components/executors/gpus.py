@@ -28,7 +28,16 @@ def default_workers(settings: DeviceSettings | None = None) -> int:
     Args:
         settings: `tf.config`, by default that of this process.
     """
-    return 1 if (settings or _of_this_process()).list_physical_devices("GPU") else available_cores()
+    return 1 if trains_on(settings) == "GPU" else available_cores()
+
+
+def trains_on(settings: DeviceSettings | None = None) -> str:
+    """`GPU` where TensorFlow sees one, else `CPU`.
+
+    Args:
+        settings: `tf.config`, by default that of this process.
+    """
+    return "GPU" if (settings or _of_this_process()).list_physical_devices("GPU") else "CPU"
 
 
 def let_gpu_memory_grow(settings: DeviceSettings | None = None) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fedcli.components.executors import crew as crew_module
 from fedcli.components.executors.crew import RayCrew, Staff
 from fedcli.components.executors.dispatch import Lost, Piece
 from fedcli.components.executors.parcels import packed
@@ -46,6 +47,8 @@ def hired(monkeypatch):
         done = [each for each in references if each.done()]
         return done[:1], references
 
+    # What this process has would load TensorFlow.
+    monkeypatch.setattr(crew_module, "surroundings", lambda: None)
     monkeypatch.setattr(ray, "wait", wait)
     monkeypatch.setattr(ray, "get", lambda reference, timeout=None: reference.result(timeout=0))
     monkeypatch.setattr(ray, "kill", lambda _: None)
