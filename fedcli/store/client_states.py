@@ -77,13 +77,15 @@ class StoredTree(Mapping[str, Any]):
             guarded.require_digest(self.path, content, self.digest.hex())
             return npz.tree_from_bytes(content)
         except FileRefused as error:
-            raise self._unusable(error.reason) from None
+            # A worker on another node reads it as well.
+            shared = "On a cluster, the run directory must be on a file system that all nodes share.\n"
+            raise self._unusable(error.reason, shared if error.is_missing else "") from None
         except ValueError as error:
             raise self._unusable(f"{npz.UNREADABLE}: {error}") from None
 
-    def _unusable(self, why: str) -> RunError:
+    def _unusable(self, why: str, hint: str = "") -> RunError:
         return RunError(
-            f"{self.path}, the state of client {self.client} after round {self.round}, {why}.\n"
+            f"{self.path}, the state of client {self.client} after round {self.round}, {why}.\n{hint}"
             f"Restore the file, or delete the checkpoints of round {self.round} and later to resume before it."
         )
 

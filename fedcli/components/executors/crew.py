@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast, final
 
 from fedcli.components.executors.actor import Worker, surroundings
 from fedcli.components.executors.dispatch import Done, Event, Late, Lost, Piece, named
 from fedcli.components.executors.parcels import Parcel, packed, unpacked
-from fedcli.core.errors import ConfigError, RunError
+from fedcli.core.errors import ComponentError, ConfigError, DiskError, RunError
 
 _START_SECONDS = 600
 """After so long it is not a slow import of TensorFlow that a worker waits for."""
@@ -69,7 +70,7 @@ class Staff:
             except ray.exceptions.RayError as error:
                 raise RunError(f"a worker of Ray could not be started: {_cause(error)}.") from error
             if failure is not None:
-                raise _placed(member, failure)
+                raise _placed(member.machine, unpacked(failure))
             member.coming = None
 
     def hire(self) -> RayActor:
@@ -129,7 +130,7 @@ class RayCrew:
                     f"on {member.machine}: the worker was lost while it built the experiment: {_cause(error)}."
                 ) from error
             if failure is not None:
-                raise _placed(member, failure)
+                raise _placed(member.machine, unpacked(failure))
             member.begun = self._number
         self._beginning.clear()
 
@@ -174,17 +175,19 @@ class RayCrew:
         if reference in coming:
             member.coming, (member.machine, failure) = None, found
             if failure is not None:
-                raise _placed(member, failure)
+                raise _placed(member.machine, unpacked(failure))
         elif reference in self._beginning:
             del self._beginning[reference]
-            # An error of beginning is the answer to the items as well.
+            # Its answers to items would be the same error.
+            if found is not None:
+                raise _placed(member.machine, unpacked(found))
             member.begun = self._number
             self._since[member] = time.monotonic()
         else:
             _, task = self._asked.pop(reference)
             member.load -= 1
             self._staff.bytes_received += found.num_bytes
-            return [Done(task, lambda: _results(found))]
+            return [Done(task, partial(_results, member.machine, found))]
         return []
 
     def leave(self) -> None:
@@ -240,20 +243,22 @@ class RayCrew:
         return []
 
 
-def _results(parcel: Parcel) -> Sequence[Any]:
+def _results(machine: str, parcel: Parcel) -> Sequence[Any]:
     # Copied out of shared memory: a component may write to an update, and the memory is needed for the next ones.
     is_result, answer = unpacked(parcel, copies=True)
     if is_result:
         return cast(Sequence[Any], answer)
+    # A component fails in the same way everywhere; a file that is missing is missing on one machine.
+    if isinstance(answer, ConfigError | RunError) and not isinstance(answer, ComponentError):
+        raise _placed(machine, answer) from answer
     raise cast(BaseException, answer)
 
 
-def _placed(member: RayActor, failure: Parcel) -> Exception:
+def _placed(machine: str, error: Exception) -> Exception:
     """An error of a worker, with its machine."""
-    error = cast(Exception, unpacked(failure))
     if isinstance(error, ConfigError):
-        return ConfigError(f"on {member.machine}: {error.message}", key=error.key, hint=error.hint)
-    return RunError(f"on {member.machine}: {error}")
+        return ConfigError(f"on {machine}: {error.message}", key=error.key, hint=error.hint)
+    return (DiskError if isinstance(error, DiskError) else RunError)(f"on {machine}: {error}")
 
 
 def _cause(error: Exception) -> str:

@@ -9,7 +9,7 @@ from fedcli.components.executors import crew as crew_module
 from fedcli.components.executors.crew import RayCrew, Staff
 from fedcli.components.executors.dispatch import Lost, Piece
 from fedcli.components.executors.parcels import packed
-from fedcli.core.errors import RunError
+from fedcli.core.errors import ClientError, ConfigError, RunError
 
 ray = pytest.importorskip("ray", reason="pip install 'fedcli[ray]'")
 NO_MEMORY = ray.exceptions.OutOfMemoryError("Task was killed.\nSet RAY_memory_usage_threshold to adjust it.")
@@ -108,3 +108,23 @@ def test_a_worker_that_dies_at_the_start_ends_the_run_with_a_sentence(hired):
         RunError, match=r"^on host b, process 2: .* built the experiment: the memory of its node"
     ):
         RayCrew(staff, 1, None, None).begin_everywhere()
+
+
+def test_an_error_of_a_worker_says_on_which_machine(hired):
+    def answered(error, call="do"):
+        staff = hired(do=packed((False, error)), **({} if call == "do" else {"begin": packed(error)}))
+        staff.begin()
+        crew = RayCrew(staff, 2, None, None)
+        assert crew.offer(Piece(0, (2,)))
+        return events(crew)[0].results()
+
+    with pytest.raises(RunError, match=r"^on host b, process 2: a file is missing"):
+        answered(RunError("a file is missing"))
+    with pytest.raises(ConfigError, match=r"(?s)^on host b, process 2: no module x\..*Install") as found:
+        answered(ConfigError("no module x.", key="data", hint="Install it."))
+    assert found.value.key == "data"
+    with pytest.raises(ClientError, match="^round 1, client 3: broken"):
+        answered(ClientError("round 1, client 3: broken"))
+    # One that took the place of another builds the experiment after the others.
+    with pytest.raises(RunError, match=r"^on host b, process 2: other data"):
+        answered(RunError("other data"), "begin")
