@@ -20,9 +20,9 @@ from fedcli.cli.output import Facts, escaped, print_message, quiet_imports, read
 from fedcli.core.errors import (
     ComponentError,
     DiskError,
-    EndlessClientWarning,
     RuinedModelError,
     RunInterrupted,
+    RunWarning,
 )
 from fedcli.runs.environment import accelerator_of
 from fedcli.runs.remaining_time import RemainingTime, in_words
@@ -53,7 +53,7 @@ class Screen:
     def _show_warning(
         self, message: Warning | str, category: type[Warning], *place: Any, **more: Any
     ) -> None:
-        if issubclass(category, EndlessClientWarning):
+        if issubclass(category, RunWarning):
             self._warn(str(message))
         else:
             self._others(message, category, *place, **more)

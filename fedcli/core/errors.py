@@ -73,8 +73,16 @@ class RuinedModelError(RunError):
     """A round after which the model, or what the server keeps, would be of no use; the round is not kept."""
 
 
-class EndlessClientWarning(UserWarning):
+class RunWarning(UserWarning):
+    """What the user of a run should know while it goes on."""
+
+
+class EndlessClientWarning(RunWarning):
     """A client that trains for longer than it should, on a thread that nothing can end."""
+
+
+class NoWorkerWarning(RunWarning):
+    """A run that waits for workers, all of which were lost."""
 
 
 class RunInterrupted(FedcliError):

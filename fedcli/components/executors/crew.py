@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast, final
@@ -11,10 +12,13 @@ from typing import Any, cast, final
 from fedcli.components.executors.actor import Worker, surroundings
 from fedcli.components.executors.dispatch import Done, Event, Late, Lost, Piece, named
 from fedcli.components.executors.parcels import Parcel, packed, unpacked
-from fedcli.core.errors import ComponentError, ConfigError, DiskError, RunError
+from fedcli.core.errors import ComponentError, ConfigError, DiskError, NoWorkerWarning, RunError
 
 _START_SECONDS = 600
 """After so long it is not a slow import of TensorFlow that a worker waits for."""
+
+_SILENT_SECONDS = 60
+"""After so long without any worker, the user is told what the run waits for."""
 
 
 @final
@@ -106,6 +110,9 @@ class RayCrew:
         self._asked: dict[Any, tuple[RayActor, Piece]] = {}
         self._beginning: dict[Any, RayActor] = {}
         self._since: dict[RayActor, float] = {}
+        # Since when no worker is there, and whether that was said.
+        self._alone_since: float | None = None
+        self._has_warned = False
 
     @property
     def num_workers(self) -> int:
@@ -157,7 +164,8 @@ class RayCrew:
         references = [*self._asked, *self._beginning, *coming]
         ready, _ = ray.wait(references, num_returns=1, timeout=self._patience())
         if not ready:
-            return self._late() or self._require_nodes()
+            return self._late() or self._require_workers()
+        self._alone_since = None
         reference = ready[0]
         member = coming.get(reference) or self._beginning.get(reference) or self._asked[reference][0]
         try:
@@ -235,11 +243,30 @@ class RayCrew:
         self._staff.hire()
         return tasks
 
-    def _require_nodes(self) -> list[Event]:
+    def _require_workers(self) -> list[Event]:
+        """Nothing, unless all workers were lost and none will come."""
         import ray
 
-        if not self._asked and cast(Any, ray).cluster_resources().get("CPU", 0) < 1:
+        if self._asked or any(each.coming is None for each in self._staff.members):
+            return []
+        if cast(Any, ray).cluster_resources().get("CPU", 0) < 1:
             raise RunError("no node of the cluster is left.\nResume the run with `fedcli run --resume`.")
+        now = time.monotonic()
+        self._alone_since = now if self._alone_since is None else self._alone_since
+        if now - self._alone_since >= _START_SECONDS:
+            raise RunError(
+                f"all workers of Ray were lost, and no other has started within {_START_SECONDS} s; perhaps others "
+                "hold the CPUs of its nodes (`ray status`).\n"
+                "Resume the run with `fedcli run --resume` when they are free."
+            )
+        if now - self._alone_since >= _SILENT_SECONDS and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                "All workers of Ray were lost, and the run waits for another to start; perhaps others hold the CPUs of "
+                f"its nodes (`ray status`). It ends if none has started within {_START_SECONDS} s.",
+                NoWorkerWarning,
+                stacklevel=2,
+            )
         return []
 
 

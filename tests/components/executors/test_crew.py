@@ -7,9 +7,9 @@ import pytest
 
 from fedcli.components.executors import crew as crew_module
 from fedcli.components.executors.crew import RayCrew, Staff
-from fedcli.components.executors.dispatch import Lost, Piece
+from fedcli.components.executors.dispatch import Lost, Piece, dispatched, one_by_one
 from fedcli.components.executors.parcels import packed
-from fedcli.core.errors import ClientError, ConfigError, RunError
+from fedcli.core.errors import ClientError, ConfigError, NoWorkerWarning, RunError
 
 ray = pytest.importorskip("ray", reason="pip install 'fedcli[ray]'")
 NO_MEMORY = ray.exceptions.OutOfMemoryError("Task was killed.\nSet RAY_memory_usage_threshold to adjust it.")
@@ -123,8 +123,25 @@ def test_an_error_of_a_worker_says_on_which_machine(hired):
     with pytest.raises(ConfigError, match=r"(?s)^on host b, process 2: no module x\..*Install") as found:
         answered(ConfigError("no module x.", key="data", hint="Install it."))
     assert found.value.key == "data"
-    with pytest.raises(ClientError, match="^round 1, client 3: broken"):
+    with pytest.raises(ClientError, match=r"^round 1, client 3: broken"):
         answered(ClientError("round 1, client 3: broken"))
     # One that took the place of another builds the experiment after the others.
     with pytest.raises(RunError, match=r"^on host b, process 2: other data"):
         answered(RunError("other data"), "begin")
+
+
+def test_a_run_whose_workers_do_not_come_back_says_so_and_ends(hired, monkeypatch):
+    now = iter(range(0, 10_000, 30))
+    monkeypatch.setattr(crew_module, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 1.0})
+    staff = hired(do=NO_MEMORY, later={})
+    staff.begin()
+    crew = RayCrew(staff, 1, None, None)
+    crew.begin_everywhere()
+    found = dispatched(crew, one_by_one(iter([2])), window=1, give_up=str)
+    with (
+        pytest.warns(NoWorkerWarning, match="waits for another to start") as said,
+        pytest.raises(RunError, match="no other has started within 600 s"),
+    ):
+        next(found)
+    assert len(said) == 1
