@@ -35,7 +35,8 @@ def run_experiment(
 
     Raises:
         RunInterrupted, RuinedModelError, ComponentError: from the observer's `watch`, of a round that ruins the model,
-            and of a component that fails; after a checkpoint of the last finished round.
+            and of a component that fails; after a checkpoint of the last finished round. A charged round that ruined
+            the model is finished as a void one.
     """
     committed = state
     try:
@@ -45,14 +46,15 @@ def run_experiment(
             with blamed("a part of this experiment", f"round {state.round + 1}", spares=OSError):
                 state, record, clients = next_round(assembly, state, store, observer.watch)
             if assembly.protocol.publishes_noised_only:
-                # Filtered before it is written, shown or passed to a callback, because each of these publishes it.
-                record, clients = _noised(assembly, record), []
+                clients = []
+            # Before it is written, shown or passed to a callback, because each of these publishes it.
+            record = _published(assembly, record)
             reason = hooks.should_stop(state, record)
             if reason and not is_evaluated(assembly, state):
                 # The last model of a run is the one that is used, so its figures belong in the record.
                 figures = evaluate(assembly, state)
                 require_useful(assembly, state, figures, {})
-                record |= _noised(assembly, figures) if assembly.protocol.publishes_noised_only else figures
+                record |= _published(assembly, figures)
             # Before the view and the callbacks hear of the round, so that a callback that fails loses none.
             store.commit(state, record, clients)
             committed = state
@@ -62,7 +64,13 @@ def run_experiment(
         store.checkpoint(state)
         hooks.end(state, store.records)
     # Of rounds that are finished none is repeated, if the store and its disk are not what failed.
-    except (RunInterrupted, RuinedModelError, ComponentError):
+    except (RunInterrupted, RuinedModelError, ComponentError) as error:
+        if isinstance(error, RuinedModelError) and _may_be_released(assembly, committed, store):
+            # Its noised model was looked at, and how the run ended tells of it: the statement of privacy counts it.
+            committed, record = _closed(assembly, committed, store)
+            record = _published(assembly, record)
+            store.commit(committed, record, [])
+            observer.round_end(record)
         store.checkpoint(committed)
         raise
     finally:
@@ -74,18 +82,30 @@ def next_round(
     assembly: Assembly, state: RoundState, store: Store, watch: Watch
 ) -> tuple[RoundState, Row, list[Row]]:
     """The next round; it is void if the run was stopped in this round, after the charge, and may have released it."""
-    # Fresh noise on the same sum would be a second release. Noise from the seed gives the first release again.
-    if store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise:
-        if assembly.leaves_evidence:
-            # Replaces what the interrupted run may have left: a void round has no evidence.
-            store.deposit(state.round + 1, {})
-        after = replace(state, round=state.round + 1, releases=state.releases + 1)
-        note = "void: the run was stopped while it released this round; the round is charged and not repeated"
-        return after, {"round": after.round, "note": note, **spent(assembly, after)}, []
+    if _may_be_released(assembly, state, store):
+        after, record = _closed(assembly, state, store)
+        return after, record, []
     return run_round(assembly, state, store.charge, watch, store.shelve, store.deposit)
 
 
-def _noised(assembly: Assembly, record: Row) -> Row:
+def _may_be_released(assembly: Assembly, state: RoundState, store: Store) -> bool:
+    # Fresh noise on the same sum would be a second release. Noise from the seed gives the first release again.
+    return store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise
+
+
+def _closed(assembly: Assembly, state: RoundState, store: Store) -> tuple[RoundState, Row]:
+    """The next round as a void one, which is paid for and not repeated."""
+    if assembly.leaves_evidence:
+        # Replaces what the interrupted run may have left: a void round has no evidence.
+        store.deposit(state.round + 1, {})
+    after = replace(state, round=state.round + 1, releases=state.releases + 1)
+    note = "void: the run was stopped while it released this round; the round is charged and not repeated"
+    return after, {"round": after.round, "note": note, **spent(assembly, after)}
+
+
+def _published(assembly: Assembly, record: Row) -> Row:
+    if not assembly.protocol.publishes_noised_only:
+        return record
     sampling = assembly.world.cohort.sampling(assembly.num_clients)
     return noised_only(
         record, columns_of(assembly.setup), sampling, has_public_test=assembly.setup.has_public_test
