@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fedcli.core.errors import ComponentError, RuinedModelError, RunInterrupted
+from fedcli.core.errors import ClientError, ComponentError, RuinedModelError, RunInterrupted
 from fedcli.core.rounds import RoundState
 from fedcli.core.user_code import blamed
 from fedcli.engine.budget import nothing_left, spent
@@ -16,6 +16,11 @@ from fedcli.engine.round import run_round
 from fedcli.engine.ruin import require_useful
 from fedcli.engine.run_columns import columns_of
 from fedcli.engine.setup import Assembly
+
+_WITHHELD = (
+    "round {}: the work of one client or more failed; `privacy.publish: noised-only` withholds whose, and why.\n"
+    "  Run the config with `privacy.publish: all` on data that are not private, to see the reason."
+)
 
 
 def run_experiment(
@@ -72,6 +77,9 @@ def run_experiment(
             store.commit(committed, record, [])
             observer.round_end(record)
         store.checkpoint(committed)
+        if isinstance(error, ClientError) and assembly.protocol.publishes_noised_only:
+            # Who takes part is a secret of the run, and an exception may hold a value of a row.
+            raise ClientError(_WITHHELD.format(committed.round + 1)) from None
         raise
     finally:
         hooks.close()

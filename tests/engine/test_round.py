@@ -1,6 +1,7 @@
 """The story of a round and of an experiment, told with parts small enough to be computed by hand."""
 
 import re
+import traceback
 from dataclasses import replace
 
 import numpy as np
@@ -250,6 +251,17 @@ def test_on_client_error_stop_stops_at_the_first():
     parts, state = with_broken({1}, participation=Participation(rejects_failures=False))
     with pytest.raises(ClientError, match="round 1, client 1: the client algorithm sgd failed: Zero"):
         one_round(parts, state)
+
+
+@pytest.mark.parametrize("broken", [{0, 1, 2}, {1}])
+def test_where_only_noised_figures_are_published_no_error_names_a_client_or_its_reason(broken):
+    stops = Participation(rejects_failures=len(broken) == 3)
+    parts, state = with_broken(broken, participation=stops, publishes_noised_only=True)
+    with pytest.raises(ClientError) as caught:
+        loop.run_experiment(parts, state, MemoryStore(), QUIET, hooks_of(parts))
+    told = "".join(traceback.format_exception(caught.value))
+    assert "round 1: the work of one client or more failed" in told
+    assert not any(each in told for each in ("client 0", "client 1", "no data", "ZeroDivision", "in train"))
 
 
 def test_memory_that_runs_out_is_not_the_failure_of_a_client():
