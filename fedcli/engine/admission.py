@@ -110,20 +110,28 @@ class Arrivals:
         self._require_one_that_works()
 
     def _require_one_that_works(self) -> None:
-        """Stop the run if the work of every client failed or diverged: what all have in common is wrong."""
+        """Stop the run if the work of every client failed or diverged: what all have in common is wrong.
+
+        A failure is told first: it has a line of code, and what diverged may come of an attack.
+        """
         present = sum(turn.absence is None for turn in self._turns)
         if len(self._failed) + len(self._diverged) < present:
             return
-        # An attack may send nothing that is finite. A private run releases noise: who sent nothing is not to be seen.
-        is_told = self._assembly.strategy.privacy is None
-        if is_told and not self._assembly.malicious.issuperset(self._diverged):
-            raise ruin.of_every_client(self._context.round, len(self._diverged))
-        if self._failed and not self._diverged:
+        if self._failed:
             first = self._failed[0]
             raise ClientError(
-                f"round {self._context.round}, client {first.client}: {first.reason}\n"
-                f"  {'The only client' if present == 1 else f'All {present} clients'} of the round failed."
+                f"round {self._context.round}, client {first.client}: {first.reason}\n  {self._of_all(present)}"
             )
+        # An attack may send nothing that is finite. A private run releases noise: who sent nothing is not to be seen.
+        honest = [client for client in self._diverged if client not in self._assembly.malicious]
+        if honest and self._assembly.strategy.privacy is None:
+            raise ruin.of_every_client(self._context.round, len(self._diverged))
+
+    def _of_all(self, present: int) -> str:
+        if self._diverged:
+            failed, others = len(self._failed), len(self._diverged)
+            return f"Of {present} clients of the round {failed} failed, and {others} sent NaN or infinite values."
+        return f"{'The only client' if present == 1 else f'All {present} clients'} of the round failed."
 
     def failures(self) -> str | None:
         """A sentence on the clients whose own work failed; None if there are none."""

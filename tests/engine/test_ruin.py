@@ -11,7 +11,7 @@ from hooked import hooks_of
 from fedcli.components.attacks.attack import Adversary, Attack
 from fedcli.components.devices import lognormal
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.errors import RuinedModelError
+from fedcli.core.errors import ClientError, RuinedModelError
 from fedcli.core.transform import Transform
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
@@ -160,6 +160,44 @@ def test_malicious_clients_among_themselves_end_nothing():
     adversary = Adversary(Attack("nothing"), frozenset(range(5)))
     parts, state = parts_of(payloads=everybody, adversary=adversary)
     assert np.array_equal(finished(parts, state).weights, state.weights)
+
+
+def with_failing(failing, strategy=None, **changes):
+    """Clients that raise an exception in their transform; all others send NaN."""
+
+    def encode(update, _state, _context):
+        if update.client in failing:
+            raise KeyError("missing")
+        return update
+
+    made = strategy or STRATEGIES["mean"]()
+    mine = Transform("mine", encode=encode)
+    everybody = {client: [math.nan] * SIZE for client in range(5)}
+    return parts_of(
+        strategy=made._replace(transforms=(mine, *made.transforms)), payloads=everybody, **changes
+    )
+
+
+def test_one_attacker_does_not_keep_a_run_going_whose_honest_clients_all_fail():
+    parts, state = with_failing(range(4), adversary=Adversary(Attack("nothing"), frozenset({4})))
+    said = (
+        "round 1, client 0: .*\n.*\n  Of 5 clients of the round 4 failed, and 1 sent NaN or infinite values."
+    )
+    with pytest.raises(ClientError, match=said):
+        finished(parts, state)
+
+
+def test_a_client_that_diverged_does_not_hide_why_all_others_failed():
+    with pytest.raises(
+        ClientError, match="round 1, client 0: the transform mine failed: KeyError: 'missing'"
+    ):
+        finished(*with_failing(range(4)))
+
+
+def test_a_private_run_whose_clients_failed_or_diverged_ends_as_one_whose_clients_failed():
+    private = STRATEGIES["dp-clipped"](clip_norm=1.0, noise_multiplier=0.0, delta=1e-5)
+    with pytest.raises(ClientError, match="round 1, client 0: the transform mine failed"):
+        finished(*with_failing(range(4), private))
 
 
 def test_asynchronous_rounds_end_as_well():
