@@ -80,6 +80,11 @@ class Arrivals:
         self.states: dict[int, Tree] = {}
         self.figures: Mapping[str, float] = {}
         self.sizes: dict[int, float] = {}
+        strategy = assembly.strategy
+        # Under privacy nothing may tell whose update was the largest; of a ciphertext or a blinding there is no size.
+        self._sees_sizes = strategy.privacy is None and all(
+            part.gives == "vector" for part in strategy.transforms
+        )
         self._failed: list[Rejection] = []
         self._diverged: list[int] = []
 
@@ -213,8 +218,7 @@ class Arrivals:
 
     def _keep(self, update: ClientUpdate) -> None:
         self.num_accepted += 1
-        # Under privacy nothing may tell whose update was the largest.
-        if self._assembly.strategy.privacy is None and has_numbers(update.payload):
+        if self._sees_sizes and has_numbers(update.payload):
             self.sizes[update.client] = largest_of(update)
         if update.attachments:
             figures = (update.client, update.weight, update.num_examples)

@@ -18,10 +18,12 @@ from fedcli.components.encryption.encrypt import encrypt
 from fedcli.components.strategies import STRATEGIES
 from fedcli.components.transforms import fixed_point
 from fedcli.components.transforms.fixed_point import packed_bytes
+from fedcli.core.errors import RuinedModelError
 from fedcli.core.transform import Transform
 from fedcli.engine import loop
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import Participation
+from fedcli.testing.changes import changed
 
 
 def counting():
@@ -137,3 +139,13 @@ def test_a_refused_update_is_not_in_the_sum():
     assert sorted(exchange.added) == [0, 1, 2, 3]
     assert state.weights.tolist() == [6 / 32] * SIZE
     assert [row["reason"] for row in store.clients if "reason" in row] == ["its digest does not match"]
+
+
+def test_a_ruined_run_names_no_client_by_the_size_of_its_ciphertext():
+    parts, state = encrypted()
+    server = parts.strategy.server._replace(
+        apply=lambda weights, _mean, state, _share: (weights * np.float32(np.nan), state)
+    )
+    with pytest.raises(RuinedModelError, match="has NaN or infinite values") as caught:
+        run(changed(parts, strategy=parts.strategy._replace(server=server)), state)
+    assert "client " not in str(caught.value)
