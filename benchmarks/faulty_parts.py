@@ -32,7 +32,7 @@ Fault = tuple[str, str, int]
 RAISES = ("key-error", "exit-0", "broken-pipe", "closed-stdout")
 REJECTING = (
     *RAISES, "none", "text", "complex", "nan", "nan-weight", "negative-weight", "infinite-weight", "text-metric",
-    "no-metrics", "other-client", "shape", "huge-weight", "no-bytes", "nan-state",
+    "no-metrics", "other-client", "shape", "huge-weight", "no-bytes", "nan-bytes", "nan-state", "metric-named-weight",
 )  # fmt: skip
 """After these, the client is rejected in that round."""
 
@@ -274,6 +274,8 @@ def _transform() -> Transform:
             "infinite-weight": {"weight": float("inf")},
             "huge-weight": {"weight": 1e35, "num_examples": 1e35},
             "no-bytes": {"bytes_up": None},
+            "nan-bytes": {"bytes_up": float("nan")},
+            "metric-named-weight": {"metrics": {"weight": 1.0}, "weight": "a lot"},
             "nan-state": {"state": {"own": np.full(3, np.nan)}},
             "text-metric": {"metrics": {"loss": "low"}},
             "no-metrics": {"metrics": None},

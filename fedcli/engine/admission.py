@@ -30,7 +30,7 @@ from fedcli.engine import ruin
 from fedcli.engine.arrival_checks import ArrivalChecks, has_diverged, largest_of
 from fedcli.engine.ports import Shelve, Watch, in_memory
 from fedcli.engine.records import Row
-from fedcli.engine.returned import has_numbers, is_number
+from fedcli.engine.returned import has_numbers, is_measure, is_number
 from fedcli.engine.setup import Assembly
 from fedcli.engine.turns import Turn, Turnout
 
@@ -205,9 +205,10 @@ class Arrivals:
         if isinstance(outcome, ClientUpdate):
             row |= {"examples": outcome.num_examples, "weight": outcome.weight}
             row |= prefixed("train", outcome.metrics)
-            row |= {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
-            # Of an update that was refused for what it holds, only what a log can hold.
+            # Of an update that was refused for what it holds, only what a log can hold, and what can be added up.
             row = {name: value if is_number(value) else None for name, value in row.items()}
+            measured = {"bytes_up": outcome.bytes_up, "seconds": outcome.seconds}
+            row |= {name: value if is_measure(value) else None for name, value in measured.items()}
         if turn.steps is not None:
             row["steps"] = turn.steps
         if turn.seconds is not None:

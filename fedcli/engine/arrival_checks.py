@@ -17,7 +17,7 @@ from fedcli.core.trees import to_table
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
 from fedcli.core.vectors import is_finite, largest_value
-from fedcli.engine.returned import has_numbers, is_number, kind_of
+from fedcli.engine.returned import has_numbers, is_measure, is_number, kind_of
 
 _EMPTY = np.zeros(0, np.float32)
 _LARGEST_COUNT = 2**53
@@ -87,13 +87,17 @@ class ArrivalChecks(NamedTuple):
             return f"the update is of type {kind_of(update.payload)}; an array of real numbers is expected"
         counts = {"weight": update.weight, "examples": update.num_examples}
         measured = {"bytes_up": update.bytes_up, "seconds": update.seconds}
-        for name, value in {**counts, **measured, **update.metrics}.items():
+        # One after the other, because a metric may have the name of a field.
+        for name, value in (*counts.items(), *measured.items(), *update.metrics.items()):
             if not is_number(value):
                 return f"{name} is of type {type(value).__name__}; a number is expected"
         for name, number in counts.items():
             # Beside a larger one, the weights of other clients would be rounded away: their sum is a float64.
             if not 0 <= number <= _LARGEST_COUNT:
                 return f"the update has {name} {number:.6g}; a number from 0 to 2^53 is expected"
+        for name, number in measured.items():
+            if not is_measure(number):
+                return f"the update has {name} {number:.6g}; a finite number of at least 0 is expected"
         # Infinity is told as such by the check on arrival.
         if has_numbers(update.payload) and _LARGEST_FLOAT < largest_value(update.payload) < math.inf:
             return f"the update has values beyond {_LARGEST_FLOAT:.3g}, which no model can hold"

@@ -18,6 +18,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real | np.number) and not isinstance(value, bool | np.complexfloating)
 
 
+def is_measure(value: object) -> bool:
+    """Whether a value can be a number of bytes or seconds: finite, and at least 0."""
+    return is_number(value) and 0 <= value < math.inf  # type: ignore[operator]
+
+
 def has_numbers(value: object) -> bool:
     """Whether a value is an array of real numbers."""
     return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"

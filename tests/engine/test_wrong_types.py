@@ -51,6 +51,10 @@ def of_client_2(**fields):
         ({"num_examples": "4"}, "examples is of type str; a number is expected"),
         ({"num_examples": 1e35, "weight": 1e35}, "the update has weight 1e+35; a number from 0 to 2^53"),
         ({"bytes_up": None}, "bytes_up is of type NoneType; a number is expected"),
+        ({"metrics": {"weight": 1.0}, "weight": "x"}, "weight is of type str; a number is expected"),
+        ({"bytes_up": math.nan}, "the update has bytes_up nan; a finite number of at least 0 is expected"),
+        ({"bytes_up": -1}, "the update has bytes_up -1; a finite number of at least 0 is expected"),
+        ({"seconds": math.inf}, "the update has seconds inf; a finite number of at least 0 is expected"),
         ({"payload": np.full(SIZE, 1e300)}, "the update has values beyond 3.4e+38, which no model can hold"),
         (
             {"state": {"own": np.full(SIZE, math.nan)}},
@@ -65,6 +69,8 @@ def test_an_update_of_a_wrong_type_is_refused_by_name(fields, reason):
     refused = [row["reason"] for row in store.clients if "reason" in row]
     assert len(refused) == 2
     assert all(reason in each for each in refused)
+    # What was refused does not spoil the sums of the round.
+    assert all(0 <= record["bytes_up"] < math.inf for record in store.records)
 
 
 @pytest.mark.parametrize(
