@@ -9,6 +9,7 @@ from numbers import Real
 import numpy as np
 
 from fedcli.core.rounds import Aggregate, ClientUpdate
+from fedcli.core.trees import to_table
 from fedcli.core.types import Vector
 from fedcli.core.vectors import is_finite
 
@@ -43,8 +44,22 @@ def require_update(update: ClientUpdate, client: int) -> None:
         raise TypeError(f"it returned a {type(update).__name__}; a ClientUpdate is expected")
     if update.client != client:
         raise ValueError(f"it returned an update of client {update.client}; this is client {client}")
-    if not isinstance(update.metrics, Mapping):
-        raise TypeError(f"its metrics are of type {kind_of(update.metrics)}; a mapping is expected")
+    mappings = {
+        "metrics are": update.metrics,
+        "figures are": update.figures,
+        "state is": update.state,
+        "attachments are": update.attachments,
+    }
+    for what, value in mappings.items():
+        if not isinstance(value, Mapping):
+            raise TypeError(f"its {what} of type {kind_of(value)}; a mapping is expected")
+    for name, figure in update.figures.items():
+        if not is_number(figure) or not math.isfinite(figure):
+            raise TypeError(f"its figure {name} is {figure!r}; a finite number is expected")
+    for name, array in to_table(update.state).items():
+        # Only what a file of arrays can hold is there at the client's next participation.
+        if array.dtype.hasobject:
+            raise TypeError(f"its state has objects in {name}; arrays and numbers are expected")
     if not has_numbers(update.statistics):
         raise TypeError(
             f"its statistics are of type {kind_of(update.statistics)}; an array of numbers is expected"

@@ -79,6 +79,15 @@ def test_an_update_of_a_wrong_type_is_refused_by_name(fields, reason):
         (lambda *_: None, "it returned a NoneType; a ClientUpdate is expected"),
         (of_client_2(client=99), "it returned an update of client 99; this is client 2"),
         (of_client_2(metrics=None), "its metrics are of type NoneType; a mapping is expected"),
+        (of_client_2(state="text"), "its state is of type str; a mapping is expected"),
+        (of_client_2(figures=[1.0]), "its figures are of type list; a mapping is expected"),
+        (of_client_2(attachments=None), "its attachments are of type NoneType; a mapping is expected"),
+        (of_client_2(figures={"s": "x"}), "its figure s is 'x'; a finite number is expected"),
+        (of_client_2(figures={"s": math.nan}), "its figure s is nan; a finite number is expected"),
+        (
+            of_client_2(state={"own": object()}),
+            "its state has objects in own; arrays and numbers are expected",
+        ),
         (
             of_client_2(statistics=None),
             "its statistics are of type NoneType; an array of numbers is expected",
