@@ -21,11 +21,17 @@ from fedcli.engine.returned import has_numbers, is_measure, is_number, kind_of
 
 _EMPTY = np.zeros(0, np.float32)
 _LARGEST_COUNT = 2**53
+_FLOAT_BYTES = 4
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 def _is_ciphertext(transforms: Sequence[Transform]) -> bool:
     return any(each.gives == "ciphertext" for each in transforms)
+
+
+def _may_be_wider(payload: object) -> bool:
+    # No integer is beyond a float32, and no float32 either: they are not worth a pass over the values.
+    return isinstance(payload, np.ndarray) and payload.dtype.kind == "f" and payload.itemsize > _FLOAT_BYTES
 
 
 def _is_summed(outcome: Outcome) -> bool:
@@ -99,7 +105,7 @@ class ArrivalChecks(NamedTuple):
             if not is_measure(number):
                 return f"the update has {name} {number:.6g}; a finite number of at least 0 is expected"
         # Infinity is told as such by the check on arrival.
-        if has_numbers(update.payload) and _LARGEST_FLOAT < largest_value(update.payload) < math.inf:
+        if _may_be_wider(update.payload) and _LARGEST_FLOAT < largest_value(update.payload) < math.inf:
             return f"the update has values beyond {_LARGEST_FLOAT:.3g}, which no model can hold"
         for name, array in to_table(update.state).items():
             if not is_finite(array):

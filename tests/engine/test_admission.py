@@ -9,6 +9,7 @@ from fakes import LinearFederation, LinearRuntime, linear_parts
 from fedcli.components.strategies import STRATEGIES
 from fedcli.core.errors import RunInterrupted
 from fedcli.core.rounds import Assignment, Broadcast, Rejection, RoundContext
+from fedcli.engine import arrival_checks
 from fedcli.engine.admission import Arrivals
 from fedcli.engine.turns import Turn, Turnout
 
@@ -109,3 +110,16 @@ def test_the_watch_can_end_the_round(at):
     with pytest.raises(RunInterrupted):
         list(arrivals.accepted(outcomes))
     assert len(arrivals.rows) <= at
+
+
+def test_the_values_of_an_update_of_float32_are_gone_through_once_for_its_size(monkeypatch):
+    measured = []
+
+    def largest_value(vector):
+        measured.append(vector.dtype)
+        return float(abs(vector).max())
+
+    monkeypatch.setattr(arrival_checks, "largest_value", largest_value)
+    arrivals, outcomes = desk(as_they_are)
+    assert len(list(arrivals.accepted(outcomes))) == 3
+    assert measured == [np.float32] * 3
