@@ -1,4 +1,4 @@
-"""What forty faults in custom components do to a run, as a Markdown table: message, exit code, resumption, bits.
+"""What faults in custom components do to a run, as a Markdown table: message, exit code, resumption, bits.
 
     python benchmarks/faults_in_user_code.py [--only aggregator ...]
 
@@ -66,6 +66,9 @@ The table is made by `python benchmarks/faults_in_user_code.py --page docs/fault
 # The folder of the run, its rounds and its results.
 _PROGRESS = re.compile(r"faults: |in /|round \d+/|Done: |Next: |  [a-z/]+ {2,}\S")
 
+# In a note the lines of a message follow each other in one.
+_OWN_LINE = re.compile(r"(?:^|; )\s*fedcli/\S+\.py:\d+", re.MULTILINE)
+
 
 class Outcome(NamedTuple):
     """What became of a run with a fault."""
@@ -127,6 +130,8 @@ def outcomes(faults: list[parts.Fault]) -> Iterator[Outcome]:
                 reference = rejecting[0]
             if "Traceback" in message or (code and len(_of_the_error(message)) > LONGEST):
                 complaint += "the message is too long; "
+            if _OWN_LINE.search(message):
+                complaint += "the message has a line of fedcli, and none of the user; "
             same = "no run was begun"
             if folder.exists():
                 same = "yes" if np.array_equal(_read(folder), reference) else "no"

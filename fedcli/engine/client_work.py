@@ -232,7 +232,8 @@ class ClientWork:
             raise error
         # Memory that runs out is the machine's failure, and would reject other clients on another machine.
         if self.rejects_failures and not isinstance(error, MemoryError):
-            return Rejection(client, str(error) if is_told else told(what, error), figures or {}, failed=True)
+            reason = str(error) if is_told else told(what, error, of=of)
+            return Rejection(client, reason, figures or {}, failed=True)
         where = f"round {self.context.round}, client {client}"
         raise ClientError(f"{where}: {error}" if is_told else told(what, error, where, of)) from error
 

@@ -24,7 +24,8 @@ def executed(executor: Executor, work: ClientWork, turns: Sequence[Turn]) -> Ite
     try:
         while True:
             # Here, since outcomes are drawn by an aggregator, which is not to blame.
-            with blamed(f"the executor {type(executor).__name__}", f"round {work.context.round}"):
+            what, made = f"the executor {type(executor).__name__}", getattr(executor, "run", None)
+            with blamed(what, f"round {work.context.round}", of=made):
                 if not done:
                     results = iter(executor.run(work, turns))
                 outcome = next(results, _END)

@@ -1,6 +1,7 @@
 """What custom parts may send that is no update: refused on arrival by name, and the run goes on."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,8 @@ def test_a_transform_that_returns_no_update_of_its_client_is_told(encode, reason
     refused = [row["reason"] for row in store.clients if "reason" in row]
     assert len(refused) == 2
     assert all(f"the transform mine failed: {type_of(reason)}: {reason}" in each for each in refused)
+    # The line of whoever wrote the transform, and not that of the check.
+    assert all(re.search(r"test_wrong_types\.py:\d+, in of_2$", each) for each in refused)
 
 
 def type_of(reason):

@@ -102,5 +102,9 @@ def test_an_executor_is_to_blame_for_what_it_gives():
         (fails, "KeyError: 'missing'"),
     ):
         parts, state = linear_parts(STRATEGIES["mean"](), executor=Odd(change))
-        with pytest.raises(fedcli.ComponentError, match=f"round 1: the executor Odd failed: .*{said}"):
+        with pytest.raises(
+            fedcli.ComponentError, match=f"round 1: the executor Odd failed: .*{said}"
+        ) as caught:
             run_experiment(parts, state, MemoryStore(), Observer(), hooks_of(parts))
+        # The line of whoever wrote the executor.
+        assert "test_faults_from_python.py:" in str(caught.value)
