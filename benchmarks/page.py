@@ -48,6 +48,7 @@ def written(machine: Mapping[str, Any], figures: Mapping[str, Sequence[Figure]],
     met = sum(figure.is_met is True for figure in rows)
     marked = sum(figure.is_met is not None for figure in rows)
     missing = sum(figure.value is None for figure in rows)
+    left_out = [topic.title for name, topic in TOPICS.items() if name not in figures]
     warnings = []
     if quick:
         warnings.append(
@@ -68,6 +69,7 @@ def written(machine: Mapping[str, Any], figures: Mapping[str, Sequence[Figure]],
         "",
         *(line for warning in warnings for line in (warning, "")),
         f"Of {marked} marks {met} are met; {missing} rows could not be measured, and say why.",
+        *([f"Not part of this run: {'; '.join(left_out)}."] if left_out else ()),
         "",
         f"- {machine['date']}, commit {_commit(machine['commit'])}",
         f"- {machine['processor']}, {machine['cores']} cores"

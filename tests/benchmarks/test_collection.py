@@ -50,6 +50,8 @@ def test_a_row_on_the_terminal_has_the_mark_or_the_reason():
 def test_the_page_names_the_run_and_counts_what_is_met_and_missing():
     rows = [Figure("a | b", 1.0, "times", most=1.05), unmeasured("c", "times", "no images")]
     text = page.written(MACHINE, {"clients": rows}, quick=False)
+    assert "Not part of this run: Executors and workers; " in text
+    assert "A client inside a federation;" not in text
     assert "Of 1 marks 1 are met; 1 rows could not be measured" in text
     assert "- 2026-11-26 10:00 UTC, commit 0123456789\n" in text
     assert "a / b" in text
