@@ -103,16 +103,18 @@ class TestTopics:
 
 
 @pytest.mark.slow
-def test_a_quick_run_of_everything_has_a_figure_or_a_reason_in_every_row(tmp_path):
-    command = [sys.executable, "-m", "benchmarks", "--quick"]
+def test_a_quick_run_has_a_figure_or_a_reason_in_every_row(tmp_path):
+    # The other topics take many minutes, and install other libraries.
+    only = ["aggregators", "proofs", "start"]
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", *only]
     command += ["--json", str(tmp_path / "facts.json"), "--page", str(tmp_path / "page.md")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stderr
     facts = json.loads((tmp_path / "facts.json").read_text())
-    assert {row["topic"] for row in facts["figures"]} == TOPICS.keys()
+    assert {row["topic"] for row in facts["figures"]} == {*only}
     for row in facts["figures"]:
         assert row["value"] is not None or row["note"], row
         assert "its process ended" not in row["note"], row
     measured = {row["topic"] for row in facts["figures"] if row["value"] is not None}
-    assert measured >= {"aggregators", "encryption", "proofs", "start"}
+    assert measured == {*only}
     assert "## Aggregators" in (tmp_path / "page.md").read_text()
