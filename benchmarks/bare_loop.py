@@ -13,13 +13,18 @@ import argparse
 import gzip
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 import numpy as np
+
+from benchmarks.peers.task import build_network
 
 IMAGES = Path("/usr/share/datasets/fashion-mnist")
 BATCH_SIZES = {"2nn": 10, "lenet": 10, "cnn": 32}
@@ -58,22 +63,6 @@ def set_threads() -> int:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(cores)
     return cores
-
-
-def build_model(name: str) -> Any:
-    """The networks of fedcli's `mlp`, `lenet` and `cnn`, written out again."""
-    from keras import Input, Sequential, layers
-
-    def convolution(filters: int, padding: str) -> list[Any]:
-        return [layers.Conv2D(filters, 5, padding=padding, activation="relu"), layers.MaxPooling2D()]
-
-    convolutions, widths = {
-        "2nn": ([], (200, 200)),
-        "lenet": (convolution(6, "valid") + convolution(16, "valid"), (120, 84)),
-        "cnn": (convolution(32, "same") + convolution(64, "same"), (512,)),
-    }[name]
-    dense = [layers.Dense(units, activation="relu") for units in widths]
-    return Sequential([Input((28, 28, 1)), *convolutions, layers.Flatten(), *dense, layers.Dense(10)])
 
 
 def flat_weights(model: Any) -> Any:
@@ -143,7 +132,7 @@ def compile_client(model: Any, *, batch_size: int, with_xla: bool) -> Program:
 
 def program_for(name: str) -> Program:
     """The program of one of the three models, compiled by XLA if it is made of dense layers only."""
-    return compile_client(build_model(name), batch_size=BATCH_SIZES[name], with_xla=name == "2nn")
+    return compile_client(build_network(name), batch_size=BATCH_SIZES[name], with_xla=name == "2nn")
 
 
 def load_clients(data: Sequence[tuple[Any, Any]], *, fixed_shapes: bool) -> list[Client]:
@@ -218,7 +207,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7, help="runs, of which the median is printed")
     arguments = parser.parse_args()
     cores = set_threads()
-    flat, program = flat_weights(build_model(arguments.model)), program_for(arguments.model)
+    flat, program = flat_weights(build_network(arguments.model)), program_for(arguments.model)
     clients = load_clients(read_clients(arguments.clients, 600), fixed_shapes=program.fixed_shapes)
     with ThreadPoolExecutor(cores) as pool:
         seconds = [loop(program, flat, clients, pool) for _ in range(arguments.runs + 1)][1:]

@@ -28,6 +28,7 @@ import numpy as np
 
 from benchmarks import bare_loop
 from benchmarks.figures import Figure, unmeasured
+from benchmarks.peers.task import build_network
 from fedcli import config
 from fedcli.cli.output import quiet_imports
 from fedcli.components.clients.runtime.batches import BatchPlan, draw_batches
@@ -49,8 +50,8 @@ ROUNDS = 100_000
 
 MODELS = {"2nn": "mlp", "lenet": "lenet", "cnn": "cnn"}
 
-EXPERIMENT = """
-seed: 1
+_EXPERIMENT = """
+seed: {seed}
 rounds: {rounds}
 data:
   name: fashion_mnist
@@ -61,9 +62,10 @@ model: {{name: {model}}}
 client:
   optimizer: {{name: sgd, learning_rate: {learning_rate}}}
   batch_size: {batch_size}
-cohort: {{name: full}}
+cohort: {cohort}
 strategy: {{name: mean}}
 evaluation: {{every: {rounds}}}
+checkpoint: {{every: {rounds}}}
 """
 
 
@@ -76,17 +78,38 @@ class Contest(NamedTuple):
     pool: ThreadPoolExecutor
 
 
-def prepare(model: str, num_clients: int, pool: ThreadPoolExecutor) -> tuple[Contest, RoundState]:
-    """Both sides of a model, on the clients as fedcli deals them out."""
-    text = EXPERIMENT.format(
-        rounds=ROUNDS,
+def experiment(
+    model: str,
+    *,
+    population: int = POPULATION,
+    cohort: int | None = None,
+    rounds: int = ROUNDS,
+    seed: int = 1,
+) -> str:
+    """The config of a network on real images: SGD on every client, and evaluated after the last round only.
+
+    Args:
+        model: a name in `MODELS`.
+        population: clients, who share the 60,000 images.
+        cohort: clients of a round; None for all.
+        rounds: planned rounds.
+        seed: of the run.
+    """
+    return _EXPERIMENT.format(
+        seed=seed,
+        rounds=rounds,
         images=bare_loop.IMAGES,
-        population=POPULATION,
+        population=population,
         model=MODELS[model],
         learning_rate=bare_loop.LEARNING_RATE,
         batch_size=bare_loop.BATCH_SIZES[model],
+        cohort="full" if cohort is None else f"{{name: uniform, size: {cohort}}}",
     )
-    assembly, state = assemble(plan(config.loads(text).experiment))
+
+
+def prepare(model: str, num_clients: int, pool: ThreadPoolExecutor) -> tuple[Contest, RoundState]:
+    """Both sides of a model, on the clients as fedcli deals them out."""
+    assembly, state = assemble(plan(config.loads(experiment(model)).experiment))
     # The first clients of the federation are the whole cohort, so that fewer clients still hold 600 images each.
     everyone = assembly.world.cohort._replace(sample=lambda _rng, _population, _state: np.arange(num_clients))
     program = bare_loop.program_for(model)
@@ -142,7 +165,7 @@ def fit_loop(model: str, contest: Contest, flat: Any, num_clients: int) -> float
     """Milliseconds per client of Keras's own training loop, called for one client after the other."""
     import keras
 
-    network = bare_loop.build_model(model)
+    network = build_network(model)
     network.compile(
         keras.optimizers.SGD(bare_loop.LEARNING_RATE),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -67,7 +67,10 @@ def two_workers(*, quick: bool) -> Iterator[Figure]:
     for model in clients.MODELS:
         sides = {f"{count} workers": [_threads(count)] for count in (1, 2)}
         # The CNN's clients take fifty times as long as the 2NN's.
-        text, runs = images(model, 2 if quick else 20 if model == "cnn" else 100), 1 if quick else 7
+        text, runs = (
+            clients.experiment(model, cohort=2 if quick else 20 if model == "cnn" else 100),
+            1 if quick else 7,
+        )
         yield _ratio(f"{what}, {model}", text, sides, runs=runs, least=SPEED_UP[model])
 
 
@@ -99,23 +102,16 @@ def ray(*, quick: bool) -> Iterator[Figure]:
         yield unmeasured(what, "times", clients.NO_IMAGES)
     else:
         sides = {"ray": ["executor=ray"], "threads": [_threads(available_cores())]}
-        yield _ratio(what, images("cnn", 2 if quick else 20), sides, runs=1 if quick else 7, most=1.25)
+        yield _ratio(
+            what,
+            clients.experiment("cnn", cohort=2 if quick else 20),
+            sides,
+            runs=1 if quick else 7,
+            most=1.25,
+        )
 
 
 _UNEVALUATED = ("evaluation.every=100000", "rounds=100000")
-
-
-def images(model: str, cohort: int) -> str:
-    """The experiment of `clients.py` with a smaller cohort."""
-    text = clients.EXPERIMENT.format(
-        rounds=clients.ROUNDS,
-        images=bare_loop.IMAGES,
-        population=clients.POPULATION,
-        model=clients.MODELS[model],
-        learning_rate=bare_loop.LEARNING_RATE,
-        batch_size=bare_loop.BATCH_SIZES[model],
-    )
-    return text.replace("cohort: {name: full}", f"cohort: {{name: uniform, size: {cohort}}}")
 
 
 def _threads(workers: int) -> str:

@@ -149,27 +149,13 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             continue
         is_marked = row["clients"] == max(POPULATIONS)
         named = f"population of {row['clients']:,} against {base['clients']:,}"
-        yield Figure(
-            f"round, {named}",
-            row["round_ratio"],
-            "times",
-            most=MOST_ROUND if is_marked else None,
-            note=f"{row['round_ms']:.1f} ms, cohort 10",
-        )
-        yield Figure(
-            f"start and first round, {named}",
-            row["more_seconds"],
-            "s",
-            most=MOST_SECONDS if is_marked else None,
-            note=f"{row['start_seconds']:.2f} s after the import of TensorFlow",
-        )
-        yield Figure(
-            f"peak memory, {named}",
-            row["more_mb"],
-            "MB",
-            most=MOST_MB if is_marked else None,
-            note=f"{row['peak_mb']:,.0f} MB",
-        )
+        start = f"{row['start_seconds']:.2f} s after the import of TensorFlow"
+        for what, value, unit, most, note in (
+            ("round", row["round_ratio"], "times", MOST_ROUND, f"{row['round_ms']:.1f} ms, cohort 10"),
+            ("start and first round", row["more_seconds"], "s", MOST_SECONDS, start),
+            ("peak memory", row["more_mb"], "MB", MOST_MB, f"{row['peak_mb']:,.0f} MB"),
+        ):
+            yield Figure(f"{what}, {named}", value, unit, most=most if is_marked else None, note=note)
     for row in facts["cohorts"]:
         if row["cohort"] != base["cohort"]:
             yield Figure(

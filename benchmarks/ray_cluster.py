@@ -16,28 +16,15 @@ import os
 import statistics
 import sys
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.clients import MODELS, experiment
 from fedcli.components.executors.dispatch import in_blocks
 from fedcli.core.sums import BLOCK
-
-EXPERIMENT = """
-seed: 1
-rounds: 100000
-data:
-  name: fashion_mnist
-  path: /usr/share/datasets/fashion-mnist
-  partition: {{name: iid, clients: {clients}}}
-model: {{name: {model}}}
-client:
-  optimizer: {{name: sgd, learning_rate: 0.1}}
-  batch_size: {batch_size}
-strategy: {{name: mean}}
-evaluation: {{every: 100000}}
-"""
-MODELS = {"2nn": ("mlp", 10), "lenet": ("lenet", 10), "cnn": ("cnn", 32)}
 
 
 class Cluster(NamedTuple):
@@ -107,8 +94,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from fedcli.testing.changes import changed
 
     def parts_of(clients: int) -> Any:
-        model, batch_size = MODELS[arguments.model]
-        text = EXPERIMENT.format(clients=clients, model=model, batch_size=batch_size)
+        text = experiment(arguments.model, population=clients)
         return assemble(plan(config.loads(text, "benchmark").experiment))
 
     def seconds(parts: Any, state: Any) -> float:

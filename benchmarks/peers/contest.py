@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks import bare_loop, clients
 from benchmarks.figures import Figure, unmeasured
 from benchmarks.peers.environments import PEERS, Peer, default_cache, interpreter, is_installed
+from benchmarks.peers.task import build_network
 from fedcli import config
 from fedcli.core.errors import FedcliError
 from fedcli.experiment.assemble import assemble
@@ -38,25 +39,6 @@ LONGEST_SECONDS = 1800
 WHOLE = (tuple(clients.MODELS), 3, 8)
 QUICK = (("2nn",), 1, 2)
 """Models, runs of each side, and timed rounds of a run."""
-
-EXPERIMENT = """
-name: peers
-seed: {seed}
-rounds: {rounds}
-data:
-  name: fashion_mnist
-  path: {images}
-  partition: {{name: iid, clients: {population}}}
-  validation_fraction: 0.0
-model: {{name: {model}}}
-client:
-  optimizer: {{name: sgd, learning_rate: {learning_rate}}}
-  batch_size: {batch_size}
-cohort: {{name: uniform, size: {cohort}}}
-strategy: {{name: mean}}
-evaluation: {{every: {rounds}}}
-checkpoint: {{every: {rounds}}}
-"""
 
 
 class Timed(NamedTuple):
@@ -129,16 +111,7 @@ def compare(model: str, peers: Sequence[Peer], cache: Path, *, runs: int, rounds
 def write_task(folder: Path, model: str, *, rounds: int, seed: int) -> None:
     """Write fedcli's config, and for the peers the same clients, test images and initial weights."""
     folder.mkdir()
-    text = EXPERIMENT.format(
-        seed=seed,
-        rounds=rounds,
-        images=bare_loop.IMAGES,
-        population=POPULATION,
-        model=clients.MODELS[model],
-        learning_rate=bare_loop.LEARNING_RATE,
-        batch_size=bare_loop.BATCH_SIZES[model],
-        cohort=COHORT,
-    )
+    text = clients.experiment(model, population=POPULATION, cohort=COHORT, rounds=rounds, seed=seed)
     (folder / "experiment.yaml").write_text(text)
     assembly, state = assemble(plan(config.loads(text).experiment))
     assembly.executor.close()
@@ -148,7 +121,7 @@ def write_task(folder: Path, model: str, *, rounds: int, seed: int) -> None:
     arrays = {"images": images, "labels": labels, "test_images": test_images, "test_labels": test_labels}
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", np.asarray(array))
-    np.savez(folder / "weights.npz", *bare_loop.split_weights(bare_loop.build_model(model), state.weights))
+    np.savez(folder / "weights.npz", *bare_loop.split_weights(build_network(model), state.weights))
     facts = {
         "model": model,
         "clients": POPULATION,

@@ -46,8 +46,8 @@ def load_weights(folder: str) -> list[Any]:
         return [arrays[f"arr_{number}"] for number in range(len(arrays.files))]
 
 
-def load_model(name: str, learning_rate: float) -> Any:
-    """The compiled network; it returns logits."""
+def build_network(name: str) -> Any:
+    """The networks of fedcli's `mlp`, `lenet` and `cnn`, written out again; they return logits."""
     import tensorflow as tf
 
     layers = tf.keras.layers
@@ -61,9 +61,16 @@ def load_model(name: str, learning_rate: float) -> Any:
         "cnn": (convolution(32, "same") + convolution(64, "same"), (512,)),
     }[name]
     dense = [layers.Dense(units, activation="relu") for units in widths]
-    model = tf.keras.Sequential(
+    return tf.keras.Sequential(
         [tf.keras.Input((28, 28, 1)), *convolutions, layers.Flatten(), *dense, layers.Dense(10)]
     )
+
+
+def load_model(name: str, learning_rate: float) -> Any:
+    """The compiled network."""
+    import tensorflow as tf
+
+    model = build_network(name)
     model.compile(
         optimizer=tf.keras.optimizers.SGD(learning_rate),
         loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),

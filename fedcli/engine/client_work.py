@@ -170,12 +170,8 @@ class ClientWork:
         # Before anything is trained: a proof that is bound to another config would lend it the client's name.
         if self.context.config_digest != side.config_digest:
             return Rejection(turn.client, _not_agreed(side.config_digest, self.context.config_digest))
-        # Read by the worker, and once: a stored state is a file that `items` reads.
-        kept = dict(self.kept.get(turn.client, {}).items())
         try:
-            update = update or side.runtime.train(
-                starts[turn.model], Assignment(turn.client, kept, turn.steps)
-            )
+            update = update or self._trained_alone(side, starts, turn)
         except InvalidUpdateError as error:
             return Rejection(turn.client, str(error))
         # A custom component can raise anything; the message then says in which round and at which client.
@@ -183,8 +179,6 @@ class ClientWork:
             return self._failed(turn.client, f"the client algorithm {side.strategy.trainer.name}", error)
         if side.strategy.buffer is not None:
             update = replace(update, weight=update.weight * side.strategy.buffer.discount(turn.staleness))
-        # The trainer returns its own entries; transforms keep others in the same state.
-        update = replace(update, state={**kept, **update.state})
         adversary = side.adversary
         if adversary is None or adversary.attack.forge is None or turn.client not in adversary.clients:
             return update
@@ -196,6 +190,13 @@ class ClientWork:
             blamed("the attack", f"round {self.context.round}, client {turn.client}"),
         ):
             return replace(update, payload=adversary.attack.forge(update.payload, rng))
+
+    def _trained_alone(self, side: ClientSide, starts: Mapping[int, Any], turn: Turn) -> ClientUpdate:
+        # Read by the worker, and once: a stored state is a file that `items` reads.
+        kept = dict(self.kept.get(turn.client, {}).items())
+        update = side.runtime.train(starts[turn.model], Assignment(turn.client, kept, turn.steps))
+        # The trainer returns its own entries; transforms keep others in the same state.
+        return replace(update, state={**kept, **update.state})
 
     def _encoded(self, encoders: Encoders, update: ClientUpdate) -> Outcome:
         """The update after all client halves of the transforms, first to last."""

@@ -72,7 +72,7 @@ def run_experiment(
     except (RunInterrupted, RuinedModelError, ComponentError) as error:
         if isinstance(error, RuinedModelError) and _may_be_released(assembly, committed, store):
             # Its noised model was looked at, and how the run ended tells of it: the statement of privacy counts it.
-            committed, record = _closed(assembly, committed, store)
+            committed, record = _closed(assembly, committed, store, "its model was ruined")
             record = _published(assembly, record)
             store.commit(committed, record, [])
             observer.round_end(record)
@@ -91,7 +91,7 @@ def next_round(
 ) -> tuple[RoundState, Row, list[Row]]:
     """The next round; it is void if the run was stopped in this round, after the charge, and may have released it."""
     if _may_be_released(assembly, state, store):
-        after, record = _closed(assembly, state, store)
+        after, record = _closed(assembly, state, store, "the run was stopped while it released this round")
         return after, record, []
     return run_round(assembly, state, store.charge, watch, store.shelve, store.deposit)
 
@@ -101,13 +101,13 @@ def _may_be_released(assembly: Assembly, state: RoundState, store: Store) -> boo
     return store.is_charged(state.round + 1) and not assembly.protocol.reproducible_noise
 
 
-def _closed(assembly: Assembly, state: RoundState, store: Store) -> tuple[RoundState, Row]:
+def _closed(assembly: Assembly, state: RoundState, store: Store, why: str) -> tuple[RoundState, Row]:
     """The next round as a void one, which is paid for and not repeated."""
     if assembly.leaves_evidence:
         # Replaces what the interrupted run may have left: a void round has no evidence.
         store.deposit(state.round + 1, {})
     after = replace(state, round=state.round + 1, releases=state.releases + 1)
-    note = "void: the run was stopped while it released this round; the round is charged and not repeated"
+    note = f"void: {why}; the round is charged and not repeated"
     return after, {"round": after.round, "note": note, **spent(assembly, after)}
 
 

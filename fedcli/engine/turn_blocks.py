@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fedcli.core.errors import ConfigError, FedcliError
@@ -29,7 +30,7 @@ def traced(blocks: BlockRuntime | None) -> BlockRuntime:
 def trained_together(
     blocks: BlockRuntime, starts: Mapping[int, Any], turns: Sequence[Turn], kept: Mapping[int, Tree]
 ) -> Mapping[int, ClientUpdate]:
-    """The updates of a block, by client, before any transform.
+    """The updates of a block, by client, before any transform, with what their clients keep for transforms.
 
     Those of a block that fails are missing, so that each of its clients is trained, and fails, by itself.
 
@@ -47,11 +48,15 @@ def trained_together(
             if turn.model == model
         ]
         try:
-            found |= {update.client: update for update in blocks.train(starts[model], block)}
+            updates = blocks.train(starts[model], block)
         # Memory that runs out is the machine's failure; clients trained one by one would get other bits.
         except (FedcliError, MemoryError):
             raise
         # A custom dataset can raise anything when it is asked for a client. Other blocks are not concerned.
         except Exception:  # noqa: BLE001
             continue
+        found |= {
+            update.client: replace(update, state={**own.state, **update.state})
+            for own, update in zip(block, updates, strict=True)
+        }
     return found

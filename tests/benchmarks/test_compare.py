@@ -106,6 +106,7 @@ def test_equal_experiments_share_a_run_and_others_do_not(compare):
     assert len({folder(), folder("seed=8"), folder("rounds=3"), folder("strategy=fedavgm")}) == 4
 
 
+@pytest.mark.slow
 def test_a_finished_comparison_is_read_and_not_run_again(compare, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [QUICKSTART, "--set", "rounds=2", "--seeds", "1", "--variant", "--variant", "client.epochs=1"]

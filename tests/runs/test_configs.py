@@ -90,9 +90,11 @@ def test_its_cost_is_told_without_training(path):
 # Configs of one strategy or attack each: tests of those parts run them, too.
 OF_ONE_PART = [path for path in CONFIGS if path.parent.name in ("strategies", "attacks")]
 LONG = {
+    "dp_fashion_mnist",
     "encrypted_dp_distributed",
     "encrypted_threshold",
     "fashion_mnist_cnn",
+    "fashion_mnist_weighted",
     "fednova_synthetic",
     "private_verified_encrypted",
     "verified",

@@ -272,6 +272,7 @@ class TestObjects:
         facts = fedcli.evaluate(folder, **{name: OBJECTS[name]()})
         assert facts["accuracy"] == fedcli.open_run(folder).records[-1]["test/accuracy"]
 
+    @pytest.mark.slow
     def test_another_object_than_at_the_start_is_refused(self, tmp_path):
         folder = fedcli.run(tiny.YAML, ["rounds=1"], folder=tmp_path / "run", cohort=pairs()).folder
         with pytest.raises(ConfigError, match="was started with <object:pairs> here; received <object:full>"):

@@ -41,6 +41,7 @@ def whole_rounds(folder):
     return [round for round in rounds if has_arrays(directory.checkpoint_folder(folder, round))]
 
 
+@pytest.mark.slow
 def test_a_run_that_prunes_ends_with_the_same_bits_and_its_kept_models_are_evaluated(tmp_path):
     expected = lifecycle.start_run(tiny.source("rounds=4"), tmp_path / "whole")
     source = tiny.source("rounds=4", "checkpoint={keep_last: 1, keep_best: 1}")

@@ -239,7 +239,7 @@ def trained_head(weights):
     )
 
 
-@pytest.mark.parametrize("fate", ["changed", "deleted"])
+@pytest.mark.parametrize("fate", [pytest.param("changed", marks=pytest.mark.slow), "deleted"])
 def test_a_run_that_started_from_a_file_does_not_need_it_again(tmp_path, fate):
     """The checkpoint holds every weight, frozen ones too: what became of the file plays no part."""
     first = lifecycle.start_run(tiny.source("rounds=1"), tmp_path / "first")

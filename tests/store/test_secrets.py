@@ -77,8 +77,9 @@ def test_a_run_that_lost_it_is_refused_with_a_way_out(finished, tmp_path):
     assert lifecycle.evaluate_run(folder)["round"] == ROUNDS
 
 
+@pytest.mark.slow
 @MECHANISMS
-@pytest.mark.parametrize("stop", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("stop", [1, 3])
 def test_killed_and_resumed_with_reproducible_noise_it_ends_with_the_same_bits(mechanism, stop, tmp_path):
     overrides = (*mechanism, "privacy.reproducible_noise=true", f"rounds={ROUNDS}")
     whole = lifecycle.start_run(tiny.source(*overrides), tmp_path / "whole")

@@ -132,6 +132,7 @@ BROKEN_TRAINERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", BROKEN_TRAINERS)
 def test_a_trainers_broken_law_is_named(said):
     with pytest.raises(AssertionError, match=said):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, cast, final
 
 from fedcli.components.executors.actor import Worker, surroundings
-from fedcli.components.executors.dispatch import Done, Event, Late, Lost, Piece, named
+from fedcli.components.executors.dispatch import Done, Event, Late, Lost, Piece, lost_sentence
 from fedcli.components.executors.parcels import Parcel, packed, unpacked
 from fedcli.core.errors import ComponentError, ConfigError, DiskError, NoWorkerWarning, RunError
 
@@ -179,7 +179,9 @@ class RayCrew:
                 return [self._lost(member, _cause(error))]
             _, task = self._asked.pop(reference)
             member.load -= 1
-            return [Lost(None, [task], _cause(error))]
+            cause = _cause(error)
+            self._staff.lost.append(lost_sentence(f"a result of {member.machine}", cause, task.items))
+            return [Lost(None, [task], cause)]
         if reference in coming:
             member.coming, (member.machine, failure) = None, found
             if failure is not None:
@@ -227,9 +229,7 @@ class RayCrew:
     def _lost(self, member: RayActor, cause: str) -> Lost:
         tasks = self._forget(member)
         items = [item for task in tasks for item in task.items]
-        self._staff.lost.append(
-            f"{member.machine} was lost ({cause}){f'; {named(items)} trained again' if items else ''}"
-        )
+        self._staff.lost.append(lost_sentence(member.machine, cause, items))
         # What an actor that never began was given is not to blame for its end.
         blamed = tasks.pop(0) if tasks and member.begun == self._number else None
         return Lost(blamed, tasks, cause)

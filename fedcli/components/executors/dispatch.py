@@ -170,6 +170,11 @@ def one_by_one(items: Iterator[Any], first: int = 0) -> Iterator[Piece]:
     return (Piece(number, (item,)) for number, item in enumerate(items, start=first))
 
 
+def lost_sentence(what: str, cause: str, items: Sequence[Any]) -> str:
+    """What a round's row says of a loss: who or what, why, and which clients were trained again."""
+    return f"{what} was lost ({cause}){f'; {named(items)} trained again' if items else ''}"
+
+
 def named(items: Sequence[Any]) -> str:
     """Items in a sentence: clients by their numbers, at most five."""
     if not all(hasattr(item, "client") for item in items):

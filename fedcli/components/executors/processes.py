@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
-from fedcli.components.executors.dispatch import named
+from fedcli.components.executors.dispatch import lost_sentence
 from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.parcels import pickled, portable
 from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads, window_of
@@ -156,7 +156,7 @@ class ProcessesExecutor:
                 found = process.do(sent, item, seconds)
             except (EOFError, OSError):
                 process.kill()
-                self.lost.append(f"a worker process was lost ({process.end}); {named([item])} trained again")
+                self.lost.append(lost_sentence("a worker process", process.end, [item]))
                 continue
             if found is None:
                 process.kill()

@@ -76,8 +76,9 @@ def writer(arrays: Arrays) -> Callable[[BinaryIO], None]:
 def _write(arrays: Arrays, file: BinaryIO) -> None:
     with ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            # The size is not known yet and may pass 2 GiB. `open` gives every member the same date, so bytes are equal.
-            with archive.open(f"{name}{_SUFFIX}", "w", force_zip64=True) as member:
+            # `open` gives every member the same date, so that bytes are equal. With `force_zip64`, which a file of this
+            # size does not need, they would depend on the version of Python.
+            with archive.open(f"{name}{_SUFFIX}", "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 

@@ -305,7 +305,15 @@ def test_fedprox_refuses_a_negative_strength():
     assert caught.value.key == "mu"
 
 
-@pytest.mark.parametrize("build", [mlp, lambda: user_parts.stack((4,), 3, l2=0.05, end="activation")])
+@pytest.mark.parametrize(
+    "build",
+    [
+        mlp,
+        pytest.param(
+            lambda: user_parts.stack((4,), 3, l2=0.05, end="activation"), marks=pytest.mark.slow, id="decay"
+        ),
+    ],
+)
 def test_full_gradients_of_all_clients_are_the_gradient_of_all_data(build):
     clients = classes(*SIZES)
     local = Local(build, clients, trainer=full_gradient(), plan=BatchPlan(4, 5, None))

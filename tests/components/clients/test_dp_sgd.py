@@ -135,6 +135,7 @@ def wide():
     return Sequential([Input((4,)), layers.Dense(4000), layers.Dense(3)])
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_step_has_multiplier_times_clip_over_the_divisor():
     settings = {"clip_norm": 0.5, "rate": 0.3, "steps": 1, "expected_batch_size": 2.0}
     quiet = update(build=wide, **settings).payload
@@ -148,6 +149,7 @@ def test_the_noise_of_a_step_has_multiplier_times_clip_over_the_divisor():
     assert abs(np.corrcoef(noise, again)[0, 1]) < 0.05
 
 
+@pytest.mark.slow
 def test_the_noise_of_steps_is_independent_so_that_its_variance_adds_up():
     settings = {"clip_norm": 0.5, "rate": 1e-9, "expected_batch_size": 2.0, "noise_multiplier": 2.0}
     moved = update(build=wide, steps=4, **settings).payload / 0.1

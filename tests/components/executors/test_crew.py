@@ -97,6 +97,8 @@ def test_a_result_that_was_lost_after_it_was_made_costs_no_actor(hired):
     assert crew.offer(task)
     (lost,) = events(crew)
     assert (lost.task, lost.waiting, staff.members) == (None, [task], members)
+    assert staff.lost[0].startswith("a result of ")
+    assert staff.lost[0].endswith("; a piece of work trained again")
 
 
 def test_a_worker_that_dies_at_the_start_ends_the_run_with_a_sentence(hired):

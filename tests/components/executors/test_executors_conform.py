@@ -64,7 +64,7 @@ SCENARIOS = {
 }
 REPRODUCIBLE = "privacy.reproducible_noise=true"
 # What these cover, every run of the tests covers; each of the others compiles and trains twice.
-QUICK = {"fedavg", "scaffold", "sign-flip", "power-of-choice"}
+QUICK = {"scaffold", "sign-flip"}
 
 
 # Ray and two actors, each with TensorFlow, take some 20 s to start.

@@ -24,7 +24,8 @@ def test_where_there_is_no_cluster_the_error_says_how_to_make_one():
     executor.close()
 
 
-LONG = ["strategy={name: scaffold}", "client.epochs=40", "rounds=2", "data.partition.clients=12"]
+# A client takes some tenths of a second, so that both nodes are at work when one is killed.
+LONG = ["strategy={name: scaffold}", "client.epochs=8000", "rounds=2", "data.partition.clients=12"]
 
 
 def course(parts, state, watch=None):

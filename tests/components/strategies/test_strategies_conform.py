@@ -54,7 +54,29 @@ def kept(state):
     return {client: npz.to_bytes(to_table(tree)) for client, tree in state.clients.items()}
 
 
-@pytest.fixture(scope="module", params=sorted(STRATEGIES))
+# One of each kind; the others are slow tests.
+QUICK = {
+    "dp-clipped",
+    "dp-ftrl",
+    "fedadam",
+    "fedavg",
+    "fedbn",
+    "fedbuff",
+    "fednova",
+    "ditto",
+    "krum",
+    "median",
+    "qfedavg",
+    "scaffold",
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in sorted(STRATEGIES)
+    ],
+)
 def name(request):
     return request.param
 
@@ -67,7 +89,7 @@ def test_a_strategy_keeps_the_public_laws(name):
 # Most are in a strategy of the test above, too.
 @pytest.mark.parametrize(
     "client",
-    [each if each in ("sgd", "scaffold") else pytest.param(each, marks=pytest.mark.slow) for each in CLIENTS],
+    [each if each == "sgd" else pytest.param(each, marks=pytest.mark.slow) for each in CLIENTS],
 )
 def test_a_local_algorithm_keeps_the_public_laws(client):
     trainer = CLIENTS[client](**small(CLIENTS[client]))
