@@ -152,8 +152,7 @@ def _renamed(tree: Any, rng: Rng) -> None:
 def _foreign(tree: Any, rng: Rng) -> None:
     """Another component, or the parameter of another one, with a number that it may not take."""
     section = _any_of(SECTIONS, rng)
-    names = sorted(installed(section))
-    name = _any_of(names, rng)
+    name = _any_of(sorted(installed(section)), rng)
     there = {each: _any_of(NUMBERS, rng) for each in _parameter_names(section, name) if rng.random() < 0.5}
     if rng.random() < 0.3:
         where, _ = _place(tree, rng)
@@ -166,8 +165,7 @@ def _foreign(tree: Any, rng: Rng) -> None:
 def _required_only(tree: Any, rng: Rng) -> None:
     """Another component with values that it may take, but for one, which is extreme."""
     section = _any_of(SECTIONS, rng)
-    names = sorted(installed(section))
-    name = _any_of(names, rng)
+    name = _any_of(sorted(installed(section)), rng)
     about = describe(installed(section)[name])
     values = dict(about.example)
     if about.parameters:
@@ -207,7 +205,9 @@ def _deep(tree: Any, rng: Rng) -> None:
 
 def _long(tree: Any, rng: Rng) -> None:
     where, key = _place(tree, rng)
-    where[key] = [_any_of(NUMBERS, rng)] * int((100, 1000, 20_000)[rng.integers(3)])
+    value = _any_of(NUMBERS, rng)
+    # A text of 2 MB is refused by its size, and a larger one would only take time to write.
+    where[key] = [value] * min((100, 1000, 20_000)[rng.integers(3)], 2_000_000 // len(str(value)))
 
 
 _VALUE_CHANGES: tuple[Callable[[Any, Rng], None], ...] = (
@@ -284,12 +284,12 @@ def _noise(text: str, rng: Rng) -> str:
 
 def _grown(text: str, rng: Rng) -> str:
     grown: str = (
-        text + "a: " + "[" * 100_000,
-        text + "".join(f"k{i}: 1\n" for i in range(50_000)),
-        text + "x: [" + "1, " * 90_000 + "1]\n",
+        text + "a: " + "[" * 200_000,
+        text + "".join(f"k{i}: 1\n" for i in range(20_000)),
+        text + "x: [" + "1, " * 80_000 + "1]\n",
         text + "# " + "x" * (1 << 20),
         "- " * 5000 + text,
-        text + "a: '" + "é" * 400_000 + "'\n",
+        text + "a: '" + "é" * 100_000 + "'\n",
     )[rng.integers(6)]
     return grown
 

@@ -262,7 +262,7 @@ def test_a_text_that_is_no_mapping(text, expected):
 
 def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"a: 1\nb: caf\xe9\n")
-    (tmp_path / "large.yaml").write_bytes(b"#" * (2**20 + 1))
+    (tmp_path / "large.yaml").write_bytes(b"#" * (2**18 + 1))
     expected = {
         "none.yaml": "none.yaml  does not exist",
         "": "is a directory",

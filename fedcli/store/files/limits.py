@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-CONFIG = 1 << 20
+CONFIG = 1 << 18
 """config.yaml, as everywhere where configs are read."""
 
 JSON = 1 << 26
