@@ -64,7 +64,7 @@ The table is made by `python benchmarks/faults_in_user_code.py --page docs/fault
 {table}
 """
 # The folder of the run, its rounds and its results.
-_PROGRESS = re.compile(r"faults: |in /|round \d+/|Done: |Next: |  [a-z/]+ {2,}\S")
+_PROGRESS = re.compile(r"faults: |in (?:/|RUN$)|round \d+/|Done: |Next: |  [a-z/]+ {2,}\S")
 
 # In a note the lines of a message follow each other in one.
 _OWN_LINE = re.compile(r"(?:^|; )\s*fedcli/\S+\.py:\d+", re.MULTILINE)

@@ -27,6 +27,9 @@ evaluation: {clients: true}
 """
 
 OWN = """\
+import os
+import shutil
+
 from fedcli import Callback
 
 
@@ -44,6 +47,20 @@ def failing_once():
             raise RuntimeError("only this once")
 
     return Callback(on_round_end=on_round_end)
+
+
+def moving():
+    def on_round_end(run, state, record):
+        os.chdir(os.sep)
+
+    return Callback(on_round_end=on_round_end)
+
+
+def removing():
+    def on_round_end(run, state, record):
+        shutil.rmtree(run.folder)
+
+    return Callback(on_round_end=on_round_end)
 """
 
 # Every command starts as in a new shell, but TensorFlow is loaded once. Files are listed after each command.
@@ -52,6 +69,7 @@ import contextlib, io, json, os, sys
 from pathlib import Path
 from fedcli.cli import main
 
+here = os.getcwd()
 for arguments in json.loads(sys.argv[1]):
     sys.argv = ["fedcli", *arguments]
     out, err, code = io.StringIO(), io.StringIO(), 0
@@ -62,6 +80,7 @@ for arguments in json.loads(sys.argv[1]):
             code = end.code
         except Exception as error:
             code = f"traceback: {error!r}"
+    os.chdir(here)
     files = {str(path): path.stat().st_size for path in sorted(Path(".").rglob("*")) if path.is_file()}
     print(json.dumps([code, out.getvalue(), err.getvalue(), files]), file=sys.__stdout__)
 """
@@ -127,10 +146,11 @@ COMMANDS = {
     "extend a private run": ["run", "--resume", "runs/private", "--extend", "2"],
     "early stop": [
         "run", "tiny.yaml", "--run-dir", "runs/stopped", "--json", "--set", "rounds=5",
-        "--set", "early_stop={metric: round, patience: 1, mode: min}",
+        "--set", "early_stop={metric: round, patience: 1, mode: min}", "callbacks=['own:moving']",
     ],
     "extend what stops": ["run", "--resume", "runs/stopped", "--extend", "2"],
     "a callback that fails": ["run", "tiny.yaml", "--run-dir", "runs/my own", "callbacks=['own:falling']"],
+    "a callback that removes the run": ["run", "tiny.yaml", "--run-dir", "runs/gone", "callbacks=['own:removing']"],
 }  # fmt: skip
 
 

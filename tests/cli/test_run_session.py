@@ -66,7 +66,12 @@ def test_every_command_ended_with_its_code(ended):
     expected = (
         dict.fromkeys(codes, 0)
         | dict.fromkeys(REFUSED, 2)
-        | {"a callback that fails": 1, "extend, and fail": 1, "diverged": 1}
+        | {
+            "a callback that fails": 1,
+            "a callback that removes the run": 1,
+            "extend, and fail": 1,
+            "diverged": 1,
+        }
     )
     assert codes == expected
 
@@ -276,12 +281,28 @@ def test_a_component_that_fails_is_told_by_its_line_and_with_the_way_back(sessio
     said = ended["a callback that fails"]
     assert said.stderr.splitlines() == [
         "round 1: on_round_end(run, state, record) of the callback own:falling failed: KeyError: 'test/f2'",
-        '  own.py:6, in on_round_end: return record["test/f2"]',
+        '  own.py:9, in on_round_end: return record["test/f2"]',
         "The run is in runs/my own. Mend the component, then go on with: fedcli run --resume 'runs/my own'",
         "--traceback prints all of it.",
     ]
     # The round was committed before the callback heard of it.
     assert len(metrics(session, "runs/my own")) == 1
+
+
+def test_a_run_whose_folder_is_removed_ends_with_a_sentence(session, ended):
+    said, gone = ended["a callback that removes the run"], session.folder / "runs/gone"
+    assert said.stderr.splitlines() == [
+        f"{gone} was removed or renamed while its run went on; the last checkpoint in it was of round 1.",
+        "If it was renamed, go on with: fedcli run --resume ITS-NEW-NAME",
+    ]
+    assert "Done" not in said.stdout
+    assert not gone.exists()
+
+
+def test_a_run_stays_in_its_folder_when_a_callback_goes_to_another(ended):
+    assert facts(ended, "early stop")["run"].endswith("runs/stopped")
+    for name in ("checkpoints/round-00002/manifest.json", "results.csv", "summary.json"):
+        assert f"runs/stopped/{name}" in ended["early stop"].files
 
 
 def test_new_rows_are_predicted_with_the_runs_own_preprocessing(session, ended):
