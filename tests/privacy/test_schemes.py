@@ -83,6 +83,13 @@ def test_epsilon_is_that_of_dp_accounting(sampling, z, relation, name, event, co
     assert ours.name == {PLDAccountant: "pld", RdpAccountant: "rdp"}[direct]
 
 
+@pytest.mark.parametrize(("z", "releases"), [(0.3, 1000), (0.8, 1), (2.0, 100), (20.0, 10), (300.0, 1)])
+def test_renyi_accounting_looks_at_few_orders_and_finds_the_best(z, releases):
+    """The best order is 1.4 for the first of them, and 1024, the greatest, for the last."""
+    ours = accountant_for(GaussianEvent(z, 1.0), POISSON, accountant="rdp").epsilon(releases, DELTA)
+    assert ours == RdpAccountant().compose(poisson(0.05, z), releases).get_epsilon(DELTA)
+
+
 @pytest.mark.parametrize(
     ("sampling", "z"), [(POISSON, 1.0), (POISSON, 4.0), (FULL, 8.0), (TURNS, 2.0), (COINS, 2.0)]
 )
