@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -177,9 +178,13 @@ def quiet_imports() -> Iterator[None]:
     saved = os.dup(2)
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
+    # TensorFlow and Keras make half a million objects, of which none is garbage: each search among them is in vain.
+    gc.disable()
     try:
         import tensorflow as tf  # noqa: F401
     finally:
+        gc.freeze()
+        gc.enable()
         os.dup2(saved, 2)
         os.close(saved)
         os.close(sink)

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from fedcli.privacy.sampled_gaussian import Floats, PrivacyLoss
 
@@ -64,6 +63,9 @@ def _least_epsilon(losses: Floats, probabilities: Floats, infinite: float, delta
 
 def _convolved(probabilities: Floats, count: int) -> tuple[int, Floats]:
     """The distribution of a sum of `count` draws from the points 0, 1, ...: its first point, and the probabilities."""
+    # Here, because whatever plans an experiment imports this file, and most experiments have no noise to account for.
+    from scipy import fft
+
     first, last = _bounds(probabilities, count)
     length = last - first + 1
     # As many as the longer one needs: what is beyond the bounds wraps around.

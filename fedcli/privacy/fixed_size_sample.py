@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, logsumexp
 
 Floats = npt.NDArray[np.float64]
 
@@ -84,5 +83,8 @@ def log_moment(log_terms: Floats, order: float) -> float:
         order: a whole number of at least 2.
     """
     j = np.arange(2, int(order) + 1, dtype=np.float64)
+    # Here, as in composed_loss.py, so that a plan without noise does not wait for SciPy.
+    from scipy.special import gammaln, logsumexp
+
     binomials = gammaln(order + 1) - gammaln(j + 1) - gammaln(order - j + 1)
     return float(logsumexp([0.0, *(binomials + log_terms[: j.size])]))

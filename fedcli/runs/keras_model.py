@@ -18,11 +18,11 @@ from fedcli.experiment.built_model import built_model
 from fedcli.experiment.compose import strategy_from
 from fedcli.experiment.make import located, placed
 from fedcli.experiment.plan import plan
+from fedcli.runs.kept_checkpoints import planned_retention
 from fedcli.runs.model_interface import ModelInterface, interface_of, read_interface
 from fedcli.runs.round_choice import Choice, chosen_round
 from fedcli.runs.run_directory import Run
 from fedcli.runs.run_sources import read_source, without_callbacks
-from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory
 
 

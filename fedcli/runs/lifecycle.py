@@ -38,10 +38,9 @@ from fedcli.runs.default_folder import default_folders, first_free
 from fedcli.runs.environment import describe_environment, read_environment
 from fedcli.runs.extension import extended_plan, planned_beyond
 from fedcli.runs.identities import identities_of, signer_of
-from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.kept_checkpoints import planned_retention, retention_of
 from fedcli.runs.other_environment import require_same
 from fedcli.runs.run_sources import read_source, sources_of, with_own_weights, without_callbacks
-from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory, secrets
 from fedcli.store.files import guarded
 from fedcli.store.files.disk import LOCAL, ExplainedDisk

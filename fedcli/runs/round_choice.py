@@ -7,8 +7,8 @@ from typing import Literal
 
 from fedcli.core.errors import ConfigError
 from fedcli.runs.headline import Headline, headline
+from fedcli.runs.kept_checkpoints import planned_retention
 from fedcli.runs.run_directory import Run
-from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import directory
 
 Choice = int | Literal["best", "last"]

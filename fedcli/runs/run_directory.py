@@ -15,8 +15,8 @@ from fedcli.core.errors import ConfigError
 from fedcli.core.types import Array, KerasModel
 from fedcli.core.user_code import blamed
 from fedcli.engine.records import Row
+from fedcli.runs.kept_checkpoints import planned_retention
 from fedcli.runs.trust import trusting
-from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.store import checkpoints, directory
 from fedcli.store.files import manifests
 

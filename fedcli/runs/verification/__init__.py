@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fedcli.core.errors import ConfigError
 from fedcli.runs.identities import PublicKeys
+from fedcli.runs.kept_checkpoints import planned_retention
 from fedcli.runs.verification import evidence
 from fedcli.runs.verification.beside_a_run import settled
 from fedcli.runs.verification.chain import WHAT, checked_chain
@@ -29,7 +30,7 @@ from fedcli.runs.verification.outcome_files import WHAT as OUTCOME
 from fedcli.runs.verification.outcome_files import checked_outcome
 from fedcli.runs.verification.plan_checks import checked_plan
 from fedcli.runs.verification.planned_run import WHAT as PLAN
-from fedcli.runs.verification.planned_run import Recipe, planned, planned_retention, plans_proofs
+from fedcli.runs.verification.planned_run import Recipe, planned, plans_proofs
 from fedcli.runs.verification.progress import checked_progress
 from fedcli.runs.verification.proof_rounds import Wanted, Watch, checked_rounds
 from fedcli.runs.verification.protocols import not_bound

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from fedcli.core.errors import ConfigError
+from fedcli.runs.kept_checkpoints import planned_retention
 from fedcli.runs.verification.chain_links import read_pairs
-from fedcli.runs.verification.planned_run import planned_retention
 from fedcli.runs.verification.report import Finding, VerificationReport, skipped
 from fedcli.store import directory
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +12,12 @@ from fedcli.core.contracts import Cohort, ServerOptimizer, Strategy
 from fedcli.core.errors import ConfigError, FedcliError, MissingLibraryError, RunError
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.planned_protocol import PlannedProtocol, planned_protocol
-from fedcli.experiment.protection.mechanism_columns import MECHANISM_COLUMNS
 from fedcli.experiment.protection.order import in_the_clear
 from fedcli.experiment.protection.proofs import bounds_of
 from fedcli.runs.extension import extended
-from fedcli.runs.kept_checkpoints import retention_of
+from fedcli.runs.kept_checkpoints import untrusted_experiment
 from fedcli.runs.verification.report import Finding
 from fedcli.store import directory
-from fedcli.store.retention import Retention
 
 WHAT = "plan of the run"
 # Without these nobody knows how the server moves the model, or what is committed to.
@@ -121,7 +118,7 @@ def read_recipe(run: Path) -> Recipe:
     Raises:
         FedcliError: if config.yaml or environment.json cannot be used, or there is no strategy of this config.
     """
-    experiment = extended(_experiment(directory.config_text(run)), run)
+    experiment = extended(untrusted_experiment(directory.config_text(run)), run)
     num_clients = _num_clients(run)
     recipe = Recipe(
         directory.read_run(run),
@@ -150,22 +147,10 @@ def read_recipe(run: Path) -> Recipe:
     return recipe
 
 
-def planned_retention(run: Path) -> Retention:
-    """Which checkpoints the config lets the run prune; none if the config cannot be used, which `planned` reports."""
-    try:
-        return retention_of(
-            _experiment(directory.config_text(run)),
-            # The run's own mechanisms are known only once its components are made.
-            [column for columns in MECHANISM_COLUMNS.values() for column in columns],
-        )
-    except FedcliError:
-        return Retention()
-
-
 def plans_proofs(run: Path, *, otherwise: bool) -> bool:
     """Whether the config plans proofs in a known format; `otherwise` if it cannot be read."""
     try:
-        proofs = _experiment(directory.config_text(run)).proofs
+        proofs = untrusted_experiment(directory.config_text(run)).proofs
     except FedcliError:
         return otherwise
     return proofs is not None and not config.is_reference(proofs.name)
@@ -217,13 +202,6 @@ def _at(experiment: config.Experiment, key: str) -> config.Part | None:
     for name in key.split("."):
         found = getattr(found, name)
     return found if isinstance(found, config.Part) else None
-
-
-# The plan and the retention policy are both read from the same text.
-@lru_cache(maxsize=4)
-def _experiment(text: str) -> config.Experiment:
-    # Whoever verifies a run does not trust it, and an import would run its code.
-    return config.loads(text, directory.CONFIG, imports=False).experiment
 
 
 def _server(recipe: Recipe, strategy: Strategy) -> Server:

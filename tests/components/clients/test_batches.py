@@ -77,9 +77,9 @@ def test_padded_lengths_are_powers_of_two(length, expected):
     ("length", "largest", "item_bytes", "expected"),
     [
         (5, 300, 256, 512),  # all clients of little data have the shapes of the largest
-        (5, 10_000, 256, 512),  # as far as 128 KiB go
+        (5, 10_000, 256, 1024),  # as far as 256 KiB go
         (600, 10_000, 256, 1024),
-        (5, 300, 3136, 32),
+        (5, 300, 3136, 64),
         (5, 300, 2**20, 8),  # larger than that: as ever
         (5, 0, 256, 8),  # the largest is unknown
         (0, 0, 0, 1),

@@ -19,6 +19,16 @@ def test_digits_are_small_images_with_every_class_in_the_test_set():
     assert np.abs(share - 0.2).max() < 0.01
 
 
+def test_digits_are_those_that_scikit_learn_loads():
+    from sklearn.datasets import load_digits
+
+    dataset, theirs = DIGITS(1), load_digits()
+    ours = np.concatenate([dataset.x, dataset.x_test])[..., 0], np.concatenate([dataset.y, dataset.y_test])
+    assert sorted((int(y), x.tobytes()) for x, y in zip(*ours, strict=True)) == sorted(
+        (int(y), x.astype(np.uint8).tobytes()) for x, y in zip(theirs.images, theirs.target, strict=True)
+    )
+
+
 @pytest.mark.parametrize("make", [DIGITS, SYNTHETIC, REGRESSION])
 def test_the_seed_decides_the_data(make):
     first, again, other = make(1), make(1), make(2)

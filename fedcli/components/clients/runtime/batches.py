@@ -84,7 +84,7 @@ def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -
 
 
 # Bytes that one client's examples may be padded to for the sake of fewer programs.
-_CHEAP = 2**17
+_CHEAP = 2**18
 
 
 def shared_length(length: int, *, largest: int, item_bytes: int) -> int:
