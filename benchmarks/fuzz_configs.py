@@ -86,17 +86,23 @@ def work(bases: dict[str, str], cases: list[tuple[int, str]], answers: int) -> N
 
     # Overflows of NumPy are warnings on stderr; the tests of the factories look at them.
     warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (_kilobytes("VmSize") * 1024 + ADDRESS_SPACE,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (kilobytes("VmSize") * 1024 + ADDRESS_SPACE,) * 2)
     for number, name in cases:
         case = mutated(bases[name], np.random.Generator(np.random.Philox(number)))
-        Path("/proc/self/clear_refs").write_text("5")
-        before, begun = _kilobytes("VmRSS"), time.process_time()
+        before, begun = resident_from_now(), time.process_time()
         said = answered(case.text, case.overrides)
-        seconds, grown = time.process_time() - begun, (_kilobytes("VmHWM") - before) / 1024
+        seconds, grown = time.process_time() - begun, (kilobytes("VmHWM") - before) / 1024
         os.write(answers, (json.dumps([number, name, case.changes, said, seconds, grown]) + "\n").encode())
 
 
-def _kilobytes(field: str) -> int:
+def resident_from_now() -> int:
+    """Kilobytes of resident memory, of which `VmHWM` is the peak from now on."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return kilobytes("VmRSS")
+
+
+def kilobytes(field: str) -> int:
+    """What Linux says about this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 

@@ -3,8 +3,10 @@
     python benchmarks/fuzz_directories.py [--count 20000] [--seed 0] [--kinds plain scaffold ...] [--json]
 
 Real runs of five kinds are made once. Each case copies one, changes it up to three times, writes its manifests anew in
-two of three cases, and opens it in a process of its own kind: ten seconds without an answer are a hang, more than 1 GB
-is counted, and so is any exception that fedcli does not explain. A file outside the directory must never change.
+two of three cases, and opens it in a process of its own kind with everything that reads a run. Counted are exceptions
+that fedcli does not explain, a reader that takes more than one second of the processor, more than 300 MB beyond what
+the process had before, and a hang, which is no answer after 20 seconds of the clock. A file outside the directory must
+never change.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import select
 import shutil
 import signal
@@ -25,9 +26,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 import numpy as np
 
-SECONDS, MEGABYTES = 10, 1000
+from benchmarks.fuzz_configs import HANG_SECONDS, MEGABYTES, SECONDS, kilobytes, resident_from_now
+
 BASE = """
 name: fuzzed
 rounds: 2
@@ -82,8 +86,11 @@ def layout_of(run: Path) -> Any:
     )
 
 
-def opened(run: Path, layout: Any) -> list[str]:
-    """What every reader of a run directory says about it; an exception that is not explained is returned as `!`."""
+def opened(run: Path, layout: Any) -> tuple[list[str], float]:
+    """What every reader of a run directory says about it, and the seconds of the slowest.
+
+    An exception that is not explained is returned as `!`.
+    """
     from fedcli import config
     from fedcli.core.errors import FedcliError
     from fedcli.runs.run_directory import Run
@@ -118,15 +125,17 @@ def opened(run: Path, layout: Any) -> list[str]:
 
     readers = [verify, *(lambda name=name: getattr(there, name) for name in ("config", "environment", "records",
                "clients", "rounds", "privacy", "head")), there.weights, evaluate, resume]  # fmt: skip
-    said = []
+    said, slowest = [], 0.0
     for read in readers:
+        begun = time.process_time()
         try:
             said.append(str(read()) if read is verify else "read")
         except FedcliError as error:
             said.append("sentence" if str(error) else "!an error without a sentence")
         except Exception:  # noqa: BLE001 - this is what is looked for
             said.append("!" + traceback.format_exc(limit=-3))
-    return said
+        slowest = max(slowest, time.process_time() - begun)
+    return said, slowest
 
 
 def damaged(base: Path, place: Path, seed: int) -> tuple[Path, list[str]]:
@@ -149,20 +158,14 @@ def work(
     bases: dict[str, Path], layouts: dict[str, Any], place: Path, cases: list[tuple[int, str]], answers: int
 ) -> None:
     """Open cases one after the other, and write an answer for each; this is the body of a process."""
-    begun = _megabytes()
     for number, kind in cases:
         run, changes = damaged(bases[kind], place, number)
-        said = opened(run, layouts[kind])
+        before = resident_from_now()
+        said, seconds = opened(run, layouts[kind])
+        grown = (kilobytes("VmHWM") - before) / 1024
         if (place / "outside/file").read_text() != "of somebody else":
             said.append("!a file outside the directory was changed")
-        grown = _megabytes() - begun
-        os.write(answers, (json.dumps([number, kind, changes, said, grown]) + "\n").encode())
-        if grown > MEGABYTES:
-            return
-
-
-def _megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        os.write(answers, (json.dumps([number, kind, changes, said, seconds, grown]) + "\n").encode())
 
 
 def fuzz(count: int, seed: int, kinds: list[str]) -> dict[str, Any]:
@@ -174,7 +177,7 @@ def fuzz(count: int, seed: int, kinds: list[str]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     accepted: Counter[str] = Counter()
     shown: dict[str, Any] = {}
-    slowest = 0.0
+    worst: dict[str, list[Any]] = {"seconds": [0.0], "megabytes": [0.0]}
     with tempfile.TemporaryDirectory() as name:
         bases = make_runs(Path(name), kinds)
         layouts = {kind: layout_of(run) for kind, run in bases.items()}
@@ -188,11 +191,10 @@ def fuzz(count: int, seed: int, kinds: list[str]) -> dict[str, Any]:
                 os._exit(0)
             os.close(answers)
             with os.fdopen(ends, "rb", buffering=0) as stream:
-                done, why, slow = _collect(stream, process, counts, accepted, shown)
-            slowest = max(slowest, slow)
-            if why and done < len(cases):
+                done, why = _collect(stream, process, counts, accepted, worst, shown)
+            if done < len(cases):
                 counts[why] += 1
-                shown.setdefault(why, cases[done])
+                shown[f"{why} {cases[done][0]}"] = _told([*cases[done], why])
                 done += 1
             cases = cases[done:]
     return {
@@ -202,42 +204,58 @@ def fuzz(count: int, seed: int, kinds: list[str]) -> dict[str, Any]:
         "refused as a whole": counts["sentence"],
         "tracebacks": counts["tracebacks"],
         "hangs": counts["hangs"],
-        "memory above 1 GB": counts["memory"],
-        "slowest, seconds": round(slowest, 1),
+        "killed": counts["killed"],
+        "above 1 s": counts["slow"],
+        "above 300 MB": counts["large"],
+        "slowest": worst["seconds"],
+        "largest": worst["megabytes"],
         "accepted": dict(accepted.most_common(12)),
         "shown": shown,
     }
 
 
 def _collect(
-    stream: Any, process: int, counts: Counter[str], accepted: Counter[str], shown: dict[str, Any]
-) -> tuple[int, str, float]:
-    """Count the answers of a process until it ends or hangs: how many, why it ended, and the longest wait."""
-    buffer, done, slowest, last = b"", 0, 0.0, time.monotonic()
+    stream: Any,
+    process: int,
+    counts: Counter[str],
+    accepted: Counter[str],
+    worst: dict[str, list[Any]],
+    shown: dict[str, Any],
+) -> tuple[int, str]:
+    """Count the answers of a process until it ends or hangs: how many, and why it did not answer the next."""
+    buffer, done = b"", 0
     while True:
-        ready, _, _ = select.select([stream], [], [], SECONDS)
+        ready, _, _ = select.select([stream], [], [], HANG_SECONDS)
         piece = stream.read(1 << 16) if ready else b""
         if not piece:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
-            # A process that ended by itself before its last case was killed, or ran out of memory.
-            return done, "memory" if ready else "hangs", slowest
-        slowest, last = max(slowest, time.monotonic() - last), time.monotonic()
+            return done, "killed" if ready else "hangs"
         *lines, buffer = (buffer + piece).split(b"\n")
         for line in lines:
-            number, kind, changes, said, grown = json.loads(line)
+            number, kind, changes, said, seconds, grown = json.loads(line)
             done += 1
+            case = [number, kind, changes]
             unexplained = [each for each in said if each.startswith("!")]
             counts["tracebacks"] += bool(unexplained)
-            counts["memory"] += grown > MEGABYTES
-            for each in unexplained:
-                shown.setdefault(each[-160:], [number, kind, changes, each])
+            counts["slow"] += seconds > SECONDS
+            counts["large"] += grown > MEGABYTES
             counts[said[0]] += said[0] in ("holds", "findings", "sentence")
+            worst["seconds"] = max(worst["seconds"], [round(seconds, 2), *case])
+            worst["megabytes"] = max(worst["megabytes"], [round(grown), *case])
             if said[0] == "holds":
                 accepted[f"{kind}: {changes[0].split('/')[0]}"] += 1
-            if grown > MEGABYTES:
-                os.waitpid(process, 0)
-                return done, "", slowest
+            for each in unexplained:
+                if each[-160:] not in shown:
+                    shown[each[-160:]] = _told([*case, each])
+            if seconds > SECONDS or grown > MEGABYTES:
+                shown[f"costly {number}"] = _told([*case, round(seconds, 2), round(grown)])
+
+
+def _told(finding: list[Any]) -> list[Any]:
+    # At once, because the whole count takes long.
+    print(*finding, file=sys.stderr, flush=True)
+    return finding
 
 
 def main() -> None:
@@ -257,9 +275,8 @@ def main() -> None:
         for name, value in found.items():
             if name != "shown":
                 print(f"{name:<20}  {value}")
-        for each in found["shown"].values():
-            print(each, file=sys.stderr)
-    sys.exit(bool(found["tracebacks"] or found["hangs"] or found["memory above 1 GB"]))
+    bad = ("tracebacks", "hangs", "killed", "above 1 s", "above 300 MB")
+    sys.exit(any(found[name] for name in bad))
 
 
 if __name__ == "__main__":

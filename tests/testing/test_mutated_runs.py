@@ -30,13 +30,13 @@ def kept(tmp_path_factory):
 def hold(fuzzing, base, layout, seed):
     with tempfile.TemporaryDirectory() as name:
         run, changes = fuzzing.damaged(base, Path(name) / "case", seed)
-        said = fuzzing.opened(run, layout)
+        said, _ = fuzzing.opened(run, layout)
         assert not [each for each in said if each.startswith("!")], (changes, said)
         assert (Path(name) / "case/outside/file").read_text() == "of somebody else"
 
 
 def test_an_unchanged_run_holds_and_is_read(fuzzing, kept, tmp_path):
-    said = fuzzing.opened(shutil.copytree(kept, tmp_path / "run"), LAYOUT)
+    said, _ = fuzzing.opened(shutil.copytree(kept, tmp_path / "run"), LAYOUT)
     assert set(said[1:]) == {"read"}
 
 
