@@ -196,13 +196,13 @@ class ClientWork:
         kept = dict(self.kept.get(turn.client, {}).items())
         update = side.runtime.train(starts[turn.model], Assignment(turn.client, kept, turn.steps))
         # The trainer returns its own entries; transforms keep others in the same state.
-        return replace(update, state={**kept, **update.state})
+        return replace(update, state={**kept, **update.state}) if kept else update
 
     def _encoded(self, encoders: Encoders, update: ClientUpdate) -> Outcome:
         """The update after all client halves of the transforms, first to last."""
         client = update.client
         told = {name: by_client[client] for name, by_client in self.told.items() if client in by_client}
-        context = replace(self.context, told=told)
+        context = replace(self.context, told=told) if told else self.context
         for transform in encoders.of(client):
             try:
                 encoded = transform.encode(update, self.states[transform.name], context)
@@ -215,7 +215,7 @@ class ClientWork:
                 return self._failed(client, what, error, update.figures, of=transform.encode)
             update = encoded
         # `private` is for transforms of the same client and never sent.
-        return replace(update, private={})
+        return replace(update, private={}) if update.private else update
 
     def _failed(
         self,

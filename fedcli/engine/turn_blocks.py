@@ -56,7 +56,7 @@ def trained_together(
         except Exception:  # noqa: BLE001
             continue
         found |= {
-            update.client: replace(update, state={**own.state, **update.state})
+            update.client: replace(update, state={**own.state, **update.state}) if own.state else update
             for own, update in zip(block, updates, strict=True)
         }
     return found

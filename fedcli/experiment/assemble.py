@@ -128,6 +128,7 @@ def side_in_this_process(
 def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelLayout, Vectors, bool]:
     from fedcli.components.clients.runtime.block_program import compile_block
     from fedcli.components.clients.runtime.client_blocks import ClientBlocks
+    from fedcli.components.clients.runtime.joined_examples import JoinedExamples
     from fedcli.components.clients.runtime.keras_learner import (
         check_output,
         ends_in_probabilities,
@@ -191,7 +192,9 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     block = partial(
         compile_block, network, functions, spec, example=example, batch_size=training.batches.width
     )
-    blocks = ClientBlocks(block, data, settings)
+    num_bytes = int(np.sum(federation.num_train)) * bytes_each
+    examples = JoinedExamples(data, num_clients=federation.num_clients, num_bytes=num_bytes)
+    blocks = ClientBlocks(block, examples, settings)
     side = ClientSide(runtime, federation, strategy, adversary, config_digest, blocks)
     return side, layout, vectors, ends_in_probabilities(network.model)
 

@@ -27,9 +27,9 @@ def played(parts, state, rounds=2):
     return state, record, rows
 
 
-def test_blocks_have_clients_of_similar_lengths_the_longest_first():
-    assert _divided([3, 100, 60, 5, 0, 51]) == [[1, 2, 5], [3, 0], [4]]
-    assert [len(block) for block in _divided([7] * 40)] == [16, 16, 8]
+def test_full_blocks_have_clients_of_similar_lengths_the_longest_first():
+    assert _divided([3, 100, 60, 5, 0, 51]) == [[1, 2], [5], [3, 0], [4]]
+    assert [len(block) for block in _divided([7] * 45)] == [32, 8, 4, 1]
     assert _divided([]) == []
 
 
@@ -37,7 +37,7 @@ def test_results_come_in_the_order_of_the_items_a_window_at_a_time():
     taken, executor = [], EXECUTORS["vectorised"](workers=2)
 
     def items():
-        for item in range(600):
+        for item in range(700):
             taken.append(item)
             yield item
 
@@ -49,10 +49,10 @@ def test_results_come_in_the_order_of_the_items_a_window_at_a_time():
     results = executor.run(work, items())
     first = next(results)
     assert first[0] == 0
-    assert len(taken) == 256
+    assert len(taken) == 512
     found = [first, *results]
-    assert [item for item, _ in found] == list(range(600))
-    assert max(size for _, size in found) == 16
+    assert [item for item, _ in found] == list(range(700))
+    assert max(size for _, size in found) == 32
     executor.close()
 
 
@@ -66,7 +66,7 @@ def test_results_come_in_the_order_of_the_items_a_window_at_a_time():
 def test_blocks_are_close_to_one_client_after_the_other_and_equal_for_all_workers(strategy, also):
     with assembled(*LOGISTIC, f"strategy={{name: {strategy}}}", *also) as (parts, first):
         one, record, rows = played(parts, first)
-        assert _client_program(parts) == "XLA, blocks of up to 16 clients"
+        assert _client_program(parts) == "XLA, blocks of up to 32 clients"
         single, two = (EXECUTORS[name](workers=2) for name in ("threads", "vectorised"))
         assert np.array_equal(played(on(two, parts), first)[0].weights, one.weights)
         state, other, others = played(on(single, parts), first)
@@ -101,14 +101,15 @@ def test_a_client_whose_data_fail_is_rejected_and_the_others_train():
     with assembled(*LOGISTIC) as (parts, first):
         side = parts.clients.side
         blocks = side.blocks
-        broken = blocks._federation
+        examples = blocks._examples
+        broken = examples._federation
 
         def client(number):
             if number == 2:
                 raise OSError("no such file")
             return broken.client(number)
 
-        for each in (blocks, side.runtime):
+        for each in (examples, side.runtime):
             each._federation = SimpleNamespace(client=client)
         _, record, rows = played(parts, first, rounds=1)
         assert record["clients/rejected"] == 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike, batches_of
-from fedcli.components.clients.runtime.program import Example
+from fedcli.components.clients.runtime.program import Example, traced
 from fedcli.components.clients.runtime.tensor_vectors import (
     join_tensors,
     joined_if_listed,
@@ -30,9 +30,10 @@ class BlockInputs(NamedTuple):
         learning_rate_scale: the schedule's factor.
         extras: further vectors [P] that the server sends.
         state: what the clients kept, vectors [C, P] and scalars [C].
-        x: the examples of all clients, one client after the other.
+        x: examples, of these clients and perhaps of others.
         y: their targets.
-        rows: the rows of each batch among them, shape [C, S, B]; negative for padding.
+        rows: the rows of each batch among them, shape [S, B], one client after the other; negative for padding.
+        first: the first batch of each client, shape [C].
         num_steps: number of batches of each client, shape [C]; 0 for a place without a client.
     """
 
@@ -43,6 +44,7 @@ class BlockInputs(NamedTuple):
     x: Tensor
     y: Tensor
     rows: Tensor
+    first: Tensor
     num_steps: Tensor
 
 
@@ -125,7 +127,9 @@ def compile_block(
                     lambda new, old: tf.where(index < num_steps, new, old), moved, own
                 )
 
-            places = (inputs.state, inputs.num_steps, inputs.rows[:, index], carry)
+            # A client that has ended repeats its last batch, which is then dropped.
+            own = tf.minimum(index, tf.maximum(inputs.num_steps - 1, 0))
+            places = (inputs.state, inputs.num_steps, tf.gather(inputs.rows, inputs.first + own), carry)
             return index + 1, mapped(of_one, places)
 
         def ended(place: tuple[Any, Tensor, Any]) -> Any:
@@ -148,13 +152,14 @@ def compile_block(
         state={x.name: tf.TensorSpec([None, size] if x.size == "model" else [None]) for x in spec.keeps},
         x=tf.TensorSpec([None, *example.x_shape]),
         y=tf.TensorSpec([None, *example.y_shape], example.y_type),
-        rows=tf.TensorSpec([None, None, batch_size], tf.int32),
+        rows=tf.TensorSpec([None, batch_size], tf.int32),
+        first=tf.TensorSpec([None], tf.int32),
         num_steps=tf.TensorSpec([None], tf.int32),
     )
     try:
-        program: Callable[[BlockInputs], BlockOutputs] = tf.function(
-            train, jit_compile=True, autograph=False
-        ).get_concrete_function(specs)
+        program: Callable[[BlockInputs], BlockOutputs] = traced(
+            train, specs, jit_compile=True, autograph=False
+        )
     except (AttributeError, TypeError, ValueError, NotImplementedError) as error:
         raise _cannot(str(error).strip().splitlines()[-1].strip()) from error
     return program

@@ -11,13 +11,15 @@ import numpy as np
 
 from fedcli.components.clients.runtime.batches import PADDING, draw_batches, padded_length
 from fedcli.components.clients.runtime.block_program import BlockInputs, BlockOutputs
+from fedcli.components.clients.runtime.joined_examples import Joined, JoinedExamples, coarse
 from fedcli.components.clients.runtime.keras_runtime import DeviceBroadcast, LocalSettings
 from fedcli.components.clients.runtime.program import to_device
 from fedcli.core.contracts import Extra
-from fedcli.core.roles import FederationLike
-from fedcli.core.rounds import Assignment, ClientData, ClientUpdate
+from fedcli.core.rounds import Assignment, ClientUpdate
 from fedcli.core.seeds import generator
 from fedcli.core.types import Array
+
+_NONE = np.zeros(0, np.float32)
 
 
 @final
@@ -26,17 +28,17 @@ class ClientBlocks:
 
     Args:
         compile_program: traces the program, or raises a `ConfigError` with the reason why it cannot.
-        federation: the clients' data.
+        examples: the clients' data.
         settings: how every client of the run trains.
     """
 
     def __init__(
         self,
         compile_program: Callable[[], Callable[[BlockInputs], BlockOutputs]],
-        federation: FederationLike,
+        examples: JoinedExamples,
         settings: LocalSettings,
     ) -> None:
-        self._compile, self._federation, self._settings = compile_program, federation, settings
+        self._compile, self._examples, self._settings = compile_program, examples, settings
         self._program: Callable[[BlockInputs], BlockOutputs] | None = None
         self._lock = threading.Lock()
 
@@ -57,10 +59,11 @@ class ClientBlocks:
     def train(self, start: DeviceBroadcast, assignments: Sequence[Assignment]) -> list[ClientUpdate]:
         """Train clients that all have examples, from the same broadcast; the updates are in their order."""
         begun, settings = time.perf_counter(), self._settings
-        data = [self._federation.client(each.client) for each in assignments]
-        rows = [self._rows(start, each, own) for each, own in zip(assignments, data, strict=True)]
-        outputs = self.program()(self._inputs(start, assignments, data, rows))
-        payload, means = outputs.payload.numpy(), outputs.means.numpy()
+        examples = self._examples.of([each.client for each in assignments])
+        counts = examples.counts.tolist()
+        rows = [self._rows(start, each, count) for each, count in zip(assignments, counts, strict=True)]
+        outputs = self.program()(self._inputs(start, assignments, examples, rows))
+        payload, means = outputs.payload.numpy(), outputs.means.numpy().tolist()
         keeps = {name: value.numpy() for name, value in outputs.keeps.items()}
         # The time of the block, shared out by its steps: nobody trained alone.
         seconds = (time.perf_counter() - begun) / max(sum(map(len, rows)), 1)
@@ -68,45 +71,47 @@ class ClientBlocks:
             ClientUpdate(
                 client=assignment.client,
                 payload=payload[place],
-                weight=float(len(own.x_train)) if settings.weighting == "examples" else 1.0,
-                num_examples=len(own.x_train),
-                statistics=np.zeros(0, np.float32),
+                weight=float(count) if settings.weighting == "examples" else 1.0,
+                num_examples=count,
+                statistics=_NONE,
                 state={name: value[place] for name, value in keeps.items()},
-                metrics=dict(zip(settings.metric_names, means[place].tolist(), strict=True)),
+                metrics=dict(zip(settings.metric_names, means[place], strict=True)),
                 bytes_up=payload[place].nbytes,
                 seconds=seconds * len(rows[place]),
             )
-            for place, (assignment, own) in enumerate(zip(assignments, data, strict=True))
+            for place, (assignment, count) in enumerate(zip(assignments, counts, strict=True))
         ]
 
-    def _rows(self, start: DeviceBroadcast, assignment: Assignment, own: ClientData) -> Array:
+    def _rows(self, start: DeviceBroadcast, assignment: Assignment, count: int) -> Array:
         # The same draw as for a client that trains alone.
         rng = generator(self._settings.root, start.source.round, assignment.client, "batches")
-        return draw_batches(len(own.x_train), self._settings.plan, rng)[: assignment.steps]
+        return draw_batches(count, self._settings.plan, rng)[: assignment.steps]
 
     def _inputs(
         self,
         start: DeviceBroadcast,
         assignments: Sequence[Assignment],
-        data: Sequence[ClientData],
+        examples: Joined,
         rows: Sequence[Array],
     ) -> BlockInputs:
-        # Coarse shapes, because XLA takes half a second for each: padding is gathered by nobody.
-        places, width = padded_length(len(assignments)), rows[0].shape[1]
-        batches = np.full((places, _coarse(max(map(len, rows))), width), PADDING, np.int32)
-        num_steps, first = np.zeros(places, np.int32), 0
-        for place, (own, drawn) in enumerate(zip(data, rows, strict=True)):
-            num_steps[place] = len(drawn)
-            batches[place, : len(drawn)] = np.where(drawn >= 0, drawn + first, PADDING)
-            first += len(own.x_train)
+        places = padded_length(len(assignments))
+        num_steps, first = np.zeros(places, np.int32), np.zeros(places, np.int32)
+        num_steps[: len(rows)] = [len(drawn) for drawn in rows]
+        np.cumsum(num_steps[:-1], out=first[1:])
+        # A power of sixteen, because XLA takes half a second for each shape, and no step reads the padding.
+        length = coarse(int(num_steps.sum()), bits=4)
+        batches = np.full((length, rows[0].shape[1]), PADDING, np.int32)
+        for begin, own, drawn in zip(first[: len(rows)], examples.first, rows, strict=True):
+            np.add(drawn, own, out=batches[begin : begin + len(drawn)], where=drawn >= 0, casting="unsafe")
         return BlockInputs(
             weights=start.weights,
             learning_rate_scale=start.scale,
             extras=start.extras,
             state={x.name: self._kept(start, assignments, x, places) for x in self._settings.keeps},
-            x=_joined([own.x_train for own in data], _coarse(first)),
-            y=_joined([own.y_train for own in data], _coarse(first)),
+            x=examples.x,
+            y=examples.y,
             rows=to_device(batches),
+            first=to_device(first),
             num_steps=to_device(num_steps),
         )
 
@@ -122,14 +127,3 @@ class ClientBlocks:
             elif extra.start == "global":
                 kept[place] = weights
         return to_device(kept)
-
-
-def _joined(arrays: Sequence[Array], length: int) -> object:
-    whole = np.zeros((length, *arrays[0].shape[1:]), arrays[0].dtype)
-    np.concatenate(arrays, out=whole[: sum(map(len, arrays))])
-    return to_device(whole)
-
-
-def _coarse(length: int) -> int:
-    """The next power of four."""
-    return 1 << (max(length - 1, 0).bit_length() + 1) // 2 * 2

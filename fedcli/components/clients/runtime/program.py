@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -191,7 +191,7 @@ def compile_programs(
     # AutoGraph translates `if` and `for` on tensors for a second. Our own code has none, wherever it is named.
     is_custom = has_custom_optimizer or not spec.build.__module__.startswith("fedcli.")
     try:
-        traced = _traced(train, specs, jit_compile=network.is_dense, autograph=is_custom)
+        program = traced(train, specs, jit_compile=network.is_dense, autograph=is_custom)
     except (AttributeError, TypeError, ValueError) as error:
         # Keras notices only while tracing that the targets have another form than the loss or a metric takes.
         reason = str(error).strip().splitlines()[-1].strip()
@@ -207,23 +207,23 @@ def compile_programs(
     # Not concrete: most runs never call it, and tracing takes time.
     inputs = [specs.weights, specs.personal, specs.statistics, specs.x]
     predicted = tf.function(predict, input_signature=inputs, autograph=False)
-    return Programs(traced, measured, predicted, lambda: traces)
+    return Programs(program, measured, predicted, lambda: traces)
 
 
-def _traced(
-    train: Callable[[ClientInputs], ClientOutputs], specs: ClientInputs, **options: bool
-) -> Callable[[ClientInputs], ClientOutputs]:
+def traced(train: Callable[[Any], Any], specs: NamedTuple, **options: bool) -> Callable[[Any], Any]:
     """Trace `train` as a function of plain tensors, because TensorFlow is slow at flattening nests in every call."""
     import tensorflow as tf
 
-    def train_flat(*tensors: Tensor) -> ClientOutputs:
+    def train_flat(*tensors: Tensor) -> Any:
         return train(tf.nest.pack_sequence_as(specs, tensors))
 
     program = tf.function(train_flat, **options).get_concrete_function(*_flat(specs))
-    return lambda inputs: program(*_flat(inputs))
+    # A call of `program` itself binds every tensor to its name first, which takes longer than a tiny client's training.
+    call, captured = program.inference_fn.call_preflattened, program.captured_inputs
+    return lambda inputs: call([*_flat(inputs), *captured])
 
 
-def _flat(inputs: ClientInputs) -> list[Tensor]:
+def _flat(inputs: Iterable[Any]) -> list[Tensor]:
     """The tensors of `inputs` in the order of `tf.nest`: field by field, mappings sorted by name."""
     tensors: list[Tensor] = []
     for field in inputs:
