@@ -49,9 +49,10 @@ class Cluster(NamedTuple):
 
 def arithmetic(cluster: Cluster, cohort: int, *, sums: bool) -> dict[str, float | str]:
     """Seconds and bytes of a round, and what takes the longest: training, the link or the driver's sum."""
-    workers, blocks = cluster.nodes * cluster.workers, math.ceil(cohort / BLOCK)
-    folded = sum(piece.folds for piece in in_blocks([()] * blocks, workers)) if sums else 0
-    single = max(0, cohort - folded * BLOCK)
+    workers, clients = cluster.nodes * cluster.workers, range(cohort)
+    blocks = [clients[first : first + BLOCK] for first in range(0, cohort, BLOCK)]
+    folded = sum(piece.folds for piece in in_blocks(blocks, workers)) if sums else 0
+    single = sum(map(len, blocks[folded:]))
     # Blocks in waves, and then the items one by one.
     waves = math.ceil(folded / workers) * min(BLOCK, cohort)
     train = (waves + math.ceil(single / workers)) * cluster.client_seconds

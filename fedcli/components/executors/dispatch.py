@@ -150,12 +150,16 @@ def dispatched(
 
 
 def in_blocks(blocks: Sequence[Sequence[Any]], workers: int) -> Iterator[Piece]:
-    """Whole blocks that are folded, and the items of a last wave one by one if they would keep few workers busy.
+    """Whole blocks that are folded, and the items of the last wave one by one if whole blocks leave workers idle there.
 
-    Of a last wave for at most half of the workers, the others take a part, unless so many results would have to travel.
+    A wave is a block for each worker. In the last one blocks may be missing, or the last block may be a short one. If
+    less than three quarters of the workers' time would be used, all of them take single items of it, unless so many
+    results would have to travel.
     """
-    left = len(blocks) % workers
-    folded = len(blocks) - (left if 2 * left <= workers and left <= _MOST_SINGLE_BLOCKS else 0)
+    left = len(blocks) % workers or min(len(blocks), workers)
+    wave = [len(block) for block in blocks[len(blocks) - left :]]
+    is_idle = 4 * sum(wave) < 3 * workers * max(wave, default=0)
+    folded = len(blocks) - (left if is_idle and left <= _MOST_SINGLE_BLOCKS else 0)
     for number, block in enumerate(blocks[:folded]):
         yield Piece(number, tuple(block), folds=True)
     yield from one_by_one(chain.from_iterable(blocks[folded:]), first=folded)

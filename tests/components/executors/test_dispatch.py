@@ -122,6 +122,17 @@ def test_blocks_are_folded_where_that_leaves_no_worker_idle_or_spares_a_thousand
     assert [piece.folds for piece in pieces] == [True] * folded + [False] * 2 * (blocks - folded)
 
 
+@pytest.mark.parametrize(
+    ("last", "single"),
+    [(16, 0), (9, 0), (8, 0), (7, 16 + 7), (4, 16 + 4)],
+)
+def test_a_short_last_block_is_shared_with_the_block_beside_it(last, single):
+    lengths = [16, 16, 16, last]
+    pieces = list(in_blocks([range(length) for length in lengths], workers=2))
+    assert sum(len(piece.items) for piece in pieces) == sum(lengths)
+    assert sum(len(piece.items) for piece in pieces if not piece.folds) == single
+
+
 class Turn(NamedTuple):
     client: int
 
