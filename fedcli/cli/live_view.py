@@ -24,7 +24,7 @@ from fedcli.core.errors import (
     RunInterrupted,
     RunWarning,
 )
-from fedcli.runs.environment import accelerator_of
+from fedcli.runs.environment import where_trained
 from fedcli.runs.remaining_time import RemainingTime, in_words
 from fedcli.store.directory import finished_rounds
 
@@ -182,8 +182,7 @@ class _View:
         self._records = list(records)
         self._first = len(records)
         self._left = RemainingTime(records)
-        self._asked, accelerator = "", accelerator_of(folder)
-        self._device = "" if accelerator is None else f" on {accelerator}"
+        self._asked, self._where = "", where_trained(folder)
 
     def last_round(self) -> str:
         """Which round is safe, whatever happens to those after it."""
@@ -212,7 +211,7 @@ class _View:
         resumed = f", resumed after round {self._first}" if self._first else ""
         return (
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "
-            f"on {experiment.data.part.name}, {self._rounds} rounds{self._device}{resumed}"
+            f"on {experiment.data.part.name}, {self._rounds} rounds{self._where}{resumed}"
         )
 
     def place(self) -> str:

@@ -139,6 +139,20 @@ class Executor(Protocol):
 
 
 @runtime_checkable
+class Choosing(Protocol):
+    """An executor that decides before the first round how it will work."""
+
+    @property
+    def choice(self) -> str:
+        """What it chose and why."""
+        ...
+
+    def choose(self, work: Work[Any, Any], num_items: float) -> None:
+        """Choose for a run, from work on its clients and the planned number of items of a round."""
+        ...
+
+
+@runtime_checkable
 class Replacing(Protocol):
     """An executor whose workers can be lost, alone or with their machine, and are replaced."""
 

@@ -179,6 +179,12 @@ class Setup:
         return int(self.world.federation.num_clients)
 
     @property
+    def updates_per_round(self) -> float:
+        """Planned updates of a round; an asynchronous one ends when its buffer is full, whoever is still at work."""
+        buffer = self.protocol.strategy.buffer
+        return float(buffer.size) if buffer else self.world.cohort.expected_size(self.num_clients)
+
+    @property
     def model_outputs(self) -> int:
         """Number of outputs of the model for one example."""
         return 1 if self.training.task.is_binary else self.world.federation.num_outputs

@@ -18,7 +18,7 @@ from fedcli.config import Experiment, Part, is_reference, objects_of
 from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
-from fedcli.core.roles import Executor
+from fedcli.core.roles import Choosing, Executor
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.transform import Transform
 from fedcli.core.trees import to_table
@@ -66,8 +66,11 @@ def assemble(
         )
         # What was given as a Python object cannot be made from a config in another process.
         clients = Clients(side, None if objects_of(experiment) else elsewhere)
+        trial = NoTurns(clients)
+        if isinstance(executor, Choosing):
+            executor.choose(trial, setup.updates_per_round)
         # An executor that cannot run these clients says so now, before a run directory is created.
-        list(executor.run(NoTurns(clients), ()))
+        list(executor.run(trial, ()))
         assembly = Assembly(
             setup,
             layout,

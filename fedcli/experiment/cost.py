@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from fedcli.components.data import PartitionedFederation
+from fedcli.components.executors import CHOOSING
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
+from fedcli.core.roles import Choosing
 from fedcli.engine.setup import Setup
 from fedcli.experiment.assemble import assemble
 from fedcli.experiment.compose import noise_multiplier_of
@@ -29,7 +31,8 @@ def checked_cost(
     """Build every part of an experiment, and return `cost` of it.
 
     A built-in model states its own size. A custom model must be built to be measured, which loads TensorFlow; so must
-    every model with a loss or metrics of which only Keras knows whether it has them and takes the targets.
+    every model with a loss or metrics of which only Keras knows whether it has them and takes the targets, and every
+    model by which an executor makes a choice.
 
     Args:
         source: the experiment.
@@ -41,13 +44,16 @@ def checked_cost(
     with located(source):
         made = plan(source.experiment)
         facts = cost(made)
-        if facts["parameters"] is not None and _surely_fits(made):
+        chooses = source.experiment.executor.name in CHOOSING
+        if facts["parameters"] is not None and _surely_fits(made) and not chooses:
             return facts
         with before_tensorflow():
             assembly, state = assemble(made)
         # Nothing is trained here, and an open executor keeps worker processes alive.
         assembly.executor.close()
-        return cost(made, parameters=state.weights.size, statistics=state.statistics.size)
+        facts = cost(made, parameters=state.weights.size, statistics=state.statistics.size)
+        executor = assembly.executor
+        return facts | ({"executor": executor.choice} if isinstance(executor, Choosing) else {})
 
 
 def _surely_fits(made: Setup) -> bool:
@@ -92,8 +98,7 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
     federation, experiment = made.world.federation, made.experiment
     at_work = made.world.cohort.expected_size(federation.num_clients)
     buffer = made.protocol.strategy.buffer
-    # An asynchronous round ends when its buffer is full, however many clients are still at work.
-    cohort = at_work if buffer is None else float(buffer.size)
+    cohort = made.updates_per_round
     if parameters is None:
         parameters, statistics = num_parameters(made), made.training.architecture.num_statistics
     if parameters is None:

@@ -24,6 +24,7 @@ from fedcli.core.machine import (
     processor_name,
     vector_features,
 )
+from fedcli.core.roles import Choosing
 from fedcli.engine.setup import Assembly
 from fedcli.runs.code_version import command_line, git_state, source_of_fedcli
 from fedcli.runs.data_key import digest_of
@@ -66,6 +67,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "driver": driver_version(),
         "cores": available_cores(),
         "workers": assembly.executor.num_workers,
+        **_choice(assembly),
         # Fixed by every executor: with more, the bits of convolutions would depend on how many there are.
         "intra_op_threads": 1,
         # XLA rounds differently, so that this decides the bits too.
@@ -84,11 +86,18 @@ def read_environment(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def accelerator_of(folder: Path) -> str | None:
-    """The device of a run, by the name that its driver gives it; None for a CPU."""
+def where_trained(folder: Path) -> str:
+    """The end of the first line of a run: its device, by the name that the driver gives it, unless it is a CPU; and
+    what its executor chose, if it had a choice.
+    """
     environment = read_environment(folder)
     kind = str(environment.get("device", "CPU"))
-    return None if kind == "CPU" else str(environment.get("device_name") or kind)
+    device = "" if kind == "CPU" else f" on {environment.get('device_name') or kind}"
+    return f"{device}, executor {environment['executor']}" if "executor" in environment else device
+
+
+def _choice(assembly: Assembly) -> dict[str, str]:
+    return {"executor": assembly.executor.choice} if isinstance(assembly.executor, Choosing) else {}
 
 
 def _client_program(assembly: Assembly) -> str:

@@ -200,8 +200,9 @@ def test_values_are_readable(value, expected):
         ({"device": "CPU", "device_name": None}, "2 rounds"),
         ({"device": "GPU", "device_name": "NVIDIA A100"}, "2 rounds on NVIDIA A100"),
         ({"device": "GPU"}, "2 rounds on GPU"),
+        ({"device": "GPU", "executor": "threads, since"}, "2 rounds on GPU, executor threads, since"),
     ],
 )
-def test_the_first_line_names_an_accelerator(setup, tmp_path, environment, said):
+def test_the_first_line_names_an_accelerator_and_what_the_executor_chose(setup, tmp_path, environment, said):
     (tmp_path / "environment.json").write_text(json.dumps(environment))
     assert _View(tmp_path, setup, [], columns_of(setup)).title().endswith(f", {said}")

@@ -13,8 +13,8 @@ from fedcli.core.types import Item, Result
 
 # Items that are sorted together. A constant, because which clients share a program decides the last bits of each.
 _WINDOW = 512
-# Clients of a program.
-_MOST = 32
+MOST_IN_BLOCK = 32
+"""Clients of a program."""
 
 
 def vectorised(*, workers: int | None = None) -> Executor:
@@ -46,7 +46,7 @@ def vectorised(*, workers: int | None = None) -> Executor:
 class VectorisedExecutor:
     """Threads that work on blocks of items, and on single items of work that has no blocks."""
 
-    program = f"blocks of up to {_MOST} clients"
+    program = f"blocks of up to {MOST_IN_BLOCK} clients"
 
     def __init__(self, workers: int) -> None:
         self._threads = ThreadsExecutor(workers)
@@ -95,7 +95,7 @@ def _divided(lengths: Sequence[int]) -> list[list[int]]:
     """
     left, blocks = sorted(range(len(lengths)), key=lambda place: -lengths[place]), []
     while left:
-        similar = sum(2 * lengths[place] >= lengths[left[0]] for place in left[:_MOST])
+        similar = sum(2 * lengths[place] >= lengths[left[0]] for place in left[:MOST_IN_BLOCK])
         size = 1 << similar.bit_length() - 1
         blocks.append(left[:size])
         left = left[size:]

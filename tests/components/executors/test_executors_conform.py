@@ -71,12 +71,12 @@ QUICK = {"scaffold", "sign-flip"}
 SLOW = {"ray"}
 
 
-# A program of several clients adds in another order; see test_vectorised.py.
+# A program of several clients adds in another order; see test_vectorised.py, also for what `auto` chooses.
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
-        for name in sorted(set(EXECUTORS) - {"threads", "vectorised"})
+        for name in sorted(set(EXECUTORS) - {"threads", "vectorised", "auto"})
     ],
 )
 def other(request):

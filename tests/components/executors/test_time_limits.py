@@ -88,7 +88,7 @@ def test_who_is_interrupted_does_not_wait_for_a_thread_that_hangs():
     go.set()
 
 
-@pytest.mark.parametrize("name", sorted(set(EXECUTORS) - {"vectorised"}))
+@pytest.mark.parametrize("name", sorted(set(EXECUTORS) - {"vectorised", "auto"}))
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
 def test_a_time_limit_is_above_zero(name, seconds):
     with pytest.raises(ConfigError) as caught:

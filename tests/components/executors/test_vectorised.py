@@ -10,8 +10,9 @@ from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
 from fedcli.components.executors import EXECUTORS
 from fedcli.components.executors.vectorised import _divided
 from fedcli.core.errors import ConfigError
+from fedcli.engine.no_turns import NoTurns
 from fedcli.engine.round import run_round
-from fedcli.runs.environment import _client_program
+from fedcli.runs.environment import _choice, _client_program
 
 LOGISTIC = (
     "model={name: logistic}",
@@ -56,6 +57,12 @@ def test_results_come_in_the_order_of_the_items_a_window_at_a_time():
     executor.close()
 
 
+def chosen_for(parts, num_clients):
+    executor = EXECUTORS["auto"](workers=2)
+    executor.choose(NoTurns(parts.clients), num_clients)
+    return executor
+
+
 @pytest.mark.parametrize(
     ("strategy", "also"),
     [
@@ -67,6 +74,14 @@ def test_blocks_are_close_to_one_client_after_the_other_and_equal_for_all_worker
     with assembled(*LOGISTIC, f"strategy={{name: {strategy}}}", *also) as (parts, first):
         one, record, rows = played(parts, first)
         assert _client_program(parts) == "XLA, blocks of up to 32 clients"
+        chosen = chosen_for(parts, 32)
+        assert _client_program(on(chosen, parts)) == _client_program(parts)
+        assert chosen.choice == "vectorised, since the model is tiny and a round has 32 clients"
+        assert np.array_equal(played(on(chosen, parts), first)[0].weights, one.weights)
+        chosen.close()
+        few = chosen_for(parts, 31.5)
+        assert _client_program(on(few, parts)) == "XLA"
+        assert few.choice == "threads, since a round has 31.5 clients and a block 32"
         single, two = (EXECUTORS[name](workers=2) for name in ("threads", "vectorised"))
         assert np.array_equal(played(on(two, parts), first)[0].weights, one.weights)
         state, other, others = played(on(single, parts), first)
@@ -95,6 +110,17 @@ def test_what_loses_in_blocks_is_refused_with_the_reason(changes, reason):
         pass
     assert caught.value.key == "executor"
     assert "Use executor: threads" in str(caught.value)
+
+
+def test_what_is_refused_in_blocks_is_trained_on_threads_if_auto_chooses():
+    changes = ("strategy={name: qfedavg}", "executor=auto", "cohort={name: full}")
+    with assembled(*LOGISTIC, *changes, "data.partition={name: iid, clients: 32}") as (parts, _):
+        assert parts.executor.choice == (
+            "threads, since these clients cannot be trained in blocks: "
+            "the local algorithm qfedavg is trained one client at a time"
+        )
+        assert _choice(parts) == {"executor": parts.executor.choice}
+        assert parts.executor.program is None
 
 
 def test_a_client_whose_data_fail_is_rejected_and_the_others_train():
