@@ -165,7 +165,7 @@ def pruned_rounds(folder: Path, retention: Retention) -> list[int]:
     """
     if not retention.prunes:
         return []
-    planned = to_prune(retention, finished_rounds(folder), read_records(folder))
+    planned = to_prune(retention, finished_rounds(folder), read_rounds(folder))
     return [round for round in planned if not checkpoints.has_arrays(checkpoint_folder(folder, round))]
 
 

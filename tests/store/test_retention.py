@@ -137,6 +137,9 @@ def test_pruning_removes_arrays_and_no_manifest(folder):
         place = directory.checkpoint_folder(folder, round)
         assert [path.name for path in place.iterdir()] == ["manifest.json"]
     assert directory.pruned_rounds(folder, RETENTION) == [0, 2]
+    with (folder / directory.METRICS).open("a") as log:
+        log.write('{"round": [4], "test/loss": 0.0}\n')
+    assert directory.pruned_rounds(folder, RETENTION) == [0, 2]
 
 
 def states_of_clients(folder):

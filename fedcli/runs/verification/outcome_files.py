@@ -29,7 +29,7 @@ def checked_outcome(run: Path, experiment: Experiment) -> Iterator[Finding]:
         run: the run directory.
         experiment: its config.
     """
-    records = directory.read_records(run)
+    records = directory.read_rounds(run)
     is_late = False
     if guarded.exists(run / directory.SUMMARY, below=run):
         said = _read(run)

@@ -55,6 +55,13 @@ def test_what_a_run_leaves_holds_and_its_picture_is_named(run):
     assert checked(run) == ([], ["curves.png"], [])
 
 
+def test_rows_from_the_first_that_names_no_round_are_not_compared(run):
+    edit(run, "metrics.jsonl", '"round": 2', '"roune": 2')
+    summary, table = checked(run)[0]
+    assert summary.startswith("summary.json does not say what follows")
+    assert table.startswith("results.csv differs")
+
+
 def test_a_summary_of_an_earlier_version_is_compared_in_its_form(run):
     size = (run / "metrics.jsonl").stat().st_size
     made = encode(summary_of(EXPERIMENT, RECORDS, "all rounds", size, [1, 2]), format=1)
