@@ -7,18 +7,21 @@ from typing import Any, final
 
 from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.threads import ThreadsExecutor, check_limits
-from fedcli.components.executors.vectorised import MOST_IN_BLOCK, VectorisedExecutor
+from fedcli.components.executors.vectorised import VectorisedExecutor
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Executor, InBlocks, Work
 from fedcli.core.types import Item, Result
+
+# With fewer clients a round mostly waits for those with most examples, of which each trains alone.
+_FEWEST = 32
 
 
 def auto(*, workers: int | None = None) -> Executor:
     """`vectorised` where it is supported and pays, `threads` elsewhere; chosen by the config, never by a time.
 
     It is `vectorised` if two rules hold: `vectorised` supports the model and the local algorithm, and the planned
-    cohort (the buffer of an asynchronous run) has at least 32 clients, which fill a block. With fewer clients a round
-    waits for those with most examples, which train alone. The machine has no part in the choice, so that a run that is
+    cohort (the buffer of an asynchronous run) has at least 32 clients. With fewer clients a round mostly waits for
+    those with most examples, of which each trains alone. The machine has no part in the choice, so that a run that is
     resumed elsewhere makes the same one. The first line of a run, `fedcli check` and environment.json say what was
     chosen and why. `processes` and `ray` are not chosen: they have the bits of `threads`, and serve what only a person
     knows.
@@ -50,9 +53,9 @@ class AutoExecutor:
 
     def choose(self, work: Work[Any, Any], num_items: float) -> None:
         """Choose for a run, from the clients of `work` and the planned number of them in a round."""
-        if num_items < MOST_IN_BLOCK:
+        if num_items < _FEWEST:
             few = f"{num_items:g} client{'' if num_items == 1 else 's'}"
-            self.choice = f"threads, since a round has {few} and a block {MOST_IN_BLOCK}"
+            self.choice = f"threads, since a round has {few}, and blocks pay from {_FEWEST} on"
             return
         try:
             if isinstance(work, InBlocks):

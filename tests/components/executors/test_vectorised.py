@@ -29,8 +29,8 @@ def played(parts, state, rounds=2):
 
 
 def test_full_blocks_have_clients_of_similar_lengths_the_longest_first():
-    assert _divided([3, 100, 60, 5, 0, 51]) == [[1, 2], [5], [3, 0], [4]]
-    assert [len(block) for block in _divided([7] * 45)] == [32, 8, 4, 1]
+    assert _divided([3, 100, 60, 5, 0, 51]) == [[1], [2], [5], [3], [0], [4]]
+    assert [len(block) for block in _divided([7] * 86)] == [64, 16, 4, 1, 1]
     assert _divided([]) == []
 
 
@@ -53,7 +53,7 @@ def test_results_come_in_the_order_of_the_items_a_window_at_a_time():
     assert len(taken) == 512
     found = [first, *results]
     assert [item for item, _ in found] == list(range(700))
-    assert max(size for _, size in found) == 32
+    assert max(size for _, size in found) == 64
     executor.close()
 
 
@@ -73,7 +73,7 @@ def chosen_for(parts, num_clients):
 def test_blocks_are_close_to_one_client_after_the_other_and_equal_for_all_workers(strategy, also):
     with assembled(*LOGISTIC, f"strategy={{name: {strategy}}}", *also) as (parts, first):
         one, record, rows = played(parts, first)
-        assert _client_program(parts) == "XLA, blocks of up to 32 clients"
+        assert _client_program(parts) == "XLA, blocks of up to 64 clients"
         chosen = chosen_for(parts, 32)
         assert _client_program(on(chosen, parts)) == _client_program(parts)
         assert chosen.choice == "vectorised, since the model is tiny and a round has 32 clients"
@@ -81,7 +81,7 @@ def test_blocks_are_close_to_one_client_after_the_other_and_equal_for_all_worker
         chosen.close()
         few = chosen_for(parts, 31.5)
         assert _client_program(on(few, parts)) == "XLA"
-        assert few.choice == "threads, since a round has 31.5 clients and a block 32"
+        assert few.choice == "threads, since a round has 31.5 clients, and blocks pay from 32 on"
         single, two = (EXECUTORS[name](workers=2) for name in ("threads", "vectorised"))
         assert np.array_equal(played(on(two, parts), first)[0].weights, one.weights)
         state, other, others = played(on(single, parts), first)

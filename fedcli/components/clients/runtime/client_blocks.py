@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from fedcli.components.clients.runtime.batches import PADDING, draw_batches, padded_length
+from fedcli.components.clients.runtime.batches import PADDING, draw_batches
 from fedcli.components.clients.runtime.block_program import BlockInputs, BlockOutputs
 from fedcli.components.clients.runtime.joined_examples import Joined, JoinedExamples, coarse
 from fedcli.components.clients.runtime.keras_runtime import DeviceBroadcast, LocalSettings
@@ -20,6 +20,8 @@ from fedcli.core.seeds import generator
 from fedcli.core.types import Array
 
 _NONE = np.zeros(0, np.float32)
+# Batches of a program, of which most blocks have less; 160 KiB of row numbers for batches of ten.
+_FEWEST_BATCHES = 16**3
 
 
 @final
@@ -94,12 +96,12 @@ class ClientBlocks:
         examples: Joined,
         rows: Sequence[Array],
     ) -> BlockInputs:
-        places = padded_length(len(assignments))
+        places = coarse(len(assignments))
         num_steps, first = np.zeros(places, np.int32), np.zeros(places, np.int32)
         num_steps[: len(rows)] = [len(drawn) for drawn in rows]
         np.cumsum(num_steps[:-1], out=first[1:])
-        # A power of sixteen, because XLA takes half a second for each shape, and no step reads the padding.
-        length = coarse(int(num_steps.sum()), bits=4)
+        # One of few lengths, because XLA takes half a second or more for each, and no step reads the padding.
+        length = max(coarse(int(num_steps.sum()), bits=4), _FEWEST_BATCHES)
         batches = np.full((length, rows[0].shape[1]), PADDING, np.int32)
         for begin, own, drawn in zip(first[: len(rows)], examples.first, rows, strict=True):
             np.add(drawn, own, out=batches[begin : begin + len(drawn)], where=drawn >= 0, casting="unsafe")
