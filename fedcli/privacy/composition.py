@@ -9,7 +9,7 @@ import contextlib
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from fedcli.core.privacy_events import AccountantName, RelationName
@@ -21,7 +21,6 @@ from fedcli.privacy.sampled_gaussian import Floats, PrivacyLoss, neighbours, sam
 DpEvent: TypeAlias = Any
 
 _MOST_POINTS = 1_000_000
-_STRIDE = 8
 
 
 class Release(NamedTuple):
@@ -193,16 +192,22 @@ def _rdp(once: Release, multiplier: float, count: int, relation: RelationName, d
         return float(compute_epsilon(orders, count * once.divergences(multiplier, orders), delta)[0])
     event, every = once.event(multiplier), DEFAULT_RDP_ORDERS
 
-    def best_of(orders: Sequence[float]) -> tuple[float, float]:
-        accountant = RdpAccountant(orders, neighbours(relation)).compose(event, count)
-        epsilon, order = accountant.get_epsilon_and_optimal_order(delta)
-        return float(epsilon), float(order)
+    @functools.cache
+    def bound(index: int) -> float:
+        accountant = RdpAccountant([every[index]], neighbours(relation)).compose(event, count)
+        return float(accountant.get_epsilon(delta))
 
-    # Every order gives a bound, and the bounds fall to the best one and rise after it: one order of eight shows
+    # Every order gives a bound, and the bounds fall to the best one and rise after it, so that one order of 16 shows
     # where it is. For all orders of a sampled release, a search for its noise takes most of a second.
     with _without_warnings_of_dropped_orders():
-        at = every.index(best_of(every[::_STRIDE])[1])
-        return best_of(every[max(at - _STRIDE, 0) : at + _STRIDE + 1])[0]
+        stride = 16
+        at = min(range(0, len(every), stride), key=bound)
+        while stride > 1:
+            stride //= 2
+            near = (at - stride, at, at + stride)
+            at = min((index for index in near if 0 <= index < len(every)), key=bound)
+        # Where most clients take part, dp-accounting's bound at a whole order may be below both beside it.
+        return min(bound(index) for index, order in enumerate(every) if index == at or order in range(2, 11))
 
 
 @contextlib.contextmanager
