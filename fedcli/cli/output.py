@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fedcli.core.large_import import large_import
 from fedcli.core.printable import escaped as escaped
 
 Facts = dict[str, Any]
@@ -178,13 +179,12 @@ def quiet_imports() -> Iterator[None]:
     saved = os.dup(2)
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
-    # TensorFlow and Keras make half a million objects, of which none is garbage: each search among them is in vain.
-    gc.disable()
     try:
-        import tensorflow as tf  # noqa: F401
-    finally:
+        with large_import():
+            import tensorflow as tf  # noqa: F401
+        # Later searches need not look at what was imported.
         gc.freeze()
-        gc.enable()
+    finally:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(sink)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from fedcli.core.large_import import large_import
 from fedcli.core.machine import available_cores
 
 
@@ -64,7 +65,8 @@ def let_gpu_memory_grow(settings: DeviceSettings | None = None) -> None:
 
 
 def _of_this_process() -> DeviceSettings:
-    import tensorflow as tf
+    with large_import():
+        import tensorflow as tf
 
     settings: DeviceSettings = tf.config
     return settings

@@ -15,6 +15,7 @@ from typing import Generic, final
 
 from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow
 from fedcli.core.errors import ConfigError, EndlessClientWarning, require_positive
+from fedcli.core.large_import import large_import
 from fedcli.core.roles import Abandonable, Bulky, Executor, Work
 from fedcli.core.types import Item, Result
 
@@ -162,7 +163,8 @@ def limit_tensorflow_threads(workers: int) -> None:
 
     GPU memory grows from then on, for the same reason.
     """
-    import tensorflow as tf
+    with large_import():
+        import tensorflow as tf
 
     let_gpu_memory_grow()
     settings = tf.config.threading
