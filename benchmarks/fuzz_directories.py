@@ -93,9 +93,9 @@ def opened(run: Path, layout: Any) -> tuple[list[str], float]:
     """
     from fedcli import config
     from fedcli.core.errors import FedcliError
+    from fedcli.runs.kept_checkpoints import planned_retention
     from fedcli.runs.run_directory import Run
     from fedcli.runs.verification import verify_run
-    from fedcli.runs.verification.planned_run import planned_retention
     from fedcli.store import directory, secrets
     from fedcli.store.run_store import RunStore
 
@@ -129,7 +129,8 @@ def opened(run: Path, layout: Any) -> tuple[list[str], float]:
     for read in readers:
         begun = time.process_time()
         try:
-            said.append(str(read()) if read is verify else "read")
+            answer = read()
+            said.append(str(answer) if read is verify else "read")
         except FedcliError as error:
             said.append("sentence" if str(error) else "!an error without a sentence")
         except Exception:  # noqa: BLE001 - this is what is looked for

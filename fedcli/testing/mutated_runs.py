@@ -133,8 +133,11 @@ def _replaced(path: Path, outside: Path, rng: np.random.Generator) -> None:
 
 def _folder_changed(path: Path, outside: Path, rng: np.random.Generator) -> None:
     folder = path if path.is_dir() else path.parent
-    # Not the run directory itself; and the copy of a sparse file would have all of its bytes.
-    if (folder / directory.CONFIG).exists() or not all(is_plain(each) for each in folder.glob("*.*")):
+    # A link to a parent would be copied into itself without an end.
+    if folder.is_symlink() or (folder / directory.CONFIG).exists():
+        return
+    # The copy of a sparse file would have all of its bytes.
+    if not all(is_plain(each) for each in folder.glob("*.*")):
         return
     kind = rng.integers(4)
     if kind == 0:
