@@ -38,6 +38,10 @@ def hold(fuzzing, base, layout, seed):
 def test_an_unchanged_run_holds_and_is_read(fuzzing, kept, tmp_path):
     said, _ = fuzzing.opened(shutil.copytree(kept, tmp_path / "run"), LAYOUT)
     assert set(said[1:]) == {"read"}
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    said, _ = fuzzing.opened(tmp_path / "run", LAYOUT)
+    # Those that read weights, evaluate and resume find nothing.
+    assert said[-3:] == ["sentence"] * 3
 
 
 @settings(max_examples=25, deadline=None)
