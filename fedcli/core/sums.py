@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fedcli.core.trees import to_table
+from fedcli.core.types import Tree
+
 BLOCK = 16
 """Clients in a block. A worker of a cluster has whole blocks, so that the order of a sum is the same everywhere."""
 
@@ -28,6 +31,22 @@ class AddedUpdate(NamedTuple):
     total: npt.NDArray[Any] | None = None
     largest: float = 0.0
     diverged: bool = False
+
+
+def mean_of(total: npt.NDArray[Any], divisor: float, kept: Tree | None) -> npt.NDArray[Any]:
+    """A total divided by a number, shape [P]; in the memory of the total, if that is nobody's any more.
+
+    Args:
+        total: a sum in float64, or the result of another rule, shape [P].
+        divisor: not 0.
+        kept: states that may refer to the total; None if anything may.
+    """
+    is_free = kept is not None and total.dtype == np.float64 and total.flags.writeable
+    if not is_free or any(np.may_share_memory(total, leaf) for leaf in to_table(kept or {}).values()):
+        return np.asarray(total / divisor)
+    # A mean beside the sum would be another two copies of the model.
+    total /= divisor
+    return total
 
 
 class IntegerSum:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 
+ALIGNMENT = 64
+"""Bytes of which the address of a tensor is a multiple: a register of the widest vector instructions."""
+
 
 class Layout(NamedTuple):
     """Names and shapes of the arrays in a flat vector, in order."""
@@ -35,7 +38,15 @@ def flatten(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
     # NumPy cannot concatenate nothing, and a model without such weights has an empty vector.
     if not arrays:
         return np.zeros(0, np.float32)
-    return np.concatenate([np.asarray(array, np.float32).ravel() for array in arrays])
+    pieces = [np.asarray(array, np.float32).ravel() for array in arrays]
+    return np.concatenate(pieces, out=empty_vector(sum(piece.size for piece in pieces)))
+
+
+def empty_vector(size: int) -> npt.NDArray[np.float32]:
+    """A new float32 vector of shape [P] at an address from which TensorFlow reads it without copying it."""
+    buffer = np.empty(4 * size + ALIGNMENT, np.uint8)
+    first = -buffer.ctypes.data % ALIGNMENT
+    return buffer[first : first + 4 * size].view(np.float32)
 
 
 def unflatten(vector: npt.NDArray[np.float32], layout: Layout) -> dict[str, npt.NDArray[np.float32]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import final
 
 import numpy as np
@@ -112,6 +112,8 @@ class Arrivals:
                     yield replace(outcome, block=number)
                 else:
                     self.reports.append(Report(outcome.client, reason=refused))
+            # An update is added by now; the next one is not trained beside it.
+            del block, outcome
         self._require_one_that_works()
 
     def _require_one_that_works(self) -> None:
@@ -149,9 +151,12 @@ class Arrivals:
     def _watched(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         planned = len(self._turns)
         self._tell(0, planned)
-        for done, outcome in enumerate(outcomes, start=1):
-            self._tell(done, planned)
+        # No `enumerate`, which would hold the update while the next one is waited for.
+        done = count(1)
+        for outcome in outcomes:
+            self._tell(next(done), planned)
             yield outcome
+            del outcome
 
     def _tell(self, done: int, planned: int) -> None:
         # Outcomes are drawn by the aggregator, which is not to blame for whoever watches.
@@ -164,6 +169,7 @@ class Arrivals:
         size = BLOCK if self._checks.are_made_together else 1
         while block := list(islice(outcomes, size)):
             yield block
+            del block
 
     def statistics(self) -> npt.NDArray[np.float64] | None:
         """Mean of the accepted clients' non-trainable weights; None if no client sent any."""

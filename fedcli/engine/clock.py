@@ -40,6 +40,8 @@ class Clock:
             if item is None:
                 return
             yield item
+            # What was yielded may be as large as the model, and is not held while the next item is waited for.
+            del item
 
     def seconds(self) -> dict[str, float]:
         """The seconds so far, as columns `seconds/NAME`."""

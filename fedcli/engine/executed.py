@@ -42,6 +42,8 @@ def executed(executor: Executor, work: ClientWork, turns: Sequence[Turn]) -> Ite
                     )
             done += 1
             yield outcome
+            # The next one is waited for without it: an update may be as large as the model.
+            del outcome
     finally:
         # Whoever stops early lets the executor cancel what is pending.
         getattr(results, "close", lambda: None)()

@@ -12,6 +12,7 @@ from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import as_columns
 from fedcli.core.roles import lost_workers
 from fedcli.core.rounds import Aggregate, Broadcast, Outcome, RoundContext, RoundState, Session
+from fedcli.core.sums import mean_of
 from fedcli.core.types import Tree
 from fedcli.core.user_code import blamed
 from fedcli.core.vectors import digest
@@ -251,10 +252,10 @@ def release(
         )
     aggregate = aggregate._replace(accepted=tuple(arrivals.with_attachments))
     aggregate, transforms = decode(assembly, state, context, aggregate)
+    state = replace(state, aggregator=aggregator, transforms=transforms)
     moved = move_model(assembly, state, aggregate, arrivals)
     # Clients' states change only with the model: SCAFFOLD's server variate is the mean of those of the clients.
-    kept = {**state.clients, **arrivals.states}
-    return replace(moved, aggregator=aggregator, transforms=transforms, clients=kept), aggregate.evidence
+    return replace(moved, clients={**state.clients, **arrivals.states}), aggregate.evidence
 
 
 def decode(
@@ -287,9 +288,11 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
         blamed(f"the server optimizer {server_optimizer.name}", where, of=server_optimizer.apply),
         np.errstate(over="ignore", invalid="ignore"),
     ):
-        weights, server = server_optimizer.apply(
-            state.weights, aggregate.value / divisor, state.server, share
-        )
+        # Other rules may keep what they return.
+        own = assembly.strategy.aggregator.takes_sums
+        kept_of_sums = {"aggregator": state.aggregator, **state.transforms} if own else None
+        mean = mean_of(aggregate.value, divisor, kept_of_sums)
+        weights, server = server_optimizer.apply(state.weights, mean, state.server, share)
         require_weights(weights, state.weights)
     statistics, decay = arrivals.statistics(), assembly.run.average_decay
     kept = state.statistics if statistics is None else statistics.astype(np.float32)

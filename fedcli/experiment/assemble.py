@@ -153,6 +153,9 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     vectors = _warm_start(experiment, layout) or network.vectors()
     # Frozen weights may come from model.initial_weights too.
     network.load_frozen(vectors.frozen)
+    # The code of a custom model may read its variables at any time.
+    if not _is_custom(experiment.model.part):
+        network.release()
     parts = f"{spec.name} with the model {experiment.model.part.name} and the optimizer"
     with placed("task"):
         functions = keras_functions(network, training.task, _optimizer(experiment))

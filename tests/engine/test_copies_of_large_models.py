@@ -57,7 +57,7 @@ def test_a_round_of_the_mean_holds_few_copies(executors, monkeypatch):
         tracemalloc.stop()
     assert [row["client"] for row in rows] == list(range(CLIENTS))
     assert state.weights.tolist()[:1] == [3.5]
-    # The model, the sum, and an update of each worker, the one that is added and the one before it; or the sum and the
-    # mean in float64, and two models. Half a copy is for everything else.
-    assert peak < 1 + 2 + 4 + 0.5
+    # The model, the sum, an update of each worker and the one that is added; or the sum, which becomes the mean in its
+    # own memory, and two models. Half a copy is for everything else.
+    assert peak < 1 + 2 + 3 + 0.5
     assert left < 1.5

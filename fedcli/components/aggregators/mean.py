@@ -57,4 +57,6 @@ def streamed_sum(updates: Iterable[ClientUpdate], num_parameters: int) -> tuple[
             # The sum of a block has the weights in it.
             total.add(vector, update.weight if update.summed is None else 1.0, block=update.block)
         weights.append(update.weight)
+        # The model is large, and the next update may be far.
+        del update, vector
     return total.result(), weights

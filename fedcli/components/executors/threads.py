@@ -153,6 +153,8 @@ def in_order(
             for item in islice(rest, 1):
                 pending.append(pool.submit(act, item))
             yield result
+            # While the next result is waited for, this one may be freed: it may be as large as the model.
+            del result
     finally:
         for future in pending:
             future.cancel()
@@ -161,12 +163,14 @@ def in_order(
 def limit_tensorflow_threads(workers: int) -> None:
     """Set TensorFlow's thread counts, which it accepts only before its first operation in a process.
 
-    GPU memory grows from then on, for the same reason.
+    GPU memory grows from then on, and memory of the CPU is given back, for the same reason.
     """
     with large_import():
         import tensorflow as tf
 
     let_gpu_memory_grow()
+    # Its own allocator keeps what a client took, in regions of doubling size: several copies of a large model.
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     settings = tf.config.threading
     # Set by an earlier run of this process; TensorFlow no longer lets the threads between operations change.
     if settings.get_intra_op_parallelism_threads() == 1:

@@ -66,6 +66,15 @@ class Network:
         groups = (shared, moving, frozen, personal)
         return Vectors(*(flatten([variable.numpy() for variable in group]) for group in groups))
 
+    def release(self) -> None:
+        """Give back the memory of the trainable variables: compiled programs take these weights as inputs."""
+        import tensorflow as tf
+
+        nothing = tf.zeros([0])
+        for variable in self.model.trainable_variables:
+            # The variable remains, because Keras and TensorFlow refer to it, and has nothing in it.
+            tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=nothing, validate_shape=False)
+
     def load_frozen(self, frozen: Vector) -> None:
         """Write the frozen values into the model's variables, from which compiled programs read them."""
         values = unflatten(frozen, self.frozen).values()

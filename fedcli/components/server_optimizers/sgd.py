@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import empty_vector
 
 _PIECE = 65_536
 
@@ -22,7 +21,7 @@ def sgd(*, learning_rate: float = 1.0) -> ServerOptimizer:
     require_positive("learning_rate", learning_rate)
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
-        moved = np.empty_like(weights)
+        moved = empty_vector(weights.size)
         # In pieces, because products and sums of a large model in float64 would be four copies of it.
         for first in range(0, weights.size, _PIECE):
             piece = slice(first, first + _PIECE)

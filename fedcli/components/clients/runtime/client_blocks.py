@@ -13,7 +13,7 @@ from fedcli.components.clients.runtime.batches import PADDING, draw_batches
 from fedcli.components.clients.runtime.block_program import BlockInputs, BlockOutputs
 from fedcli.components.clients.runtime.joined_examples import Joined, JoinedExamples, coarse
 from fedcli.components.clients.runtime.keras_runtime import DeviceBroadcast, LocalSettings
-from fedcli.components.clients.runtime.program import to_device
+from fedcli.components.clients.runtime.tensors import to_device
 from fedcli.core.contracts import Extra
 from fedcli.core.rounds import Assignment, ClientUpdate
 from fedcli.core.seeds import generator

@@ -8,7 +8,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from fedcli.components.clients.runtime.program import to_device
+from fedcli.components.clients.runtime.tensors import to_device
 from fedcli.components.clients.trainer import Tensor
 from fedcli.core.roles import FederationLike
 from fedcli.core.types import Array

@@ -19,7 +19,8 @@ from fedcli.components.clients.runtime.batches import (
     padded_length,
     shared_length,
 )
-from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs, to_device
+from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs
+from fedcli.components.clients.runtime.tensors import shared_with_device, to_device, vector_of
 from fedcli.components.clients.trainer import Tensor
 from fedcli.core.contracts import Extra
 from fedcli.core.errors import InvalidUpdateError
@@ -124,7 +125,7 @@ class KerasRuntime:
         """Copy a round's broadcast to the device, once for all clients."""
         return DeviceBroadcast(
             broadcast,
-            to_device(broadcast.weights),
+            shared_with_device(broadcast.weights),
             to_device(self._settings.personal),
             to_device(broadcast.statistics),
             to_device(np.float32(broadcast.learning_rate_scale)),
@@ -247,10 +248,14 @@ class KerasRuntime:
     def _update(self, client: int, num_examples: int, outputs: ClientOutputs, begun: float) -> ClientUpdate:
         settings = self._settings
         moved = _NONE if outputs.statistics is None else outputs.statistics.numpy()
-        payload = outputs.payload.numpy()
+        payload = vector_of(outputs.payload)
         # With `local` and `frozen` the server receives no statistics.
         federated = moved if settings.non_trainable == "federated" else moved[:0]
-        state = {name: value.numpy() for name, value in outputs.keeps.items()}
+        is_vector = {extra.name: extra.size == "model" for extra in settings.keeps}
+        state = {
+            name: vector_of(value) if is_vector[name] else value[0].numpy()
+            for name, value in outputs.keeps.items()
+        }
         if settings.non_trainable == "local" and moved.size:
             state[STATISTICS] = moved
         if outputs.personal is not None:

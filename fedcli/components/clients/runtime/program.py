@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from fedcli.components.clients.runtime.keras_learner import KerasFunctions, NetworkLike, batches_of
-from fedcli.components.clients.runtime.tensor_vectors import (
-    join_tensors,
-    joined_if_listed,
-    listed_tensors,
-    split_vector,
-)
+from fedcli.components.clients.runtime.tensor_vectors import join_tensors, listed_tensors, split_vector
 from fedcli.components.clients.trainer import Batch, ClientTrainer, Start, Tensor, Tensors
 from fedcli.core.contracts import TrainerSpec
 from fedcli.core.errors import ConfigError
-from fedcli.core.types import Array
 
 
 class ClientInputs(NamedTuple):
@@ -58,19 +50,20 @@ class ClientOutputs(NamedTuple):
     """The outputs of the program.
 
     Args:
-        payload: the delta [P], followed by what else the trainer sends.
+        payload: the tensors of the delta, followed by those of what else the trainer sends. Joined by the caller: a
+            tensor takes the place of the weight from which it was calculated, and one vector would be another copy.
         personal: the personal weights, shape [R]; None if there are none.
         statistics: the non-trainable weights, shape [Q]; None if there are none. With an empty output XLA would
             move the loop to TensorFlow's pool of one thread, and clients would wait for each other.
         means: means of the loss and the metrics over the training examples, shape [M].
-        keeps: what the client keeps, vectors [P] and scalars.
+        keeps: what the client keeps, as the tensors of a vector [P] in their order, or a scalar.
     """
 
-    payload: Tensor
+    payload: Tensors
     personal: Tensor
     statistics: Tensor
     means: Tensor
-    keeps: Mapping[str, Tensor]
+    keeps: Mapping[str, Tensors]
 
 
 class Programs(NamedTuple):
@@ -167,14 +160,12 @@ def compile_programs(
         shared, own = ([tensor for tensor, is_own in sides if is_own == side] for side in (False, True))
         statistics = result.moving[: len(network.statistics.names)]
         return ClientOutputs(
-            payload=join_tensors(
-                [*shared, *(t for x in spec.sends for t in listed_tensors(result.sends[x.name]))]
-            ),
+            payload=[*shared, *(t for x in spec.sends for t in listed_tensors(result.sends[x.name]))],
             personal=inputs.personal + join_tensors(own) if own else None,
             statistics=join_tensors(statistics) if statistics else None,
             means=result.means,
-            # A vector may come layer by layer. No `:=` here: AutoGraph, which custom code needs, cannot read it.
-            keeps={x.name: joined_if_listed(result.keeps[x.name]) for x in spec.keeps},
+            # No `:=` here: AutoGraph, which custom code needs, cannot read it.
+            keeps={x.name: listed_tensors(result.keeps[x.name]) for x in spec.keeps},
         )
 
     def whole(weights: Tensor, personal: Tensor, statistics: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -229,13 +220,6 @@ def _flat(inputs: Iterable[Any]) -> list[Tensor]:
     for field in inputs:
         tensors += [field[name] for name in sorted(field)] if isinstance(field, Mapping) else [field]
     return tensors
-
-
-def to_device(array: Array | np.generic) -> Tensor:
-    """The array as a tensor."""
-    import tensorflow as tf
-
-    return tf.constant(array)
 
 
 def _start(network: NetworkLike, inputs: ClientInputs, num_metrics: int) -> Start:
