@@ -4,7 +4,7 @@
     python benchmarks/model_copies.py --width 2048    # 5.8 million weights: seconds
     python benchmarks/model_copies.py --json
 
-A copy is the model's weights in float32. The peak is that of the whole process, so TensorFlow itself, some 0.5 GB, is
+A copy is the model's weights in float32. The peak is that of the whole process, so TensorFlow itself, some 0.9 GB, is
 in it. Every second round has a checkpoint: its time counts until the round after it is committed.
 """
 

@@ -29,8 +29,12 @@ def add_model(average: Tree, weights: Vector, decay: float) -> Tree:
         decay: factor of the shares of earlier models, in (0, 1).
     """
     # float64, because a decay near 1 adds very small shares to a large sum.
+    total = weights.astype(np.float64)
+    # In place: of a large model, each vector is two copies.
+    total *= 1 - decay
+    total += decay * average.get("sum", 0.0)
     return {
-        "sum": decay * average.get("sum", 0.0) + (1 - decay) * weights.astype(np.float64),
+        "sum": total,
         "weight": np.float64(decay * average.get("weight", 0.0) + (1 - decay)),
     }
 

@@ -34,10 +34,10 @@ def test_a_round_of_four_clients_added_up_by_hand():
         "bytes_up_per_round": 4 * WEIGHTS * 4,
         "bytes_down_per_round": 4 * WEIGHTS * 4,
         "on_client_error": "reject",
-        # Of two workers, six each, Keras's and the broadcast; the state; the sum and three updates.
-        "copies_of_the_model": 2 * 6 + 2 + 1 + 2 + 3,
-        "memory_bytes": 600_000_000 + 20 * 4 * WEIGHTS,
-        "device_memory_bytes": 14 * 4 * WEIGHTS,
+        # Of two workers, two each, and the broadcast; the state; the sum and three updates.
+        "copies_of_the_model": 2 * 2 + 1 + 1 + 2 + 3,
+        "memory_bytes": 900_000_000 + 11 * 4 * WEIGHTS,
+        "device_memory_bytes": 5 * 4 * WEIGHTS,
         "checkpoint_bytes": 4 * WEIGHTS,
         # Of the first state and of two rounds.
         "kept_checkpoints_bytes": 3 * 4 * WEIGHTS,
@@ -47,23 +47,37 @@ def test_a_round_of_four_clients_added_up_by_hand():
 @pytest.mark.parametrize(
     ("overrides", "more"),
     [
-        (["executor.workers=1"], -6),  # and the step of the server, with five, is the peak
-        (["executor.workers=9"], 14),  # no more than the four clients of the cohort, with an update each
-        (["strategy=fedadam"], 4),  # the moments, old and new
+        (["executor.workers=1"], -3),
+        (["executor.workers=9"], 6),  # no more than the four clients of the cohort, with an update each
+        (["strategy=fedadam"], 2),  # the moments; the new ones are of the step, which is no peak then
         (["strategy=median"], 4),  # the collected updates
-        (["average={decay: 0.9}"], 4),  # in float64, old and new
-        (["strategy=scaffold"], 6),  # the server's variate, and of each client what it keeps and receives
+        (["average={decay: 0.9}"], 4),  # in float64; the step, with the new one and the decayed, is the peak
+        # The server's variate; of each client what it keeps, receives and sends; sum and updates of twice the length.
+        (["strategy=scaffold"], 1 + 2 * 3 + 5),
     ],
 )
 def test_what_adds_copies_of_the_model(overrides, more):
-    assert figures(*overrides)["copies_of_the_model"] == 20 + more
+    assert figures(*overrides)["copies_of_the_model"] == 11 + more
 
 
 def test_processes_have_copies_of_their_own_and_pruned_checkpoints_take_no_disk():
     facts = figures("executor={name: processes, workers: 2}", "checkpoint={keep_last: 1}")
-    assert facts["memory_bytes"] == 600_000_000 + (1 + 1 + 2 + 3) * 4 * WEIGHTS
-    assert facts["worker_memory_bytes"] == 600_000_000 + (2 + 6 + 2) * 4 * WEIGHTS
+    assert facts["memory_bytes"] == 900_000_000 + (1 + 1 + 2 + 3) * 4 * WEIGHTS
+    assert facts["worker_memory_bytes"] == 900_000_000 + (1 + 1 + 2 + 1) * 4 * WEIGHTS
     assert facts["kept_checkpoints_bytes"] == 4 * WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("overrides", "held"),
+    [
+        ([], 4 + 2),  # the updates of its block, here the whole cohort, and their sum in float64
+        (["executor.client_timeout_seconds=60"], 1),
+        (["strategy=median"], 1),
+    ],
+)
+def test_a_worker_that_sums_its_clients_holds_their_updates(overrides, held):
+    facts = figures("executor={name: ray, workers: 2}", *overrides)
+    assert facts["worker_memory_bytes"] == 900_000_000 + (1 + 1 + 2 + held) * 4 * WEIGHTS
 
 
 @pytest.mark.parametrize(

@@ -21,4 +21,17 @@ OWN_PROCESSES = frozenset({"processes", "ray"})
 CHOOSING = frozenset({"auto"})
 """Executors whose choice depends on the built model."""
 
-__all__ = ["CHOOSING", "EXECUTORS", "OWN_PROCESSES", "auto", "processes", "ray", "threads", "vectorised"]
+FOLDING = frozenset({"ray"})
+"""Executors whose workers add the updates of whole blocks of clients, where the server needs only sums."""
+
+__all__ = [
+    "CHOOSING",
+    "EXECUTORS",
+    "FOLDING",
+    "OWN_PROCESSES",
+    "auto",
+    "processes",
+    "ray",
+    "threads",
+    "vectorised",
+]
