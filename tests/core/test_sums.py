@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcli.core.sums import BLOCK, BlockSum
+from fedcli.core.sums import BLOCK, BlockSum, mean_of
 
 COUNTS = [0, 1, 15, 16, 17, 32, 40, 100]
 
@@ -115,3 +115,17 @@ def test_a_sum_holds_one_vector_of_float64_for_a_block_and_two_for_more(count, c
         tracemalloc.stop()
     # The products of a piece are half a copy of this small vector.
     assert copies <= peak / vector.nbytes < copies + 0.5
+
+
+def test_a_mean_takes_the_memory_of_a_sum_that_nobody_keeps():
+    total = np.array([2.0, 4.0])
+    assert mean_of(total, 2.0, {"state": np.zeros(2)}) is total
+    assert total.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("kept", [None, "the sum"])
+def test_a_sum_that_somebody_may_keep_is_left_as_it_is(kept):
+    total = np.array([2.0, 4.0])
+    states = None if kept is None else {"rule": {"sum": total[:1]}}
+    assert mean_of(total, 2.0, states).tolist() == [1.0, 2.0]
+    assert total.tolist() == [2.0, 4.0]
