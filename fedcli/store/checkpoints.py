@@ -108,6 +108,8 @@ def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundSt
     manifest = read_manifest(folder)
     round, releases, seconds = _numbers(folder, manifest)
     weights = read_arrays(folder, manifest, WEIGHTS)
+    if any(array.dtype != np.float32 for array in weights.values()):
+        raise RunError(f"{folder / WEIGHTS} has weights of another type than float32.")
     try:
         vectors = [gather(weights, group) for group in layout]
     except KeyError as error:

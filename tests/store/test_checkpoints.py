@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import kept_runs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,8 @@ from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.trees import from_table, to_table
 from fedcli.core.vectors import Layout
-from fedcli.store import checkpoints, client_states
+from fedcli.store import checkpoints, client_states, directory
+from fedcli.testing.mutated_runs import reseal
 
 LAYOUT = ModelLayout(
     Layout(("dense/kernel", "dense/bias"), ((2, 1), (1,))), Layout((), ()), Layout(("file",), ((1,),))
@@ -125,6 +127,17 @@ def test_a_checkpoint_of_another_model_is_named(tmp_path):
     other = LAYOUT._replace(trainable=Layout(("conv/kernel",), ((2,),)))
     with pytest.raises(RunError, match=r"weights\.npz lacks the weight 'conv/kernel'"):
         checkpoints.read_checkpoint(tmp_path, other, tmp_path / "clients")
+
+
+@pytest.mark.parametrize("kind", ["<U4", "<f8", "<c8"])
+def test_weights_of_another_type_are_refused(tmp_path, kind):
+    run = kept_runs.make_run(tmp_path / "run", rounds=1)
+    place = directory.checkpoint_folder(run, 1)
+    with np.load(place / "weights.npz", allow_pickle=False) as arrays:
+        np.savez(place / "weights.npz", **{name: np.zeros(arrays[name].shape, kind) for name in arrays})
+    reseal(run)
+    with pytest.raises(RunError, match=r"weights\.npz has weights of another type than float32"):
+        directory.read_state(run, kept_runs.LAYOUT)
 
 
 def test_a_missing_folder_is_named(tmp_path):
