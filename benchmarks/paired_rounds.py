@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from fedcli.core.errors import FedcliError
+from fedcli.crypto.workers import end_with_parent
 
 _side: dict[str, Any] = {}
 """Of a process of its own: the assembly, and the state after the last round."""
@@ -35,7 +36,9 @@ def seconds_in_turn(text: str, sides: Mapping[str, Sequence[str]], *, runs: int)
     spent: dict[str, list[float]] = {name: [] for name in sides}
     with ExitStack() as stack:
         pools = {
-            name: stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+            name: stack.enter_context(
+                ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent)
+            )
             for name in sides
         }
         try:

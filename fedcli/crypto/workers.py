@@ -114,14 +114,14 @@ def begin_process() -> None:
     forbid_core_dumps()
     # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
+    end_with_parent()
     # Every core has a worker, so more threads in matrix products would double their time. NumPy reads these
     # variables when it is imported, which happens with the first work.
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 
 
-def _end_with_parent() -> None:
-    """A parent that is killed cannot shut its pool down, and its workers would otherwise go on."""
+def end_with_parent() -> None:
+    """End this worker process with its parent: one that is killed cannot shut its pool down."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
