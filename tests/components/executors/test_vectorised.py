@@ -1,19 +1,22 @@
 """Blocks of clients of a tiny model: close to one client after the other, and the same bits however many workers."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny import assembled, on
 
+import fedcli
 from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
 from fedcli.components.executors import EXECUTORS
 from fedcli.components.executors.vectorised import _divided
 from fedcli.core.errors import ConfigError
 from fedcli.engine.no_turns import NoTurns
 from fedcli.engine.round import run_round
-from fedcli.runs.environment import _choice, _client_program
+from fedcli.runs.environment import _choice, _client_program, read_environment
 
+CONFIGS = Path(__file__).parents[3] / "configs"
 LOGISTIC = (
     "model={name: logistic}",
     "executor={name: vectorised, workers: 1}",
@@ -140,3 +143,25 @@ def test_a_client_whose_data_fail_is_rejected_and_the_others_train():
         _, record, rows = played(parts, first, rounds=1)
         assert record["clients/rejected"] == 1
         assert "no such file" in next(row["reason"] for row in rows if row["client"] == 2)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_whose_executor_was_chosen_has_the_bits_of_one_that_never_stopped(tmp_path):
+    also = [
+        "executor=auto",
+        "strategy={name: scaffold}",
+        "data.clients=40",
+        "cohort={name: uniform, size: 32}",
+    ]
+    also += ["checkpoint={every: 1}", "client.epochs=1"]
+    whole, begun = (
+        fedcli.run(
+            CONFIGS / "fednova_synthetic.yaml", [*also, f"rounds={rounds}"], folder=tmp_path / str(rounds)
+        )
+        for rounds in (3, 2)
+    )
+    assert read_environment(begun.folder)["executor"].startswith("vectorised")
+    resumed = begun.resume(extend=1).weights(3)
+    assert {name: array.tobytes() for name, array in whole.weights(3).items()} == {
+        name: array.tobytes() for name, array in resumed.items()
+    }
