@@ -32,6 +32,13 @@ FOUND = {
     "ten million drawn examples": [
         "data={name: synthetic_regression, examples: 10000000, features: 1, partition: {name: iid, clients: 2}}"
     ],
+    "three million drawn examples": [
+        "data={name: synthetic, clients: 4096, partition: {name: dirichlet, clients: 10, alpha: 0.5}}"
+    ],
+    "more weights than an int64 counts": [
+        f"model={{name: mlp, hidden: [{2**63 - 1}]}}",
+        "fixed_point={clip_norm: 10.0, bits: 16, max_examples: 100}",
+    ],
     "an inner name": ["part=1", "data.part=x", "model.part.name=3", "strategy.part={name: x}", "evaluation.part=1"],
 }  # fmt: skip
 

@@ -17,7 +17,8 @@ MOST_CLIENTS = 1_000_000
 """Most clients of a generated dataset. Their sizes are in memory, 8 bytes a client and array."""
 MOST_IN_MEMORY = 10_000
 """Most clients that are drawn at once, for what needs the examples of all."""
-_MOST_BYTES = 2**32
+# Drawing so much takes half a second, which `fedcli check` does too.
+_MOST_BYTES = 100_000_000
 # A cohort's worth: what one client draws is read for its training part, its validation part and its labels.
 _CACHE_BYTES = 2**26
 
@@ -178,9 +179,9 @@ class GeneratedDataset(Dataset):
         if needed > _MOST_BYTES:
             raise ConfigError(
                 f"the dataset draws its {len(self._sizes):,} clients when they are asked for; another partition than "
-                f"natural draws all of them at once, which takes {needed / 2**30:,.0f} GiB.",
+                f"natural draws all of them at once, which takes {needed / 1e6:,.0f} MB.",
                 key="clients",
-                hint=f"Use partition: natural, or fewer clients: {_MOST_BYTES / 2**30:.0f} GiB are supported.",
+                hint=f"Use partition: natural, or fewer clients: {_MOST_BYTES / 1e6:.0f} MB are supported.",
             )
 
 

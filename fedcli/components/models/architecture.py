@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from fedcli.core.errors import ConfigError
 from fedcli.core.types import KerasModel
 
 Shape = tuple[int, ...]
+
+_MOST_UNITS = 1_000_000
 
 
 class Architecture(NamedTuple):
@@ -31,6 +34,19 @@ class Architecture(NamedTuple):
 def dense_parameters(widths: Sequence[int]) -> int:
     """Weights and biases of a chain of dense layers; `widths` starts with the number of inputs."""
     return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+
+
+def check_units(hidden: Sequence[int]) -> None:
+    """Refuse hidden layers without a unit, and with more units than any machine has memory for.
+
+    Raises:
+        ConfigError: with `hidden` as its key.
+    """
+    for units in hidden:
+        if not 1 <= units <= _MOST_UNITS:
+            raise ConfigError(
+                f"a hidden layer has 1 to {_MOST_UNITS:,} units; received {units}.", key="hidden"
+            )
 
 
 def flat_size(shape: Shape) -> int:

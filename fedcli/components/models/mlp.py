@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
+from fedcli.components.models.architecture import (
+    Architecture,
+    Shape,
+    check_units,
+    dense_parameters,
+    flat_size,
+)
 from fedcli.core.errors import ConfigError
 from fedcli.core.types import KerasModel
 
@@ -13,14 +19,13 @@ def mlp(
     """Multi-layer perceptron that returns logits; the default is the 2NN of the FedAvg paper.
 
     Args:
-        hidden: units of each hidden layer, at least 1.
+        hidden: units of each hidden layer, 1 to 1,000,000.
         dropout: share of units dropped after each hidden layer, in [0, 1).
         batch_norm: normalise each hidden layer before its ReLU.
 
     Reference: McMahan et al. 2017, arXiv:1602.05629.
     """
-    if any(units < 1 for units in hidden):
-        raise ConfigError(f"a hidden layer has at least 1 unit; received {list(hidden)}.", key="hidden")
+    check_units(hidden)
     if not 0 <= dropout < 1:
         raise ConfigError(f"dropout is a share in [0, 1); received {dropout}.", key="dropout")
 

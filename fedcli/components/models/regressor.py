@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
-from fedcli.core.errors import ConfigError
+from fedcli.components.models.architecture import (
+    Architecture,
+    Shape,
+    check_units,
+    dense_parameters,
+    flat_size,
+)
 from fedcli.core.types import KerasModel
 
 
@@ -11,12 +16,11 @@ def regressor(*, hidden: int = 10) -> Architecture:
     """One hidden ReLU layer and a linear output, for squared error.
 
     Args:
-        hidden: units of the hidden layer, at least 1.
+        hidden: units of the hidden layer, 1 to 1,000,000.
 
     Needs: data={'name': 'synthetic_regression', 'partition': {'name': 'iid', 'clients': 12}}
     """
-    if hidden < 1:
-        raise ConfigError(f"a hidden layer has at least 1 unit; received {hidden}.", key="hidden")
+    check_units([hidden])
 
     def build(input_shape: Shape, num_outputs: int) -> KerasModel:
         from keras import Input, Sequential, layers
