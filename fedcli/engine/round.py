@@ -288,12 +288,12 @@ def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arri
         blamed(f"the server optimizer {server_optimizer.name}", where, of=server_optimizer.apply),
         np.errstate(over="ignore", invalid="ignore"),
     ):
-        # Other rules may keep what they return.
-        own = assembly.strategy.aggregator.takes_sums
-        kept_of_sums = {"aggregator": state.aggregator, **state.transforms} if own else None
-        mean = mean_of(aggregate.value, divisor, kept_of_sums)
+        # Other rules may keep what they return, and so may transforms.
+        own = assembly.strategy.aggregator.takes_sums and not assembly.strategy.transforms
+        mean = mean_of(aggregate.value, divisor, {"aggregator": state.aggregator} if own else None)
         weights, server = server_optimizer.apply(state.weights, mean, state.server, share)
         require_weights(weights, state.weights)
+    weights = np.asarray(weights, np.float32)
     statistics, decay = arrivals.statistics(), assembly.run.average_decay
     kept = state.statistics if statistics is None else statistics.astype(np.float32)
     average = state.average if decay is None else averages.add_model(state.average, weights, decay)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fedcli.core.errors import ConfigError, FedcliError
+from fedcli.core.errors import ClientError, ComponentError, ConfigError, FedcliError
 from fedcli.core.roles import BlockRuntime
 from fedcli.core.rounds import Assignment, ClientUpdate
 from fedcli.core.types import Tree
@@ -50,13 +50,22 @@ def trained_together(
         try:
             updates = blocks.train(starts[model], block)
         # Memory that runs out is the machine's failure; clients trained one by one would get other bits.
-        except (FedcliError, MemoryError):
-            raise
-        # A custom dataset can raise anything when it is asked for a client. Other blocks are not concerned.
-        except Exception:  # noqa: BLE001
+        except Exception as error:
+            if _is_for_all(error):
+                raise
             continue
         found |= {
             update.client: replace(update, state={**own.state, **update.state}) if own.state else update
             for own, update in zip(block, updates, strict=True)
         }
     return found
+
+
+def _is_for_all(error: Exception) -> bool:
+    # Memory that runs out is the machine's failure; clients trained one by one would get other bits.
+    if isinstance(error, MemoryError):
+        return True
+    # A custom dataset can raise anything when it is asked for a client, and is told by its name. Other blocks are not
+    # concerned.
+    is_told = isinstance(error, ComponentError) and not isinstance(error, ClientError)
+    return isinstance(error, FedcliError) and not is_told

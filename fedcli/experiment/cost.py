@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.executors import CHOOSING
 from fedcli.config import Config
@@ -44,9 +45,9 @@ def checked_cost(
     with located(source):
         made = plan(source.experiment)
         facts = cost(made)
-        chooses = source.experiment.executor.name in CHOOSING
-        if facts["parameters"] is not None and _surely_fits(made) and not chooses:
-            return facts
+        chosen = _surely_chosen(source.experiment.executor.name, facts["parameters"])
+        if facts["parameters"] is not None and _surely_fits(made) and chosen is not None:
+            return facts | chosen
         with before_tensorflow():
             assembly, state = assemble(made)
         # Nothing is trained here, and an open executor keeps worker processes alive.
@@ -54,6 +55,15 @@ def checked_cost(
         facts = cost(made, parameters=state.weights.size, statistics=state.statistics.size)
         executor = assembly.executor
         return facts | ({"executor": executor.choice} if isinstance(executor, Choosing) else {})
+
+
+def _surely_chosen(executor: str, parameters: int | None) -> dict[str, str] | None:
+    """What an executor chooses, as far as can be said without the model; None if it must be built."""
+    if executor not in CHOOSING:
+        return {}
+    if parameters is None or parameters <= MOST_WEIGHTS:
+        return None
+    return {"executor": f"threads, since the model has more than {MOST_WEIGHTS:,} weights"}
 
 
 def _surely_fits(made: Setup) -> bool:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fedcli.core.errors import ConfigError
 from fedcli.core.metrics import jsonable
 from fedcli.core.types import Tree
 from fedcli.store import secrets
 from fedcli.store.directory import CHECKPOINTS, CONFIG, ENCRYPTION, ENVIRONMENT, LOGS, MODEL, refuse_existing
+from fedcli.store.files import limits
 from fedcli.store.files.disk import LOCAL, Disk, ExplainedDisk
 from fedcli.store.new_folder import new_folder
 
@@ -42,13 +44,19 @@ def create_run(
 
     Raises:
         FolderTaken: if `folder` exists, or another process is making it.
-        ConfigError: if it cannot be made.
+        ConfigError: if it cannot be made, or the config could not be read again.
         DiskError: if the disk is full or fails.
     """
     refuse_existing(folder)
+    content = config.encode()
+    if len(content) > limits.CONFIG:
+        raise ConfigError(
+            f"the config with all its values has {len(content):,} bytes; a run keeps one of at most {limits.CONFIG:,}.",
+            hint="Put data into separate files.",
+        )
     with new_folder(folder, disk=disk) as draft:
         disk = ExplainedDisk(disk)
-        disk.write(draft / CONFIG, config.encode())
+        disk.write(draft / CONFIG, content)
         disk.write(draft / ENVIRONMENT, f"{json.dumps(environment, indent=1)}\n".encode())
         if model is not None:
             disk.write(draft / MODEL, model)

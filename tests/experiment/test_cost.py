@@ -203,3 +203,10 @@ def test_frozen_weights_are_not_sent():
     facts = checked_cost(source, before_tensorflow=nullcontext)
     assert facts["parameters"] == 5 * 3 + 3
     assert facts["bytes_up_per_round"] == 4 * (5 * 3 + 3) * 4
+
+
+def test_what_auto_chooses_for_a_large_model_is_said_without_building_it():
+    source = tiny.source("model={name: mlp, hidden: [1000000, 1000000]}", "executor=auto")
+    # Only TensorFlow could build it.
+    facts = checked_cost(source, before_tensorflow=lambda: pytest.fail("TensorFlow is loaded"))
+    assert facts["executor"] == "threads, since the model has more than 1,000 weights"

@@ -114,6 +114,12 @@ def test_a_path_that_exists_is_refused_and_left_alone(tmp_path, make):
     assert target.is_file() if make == "touch" else not any(target.iterdir())
 
 
+def test_a_config_that_could_not_be_read_again_makes_no_run_directory(tmp_path):
+    with pytest.raises(ConfigError, match="300,000 bytes"):
+        create_run(tmp_path / "run", config="x" * 300_000, environment={})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_directory_appears_complete_or_not_at_all(tmp_path):
     disk = faults.recording()
     create(tmp_path / "whole" / "one", disk=disk)

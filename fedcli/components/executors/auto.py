@@ -17,11 +17,12 @@ _FEWEST = 32
 
 
 def auto(*, workers: int | None = None) -> Executor:
-    """`vectorised` where it is supported and pays, `threads` elsewhere; chosen by the config, never by a time.
+    """`vectorised` where it is supported and mostly pays, `threads` elsewhere; chosen by the config, never by a time.
 
     It is `vectorised` if two rules hold: `vectorised` supports the model and the local algorithm, and the planned
     cohort (the buffer of an asynchronous run) has at least 32 clients. With fewer clients a round mostly waits for
-    those with most examples, of which each trains alone. The machine has no part in the choice, so that a run that is
+    those with most examples, of which each trains alone. Clients of one length are one block and keep one core busy,
+    so that on many cores `threads` may be faster. The machine has no part in the choice, so that a run that is
     resumed elsewhere makes the same one. The first line of a run, `fedcli check` and environment.json say what was
     chosen and why. `processes` and `ray` are not chosen: they have the bits of `threads`, and serve what only a person
     knows.

@@ -1,9 +1,12 @@
 """Vectors as tensors: in their own memory where TensorFlow can read it."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
-from fedcli.components.clients.runtime.tensors import shared_with_device, vector_of
+from fedcli.components.clients.runtime.program import traced
+from fedcli.components.clients.runtime.tensors import shared_with_device, to_device, vector_of
 from fedcli.core.vectors import empty_vector
 
 
@@ -22,3 +25,22 @@ def test_a_vector_at_the_right_address_is_not_copied_even_if_it_is_read_only(fir
     joined = vector_of([tensor, tensor])
     assert joined.tolist() == [*vector.tolist(), *vector.tolist()]
     joined[0] = 7.0
+
+
+class OfClients(NamedTuple):
+    """Inputs of a program as small as can be."""
+
+    x: Any
+    y: Any
+
+
+def test_a_program_refuses_targets_of_another_shape_over_which_a_loss_would_spread():
+    import tensorflow as tf
+
+    specs = OfClients(tf.TensorSpec([None, 4]), tf.TensorSpec([None, 3]))
+    program = traced(lambda inputs: inputs.x[:, :3] - inputs.y, specs)
+    examples, right = (to_device(np.ones((2, size), np.float32)) for size in (4, 3))
+    assert program(OfClients(examples, right)).numpy().tolist() == [[0.0] * 3] * 2
+    for wrong in (np.ones((2, 1), np.float32), np.ones((2, 3), np.int32)):
+        with pytest.raises(TypeError, match=r"targets .* those of the model are float32 of shape \[3\]"):
+            program(OfClients(examples, to_device(wrong)))

@@ -11,7 +11,7 @@ import fedcli
 from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
 from fedcli.components.executors import EXECUTORS
 from fedcli.components.executors.vectorised import _divided
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ComponentError, ConfigError
 from fedcli.engine.no_turns import NoTurns
 from fedcli.engine.round import run_round
 from fedcli.runs.environment import _choice, _client_program, read_environment
@@ -136,13 +136,16 @@ def test_a_client_whose_data_fail_is_rejected_and_the_others_train():
         def client(number):
             if number == 2:
                 raise OSError("no such file")
+            if number == 3:
+                raise ComponentError("the custom dataset failed: OSError: no such page")
             return broken.client(number)
 
         for each in (examples, side.runtime):
             each._federation = SimpleNamespace(client=client)
         _, record, rows = played(parts, first, rounds=1)
-        assert record["clients/rejected"] == 1
+        assert record["clients/rejected"] == 2
         assert "no such file" in next(row["reason"] for row in rows if row["client"] == 2)
+        assert "no such page" in next(row["reason"] for row in rows if row["client"] == 3)
 
 
 @pytest.mark.slow

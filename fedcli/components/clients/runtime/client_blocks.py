@@ -20,8 +20,8 @@ from fedcli.core.seeds import generator
 from fedcli.core.types import Array
 
 _NONE = np.zeros(0, np.float32)
-# Batches of a program, of which most blocks have less; 160 KiB of row numbers for batches of ten.
-_FEWEST_BATCHES = 16**3
+# Batches of a program, of which most blocks have less, and the bytes of row numbers that they may take for it.
+_FEWEST_BATCHES, _FEW_BYTES = 16**3, 2**18
 
 
 @final
@@ -100,9 +100,7 @@ class ClientBlocks:
         num_steps, first = np.zeros(places, np.int32), np.zeros(places, np.int32)
         num_steps[: len(rows)] = [len(drawn) for drawn in rows]
         np.cumsum(num_steps[:-1], out=first[1:])
-        # One of few lengths, because XLA takes half a second or more for each, and no step reads the padding.
-        length = max(coarse(int(num_steps.sum()), bits=4), _FEWEST_BATCHES)
-        batches = np.full((length, rows[0].shape[1]), PADDING, np.int32)
+        batches = np.full((_length(num_steps, rows[0]), rows[0].shape[1]), PADDING, np.int32)
         for begin, own, drawn in zip(first[: len(rows)], examples.first, rows, strict=True):
             np.add(drawn, own, out=batches[begin : begin + len(drawn)], where=drawn >= 0, casting="unsafe")
         return BlockInputs(
@@ -129,3 +127,11 @@ class ClientBlocks:
             elif extra.start == "global":
                 kept[place] = weights
         return to_device(kept)
+
+
+def _length(num_steps: Array, rows: Array) -> int:
+    """One of few numbers of batches, because XLA takes half a second or more for each; no step reads the padding."""
+    count, most = int(num_steps.sum()), _FEW_BYTES // rows[:1].nbytes
+    few = max(coarse(count, bits=4), min(_FEWEST_BATCHES, most))
+    # Batches of many examples are padded less: their row numbers would be as large as the examples.
+    return few if few <= max(most, _FEWEST_BATCHES) else coarse(count)

@@ -13,8 +13,8 @@ from fedcli.components.clients.trainer import Tensor
 from fedcli.core.roles import FederationLike
 from fedcli.core.types import Array
 
-# Bytes of a population whose examples are joined once, for all rounds.
-_MOST_BYTES = 2**27
+# Bytes and clients of a population whose examples are joined once, for all rounds.
+_MOST_BYTES, _MOST_CLIENTS = 2**27, 10_000
 
 
 class Joined(NamedTuple):
@@ -45,7 +45,8 @@ class JoinedExamples:
 
     def __init__(self, federation: FederationLike, *, num_clients: int, num_bytes: int) -> None:
         self._federation = federation
-        self._population = range(num_clients if num_bytes <= _MOST_BYTES else 0)
+        is_small = 0 < num_bytes <= _MOST_BYTES and num_clients <= _MOST_CLIENTS
+        self._population = range(num_clients if is_small else 0)
         self._whole: Joined | None = None
         self._lock = threading.Lock()
 

@@ -122,7 +122,7 @@ class KerasRuntime:
         return self._programs.traces()
 
     def prepare(self, broadcast: Broadcast) -> DeviceBroadcast:
-        """Copy a round's broadcast to the device, once for all clients."""
+        """A round's broadcast on the device, once for all clients; its weights may be the broadcast's own memory."""
         return DeviceBroadcast(
             broadcast,
             shared_with_device(broadcast.weights),

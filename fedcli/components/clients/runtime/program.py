@@ -211,7 +211,20 @@ def traced(train: Callable[[Any], Any], specs: NamedTuple, **options: bool) -> C
     program = tf.function(train_flat, **options).get_concrete_function(*_flat(specs))
     # A call of `program` itself binds every tensor to its name first, which takes longer than a tiny client's training.
     call, captured = program.inference_fn.call_preflattened, program.captured_inputs
-    return lambda inputs: call([*_flat(inputs), *captured])
+
+    def run(inputs: Any) -> Any:
+        # Nor does it look at shapes, and a loss may take targets of another one without a word.
+        for name in ("x", "y"):
+            given, wanted = getattr(inputs, name), getattr(specs, name)
+            if given.dtype != wanted.dtype or not wanted.shape.is_compatible_with(given.shape):
+                of = "examples" if name == "x" else "targets"
+                raise TypeError(
+                    f"its {of} are {given.dtype.name} of shape {list(given.shape[1:])} each; those of the model are "
+                    f"{wanted.dtype.name} of shape {list(wanted.shape[1:])}"
+                )
+        return call([*_flat(inputs), *captured])
+
+    return run
 
 
 def _flat(inputs: Iterable[Any]) -> list[Tensor]:

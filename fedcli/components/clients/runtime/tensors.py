@@ -32,7 +32,11 @@ def shared_with_device(vector: Vector) -> Tensor:
 def vector_of(tensors: Tensors) -> Vector:
     """The values of the tensors in their order, as one vector."""
     # `Tensor.numpy` would make a copy of each, of which this makes another.
-    vector: Vector = np.concatenate([np.asarray(memoryview(tensor)).reshape(-1) for tensor in tensors])
+    vector: Vector = np.concatenate(
+        [np.asarray(memoryview(tensor)).reshape(-1) for tensor in tensors],
+        dtype=np.float32,
+        casting="same_kind",
+    )
     return vector
 
 
