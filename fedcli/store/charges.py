@@ -57,6 +57,9 @@ def require(run: Path, least: object, *, every: int, disk: Disk = LOCAL) -> str 
         every: rounds between checkpoints.
         disk: where it is written.
 
+    Raises:
+        FileRefused: if the rounds of metrics.jsonl cannot be counted.
+
     Returns:
         What was wrong and what now counts as charged, for the user; None if nothing was wrong.
     """
@@ -82,7 +85,17 @@ def _most(run: Path, every: int) -> int:
     last = max(directory.finished_rounds(run), default=0)
     # Somebody may have removed checkpoints; the lines of their rounds are cut off only after this.
     log = run / directory.METRICS
-    lines = sum(piece.count(b"\n") for piece in guarded.read_pieces(log, below=run, limit=limits.LOG))
+    lines, unended = 0, 0
+    for piece in guarded.read_pieces(log, below=run, limit=limits.LOG):
+        lines += piece.count(b"\n")
+        after = piece.rfind(b"\n") + 1
+        unended = len(piece) - after if after else unended + len(piece)
+        # No run writes it, and a file without content may be as large as nobody can read.
+        if unended > limits.RECORD:
+            raise FileRefused(
+                log,
+                f"has a line of more than {limits.RECORD:,} bytes: nobody knows how many rounds were charged",
+            )
     return max(last + every, lines + 1)
 
 

@@ -73,6 +73,15 @@ def test_the_log_shows_how_far_a_run_came_whose_checkpoints_were_removed(charged
     assert resumed(charged)[1] == [True] * 4
 
 
+def test_rounds_are_not_counted_in_a_log_of_one_endless_line(charged):
+    (charged / "charge.json").write_bytes(b"{")
+    with (charged / "metrics.jsonl").open("r+b") as log:
+        log.truncate(1 << 31)
+    with pytest.raises(RunError, match="nobody knows how many rounds were charged"):
+        charges.require(charged, 4, every=2)
+    assert (charged / "charge.json").read_bytes() == b"{"
+
+
 def test_a_charge_that_the_last_checkpoint_knows_cannot_be_taken_back(tmp_path):
     run = make_run(tmp_path / "run", 1)
     assert "is missing, and round 3 was charged" in charges.require(run, 3, every=1)
