@@ -21,8 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BASE = """
@@ -88,9 +86,13 @@ class Series(NamedTuple):
 
     @property
     def growth(self) -> float:
-        """Kilobytes that a step adds: the slope of a straight line through the settled figures."""
-        kilobytes = [each.kilobytes for each in self.settled]
-        return float(np.polynomial.polynomial.polyfit(np.arange(len(kilobytes)), kilobytes, 1)[1])
+        """Kilobytes that a step adds: the median of the slopes between any two settled figures (Theil and Sen).
+
+        The allocator gives tens of megabytes back at any time, which would move a line of least squares.
+        """
+        from scipy.stats import theilslopes
+
+        return float(theilslopes([each.kilobytes for each in self.settled]).slope)
 
     @property
     def complaints(self) -> list[str]:
