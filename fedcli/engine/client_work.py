@@ -11,7 +11,6 @@ import numpy as np
 
 from fedcli.core.errors import (
     ClientError,
-    ComponentError,
     FedcliError,
     InvalidUpdateError,
     RunInterrupted,
@@ -35,7 +34,7 @@ from fedcli.engine.arrival_checks import ArrivalChecks
 from fedcli.engine.client_side import Clients, ClientSide
 from fedcli.engine.encoders import Encoders, encoders_of
 from fedcli.engine.returned import has_numbers, require_update
-from fedcli.engine.turn_blocks import traced, trained_together
+from fedcli.engine.turn_blocks import is_told, traced, trained_together
 from fedcli.engine.turns import Turn
 
 TRAINED = "trained"
@@ -226,17 +225,16 @@ class ClientWork:
         *,
         of: Callable[..., object] | None = None,
     ) -> Rejection:
-        # A part of the client's data, such as its preprocessing, is told already by its name.
-        is_told = isinstance(error, ComponentError) and not isinstance(error, ClientError)
+        told_already = is_told(error)
         # These have a message for the user already, and may have a place in the config.
-        if isinstance(error, FedcliError | RunInterrupted) and not is_told:
+        if isinstance(error, FedcliError | RunInterrupted) and not told_already:
             raise error
         # Memory that runs out is the machine's failure, and would reject other clients on another machine.
         if self.rejects_failures and not isinstance(error, MemoryError):
-            reason = str(error) if is_told else told(what, error, of=of)
+            reason = str(error) if told_already else told(what, error, of=of)
             return Rejection(client, reason, figures or {}, failed=True)
         where = f"round {self.context.round}, client {client}"
-        raise ClientError(f"{where}: {error}" if is_told else told(what, error, where, of)) from error
+        raise ClientError(f"{where}: {error}" if told_already else told(what, error, where, of)) from error
 
 
 def _not_agreed(agreed: bytes, received: bytes) -> str:

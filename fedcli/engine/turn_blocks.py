@@ -49,7 +49,6 @@ def trained_together(
         ]
         try:
             updates = blocks.train(starts[model], block)
-        # Memory that runs out is the machine's failure; clients trained one by one would get other bits.
         except Exception as error:
             if _is_for_all(error):
                 raise
@@ -67,5 +66,9 @@ def _is_for_all(error: Exception) -> bool:
         return True
     # A custom dataset can raise anything when it is asked for a client, and is told by its name. Other blocks are not
     # concerned.
-    is_told = isinstance(error, ComponentError) and not isinstance(error, ClientError)
-    return isinstance(error, FedcliError) and not is_told
+    return isinstance(error, FedcliError) and not is_told(error)
+
+
+def is_told(error: BaseException) -> bool:
+    """Whether a part of a client's data, such as its preprocessing, has failed and is told already by its name."""
+    return isinstance(error, ComponentError) and not isinstance(error, ClientError)

@@ -251,11 +251,8 @@ class KerasRuntime:
         payload = vector_of(outputs.payload)
         # With `local` and `frozen` the server receives no statistics.
         federated = moved if settings.non_trainable == "federated" else moved[:0]
-        is_vector = {extra.name: extra.size == "model" for extra in settings.keeps}
-        state = {
-            name: vector_of(value) if is_vector[name] else value[0].numpy()
-            for name, value in outputs.keeps.items()
-        }
+        keeps = [(extra, outputs.keeps[extra.name]) for extra in settings.keeps]
+        state = {x.name: vector_of(kept) if x.size == "model" else kept[0].numpy() for x, kept in keeps}
         if settings.non_trainable == "local" and moved.size:
             state[STATISTICS] = moved
         if outputs.personal is not None:
