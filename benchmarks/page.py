@@ -38,8 +38,8 @@ def facts_of_machine() -> dict[str, Any]:
 
 
 def is_busy(machine: Mapping[str, Any]) -> bool:
-    """Whether something else took more than a quarter of a core in the minute before the start."""
-    return machine["load"] is not None and machine["load"] > 0.25
+    """Whether something else took half a core in the minute before the start, which itself takes a quarter."""
+    return machine["load"] is not None and machine["load"] > 0.5
 
 
 def written(machine: Mapping[str, Any], figures: Mapping[str, Sequence[Figure]], *, quick: bool) -> str:
