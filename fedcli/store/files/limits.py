@@ -14,8 +14,9 @@ RECORD = 1 << 20
 LOG = 1 << 32
 """A log, which is read in pieces: about twenty million turns of clients."""
 
-BINARY = 400_000_000
-"""A file of arrays or of proofs: a hundred million weights of float32. It is held in memory, at most twice."""
+BINARY = 1 << 30
+"""A file of arrays or of proofs, such as a server's state with two moments of 130 million weights. It is held in memory,
+at most twice."""
 
 SECRET = 1 << 10
 """A key that is a few bytes."""
