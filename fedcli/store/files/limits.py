@@ -15,8 +15,7 @@ LOG = 1 << 32
 """A log, which is read in pieces: about twenty million turns of clients."""
 
 BINARY = 1 << 30
-"""A file of arrays or of proofs, such as a server's state with two moments of 130 million weights. It is held in memory,
-at most twice."""
+"""A file of arrays or of proofs, such as two moments of 130 million weights. It is held in memory, at most twice."""
 
 SECRET = 1 << 10
 """A key that is a few bytes."""
