@@ -53,6 +53,8 @@ NAN = np.array([[0.0, 0], [0, 0], [0, np.nan], [0, 0]])
         ({"y": np.eye(3)[[0, 1, 2, 1]]}, r"y has the shape \[4, 3\]"),
         ({"num_outputs": 1}, "at least 2 classes"),
         ({"client_ids": np.array([0, 0, 2, 2])}, "client_ids has gaps"),
+        ({"client_ids": np.array([-1, 0, 1, 2])}, "client_ids has gaps"),
+        ({"client_ids": np.array([0, 1, 2, 2**62])}, "client_ids has gaps"),
         ({"client_ids": np.array([0, 0, 1])}, "client_ids has 3"),
         ({"client_ids": np.array([0.0, 0, 1, 1])}, "client_ids is float64"),
         ({"client_ids": np.array([0, 0, 1, 1]), "client_names": ("a",)}, "1 names for 2 clients"),

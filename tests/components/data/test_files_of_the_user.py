@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fedcli.components.data import DATASETS
+from fedcli.components.data.datasets.columns import encode, encode_array
 from fedcli.core.errors import ConfigError, DataError
 
 NPZ, CSV = DATASETS["npz"], DATASETS["csv"]
@@ -53,6 +54,26 @@ def test_npz_names_its_clients_and_numbers_its_texts(save):
     assert dataset.client_names == ("a", "b")
     assert np.array_equal(dataset.client_ids, 1 - dataset.y)
     assert dataset.num_outputs == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([7, -3, 7, 10, 9]),
+        np.array([2**63, 1, 2**63], np.uint64),
+        np.array(["b", "Z", "a10", "\U0001f600", "ä", "b", "a9"]),
+    ],
+)
+def test_values_of_an_array_get_the_numbers_that_a_list_of_them_gets(values):
+    codes, names = encode(values.tolist())
+    found, found_names = encode_array(values)
+    assert (found.tolist(), found.dtype, found_names) == (codes.tolist(), np.int64, names)
+
+
+def test_declared_texts_of_an_array_have_the_order_of_the_declaration():
+    assert encode_array(np.array(["b", "c", "b"]), ["c", "b", "a"])[0].tolist() == [1, 0, 1]
+    with pytest.raises(KeyError, match="z"):
+        encode_array(np.array(["b", "z", "a"]), ["b"])
 
 
 @pytest.mark.parametrize(

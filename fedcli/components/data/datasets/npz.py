@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fedcli.components.data.dataset import Array, Dataset, ReadFromExamples, Task, hold_out
-from fedcli.components.data.datasets.columns import encode
+from fedcli.components.data.datasets.columns import encode_array
 from fedcli.components.data.datasets.mapped_npz import mapped_arrays
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.seeds import SERVER, generator
@@ -117,7 +117,7 @@ def _dataset(
         y, y_test, class_names = _as_labels(y, y_test, classes)
     elif classes is not None:
         raise ConfigError("a regression has no classes.", key="classes", hint="Leave classes out.")
-    ids, names = (None, None) if client is None else encode(client.tolist())
+    ids, names = (None, None) if client is None else encode_array(client)
     if x_test is None or y_test is None:
         # By client if there are clients, so that each of them keeps training examples.
         groups = ids if ids is not None else y if task == "classification" else None
@@ -187,9 +187,8 @@ def _as_labels(
     if is_text:
         # Numbered together, so that a class has the same number in both parts.
         try:
-            codes, names = encode(
-                np.concatenate(both).tolist(), None if isinstance(classes, int) else classes
-            )
+            declared = None if isinstance(classes, int) else classes
+            codes, names = encode_array(np.concatenate(both), declared)
         except KeyError as error:
             raise DataError(
                 f"y holds {error.args[0]!r}, which classes does not declare.",
