@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from fedcli.components.executors.gpus import trains_on
+from fedcli.components.executors.gpus import product_name
 from fedcli.components.executors.parcels import Parcel, packed, portable, unpacked
 from fedcli.core.errors import RunError
 from fedcli.core.machine import FLAGS_OF_BITS, PACKAGES_OF_BITS, vector_features
@@ -27,7 +27,7 @@ class Surroundings(NamedTuple):
         flags: variables of the environment for TensorFlow.
         packages: versions that decide bits.
         features: the instructions of the processor that decide bits.
-        device: `GPU` or `CPU`.
+        device: the product name of its GPU, or `CPU`.
     """
 
     folder: str
@@ -42,7 +42,7 @@ def surroundings() -> Surroundings:
     """Those of this process."""
     flags = {name: os.environ[name] for name in _FLAGS if name in os.environ}
     path = tuple(map(os.path.abspath, sys.path))
-    return Surroundings(str(Path.cwd()), path, flags, _versions(), tuple(vector_features()), trains_on())
+    return Surroundings(str(Path.cwd()), path, flags, _versions(), tuple(vector_features()), product_name())
 
 
 def adopt_flags(flags: Mapping[str, str]) -> None:
@@ -83,8 +83,8 @@ def require_same_machine(features: Sequence[str], device: str, driver: Surroundi
         )
     if device != driver.device:
         raise RunError(
-            f"it trains on a {device}; the driver has a {driver.device}. Another device gives other bits.\n"
-            "Start the run on a node like the others, or hide the GPUs with CUDA_VISIBLE_DEVICES=-1 before `ray start`."
+            f"it trains on another device ({device}) than the driver's ({driver.device}), which gives other bits.\n"
+            "Use nodes with the same GPU, or hide the GPUs with CUDA_VISIBLE_DEVICES=-1 before `ray start`."
         )
 
 
@@ -148,7 +148,7 @@ def _prepare(driver: Surroundings) -> None:
 
     # It lets the memory of a GPU grow as well: a share of a GPU is no limit, and the first worker would take all of it.
     limit_tensorflow_threads(1)
-    require_same_machine(vector_features(), trains_on(), driver)
+    require_same_machine(vector_features(), product_name(), driver)
 
 
 def _versions() -> dict[str, str]:

@@ -19,7 +19,7 @@ class DeviceSettings(Protocol):
 
     @property
     def experimental(self) -> Any:
-        """Has `set_memory_growth(device, enable)`."""
+        """Has `set_memory_growth(device, enable)` and `get_device_details(device)`."""
         ...
 
 
@@ -39,6 +39,19 @@ def trains_on(settings: DeviceSettings | None = None) -> str:
         settings: `tf.config`, by default that of this process.
     """
     return "GPU" if (settings or _of_this_process()).list_physical_devices("GPU") else "CPU"
+
+
+def product_name(settings: DeviceSettings | None = None) -> str:
+    """The first GPU's product name, such as `NVIDIA A100-SXM4-40GB`, or TensorFlow's name of it; else `CPU`.
+
+    Args:
+        settings: `tf.config`, by default that of this process.
+    """
+    settings = settings or _of_this_process()
+    gpus = settings.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU"
+    return str(settings.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name))
 
 
 def let_gpu_memory_grow(settings: DeviceSettings | None = None) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast, final
 
 from fedcli.components.executors.crew import RayCrew, Staff
@@ -16,8 +17,12 @@ from fedcli.components.executors.parcels import packed
 from fedcli.components.executors.temporary_folder import TemporaryFolder
 from fedcli.components.executors.threads import check_limits, limit_tensorflow_threads, window_of
 from fedcli.core.errors import ConfigError, MissingLibraryError, RunError
+from fedcli.core.machine import available_cores
 from fedcli.core.roles import Abandonable, Executor, Foldable, Work
 from fedcli.core.types import Item, Result
+
+_RETURN_SECONDS = 5.0
+"""After so long the CPUs of workers that have just ended are free again."""
 
 
 def ray(
@@ -35,7 +40,7 @@ def ray(
 
     Args:
         workers: number of clients that train at the same time, at least 1; by default the number of cores (1
-            with a GPU), in a cluster the number of CPUs of all nodes.
+            with a GPU), in a cluster the number of free CPUs of all nodes (of free GPUs, if a worker needs them).
         address: `auto` to join the cluster that `ray start` made on this machine, or `host:port` of a cluster; null
             for an instance of the run's own on this machine, which ends with the run.
         gpus_per_worker: GPUs, or the share of one, that Ray reserves for each actor, at least 0.
@@ -77,8 +82,9 @@ class RayExecutor:
         self, workers: int | None, address: str | None, gpus_per_worker: float, seconds: float | None
     ) -> None:
         self._workers, self._address, self._gpus, self._seconds = workers, address, gpus_per_worker, seconds
-        # This process trains nothing, but it draws the initial weights, and compiles, as its workers do.
-        limit_tensorflow_threads(workers or default_workers())
+        # This process trains nothing, but it draws the initial weights, and compiles, as its workers do; these may be
+        # on other machines, so that it has threads for its own cores only.
+        limit_tensorflow_threads(min(workers or default_workers(), available_cores()))
         self._staff: Staff | None = None
         self._works = 0
         self._is_closed = False
@@ -142,27 +148,64 @@ class RayExecutor:
         _leave(self)
 
     def _start(self) -> Staff:
-        import ray
-
         if self._is_closed:
             raise RunError("the executor is closed.")
         number = self._workers or default_workers()
         _join(self, self._address, number)
-        if self._address is not None:
-            cpus = int(cast(Any, ray).cluster_resources().get("CPU", 0))
-            number = self._workers or cpus
-            if not 1 <= number <= cpus:
-                raise ConfigError(
-                    f"{number} workers need {number} CPUs; the cluster at {self._address} has {cpus}.",
-                    key="workers",
-                    hint="Use fewer workers, or start more nodes with `ray start --address=...`.",
-                )
         # In an instance of this run alone, there is nobody to divide CPUs with.
-        needs = {"num_cpus": 0 if self._address is None else 1, "num_gpus": self._gpus}
+        cpus = 0.0 if self._address is None else 1.0
+        needs = {kind: share for kind, share in (("CPU", cpus), ("GPU", self._gpus)) if share}
+        number = _possible(needs, self._workers if self._address else number, self._address)
         # Kept before they begin, so that `close` ends them if one cannot.
-        self._staff = Staff(number, needs | {"max_restarts": 0, "scheduling_strategy": "SPREAD"})
+        options = {
+            "num_cpus": cpus,
+            "num_gpus": self._gpus,
+            "max_restarts": 0,
+            "scheduling_strategy": "SPREAD",
+        }
+        self._staff = Staff(number, options)
         self._staff.begin()
         return self._staff
+
+
+def _possible(needs: Mapping[str, float], wanted: int | None, address: str | None) -> int:
+    """How many workers start: those that are wanted, or as many as the free CPUs and GPUs are enough for.
+
+    Args:
+        needs: how many of each kind a worker reserves.
+        wanted: null for as many as possible.
+        address: the cluster; null for an instance of the run's own.
+
+    Raises:
+        ConfigError: if there are too few. A worker that waits for what others hold would say nothing for minutes.
+    """
+    import ray
+
+    def room(resources: Mapping[str, float]) -> int:
+        return min(
+            (int(resources.get(kind, 0) / share) for kind, share in needs.items()), default=wanted or 1
+        )
+
+    until = time.monotonic() + _RETURN_SECONDS
+    while True:
+        there, free = cast(Any, ray).cluster_resources(), cast(Any, ray).available_resources()
+        if room(free) >= min(wanted or room(there), room(there)) or time.monotonic() >= until:
+            break
+        time.sleep(0.1)
+    number = wanted or room(free)
+    if 1 <= number <= room(free):
+        return number
+    needed, has, are_free = (
+        " and ".join(f"{each.get(kind, 0):g} {kind}" for kind in needs)
+        for each in ({kind: max(number, 1) * share for kind, share in needs.items()}, there, free)
+    )
+    raise ConfigError(
+        f"{max(number, 1)} of executor.workers need {needed}; {f'the cluster at {address}' if address else 'Ray'} has "
+        f"{has}, of which {are_free} are free.",
+        key="workers",
+        hint="Use fewer workers, wait until others are done (`ray status`), or start more nodes with "
+        "`ray start --address=...`.",
+    )
 
 
 # A process has one connection to Ray at most, which several executors may use one after another. Nobody is listed for a

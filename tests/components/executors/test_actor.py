@@ -36,9 +36,16 @@ def test_a_worker_with_another_version_is_refused():
     [
         (["avx"], "CPU", r"lacks instructions of the driver's \(avx2\), or has others \(none\)"),
         (["avx", "avx2", "avx512f"], "CPU", r"\(none\), or has others \(avx512f\)"),
-        (["avx", "avx2"], "GPU", "trains on a GPU; the driver has a CPU"),
+        (["avx", "avx2"], "NVIDIA A100", r"on another device \(NVIDIA A100\) than the driver's \(CPU\)"),
     ],
 )
 def test_a_worker_that_gives_other_bits_is_refused(features, device, words):
     with pytest.raises(RunError, match=words):
         require_same_machine(features, device, DRIVER)
+
+
+def test_another_model_of_gpu_is_refused():
+    driver = DRIVER._replace(device="NVIDIA A100")
+    require_same_machine(["avx", "avx2"], "NVIDIA A100", driver)
+    with pytest.raises(RunError, match=r"\(NVIDIA H100\) than the driver's \(NVIDIA A100\)"):
+        require_same_machine(["avx", "avx2"], "NVIDIA H100", driver)

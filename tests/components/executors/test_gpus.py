@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow
+from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow, product_name
 from fedcli.core.machine import available_cores
 
 
@@ -29,6 +29,9 @@ class Settings:
             raise self.error
         self.growing.append((gpu.name, enable))
 
+    def get_device_details(self, gpu):
+        return {"device_name": "NVIDIA A100"} if gpu.name == "GPU:0" else {}
+
 
 def test_the_memory_of_every_gpu_grows():
     settings = Settings(["GPU:0", "GPU:1"])
@@ -50,3 +53,8 @@ def test_a_limit_that_the_user_set_stands():
 def test_one_client_trains_at_a_time_on_a_gpu_and_one_for_each_core_without():
     assert default_workers(Settings(["GPU:0"])) == 1
     assert default_workers(Settings([])) == available_cores()
+
+
+@pytest.mark.parametrize(("gpus", "name"), [([], "CPU"), (["GPU:0", "GPU:1"], "NVIDIA A100"), (["x"], "x")])
+def test_a_device_has_the_product_name_of_its_first_gpu(gpus, name):
+    assert product_name(Settings(gpus)) == name

@@ -1,14 +1,19 @@
 """Whose connection to Ray it is, and what is left of one that failed; without Ray's processes."""
 
 import os
+import sys
 import threading
 
 import pytest
 
-from fedcli.components.executors.ray import _FOLDERS, _USERS, _join, _leave
+from fedcli.components.executors.ray import _FOLDERS, _USERS, RayExecutor, _join, _leave, _possible
 from fedcli.components.executors.temporary_folder import TemporaryFolder
+from fedcli.core.errors import ConfigError
+from fedcli.core.machine import available_cores
 
 ray = pytest.importorskip("ray", reason="pip install 'fedcli[ray]'")
+# Its name in the package is that of the factory.
+MODULE = sys.modules["fedcli.components.executors.ray"]
 
 
 @pytest.fixture
@@ -70,3 +75,51 @@ def test_a_folder_is_removed_while_a_child_of_this_process_holds_its_pipe():
         assert not folder.path.exists()
     finally:
         os.close(copy)
+
+
+@pytest.fixture
+def resources(monkeypatch):
+    """A function that says what a cluster has and what of it is free."""
+    monkeypatch.setattr(MODULE, "_RETURN_SECONDS", 0.0)
+
+    def say(there, free):
+        monkeypatch.setattr(ray, "cluster_resources", lambda: there)
+        monkeypatch.setattr(ray, "available_resources", lambda: free)
+
+    return say
+
+
+def test_a_cluster_has_as_many_workers_as_nobody_else_holds(resources):
+    resources({"CPU": 8.0, "GPU": 2.0}, {"CPU": 3.0, "GPU": 1.5})
+    assert _possible({"CPU": 1.0}, None, "auto") == 3
+    assert _possible({"CPU": 1.0}, 2, "auto") == 2
+    assert _possible({"CPU": 1.0, "GPU": 0.75}, None, "auto") == 2
+    assert _possible({}, 800, None) == 800
+
+
+def test_a_shortage_is_named_at_once(resources):
+    resources({"CPU": 8.0, "GPU": 1.0}, {"CPU": 3.0, "GPU": 1.0})
+    words = "4 of executor.workers need 4 CPU; the cluster at auto has 8 CPU, of which 3 CPU are free"
+    with pytest.raises(ConfigError, match=words):
+        _possible({"CPU": 1.0}, 4, "auto")
+    with pytest.raises(ConfigError, match=r"2 of executor.workers need 2 GPU; Ray has 1 GPU, of which 1 GPU"):
+        _possible({"GPU": 1.0}, 2, None)
+    resources({"CPU": 8.0}, {})
+    with pytest.raises(ConfigError, match=r"1 of executor.workers need 1 CPU; .* of which 0 CPU are free"):
+        _possible({"CPU": 1.0}, None, "auto")
+
+
+def test_cpus_of_workers_that_have_just_ended_are_waited_for(resources, monkeypatch):
+    monkeypatch.setattr(MODULE, "_RETURN_SECONDS", 60.0)
+    resources({"CPU": 2.0}, {})
+    free = iter([{}, {"CPU": 1.0}, {"CPU": 2.0}])
+    monkeypatch.setattr(ray, "available_resources", lambda: next(free))
+    assert _possible({"CPU": 1.0}, None, "auto") == 2
+
+
+def test_the_process_of_a_large_cluster_has_threads_for_its_own_cores(monkeypatch):
+    asked = []
+    monkeypatch.setattr(MODULE, "limit_tensorflow_threads", asked.append)
+    RayExecutor(800, "auto", 0.0, None)
+    RayExecutor(1, "auto", 0.0, None)
+    assert asked == [available_cores(), 1]
