@@ -31,6 +31,7 @@ from fedcli.experiment.built_model import architecture_of
 from fedcli.experiment.compatibility import attacks, early_stop, privacy, single_examples
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import make, placed
+from fedcli.experiment.planned_files import check_lists
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.order import recipe
@@ -97,6 +98,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     # Only its parameters are checked here: the optimizer is built again with TensorFlow.
     make("client.optimizer", client.optimizer, kind=Optimizer)
     early_stop.check(made)
+    check_lists(made)
     _check_size(made)
     # Counted so that examples that the model cannot take are refused before it is built.
     if made.training.architecture.num_parameters is not None:

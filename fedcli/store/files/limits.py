@@ -11,8 +11,8 @@ JSON = 1 << 26
 RECORD = 1 << 20
 """A line of a log."""
 
-LOG = 1 << 32
-"""A log, which is read in pieces: about twenty million turns of clients."""
+LOG = 1 << 36
+"""A log, which is read in pieces: about 250 million turns of clients."""
 
 BINARY = 1 << 30
 """A file of arrays or of proofs, such as two moments of 130 million weights. It is held in memory, at most twice."""

@@ -76,8 +76,18 @@ class Log:
         disk.truncate(path, mark.bytes)
 
     def append(self, text: str) -> None:
-        """Write `text` at the end. It is durable only after `sync`."""
+        """Write `text` at the end. It is durable only after `sync`.
+
+        Raises:
+            RunError: if the log would become longer than what is read; nothing is written then.
+        """
         content = text.encode()
+        if self._length + len(content) > limits.LOG:
+            raise RunError(
+                f"{self._path} would have {self._length + len(content):,} bytes; a log that can be read again has at "
+                f"most {limits.LOG:,}.\nThe run ends at its last checkpoint, from which a new run can go on by "
+                "`model.initial_weights`."
+            )
         self._disk.append(self._path, content)
         self._hash.update(content)
         self._length += len(content)

@@ -1,6 +1,7 @@
 """The verifier that was written in JavaScript from docs/proof-format.md alone says what those in Python say."""
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -74,6 +75,13 @@ def test_it_refuses_a_round_whose_manifests_were_made_anew(audited_run, tmp_path
     assert "REFUSED round 3: proofs.bin: the update of client 0: equation a does not hold" in done.stdout
     assert "REFUSED round 3: parameters.json: is not about the model of the checkpoint before" in done.stdout
     assert done.returncode == 1
+
+
+def test_it_reads_a_log_in_pieces(audited_run, tmp_path):
+    run = copied(audited_run, tmp_path)
+    # Lines that no checkpoint covers, in a file that nobody could hold.
+    os.truncate(run / "clients.jsonl", 5 << 30)
+    assert "All of it holds: 3 rounds" in javascript(run).stdout
 
 
 @pytest.mark.parametrize(

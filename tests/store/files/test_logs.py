@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from fedcli.core.errors import RunError
+from fedcli.store.files import limits
 from fedcli.store.files.logs import START, Log, Mark, marks_at, to_mark
 
 
@@ -56,3 +57,15 @@ def test_a_mark_returns_from_json_and_nothing_else_is_one():
     for value in (None, 3, [], {}, {"bytes": 1}, {"bytes": -1, "sha256": ""}, {"bytes": True, "sha256": ""},
                   {"bytes": 1, "sha256": None}, {"bytes": 1, "sha256": "", "more": 0}):  # fmt: skip
         assert to_mark(value) is None
+
+
+def test_a_log_never_grows_beyond_what_is_read_again(path, monkeypatch):
+    # 10,000 clients in 2,000 rounds, whose lines have about 220 bytes.
+    assert to_mark({"bytes": 20_000_000 * 220, "sha256": ""}) is not None
+    monkeypatch.setattr(limits, "LOG", 8)
+    log = Log(path, START)
+    log.append("one\n")
+    with pytest.raises(RunError, match=r"lines\.jsonl would have 9 bytes; .* at most 8"):
+        log.append("four\n")
+    assert log.sync() == mark_of(b"one\n")
+    assert path.read_bytes() == b"one\n"

@@ -1,23 +1,28 @@
 // Reads a stranger's run directory: regular files only, through no links, of bounded size; manifests; weights.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readdirSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { Refused, ascii, digest, hex, joined } from "./bytes.js";
 import { parse, write } from "./json.js";
 
-const [LARGEST, LARGEST_JSON] = [1 << 30, 1 << 26];
+const [LARGEST, LARGEST_JSON, LARGEST_LOG, PIECE] = [1 << 30, 1 << 26, 2 ** 36, 1 << 20];
 const DIGEST = /^[0-9a-f]{64}$/;
 const ROUND = /^round-([0-9]{5}|[1-9][0-9]{5,14})$/;
 
 export const isDigest = (value) => typeof value === "string" && DIGEST.test(value);
 
 export function readFile(path) {
+  return opened(path, path.endsWith(".json") ? LARGEST_JSON : LARGEST, (file) => new Uint8Array(readFileSync(file)));
+}
+
+/** What `use` makes of an open file and its size. */
+function opened(path, largest, use) {
   let file;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const found = fstatSync(file);
-    if (!found.isFile() || found.size > (path.endsWith(".json") ? LARGEST_JSON : LARGEST)) throw new Refused("file", "is not a regular file, or is too large");
-    return new Uint8Array(readFileSync(file));
+    if (!found.isFile() || found.size > largest) throw new Refused("file", "is not a regular file, or is too large");
+    return use(file, found.size);
   } catch (error) {
     if (error instanceof Refused) throw error;
     throw new Refused("file", error.code === "ENOENT" ? "is missing" : `cannot be read: ${error.code}`);
@@ -91,19 +96,26 @@ export function readListed(folder, manifest, { may = [], absent = [] } = {}) {
   return contents;
 }
 
-/** Check that a log begins with so many bytes of that digest, for ascending marks. */
+/** Check that a log begins with so many bytes of that digest, for ascending marks. It is read in pieces. */
 export class LogPrefix {
-  constructor(data) {
-    this.data = data;
+  constructor(path) {
+    this.path = path;
     this.at = 0;
     this.hash = sha256.create();
+    this.size = opened(path, LARGEST_LOG, (_, size) => size);
   }
 
   holds(mark) {
     const bytes = mark instanceof Map ? mark.get("bytes") : undefined;
-    if (typeof bytes !== "bigint" || bytes < this.at || bytes > this.data.length) return false;
-    this.hash.update(this.data.subarray(this.at, Number(bytes)));
-    this.at = Number(bytes);
+    if (typeof bytes !== "bigint" || bytes < this.at || bytes > this.size) return false;
+    opened(this.path, LARGEST_LOG, (file) => {
+      const piece = new Uint8Array(PIECE);
+      for (let read; this.at < bytes; this.at += read) {
+        read = readSync(file, piece, 0, Math.min(PIECE, Number(bytes) - this.at), this.at);
+        if (!read) throw new Refused("file", "changes while it is read");
+        this.hash.update(piece.subarray(0, read));
+      }
+    });
     return hex(this.hash.clone().digest()) === mark.get("sha256");
   }
 }

@@ -96,7 +96,7 @@ function readEnvironment(run) {
 
 /** Every checkpoint's round, digest, evidence and model; what is wrong is attempted and named. */
 function checkChain(run, checkpoints, expected, attempt) {
-  const logs = new Map(["clients.jsonl", "metrics.jsonl"].map((name) => [name, attempt(null, name, () => new LogPrefix(readFile(join(run, name))))]));
+  const logs = new Map(["clients.jsonl", "metrics.jsonl"].map((name) => [name, attempt(null, name, () => new LogPrefix(join(run, name)))]));
   const chain = [];
   for (const round of checkpoints) {
     const folder = join(run, "checkpoints", roundName(round));
