@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from fedcli.core.seeds import SERVER, generator, seed
+from fedcli.core.seeds import SERVER, generator, generators, seed
 
 GOLDEN = {
     (0, 0, SERVER, "model"): 9690033610620089618,
@@ -25,6 +25,13 @@ def test_a_generator_keeps_its_bits():
         4268549470175328831,
         9759560031357154735,
     ]
+
+
+def test_generators_of_many_clients_draw_what_each_of_its_own_draws():
+    # Three numbers of 32 bits, of which half a draw of the client before would be left.
+    found = [rng.integers(0, 2**32, 3, np.uint32).tolist() for rng in generators(1, 2, range(4), "split")]
+    own = [generator(1, 2, client, "split").integers(0, 2**32, 3, np.uint32).tolist() for client in range(4)]
+    assert found == own
 
 
 def test_permutations_keep_their_order_because_resumed_runs_depend_on_it():

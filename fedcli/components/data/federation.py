@@ -19,6 +19,7 @@ from fedcli.components.data.preprocessing.preprocessor import (
     fit_all,
     fit_pooled,
 )
+from fedcli.components.data.training_pieces import MOST_ONE_BY_ONE, training_pieces
 from fedcli.components.data.validation_split import SplitByCount, SplitByExample, ValidationSplit
 from fedcli.core.errors import ConfigError, DataError
 from fedcli.core.rounds import ClientData
@@ -168,6 +169,8 @@ class PartitionedFederation:
         # Of clients that are drawn when they are asked for, those whose examples the test set has stand for all.
         drawn = self._dataset.test_clients if self._partition.is_consecutive else None
         clients = range(self.num_clients if drawn is None else drawn)
+        if drawn is None and not self._protected and self.num_clients > MOST_ONE_BY_ONE:
+            return fit_pooled(self._preprocessing, training_pieces(self._dataset, self._split))
         # One client's rows at a time, so that the whole dataset is never copied.
         return fit_pooled(
             self._preprocessing, lambda: (self._own(k, "train", self._split.rows(k)[0])[0] for k in clients)

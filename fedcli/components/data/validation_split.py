@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from fedcli.components.data.dataset import Array, Dataset, Rows
 from fedcli.components.data.partitions.partition import Partition
-from fedcli.core.seeds import generator, seed
+from fedcli.core.seeds import generator, generators, seed
 
 
 class ValidationSplit(Protocol):
@@ -22,6 +23,9 @@ class ValidationSplit(Protocol):
 
     def rows(self, client: int) -> tuple[Rows, Rows]:
         """The rows that a client trains on, and those that it validates on."""
+
+    def validation_rows(self) -> Iterator[Rows]:
+        """The rows that each client validates on, of all clients that have some."""
 
 
 class SplitByCount:
@@ -43,6 +47,14 @@ class SplitByCount:
         shuffled = rows[generator(self._root_seed, 0, client, "split").permutation(len(rows))]
         cut = self.num_validation[client]
         return shuffled[cut:], shuffled[:cut]
+
+    def validation_rows(self) -> Iterator[Rows]:
+        """The rows that each client validates on, of all clients that have some."""
+        clients = np.flatnonzero(self.num_validation).tolist()
+        drawn = generators(self._root_seed, 0, clients, "split")
+        for client, rng in zip(clients, drawn, strict=True):
+            rows = self._partition.client(client)
+            yield rows[rng.permutation(len(rows))[: self.num_validation[client]]]
 
 
 class SplitByExample:
@@ -74,6 +86,10 @@ class SplitByExample:
         x, y = self._dataset.take(rows)
         drawn = np.array([_coin(key, *example) for example in zip(x, y, strict=True)], np.float64)
         return rows[drawn >= self._fraction], rows[drawn < self._fraction]
+
+    def validation_rows(self) -> Iterator[Rows]:
+        """The rows that each client validates on, of all clients that have some."""
+        return (self.rows(client)[1] for client in np.flatnonzero(self.num_validation).tolist())
 
 
 def _coin(key: bytes, x: Array, y: Array) -> float:

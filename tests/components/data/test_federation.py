@@ -110,6 +110,24 @@ def test_the_test_set_is_preprocessed_with_the_pooled_training_parts():
     assert y.tolist() == [0]
 
 
+@pytest.mark.parametrize("by_example", [False, True])
+def test_of_very_many_clients_the_same_is_learned_in_pieces(by_example, monkeypatch):
+    def fitted():
+        steps = [PREPROCESSORS[name]() for name in ("standardise", "min_max")]
+        federation = divide(
+            numbered(60), 20, preprocessing=steps, validation_fraction=0.4, by_example=by_example
+        )
+        return [value for statistics in federation.fitted for value in statistics.values()]
+
+    one_by_one = fitted()
+    monkeypatch.setattr("fedcli.components.data.federation.MOST_ONE_BY_ONE", 19)
+    monkeypatch.setattr("fedcli.components.data.training_pieces._PIECE_BYTES", 8)
+    in_pieces = fitted()
+    assert len(in_pieces) == len(one_by_one) == 7
+    for piece, one in zip(in_pieces, one_by_one, strict=True):
+        np.testing.assert_allclose(piece, one, rtol=1e-14)
+
+
 def test_shapes_and_counts_are_known_without_any_client():
     images = Dataset(
         np.zeros((4, 2, 3, 1), np.uint8),

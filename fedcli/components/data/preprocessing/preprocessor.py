@@ -50,7 +50,8 @@ class Preprocessor(NamedTuple):
     """One step of preprocessing. A field that is not given leaves the data as they are.
 
     Attributes:
-        fit: features [n, ...] of one client's training part -> statistics.
+        fit: features [n, ...] of one client's training part -> statistics; for the test set of more than 10,000
+            clients, of pieces of all training parts.
         apply: features [n, ...] and statistics -> features.
         pool: how each statistic of two clients is joined; empty for a step that learns nothing from the data.
         labels: labels [n] -> targets.
