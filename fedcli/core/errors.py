@@ -69,6 +69,10 @@ class ClientError(ComponentError):
     """A client whose work failed in a way that is not a refusal: which round, client and component, and why."""
 
 
+class LostWorkersError(RunError):
+    """Worker processes that ended while they worked, again and again; all finished rounds are kept."""
+
+
 class RuinedModelError(RunError):
     """A round after which the model, or what the server keeps, would be of no use; the round is not kept."""
 
@@ -98,6 +102,12 @@ class InvalidUpdateError(FedcliError, ValueError):
 
 class VoidRoundError(FedcliError, RuntimeError):
     """A round that ends without a release, with the reason. The model does not change, and the run continues."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out, in Python or in TensorFlow: a failure of the machine, and not of a client."""
+    # By its name, since TensorFlow may not be loaded. Its error is none of Python's.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def require_positive(name: str, value: float) -> None:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from fedcli.core.concealment import forbid_core_dumps
-from fedcli.core.errors import RunError
+from fedcli.core.errors import LostWorkersError
 from fedcli.core.machine import available_cores
 
 Given = ParamSpec("Given")
@@ -39,7 +39,7 @@ def elsewhere(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.
         work: a function of a module that needs no TensorFlow; arguments and result are pickled.
 
     Raises:
-        RunError: if the worker was killed, for instance because memory ran out.
+        LostWorkersError: if the worker was killed, for instance because memory ran out.
     """
     if _STAYS.is_set():
         return work(*args, **kwargs)
@@ -63,7 +63,7 @@ def spread(work: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> l
     """`work` on consecutive pieces of `items`, one piece a core, at the same time; results in the order of the pieces.
 
     Raises:
-        RunError: as `elsewhere`.
+        LostWorkersError: as `elsewhere`.
     """
     if _STAYS.is_set():
         return [work(items)] if items else []
@@ -95,7 +95,7 @@ def _working() -> Iterator[ProcessPoolExecutor]:
     except BrokenProcessPool as error:
         # A broken pool refuses all further work; the next call makes a new one.
         _pool.cache_clear()
-        raise RunError(
+        raise LostWorkersError(
             "a process that encrypts or proves was ended from outside, perhaps because memory ran out.\n"
             "Resume the run with `fedcli run --resume`. In a script that runs experiments, keep the calls below "
             "`if __name__ == '__main__':`."
@@ -110,10 +110,12 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def begin_process() -> None:
-    """Make this process a worker: it ignores Ctrl-C, ends with its parent, uses one core and leaves no core dump."""
+    """Make this process a worker: the run ends it and no terminal, it uses one core and leaves no core dump."""
     forbid_core_dumps()
-    # Ctrl-C reaches every process of the terminal; the run decides when its workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, and the end of a terminal, reach all of its processes; the run decides when its workers end.
+    for name in ("SIGINT", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)
     end_with_parent()
     # Every core has a worker, so more threads in matrix products would double their time. NumPy reads these
     # variables when it is imported, which happens with the first work.

@@ -14,6 +14,7 @@ from fedcli.core.errors import (
     FedcliError,
     InvalidUpdateError,
     RunInterrupted,
+    is_out_of_memory,
 )
 from fedcli.core.rounds import (
     OUT_OF_TIME,
@@ -230,7 +231,7 @@ class ClientWork:
         if isinstance(error, FedcliError | RunInterrupted) and not told_already:
             raise error
         # Memory that runs out is the machine's failure, and would reject other clients on another machine.
-        if self.rejects_failures and not isinstance(error, MemoryError):
+        if self.rejects_failures and not is_out_of_memory(error):
             reason = str(error) if told_already else told(what, error, of=of)
             return Rejection(client, reason, figures or {}, failed=True)
         where = f"round {self.context.round}, client {client}"

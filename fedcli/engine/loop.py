@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fedcli.core.errors import ClientError, ComponentError, RuinedModelError, RunInterrupted
+from fedcli.core.errors import (
+    ClientError,
+    ComponentError,
+    LostWorkersError,
+    RuinedModelError,
+    RunInterrupted,
+)
 from fedcli.core.rounds import RoundState
 from fedcli.core.user_code import blamed
 from fedcli.engine.budget import nothing_left, spent
@@ -69,7 +75,7 @@ def run_experiment(
         store.checkpoint(state)
         hooks.end(state, store.records)
     # Of rounds that are finished none is repeated, if the store and its disk are not what failed.
-    except (RunInterrupted, RuinedModelError, ComponentError) as error:
+    except (RunInterrupted, RuinedModelError, ComponentError, LostWorkersError) as error:
         if isinstance(error, RuinedModelError) and _may_be_released(assembly, committed, store):
             # Its noised model was looked at, and how the run ended tells of it: the statement of privacy counts it.
             committed, record = _closed(assembly, committed, store, "its model was ruined")

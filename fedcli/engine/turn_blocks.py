@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fedcli.core.errors import ClientError, ComponentError, ConfigError, FedcliError
+from fedcli.core.errors import ClientError, ComponentError, ConfigError, FedcliError, is_out_of_memory
 from fedcli.core.roles import BlockRuntime
 from fedcli.core.rounds import Assignment, ClientUpdate
 from fedcli.core.types import Tree
@@ -62,7 +62,7 @@ def trained_together(
 
 def _is_for_all(error: Exception) -> bool:
     # Memory that runs out is the machine's failure; clients trained one by one would get other bits.
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return True
     # A custom dataset can raise anything when it is asked for a client, and is told by its name. Other blocks are not
     # concerned.

@@ -199,16 +199,14 @@ class RunStore:
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(durable.draft_of(target), disk=self._disk)
         if self._privacy is not None:
-            statement = json.dumps(self._privacy(state), indent=1) + "\n"
-            self._disk.write(draft / PRIVACY, statement.encode())
+            self._disk.write(draft / PRIVACY, (json.dumps(self._privacy(state), indent=1) + "\n").encode())
         noise = secrets.noise_of(state.transforms)
         if noise:
             secrets.put_noise(self.folder, state.round, noise, disk=self._disk)
-        evidence = proof_files.head(self.folder / proof_files.FOLDER, state.round)
         facts = {
             "logs": marks,
             "has_secret": bool(noise),
-            "evidence": evidence,
+            "evidence": proof_files.head(self.folder / proof_files.FOLDER, state.round),
             "charged": charges.read(self.folder),
             **self._planned,
             **self._link(),
@@ -247,7 +245,9 @@ class RunStore:
         try:
             self._thread.close()
         finally:
-            locks.release(self._lock)
+            # Of a folder that is still written to, the lock ends with this process.
+            if not self._thread.is_at_work:
+                locks.release(self._lock)
 
     def _settle(self) -> None:
         """Wait for a checkpoint that is being written, so that all changes of the run have one order."""

@@ -38,6 +38,11 @@ class WriterThread:
         done, self._running = self._running, None
         done.result()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a job still runs, which Ctrl-C has kept `close` from waiting for."""
+        return self._running is not None and not self._running.done()
+
     def close(self) -> None:
         """Settle, and end the thread."""
         try:

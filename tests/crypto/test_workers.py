@@ -1,6 +1,7 @@
 """Worker processes: the same results, no TensorFlow, and errors as they were raised."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -38,6 +39,11 @@ def test_an_error_comes_back_as_it_was_raised():
 def test_a_worker_writes_no_core_dump():
     resource = pytest.importorskip("resource")
     assert workers.elsewhere(resource.getrlimit, resource.RLIMIT_CORE)[0] == 0
+
+
+def test_a_terminal_that_is_closed_ends_no_worker():
+    for name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
+        assert workers.elsewhere(signal.getsignal, getattr(signal, name)) is signal.SIG_IGN
 
 
 def test_a_worker_loads_no_tensorflow():

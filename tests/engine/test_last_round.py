@@ -1,13 +1,13 @@
 """The last round of a run is evaluated, whatever ends the run."""
 
 import pytest
-from fakes import MemoryStore, linear_parts
+from fakes import LinearFederation, LinearRuntime, MemoryStore, linear_parts
 from hooked import hooks_of
 
 from fedcli.components.callbacks.callback import Callback
 from fedcli.components.callbacks.early_stop import early_stop
 from fedcli.components.strategies import STRATEGIES
-from fedcli.core.errors import ComponentError
+from fedcli.core.errors import ComponentError, LostWorkersError
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
@@ -40,3 +40,20 @@ def test_a_callback_that_fails_loses_no_round():
     with pytest.raises(ComponentError, match=r"round 1: on_round_end.* of .* failed: KeyError: 'broken'"):
         run_experiment(parts, state, store, Observer(), hooks_of(parts))
     assert [record["round"] for record in store.records] == [1]
+
+
+def test_workers_that_are_lost_lose_no_finished_round():
+    class Lost(LinearRuntime):
+        def train(self, start, assignment):
+            if start.round > 3:
+                raise LostWorkersError("2 worker processes were lost.")
+            return super().train(start, assignment)
+
+    federation = LinearFederation(3)
+    parts, state = linear_parts(
+        STRATEGIES["mean"](), federation=federation, runtime=Lost(federation), rounds=9
+    )
+    store = MemoryStore(every=100)
+    with pytest.raises(LostWorkersError):
+        run_experiment(parts, state, store, Observer(), hooks_of(parts))
+    assert [each.round for each in store.durable] == [3]

@@ -264,14 +264,19 @@ def test_where_only_noised_figures_are_published_no_error_names_a_client_or_its_
     assert not any(each in told for each in ("client 0", "client 1", "no data", "ZeroDivision", "in train"))
 
 
-def test_memory_that_runs_out_is_not_the_failure_of_a_client():
+class ResourceExhaustedError(Exception):
+    """TensorFlow's error of that name is an exception of its own."""
+
+
+@pytest.mark.parametrize("kind", [MemoryError, ResourceExhaustedError])
+def test_memory_that_runs_out_is_not_the_failure_of_a_client(kind):
     class Full(LinearRuntime):
         def train(self, start, assignment):
-            raise MemoryError
+            raise kind
 
     federation = LinearFederation(3)
     parts, state = linear_parts(STRATEGIES["mean"](), federation=federation, runtime=Full(federation))
-    with pytest.raises(ClientError, match=r"round 1, client 0: .* failed: MemoryError"):
+    with pytest.raises(ClientError, match=rf"round 1, client 0: .* failed: {kind.__name__}"):
         one_round(parts, state)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from fedcli.core.errors import RunError
+from fedcli.core.errors import LostWorkersError
 
 _ATTEMPTS = 3
 """How often a task is tried that ends its worker. Tasks that only waited on a lost worker do not count."""
@@ -106,7 +106,7 @@ def dispatched(
         give_up: the result of an item that did not end in time.
 
     Raises:
-        RunError: if a task ends its worker three times, or workers are lost as fast as they are replaced.
+        LostWorkersError: if a task ends its worker three times, or workers are lost as fast as they are replaced.
     """
     again: deque[Piece] = deque()
     under_way: set[int] = set()
@@ -190,7 +190,7 @@ def named(items: Sequence[Any]) -> str:
 
 def _require_chance(lost: Lost, losses: int, workers: int) -> None:
     if losses > _LOSSES_IN_A_ROW * workers:
-        raise RunError(
+        raise LostWorkersError(
             f"{losses} workers were lost one after another, and none did any work in between. The last one: "
             f"{lost.cause}.\nResume the run with `fedcli run --resume` where there is more memory, or with fewer "
             "executor.workers."
@@ -199,7 +199,7 @@ def _require_chance(lost: Lost, losses: int, workers: int) -> None:
 
 def _require_another_try(lost: Lost, tries: int) -> None:
     if lost.task is not None and tries == _ATTEMPTS:
-        raise RunError(
+        raise LostWorkersError(
             f"{tries} workers were lost at {named(lost.task.items)}. The last one: {lost.cause}.\n"
             "Resume the run with `fedcli run --resume`, with fewer executor.workers on a machine, or with executor: "
             "threads."

@@ -6,17 +6,18 @@ import contextlib
 import multiprocessing
 import pickle
 import queue
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
-from fedcli.components.executors.dispatch import lost_sentence
+from fedcli.components.executors.dispatch import lost_sentence, named
 from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.parcels import pickled, portable
 from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads, window_of
-from fedcli.core.errors import RunError
+from fedcli.core.errors import ConfigError, LostWorkersError, RunError
 from fedcli.core.roles import Abandonable, Executor, Work
 from fedcli.core.types import Item, Result
 from fedcli.crypto.workers import begin_process, stay_in_this_process
@@ -106,12 +107,24 @@ class _Process:
         self._process.kill()
         self._process.join()
 
+    def release(self) -> None:
+        """Give the descriptors of a process that has ended back, once no thread waits for an answer of it."""
+        self._here.close()
+        self._process.close()
+
 
 @final
 class ProcessesExecutor:
     """A pool of processes, each served by one thread that sends it the work of a round once, and then the items."""
 
     def __init__(self, workers: int, client_timeout_seconds: float | None = None) -> None:
+        # Python refuses it too, but only at the first client.
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise ConfigError(
+                "a worker process reads the script from its beginning, and would begin the run again.",
+                key="name",
+                hint='Keep what a script runs below `if __name__ == "__main__":`.',
+            )
         self._seconds = client_timeout_seconds
         # This process trains nothing, but it draws the initial weights, and compiles, as its workers do.
         limit_tensorflow_threads(workers)
@@ -129,7 +142,7 @@ class ProcessesExecutor:
 
         Raises:
             ConfigError: if the work cannot be pickled.
-            RunError: if two processes are killed while they work on the same item.
+            LostWorkersError: if two processes are killed while they work on the same item.
         """
         self._works += 1
         sent = _Sent(self._works, pickled(work))
@@ -145,7 +158,10 @@ class ProcessesExecutor:
             self._is_closed = True
             for process in self._all:
                 process.kill()
+        # The threads that waited for them end, and release theirs.
         self._pool.shutdown(cancel_futures=True)
+        while self._all:
+            self._all.pop().release()
 
     def _done(self, sent: _Sent, item: Any, work: object) -> Any:
         # Nothing could take the place of a piece of the test set that does not end.
@@ -155,11 +171,11 @@ class ProcessesExecutor:
             try:
                 found = process.do(sent, item, seconds)
             except (EOFError, OSError):
-                process.kill()
-                self.lost.append(lost_sentence("a worker process", process.end, [item]))
+                cause = self._ended(process)
+                self.lost.append(lost_sentence("a worker process", cause, [item]))
                 continue
             if found is None:
-                process.kill()
+                self._ended(process)
                 return cast(Abandonable[Any, Any], work).give_up(
                     item, f"it did not end within {seconds:g} s, and its process was killed"
                 )
@@ -168,9 +184,9 @@ class ProcessesExecutor:
             if is_result:
                 return answer
             raise cast(BaseException, answer)
-        raise RunError(
-            f"a worker process was killed {_ATTEMPTS} times at {item}, perhaps because memory ran out.\n"
-            "Resume the run with `fedcli run --resume`, with fewer executor.workers or executor: threads."
+        raise LostWorkersError(
+            f"{_ATTEMPTS} worker processes were lost at {named([item])}, perhaps because memory ran out. The last one: "
+            f"{cause}.\nResume the run with `fedcli run --resume`, with fewer executor.workers or executor: threads."
         )
 
     def _process(self) -> _Process:
@@ -180,6 +196,7 @@ class ProcessesExecutor:
                 process = self._idle.get_nowait()
                 if process.is_alive:
                     return process
+                self._ended(process)
         with self._lock:
             if self._is_closed:
                 raise RunError("the executor is closed.")
@@ -187,10 +204,23 @@ class ProcessesExecutor:
             self._all.append(process)
             return process
 
+    def _ended(self, process: _Process) -> str:
+        """End a process, whose place another one takes, and say how it ended."""
+        process.kill()
+        cause = process.end
+        with self._lock:
+            # Otherwise `close` has it.
+            if process in self._all:
+                self._all.remove(process)
+                process.release()
+        return cause
+
 
 def _serve(there: Connection) -> None:
     """The main function of a worker process: receives work and then its items, until the pipe is closed."""
     begin_process()
+    # Slurm and systemd send it to every process of a run, which then decides when its workers end.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Work that `elsewhere` would move to a further process is done here: no other thread of a worker waits for it.
     stay_in_this_process()
     limit_tensorflow_threads(1)

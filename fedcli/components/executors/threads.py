@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
@@ -91,6 +90,7 @@ class _Timed(Generic[Item, Result]):
     def __init__(self, act: Callable[[Item], Result], seconds: float) -> None:
         self._act, self._seconds = act, seconds
         self._running: dict[int, tuple[Item, float]] = {}
+        self._told: set[tuple[int, float]] = set()
 
     def act(self, item: Item) -> Result:
         """The function itself, with the time at which it began."""
@@ -114,9 +114,8 @@ class _Timed(Generic[Item, Result]):
 
     def _tell(self) -> None:
         for thread, (item, began) in list(self._running.items()):
-            if time.monotonic() - began > self._seconds:
-                # Once: from now on it is late by design.
-                self._running[thread] = item, math.inf
+            if time.monotonic() - began > self._seconds and (thread, began) not in self._told:
+                self._told.add((thread, began))
                 warnings.warn(
                     f"client {getattr(item, 'client', item)} has trained for more than {self._seconds:g} s. A thread "
                     "cannot be ended: Ctrl-C twice ends the run at once; with `executor: processes` such a client is "
