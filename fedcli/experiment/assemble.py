@@ -34,6 +34,7 @@ from fedcli.experiment.built_model import built_model
 from fedcli.experiment.compatibility import model_statistics
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.plan import plan
+from fedcli.experiment.planned_files import ModelSizes, check_arrays
 from fedcli.experiment.protection.fixed_point import check_size
 
 
@@ -149,6 +150,7 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     layout = ModelLayout(network.trainable, network.statistics, network.frozen, network.personal)
     # The size of a custom model is known only now.
     check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
+    check_arrays(setup, ModelSizes(*(group.size for group in layout)))
     model_statistics.check(strategy, experiment, num_statistics=layout.statistics.size)
     vectors = _warm_start(experiment, layout) or network.vectors()
     # Frozen weights may come from model.initial_weights too.

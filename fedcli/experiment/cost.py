@@ -20,6 +20,7 @@ from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.memory import memory
 from fedcli.experiment.plan import num_parameters, plan, warnings_of
+from fedcli.experiment.planned_files import ModelSizes, models_kept
 from fedcli.experiment.protection.encryption import described
 from fedcli.experiment.protection.privacy_document import private_plan_of, promise_of
 from fedcli.experiment.protection.proofs import facts as facts_of_proofs
@@ -52,7 +53,12 @@ def checked_cost(
             assembly, state = assemble(made)
         # Nothing is trained here, and an open executor keeps worker processes alive.
         assembly.executor.close()
-        facts = cost(made, parameters=state.weights.size, statistics=state.statistics.size)
+        facts = cost(
+            made,
+            parameters=state.weights.size,
+            statistics=state.statistics.size,
+            others=(state.frozen.size, state.personal.size),
+        )
         executor = assembly.executor
         return facts | ({"executor": executor.choice} if isinstance(executor, Choosing) else {})
 
@@ -94,7 +100,9 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
         return account(promise, course=course)
 
 
-def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> dict[str, Any]:
+def cost(
+    made: Setup, *, parameters: int | None = None, statistics: int = 0, others: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
     """Parameters, clients, steps, bytes and memory of an average round, and the planned epsilon of a private run.
 
     Figures that only a built model shows are None. Bytes are those of a round without dropout. Proofs are counted
@@ -104,6 +112,7 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
         made: the experiment.
         parameters: trainable weights of its built model; None for a model that is not built.
         statistics: non-trainable weights of its built model that training moves.
+        others: its frozen weights, and those that stay with each client.
     """
     federation, experiment = made.world.federation, made.experiment
     at_work = made.world.cohort.expected_size(federation.num_clients)
@@ -159,7 +168,7 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
         facts["encryption"] = described(made.protocol.encryption, made.protocol.strategy)
     facts |= facts_of_proofs(made.protocol.strategy, parameters)
     if parameters is not None:
-        facts |= memory(made, parameters=parameters, statistics=statistics)
+        facts |= memory(made, ModelSizes(parameters, statistics, *others))
     if found := warnings_of(made):
         facts["warnings"] = found
     return facts
@@ -167,7 +176,6 @@ def cost(made: Setup, *, parameters: int | None = None, statistics: int = 0) -> 
 
 def _models_kept(made: Setup, parameters: int | None, statistics: int) -> dict[str, int | None]:
     """The older models that an asynchronous run keeps at worst, and their bytes in memory and in a checkpoint."""
-    buffer, at_work = made.protocol.strategy.buffer, int(made.world.cohort.expected_size(made.num_clients))
-    most = 0 if buffer is None else buffer.most_models(at_work=at_work, rounds=made.run.rounds)
+    most = models_kept(made)
     size = None if parameters is None else 4 * most * (parameters + statistics)
     return {"most_models_kept": most, "most_bytes_of_models_kept": size}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from fedcli.components.executors import FOLDING, OWN_PROCESSES
 from fedcli.config import Checkpoint
 from fedcli.core.machine import available_cores
 from fedcli.core.sums import BLOCK
 from fedcli.engine.setup import Setup
+from fedcli.experiment.planned_files import (
+    ModelSizes,
+    checkpoint_files,
+    client_state_bytes,
+    server_state_bytes,
+)
 
 _FLOAT32 = 4
 # TensorFlow with Keras and a compiled program, without a model's weights: measured, 0.9 GB.
@@ -21,7 +26,7 @@ _ON_DEVICE = 1
 _OF_A_CLIENT = 2
 
 
-def memory(made: Setup, *, parameters: int, statistics: int) -> dict[str, Any]:
+def memory(made: Setup, sizes: ModelSizes) -> dict[str, Any]:
     """Copies of the model in float32 that a run holds at its peak, and bytes of memory and disk.
 
     An estimate from above for the mean and rules that collect updates. The clients' data are not in it, nor the
@@ -29,8 +34,7 @@ def memory(made: Setup, *, parameters: int, statistics: int) -> dict[str, Any]:
 
     Args:
         made: the experiment.
-        parameters: trainable weights of the model.
-        statistics: non-trainable weights that training moves.
+        sizes: numbers of weights of the model.
     """
     strategy, experiment = made.protocol.strategy, made.experiment
     cohort = max(int(made.world.cohort.expected_size(made.num_clients)), 1)
@@ -39,8 +43,8 @@ def memory(made: Setup, *, parameters: int, statistics: int) -> dict[str, Any]:
     # An update may be several vectors, such as a delta and a control variate.
     update = 1 + sum(extra.size == "model" for extra in strategy.trainer.sends)
     of_a_client = _OF_A_CLIENT + update - 1 + len(strategy.trainer.keeps) + len(strategy.trainer.receives)
-    # The states of the server are as many vectors as for a model of one weight. An average is kept in float64.
-    server = _numbers(strategy.server.init(np.zeros(1, np.float32))) + (2 if experiment.average else 0)
+    # An average is kept in float64.
+    server = round(server_state_bytes(made) / _FLOAT32) + (2 if experiment.average else 0)
     sums = 2 if cohort <= BLOCK else 4
     collected = 0 if strategy.aggregator.is_sum else cohort * update
     # Of a large model each worker has one result, and the server adds another.
@@ -49,15 +53,23 @@ def memory(made: Setup, *, parameters: int, statistics: int) -> dict[str, Any]:
     step = means + 1 + server + (2 if experiment.average else 0)
     on_server = 1 + server + collected + max((sums + workers + 1) * update, step)
     on_device = _ON_DEVICE + workers * of_a_client
-    one = _FLOAT32 * (parameters + statistics)
-    checkpoint = one * (1 + server + bool(experiment.average))
+    one = _FLOAT32 * (sizes.trainable + sizes.statistics)
+    checkpoint, kept = (
+        sum(checkpoint_files(made, sizes).values()),
+        _kept(experiment.checkpoint, experiment.rounds),
+    )
     facts = {
         "copies_of_the_model": on_server + on_device,
         "memory_bytes": _TENSORFLOW + one * (on_server + on_device),
         "device_memory_bytes": one * on_device,
         "checkpoint_bytes": checkpoint,
-        "kept_checkpoints_bytes": checkpoint * _kept(experiment.checkpoint, experiment.rounds),
+        "kept_checkpoints_bytes": checkpoint * kept,
     }
+    if each := client_state_bytes(made, sizes):
+        facts |= {
+            "client_state_bytes": each,
+            "kept_client_states_bytes": each * _most_states(made, kept),
+        }
     if experiment.executor.name in OWN_PROCESSES:
         # Each has a model, a broadcast and a result of its own, and the driver has the model that it began with.
         facts["memory_bytes"] = _TENSORFLOW + one * (on_server + 1)
@@ -86,7 +98,9 @@ def _kept(policy: Checkpoint, rounds: int) -> int:
     return min(written, max(policy.keep_last or 1, 1) + (policy.keep_best or 0))
 
 
-def _numbers(tree: Any) -> int:
-    if hasattr(tree, "values"):
-        return sum(_numbers(value) for value in tree.values())
-    return int(np.size(tree))
+def _most_states(made: Setup, kept: int) -> int:
+    """States of clients that checkpoints with arrays refer to at most, each of which is a file."""
+    every, rounds, clients = made.experiment.checkpoint.every, made.run.rounds, made.num_clients
+    # Of the turns between two checkpoints, the last one of each client; and each checkpoint has one of each client.
+    new = min(clients, math.ceil(made.updates_per_round * min(every, rounds)))
+    return min(kept * clients, -(-rounds // every) * new)

@@ -31,7 +31,7 @@ from fedcli.experiment.built_model import architecture_of
 from fedcli.experiment.compatibility import attacks, early_stop, privacy, single_examples
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import make, placed
-from fedcli.experiment.planned_files import check_lists
+from fedcli.experiment.planned_files import ModelSizes, check_arrays, check_lists
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.order import recipe
@@ -139,7 +139,7 @@ def warnings_of(setup: Setup) -> list[str]:
 
 
 def _check_size(made: Setup) -> None:
-    """Reject transforms that do not support a model of this size, if the size is known."""
+    """Reject transforms and files that do not support a model of this size, if the size is known."""
     count, strategy = num_parameters(made), made.protocol.strategy
     if count is None:
         return
@@ -147,6 +147,7 @@ def _check_size(made: Setup) -> None:
         # Transforms on integers have limits on the size, and their `init` allocates no array as large as the model.
         if part.takes == "integers":
             part.init(size)
+    check_arrays(made, ModelSizes(count, made.training.architecture.num_statistics))
 
 
 def _participation(experiment: Experiment, strategy: Strategy) -> Participation:

@@ -68,6 +68,22 @@ def test_processes_have_copies_of_their_own_and_pruned_checkpoints_take_no_disk(
 
 
 @pytest.mark.parametrize(
+    ("overrides", "states"),
+    [
+        ([], 2 * 4),  # a state of each client in each round, to which its checkpoint refers
+        (["checkpoint={keep_last: 1}"], 4),
+        (["checkpoint={every: 2}"], 4),
+        (["cohort={name: uniform, size: 1}"], 2),
+    ],
+)
+def test_what_clients_keep_takes_disk(overrides, states):
+    facts = figures("strategy=scaffold", *overrides)
+    assert facts["client_state_bytes"] == 4 * WEIGHTS
+    assert facts["kept_client_states_bytes"] == states * 4 * WEIGHTS
+    assert "client_state_bytes" not in figures()
+
+
+@pytest.mark.parametrize(
     ("overrides", "held"),
     [
         ([], 4 + 2),  # the updates of its block, here the whole cohort, and their sum in float64
@@ -206,7 +222,7 @@ def test_frozen_weights_are_not_sent():
 
 
 def test_what_auto_chooses_for_a_large_model_is_said_without_building_it():
-    source = tiny.source("model={name: mlp, hidden: [1000000, 1000000]}", "executor=auto")
+    source = tiny.source("model={name: mlp, hidden: [10000, 10000]}", "executor=auto")
     # Only TensorFlow could build it.
     facts = checked_cost(source, before_tensorflow=lambda: pytest.fail("TensorFlow is loaded"))
     assert facts["executor"] == "threads, since the model has more than 1,000 weights"

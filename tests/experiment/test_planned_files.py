@@ -1,9 +1,14 @@
 """Runs whose files could not be read again are refused in the plan: nothing is trained, and no directory is made."""
 
+import numpy as np
 import pytest
 import tiny
 
+from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
+from fedcli.core.trees import to_table
+from fedcli.experiment.assemble import initial_state
+from fedcli.experiment.planned_files import ModelSizes, checkpoint_files
 from fedcli.store.files import limits
 
 PROOFS = ("strategy={name: mean}", "fixed_point={clip_norm: 2.0, bits: 12}", "proofs=norm-bound")
@@ -32,3 +37,47 @@ def test_more_signers_than_environment_json_has_keys_are_refused(monkeypatch):
     said = refusal(*PROOFS)
     assert "the public keys of 4 clients, who sign their proofs, do not fit into environment.json" in said
     assert "Use at most 3 clients, or leave proofs out." in said
+
+
+def large(hidden):
+    return f"model={{name: mlp, hidden: [{hidden}, {hidden}]}}"
+
+
+def test_a_checkpoint_that_could_not_be_written_or_read_is_refused_in_the_plan():
+    # Two moments in float32 and the sum of the average in float64, of 73.6 million weights.
+    tiny.plan(large(8575), "strategy=fedadam")
+    said = refusal(large(8575), "strategy=fedadam", "average={decay: 0.9}")
+    assert "model = {name: 'mlp'" in said
+    assert "state.npz would have 1,177,724,848 bytes for a model of 73,607,803 weights" in said
+    assert (
+        "Use a model of at most 67,043,328 weights, or a strategy whose server keeps less, or no `average`."
+        in said
+    )
+    assert "weights.npz would have 1,076," in refusal(large(16400))
+    tiny.plan(large(8575), "strategy=scaffold")
+    banded = "strategy={name: dp-banded, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-3, bands: 3}"
+    cohort = ("cohort={name: min-separation, separation: 3, rate: 0.9}", "rounds=3")
+    assert "the noise of earlier rounds would have" in refusal(large(8575), banded, *cohort)
+
+
+def test_a_model_whose_size_only_keras_knows_is_refused_before_a_run_directory(monkeypatch):
+    monkeypatch.setattr(limits, "BINARY", (1 << 20) + 4 * 14)
+    refused = pytest.raises(ConfigErrors, match=r"weights\.npz would have 60 bytes for a model of 15 weights")
+    with refused, tiny.assembled("model=user_parts:tiny"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "strategy", ["mean", "fedadam", "scaffold", "feddyn", "{name: centered-clipping, clip_norm: 1.0}"]
+)
+def test_the_arrays_of_a_state_have_the_bytes_that_were_planned(strategy):
+    made, size = tiny.plan(f"strategy={strategy}", "model={name: mlp, hidden: [5]}"), 300
+    vectors = Vectors(*(np.zeros(n, np.float32) for n in (size, 7, 5, 0)))
+    state = initial_state(made.protocol.strategy, vectors)
+    arrays = to_table(
+        {"server": state.server, "aggregator": state.aggregator, "transforms": state.transforms}
+    )
+    files = checkpoint_files(made, ModelSizes(size, 7, 5))
+    assert files["weights.npz"] == 4 * (size + 7 + 5)
+    kept = 48 * 4 if made.protocol.strategy.trainer.keeps else 0
+    assert files["state.npz"] == kept + sum(each.nbytes for each in arrays.values() if each.ndim)
