@@ -83,6 +83,7 @@ def sweep(
     """
     with reported():
         from fedcli.config import read_sweep
+        from fedcli.runs.sweep.job_array import MOST_TASKS
         from fedcli.runs.sweep.sweeping import folder_of, planned_trials, write_job_array
 
         space = read_sweep(source, values or (), seeds)
@@ -97,6 +98,12 @@ def sweep(
             typer.echo(
                 f"Wrote {script} for {len(trials)} runs. Queue it with: sbatch {shlex.quote(str(script))}"
             )
+            if len(trials) > MOST_TASKS:
+                most = -(-len(trials) // MOST_TASKS)
+                typer.echo(
+                    f"An array has at most {MOST_TASKS:,} tasks here: each has up to {most} runs, one after the other, "
+                    "and --time is for all of them."
+                )
             typer.echo("When its jobs have ended, the command without --slurm prints the results.")
             return
         outcome = _go_on(space, trials, place, command, parallel=parallel, to_stderr=json)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, final
 
+from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.threads import ThreadsExecutor, check_limits
-from fedcli.core.machine import available_cores
 from fedcli.core.roles import Executor, InBlocks, Work
 from fedcli.core.types import Item, Result
 
@@ -34,13 +34,14 @@ def vectorised(*, workers: int | None = None) -> Executor:
     with the other one. Evaluation is that of `threads`.
 
     Args:
-        workers: number of blocks that train at the same time, at least 1; by default the number of cores.
+        workers: number of blocks that train at the same time, at least 1; by default the number of cores, and 1 on a
+            GPU.
 
     Raises:
         ConfigError: if a value is outside its range.
     """
     check_limits(workers, None)
-    return VectorisedExecutor(workers or available_cores())
+    return VectorisedExecutor(workers or default_workers())
 
 
 @final

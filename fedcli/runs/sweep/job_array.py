@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,24 +13,37 @@ from fedcli.runs.sweep.trials import Trial
 
 SCRIPT = "sweep.sbatch"
 
+MOST_TASKS = 1000
+"""Tasks of an array: Slurm takes numbers below MaxArraySize, which is 1001 unless a cluster sets it."""
+
 _BODY = """
 # A run that has begun goes on where it stopped, and one that is done ends at once: a job may be queued again.
 go() {{
   run=$1; shift
-  if [ -e "$run/config.yaml" ]; then exec fedcli run --resume "$run"; fi
-  exec fedcli run "$@" --run-dir "$run"
+  if [ -e "$run/config.yaml" ]; then exec {fedcli} run --resume "$run"; fi
+  exec {fedcli} run "$@" --run-dir "$run"
+}}
+
+start() {{
+  case $1 in
+{lines}
+  *) echo "there is no run $1" >&2; exit 2;;
+  esac
 }}
 
 cd {here}
-case $SLURM_ARRAY_TASK_ID in
-{lines}
-*) echo "there is no run $SLURM_ARRAY_TASK_ID" >&2; exit 2;;
-esac
+{begin}
 """
+# In a process of its own each, so that a run that fails does not keep the next one from its turn.
+_IN_TURN = """failed=0
+for ((number = SLURM_ARRAY_TASK_ID; number < {runs}; number += {tasks})); do
+  (start $number) || failed=$?
+done
+exit $failed"""
 
 
 def job_array(folder: Path, trials: Sequence[Trial], config: Path, options: str) -> str:
-    """The text of a script for `sbatch`.
+    """The text of a script for `sbatch`, whose tasks have one run each, or several in turn beyond `MOST_TASKS` runs.
 
     Args:
         folder: the folder of the sweep.
@@ -49,15 +63,24 @@ def job_array(folder: Path, trials: Sequence[Trial], config: Path, options: str)
         )
     heads = [
         f"--job-name={folder.name}",
-        f"--array=0-{len(trials) - 1}",
+        f"--array=0-{min(len(trials), MOST_TASKS) - 1}",
         f"--output={folder / LOGS}/%A_%a.log",
         *words,
     ]
     lines = [
-        f"{number}) go {shlex.join([str(folder / trial.name), str(config), *trial.overrides])};;"
+        f"  {number}) go {shlex.join([str(folder / trial.name), str(config), *trial.overrides])};;"
         for number, trial in enumerate(trials)
     ]
-    body = _BODY.format(here=shlex.quote(str(Path.cwd())), lines="\n".join(lines))
+    is_short = len(trials) <= MOST_TASKS
+    body = _BODY.format(
+        # The interpreter of now: a job need not find the command `fedcli`.
+        fedcli=shlex.join([sys.executable, "-m", "fedcli"]),
+        here=shlex.quote(str(Path.cwd())),
+        lines="\n".join(lines),
+        begin="start $SLURM_ARRAY_TASK_ID"
+        if is_short
+        else _IN_TURN.format(runs=len(trials), tasks=MOST_TASKS),
+    )
     return "#!/bin/bash\n" + "".join(f"#SBATCH {head}\n" for head in heads) + body
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
+from fedcli.components.executors import auto, gpus, threads, vectorised
 from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow, product_name
 from fedcli.core.machine import available_cores
 
@@ -53,6 +54,12 @@ def test_a_limit_that_the_user_set_stands():
 def test_one_client_trains_at_a_time_on_a_gpu_and_one_for_each_core_without():
     assert default_workers(Settings(["GPU:0"])) == 1
     assert default_workers(Settings([])) == available_cores()
+
+
+@pytest.mark.parametrize("executor", [auto, threads, vectorised])
+def test_every_executor_of_this_process_has_one_worker_on_a_gpu(executor, monkeypatch):
+    monkeypatch.setattr(gpus, "trains_on", lambda _settings=None: "GPU")
+    assert executor().num_workers == 1
 
 
 @pytest.mark.parametrize(("gpus", "name"), [([], "CPU"), (["GPU:0", "GPU:1"], "NVIDIA A100"), (["x"], "x")])

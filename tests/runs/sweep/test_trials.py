@@ -1,11 +1,14 @@
 """The runs of a sweep, their names, and the index that knows them again."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from fedcli.config import ConfigErrors, SweepSpace, settings_of
 from fedcli.core.errors import ConfigError, RunError
+from fedcli.runs.sweep import job_array as job_array_module
 from fedcli.runs.sweep import sweep_index
 from fedcli.runs.sweep.job_array import job_array
 from fedcli.runs.sweep.trials import _names, label_of, trials_of
@@ -84,14 +87,22 @@ class TestIndex:
         assert list(grown.runs) == ["epochs-1", "epochs-2", "epochs-3"]
 
 
+def echoing(path, monkeypatch, after=""):
+    """Stands for the interpreter, and prints what it is called with."""
+    path.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\n{after}\n')
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+def by_slurm(script, number):
+    environment = {**os.environ, "SLURM_ARRAY_TASK_ID": number}
+    return subprocess.run(["bash", script], env=environment, capture_output=True, text=True)
+
+
 class TestJobArray:
     def test_each_line_starts_a_run_or_goes_on_with_it(self, config_file, tmp_path, monkeypatch):
-        import subprocess
-
         monkeypatch.chdir(tmp_path)
-        # Stands for the command, and prints what it is called with.
-        (tmp_path / "fedcli").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-        (tmp_path / "fedcli").chmod(0o755)
+        echoing(tmp_path / "my python", monkeypatch)
         found = trials(config_file, {"strategy": ("mean", {"name": "fedprox", "mu": 0.1})})
         script = tmp_path / "script"
         script.write_text(job_array(tmp_path / "all", found, config_file, "--time 1:00 -p gpu --mem=4G"))
@@ -101,14 +112,13 @@ class TestJobArray:
         ]  # fmt: skip
 
         def said(number):
-            environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": number}
-            return subprocess.run(
-                ["bash", script], env=environment, capture_output=True, text=True
-            ).stdout.split("\n")
+            done = by_slurm(script, number)
+            assert done.returncode == 0
+            return done.stdout.split("\n")
 
         run = f"{tmp_path}/all/strategy-fedprox-mu-0.1"
         assert said("1")[:-1] == [
-            "run",
+            *("-m", "fedcli", "run"),
             str(config_file),
             "strategy={name: fedprox, mu: 0.1}",
             "--run-dir",
@@ -116,7 +126,23 @@ class TestJobArray:
         ]
         (tmp_path / "all/strategy-fedprox-mu-0.1").mkdir(parents=True)
         (tmp_path / "all/strategy-fedprox-mu-0.1/config.yaml").touch()
-        assert said("1")[:-1] == ["run", "--resume", run]
+        assert said("1")[:-1] == ["-m", "fedcli", "run", "--resume", run]
+        assert by_slurm(script, "2").returncode == 2
+
+    def test_more_runs_than_an_array_may_have_tasks_take_turns(self, config_file, tmp_path, monkeypatch):
+        monkeypatch.setattr(job_array_module, "MOST_TASKS", 2)
+        # The first run of a task fails, and its other runs begin nevertheless.
+        echoing(tmp_path / "python", monkeypatch, "case $* in *epochs=1*) exit 3;; esac")
+        found = trials(config_file, {"client.epochs": (1, 2, 3, 4, 5)})
+        script = tmp_path / "script"
+        script.write_text(job_array(tmp_path / "all", found, config_file, ""))
+        assert "#SBATCH --array=0-1\n" in script.read_text()
+        done = by_slurm(script, "0")
+        assert done.returncode == 3
+        assert [word for word in done.stdout.split() if "epochs=" in word] == [
+            f"client.epochs={epochs}" for epochs in (1, 3, 5)
+        ]
+        assert by_slurm(script, "1").stdout.count("--run-dir") == 2
 
     @pytest.mark.parametrize(
         ("options", "said"), [("--array=1", "sets itself"), ("x", "not an option"), ("'", "quotes")]
