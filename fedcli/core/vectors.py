@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
+
+PIECE = 65_536
+"""Values of a long vector that are worked on at a time: they and what is calculated of them fit into the cache."""
 
 ALIGNMENT = 64
 """Bytes of which the address of a tensor is a multiple: a register of the widest vector instructions."""
@@ -47,6 +50,25 @@ def empty_vector(size: int) -> npt.NDArray[np.float32]:
     buffer = np.empty(4 * size + ALIGNMENT, np.uint8)
     first = -buffer.ctypes.data % ALIGNMENT
     return buffer[first : first + 4 * size].view(np.float32)
+
+
+def in_pieces(
+    step: Callable[..., Sequence[npt.NDArray[Any]]], *vectors: npt.NDArray[Any]
+) -> list[npt.NDArray[np.float32]]:
+    """What a step makes of vectors, rounded to float32. What it calculates in float64 takes no copy of a large model.
+
+    Args:
+        step: pieces of the vectors -> pieces of the results, value by value.
+        vectors: of one shape [P].
+    """
+    results: list[npt.NDArray[np.float32]] = []
+    for first in range(0, vectors[0].size, PIECE) or [0]:
+        piece = slice(first, first + PIECE)
+        made = step(*(vector[piece] for vector in vectors))
+        results = results or [empty_vector(vectors[0].size) for _ in made]
+        for whole, part in zip(results, made, strict=True):
+            whole[piece] = part
+    return results
 
 
 def unflatten(vector: npt.NDArray[np.float32], layout: Layout) -> dict[str, npt.NDArray[np.float32]]:
@@ -107,5 +129,5 @@ def squared_norm(vector: npt.NDArray[Any]) -> float:
 
     BLAS is avoided, because its dot product splits long vectors over threads, so that its bits depend on their number.
     """
-    pieces = range(0, vector.size, 65_536)
-    return math.fsum(float(np.square(vector[i : i + 65_536], dtype=np.float64).sum()) for i in pieces)
+    pieces = range(0, vector.size, PIECE)
+    return math.fsum(float(np.square(vector[i : i + PIECE], dtype=np.float64).sum()) for i in pieces)

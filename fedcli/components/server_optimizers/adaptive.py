@@ -10,6 +10,7 @@ import numpy as np
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive, require_share
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import in_pieces
 
 SecondMoment: TypeAlias = Callable[[Array, Array], Array]
 """`(v, d^2)` -> v after the round, each of shape [P]."""
@@ -31,11 +32,14 @@ def adaptive(
         return {"m": np.zeros_like(weights), "v": np.full_like(weights, tau**2)}
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
-        # In float64, so that only what is kept between rounds is rounded.
-        wide = np.asarray(delta, np.float64)
-        m = beta_1 * state["m"] + (1 - beta_1) * wide
-        v = second_moment(state["v"], np.square(wide))
-        moved = weights + learning_rate * m / (np.sqrt(v) + tau)
-        return moved.astype(np.float32), {"m": m.astype(np.float32), "v": v.astype(np.float32)}
+        def step(w: Array, d: Array, m: Array, v: Array) -> tuple[Array, Array, Array]:
+            # In float64, so that only what is kept between rounds is rounded.
+            wide = np.asarray(d, np.float64)
+            first = beta_1 * m + (1 - beta_1) * wide
+            second = second_moment(v, np.square(wide))
+            return w + learning_rate * first / (np.sqrt(second) + tau), first, second
+
+        moved, m, v = in_pieces(step, weights, delta, state["m"], state["v"])
+        return moved, {"m": m, "v": v}
 
     return ServerOptimizer(name, init, apply)

@@ -8,6 +8,7 @@ from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import ConfigError
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import in_pieces
 
 
 @component
@@ -25,9 +26,14 @@ def feddyn(*, alpha: float = 0.1) -> ServerOptimizer:
     def apply(weights: Vector, delta: Array, state: Tree, share: float) -> tuple[Vector, Tree]:
         # Without a regulariser there is nothing to divide by, and no dual vector to correct.
         if not alpha:
-            return (weights + delta).astype(np.float32), state
-        dual = state["dual"] - alpha * share * delta
-        moved = weights + delta - dual / alpha
-        return moved.astype(np.float32), {"dual": dual.astype(np.float32)}
+            (moved,) = in_pieces(lambda w, d: [w + d], weights, delta)
+            return moved, state
+
+        def step(w: Array, d: Array, before: Array) -> tuple[Array, Array]:
+            dual = before - alpha * share * d
+            return w + d - dual / alpha, dual
+
+        moved, dual = in_pieces(step, weights, delta, state["dual"])
+        return moved, {"dual": dual}
 
     return ServerOptimizer("feddyn", lambda weights: {"dual": np.zeros_like(weights)}, apply, uses_share=True)

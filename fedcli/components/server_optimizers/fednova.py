@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import in_pieces
 
 
 @component
@@ -27,7 +26,8 @@ def fednova(*, learning_rate: float = 1.0) -> ServerOptimizer:
 
     def apply(weights: Vector, mean: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
         # Each d_k has the length of one step; tau gives the mean the length that clients went.
-        moved = weights + learning_rate * mean[-1] * mean[:-1]
-        return moved.astype(np.float32), state
+        rate = learning_rate * mean[-1]
+        (moved,) = in_pieces(lambda w, d: [w + rate * d], weights, mean[:-1])
+        return moved, state
 
     return ServerOptimizer("fednova", lambda _weights: {}, apply, takes=("length",))

@@ -8,6 +8,7 @@ from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive, require_share
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import in_pieces
 
 
 @component
@@ -24,9 +25,12 @@ def momentum(*, learning_rate: float = 1.0, beta: float = 0.9) -> ServerOptimize
     require_share("beta", beta)
 
     def apply(weights: Vector, delta: Array, state: Tree, _share: float) -> tuple[Vector, Tree]:
-        # In float64, so that only what is kept between rounds is rounded.
-        velocity = beta * state["velocity"].astype(np.float64) + delta
-        moved = weights + learning_rate * velocity
-        return moved.astype(np.float32), {"velocity": velocity.astype(np.float32)}
+        def step(w: Array, d: Array, before: Array) -> tuple[Array, Array]:
+            # In float64, so that only what is kept between rounds is rounded.
+            velocity = beta * before.astype(np.float64) + d
+            return w + learning_rate * velocity, velocity
+
+        moved, velocity = in_pieces(step, weights, delta, state["velocity"])
+        return moved, {"velocity": velocity}
 
     return ServerOptimizer("momentum", lambda weights: {"velocity": np.zeros_like(weights)}, apply)

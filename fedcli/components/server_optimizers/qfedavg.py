@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import in_pieces
 
 
 @component
@@ -24,6 +23,7 @@ def qfedavg() -> ServerOptimizer:
         # 0 / 0 would be NaN, and no loss is left to reduce.
         if not mean[-1] > 0:
             return weights, state
-        return (weights + mean[:-1] / mean[-1]).astype(np.float32), state
+        (moved,) = in_pieces(lambda w, d: [w + d / mean[-1]], weights, mean[:-1])
+        return moved, state
 
     return ServerOptimizer("qfedavg", lambda _weights: {}, apply, takes=("curvature",))

@@ -8,6 +8,7 @@ from fedcli.core.contracts import ServerOptimizer
 from fedcli.core.errors import require_positive
 from fedcli.core.factories import component
 from fedcli.core.types import Array, Tree, Vector
+from fedcli.core.vectors import in_pieces
 
 
 @component
@@ -26,11 +27,13 @@ def scaffold(*, learning_rate: float = 1.0) -> ServerOptimizer:
     require_positive("learning_rate", learning_rate)
 
     def apply(weights: Vector, mean: Array, state: Tree, share: float) -> tuple[Vector, Tree]:
+        def step(w: Array, delta: Array, control: Array, change: Array) -> tuple[Array, Array]:
+            # The mean change is over those who took part; the control variates of the others stayed.
+            return w + learning_rate * delta, control + share * change
+
         delta, change = np.split(mean, 2)
-        moved = weights + learning_rate * delta
-        # The mean change is over those who took part; the control variates of the others stayed.
-        control = state["control"] + share * change
-        return moved.astype(np.float32), {"control": control.astype(np.float32)}
+        moved, control = in_pieces(step, weights, delta, state["control"], change)
+        return moved, {"control": control}
 
     return ServerOptimizer(
         "scaffold",
