@@ -62,12 +62,16 @@ def in_pieces(
         vectors: of one shape [P].
     """
     results: list[npt.NDArray[np.float32]] = []
-    for first in range(0, vectors[0].size, PIECE) or [0]:
-        piece = slice(first, first + PIECE)
-        made = step(*(vector[piece] for vector in vectors))
-        results = results or [empty_vector(vectors[0].size) for _ in made]
+
+    def put(first: int, made: Sequence[npt.NDArray[Any]]) -> None:
+        if not results:
+            results.extend(empty_vector(vectors[0].size) for _ in made)
         for whole, part in zip(results, made, strict=True):
-            whole[piece] = part
+            whole[first : first + PIECE] = part
+
+    for first in range(0, vectors[0].size, PIECE) or [0]:
+        # In a function, so that a piece is freed before the next one is made.
+        put(first, step(*(vector[first : first + PIECE] for vector in vectors)))
     return results
 
 
