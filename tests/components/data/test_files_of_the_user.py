@@ -1,10 +1,14 @@
 """The user's .npz and .csv: what is read, and what every mistake gets told."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from fedcli.components.data import DATASETS
 from fedcli.components.data.datasets.columns import encode, encode_array
+from fedcli.components.data.datasets.tables import read_table
+from fedcli.components.data.datasets.text_column import PIECE_ROWS
 from fedcli.core.errors import ConfigError, DataError
 
 NPZ, CSV = DATASETS["npz"], DATASETS["csv"]
@@ -153,6 +157,25 @@ def test_csv_regression_ignores_columns_and_blank_lines(write):
 
 
 NAMES = "name,y\n" + "".join(f"n{row},{row % 2}\n" for row in range(1001))
+
+
+def test_a_table_of_several_pieces_has_the_texts_and_lines_of_its_file(write):
+    texts = [f"{row}é" for row in range(2 * PIECE_ROWS + 1)]
+    # Two lines in one value; an end of a piece; what is between joined texts.
+    texts[1], texts[PIECE_ROWS - 1], texts[-1] = "a\nb", "", "a\x1fb"
+    table = read_table(Path(write("".join(f'"{text}",1\n' for text in ["name", *texts]))))
+    names = table.columns["name"]
+    assert (list(names), len(names), names[-3:]) == (texts, len(texts), texts[-3:])
+    assert [names[row] for row in (0, 1, PIECE_ROWS, -1)] == [texts[row] for row in (0, 1, PIECE_ROWS, -1)]
+    assert (table.lines[0], table.lines[1], table.lines[-1]) == (2, 4, len(texts) + 2)
+
+
+def test_the_first_wrong_row_is_told_and_a_file_that_cannot_be_read_before_it(write):
+    long = "a,b\n" + "1,2\n" * PIECE_ROWS + "1,2,3\n1\n" + "1,2\n" * PIECE_ROWS
+    with pytest.raises(DataError, match=f"Line {PIECE_ROWS + 2} of .* has 3 values"):
+        read_table(Path(write(long)))
+    with pytest.raises(DataError, match="cannot be read as csv"):
+        read_table(Path(write(long + '"')))
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,18 @@ def test_a_damaged_idx_file_is_told_in_a_sentence(tmp_path, content, sentence):
         read_idx(file)
 
 
+def test_a_large_idx_file_is_mapped_and_one_of_another_size_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("fedcli.components.data.datasets.idx.LEAST_BYTES", 6)
+    file = tmp_path / "train"
+    file.write_bytes(idx(SMALL))
+    mapped = read_idx(file)
+    assert isinstance(mapped, np.memmap)
+    assert np.array_equal(mapped, SMALL)
+    file.write_bytes(idx(SMALL) + b"!")
+    with pytest.raises(DataError, match="has more bytes; expected 6 by its header"):
+        read_idx(file)
+
+
 @pytest.mark.parametrize("content", [b"not gzip", gzip.compress(idx(SMALL), mtime=0)[:-9]])
 def test_a_damaged_archive_is_told_in_a_sentence(tmp_path, content):
     file = tmp_path / "file.gz"

@@ -51,14 +51,16 @@ def encode_array(values: Array, declared: Sequence[str] | None = None) -> tuple[
 def as_numbers(texts: Sequence[str]) -> Array | None:
     """The column as float64 [N], or None if a text is not a number."""
     try:
-        return np.array([float(text) for text in texts])
+        return np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:
         return None
 
 
-def one_hot_columns(texts: Sequence[str], declared: Sequence[str] | None = None) -> Array:
-    """One float32 column for each distinct text, in the order of `encode`, [N, C]."""
+def one_hot_columns(
+    texts: Sequence[str], declared: Sequence[str] | None = None
+) -> tuple[Array, tuple[str, ...]]:
+    """One float32 column for each distinct text, [N, C], and the texts in their order, both as of `encode`."""
     codes, names = encode(texts, declared)
     columns = np.zeros((len(texts), len(names)), np.float32)
     columns[np.arange(len(texts)), codes] = 1.0
-    return columns
+    return columns, names

@@ -61,13 +61,12 @@ def csv(
     if classes is not None and task == "regression":
         raise ConfigError("a regression has no classes.", key="classes", hint="Leave classes out.")
     names = [name for name in table.columns if name not in {target, client_column, *ignore_columns}]
-    x = _features(table, names, declared)
+    x, columns = _features(table, names, declared)
     y, class_names = _classes(table, target, classes) if task == "classification" else _targets(table, target)
     ids, clients = (None, None) if client_column is None else encode(present(table, client_column))
     # By client if there are clients, so that each of them keeps training examples.
     groups = ids if ids is not None else y if task == "classification" else None
     train, test = hold_out(len(y), test_fraction, rng=generator(seed, 0, SERVER, "data/csv"), groups=groups)
-    columns = tuple(_input_column(table, name, declared.get(name)) for name in names)
     return Dataset(
         x[train],
         y[train],
@@ -110,7 +109,7 @@ def features_of(table: Table, columns: Sequence[InputColumn]) -> Array:
                 "is expected.",
                 key="path",
             )
-    features = [_feature(table, column.name, column.categories) for column in columns]
+    features = [_feature(table, column.name, column.categories)[0] for column in columns]
     return np.concatenate(features, axis=1)
 
 
@@ -125,24 +124,29 @@ def _check_columns(table: Table, names: Iterable[str], *, key: str) -> None:
             )
 
 
-def _features(table: Table, names: Sequence[str], declared: Mapping[str, Sequence[str]]) -> Array:
+def _features(
+    table: Table, names: Sequence[str], declared: Mapping[str, Sequence[str]]
+) -> tuple[Array, tuple[InputColumn, ...]]:
     if not names:
         raise DataError(
             f"{table.path} has no column left for features; expected at least one besides the target, the clients "
             "and the ignored columns.",
             key="path",
         )
-    return np.concatenate([_feature(table, name, declared.get(name)) for name in names], axis=1)
+    features, categories = zip(*(_feature(table, name, declared.get(name)) for name in names), strict=True)
+    columns = (InputColumn(name, texts) for name, texts in zip(names, categories, strict=True))
+    return np.concatenate(features, axis=1), tuple(columns)
 
 
-def _feature(table: Table, name: str, declared: Sequence[str] | None) -> Array:
+def _feature(table: Table, name: str, declared: Sequence[str] | None) -> tuple[Array, tuple[str, ...] | None]:
+    """One column's features [N, D], and its categories if it holds texts."""
     texts = present(table, name)
     if declared is not None:
         _check_declared(table, name, texts, declared, key="categories")
         return one_hot_columns(texts, declared)
     numbers = as_numbers(texts)
     if numbers is not None:
-        return _finite(table, name, numbers)[:, np.newaxis].astype(np.float32)
+        return _finite(table, name, numbers)[:, np.newaxis].astype(np.float32), None
     num_categories = len(set(texts))
     if num_categories > MAX_CATEGORIES:
         raise DataError(
@@ -152,13 +156,6 @@ def _feature(table: Table, name: str, declared: Sequence[str] | None) -> Array:
             hint=f"Add {name!r} to ignore_columns, use it as client_column, or convert it to numbers.",
         )
     return one_hot_columns(texts)
-
-
-def _input_column(table: Table, name: str, declared: Sequence[str] | None) -> InputColumn:
-    texts = table.columns[name]
-    if declared is None and as_numbers(texts) is None:
-        declared = encode(texts)[1]
-    return InputColumn(name, None if declared is None else tuple(declared))
 
 
 def _classes(

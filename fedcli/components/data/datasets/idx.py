@@ -13,6 +13,7 @@ import numpy as np
 
 from fedcli.components.data.dataset import Array
 from fedcli.components.data.datasets.images import Images
+from fedcli.components.data.datasets.mapped_npz import LEAST_BYTES
 from fedcli.core.errors import DataError
 
 IDX_FILES = (
@@ -38,7 +39,7 @@ def read_idx_folder(folder: Path) -> Images | None:
 
 
 def read_idx(path: Path) -> Array:
-    """The uint8 array of one IDX file, raw or .gz.
+    """The uint8 array of one IDX file, raw or .gz. One of 64 MiB or more that is not packed is mapped.
 
     Raises:
         DataError: if it is not an IDX file of unsigned bytes, or has fewer or more bytes than its header says.
@@ -64,7 +65,10 @@ def _read(file: BinaryIO | gzip.GzipFile, path: Path) -> Array:
     if len(header) < 4 * num_dimensions:
         raise DataError(f"{path} ends inside its header.", key="path", hint="Download the file again.")
     shape = struct.unpack(f">{num_dimensions}I", header)
-    expected = math.prod(shape)
+    expected, begin = math.prod(shape), 4 * (1 + num_dimensions)
+    # One that has another size is read, and told with what it has.
+    if not isinstance(file, gzip.GzipFile) and LEAST_BYTES <= expected == path.stat().st_size - begin:
+        return np.memmap(path, np.uint8, "r", begin, shape)
     # One byte more than announced is enough to notice a surplus; a packed file could be of any size.
     payload = file.read(expected + 1)
     if len(payload) != expected:

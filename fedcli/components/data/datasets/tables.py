@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from fedcli.components.data.datasets.text_column import PIECE_ROWS, TextColumn
 from fedcli.core.errors import DataError
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})
@@ -18,8 +21,8 @@ class Table(NamedTuple):
     """A csv file as columns of texts; `lines` holds the line on which each row ends."""
 
     path: Path
-    columns: dict[str, list[str]]
-    lines: list[int]
+    columns: dict[str, TextColumn]
+    lines: Sequence[int]
 
 
 def read_table(path: Path) -> Table:
@@ -37,48 +40,66 @@ def read_table(path: Path) -> Table:
     try:
         # Spreadsheets often put a byte-order mark at the start of a file.
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            header, lines, rows = _read(stream)
+            header, columns, lines, wrong = _read(stream)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{path} cannot be read as csv: {error}.", key="path", hint="Save it as UTF-8."
         ) from error
     # Before its names: whatever shows them must know that they are names, and not the first line of another file.
     _check_form(header, path)
-    _check_rows(rows, lines, header=header, path=path)
+    if wrong is not None:
+        raise DataError(
+            f"Line {wrong.line} of {path} has {wrong.values} values; its header has {len(header)} names.",
+            key="path",
+            hint="Put quotation marks around values that contain a comma.",
+        )
+    if not lines:
+        raise DataError(f"{path} has a header but no rows; expected examples.", key="path")
     _check_names(header, path)
-    columns = (list(values) for values in zip(*rows, strict=True))
     return Table(path, dict(zip(header, columns, strict=True)), lines)
 
 
-def present(table: Table, name: str) -> list[str]:
+def present(table: Table, name: str) -> TextColumn:
     """A column that must have a value in every row.
 
     Raises:
         DataError: with the line and the column of a missing value.
     """
-    for line, text in zip(table.lines, table.columns[name], strict=True):
-        if text.lower() in MISSING:
-            raise DataError(
-                f"Line {line} of {table.path} has no value in the column {name!r}"
-                f"{f' but {text!r}' if text else ''}; expected a value in every row.",
-                key="path",
-                hint="Fill it in, remove the row, or leave the column out with ignore_columns.",
-            )
-    return table.columns[name]
+    texts = table.columns[name]
+    if all(MISSING.isdisjoint(map(str.lower, piece)) for piece in texts.pieces()):
+        return texts
+    line, text = next(
+        (line, text) for line, text in zip(table.lines, texts, strict=True) if text.lower() in MISSING
+    )
+    raise DataError(
+        f"Line {line} of {table.path} has no value in the column {name!r}"
+        f"{f' but {text!r}' if text else ''}; expected a value in every row.",
+        key="path",
+        hint="Fill it in, remove the row, or leave the column out with ignore_columns.",
+    )
 
 
-def _read(stream: Iterable[str]) -> tuple[list[str], list[int], list[list[str]]]:
+class _WrongRow(NamedTuple):
+    line: int
+    values: int
+
+
+def _read(stream: Iterable[str]) -> tuple[list[str], list[TextColumn], array[int], _WrongRow | None]:
+    """The header, the columns, the line of each row, and the first row of another length than the header."""
     # Otherwise a quotation mark that is never closed would take in the rest of the file.
     reader = csv.reader(stream, strict=True)
     header = [name.strip() for name in next(reader, [])]
-    seen: dict[str, str] = {}
-    # Equal texts share one string object: a category that occurs a million times costs a pointer each time.
-    numbered = [
-        (reader.line_num, [seen.setdefault(text, text) for text in map(str.strip, row)])
-        for row in reader
-        if row  # a blank line is not a row
-    ]
-    return header, [line for line, _ in numbered], [row for _, row in numbered]
+    columns, lines, wrong = [TextColumn() for _ in header], array("q"), None
+    numbered = ((reader.line_num, row) for row in reader if row)  # a blank line is not a row
+    while piece := list(islice(numbered, PIECE_ROWS)):
+        # To the end of the file in any case, which may be no csv from some line on.
+        bad = (_WrongRow(line, len(row)) for line, row in piece if len(row) != len(header))
+        wrong = wrong or next(bad, None)
+        if wrong is None:
+            lines.extend(line for line, _ in piece)
+            for column, values in zip(columns, zip(*(row for _, row in piece), strict=True), strict=True):
+                column.append(map(str.strip, values))
+    return header, columns, lines, wrong
 
 
 def _check_form(header: Sequence[str], path: Path) -> None:
@@ -102,17 +123,3 @@ def _check_names(header: Sequence[str], path: Path) -> None:
     name, times = Counter(header).most_common(1)[0]
     if times > 1:
         raise DataError(f"{path} has the column {name!r} {times} times; expected distinct names.", key="path")
-
-
-def _check_rows(
-    rows: Sequence[list[str]], lines: Sequence[int], *, header: Sequence[str], path: Path
-) -> None:
-    if not rows:
-        raise DataError(f"{path} has a header but no rows; expected examples.", key="path")
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(header):
-            raise DataError(
-                f"Line {line} of {path} has {len(row)} values; its header has {len(header)} names.",
-                key="path",
-                hint="Put quotation marks around values that contain a comma.",
-            )
