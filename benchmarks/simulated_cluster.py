@@ -41,6 +41,7 @@ class Cluster(NamedTuple):
         bytes_per_second: of the driver's network link, in each direction.
         adds_per_second: values that the driver copies out of shared memory, checks and adds in a second.
         message_seconds: of the driver's time, to send a task and to receive its result.
+        look_seconds: of the driver's time for each task under way, whenever it looks which have ended.
     """
 
     nodes: int
@@ -51,6 +52,7 @@ class Cluster(NamedTuple):
     bytes_per_second: float = 10e9 / 8
     adds_per_second: float = 4e8
     message_seconds: float = MESSAGE_SECONDS
+    look_seconds: float = 1.4e-6
 
     @property
     def result_bytes(self) -> int:
@@ -86,7 +88,7 @@ class VirtualCrew:
     def __init__(self, cluster: Cluster) -> None:
         self.num_workers = cluster.nodes * cluster.workers
         self.now = self.driver = self.link = 0.0
-        self.messages = self.received = 0
+        self.messages = self.received = self._under_way = 0
         self.trained = [0.0] * self.num_workers
         self._cluster = cluster
         self._vacancies = Vacancies(range(self.num_workers), room=2)
@@ -110,6 +112,7 @@ class VirtualCrew:
             return False
         self.work(self._cluster.message_seconds / 2)
         self.messages += 1
+        self._under_way += 1
         self._tasks[worker].append(task)
         if len(self._tasks[worker]) == 1:
             self._push(max(self.now, self._has_model(worker)), worker, task, len(task.items))
@@ -122,6 +125,9 @@ class VirtualCrew:
             moment, _, worker, task, left = heapq.heappop(self._events)
             if left is None:
                 self.now = max(self.now, moment)
+                if not arrived:
+                    self.work(self._under_way * self._cluster.look_seconds)
+                self._under_way -= 1
                 self._vacancies.give_back(worker)
                 arrived.append(Done(task, lambda task=task: _results(task)))
             elif left:
@@ -231,12 +237,21 @@ def _never(item: Any) -> Any:
     raise AssertionError(f"nothing is late in virtual time: {item}")
 
 
-def projection(parameters: int, client_seconds: float, message_seconds: float = MESSAGE_SECONDS) -> list[str]:
+SHAPES = ((10, 320), (10, 10_000), (100, 10_000), (1000, 10_000), (1000, 100_000))
+"""Nodes and cohorts of the table."""
+
+
+def projection(
+    parameters: int,
+    client_seconds: float,
+    message_seconds: float = MESSAGE_SECONDS,
+    shapes: Sequence[tuple[int, int]] = SHAPES,
+) -> list[str]:
     """The table of larger clusters, as Markdown."""
     names = ("nodes", "cohort", "summed", "messages", "received", "training s", "model s", "results s", "driver s",
              "round s", "longest part")  # fmt: skip
     rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    for nodes, cohort in ((10, 320), (10, 10_000), (100, 10_000), (1000, 10_000), (1000, 100_000)):
+    for nodes, cohort in shapes:
         for sums in (True, False):
             cluster = Cluster(nodes, 8, parameters, client_seconds, message_seconds=message_seconds)
             found = simulated(cluster, cohort, sums=sums)

@@ -1,12 +1,16 @@
 """Rounds of a cluster in virtual time: what can be calculated by hand, and the blocks of the executor."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.simulated_cluster import Cluster, simulated
+from benchmarks.simulated_cluster import SHAPES, Cluster, projection, simulated
 
 # A model whose sum takes a second on the link of a test, and whose single update takes half of one.
 MODEL = 1_000_000
-FREE = Cluster(1, 1, MODEL, 1.0, message_seconds=0.0, adds_per_second=1e30, bytes_per_second=8e6)
+FREE = Cluster(
+    1, 1, MODEL, 1.0, message_seconds=0.0, look_seconds=0.0, adds_per_second=1e30, bytes_per_second=8e6
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,9 @@ def test_a_driver_that_is_slow_decides():
 def test_thousands_of_workers_are_simulated():
     found = simulated(FREE._replace(nodes=1000, workers=8), 10_000, sums=True)
     assert (found.messages, found.received) == (625, 625 * 8 * MODEL)
+
+
+def test_the_table_of_the_docs_is_what_is_printed():
+    # The rows of a thousand nodes take seconds.
+    page = (Path(__file__).parents[2] / "docs/scale.md").read_text(encoding="utf-8")
+    assert "\n".join(projection(1_663_370, 0.3, shapes=SHAPES[:3])) in page

@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any, cast, final
 
 from fedcli.components.executors.actor import Worker, surroundings
+from fedcli.components.executors.answers import cause_of, placed, results_of
 from fedcli.components.executors.dispatch import Done, Event, Late, Lost, Piece, lost_sentence
-from fedcli.components.executors.parcels import Parcel, packed, unpacked
-from fedcli.core.errors import ComponentError, ConfigError, DiskError, NoWorkerWarning, RunError
+from fedcli.components.executors.parcels import packed, unpacked
+from fedcli.components.executors.vacancies import Vacancies
+from fedcli.core.errors import NoWorkerWarning, RunError
 
 _START_SECONDS = 600
 """After so long it is not a slow import of TensorFlow that a worker waits for."""
@@ -31,7 +33,6 @@ class RayActor:
         self.machine = "a worker"
         # The last work that it was sent, and the last that it has begun.
         self.sent = self.begun = -1
-        self.load = 0
 
 
 @final
@@ -72,9 +73,9 @@ class Staff:
                     "hold the CPUs of its nodes.\nUse fewer executor.workers, or look at `ray status`."
                 ) from error
             except ray.exceptions.RayError as error:
-                raise RunError(f"a worker of Ray could not be started: {_cause(error)}.") from error
+                raise RunError(f"a worker of Ray could not be started: {cause_of(error)}.") from error
             if failure is not None:
-                raise _placed(member.machine, unpacked(failure))
+                raise placed(member.machine, unpacked(failure))
             member.coming = None
 
     def hire(self) -> RayActor:
@@ -105,8 +106,10 @@ class RayCrew:
 
     def __init__(self, staff: Staff, number: int, work: Any, seconds: float | None) -> None:
         self._staff, self._number, self._work, self._seconds = staff, number, work, seconds
+        there = [each for each in staff.members if each.coming is None]
         # With a second task an actor has something to do while its last results travel.
-        self._room = 1 if seconds is not None else 2
+        self._vacancies = Vacancies(there, room=1 if seconds is not None else 2)
+        self._coming = {each.coming: each for each in staff.members if each.coming is not None}
         self._asked: dict[Any, tuple[RayActor, Piece]] = {}
         self._beginning: dict[Any, RayActor] = {}
         self._since: dict[RayActor, float] = {}
@@ -134,22 +137,20 @@ class RayCrew:
                 failure = ray.get(reference)
             except ray.exceptions.RayError as error:
                 raise RunError(
-                    f"on {member.machine}: the worker was lost while it built the experiment: {_cause(error)}."
+                    f"on {member.machine}: the worker was lost while it built the experiment: {cause_of(error)}."
                 ) from error
             if failure is not None:
-                raise _placed(member.machine, unpacked(failure))
+                raise placed(member.machine, unpacked(failure))
             member.begun = self._number
         self._beginning.clear()
 
     def offer(self, task: Piece) -> bool:
         """Give a task to the actor with the least to do; False if none has room."""
-        free = [each for each in self._staff.members if each.coming is None and each.load < self._room]
-        if not free:
+        member = self._vacancies.take()
+        if member is None:
             return False
-        member = min(free, key=lambda each: each.load)
         if member.sent != self._number:
             self._begin(member)
-        member.load += 1
         parcel = packed(task.items)
         self._staff.bytes_sent += parcel.num_bytes
         self._asked[member.handle.do.remote(parcel, task.folds)] = member, task
@@ -157,17 +158,26 @@ class RayCrew:
         return True
 
     def wait(self) -> Sequence[Event]:
-        """What happened, as soon as something has."""
+        """What happened, as soon as something has: all of it, since to wait costs as much as there are actors."""
         import ray
 
-        coming = {each.coming: each for each in self._staff.members if each.coming is not None}
-        references = [*self._asked, *self._beginning, *coming]
+        references = [*self._asked, *self._beginning, *self._coming]
         ready, _ = ray.wait(references, num_returns=1, timeout=self._patience())
         if not ready:
             return self._late() or self._require_workers()
         self._alone_since = None
-        reference = ready[0]
-        member = coming.get(reference) or self._beginning.get(reference) or self._asked[reference][0]
+        ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
+        return [event for reference in ready for event in self._happened(reference)]
+
+    def _happened(self, reference: Any) -> list[Event]:
+        """The end of one call; nothing, if it was of an actor that is lost by now, or has begun."""
+        import ray
+
+        member = self._coming.get(reference) or self._beginning.get(reference)
+        if member is None and reference in self._asked:
+            member = self._asked[reference][0]
+        if member is None:
+            return []
         try:
             found = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
@@ -176,34 +186,29 @@ class RayCrew:
             # A result can be lost with its node after it was made. After all else, of which an end for want of memory
             # is no RayActorError, nothing more comes from the actor.
             if not isinstance(error, ray.exceptions.ObjectLostError) or reference not in self._asked:
-                return [self._lost(member, _cause(error))]
+                return [self._lost(member, cause_of(error))]
             _, task = self._asked.pop(reference)
-            member.load -= 1
-            cause = _cause(error)
+            self._vacancies.give_back(member)
+            cause = cause_of(error)
             self._staff.lost.append(lost_sentence(f"a result of {member.machine}", cause, task.items))
             return [Lost(None, [task], cause)]
-        if reference in coming:
+        if self._coming.pop(reference, None) is not None:
             member.coming, (member.machine, failure) = None, found
             if failure is not None:
-                raise _placed(member.machine, unpacked(failure))
-        elif reference in self._beginning:
-            del self._beginning[reference]
+                raise placed(member.machine, unpacked(failure))
+            self._vacancies.add(member)
+            return []
+        if self._beginning.pop(reference, None) is not None:
             # Its answers to items would be the same error.
             if found is not None:
-                raise _placed(member.machine, unpacked(found))
+                raise placed(member.machine, unpacked(found))
             member.begun = self._number
             self._since[member] = time.monotonic()
-        else:
-            _, task = self._asked.pop(reference)
-            member.load -= 1
-            self._staff.bytes_received += found.num_bytes
-            return [Done(task, partial(_results, member.machine, found))]
-        return []
-
-    def leave(self) -> None:
-        """Wait no longer for what was begun."""
-        for member, _ in self._asked.values():
-            member.load -= 1
+            return []
+        _, task = self._asked.pop(reference)
+        self._vacancies.give_back(member)
+        self._staff.bytes_received += found.num_bytes
+        return [Done(task, partial(results_of, member.machine, found))]
 
     def _begin(self, member: RayActor) -> None:
         member.sent = self._number
@@ -239,15 +244,18 @@ class RayCrew:
         tasks = [task for owner, task in self._asked.values() if owner is member]
         self._asked = {ref: pair for ref, pair in self._asked.items() if pair[0] is not member}
         self._beginning = {ref: owner for ref, owner in self._beginning.items() if owner is not member}
+        self._coming = {ref: owner for ref, owner in self._coming.items() if owner is not member}
+        self._vacancies.remove(member)
         self._staff.dismiss(member)
-        self._staff.hire()
+        newcomer = self._staff.hire()
+        self._coming[newcomer.coming] = newcomer
         return tasks
 
     def _require_workers(self) -> list[Event]:
         """Nothing, unless all workers were lost and none will come."""
         import ray
 
-        if self._asked or any(each.coming is None for each in self._staff.members):
+        if len(self._vacancies):
             return []
         if cast(Any, ray).cluster_resources().get("CPU", 0) < 1:
             raise RunError("no node of the cluster is left.\nResume the run with `fedcli run --resume`.")
@@ -268,31 +276,3 @@ class RayCrew:
                 stacklevel=2,
             )
         return []
-
-
-def _results(machine: str, parcel: Parcel) -> Sequence[Any]:
-    # Copied out of shared memory: a component may write to an update, and the memory is needed for the next ones.
-    is_result, answer = unpacked(parcel, copies=True)
-    if is_result:
-        return cast(Sequence[Any], answer)
-    # A component fails in the same way everywhere; a file that is missing is missing on one machine.
-    if isinstance(answer, ConfigError | RunError) and not isinstance(answer, ComponentError):
-        raise _placed(machine, answer) from answer
-    raise cast(BaseException, answer)
-
-
-def _placed(machine: str, error: Exception) -> Exception:
-    """An error of a worker, with its machine."""
-    if isinstance(error, ConfigError):
-        return ConfigError(f"on {machine}: {error.message}", key=error.key, hint=error.hint)
-    return (DiskError if isinstance(error, DiskError) else RunError)(f"on {machine}: {error}")
-
-
-def _cause(error: Exception) -> str:
-    """The last sentence of one of Ray's messages, which is the specific one unless it is advice."""
-    import ray
-
-    if isinstance(error, ray.exceptions.OutOfMemoryError):
-        return "the memory of its node ran out"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else type(error).__name__

@@ -133,11 +133,8 @@ class RayExecutor:
         # With a limit of time each client is ended by itself.
         if limit is None and isinstance(work, Foldable) and (blocks := work.blocks(items)):
             pieces = in_blocks(blocks, staff.num_workers)
-        try:
-            window = window_of(work, staff.num_workers)
-            yield from dispatched(crew, pieces, window=window, give_up=give_up)
-        finally:
-            crew.leave()
+        window = window_of(work, staff.num_workers)
+        yield from dispatched(crew, pieces, window=window, give_up=give_up)
 
     def close(self) -> None:
         """End all actors, and an instance of its own; clients that are still trained are not waited for."""

@@ -23,9 +23,6 @@ class Vacancies(Generic[Worker]):
         self._with: list[dict[Worker, None]] = [{} for _ in range(room + 1)]
         self._with[0] = dict.fromkeys(self._load)
 
-    def __contains__(self, worker: Worker) -> bool:
-        return worker in self._load
-
     def __len__(self) -> int:
         return len(self._load)
 

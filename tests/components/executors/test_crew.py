@@ -43,9 +43,9 @@ def hired(monkeypatch):
         monkeypatch.setattr(ray, "remote", lambda _: remote)
         return Staff(number, {})
 
-    def wait(references, **_):
+    def wait(references, num_returns, timeout):
         done = [each for each in references if each.done()]
-        return done[:1], references
+        return done[:num_returns], references
 
     # What this process has would load TensorFlow.
     monkeypatch.setattr(crew_module, "surroundings", lambda: None)
@@ -147,3 +147,20 @@ def test_a_run_whose_workers_do_not_come_back_says_so_and_ends(hired, monkeypatc
     ):
         next(found)
     assert len(said) == 1
+
+
+def test_all_that_has_happened_is_taken_at_once(hired, monkeypatch):
+    looked = []
+    wait = ray.wait
+    monkeypatch.setattr(ray, "wait", lambda *args, **named: looked.append(1) or wait(*args, **named))
+    staff = hired(3, do=NO_MEMORY)
+    staff.begin()
+    crew = RayCrew(staff, 1, None, None)
+    crew.begin_everywhere()
+    tasks = [Piece(number, (number,)) for number in range(6)]
+    assert [crew.offer(task) for task in [*tasks, tasks[0]]] == [True] * 6 + [False]
+    lost, *done = crew.wait()
+    # Both calls of the first actor have failed, which is one loss.
+    assert (lost.task, lost.waiting) == (tasks[0], [tasks[3]])
+    assert sorted(each.task.number for each in done) == [1, 2, 4, 5]
+    assert len(looked) == 2
