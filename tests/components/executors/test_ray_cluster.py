@@ -1,16 +1,19 @@
 """The executor `ray` on a cluster: two nodes on this machine, of which one is killed in mid-round."""
 
+import re
+
 import pytest
 from fakes import MemoryStore
 from hooked import hooks_of
 from test_ray import Squares
-from tiny import assembled, on
+from tiny import assembled, on, source
 
 from fedcli.components.executors import EXECUTORS
 from fedcli.core.errors import ConfigError
 from fedcli.core.vectors import digest
 from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
+from fedcli.runs.lifecycle import Progress, start_run
 
 # Every worker imports TensorFlow.
 pytestmark = pytest.mark.slow
@@ -35,12 +38,26 @@ def course(parts, state, watch=None):
     return state, store.records
 
 
-def test_a_node_that_is_killed_in_mid_round_changes_no_bit():
+@pytest.fixture
+def cluster():
+    """Two nodes with a CPU each."""
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    second = cluster.add_node(num_cpus=1)
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+    assert not ray.is_initialized()
+
+
+def kill_second_node(cluster):
+    """As if its power failed; nothing, if that was done before."""
+    for node in set(cluster.worker_nodes):
+        cluster.remove_node(node, allow_graceful=False)
+
+
+def test_a_node_that_is_killed_in_mid_round_changes_no_bit(cluster):
     executor = EXECUTORS["ray"](address=cluster.address)
     try:
         with assembled(*LONG) as (parts, first):
@@ -48,8 +65,8 @@ def test_a_node_that_is_killed_in_mid_round_changes_no_bit():
 
             def watch(done, _planned):
                 # Both nodes have clients under way then, and some of them are done.
-                if done == 3 and second in cluster.worker_nodes:
-                    cluster.remove_node(second, allow_graceful=False)
+                if done == 3:
+                    kill_second_node(cluster)
 
             again, records = course(on(executor, parts), first, watch)
             assert executor.num_workers == 2
@@ -60,5 +77,25 @@ def test_a_node_that_is_killed_in_mid_round_changes_no_bit():
             assert "workers/lost" not in records[1]
     finally:
         executor.close()
-        cluster.shutdown()
-    assert not ray.is_initialized()
+
+
+def test_a_node_that_is_killed_while_it_adds_a_block_changes_no_bit(cluster, tmp_path):
+    overrides = ["strategy={name: scaffold}", "client.epochs=1000", "data={name: 'user_parts:blobs', examples: 400}",
+                 "data.partition={name: iid, clients: 64}"]  # fmt: skip
+    whole = start_run(source(*overrides), tmp_path / "threads")
+    rounds = []
+
+    def watch(done, _planned):
+        # The first block of the second round has come, in which clients have states in files of the run directory.
+        if rounds and done == 1:
+            kill_second_node(cluster)
+
+    on_ray = source(*overrides, f"executor={{name: ray, address: '{cluster.address}'}}")
+    found = start_run(on_ray, tmp_path / "ray", progress=Progress(watch=watch, round_end=rounds.append))
+    assert "workers/lost" not in rounds[0]
+    # A block of 16 or two of them, of which a sentence names five clients.
+    assert re.search(r"was lost .*; clients .* and (11|27) more trained again", rounds[1]["workers/lost"])
+    assert digest(found.state.weights) == digest(whole.state.weights)
+    assert len(found.state.clients) == 64
+    for client, kept in whole.state.clients.items():
+        assert digest(kept["control"]) == digest(found.state.clients[client]["control"])
