@@ -213,6 +213,11 @@ class Nothing(NamedTuple):
         """Each item is its own result."""
         return int
 
+    @property
+    def result_bytes(self) -> int:
+        """Not in chunks: each item is a message, as that of a client is."""
+        return 0
+
 
 def measured_message_seconds(executor: Executor, messages: int = 2000) -> float:
     """Seconds for which this thread calculates for a task and its result; it may wait for longer.

@@ -16,6 +16,9 @@ _ATTEMPTS = 3
 _LOSSES_IN_A_ROW = 4
 """After so many losses a worker without any result in between, it is not chance: the run ends."""
 
+_LARGEST_CHUNK, _CHUNKS_PER_WORKER = 64, 16
+"""So many small items travel together at most. With so many pieces each, one worker with long items stalls nobody."""
+
 _MOST_SINGLE_BLOCKS = 64
 """Blocks of which results travel one by one at most: about a thousand clients, and the rest as sums."""
 
@@ -172,6 +175,13 @@ def _given_up(task: Piece, give_up: Callable[[Any], Any]) -> Sequence[Any]:
 def one_by_one(items: Iterator[Any], first: int = 0) -> Iterator[Piece]:
     """A task for each item."""
     return (Piece(number, (item,)) for number, item in enumerate(items, start=first))
+
+
+def in_chunks(items: Sequence[Any], workers: int) -> Iterator[Piece]:
+    """Neighbouring items together, if there are many for each worker: a message takes longer than a small item."""
+    size = min(max(len(items) // (workers * _CHUNKS_PER_WORKER), 1), _LARGEST_CHUNK)
+    firsts = range(0, len(items), size)
+    return (Piece(number, tuple(items[first : first + size])) for number, first in enumerate(firsts))
 
 
 def lost_sentence(what: str, cause: str, items: Sequence[Any]) -> str:

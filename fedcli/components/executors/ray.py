@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast, final
 
 from fedcli.components.executors.crew import RayCrew, Staff
-from fedcli.components.executors.dispatch import dispatched, in_blocks, one_by_one
+from fedcli.components.executors.dispatch import dispatched, in_blocks, in_chunks, one_by_one
 from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.parcels import packed
 from fedcli.components.executors.temporary_folder import TemporaryFolder
 from fedcli.components.executors.threads import check_limits, limit_tensorflow_threads, window_of
 from fedcli.core.errors import ConfigError, MissingLibraryError, RunError
 from fedcli.core.machine import available_cores
-from fedcli.core.roles import Abandonable, Executor, Foldable, Work
+from fedcli.core.roles import Abandonable, Bulky, Executor, Foldable, Work
 from fedcli.core.types import Item, Result
 
 _RETURN_SECONDS = 5.0
@@ -133,6 +133,9 @@ class RayExecutor:
         # With a limit of time each client is ended by itself.
         if limit is None and isinstance(work, Foldable) and (blocks := work.blocks(items)):
             pieces = in_blocks(blocks, staff.num_workers)
+        # Pieces of an evaluation: they have no limit of time, and their results are figures.
+        if not isinstance(work, Abandonable | Bulky) and isinstance(items, Sequence):
+            pieces = in_chunks(items, staff.num_workers)
         window = window_of(work, staff.num_workers)
         yield from dispatched(crew, pieces, window=window, give_up=give_up)
 

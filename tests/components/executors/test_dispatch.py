@@ -13,6 +13,7 @@ from fedcli.components.executors.dispatch import (
     Piece,
     dispatched,
     in_blocks,
+    in_chunks,
     named,
     one_by_one,
 )
@@ -131,6 +132,18 @@ def test_a_short_last_block_is_shared_with_the_block_beside_it(last, single):
     pieces = list(in_blocks([range(length) for length in lengths], workers=2))
     assert sum(len(piece.items) for piece in pieces) == sum(lengths)
     assert sum(len(piece.items) for piece in pieces if not piece.folds) == single
+
+
+@pytest.mark.parametrize(
+    ("count", "workers", "messages", "largest"),
+    [(0, 2, 0, 0), (50, 2, 50, 1), (100, 2, 34, 3), (100_000, 8, 1563, 64), (100_000, 8000, 100_000, 1)],
+)
+def test_many_small_items_travel_together(count, workers, messages, largest):
+    pieces = list(in_chunks(range(count), workers))
+    assert [item for piece in pieces for item in piece.items] == list(range(count))
+    assert [piece.number for piece in pieces] == list(range(messages))
+    assert max((len(piece.items) for piece in pieces), default=0) == largest
+    assert not any(piece.folds for piece in pieces)
 
 
 class Turn(NamedTuple):

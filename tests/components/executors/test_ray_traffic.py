@@ -31,11 +31,22 @@ class Updates(NamedTuple):
     def begin(self):
         return lambda client: self.model + np.float32(client)
 
+    @property
+    def result_bytes(self):
+        return self.model.nbytes
+
     def blocks(self, clients):
         return [clients[first : first + 16] for first in range(0, len(clients), 16)] if self.sums else ()
 
     def fold(self, updates):
         return [np.sum(updates, axis=0, dtype=np.float64), *[None] * (len(updates) - 1)]
+
+
+class Figures(NamedTuple):
+    """An evaluation, of which each item's result is small."""
+
+    def begin(self):
+        return lambda client: {"client": client}
 
 
 class CalledAtOnce:
@@ -52,15 +63,20 @@ class CalledAtOnce:
 
 @pytest.fixture
 def record(monkeypatch):
-    """The actors that were started and what was put into shared memory."""
-    found = SimpleNamespace(actors=0, put=[])
+    """The actors that were started, the tasks that they did, and what was put into shared memory."""
+    found = SimpleNamespace(actors=0, done=0, put=[])
 
     class Actor:
         def __init__(self, surroundings):
             found.actors += 1
             worker = actor_module.Worker(surroundings)
-            for name in ("prepare", "begin", "do"):
-                setattr(self, name, CalledAtOnce(getattr(worker, name)))
+            self.prepare, self.begin = CalledAtOnce(worker.prepare), CalledAtOnce(worker.begin)
+
+            def do(*values):
+                found.done += 1
+                return worker.do(*values)
+
+            self.do = CalledAtOnce(do)
 
     def put(value):
         found.put.append(value)
@@ -122,4 +138,14 @@ def test_a_cohort_that_workers_add_sends_an_eighth_of_the_bytes(record):
     assert 320 * 4 * WEIGHTS < single < 320 * (4 * WEIGHTS + 10 * answer)
     # The model once, and the numbers of the clients.
     assert 4 * WEIGHTS < sent < 4 * WEIGHTS + 20 * 200
+    executor.close()
+
+
+def test_clients_are_evaluated_in_chunks(record):
+    executor = RayExecutor(2, None, 0.0, None)
+    rows = list(executor.run(Figures(), range(10_000)))
+    assert [row["client"] for row in rows] == list(range(10_000))
+    assert record.done == 10_000 // 64 + 1
+    list(executor.run(Updates(np.zeros(WEIGHTS, np.float32)), range(1000)))
+    assert record.done == 10_000 // 64 + 1 + 1000
     executor.close()
