@@ -235,7 +235,7 @@ class RoundState:
         aggregator: the aggregator's state.
         transforms: each transform's server state, by name.
         clients: each client's own state, by its number, for clients that have any. A run directory's are
-            read from their files when they are used (`store.client_states.StoredTree`).
+            read from their files when they are used (`store.stored_tree.StoredTree`).
         releases: how many rounds the privacy ledger has been charged for.
         seconds: simulated seconds since the start of the run, where there is a simulated clock.
         underway: clients still at work between asynchronous rounds, and the models they began from.

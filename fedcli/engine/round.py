@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedcli.core import averages
+from fedcli.core import averages, kept_states
 from fedcli.core.errors import VoidRoundError
 from fedcli.core.figures import as_columns
 from fedcli.core.roles import lost_workers
@@ -255,7 +255,8 @@ def release(
     state = replace(state, aggregator=aggregator, transforms=transforms)
     moved = move_model(assembly, state, aggregate, arrivals)
     # Clients' states change only with the model: SCAFFOLD's server variate is the mean of those of the clients.
-    return replace(moved, clients={**state.clients, **arrivals.states}), aggregate.evidence
+    clients = kept_states.updated(state.clients, arrivals.states)
+    return replace(moved, clients=clients), aggregate.evidence
 
 
 def decode(
@@ -276,8 +277,7 @@ def decode(
 def move_model(assembly: Assembly, state: RoundState, aggregate: Aggregate, arrivals: Arrivals) -> RoundState:
     """The state after the server's step along the mean update; without a valid update, the same state."""
     planned = assembly.planned_weight
-    divisor = planned or aggregate.weight
-    if not divisor:
+    if not (divisor := planned or aggregate.weight):
         return state
     # In a private run the realised number of clients has no noise, so it must not affect the model.
     share = (arrivals.num_accepted if planned is None else planned) / assembly.num_clients

@@ -9,85 +9,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import ItemsView, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fedcli.core import trees
-from fedcli.core.errors import RunError
 from fedcli.core.types import Array, Tree
 from fedcli.store import round_folders
-from fedcli.store.files import durable, guarded, limits, npz
+from fedcli.store.files import durable, guarded, npz
 from fedcli.store.files.disk import LOCAL, Disk
-from fedcli.store.files.guarded import FileRefused
-
-Rows = npt.NDArray[np.int64]
+from fedcli.store.stored_states import Rows, StatesIndex, StoredStates, index_of
+from fedcli.store.stored_tree import StoredTree
 
 # More rounds than a checkpoint may have; the clients' numbers have the other 33 bits.
 _ROUND_BITS = 30
 _LAST_ROUND = (1 << _ROUND_BITS) - 1
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class StoredTree(Mapping[str, Any]):
-    """A client's state. Every access reads its file; `dict(tree.items())` reads it once.
-
-    Args:
-        folder: where the states of all clients are.
-        client: the client's number.
-        round: the round in which the client left the state.
-        digest: SHA-256 of the file, 32 bytes.
-
-    Raises:
-        RunError: on access, if the file is missing or is not the one that was written.
-    """
-
-    folder: Path
-    client: int
-    round: int
-    digest: bytes
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.folder / round_folders.name(self.round) / f"client-{self.client:05d}.npz"
-
-    def items(self) -> ItemsView[str, Any]:
-        """The whole state, from one reading of the file."""
-        return self._load().items()
-
-    def __getitem__(self, name: str) -> Any:
-        return self._load()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._load())
-
-    def __len__(self) -> int:
-        return len(self._load())
-
-    def _load(self) -> dict[str, Any]:
-        try:
-            content = guarded.read_bytes(self.path, below=self.folder.parent, limit=limits.BINARY)
-            # Read once for digest and content: a file that is replaced in between is found out.
-            guarded.require_digest(self.path, content, self.digest.hex())
-            return npz.tree_from_bytes(content)
-        except FileRefused as error:
-            # A worker on another node reads it as well.
-            shared = "On a cluster, the run directory must be on a file system that all nodes share.\n"
-            raise self._unusable(error.reason, shared if error.is_missing else "") from None
-        except ValueError as error:
-            raise self._unusable(f"{npz.UNREADABLE}: {error}") from None
-
-    def _unusable(self, why: str, hint: str = "") -> RunError:
-        return RunError(
-            f"{self.path}, the state of client {self.client} after round {self.round}, {why}.\n{hint}"
-            f"Restore the file, or delete the checkpoints of round {self.round} and later to resume before it."
-        )
+_LAST_CLIENT = (1 << 33) - 1
 
 
 def put(folder: Path, round: int, client: int, tree: Tree, *, disk: Disk = LOCAL) -> StoredTree:
@@ -130,9 +69,10 @@ def drop_after(folder: Path, round: int, *, disk: Disk = LOCAL) -> None:
 def prune(folder: Path, first: int, last: int, keep: Mapping[int, Tree], *, disk: Disk = LOCAL) -> None:
     """Remove the states of rounds `first` to `last` that are not in `keep`. No checkpoint refers to them."""
     # Of these rounds only: others may have kept the states of many more clients.
-    needed = {
-        tree.path for tree in keep.values() if isinstance(tree, StoredTree) and first <= tree.round <= last
-    }
+    clients, rounds, _ = _index(keep)
+    of_these = np.flatnonzero((rounds >= first) & (rounds <= last))
+    numbers = zip(clients[of_these].tolist(), rounds[of_these].tolist(), strict=True)
+    needed = {StoredTree(folder, client, round, b"").path for client, round in numbers}
     for round in _between(folder, first, last):
         place = folder / round_folders.name(round)
         there = {place / name for name in guarded.names(place, below=folder.parent)}
@@ -154,9 +94,12 @@ def release(folder: Path, pruned: Rows, whole: Sequence[Rows], *, disk: Disk = L
             because a client's state is in all checkpoints from its own round to its next.
         disk: where they are removed.
     """
-    unneeded = np.setdiff1d(pruned, np.concatenate([pruned[:0], *whole])).tolist()
+    for needed in whole:
+        # Both ascend, so that a million of them are found in order.
+        found = np.append(needed, -1)[np.searchsorted(needed, pruned)]
+        pruned = pruned[found != pruned]
     by_round: defaultdict[Path, list[Path]] = defaultdict(list)
-    for place in unneeded:
+    for place in pruned.tolist():
         path = StoredTree(folder, place >> _ROUND_BITS, place & _LAST_ROUND, b"").path
         # A process that was killed in this function has removed some of them.
         if guarded.exists(path, below=folder.parent):
@@ -169,10 +112,8 @@ def release(folder: Path, pruned: Rows, whole: Sequence[Rows], *, disk: Disk = L
 
 def places_of(clients: Mapping[int, Tree]) -> Rows:
     """Client and round of each stored state in one number, ascending, int64 [K]: half a megabyte for 65,536 of them."""
-    numbers = (
-        tree.client << _ROUND_BITS | tree.round for tree in clients.values() if isinstance(tree, StoredTree)
-    )
-    return np.sort(np.fromiter(numbers, np.int64))
+    index = _index(clients)
+    return index.client << _ROUND_BITS | index.round
 
 
 def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
@@ -182,18 +123,29 @@ def to_index(clients: Mapping[int, Tree]) -> dict[str, Array]:
         TypeError: if a state is not a stored one.
     """
     # Equal states make equal bytes, in whatever order the clients finished.
-    stored = [tree for _, tree in sorted(clients.items())]
-    on_disk = [tree for tree in stored if isinstance(tree, StoredTree)]
-    if len(on_disk) < len(stored):
+    index = _index(clients)
+    if len(index.client) < len(clients):
         raise TypeError("a checkpoint refers to the files of clients' states; write them with `put` first")
-    return {
-        "client": np.array([tree.client for tree in on_disk], np.int64),
-        "round": np.array([tree.round for tree in on_disk], np.int64),
-        "sha256": np.frombuffer(b"".join(tree.digest for tree in on_disk), np.uint8).reshape(-1, 32),
-    }
+    return index._asdict()
 
 
-def from_index(folder: Path, index: Mapping[str, Any]) -> dict[int, StoredTree]:
+def in_arrays(folder: Path, clients: Mapping[int, Tree]) -> StoredStates:
+    """The same stored states in arrays, which later ones are added to.
+
+    Raises:
+        TypeError: if a state is not a stored one.
+    """
+    return StoredStates(folder, StatesIndex(**to_index(clients)))
+
+
+def _index(clients: Mapping[int, Tree]) -> StatesIndex:
+    # One that is kept in arrays is not walked.
+    if isinstance(clients, StoredStates):
+        return clients.index
+    return index_of({client: tree for client, tree in clients.items() if isinstance(tree, StoredTree)})
+
+
+def from_index(folder: Path, index: Mapping[str, Any]) -> StoredStates:
     """The states that `to_index` listed. No file is read.
 
     Raises:
@@ -208,10 +160,10 @@ def from_index(folder: Path, index: Mapping[str, Any]) -> dict[int, StoredTree]:
     clients, rounds, digests = index["client"], index["round"], index["sha256"]
     is_shaped = clients.ndim == 1 and rounds.shape == clients.shape and digests.shape == (len(clients), 32)
     # In ascending order, so that no client has two states.
-    if not is_shaped or (np.diff(clients, prepend=-1) <= 0).any() or (rounds < 0).any():
+    is_in_order = is_shaped and (np.diff(clients, prepend=-1) > 0).all()
+    if not is_in_order or (clients > _LAST_CLIENT).any() or ((rounds < 0) | (rounds > _LAST_ROUND)).any():
         raise ValueError("has an index of the clients' states that no run writes")
-    rows = zip(clients.tolist(), rounds.tolist(), digests, strict=True)
-    return {client: StoredTree(folder, client, round, digest.tobytes()) for client, round, digest in rows}
+    return StoredStates(folder, StatesIndex(clients, rounds, digests))
 
 
 def _between(folder: Path, first: int, last: int) -> list[int]:

@@ -11,6 +11,7 @@ from fedcli.store import checkpoints, client_states
 from fedcli.store.directory import CLIENT_STATES, checkpoint_folder
 from fedcli.store.files import guarded
 from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.stored_states import Rows
 
 
 @final
@@ -24,7 +25,7 @@ class ReferredStates:
 
     def __init__(self, run: Path, *, disk: Disk = LOCAL) -> None:
         self._run, self._folder, self._disk = run, run / CLIENT_STATES, disk
-        self._places: dict[int, client_states.Rows] = {}
+        self._places: dict[int, Rows] = {}
 
     def note(self, round: int, clients: Mapping[int, Tree]) -> None:
         """Remember the states of a checkpoint, so that it need not be read to be pruned."""
@@ -53,7 +54,7 @@ class ReferredStates:
     def _is_whole(self, round: int) -> bool:
         return checkpoints.has_arrays(checkpoint_folder(self._run, round))
 
-    def _in(self, round: int) -> client_states.Rows | None:
+    def _in(self, round: int) -> Rows | None:
         if round not in self._places:
             # Of an earlier process.
             found = checkpoints.read_places(checkpoint_folder(self._run, round), self._folder)

@@ -86,6 +86,7 @@ class RunStore:
             locks.release(self._lock)
             raise
         self._thread = WriterThread()
+        self._states = folder / CLIENT_STATES
         self._durable_round = -1
         self._head: str | None = None
         self._logs: dict[str, Log] = {}
@@ -100,9 +101,10 @@ class RunStore:
         return self._head
 
     def begin(self, state: RoundState) -> RoundState:
-        """Write the state before the first round, and return it."""
+        """Write the state before the first round, and return it; it keeps the clients' states in arrays."""
+        state = replace(state, clients=client_states.in_arrays(self._states, state.clients))
         self._open_logs(dict.fromkeys(LOGS, logs.START))
-        client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
+        client_states.drop_after(self._states, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         self.checkpoint(state)
         return state
@@ -120,9 +122,7 @@ class RunStore:
         self._unpruned = finished_rounds(self.folder)
         # A process that was killed after it published this checkpoint may not have pruned the states before it.
         before = [-1, *self._unpruned][-2]
-        client_states.prune(
-            self.folder / CLIENT_STATES, before + 1, state.round, state.clients, disk=self._disk
-        )
+        client_states.prune(self._states, before + 1, state.round, state.clients, disk=self._disk)
         manifest = manifests.read(checkpoint_folder(self.folder, state.round))
         marks, has_secret = _resumable(manifest, checkpoint_folder(self.folder, state.round))
         if has_secret:
@@ -136,7 +136,7 @@ class RunStore:
         if charge is not None:
             warn(charge)
         self._open_logs(marks)
-        client_states.drop_after(self.folder / CLIENT_STATES, state.round, disk=self._disk)
+        client_states.drop_after(self._states, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
         # After the logs were cut back, so that no record of a round that is repeated is among them.
         self.records = [*self._read_records()]
@@ -152,8 +152,7 @@ class RunStore:
         All rounds before a charged one count as charged too. They are run again if somebody deletes checkpoints, and
         must not be released again.
         """
-        charged = charges.read(self.folder)
-        return charged is not None and charged >= round
+        return round <= (charges.read(self.folder) or 0)
 
     def charge(self, round: int) -> None:
         """Note durably that a release follows. Whatever happens next, the round counts against the budget."""
@@ -167,7 +166,7 @@ class RunStore:
         The next checkpoint makes it durable. Until then, `resume` and `begin` remove it.
         """
         self._settle()
-        return client_states.put(self.folder / CLIENT_STATES, round, client, tree, disk=self._disk)
+        return client_states.put(self._states, round, client, tree, disk=self._disk)
 
     def deposit(self, round: int, files: Mapping[str, bytes]) -> None:
         """Write the files by which a round can be verified; a repeated round replaces them."""
@@ -193,9 +192,8 @@ class RunStore:
 
     def _write(self, state: RoundState) -> None:
         marks = {name: log.sync()._asdict() for name, log in self._logs.items()}
-        kept = self.folder / CLIENT_STATES
         # Everything that the checkpoint refers to must be durable before it.
-        client_states.sync(kept, self._durable_round + 1, state.round, disk=self._disk)
+        client_states.sync(self._states, self._durable_round + 1, state.round, disk=self._disk)
         target = checkpoint_folder(self.folder, state.round)
         draft = durable.fresh(durable.draft_of(target), disk=self._disk)
         if self._privacy is not None:
@@ -219,7 +217,9 @@ class RunStore:
         durable.publish(draft, target, disk=self._disk)
         statement_copy.make(self.folder, target, disk=self._disk)
         # Of the rounds since the last checkpoint, only this checkpoint can refer to clients' states.
-        client_states.prune(kept, self._durable_round + 1, state.round, state.clients, disk=self._disk)
+        client_states.prune(
+            self._states, self._durable_round + 1, state.round, state.clients, disk=self._disk
+        )
         # Not before: until the new checkpoint is published, the one before it needs its noise to resume.
         secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._durable_round, self._head = state.round, head

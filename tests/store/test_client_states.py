@@ -16,10 +16,10 @@ from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer
 from fedcli.engine.setup import EvaluationSettings
 from fedcli.store import client_states, directory
-from fedcli.store.client_states import StoredTree
 from fedcli.store.files import npz
 from fedcli.store.new_run import create_run
 from fedcli.store.run_store import RunStore
+from fedcli.store.stored_tree import StoredTree
 from fedcli.testing.changes import changed
 
 TREE = {"control": np.array([1.5, -0.0], np.float32), "deep": {"er": np.int64(7), "empty": {}}}
@@ -71,6 +71,13 @@ def test_nobody_has_a_state_and_the_index_is_empty(tmp_path):
     index = client_states.to_index({})
     assert [len(index[name]) for name in ("client", "round", "sha256")] == [0, 0, 0]
     assert client_states.from_index(tmp_path, index) == {}
+
+
+@pytest.mark.parametrize(("client", "round"), [([2, 1], [1, 1]), ([1, 2**33], [1, 1]), ([1, 2], [1, 2**30])])
+def test_an_index_that_no_run_writes_is_refused(tmp_path, client, round):
+    index = {"client": np.array(client), "round": np.array(round), "sha256": np.zeros((2, 32), np.uint8)}
+    with pytest.raises(ValueError, match="that no run writes"):
+        client_states.from_index(tmp_path, index)
 
 
 def test_a_folder_that_was_moved_is_read_from_where_it_is(tmp_path):

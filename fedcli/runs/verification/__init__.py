@@ -50,7 +50,7 @@ from fedcli.runs.verification.signers import (
 from fedcli.runs.verification.stamped_head import checked_timestamp
 from fedcli.runs.verification.stated_files import checked_stated_files
 from fedcli.store import directory
-from fedcli.store.client_states import StoredTree
+from fedcli.store.stored_tree import StoredTree
 
 __all__ = ["CheckCount", "Finding", "VerificationReport", "Watch", "verify_run"]
 

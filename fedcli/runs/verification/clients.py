@@ -8,9 +8,9 @@ from pathlib import Path
 from fedcli.runs.verification.chain_links import Link
 from fedcli.runs.verification.report import Finding
 from fedcli.store import checkpoints, client_states, directory
-from fedcli.store.client_states import StoredTree
 from fedcli.store.files import guarded, limits
 from fedcli.store.files.guarded import FileRefused
+from fedcli.store.stored_tree import StoredTree
 
 WHAT = "states of clients"
 
