@@ -121,6 +121,16 @@ class BlockRuntime(Protocol):
 
 
 @runtime_checkable
+class InProcesses(Protocol):
+    """An executor whose workers are processes, each with memory of its own."""
+
+    @property
+    def processes_per_machine(self) -> int:
+        """How many of them share the memory of a machine, as far as that is known before they start."""
+        ...
+
+
+@runtime_checkable
 class Executor(Protocol):
     """Where work on clients is done. It holds workers, so it is closed at the end."""
 

@@ -17,14 +17,13 @@ from fedcli.components.models.network import Network, Vectors, load_weights, per
 from fedcli.config import Experiment, Part, is_reference, objects_of
 from fedcli.core.concealment import forbid_core_dumps
 from fedcli.core.contracts import Strategy
-from fedcli.core.errors import ConfigError
-from fedcli.core.roles import Choosing, Executor
+from fedcli.core.roles import Choosing, Executor, InProcesses
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.transform import Transform
 from fedcli.core.trees import to_table
 from fedcli.core.types import KerasModel, Tree
 from fedcli.core.user_code import blamed
-from fedcli.core.vectors import gather, unflatten
+from fedcli.core.vectors import unflatten
 from fedcli.engine.adversary import trained_on
 from fedcli.engine.client_side import Clients, ClientSide
 from fedcli.engine.no_turns import NoTurns
@@ -32,6 +31,7 @@ from fedcli.engine.run_columns import best_is
 from fedcli.engine.setup import Assembly, Setup
 from fedcli.experiment.built_model import built_model
 from fedcli.experiment.compatibility import model_statistics
+from fedcli.experiment.initial_weights import initial_weights
 from fedcli.experiment.make import make, placed
 from fedcli.experiment.plan import plan
 from fedcli.experiment.planned_files import ModelSizes, check_arrays
@@ -61,9 +61,10 @@ def assemble(
         side, layout, vectors, gives_probabilities = _client_side(setup, config_digest)
         data_noise = setup.world.data_noise
         # Callbacks stay with the server, so that they may be objects of this process.
+        processes = executor.processes_per_machine if isinstance(executor, InProcesses) else 1
         travels = experiment.model_copy(update={"callbacks": ()})
         elsewhere = partial(
-            side_in_this_process, travels, strategy, data_noise and data_noise.key, config_digest
+            side_in_this_process, travels, strategy, data_noise and data_noise.key, config_digest, processes
         )
         # What was given as a Python object cannot be made from a config in another process.
         clients = Clients(side, None if objects_of(experiment) else elsewhere)
@@ -122,14 +123,20 @@ def with_strategy(assembly: Assembly, strategy: Strategy) -> Assembly:
 
 
 def side_in_this_process(
-    experiment: Experiment, strategy: Strategy | None, data_key: bytes | None, config_digest: bytes
+    experiment: Experiment,
+    strategy: Strategy | None,
+    data_key: bytes | None,
+    config_digest: bytes,
+    processes: int,
 ) -> ClientSide:
-    """The clients' side, built from the config in a worker process."""
-    side, *_ = _client_side(plan(experiment, strategy, data_key=data_key), config_digest)
+    """The clients' side, built from the config in one of so many worker processes of a machine."""
+    side, *_ = _client_side(plan(experiment, strategy, data_key=data_key), config_digest, processes)
     return side
 
 
-def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelLayout, Vectors, bool]:
+def _client_side(
+    setup: Setup, config_digest: bytes, processes: int = 1
+) -> tuple[ClientSide, ModelLayout, Vectors, bool]:
     from fedcli.components.clients.runtime.block_program import compile_block
     from fedcli.components.clients.runtime.client_blocks import ClientBlocks
     from fedcli.components.clients.runtime.joined_examples import JoinedExamples
@@ -152,7 +159,7 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
     check_size(experiment.fixed_point, num_parameters=layout.trainable.size)
     check_arrays(setup, ModelSizes(*(group.size for group in layout)))
     model_statistics.check(strategy, experiment, num_statistics=layout.statistics.size)
-    vectors = _warm_start(experiment, layout) or network.vectors()
+    vectors = initial_weights(experiment, layout) or network.vectors()
     # Frozen weights may come from model.initial_weights too.
     network.load_frozen(vectors.frozen)
     # The code of a custom model may read its variables at any time.
@@ -193,6 +200,7 @@ def _client_side(setup: Setup, config_digest: bytes) -> tuple[ClientSide, ModelL
             np.asarray(federation.num_train),
             bytes_each,
             setup.world.cohort.expected_size(federation.num_clients),
+            processes,
         ),
     )
     data = trained_on(federation, adversary, experiment.seed)
@@ -280,21 +288,3 @@ def _callbacks(setup: Setup) -> list[Callback]:
     mode = stop.mode or best_is(stop.metric, setup.protocol.strategy.columns)
     rules = stop.model_dump(exclude={"mode"})
     return [*own, early_stop(mode=mode, **rules)]
-
-
-def _warm_start(experiment: Experiment, layout: ModelLayout) -> Vectors | None:
-    """The vectors of `model.initial_weights`, or None where the model starts from its seed."""
-    if experiment.model.initial_weights is None:
-        return None
-    from fedcli.store.directory import read_weights
-
-    with placed("model.initial_weights"):
-        arrays = read_weights(experiment.model.initial_weights)
-        for name, shape in (pair for group in layout for pair in zip(group.names, group.shapes, strict=True)):
-            if name not in arrays or np.shape(arrays[name]) != shape:
-                found = f"has shape {list(np.shape(arrays[name]))}" if name in arrays else "is missing"
-                raise ConfigError(
-                    f"the weight {name} {found}; the model needs shape {list(shape)}.",
-                    hint="Use weights of the same architecture.",
-                )
-    return Vectors(*(gather(arrays, group) for group in layout))

@@ -137,6 +137,11 @@ class ProcessesExecutor:
         self._works = 0
         self.lost: list[str] = []
 
+    @property
+    def processes_per_machine(self) -> int:
+        """All workers."""
+        return self.num_workers
+
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results lazily, in the order of `items`; if the caller stops early, pending work is cancelled.
 

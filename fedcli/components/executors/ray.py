@@ -95,6 +95,12 @@ class RayExecutor:
         return self._staff.num_workers if self._staff else self._workers or default_workers()
 
     @property
+    def processes_per_machine(self) -> int:
+        """All workers; in a cluster one for each core at most, as of this machine."""
+        here = self._workers or default_workers()
+        return here if self._address is None else min(here, available_cores())
+
+    @property
     def lost(self) -> Sequence[str]:
         """For each actor that was lost so far: where, why, and which clients were trained again."""
         return self._staff.lost if self._staff else []

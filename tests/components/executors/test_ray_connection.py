@@ -120,6 +120,7 @@ def test_cpus_of_workers_that_have_just_ended_are_waited_for(resources, monkeypa
 def test_the_process_of_a_large_cluster_has_threads_for_its_own_cores(monkeypatch):
     asked = []
     monkeypatch.setattr(MODULE, "limit_tensorflow_threads", asked.append)
-    RayExecutor(800, "auto", 0.0, None)
-    RayExecutor(1, "auto", 0.0, None)
-    assert asked == [available_cores(), 1]
+    executors = [RayExecutor(*each, 0.0, None) for each in ((800, "auto"), (1, "auto"), (800, None))]
+    assert asked == [available_cores(), 1, available_cores()]
+    # So many share the memory of a machine: in a cluster one for each core of a node, here all of them.
+    assert [each.processes_per_machine for each in executors] == [available_cores(), 1, 800]

@@ -10,16 +10,20 @@ _WORTH_KEEPING = 4
 _LEAST = 2**26
 
 
-def cache_bytes(num_train: Array, example_bytes: int, cohort: float) -> int:
-    """Bytes of the cache: up to 2 GiB, or a cohort's worth for a population of which little would fit into that.
+def cache_bytes(num_train: Array, example_bytes: int, cohort: float, processes: int = 1) -> int:
+    """Bytes of one process's cache: up to 2 GiB, or a cohort's worth of a population of which little would fit.
+
+    Worker processes of a machine share both, since each trains its part of a cohort.
 
     Args:
         num_train: training examples of each client, [K].
         example_bytes: bytes of one example on the device.
         cohort: planned clients of a round.
+        processes: that train on this machine, each with a cache of its own.
     """
+    largest = LARGEST // processes
     population = int(num_train.sum()) * example_bytes
     if population <= _WORTH_KEEPING * LARGEST:
-        return LARGEST
+        return largest
     # Twice, because examples are padded to a power of two.
-    return int(min(max(2 * cohort * population / len(num_train), _LEAST), LARGEST))
+    return int(min(max(2 * cohort * population / len(num_train) / processes, _LEAST), largest))
