@@ -11,11 +11,13 @@ import numpy as np
 from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.executors import CHOOSING
+from fedcli.components.models.architecture import LayerWork
+from fedcli.components.models.keras_layers import layer_work
 from fedcli.config import Config
 from fedcli.core.errors import ConfigError
 from fedcli.core.roles import Choosing
 from fedcli.engine.setup import Setup
-from fedcli.experiment.assemble import assemble
+from fedcli.experiment.assemble import assemble, model_at
 from fedcli.experiment.compose import noise_multiplier_of
 from fedcli.experiment.make import located
 from fedcli.experiment.memory import memory
@@ -58,6 +60,7 @@ def checked_cost(
             parameters=state.weights.size,
             statistics=state.statistics.size,
             others=(state.frozen.size, state.personal.size),
+            work=layer_work(model_at(assembly, state)),
         )
         executor = assembly.executor
         return facts | ({"executor": executor.choice} if isinstance(executor, Choosing) else {})
@@ -101,7 +104,12 @@ def planned_privacy(source: Config, *, course: bool = False) -> dict[str, Any]:
 
 
 def cost(
-    made: Setup, *, parameters: int | None = None, statistics: int = 0, others: tuple[int, int] = (0, 0)
+    made: Setup,
+    *,
+    parameters: int | None = None,
+    statistics: int = 0,
+    others: tuple[int, int] = (0, 0),
+    work: LayerWork | None = None,
 ) -> dict[str, Any]:
     """Parameters, clients, steps, bytes and memory of an average round, and the planned epsilon of a private run.
 
@@ -113,6 +121,7 @@ def cost(
         parameters: trainable weights of its built model; None for a model that is not built.
         statistics: non-trainable weights of its built model that training moves.
         others: its frozen weights, and those that stay with each client.
+        work: what its layers need.
     """
     federation, experiment = made.world.federation, made.experiment
     at_work = made.world.cohort.expected_size(federation.num_clients)
@@ -168,10 +177,17 @@ def cost(
         facts["encryption"] = described(made.protocol.encryption, made.protocol.strategy)
     facts |= facts_of_proofs(made.protocol.strategy, parameters)
     if parameters is not None:
-        facts |= memory(made, ModelSizes(parameters, statistics, *others))
+        facts |= memory(made, ModelSizes(parameters, statistics, *others), work or _stated_work(made))
     if found := warnings_of(made):
         facts["warnings"] = found
     return facts
+
+
+def _stated_work(made: Setup) -> LayerWork:
+    """What the layers of a model that is not built need; nothing of a custom one, which does not state it."""
+    stated = made.training.architecture.work
+    shape = made.world.federation.input_shape
+    return LayerWork(0, is_dense=True) if stated is None else stated(shape, made.model_outputs)
 
 
 def _models_kept(made: Setup, parameters: int | None, statistics: int) -> dict[str, int | None]:

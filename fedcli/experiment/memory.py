@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from fedcli.components.clients.optimizers import Optimizer
 from fedcli.components.executors import FOLDING, OWN_PROCESSES
+from fedcli.components.models.architecture import LayerWork
 from fedcli.config import Checkpoint
 from fedcli.core.machine import available_cores
 from fedcli.core.sums import BLOCK
 from fedcli.engine.setup import Setup
+from fedcli.experiment.make import make
 from fedcli.experiment.planned_files import (
     ModelSizes,
     checkpoint_files,
@@ -18,23 +23,30 @@ from fedcli.experiment.planned_files import (
 )
 
 _FLOAT32 = 4
-# TensorFlow with Keras and a compiled program, without a model's weights: measured, 0.9 GB.
-_TENSORFLOW = 900_000_000
+# TensorFlow with Keras and a traced program, without a model's weights: measured; and XLA's compiler.
+_TENSORFLOW, _XLA = 790_000_000, 150_000_000
 # On the device: the round's broadcast. Of the plain step of the server, it is the model's own memory.
 _ON_DEVICE = 1
-# What XLA holds while a client trains a network of dense layers: its report says 1.8 copies for layers of 2,048 units.
-_OF_A_CLIENT = 2
+# What a client's program holds, and for each moment of its optimizer. XLA reuses memory: its report says 1.8 copies for
+# layers of 2,048 units. TensorFlow keeps old and new vectors and what is between them: measured with 0 to 2 moments.
+_COMPILED, _COMPILED_MOMENT = 2, 1
+_TRACED, _TRACED_MOMENT = 5, 3
+# With dp-sgd: gradients of each example of a batch, and the noise of all steps with what its sampler takes. Measured.
+_PER_EXAMPLE, _PER_NOISE = 3, 5
+# Of a batch, what layers return, its gradients and what convolutions need; and without gradients. Measured.
+_TRAINED, _EVALUATED = 3, 1
 
 
-def memory(made: Setup, sizes: ModelSizes) -> dict[str, Any]:
+def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
     """Copies of the model in float32 that a run holds at its peak, and bytes of memory and disk.
 
-    An estimate from above for the mean and rules that collect updates. The clients' data are not in it, nor the
-    moments of their optimizer, nor what transforms such as encryption take.
+    An estimate for the mean and rules that collect updates; docs/performance.md has its error on measured models. The
+    clients' data are not in it, nor what transforms such as encryption and custom components take.
 
     Args:
         made: the experiment.
         sizes: numbers of weights of the model.
+        work: what its layers need.
     """
     strategy, experiment = made.protocol.strategy, made.experiment
     cohort = max(int(made.world.cohort.expected_size(made.num_clients)), 1)
@@ -42,7 +54,9 @@ def memory(made: Setup, sizes: ModelSizes) -> dict[str, Any]:
     workers = min(given if isinstance(given, int) else available_cores(), cohort)
     # An update may be several vectors, such as a delta and a control variate.
     update = 1 + sum(extra.size == "model" for extra in strategy.trainer.sends)
-    of_a_client = _OF_A_CLIENT + update - 1 + len(strategy.trainer.keeps) + len(strategy.trainer.receives)
+    of_a_client = (
+        _program(made, work) + update - 1 + len(strategy.trainer.keeps) + len(strategy.trainer.receives)
+    )
     # An average is kept in float64.
     server = round(server_state_bytes(made) / _FLOAT32) + (2 if experiment.average else 0)
     sums = 2 if cohort <= BLOCK else 4
@@ -54,14 +68,17 @@ def memory(made: Setup, sizes: ModelSizes) -> dict[str, Any]:
     on_server = 1 + server + collected + max((sums + workers + 1) * update, step)
     on_device = _ON_DEVICE + workers * of_a_client
     one = _FLOAT32 * (sizes.trainable + sizes.statistics)
-    checkpoint, kept = (
-        sum(checkpoint_files(made, sizes).values()),
-        _kept(experiment.checkpoint, experiment.rounds),
-    )
+    checkpoint = sum(checkpoint_files(made, sizes).values())
+    kept = _kept(experiment.checkpoint, experiment.rounds)
+    tensorflow = _TENSORFLOW + _XLA * work.is_dense
+    examples = max(_TRAINED * _batch(made), _EVALUATED * made.run.evaluation.batch_size)
+    activations = _FLOAT32 * work.activations * examples
     facts = {
         "copies_of_the_model": on_server + on_device,
-        "memory_bytes": _TENSORFLOW + one * (on_server + on_device),
-        "device_memory_bytes": one * on_device,
+        "activation_bytes_per_worker": activations,
+        "memory_bytes": tensorflow + one * (on_server + on_device) + workers * activations,
+        "memory_is_for": _assumed(made, workers),
+        "device_memory_bytes": one * on_device + workers * activations,
         "checkpoint_bytes": checkpoint,
         "kept_checkpoints_bytes": checkpoint * kept,
     }
@@ -72,10 +89,36 @@ def memory(made: Setup, sizes: ModelSizes) -> dict[str, Any]:
         }
     if experiment.executor.name in OWN_PROCESSES:
         # Each has a model, a broadcast and a result of its own, and the driver has the model that it began with.
-        facts["memory_bytes"] = _TENSORFLOW + one * (on_server + 1)
+        facts["memory_bytes"] = tensorflow + one * (on_server + 1)
         held = update * (min(BLOCK, cohort) + 2 if _folds(made) else 1)
-        facts["worker_memory_bytes"] = _TENSORFLOW + one * (1 + _ON_DEVICE + of_a_client + held)
+        facts["worker_memory_bytes"] = tensorflow + one * (1 + _ON_DEVICE + of_a_client + held) + activations
     return facts
+
+
+def _program(made: Setup, work: LayerWork) -> int:
+    """Copies of the model that the program of a client holds while it trains."""
+    optimizer = make("client.optimizer", made.experiment.client.optimizer, kind=Optimizer)
+    base, moment = (_COMPILED, _COMPILED_MOMENT) if work.is_dense else (_TRACED, _TRACED_MOMENT)
+    copies: int = base + moment * optimizer.moments
+    private = made.protocol.strategy.trainer.privacy
+    return copies if private is None else copies + _PER_EXAMPLE * _batch(made) + _PER_NOISE * private.steps
+
+
+def _batch(made: Setup) -> int:
+    """Examples of a batch at most, or of an average one of the largest client."""
+    batches, largest = made.training.batches, int(np.max(made.world.federation.num_train, initial=0))
+    return math.ceil(batches.rate * largest) if batches.rate is not None else min(batches.batch_size, largest)
+
+
+def _assumed(made: Setup, workers: int) -> str:
+    """How many workers the figures are for, in words."""
+    settings = made.experiment.executor.parameters
+    many = f"{workers} worker{'s' * (workers > 1)}"
+    if isinstance(settings.get("workers"), int):
+        return many
+    if settings.get("address") is not None:
+        return f"{many} as this machine has cores; the cluster may have others, each with the worker memory"
+    return f"{many}, as this machine has cores" if workers == available_cores() else many
 
 
 def _folds(made: Setup) -> bool:

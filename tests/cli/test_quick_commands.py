@@ -311,7 +311,8 @@ class TestCheck:
         facts = json.loads(result.stdout)
         assert facts.pop("copies_of_the_model") >= 7
         assert {name for name in facts if name not in COST} == {
-            *("memory_bytes", "device_memory_bytes", "checkpoint_bytes", "kept_checkpoints_bytes")
+            *("memory_bytes", "device_memory_bytes", "checkpoint_bytes", "kept_checkpoints_bytes"),
+            *("activation_bytes_per_worker", "memory_is_for"),
         }
         assert {name: facts[name] for name in COST} == COST
         assert files(tmp_path) == before

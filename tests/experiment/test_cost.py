@@ -7,12 +7,20 @@ import pytest
 import tiny
 
 from fedcli.components.data import PartitionedFederation
+from fedcli.components.models.architecture import LayerWork
 from fedcli.engine.round import run_round
+from fedcli.experiment import memory
 from fedcli.experiment.assemble import with_keys
 from fedcli.experiment.cost import checked_cost, cost
 
 WEIGHTS = 4 * 5 + 5 + 5 * 3 + 3  # mlp with 5 hidden units on 4 features and 3 classes
 MLP = ("model={name: mlp, hidden: [5]}",)
+DP_SGD = (
+    "strategy={name: dp-sgd, clip_norm: 1.0, noise_multiplier: 1.0, rate: 0.25, steps: 2, expected_batch_size: 3, "
+    "delta: 1.0e-3}"
+)
+# Evaluation takes 1,000 examples at once, whose features, hidden and output layer are float32.
+ACTIVATIONS = 1000 * (4 + 5 + 3) * 4
 
 
 def figures(*overrides):
@@ -36,8 +44,10 @@ def test_a_round_of_four_clients_added_up_by_hand():
         "on_client_error": "reject",
         # Of two workers, two each, and the broadcast; the state; the sum and three updates.
         "copies_of_the_model": 2 * 2 + 1 + 1 + 2 + 3,
-        "memory_bytes": 900_000_000 + 11 * 4 * WEIGHTS,
-        "device_memory_bytes": 5 * 4 * WEIGHTS,
+        "activation_bytes_per_worker": ACTIVATIONS,
+        "memory_bytes": 940_000_000 + 11 * 4 * WEIGHTS + 2 * ACTIVATIONS,
+        "memory_is_for": "2 workers",
+        "device_memory_bytes": 5 * 4 * WEIGHTS + 2 * ACTIVATIONS,
         "checkpoint_bytes": 4 * WEIGHTS,
         # Of the first state and of two rounds.
         "kept_checkpoints_bytes": 3 * 4 * WEIGHTS,
@@ -52,6 +62,13 @@ def test_a_round_of_four_clients_added_up_by_hand():
         (["strategy=fedadam"], 2),  # the moments; the new ones are of the step, which is no peak then
         (["strategy=median"], 4),  # the collected updates
         (["average={decay: 0.9}"], 4),  # in float64; the step, with the new one and the decayed, is the peak
+        (["client.optimizer=adam"], 2 * 2),  # two moments of each worker's client
+        (["client.optimizer={name: sgd, momentum: 0.9}"], 2),
+        # TensorFlow alone keeps more between its operations than XLA.
+        (["model.dropout=0.1"], 2 * 3),
+        (["model.dropout=0.1", "client.optimizer=adam"], 2 * 9),
+        # Of each worker, gradients of the four examples of a batch, and the noise of two steps.
+        ([DP_SGD], 2 * (3 * 4 + 5 * 2)),
         # The server's variate; of each client what it keeps, receives and sends; sum and updates of twice the length.
         (["strategy=scaffold"], 1 + 2 * 3 + 5),
     ],
@@ -62,9 +79,25 @@ def test_what_adds_copies_of_the_model(overrides, more):
 
 def test_processes_have_copies_of_their_own_and_pruned_checkpoints_take_no_disk():
     facts = figures("executor={name: processes, workers: 2}", "checkpoint={keep_last: 1}")
-    assert facts["memory_bytes"] == 900_000_000 + (1 + 1 + 2 + 3) * 4 * WEIGHTS
-    assert facts["worker_memory_bytes"] == 900_000_000 + (1 + 1 + 2 + 1) * 4 * WEIGHTS
+    assert facts["memory_bytes"] == 940_000_000 + (1 + 1 + 2 + 3) * 4 * WEIGHTS
+    assert facts["worker_memory_bytes"] == 940_000_000 + (1 + 1 + 2 + 1) * 4 * WEIGHTS + ACTIVATIONS
     assert facts["kept_checkpoints_bytes"] == 4 * WEIGHTS
+
+
+def test_convolutions_need_memory_for_what_their_layers_return():
+    made = tiny.plan("model={name: mlp, hidden: [5], dropout: 0.1}", "evaluation.batch_size=1")
+    facts = cost(made, parameters=WEIGHTS, work=LayerWork(1000, is_dense=False))
+    assert facts["activation_bytes_per_worker"] == 3 * 5 * 1000 * 4
+    assert facts["memory_bytes"] == 790_000_000 + (11 + 6) * 4 * WEIGHTS + 2 * 3 * 5 * 1000 * 4
+
+
+def test_workers_of_a_cluster_are_not_the_cores_of_this_machine(monkeypatch):
+    monkeypatch.setattr(memory, "available_cores", lambda: 2)
+    assert figures("executor=threads")["memory_is_for"] == "2 workers, as this machine has cores"
+    said = figures("executor={name: ray, address: auto}")["memory_is_for"]
+    assert said == (
+        "2 workers as this machine has cores; the cluster may have others, each with the worker memory"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +126,7 @@ def test_what_clients_keep_takes_disk(overrides, states):
 )
 def test_a_worker_that_sums_its_clients_holds_their_updates(overrides, held):
     facts = figures("executor={name: ray, workers: 2}", *overrides)
-    assert facts["worker_memory_bytes"] == 900_000_000 + (1 + 1 + 2 + held) * 4 * WEIGHTS
+    assert facts["worker_memory_bytes"] == 940_000_000 + (1 + 1 + 2 + held) * 4 * WEIGHTS + ACTIVATIONS
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,18 @@ Shape = tuple[int, ...]
 _MOST_UNITS = 1_000_000
 
 
+class LayerWork(NamedTuple):
+    """What layers need in memory while they calculate.
+
+    Args:
+        activations: values that all layers return for one example.
+        is_dense: whether XLA compiles them, which reuses memory.
+    """
+
+    activations: int
+    is_dense: bool
+
+
 class Architecture(NamedTuple):
     """A network before it is built.
 
@@ -24,11 +36,13 @@ class Architecture(NamedTuple):
             built to count them (a custom factory).
         num_statistics: number of weights that training moves without a gradient (BatchNorm's moving averages), of a
             model that counts its parameters.
+        work: `(input_shape, num_outputs)` -> what its layers need in memory; None if the model must be built.
     """
 
     build: Callable[[Shape, int], KerasModel]
     num_parameters: Callable[[Shape, int], int] | None
     num_statistics: int = 0
+    work: Callable[[Shape, int], LayerWork] | None = None
 
 
 def dense_parameters(widths: Sequence[int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.models.architecture import Architecture, Shape, dense_parameters
+from fedcli.components.models.architecture import Architecture, LayerWork, Shape, dense_parameters
 from fedcli.components.models.image_input import require_image
 from fedcli.core.types import KerasModel
 
@@ -37,4 +37,11 @@ def cnn() -> Architecture:
         # Padded convolutions keep the size, and each of the two poolings halves it.
         return convolutions + dense_parameters([(height // 4) * (width // 4) * 64, 512, num_outputs])
 
-    return Architecture(build, num_parameters)
+    def work(input_shape: Shape, num_outputs: int) -> LayerWork:
+        height, width, _ = require_image("cnn", input_shape, minimum=4)
+        whole, half, quarter = (height * width, (height // 2) * (width // 2), (height // 4) * (width // 4))
+        # The last pooling, and the same values once more where they are flattened.
+        maps = 32 * whole + (32 + 64) * half + 2 * 64 * quarter
+        return LayerWork(maps + 512 + num_outputs, is_dense=False)
+
+    return Architecture(build, num_parameters, work=work)

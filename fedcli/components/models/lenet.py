@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.models.architecture import Architecture, Shape, dense_parameters
+from fedcli.components.models.architecture import Architecture, LayerWork, Shape, dense_parameters
 from fedcli.components.models.image_input import require_image
 from fedcli.core.types import KerasModel
 
@@ -41,4 +41,15 @@ def lenet() -> Architecture:
         convolutions = (25 * channels + 1) * 6 + (25 * 6 + 1) * 16
         return convolutions + dense_parameters([rows * columns * 16, 120, 84, num_outputs])
 
-    return Architecture(build, num_parameters)
+    def work(input_shape: Shape, num_outputs: int) -> LayerWork:
+        height, width, _ = require_image("lenet", input_shape, minimum=16)
+        rows, columns = (
+            (size - 4, (size - 4) // 2, (size - 4) // 2 - 4, ((size - 4) // 2 - 4) // 2)
+            for size in (height, width)
+        )
+        # Convolution, pooling, convolution, pooling, of which the last one is flattened too.
+        first, pooled, second, last = (each * other for each, other in zip(rows, columns, strict=True))
+        maps = 6 * (first + pooled) + 16 * (second + 2 * last)
+        return LayerWork(maps + 120 + 84 + num_outputs, is_dense=False)
+
+    return Architecture(build, num_parameters, work=work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcli.components.models.architecture import Architecture, Shape, dense_parameters, flat_size
+from fedcli.components.models.architecture import Architecture, LayerWork, Shape, dense_parameters, flat_size
 from fedcli.core.types import KerasModel
 
 
@@ -14,4 +14,8 @@ def logistic() -> Architecture:
 
         return Sequential([Input(input_shape), layers.Flatten(), layers.Dense(num_outputs)])
 
-    return Architecture(build, lambda shape, outputs: dense_parameters([flat_size(shape), outputs]))
+    return Architecture(
+        build,
+        lambda shape, outputs: dense_parameters([flat_size(shape), outputs]),
+        work=lambda shape, outputs: LayerWork(flat_size(shape) + outputs, is_dense=True),
+    )

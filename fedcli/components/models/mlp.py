@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.models.architecture import (
     Architecture,
+    LayerWork,
     Shape,
     check_units,
     dense_parameters,
@@ -47,4 +48,10 @@ def mlp(
         scales_and_shifts = 2 * sum(hidden) if batch_norm else 0
         return dense_parameters([flat_size(shape), *hidden, num_outputs]) + scales_and_shifts
 
-    return Architecture(build, num_parameters, num_statistics=2 * sum(hidden) if batch_norm else 0)
+    def work(shape: Shape, num_outputs: int) -> LayerWork:
+        # Of a hidden layer, also what BatchNorm and its ReLU, and Dropout return.
+        returned = 1 + 2 * batch_norm + (dropout > 0)
+        activations = flat_size(shape) + returned * sum(hidden) + num_outputs
+        return LayerWork(activations, is_dense=not (dropout or batch_norm))
+
+    return Architecture(build, num_parameters, 2 * sum(hidden) if batch_norm else 0, work)

@@ -11,14 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fedcli.components.models.keras_layers import is_dense, leaves
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, seed
-from fedcli.core.types import Array, KerasLayer, KerasModel, KerasVariable, Vector
+from fedcli.core.types import Array, KerasModel, KerasVariable, Vector
 from fedcli.core.vectors import Layout, flatten, unflatten
-
-# Layers for which XLA makes faster CPU programs; it makes convolutions many times slower.
-_DENSE_LAYERS = {"InputLayer", "Dense", "Flatten", "Reshape", "Activation", "ReLU", "Rescaling"}
-_CONTAINERS = {"Sequential", "Functional"}
 
 
 class Vectors(NamedTuple):
@@ -57,7 +54,7 @@ class Network:
     @property
     def is_dense(self) -> bool:
         """Whether the model consists of dense layers only; then XLA compiles it."""
-        return _is_dense(self.model)
+        return is_dense(self.model)
 
     def vectors(self) -> Vectors:
         """The current values of the model's variables."""
@@ -153,7 +150,7 @@ def personal_weights(model: KerasModel, pattern: str | None) -> tuple[bool, ...]
     variables = model.trainable_variables
     if pattern is None:
         return (False,) * len(variables)
-    kinds = {id(v): type(layer).__name__ for layer in _leaves(model) for v in layer.variables}
+    kinds = {id(v): type(layer).__name__ for layer in leaves(model) for v in layer.variables}
     names = [(_name(model, v), f"{kinds.get(id(v), '')}/{v.path.rsplit('/', 1)[-1]}") for v in variables]
     # `fnmatch` would ignore case on Windows, so that the same config would split the model differently.
     flags = tuple(any(fnmatch.fnmatchcase(name, pattern) for name in pair) for pair in names)
@@ -248,24 +245,11 @@ def _divided(
 def _groups(model: KerasModel) -> tuple[list[KerasVariable], list[KerasVariable], list[KerasVariable]]:
     """Trainable variables, statistics, and frozen weights."""
     # A layer still lists a weight as trainable after it was frozen, but never an average of BatchNorm.
-    weights = {id(v) for layer in _leaves(model) for v in getattr(layer, "_trainable_variables", [])}
+    weights = {id(v) for layer in leaves(model) for v in getattr(layer, "_trainable_variables", [])}
     rest = [v for v in model.non_trainable_variables if "float" in v.dtype]
     frozen = [v for v in rest if id(v) in weights]
     statistics = [v for v in rest if id(v) not in weights]
     return list(model.trainable_variables), statistics, frozen
-
-
-def _is_dense(part: KerasLayer) -> bool:
-    # A custom `call` or an operation outside of layers might mix examples, and so padding with examples.
-    if type(part).__name__ in _CONTAINERS:
-        return all(_is_dense(inner) for inner in getattr(part, "operations", part.layers))
-    return type(part).__name__ in _DENSE_LAYERS
-
-
-def _leaves(model: KerasModel) -> Sequence[KerasLayer]:
-    # A nested model lists its inner layers as well; only layers without inner layers own variables.
-    layers = model._flatten_layers(include_self=False)
-    return [layer for layer in layers if not getattr(layer, "layers", None)]
 
 
 def _name(model: KerasModel, variable: KerasVariable) -> str:

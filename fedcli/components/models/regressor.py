@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fedcli.components.models.architecture import (
     Architecture,
+    LayerWork,
     Shape,
     check_units,
     dense_parameters,
@@ -34,4 +35,8 @@ def regressor(*, hidden: int = 10) -> Architecture:
             ]
         )
 
-    return Architecture(build, lambda shape, outputs: dense_parameters([flat_size(shape), hidden, outputs]))
+    return Architecture(
+        build,
+        lambda shape, outputs: dense_parameters([flat_size(shape), hidden, outputs]),
+        work=lambda shape, outputs: LayerWork(flat_size(shape) + hidden + outputs, is_dense=True),
+    )

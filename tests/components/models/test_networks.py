@@ -10,6 +10,7 @@ from keras import layers
 from networks import build_network
 
 from fedcli.components.models import MODELS
+from fedcli.components.models.keras_layers import layer_work
 from fedcli.core.errors import ConfigError
 
 IMAGES = [(28, 28, 1), (32, 32, 3), (17, 22, 2)]
@@ -40,7 +41,9 @@ def dense(units, name=None):
 )
 def test_a_built_in_counts_its_weights_as_keras_does(name, shape, outputs):
     architecture = MODELS[name]()
-    assert architecture.num_parameters(shape, outputs) == trained_weights(architecture.build(shape, outputs))
+    model = architecture.build(shape, outputs)
+    assert architecture.num_parameters(shape, outputs) == trained_weights(model)
+    assert architecture.work(shape, outputs) == layer_work(model)
 
 
 def test_every_built_in_is_counted_above():
@@ -54,8 +57,10 @@ def test_the_papers_models_have_the_papers_sizes(name, expected):
 
 @pytest.mark.parametrize("hidden", [(), (3,), (5, 4, 3)])
 def test_an_mlp_of_any_depth_with_dropout_counts_its_weights(hidden):
-    architecture = MODELS["mlp"](hidden=hidden, dropout=0.3)
-    assert architecture.num_parameters((4,), 2) == trained_weights(architecture.build((4,), 2))
+    architecture = MODELS["mlp"](hidden=hidden, dropout=0.3, batch_norm=len(hidden) > 1)
+    model = architecture.build((4,), 2)
+    assert architecture.num_parameters((4,), 2) == trained_weights(model)
+    assert architecture.work((4,), 2).activations == layer_work(model).activations
 
 
 @pytest.mark.parametrize("name", ["lenet", "cnn"])

@@ -54,4 +54,4 @@ def adamw(
     def _adam_step(mean: Any, square: Any) -> Any:
         return mean / (square**0.5 + epsilon)
 
-    return Optimizer(init, update, learning_rate)
+    return Optimizer(init, update, learning_rate, moments=2)

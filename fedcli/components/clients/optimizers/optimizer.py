@@ -23,6 +23,7 @@ class Optimizer(NamedTuple):
         accumulated: number of steps -> the summed weight of all gradients in the update, in units of the learning
             rate; None if the update is not linear in the gradients.
         is_plain_sgd: whether every step follows the current gradient: SGD without momentum.
+        moments: vectors as long as the weights that its state has, which `fedcli check` counts.
     """
 
     init: Callable[[Tensors], Any]
@@ -30,6 +31,7 @@ class Optimizer(NamedTuple):
     learning_rate: float
     accumulated: Callable[[Any], Any] | None = None
     is_plain_sgd: bool = False
+    moments: int = 0
 
 
 def clipped(optimizer: Optimizer, norm: float) -> Optimizer:

@@ -54,5 +54,10 @@ def sgd(
 
     # With weight decay, an update is not a sum of gradients, so FedNova cannot normalise it.
     return Optimizer(
-        init, update, learning_rate, None if weight_decay else accumulated, is_plain_sgd=not momentum
+        init,
+        update,
+        learning_rate,
+        None if weight_decay else accumulated,
+        is_plain_sgd=not momentum,
+        moments=1 if momentum else 0,
     )
