@@ -95,6 +95,8 @@ def test_a_cluster_has_as_many_workers_as_nobody_else_holds(resources):
     assert _possible({"CPU": 1.0}, 2, "auto") == 2
     assert _possible({"CPU": 1.0, "GPU": 0.75}, None, "auto") == 2
     assert _possible({}, 800, None) == 800
+    resources({"GPU": 1.0}, {"GPU": 0.3})
+    assert _possible({"GPU": 0.1}, None, "auto") == 3
 
 
 def test_a_shortage_is_named_at_once(resources):
