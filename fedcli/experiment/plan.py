@@ -31,7 +31,7 @@ from fedcli.experiment.built_model import architecture_of
 from fedcli.experiment.compatibility import attacks, early_stop, privacy, single_examples
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import make, placed
-from fedcli.experiment.planned_files import ModelSizes, check_arrays, check_lists
+from fedcli.experiment.planned_files import ModelSizes, check_arrays, check_lists, warnings_of_arrays
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.order import recipe
@@ -132,6 +132,8 @@ def warnings_of(setup: Setup) -> list[str]:
         strategy, is_custom=isinstance(setup.world.federation, CheckedFederation)
     )
     found += [unchecked] if unchecked else []
+    if (count := num_parameters(setup)) is not None:
+        found += warnings_of_arrays(setup, ModelSizes(count, setup.training.architecture.num_statistics))
     promise = promise_of(private_plan_of(setup), has_public_test=setup.has_public_test)
     if promise is not None:
         found += privacy_warnings(promise, num_examples=int(np.sum(setup.world.federation.num_train)))

@@ -63,7 +63,7 @@ def checkpoint_files(made: Setup, sizes: ModelSizes) -> dict[str, int]:
         if part.takes != "integers":
             grown += _growth(f"the transform {part.name}", part.init, *lengths)
     state += sizes.trainable * grown
-    state += models_kept(made) * _FLOAT32 * (sizes.trainable + sizes.statistics)
+    state += _older_models(made, sizes)
     if client_state_bytes(made, sizes):
         state += _INDEXED * min(made.num_clients, round(made.updates_per_round * made.run.rounds))
     return {
@@ -79,16 +79,35 @@ def models_kept(made: Setup) -> int:
     return 0 if buffer is None else buffer.most_models(at_work=at_work, rounds=made.run.rounds)
 
 
+def _older_models(made: Setup, sizes: ModelSizes) -> int:
+    return models_kept(made) * _FLOAT32 * (sizes.trainable + sizes.statistics)
+
+
+def warnings_of_arrays(made: Setup, sizes: ModelSizes) -> list[str]:
+    """A warning if an asynchronous run may keep more older models than fit into a file, which it need not do."""
+    largest = checkpoint_files(made, sizes)[STATE]
+    if largest + _HEADERS <= limits.BINARY:
+        return []
+    return [
+        f"if the run keeps {models_kept(made)} older models at once, {STATE} has {largest:,} bytes, and its checkpoint "
+        f"fails above {limits.BINARY:,}; fewer clients at work or a smaller max_staleness keep it below."
+    ]
+
+
 def check_arrays(made: Setup, sizes: ModelSizes) -> None:
     """Refuse a model of which a file of the run would be larger than what is read again.
+
+    Older models of an asynchronous run are not counted: how many there are depends on the course of the run.
 
     Raises:
         ConfigError: with the file, its bytes, and how many weights fit.
     """
     event = made.protocol.strategy.privacy_event
     bands = min(event.bands, made.run.rounds) if isinstance(event, BandedEvent) else 1
+    checkpoint = checkpoint_files(made, sizes)
     files = {
-        **checkpoint_files(made, sizes),
+        **checkpoint,
+        STATE: checkpoint[STATE] - _older_models(made, sizes),
         "the state of a client": client_state_bytes(made, sizes),
         "the noise of earlier rounds": (bands - 1) * _FLOAT64 * sizes.trainable,
     }
@@ -99,7 +118,6 @@ def check_arrays(made: Setup, sizes: ModelSizes) -> None:
         STATE: [
             ", or a strategy whose server keeps less",
             ", or no `average`" * (made.run.average_decay is not None),
-            ", or a smaller `max_staleness`" * (models_kept(made) > 0),
         ],
         "the noise of earlier rounds": [", or fewer bands"],
     }.get(file, [])

@@ -8,6 +8,7 @@ from fedcli.components.models.network import Vectors
 from fedcli.config import ConfigErrors
 from fedcli.core.trees import to_table
 from fedcli.experiment.assemble import initial_state
+from fedcli.experiment.plan import warnings_of
 from fedcli.experiment.planned_files import ModelSizes, checkpoint_files
 from fedcli.store.files import limits
 
@@ -58,6 +59,14 @@ def test_a_checkpoint_that_could_not_be_written_or_read_is_refused_in_the_plan()
     banded = "strategy={name: dp-banded, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-3, bands: 3}"
     cohort = ("cohort={name: min-separation, separation: 3, rate: 0.9}", "rounds=3")
     assert "the noise of earlier rounds would have" in refusal(large(8575), banded, *cohort)
+
+
+def test_an_asynchronous_run_that_may_keep_too_many_models_is_warned_of(monkeypatch):
+    fedbuff = ("strategy={name: fedbuff, buffer_size: 2}", "devices=lognormal", "rounds=9", large(4000))
+    assert warnings_of(tiny.plan(*fedbuff)) == []
+    monkeypatch.setattr(limits, "BINARY", 1 << 27)
+    said = warnings_of(tiny.plan(*fedbuff))
+    assert "if the run keeps 4 older models at once, state.npz has 256," in said[0]
 
 
 def test_a_model_whose_size_only_keras_knows_is_refused_before_a_run_directory(monkeypatch):
