@@ -14,7 +14,7 @@ from fedcli.components.executors.answers import cause_of, placed, results_of
 from fedcli.components.executors.dispatch import Done, Event, Late, Lost, Piece, lost_sentence
 from fedcli.components.executors.parcels import packed, unpacked
 from fedcli.components.executors.vacancies import Vacancies
-from fedcli.core.errors import NoWorkerWarning, RunError
+from fedcli.core.errors import LostWorkersError, NoWorkerWarning, RunError
 
 _START_SECONDS = 600
 """After so long it is not a slow import of TensorFlow that a worker waits for."""
@@ -258,11 +258,13 @@ class RayCrew:
         if len(self._vacancies):
             return []
         if cast(Any, ray).cluster_resources().get("CPU", 0) < 1:
-            raise RunError("no node of the cluster is left.\nResume the run with `fedcli run --resume`.")
+            raise LostWorkersError(
+                "no node of the cluster is left.\nResume the run with `fedcli run --resume`."
+            )
         now = time.monotonic()
         self._alone_since = now if self._alone_since is None else self._alone_since
         if now - self._alone_since >= _START_SECONDS:
-            raise RunError(
+            raise LostWorkersError(
                 f"all workers of Ray were lost, and no other has started within {_START_SECONDS} s; perhaps others "
                 "hold the CPUs of its nodes (`ray status`).\n"
                 "Resume the run with `fedcli run --resume` when they are free."
