@@ -26,6 +26,10 @@ def _adds_nothing(_size: int) -> int:
     return 0
 
 
+def _no_secret(_size: int, _rounds: int) -> int:
+    return 0
+
+
 def _send_as_is(update: ClientUpdate, _state: Tree, _context: RoundContext) -> ClientUpdate:
     return update
 
@@ -57,6 +61,10 @@ class Transform(NamedTuple):
         attached_bytes: size of the payload that it takes -> bytes of its attachments.
         adds: size of the payload that it takes -> number of coordinates that its client half appends and its server
             half removes.
+        keeps: size of the payload that it takes -> number of coordinates that its client half keeps for each client's
+            next turn.
+        secret_bytes: `(size, rounds)` -> bytes of the arrays in its entry `SECRET` after so many rounds, for an
+            aggregate of so many coordinates; keys are not counted.
         min_clients: least number of updates that may be decoded; with fewer the round is void.
         hides: whether the server cannot read the payload that it takes, as with encryption. The arrival checks of the
             transforms before it are then left out; only its own is made.
@@ -85,6 +93,8 @@ class Transform(NamedTuple):
     coded_bytes: Callable[[int], int] | None = None
     attached_bytes: Callable[[int], int] = _adds_nothing
     adds: Callable[[int], int] = _adds_nothing
+    keeps: Callable[[int], int] = _adds_nothing
+    secret_bytes: Callable[[int, int], int] = _no_secret
     hides: bool = False
     min_clients: int = 0
     admit_all: Callable[[Sequence[ClientUpdate], Tree, RoundContext], Sequence[str | None]] | None = None

@@ -160,6 +160,11 @@ class PredictionWork:
     model: Broadcast
     size: int
 
+    @property
+    def result_bytes(self) -> int:
+        """A number for each class of each example."""
+        return 4 * self.size * self.clients.side.federation.num_outputs
+
     def begin(self) -> Callable[[int], Array]:
         """Return the function from an item to the probabilities of its examples, shape [B, C]."""
         side = self.clients.side

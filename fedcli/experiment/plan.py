@@ -31,7 +31,13 @@ from fedcli.experiment.built_model import architecture_of
 from fedcli.experiment.compatibility import attacks, early_stop, privacy, single_examples
 from fedcli.experiment.federation import federation_of
 from fedcli.experiment.make import make, placed
-from fedcli.experiment.planned_files import ModelSizes, check_arrays, check_lists, warnings_of_arrays
+from fedcli.experiment.planned_files import (
+    ModelSizes,
+    check_arrays,
+    check_signers,
+    warnings_of_arrays,
+    warnings_of_lists,
+)
 from fedcli.experiment.planned_protocol import planned_protocol
 from fedcli.experiment.protection.encryption import warnings as encryption_warnings
 from fedcli.experiment.protection.order import recipe
@@ -98,7 +104,7 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     # Only its parameters are checked here: the optimizer is built again with TensorFlow.
     make("client.optimizer", client.optimizer, kind=Optimizer)
     early_stop.check(made)
-    check_lists(made)
+    check_signers(made)
     _check_size(made)
     # Counted so that examples that the model cannot take are refused before it is built.
     if made.training.architecture.num_parameters is not None:
@@ -132,6 +138,7 @@ def warnings_of(setup: Setup) -> list[str]:
         strategy, is_custom=isinstance(setup.world.federation, CheckedFederation)
     )
     found += [unchecked] if unchecked else []
+    found += warnings_of_lists(setup)
     if (count := num_parameters(setup)) is not None:
         found += warnings_of_arrays(setup, ModelSizes(count, setup.training.architecture.num_statistics))
     promise = promise_of(private_plan_of(setup), has_public_test=setup.has_public_test)

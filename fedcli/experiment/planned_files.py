@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fedcli.core.errors import ConfigError
-from fedcli.core.privacy_events import BandedEvent
 from fedcli.core.user_code import blamed
 from fedcli.engine.setup import Setup
 from fedcli.store.checkpoints import AVERAGE, STATE, WEIGHTS
@@ -46,9 +45,12 @@ def server_state_bytes(made: Setup) -> float:
 
 def client_state_bytes(made: Setup, sizes: ModelSizes) -> int:
     """Bytes that a client keeps on disk from one turn to the next; scalars are left out."""
-    kept = sum(extra.size == "model" for extra in made.protocol.strategy.trainer.keeps)
+    strategy = made.protocol.strategy
+    kept = sizes.trainable * sum(extra.size == "model" for extra in strategy.trainer.keeps)
+    payloads = strategy.payload_sizes(sizes.trainable)
+    kept += sum(part.keeps(size) for part, size in zip(strategy.transforms, payloads, strict=False))
     own = sizes.statistics if made.experiment.model.non_trainable == "local" else 0
-    return _FLOAT32 * (kept * sizes.trainable + own + sizes.personal)
+    return _FLOAT32 * (kept + own + sizes.personal)
 
 
 def checkpoint_files(made: Setup, sizes: ModelSizes) -> dict[str, int]:
@@ -102,14 +104,18 @@ def check_arrays(made: Setup, sizes: ModelSizes) -> None:
     Raises:
         ConfigError: with the file, its bytes, and how many weights fit.
     """
-    event = made.protocol.strategy.privacy_event
-    bands = min(event.bands, made.run.rounds) if isinstance(event, BandedEvent) else 1
+    strategy = made.protocol.strategy
+    payloads = strategy.payload_sizes(sizes.trainable)
+    secret = sum(
+        part.secret_bytes(size, made.run.rounds)
+        for part, size in zip(strategy.transforms, payloads, strict=False)
+    )
     checkpoint = checkpoint_files(made, sizes)
     files = {
         **checkpoint,
         STATE: checkpoint[STATE] - _older_models(made, sizes),
         "the state of a client": client_state_bytes(made, sizes),
-        "the noise of earlier rounds": (bands - 1) * _FLOAT64 * sizes.trainable,
+        "the noise of earlier rounds": secret,
     }
     file, size = max(files.items(), key=lambda item: item[1])
     if size + _HEADERS <= limits.BINARY:
@@ -142,23 +148,26 @@ def _bytes(tree: Any) -> int:
     return int(np.asarray(tree).nbytes)
 
 
-def check_lists(made: Setup) -> None:
-    """Refuse more turns of clients than clients.jsonl may have lines, and more signers than environment.json has keys.
+def warnings_of_lists(made: Setup) -> list[str]:
+    """A warning if the planned rounds make more turns of clients than clients.jsonl may have lines."""
+    line = _LINE + _METRIC * len(made.training.task.names)
+    most = limits.LOG // line
+    turns = round(made.updates_per_round * made.run.rounds)
+    if turns <= most or made.protocol.publishes_noised_only:
+        return []
+    return [
+        f"{made.run.rounds:,} rounds of {made.updates_per_round:,.6g} clients make {turns:,} lines of clients.jsonl, "
+        f"about {turns * line:,} bytes; the run ends where the log reaches {limits.LOG:,} bytes, after some "
+        f"{int(most / made.updates_per_round):,} rounds."
+    ]
+
+
+def check_signers(made: Setup) -> None:
+    """Refuse more clients who sign than environment.json has room for their keys.
 
     Raises:
         ConfigError: with the number that fits.
     """
-    line = _LINE + _METRIC * len(made.training.task.names)
-    most = limits.LOG // line
-    turns = round(made.updates_per_round * made.run.rounds)
-    if turns > most and not made.protocol.publishes_noised_only:
-        raise ConfigError(
-            f"{made.run.rounds:,} rounds of {made.updates_per_round:,.6g} clients make {turns:,} lines of "
-            f"clients.jsonl, about {turns * line:,} bytes; a log of more than {limits.LOG:,} bytes cannot be resumed "
-            "or verified.",
-            key="rounds",
-            hint=f"Use at most {int(most / made.updates_per_round):,} rounds, or a smaller cohort.",
-        )
     signers = (limits.JSON - _ELSE) // _KEY
     if made.experiment.proofs is not None and made.num_clients > signers:
         raise ConfigError(

@@ -9,7 +9,7 @@ from fedcli.config import ConfigErrors
 from fedcli.core.trees import to_table
 from fedcli.experiment.assemble import initial_state
 from fedcli.experiment.plan import warnings_of
-from fedcli.experiment.planned_files import ModelSizes, checkpoint_files
+from fedcli.experiment.planned_files import ModelSizes, checkpoint_files, client_state_bytes
 from fedcli.store.files import limits
 
 PROOFS = ("strategy={name: mean}", "fixed_point={clip_norm: 2.0, bits: 12}", "proofs=norm-bound")
@@ -21,15 +21,27 @@ def refusal(*overrides):
     return str(caught.value)
 
 
-def test_more_lines_of_clients_than_a_log_may_have_are_refused(monkeypatch):
-    # Four clients of two metrics: 256 bytes a line at most.
+def test_more_lines_of_clients_than_a_log_may_have_are_warned_of(monkeypatch):
+    # Four clients of two metrics: 256 bytes a line at most. The run may end before, so that it is not refused.
     monkeypatch.setattr(limits, "LOG", 256 * 4 * 10)
-    tiny.plan("rounds=10")
-    said = refusal("rounds=11")
-    assert "rounds = 11\n  11 rounds of 4 clients make 44 lines of clients.jsonl, about 11,264 bytes;" in said
-    assert "Use at most 10 rounds, or a smaller cohort." in said
-    tiny.plan("rounds=20", "cohort={name: uniform, size: 2}")
-    tiny.plan(*tiny.PRIVATE, "rounds=90", "privacy.publish=noised-only", "data.validation_fraction=0")
+    assert warnings_of(tiny.plan("rounds=10")) == []
+    (said,) = warnings_of(tiny.plan("rounds=11"))
+    assert said.startswith("11 rounds of 4 clients make 44 lines of clients.jsonl, about 11,264 bytes;")
+    assert "after some 10 rounds" in said
+    assert warnings_of(tiny.plan("rounds=20", "cohort={name: uniform, size: 2}")) == []
+    quiet = (*tiny.PRIVATE, "rounds=90", "privacy.publish=noised-only", "data.validation_fraction=0")
+    assert not any("clients.jsonl" in each for each in warnings_of(tiny.plan(*quiet)))
+
+
+def test_what_a_client_keeps_is_planned_with_what_its_transforms_keep():
+    sizes = ModelSizes(300)
+    for overrides, vectors in [
+        (["strategy=mean"], 0),
+        (["strategy=mean", "compression=top_k"], 1),
+        (["strategy=mean", "compression={name: top_k, error_feedback: false}"], 0),
+        (["strategy=ditto", "compression={name: random_k, fraction: 0.1}"], 2),
+    ]:
+        assert client_state_bytes(tiny.plan(*overrides), sizes) == 4 * 300 * vectors, overrides
 
 
 def test_more_signers_than_environment_json_has_keys_are_refused(monkeypatch):
@@ -59,6 +71,14 @@ def test_a_checkpoint_that_could_not_be_written_or_read_is_refused_in_the_plan()
     banded = "strategy={name: dp-banded, clip_norm: 1.0, noise_multiplier: 1.0, delta: 1.0e-3, bands: 3}"
     cohort = ("cohort={name: min-separation, separation: 3, rate: 0.9}", "rounds=3")
     assert "the noise of earlier rounds would have" in refusal(large(8575), banded, *cohort)
+    # Of more bands than rounds, each round's noise is kept: 3 x 8 bytes for each of 49 million weights.
+    many = banded.replace("bands: 3", "bands: 10")
+    cohort = (
+        "cohort={name: min-separation, separation: 10, rate: 0.9}",
+        "rounds=3",
+        "data.partition.clients=10",
+    )
+    assert "the noise of earlier rounds would have 1,177,512,072" in refusal(large(7000), many, *cohort)
 
 
 def test_an_asynchronous_run_that_may_keep_too_many_models_is_warned_of(monkeypatch):

@@ -97,8 +97,9 @@ class RayExecutor:
     @property
     def processes_per_machine(self) -> int:
         """All workers; in a cluster one for each core at most, as of this machine."""
-        here = self._workers or default_workers()
-        return here if self._address is None else min(here, available_cores())
+        if self._address is None:
+            return self._workers or default_workers()
+        return min(self._workers or available_cores(), available_cores())
 
     @property
     def lost(self) -> Sequence[str]:
@@ -188,9 +189,9 @@ def _possible(needs: Mapping[str, float], wanted: int | None, address: str | Non
     import ray
 
     def room(resources: Mapping[str, float]) -> int:
-        # Three tenths of a GPU are three times one tenth.
-        each = (int(resources.get(kind, 0) / share + 1e-9) for kind, share in needs.items())
-        return min(each, default=wanted or 1)
+        return min(
+            (_fit(resources.get(kind, 0), share) for kind, share in needs.items()), default=wanted or 1
+        )
 
     until = time.monotonic() + _RETURN_SECONDS
     while True:
@@ -212,6 +213,15 @@ def _possible(needs: Mapping[str, float], wanted: int | None, address: str | Non
         hint="Use fewer workers, wait until others are done (`ray status`), or start more nodes with "
         "`ray start --address=...`.",
     )
+
+
+def _fit(free: float, share: float) -> int:
+    """How many workers with a share of a device fit: a share is of one device, and whole devices are of one node."""
+    # Three tenths are three times one tenth.
+    if share >= 1:
+        return int(free / share + 1e-9)
+    whole, rest = divmod(free, 1)
+    return int(whole) * int(1 / share + 1e-9) + int(rest / share + 1e-9)
 
 
 # A process has one connection to Ray at most, which several executors may use one after another. Nobody is listed for a

@@ -76,7 +76,12 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
         value = (grid.rounded(aggregate.value) + noise) * grid.step
         return aggregate._replace(value=value), {**state, SECRET: secret}
 
-    return Transform("banded_noise", admit=within(clip_norm), decode=decode, privacy=event)
+    def secret_bytes(size: int, rounds: int) -> int:
+        return 8 * size * min(bands - 1, rounds) if deviation else 0
+
+    return Transform(
+        "banded_noise", admit=within(clip_norm), decode=decode, privacy=event, secret_bytes=secret_bytes
+    )
 
 
 def banded_square_root(bands: int) -> Noise:

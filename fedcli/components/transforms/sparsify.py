@@ -62,4 +62,7 @@ def sparsify(
         state = {**update.state, name: vector - sparse} if error_feedback else update.state
         return replace(update, payload=sparse, bytes_up=coded, state=state)
 
-    return Transform(name, encode=encode, coded_bytes=coded_bytes)
+    def kept(size: int) -> int:
+        return size if error_feedback else 0
+
+    return Transform(name, encode=encode, coded_bytes=coded_bytes, keeps=kept)

@@ -93,8 +93,11 @@ def test_a_cluster_has_as_many_workers_as_nobody_else_holds(resources):
     resources({"CPU": 8.0, "GPU": 2.0}, {"CPU": 3.0, "GPU": 1.5})
     assert _possible({"CPU": 1.0}, None, "auto") == 3
     assert _possible({"CPU": 1.0}, 2, "auto") == 2
-    assert _possible({"CPU": 1.0, "GPU": 0.75}, None, "auto") == 2
+    # A share is of one device: a device and a half has room for one three quarters.
+    assert _possible({"CPU": 1.0, "GPU": 0.75}, None, "auto") == 1
     assert _possible({}, 800, None) == 800
+    resources({"GPU": 4.0}, {"GPU": 4.0})
+    assert [_possible({"GPU": share}, None, "auto") for share in (0.6, 0.5, 2.0)] == [4, 8, 2]
     resources({"GPU": 1.0}, {"GPU": 0.3})
     assert _possible({"GPU": 0.1}, None, "auto") == 3
 
@@ -122,7 +125,13 @@ def test_cpus_of_workers_that_have_just_ended_are_waited_for(resources, monkeypa
 def test_the_process_of_a_large_cluster_has_threads_for_its_own_cores(monkeypatch):
     asked = []
     monkeypatch.setattr(MODULE, "limit_tensorflow_threads", asked.append)
-    executors = [RayExecutor(*each, 0.0, None) for each in ((800, "auto"), (1, "auto"), (800, None))]
-    assert asked == [available_cores(), 1, available_cores()]
+    settings = ((800, "auto"), (1, "auto"), (800, None), (None, "auto"))
+    executors = [RayExecutor(*each, 0.0, None) for each in settings]
+    assert asked[:3] == [available_cores(), 1, available_cores()]
     # So many share the memory of a machine: in a cluster one for each core of a node, here all of them.
-    assert [each.processes_per_machine for each in executors] == [available_cores(), 1, 800]
+    assert [each.processes_per_machine for each in executors] == [
+        available_cores(),
+        1,
+        800,
+        available_cores(),
+    ]
