@@ -9,12 +9,10 @@ import numpy.typing as npt
 
 from fedcli.core.trees import to_table
 from fedcli.core.types import Tree
+from fedcli.core.vectors import PIECE
 
 BLOCK = 16
 """Clients in a block. A worker of a cluster has whole blocks, so that the order of a sum is the same everywhere."""
-
-# Values that are multiplied at once; 512 KiB of products fit into the cache of a core.
-_PIECE = 65_536
 
 
 class AddedUpdate(NamedTuple):
@@ -107,11 +105,11 @@ class BlockSum:
 
     def _add_products(self, vector: npt.NDArray[Any], weight: float) -> None:
         # In pieces, because the products of a large model would be another two copies of it.
-        products = np.empty(min(self._block.size, _PIECE), np.float64)
-        for first in range(0, self._block.size, _PIECE):
-            block = self._block[first : first + _PIECE]
+        products = np.empty(min(self._block.size, PIECE), np.float64)
+        for first in range(0, self._block.size, PIECE):
+            block = self._block[first : first + PIECE]
             piece = products[: block.size]
-            block += np.multiply(vector[first : first + _PIECE], weight, out=piece, dtype=np.float64)
+            block += np.multiply(vector[first : first + PIECE], weight, out=piece, dtype=np.float64)
 
     def _next_block(self) -> None:
         if self._block is self._total:

@@ -121,7 +121,7 @@ def exact_squared_norm(vector: Integers) -> int:
     # As Python integers, because the negative of the smallest int64 does not fit into int64.
     largest = max(abs(int(end)) for end in (vector.min(initial=0), vector.max(initial=0)))
     # Only as many squares at a time as fit into 63 bits. Values of more than 31 bits occur only in dishonest updates.
-    length = min(65_536, 2**63 // (largest**2 + 1))
+    length = min(PIECE, 2**63 // (largest**2 + 1))
     if length < 1:
         return sum(int(value) ** 2 for value in vector.ravel())
     pieces = range(0, vector.size, length)
