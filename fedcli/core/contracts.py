@@ -192,15 +192,18 @@ class Strategy(NamedTuple):
             sizes.append(sizes[-1] + part.adds(sizes[-1]))
         return sizes
 
+    def sized_transforms(self, num_parameters: int) -> list[tuple[Transform, int]]:
+        """Each transform with the length of the payload that it takes, for a model of P parameters."""
+        return list(zip(self.transforms, self.payload_sizes(num_parameters), strict=False))
+
     def payload_size(self, num_parameters: int) -> int:
         """Length of a payload after all transforms, for a model of P parameters."""
         return self.payload_sizes(num_parameters)[-1]
 
     def bytes_up(self, num_parameters: int) -> int:
         """Bytes of a payload and its attachments as a client sends them."""
-        sizes = self.payload_sizes(num_parameters)
-        coded, attached = 4 * sizes[-1], 0
-        for part, size in zip(self.transforms, sizes, strict=False):
+        coded, attached = 4 * self.payload_size(num_parameters), 0
+        for part, size in self.sized_transforms(num_parameters):
             # The last code is what is sent: it replaces what the transforms before it would have sent.
             coded = part.coded_bytes(size) if part.coded_bytes else coded
             attached += part.attached_bytes(size)

@@ -152,7 +152,7 @@ def _check_size(made: Setup) -> None:
     count, strategy = num_parameters(made), made.protocol.strategy
     if count is None:
         return
-    for part, size in zip(strategy.transforms, strategy.payload_sizes(count), strict=False):
+    for part, size in strategy.sized_transforms(count):
         # Transforms on integers have limits on the size, and their `init` allocates no array as large as the model.
         if part.takes == "integers":
             part.init(size)

@@ -47,8 +47,7 @@ def client_state_bytes(made: Setup, sizes: ModelSizes) -> int:
     """Bytes that a client keeps on disk from one turn to the next; scalars are left out."""
     strategy = made.protocol.strategy
     kept = sizes.trainable * sum(extra.size == "model" for extra in strategy.trainer.keeps)
-    payloads = strategy.payload_sizes(sizes.trainable)
-    kept += sum(part.keeps(size) for part, size in zip(strategy.transforms, payloads, strict=False))
+    kept += sum(part.keeps(size) for part, size in strategy.sized_transforms(sizes.trainable))
     own = sizes.statistics if made.experiment.model.non_trainable == "local" else 0
     return _FLOAT32 * (kept + own + sizes.personal)
 
@@ -105,10 +104,8 @@ def check_arrays(made: Setup, sizes: ModelSizes) -> None:
         ConfigError: with the file, its bytes, and how many weights fit.
     """
     strategy = made.protocol.strategy
-    payloads = strategy.payload_sizes(sizes.trainable)
     secret = sum(
-        part.secret_bytes(size, made.run.rounds)
-        for part, size in zip(strategy.transforms, payloads, strict=False)
+        part.secret_bytes(size, made.run.rounds) for part, size in strategy.sized_transforms(sizes.trainable)
     )
     checkpoint = checkpoint_files(made, sizes)
     files = {

@@ -93,7 +93,7 @@ def _refuse_model(recipe: Recipe, model: Model) -> None:
     check_size(experiment.fixed_point, num_parameters=model.weights.size)
     model_statistics.check(strategy, experiment, num_statistics=model.vectors["statistics"].size)
     whole = strategy if recipe.protocol is None else recipe.protocol.strategy
-    for part, size in zip(whole.transforms, whole.payload_sizes(model.weights.size), strict=False):
+    for part, size in whole.sized_transforms(model.weights.size):
         # Transforms on integers have limits on the size, and their `init` allocates nothing large.
         if part.takes == "integers":
             part.init(size)
