@@ -103,13 +103,14 @@ class GeneratedDataset(Dataset):
         Args:
             rows: their numbers, [n]. One client after the other is drawn.
         """
+        first, last = (rows.min(), rows.max()) if len(rows) else (0, 0)
+        client, other = np.searchsorted(self._ends, (first, last), side="right").tolist()
+        # Of one client, as a federation asks for them, nothing is put together.
+        if client == other:
+            return self._some(client, rows - (self._ends[client] - self._sizes[client]))
         owners = np.searchsorted(self._ends, rows, side="right")
         places = rows - (self._ends[owners] - self._sizes[owners])
         clients = np.unique(owners).tolist()
-        # Of one client, as a federation asks for them, nothing is put together.
-        if len(clients) <= 1:
-            x, y = self.client(clients[0] if clients else 0)
-            return x[places], y[places]
         taken = _joined(self._some(client, places[owners == client]) for client in clients)
         back = np.argsort(np.argsort(owners, kind="stable"), kind="stable")
         return taken.x[back], taken.y[back]
@@ -131,7 +132,8 @@ class GeneratedDataset(Dataset):
 
     def _some(self, client: int, places: Rows) -> Drawn:
         x, y = self.client(client)
-        return Drawn(x[places], y[places])
+        # With `take` and not by an index, which takes twice as long for rows.
+        return Drawn(x.take(places, axis=0), y.take(places, axis=0))
 
     @cached_property
     def x(self) -> Array:

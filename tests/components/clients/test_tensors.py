@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from fedcli.components.clients.runtime.program import traced
-from fedcli.components.clients.runtime.tensors import shared_with_device, to_device, vector_of
+from fedcli.components.clients.runtime.tensors import (
+    padded_on_device,
+    shared_with_device,
+    to_device,
+    vector_of,
+)
 from fedcli.core.vectors import empty_vector
 
 
@@ -25,6 +30,16 @@ def test_a_vector_at_the_right_address_is_not_copied_even_if_it_is_read_only(fir
     joined = vector_of([tensor, tensor])
     assert joined.tolist() == [*vector.tolist(), *vector.tolist()]
     joined[0] = 7.0
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int64])
+def test_rows_are_padded_with_zeros_and_belong_to_nobody_else(kind):
+    first, second = np.full((2, 3), 5, kind), np.full((1, 3), 7, kind)
+    tensor = padded_on_device([first, first[:0], second], 4)
+    first[:] = second[:] = 9
+    assert tensor.numpy().tolist() == [[5] * 3, [5] * 3, [7] * 3, [0] * 3]
+    assert tensor.numpy().dtype == kind
+    assert padded_on_device([first[:0]], 0).shape == (0, 3)
 
 
 class OfClients(NamedTuple):

@@ -16,7 +16,7 @@ from fedcli.components.clients.runtime.keras_runtime import DeviceBroadcast, Loc
 from fedcli.components.clients.runtime.tensors import to_device
 from fedcli.core.contracts import Extra
 from fedcli.core.rounds import Assignment, ClientUpdate
-from fedcli.core.seeds import generator
+from fedcli.core.seeds import generators
 from fedcli.core.types import Array
 
 _NONE = np.zeros(0, np.float32)
@@ -63,7 +63,7 @@ class ClientBlocks:
         begun, settings = time.perf_counter(), self._settings
         examples = self._examples.of([each.client for each in assignments])
         counts = examples.counts.tolist()
-        rows = [self._rows(start, each, count) for each, count in zip(assignments, counts, strict=True)]
+        rows = self._rows(start, assignments, counts)
         outputs = self.program()(self._inputs(start, assignments, examples, rows))
         payload, means = outputs.payload.numpy(), outputs.means.numpy().tolist()
         keeps = {name: value.numpy() for name, value in outputs.keeps.items()}
@@ -84,10 +84,16 @@ class ClientBlocks:
             for place, (assignment, count) in enumerate(zip(assignments, counts, strict=True))
         ]
 
-    def _rows(self, start: DeviceBroadcast, assignment: Assignment, count: int) -> Array:
-        # The same draw as for a client that trains alone.
-        rng = generator(self._settings.root, start.source.round, assignment.client, "batches")
-        return draw_batches(count, self._settings.plan, rng)[: assignment.steps]
+    def _rows(
+        self, start: DeviceBroadcast, assignments: Sequence[Assignment], counts: Sequence[int]
+    ) -> list[Array]:
+        # The same draws as for clients that train alone.
+        clients = (assignment.client for assignment in assignments)
+        drawn = generators(self._settings.root, start.source.round, clients, "batches")
+        return [
+            draw_batches(count, self._settings.plan, rng)[: assignment.steps]
+            for assignment, count, rng in zip(assignments, counts, drawn, strict=True)
+        ]
 
     def _inputs(
         self,

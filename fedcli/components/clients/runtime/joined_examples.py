@@ -8,7 +8,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from fedcli.components.clients.runtime.tensors import to_device
+from fedcli.components.clients.runtime.tensors import padded_on_device
 from fedcli.components.clients.trainer import Tensor
 from fedcli.core.roles import FederationLike
 from fedcli.core.types import Array
@@ -73,17 +73,9 @@ class JoinedExamples:
         total = int(counts.sum())
         # XLA compiles a program for each length, so that there are few of them.
         length = coarse(total) if is_padded else total
-        x, y = (
-            _joined(arrays, length)
-            for arrays in zip(*((own.x_train, own.y_train) for own in data), strict=True)
-        )
-        return Joined(to_device(x), to_device(y), np.cumsum(counts) - counts, counts)
-
-
-def _joined(arrays: Sequence[Array], length: int) -> Array:
-    whole = np.zeros((length, *arrays[0].shape[1:]), arrays[0].dtype)
-    np.concatenate(arrays, out=whole[: sum(map(len, arrays))])
-    return whole
+        x = padded_on_device([own.x_train for own in data], length)
+        y = padded_on_device([own.y_train for own in data], length)
+        return Joined(x, y, np.cumsum(counts) - counts, counts)
 
 
 def coarse(length: int, *, bits: int = 2) -> int:

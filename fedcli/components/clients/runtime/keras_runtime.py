@@ -20,7 +20,12 @@ from fedcli.components.clients.runtime.batches import (
     shared_length,
 )
 from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs
-from fedcli.components.clients.runtime.tensors import shared_with_device, to_device, vector_of
+from fedcli.components.clients.runtime.tensors import (
+    padded_on_device,
+    shared_with_device,
+    to_device,
+    vector_of,
+)
 from fedcli.components.clients.trainer import Tensor
 from fedcli.core.contracts import Extra
 from fedcli.core.errors import InvalidUpdateError
@@ -180,13 +185,12 @@ class KerasRuntime:
             return cached
         # Outside of the lock, so that threads prepare different clients at the same time.
         data = self._federation.client(client)
-        count = len(data.x_train)
-        x, y = data.x_train, data.y_train
+        count = length = len(data.x_train)
+        each = (data.x_train.nbytes + data.y_train.nbytes) // max(count, 1)
         if self._settings.fixed_shapes:
-            each = (x.nbytes + y.nbytes) // max(count, 1)
             length = shared_length(count, largest=self._settings.largest, item_bytes=each)
-            x, y = _pad(x, length, 0), _pad(y, length, 0)
-        tensors = _ClientTensors(to_device(x), to_device(y), count, x.nbytes + y.nbytes)
+        x, y = (padded_on_device([own], length) for own in (data.x_train, data.y_train))
+        tensors = _ClientTensors(x, y, count, each * length)
         with self._lock:
             self._cache[client] = tensors
         return tensors

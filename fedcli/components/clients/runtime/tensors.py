@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from fedcli.components.clients.runtime.devices import device_kind
@@ -17,16 +20,31 @@ def to_device(array: Array | np.generic) -> Tensor:
     return tf.constant(array)
 
 
-def shared_with_device(vector: Vector) -> Tensor:
-    """A vector as a tensor that reads the vector's own memory, if it is where TensorFlow can read it.
+def shared_with_device(array: Array) -> Tensor:
+    """An array as a tensor that reads the array's own memory, if it is where TensorFlow can read it.
 
-    Nobody may write to the vector while there is the tensor.
+    Nobody may write to the array while there is the tensor.
     """
     import tensorflow as tf
 
-    if device_kind() != "CPU" or vector.ctypes.data % ALIGNMENT or not vector.flags.c_contiguous:
-        return to_device(vector)
-    return tf.experimental.dlpack.from_dlpack(np.asarray(_Writable(vector)).__dlpack__())
+    if device_kind() != "CPU" or array.ctypes.data % ALIGNMENT or not array.flags.c_contiguous:
+        return to_device(array)
+    return tf.experimental.dlpack.from_dlpack(np.asarray(_Writable(array)).__dlpack__())
+
+
+def padded_on_device(arrays: Sequence[Array], length: int) -> Tensor:
+    """The rows of all arrays, one array after the other, and zeros up to a length: [n, ...] -> [length, ...].
+
+    They are copied once. New memory costs more than what is calculated of a client's examples, page by page, and the
+    zeros take none.
+    """
+    shape, kind = (length, *arrays[0].shape[1:]), arrays[0].dtype
+    num_bytes = math.prod(shape) * kind.itemsize
+    buffer = np.zeros(num_bytes + ALIGNMENT, np.uint8)
+    first = -buffer.ctypes.data % ALIGNMENT
+    whole = buffer[first : first + num_bytes].view(kind).reshape(shape)
+    np.concatenate(arrays, out=whole[: sum(map(len, arrays))])
+    return shared_with_device(whole)
 
 
 def vector_of(tensors: Tensors) -> Vector:
@@ -43,7 +61,7 @@ def vector_of(tensors: Tensors) -> Vector:
 class _Writable:
     """An array of the same memory, since NumPy hands no read-only one to others; a tensor is never written to."""
 
-    def __init__(self, vector: Vector) -> None:
-        self._vector = vector
-        address = (vector.ctypes.data, False)
-        self.__array_interface__ = {**vector.__array_interface__, "data": address}
+    def __init__(self, array: Array) -> None:
+        self._array = array
+        address = (array.ctypes.data, False)
+        self.__array_interface__ = {**array.__array_interface__, "data": address}

@@ -102,8 +102,10 @@ def _draw_client(
         drawn = rng.standard_normal((rows.stop - start, NUM_FEATURES))
         drawn *= _DEVIATION
         drawn += center
-        # einsum and not @: the bits of a BLAS product can depend on the number of threads.
-        x[rows], y[rows] = drawn, np.argmax(np.einsum("nf,fc->nc", drawn, weights) + bias, axis=1)
+        # einsum and not @: the bits of a BLAS product can depend on the number of threads. With the examples last it
+        # sums over the features in the same order, in half the time.
+        scores = np.einsum("fn,fc->cn", np.ascontiguousarray(drawn.T), weights) + bias[:, None]
+        x[rows], y[rows] = drawn, np.argmax(scores, axis=0)
     return Drawn(x, y)
 
 
