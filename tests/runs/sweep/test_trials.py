@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,26 @@ def by_slurm(script, number):
     return subprocess.run(["bash", script], env=environment, capture_output=True, text=True)
 
 
+def read_by_sbatch(line):
+    """The words of a line as Slurm's sbatch reads them: a backslash counts in quotes too, and # begins a comment."""
+    words, word, quote, rest = [], None, "", iter(line.removeprefix("#SBATCH"))
+    for letter in rest:
+        if letter == "\\":
+            word = (word or "") + next(rest)
+        elif quote:
+            quote, word = ("", word) if letter == quote else (quote, word + letter)
+        elif letter in "\"'":
+            quote, word = letter, word or ""
+        elif letter == "#":
+            break
+        elif letter == " ":
+            words, word = words + ([] if word is None else [word]), None
+        else:
+            word = (word or "") + letter
+    assert not quote
+    return words if word is None else [*words, word]
+
+
 class TestJobArray:
     def test_each_line_starts_a_run_or_goes_on_with_it(self, config_file, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -144,9 +165,36 @@ class TestJobArray:
         ]
         assert by_slurm(script, "1").stdout.count("--run-dir") == 2
 
+    def test_the_options_are_whole_when_sbatch_has_read_them(self, config_file, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        options = r"""--comment='a b #1' -p gpu --reservation "it's" --time=1 --time=2 --x='"\q'"""
+        found = trials(config_file, {"client.epochs": (1, 2)})
+        text = job_array(Path("my runs/100% $HOME"), found, config_file, options)
+        # Neither a part of a line nor a whole one is lost; sbatch looks for a relative path where it is called.
+        assert [read_by_sbatch(line) for line in text.splitlines() if line.startswith("#SBATCH")] == [
+            ["--job-name=100% $HOME"], ["--array=0-1"], [f"--output={tmp_path}/my runs/100%% $HOME/logs/%A_%a.log"],
+            ["--comment=a b #1"], ["-p", "gpu"], ["--reservation", "it's"], ["--time=1"], ["--time=2"], ['--x="\\q'],
+        ]  # fmt: skip
+
+    def test_a_node_without_the_folder_starts_nothing(self, config_file, tmp_path, monkeypatch):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        echoing(tmp_path / "python", monkeypatch)
+        script = tmp_path / "script"
+        script.write_text(job_array(gone, trials(config_file, {"client.epochs": (1, 2)}), config_file, ""))
+        monkeypatch.chdir(tmp_path)
+        gone.rmdir()
+        done = by_slurm(script, "0")
+        assert (done.returncode, done.stdout) == (1, "")
+
     @pytest.mark.parametrize(
-        ("options", "said"), [("--array=1", "sets itself"), ("x", "not an option"), ("'", "quotes")]
-    )
+        ("options", "said"),
+        [
+            *((each, "sets itself") for each in ("--array=1", "-a0-3", "--arr 1", "-o x", "--out=x")),
+            ("x", "not an option"), ("'", "quotes"), ("--comment='a\nb'", "line break"),
+        ],
+    )  # fmt: skip
     def test_options_that_cannot_be_used_are_refused(self, config_file, tmp_path, options, said):
         with pytest.raises(ConfigError, match=said):
             job_array(tmp_path, trials(config_file, {"client.epochs": (1, 2)}), config_file, options)
