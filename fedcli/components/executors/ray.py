@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast, final
 
@@ -14,7 +10,7 @@ from fedcli.components.executors.crew import RayCrew, Staff
 from fedcli.components.executors.dispatch import dispatched, in_blocks, in_chunks, one_by_one
 from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.parcels import packed
-from fedcli.components.executors.temporary_folder import TemporaryFolder
+from fedcli.components.executors.ray_connection import join, leave, require_address
 from fedcli.components.executors.threads import check_limits, limit_tensorflow_threads, window_of
 from fedcli.core.errors import ConfigError, MissingLibraryError, RunError
 from fedcli.core.machine import available_cores
@@ -57,12 +53,7 @@ def ray(
         raise ConfigError(
             f"gpus_per_worker is at least 0; received {gpus_per_worker}.", key="gpus_per_worker"
         )
-    if address is not None and address.startswith("ray://"):
-        raise ConfigError(
-            f"{address} is the address of Ray Client, which is not supported.",
-            key="address",
-            hint="Start the run on a node of the cluster, with address: auto.",
-        )
+    require_address(address)
     try:
         import ray  # noqa: F401
     except ImportError as error:
@@ -152,13 +143,13 @@ class RayExecutor:
         if self._staff is not None:
             self._staff.close()
             self._staff = None
-        _leave(self)
+        leave(self)
 
     def _start(self) -> Staff:
         if self._is_closed:
             raise RunError("the executor is closed.")
         number = self._workers or default_workers()
-        _join(self, self._address, number)
+        join(self, self._address, number)
         # In an instance of this run alone, there is nobody to divide CPUs with.
         cpus = 0.0 if self._address is None else 1.0
         needs = {kind: share for kind, share in (("CPU", cpus), ("GPU", self._gpus)) if share}
@@ -209,7 +200,7 @@ def _possible(needs: Mapping[str, float], wanted: int | None, address: str | Non
     raise ConfigError(
         f"{max(number, 1)} of executor.workers need {needed}; {f'the cluster at {address}' if address else 'Ray'} has "
         f"{has}, of which {are_free} are free.",
-        key="workers",
+        key="executor.workers",
         hint="Use fewer workers, wait until others are done (`ray status`), or start more nodes with "
         "`ray start --address=...`.",
     )
@@ -222,74 +213,3 @@ def _fit(free: float, share: float) -> int:
         return int(free / share + 1e-9)
     whole, rest = divmod(free, 1)
     return int(whole) * int(1 / share + 1e-9) + int(rest / share + 1e-9)
-
-
-# A process has one connection to Ray at most, which several executors may use one after another. Nobody is listed for a
-# connection that was there before.
-_USERS: list[RayExecutor] = []
-_FOLDERS: list[TemporaryFolder] = []
-
-
-def _join(user: RayExecutor, address: str | None, workers: int) -> None:
-    """Connect this process to a cluster, or start an instance of its own.
-
-    Raises:
-        ConfigError: if there is no such cluster, or this process is connected to another.
-    """
-    import ray
-
-    if ray.is_initialized():
-        is_own, joined = bool(_FOLDERS), ray.get_runtime_context().gcs_address
-        if is_own != (address is None) or address not in (None, "auto", joined):
-            raise ConfigError(
-                f"this process is connected to {'an instance of its own' if is_own else f'the cluster at {joined}'} "
-                f"already; executor.address is {address or 'null'}.",
-                key="address",
-                hint="Use the same address for all runs of a process, or call ray.shutdown() before.",
-            )
-        # A connection that the user made, in a notebook say, is theirs to end.
-        if _USERS:
-            _USERS.append(user)
-        return
-    # Read by Ray when it starts its processes. Without the second, an actor that reserves no GPU sees none.
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        folder = TemporaryFolder("fedcli-ray-")
-        _FOLDERS.append(folder)
-        # Nobody else on the network: whoever reaches Ray's ports can run code in its processes.
-        here: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "_temp_dir": str(folder.path)}
-        try:
-            ray.init(num_cpus=workers, include_dashboard=False, **here, **quiet)
-        except BaseException:
-            # Some of its processes may run already.
-            ray.shutdown()
-            _FOLDERS.pop().remove()
-            raise
-    else:
-        try:
-            # Ray itself would try again for minutes.
-            if ":" in address:
-                host, port = address.rsplit(":", 1)
-                socket.create_connection((host, int(port)), timeout=10).close()
-            # A namespace of its own, so that two runs on a cluster do not see each other.
-            ray.init(address=address, namespace=f"fedcli-{uuid.uuid4().hex}", **quiet)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ConfigError(
-                f"there is no cluster of Ray at '{address}': {error}",
-                key="address",
-                hint="Make one with `ray start --head`, or remove address to use this machine alone.",
-            ) from error
-    _USERS.append(user)
-
-
-def _leave(user: RayExecutor) -> None:
-    if user not in _USERS:
-        return
-    import ray
-
-    _USERS.remove(user)
-    if not _USERS:
-        ray.shutdown()
-        while _FOLDERS:
-            _FOLDERS.pop().remove()

@@ -146,7 +146,7 @@ from fedcli.components.executors import EXECUTORS
 from test_ray import Squares
 executor = EXECUTORS["ray"](workers=1)
 print(list(executor.run(Squares(), [2, 3])), flush=True)
-print(sys.modules["fedcli.components.executors.ray"]._FOLDERS[0].path, flush=True)
+print(sys.modules["fedcli.components.executors.ray_connection"]._FOLDERS[0].path, flush=True)
 time.sleep(3600)
 """
 

@@ -1,12 +1,17 @@
 """Whose connection to Ray it is, and what is left of one that failed; without Ray's processes."""
 
 import os
+import signal
+import socket
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from fedcli.components.executors.ray import _FOLDERS, _USERS, RayExecutor, _join, _leave, _possible
+from fedcli.components.executors import EXECUTORS
+from fedcli.components.executors.ray import RayExecutor, _possible
+from fedcli.components.executors.ray_connection import _FOLDERS, _USERS, join, leave
 from fedcli.components.executors.temporary_folder import TemporaryFolder
 from fedcli.core.errors import ConfigError
 from fedcli.core.machine import available_cores
@@ -34,18 +39,18 @@ def calls(monkeypatch):
 def test_a_connection_that_the_user_made_stays(calls):
     calls.append("init")
     for user in ("one", "another"):
-        _join(user, "auto", 1)
-        _leave(user)
+        join(user, "auto", 1)
+        leave(user)
     assert calls == ["init"]
 
 
 def test_a_connection_of_our_own_ends_with_its_last_user(calls):
-    _join("one", None, 1)
+    join("one", None, 1)
     folder = _FOLDERS[0].path
-    _join("another", None, 1)
-    _leave("one")
+    join("another", None, 1)
+    leave("one")
     assert calls == ["init"]
-    _leave("another")
+    leave("another")
     assert calls == ["init", "shutdown"]
     assert not folder.exists()
 
@@ -57,11 +62,53 @@ def test_nothing_is_left_of_a_start_that_failed(calls, monkeypatch):
 
     monkeypatch.setattr(ray, "init", fails)
     with pytest.raises(KeyboardInterrupt):
-        _join("one", None, 1)
+        join("one", None, 1)
     assert calls[1:] == ["shutdown"]
     assert not os.path.exists(calls[0])
     assert not _FOLDERS
     assert not _USERS
+
+
+def test_ray_takes_no_signal_from_this_process(calls, monkeypatch):
+    # As it does on its own: SIGTERM would end the run with an exception and no word of how to resume it.
+    monkeypatch.setattr(ray, "init", lambda **_: signal.signal(signal.SIGTERM, sys.exit))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        join("one", None, 1)
+        leave("one")
+        assert signal.getsignal(signal.SIGTERM) is before
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_instance_of_the_runs_own_joins_no_cluster_of_the_environment(calls, monkeypatch):
+    given = []
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(ray, "init", lambda **options: given.append(options["address"]))
+    for address in (None, "10.0.0.2:6379"):
+        monkeypatch.setattr(socket, "create_connection", lambda *_, **__: SimpleNamespace(close=bool))
+        join("one", address, 1)
+        leave("one")
+    assert given == ["local", "10.0.0.2:6379"]
+
+
+@pytest.mark.parametrize(
+    "address", ["local", "localhost", "", "host:", ":6379", "host:port", "ray://host:10001"]
+)
+def test_an_address_that_leads_nowhere_is_refused_before_anything_starts(address):
+    with pytest.raises(ConfigError, match="auto") as found:
+        EXECUTORS["ray"](address=address)
+    assert found.value.key == "address"
+
+
+def test_an_error_of_the_connection_has_the_place_of_its_value(calls, monkeypatch):
+    def fails(**_):
+        raise ConnectionError("could not find any running Ray instance")
+
+    monkeypatch.setattr(ray, "init", fails)
+    with pytest.raises(ConfigError, match="there is no cluster of Ray at 'auto'") as found:
+        join("one", "auto", 1)
+    assert found.value.key == "executor.address"
 
 
 def test_a_folder_is_removed_while_a_child_of_this_process_holds_its_pipe():
