@@ -21,6 +21,8 @@ from fedcli.privacy.sampled_gaussian import Floats, PrivacyLoss, neighbours, sam
 DpEvent: TypeAlias = Any
 
 _MOST_POINTS = 1_000_000
+# Of one release. With more, each round takes a second for its epsilon, and the transforms' rounding outweighs the gain.
+_MOST_POINTS_OF_ONE = 300_000
 
 
 class Release(NamedTuple):
@@ -154,7 +156,9 @@ def interval(noise_multiplier: float, rate: float = 1.0, count: int = 1) -> floa
     # The sum of all losses spreads over about 16 of its deviations, which need time and memory. Even of 100,000
     # releases, a grid of a million points is far finer than a tenth of the deviation of one.
     largest = min(deviation, math.sqrt(rate) * (0.5 / noise_multiplier**2 + 1 / noise_multiplier))
-    return max(fine, 16 * math.sqrt(count) * largest / _MOST_POINTS)
+    # The largest loss of a unit that is sampled, but for a probability of e^-50: so far reach dp-accounting's points.
+    reach = max(0.0, math.log(rate) + 10 / noise_multiplier + 0.5 / noise_multiplier**2)
+    return max(fine, 16 * math.sqrt(count) * largest / _MOST_POINTS, reach / _MOST_POINTS_OF_ONE)
 
 
 def _sampled_gaussian(

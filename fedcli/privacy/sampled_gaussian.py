@@ -64,8 +64,25 @@ def sampled_gaussian(
             deltas = _divergence(loss, epsilons, cutoffs)
         else:
             deltas = _one_sided(loss, epsilons, rate, sign=1 if adjacency is AdjacencyType.REMOVE else -1)
-        sides.append(pld_pmf.create_pmf_pessimistic_connect_dots_fixed_gap(interval, lower, upper, deltas))
+        infinite, probabilities = _connected(deltas, interval)
+        sides.append(pld_pmf.DensePLDPmf(interval, lower, probabilities, infinite, True))
     return pld.PrivacyLossDistribution(*sides)
+
+
+def _connected(deltas: Floats, interval: float) -> tuple[float, Floats]:
+    """The mass of an infinite loss and of each point of a grid, from the hockey-stick divergence at each point, [n].
+
+    It is dp-accounting's `create_pmf_pessimistic_connect_dots_fixed_gap`, which makes several Python objects for each
+    point: 600 MB where clients are sampled at a rate of 1e-5.
+    """
+    # They fall; where rounding lets one rise, those before it are raised, which only raises epsilon.
+    deltas = np.maximum.accumulate(deltas[::-1])[::-1]
+    steps, grown = np.diff(deltas), math.expm1(interval)
+    if not steps.size:
+        return float(deltas[0]), 1 - deltas
+    first, last = 1 - deltas[0] + steps[0] / grown, steps[-1] / math.expm1(-interval)
+    between = (steps[1:] - steps[:-1] * math.exp(interval)) / grown
+    return float(deltas[-1]), np.maximum(0.0, np.concatenate([[first], between, [last]]))
 
 
 def _one_sided(loss: PrivacyLoss, epsilons: Floats, rate: float, *, sign: int) -> Floats:

@@ -1,5 +1,7 @@
 """The loss of a sampled Gaussian release is the one of dp-accounting, made by operations on arrays."""
 
+import tracemalloc
+
 import pytest
 from dp_accounting import NeighboringRelation
 from dp_accounting.pld import privacy_loss_distribution as pld
@@ -54,3 +56,17 @@ def test_the_grid_of_many_releases_is_far_finer_than_the_loss():
 def test_the_rounds_of_a_run_share_one_distribution(sampling):
     loss = central(GaussianEvent(2.0, 1.0), sampling)[0].once.loss
     assert loss(2.0, "add-remove", 1) is loss(2.0, "add-remove", 2)
+
+
+@pytest.mark.parametrize(("multiplier", "relation"), [(0.5, "add-remove"), (0.45, "replace-one")])
+def test_a_rare_sample_has_a_bounded_number_of_points_and_no_object_for_each(multiplier, relation):
+    # Ten of a million clients: a million points in Python objects took 600 MB, and each round a second.
+    rate = 1e-5
+    step = interval(multiplier, rate, 100)
+    tracemalloc.start()
+    made = sampled_gaussian(multiplier, rate, relation, interval=step)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    points = made._pmf_remove.size
+    assert 200_000 < points < 700_000
+    assert peak < 160 * points
