@@ -8,8 +8,10 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Entry point of the `fedcli` command."""
-    # TensorFlow reads both variables when it is loaded. Its log lines would break the live view.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from fedcli.core.tensorflow_log import hide_log
+
+    # Its lines would break the live view.
+    hide_log()
     # A custom dataset may use TensorFlow before the executor sets the number of threads, which is then fixed.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     # Nearly all that imports make stays: to look for garbage after every 700 objects takes a tenth of their time.

@@ -36,13 +36,19 @@ def available_memory() -> int | None:
 
 def vector_features() -> list[str]:
     """The instructions of this processor by which numeric libraries choose their kernels, sorted; empty if unknown."""
-    # Kernels of other widths add in another order. Linux only; elsewhere the name of the processor has to do.
+    # Kernels of other widths add in another order.
+    return sorted(each for each in processor_flags() if each.startswith(_VECTOR))
+
+
+def processor_flags() -> list[str]:
+    """All that the system says of this processor's instructions; empty if unknown."""
+    # Linux only; elsewhere the name of the processor has to do.
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             line = next((line for line in file if line.startswith(("flags", "Features"))), ":")
     except OSError:
         return []
-    return sorted(each for each in line.partition(":")[2].split() if each.startswith(_VECTOR))
+    return line.partition(":")[2].split()
 
 
 def processor_name() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ from fedcli.components.callbacks.callback import Callback
 from fedcli.components.data import Dataset, Federation
 from fedcli.config import Config, Part
 from fedcli.core.contracts import Aggregator, Cohort, Strategy
+from fedcli.core.tensorflow_log import hide_log
 from fedcli.core.types import KerasModel
 from fedcli.core.user_code import blamed
 from fedcli.engine.records import Row
@@ -32,8 +32,8 @@ from fedcli.runs.trust import trusting, trusts
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Before TensorFlow is loaded: what it says about processors fills a notebook. Whoever wants it sets the variable.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Before TensorFlow is loaded: what it says about processors fills a notebook.
+hide_log()
 
 Source: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A config: loaded, a path of a YAML file or a run directory, YAML text of several lines, or nested dictionaries."""

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from fedcli.components.executors.kept_programs import keep_programs
 from fedcli.core.large_import import large_import
 from fedcli.core.machine import available_cores
 
@@ -81,5 +82,7 @@ def _of_this_process() -> DeviceSettings:
     with large_import():
         import tensorflow as tf
 
+    # Before it is asked for its devices.
+    keep_programs()
     settings: DeviceSettings = tf.config
     return settings

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Generic, final
 
 from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow
+from fedcli.components.executors.kept_programs import keep_programs
 from fedcli.core.errors import ConfigError, EndlessClientWarning, require_positive
 from fedcli.core.large_import import large_import
 from fedcli.core.roles import Abandonable, Bulky, Executor, Work
@@ -167,6 +168,7 @@ def limit_tensorflow_threads(workers: int) -> None:
     with large_import():
         import tensorflow as tf
 
+    keep_programs()
     let_gpu_memory_grow()
     # Its own allocator keeps what a client took, in regions of doubling size: several copies of a large model.
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")

@@ -84,7 +84,7 @@ def record(monkeypatch):
 
     module = sys.modules[RayExecutor.__module__]
     # What would load TensorFlow, or start processes.
-    for place, name in ((module, "limit_tensorflow_threads"), (module, "_join"), (actor_module, "_prepare")):
+    for place, name in ((module, "limit_tensorflow_threads"), (module, "join"), (actor_module, "_prepare")):
         monkeypatch.setattr(place, name, lambda *_: None)
     monkeypatch.setattr(crew_module, "surroundings", lambda: None)
     for name in ("cluster_resources", "available_resources"):
