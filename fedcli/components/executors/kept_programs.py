@@ -47,7 +47,8 @@ def keep_programs() -> None:
     try:
         store = ProgramStore(_cache_folder())
         session = store.begin()
-    except OSError:
+    except (OSError, RuntimeError):
+        # No folder, or nobody's: `expanduser` finds no home of a user whom the system does not know.
         return
     atexit.register(store.end, session)
     with _variable(f"{os.environ.get(_VARIABLE, '')} {_FLAG}{session} {_ON_THE_CPU}".strip()):
