@@ -65,6 +65,9 @@ class Transform(NamedTuple):
             next turn.
         secret_bytes: `(size, rounds)` -> bytes of the arrays in its entry `SECRET` after so many rounds, for an
             aggregate of so many coordinates; keys are not counted.
+        client_copies: vectors of float32, as long as what it takes, that its client half holds at once beside that one,
+            what it gives included. It may be a little more than it needs.
+        server_copies: the same of its server half; what `secret_bytes` counts is not in it.
         min_clients: least number of updates that may be decoded; with fewer the round is void.
         hides: whether the server cannot read the payload that it takes, as with encryption. The arrival checks of the
             transforms before it are then left out; only its own is made.
@@ -95,6 +98,8 @@ class Transform(NamedTuple):
     adds: Callable[[int], int] = _adds_nothing
     keeps: Callable[[int], int] = _adds_nothing
     secret_bytes: Callable[[int, int], int] = _no_secret
+    client_copies: float = 1.0
+    server_copies: float = 0.0
     hides: bool = False
     min_clients: int = 0
     admit_all: Callable[[Sequence[ClientUpdate], Tree, RoundContext], Sequence[str | None]] | None = None

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hmac
 import math
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -87,19 +87,28 @@ class NoiseGrid(NamedTuple):
     step: float
     deviation: float
 
-    def rounded(self, vector: Floats) -> Floats:
+    def rounded(self, vector: npt.NDArray[np.floating[Any]]) -> Floats:
         """The vector in whole steps, as float64; exact below 2^53 steps."""
         # A step is a power of two, so that the quotient is exact.
-        return np.rint(vector / self.step)
+        steps: Floats = np.divide(vector, self.step, dtype=np.float64)
+        return np.rint(steps, out=steps)
 
     def noise(self, size: int, *, key: bytes) -> Integers:
         """Noise in whole steps, int64 of shape [size]; the key is as for `gaussian_steps`."""
         return gaussian_steps(size, deviation=self.deviation, key=key)
 
-    def noised(self, vector: Floats, *, key: bytes) -> Floats:
-        """The vector on the grid, with noise in whole steps, shape [P]."""
-        # Beyond 2^53 steps the sum is rounded to float64, after the noise.
-        return (self.rounded(vector) + self.noise(vector.size, key=key)) * self.step
+    def noised(self, vector: npt.NDArray[np.floating[Any]], *, key: bytes) -> Floats:
+        """The vector on the grid, with noise in whole steps, float64 of shape [P]."""
+        return self.moved(vector, self.noise(vector.size, key=key))
+
+    def moved(self, vector: npt.NDArray[np.floating[Any]], steps: Integers) -> Floats:
+        """The vector on the grid, moved by whole steps, float64 of shape [P]."""
+        # In place: of a large model each of these is two copies. Beyond 2^53 steps the sum is rounded to float64, after
+        # the noise.
+        total = self.rounded(vector)
+        total += steps
+        total *= self.step
+        return total
 
 
 def noise_grid(deviation: float, *, bound: float, dimension: int) -> NoiseGrid:

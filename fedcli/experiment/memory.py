@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fedcli.components.clients.optimizers import Optimizer
 from fedcli.components.executors import FOLDING, OWN_PROCESSES
 from fedcli.components.models.architecture import LayerWork
 from fedcli.config import Checkpoint
+from fedcli.core.contracts import Extra
 from fedcli.core.machine import available_cores
 from fedcli.core.sums import BLOCK
 from fedcli.engine.setup import Setup
@@ -33,6 +35,8 @@ _COMPILED, _COMPILED_MOMENT = 2, 1
 _TRACED, _TRACED_MOMENT = 5, 3
 # With dp-sgd: gradients of each example of a batch, and the noise of all steps with what its sampler takes. Measured.
 _PER_EXAMPLE, _PER_NOISE = 3, 5
+# Copies of float32 in a payload.
+_WIDTH = {"vector": 1, "integers": 2, "ciphertext": 2}
 # Of a batch, what layers return, its gradients and what convolutions need; and without gradients. Measured.
 _TRAINED, _EVALUATED = 3, 1
 
@@ -41,7 +45,7 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
     """Copies of the model in float32 that a run holds at its peak, and bytes of memory and disk.
 
     An estimate for the mean and rules that collect updates; docs/performance.md has its error on measured models. The
-    clients' data are not in it, nor what transforms such as encryption and custom components take.
+    clients' data are not in it, nor what encryption, proofs and custom aggregators take.
 
     Args:
         made: the experiment.
@@ -52,21 +56,33 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
     cohort = max(int(made.world.cohort.expected_size(made.num_clients)), 1)
     given = experiment.executor.parameters.get("workers")
     workers = min(given if isinstance(given, int) else available_cores(), cohort)
+    # `check` does not load TensorFlow, which alone knows whether there is a GPU; where there is, one worker is default.
+    on_gpu = workers if isinstance(given, int) else 1
+    broadcasts = on_gpu if experiment.executor.name in OWN_PROCESSES else 1
     # An update may be several vectors, such as a delta and a control variate.
-    update = 1 + sum(extra.size == "model" for extra in strategy.trainer.sends)
-    of_a_client = (
-        _program(made, work) + update - 1 + len(strategy.trainer.keeps) + len(strategy.trainer.receives)
-    )
+    update = 1 + _models(strategy.trainer.sends)
+    own = _models(strategy.trainer.keeps)
+    # What a client keeps is an array of its file and a tensor; what the server sends to all is one for each round.
+    trains = _program(made, work) + update - 1 + 2 * own
+    encoded, decoded = _at_once(made, sizes)
+    of_a_client = max(trains, encoded + own)
     # An average is kept in float64.
     server = round(server_state_bytes(made) / _FLOAT32) + (2 if experiment.average else 0)
     sums = 2 if cohort <= BLOCK else 4
     collected = 0 if strategy.aggregator.is_sum else cohort * update
-    # Of a large model each worker has one result, and the server adds another.
+    # Of a large model each worker has one result, with what its client keeps, and the server adds another.
     # A rule that is no sum may keep what it returns, so that its mean is another vector. An average decays in another.
+    kept_ones = round(client_state_bytes(made, sizes) / _FLOAT32 / max(sizes.trainable, 1))
+    results = (workers + 1) * (update * (2 if _sends_integers(made) else 1) + kept_ones)
     means = 2 * update * (1 if strategy.aggregator.takes_sums else 2)
     step = means + 1 + server + (2 if experiment.average else 0)
-    on_server = 1 + server + collected + max((sums + workers + 1) * update, step)
-    on_device = _ON_DEVICE + workers * of_a_client
+    # Noise of earlier rounds, in the state before the round and in that after it.
+    secret = _secret_bytes(made, sizes)
+    noise = 2 * math.ceil(secret / _FLOAT32 / max(sizes.trainable, 1))
+    on_server = (
+        1 + server + collected + max(sums * update + results + noise // 2, step, 2 * update + decoded + noise)
+    )
+    on_device = _ON_DEVICE + len(strategy.trainer.receives) + workers * of_a_client
     one = _FLOAT32 * (sizes.trainable + sizes.statistics)
     checkpoint = sum(checkpoint_files(made, sizes).values())
     kept = _kept(experiment.checkpoint, experiment.rounds)
@@ -78,10 +94,12 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
         "activation_bytes_per_worker": activations,
         "memory_bytes": tensorflow + one * (on_server + on_device) + workers * activations,
         "memory_is_for": _assumed(made, workers),
-        "device_memory_bytes": one * on_device + workers * activations,
+        "device_memory_bytes": one * (broadcasts * _ON_DEVICE + on_gpu * trains) + on_gpu * activations,
         "checkpoint_bytes": checkpoint,
         "kept_checkpoints_bytes": checkpoint * kept,
     }
+    if secret:
+        facts["noise_of_earlier_rounds_bytes"] = secret
     if each := client_state_bytes(made, sizes):
         facts |= {
             "client_state_bytes": each,
@@ -93,6 +111,33 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
         held = update * (min(BLOCK, cohort) + 2 if _folds(made) else 1)
         facts["worker_memory_bytes"] = tensorflow + one * (1 + _ON_DEVICE + of_a_client + held) + activations
     return facts
+
+
+def _models(extras: Sequence[Extra]) -> int:
+    """How many of a trainer's extras are as large as the model."""
+    return sum(extra.size == "model" for extra in extras)
+
+
+def _sends_integers(made: Setup) -> bool:
+    """Whether clients send integers, which are int64."""
+    return any(part.gives == "integers" for part in made.protocol.strategy.transforms)
+
+
+def _at_once(made: Setup, sizes: ModelSizes) -> tuple[int, int]:
+    """Copies of the model that the halves of transforms hold at most: with what it takes, and beside the sum."""
+    encoded, decoded = [0.0], [0.0]
+    for part, size in made.protocol.strategy.sized_transforms(sizes.trainable):
+        share = size / max(sizes.trainable, 1)
+        if part.acts_on_clients:
+            # What it gives is counted as a result.
+            encoded.append(share * (_WIDTH[part.takes] + part.client_copies - _WIDTH[part.gives]))
+        decoded.append(share * part.server_copies)
+    return math.ceil(max(encoded)), math.ceil(max(decoded))
+
+
+def _secret_bytes(made: Setup, sizes: ModelSizes) -> int:
+    parts = made.protocol.strategy.sized_transforms(sizes.trainable)
+    return sum(part.secret_bytes(size, made.run.rounds) for part, size in parts)
 
 
 def _program(made: Setup, work: LayerWork) -> int:
@@ -118,7 +163,8 @@ def _assumed(made: Setup, workers: int) -> str:
         return many
     if settings.get("address") is not None:
         return f"{many} as this machine has cores; the cluster may have others, each with the worker memory"
-    return f"{many}, as this machine has cores" if workers == available_cores() else many
+    said = f"{many}, as this machine has cores" if workers == available_cores() else many
+    return f"{said}; that of a device, for 1 worker" if workers > 1 else said
 
 
 def _folds(made: Setup) -> bool:

@@ -94,6 +94,11 @@ def write_checkpoint(
     return manifests.write(folder, listed, facts={**about, **facts}, previous=previous, disk=disk)
 
 
+def model_bytes(state: RoundState) -> int:
+    """Bytes of the model in a checkpoint: of what clients train, and of what is frozen or stays as it is."""
+    return sum(vector.nbytes for vector in (state.weights, state.statistics, state.frozen, state.personal))
+
+
 def read_checkpoint(folder: Path, layout: ModelLayout, clients: Path) -> RoundState:
     """The state that `write_checkpoint` wrote.
 

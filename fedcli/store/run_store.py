@@ -181,7 +181,7 @@ class RunStore:
         self.records.append(jsonable(record))
         if state.round % self._every == 0:
             state.seal()
-            self._thread.begin(partial(self._write, state), size=state.weights.nbytes)
+            self._thread.begin(partial(self._write, state), size=checkpoints.model_bytes(state))
 
     def checkpoint(self, state: RoundState) -> None:
         """Make `state` durable, together with the lines of its rounds."""

@@ -14,7 +14,7 @@ from fedcli.core import trees
 from fedcli.core.errors import RunError
 from fedcli.core.types import SECRET, Tree
 from fedcli.store.files import durable, guarded, limits, npz
-from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.disk import LOCAL, Content, Disk
 from fedcli.store.files.guarded import FileRefused
 
 FOLDER, DATA_KEY, KEYS, IDENTITIES = "secret", "data-noise.key", "keys.npz", "identities.key"
@@ -87,7 +87,8 @@ def noise_of(transforms: Tree) -> dict[str, Tree]:
 
 def put_noise(run: Path, round: int, noise: Mapping[str, Tree], *, disk: Disk = LOCAL) -> None:
     """Write the secret parts of the transforms' states after `round`, durably."""
-    _put(run, _noise_name(round), npz.to_bytes(trees.to_table(noise)), disk)
+    # Written from where it is: for a large model, the noise of some rounds is many copies of it.
+    _put(run, _noise_name(round), npz.writer(trees.to_table(noise)), disk)
 
 
 def read_noise(run: Path, round: int, transforms: Tree) -> dict[str, Tree]:
@@ -143,7 +144,7 @@ def _read(run: Path, name: str) -> bytes | None:
     return guarded.read_bytes(path, below=run, limit=limits.SECRET)
 
 
-def _put(run: Path, name: str, content: bytes, disk: Disk) -> None:
+def _put(run: Path, name: str, content: Content, disk: Disk) -> None:
     # The rights are set when it is made: to set them later would leave a moment in which others can read.
     folder = durable.make_folder(run / FOLDER, mode=0o700, disk=disk)
     durable.write(folder / name, content, mode=0o600, disk=disk)

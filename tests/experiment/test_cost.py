@@ -69,18 +69,34 @@ def test_a_round_of_four_clients_added_up_by_hand():
         (["model.dropout=0.1", "client.optimizer=adam"], 2 * 9),
         # Of each worker, gradients of the four examples of a batch, and the noise of two steps.
         ([DP_SGD], 2 * (3 * 4 + 5 * 2)),
-        # The server's variate; of each client what it keeps, receives and sends; sum and updates of twice the length.
-        (["strategy=scaffold"], 1 + 2 * 3 + 5),
+        # The server's variate, and its tensor; of each client what it keeps, read and as a tensor, and what it sends;
+        # the sum of twice the length, and updates of twice the length with what their clients keep.
+        (["strategy=scaffold"], 1 + 1 + 2 * 3 + 2 + 3 * 2),
+        # A client's half of top-k holds six vectors beside its update; three updates come with what their clients keep.
+        (["compression=top-k"], 2 * (6 - 2) + 3),
+        # Integers are twice as wide, as updates and in what a client calculates.
+        (["strategy=fedavg", "fixed_point={clip_norm: 1.0, max_examples: 20}"], 2 * (5 - 2) + 3),
     ],
 )
 def test_what_adds_copies_of_the_model(overrides, more):
     assert figures(*overrides)["copies_of_the_model"] == 11 + more
 
 
+def test_noise_of_earlier_rounds_takes_memory_and_disk():
+    banded = "strategy={name: dp-banded, clip_norm: 1.0, noise_multiplier: 1.0, bands: 2, delta: 1.0e-3}"
+    facts = figures(banded, "cohort={name: min-separation, separation: 2}")
+    # One row in float64 for a model of two bands.
+    assert facts["noise_of_earlier_rounds_bytes"] == 8 * WEIGHTS
+    plain = figures(banded.replace("bands: 2", "bands: 1"), "cohort={name: min-separation, separation: 2}")
+    assert "noise_of_earlier_rounds_bytes" not in plain
+    assert facts["copies_of_the_model"] > plain["copies_of_the_model"]
+
+
 def test_processes_have_copies_of_their_own_and_pruned_checkpoints_take_no_disk():
     facts = figures("executor={name: processes, workers: 2}", "checkpoint={keep_last: 1}")
     assert facts["memory_bytes"] == 940_000_000 + (1 + 1 + 2 + 3) * 4 * WEIGHTS
     assert facts["worker_memory_bytes"] == 940_000_000 + (1 + 1 + 2 + 1) * 4 * WEIGHTS + ACTIVATIONS
+    assert facts["device_memory_bytes"] == 2 * ((1 + 2) * 4 * WEIGHTS + ACTIVATIONS)
     assert facts["kept_checkpoints_bytes"] == 4 * WEIGHTS
 
 
@@ -93,7 +109,10 @@ def test_convolutions_need_memory_for_what_their_layers_return():
 
 def test_workers_of_a_cluster_are_not_the_cores_of_this_machine(monkeypatch):
     monkeypatch.setattr(memory, "available_cores", lambda: 2)
-    assert figures("executor=threads")["memory_is_for"] == "2 workers, as this machine has cores"
+    facts = figures("executor=threads")
+    assert facts["memory_is_for"] == "2 workers, as this machine has cores; that of a device, for 1 worker"
+    # Of one client and of the broadcast: on a GPU one worker is the default.
+    assert facts["device_memory_bytes"] == 3 * 4 * WEIGHTS + ACTIVATIONS
     said = figures("executor={name: ray, address: auto}")["memory_is_for"]
     assert said == (
         "2 workers as this machine has cores; the cluster may have others, each with the worker memory"

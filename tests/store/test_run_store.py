@@ -560,6 +560,21 @@ class TestLargeModels:
             made.append([change.below(tmp_path / name, tmp_path) for change in disk.changes])
         assert made[0] == made[1]
 
+    def test_frozen_weights_make_a_model_large_too(self, folder, monkeypatch):
+        writers = []
+
+        def notes(_number, change):
+            if change.kind == "write" and change.path.name == "weights.npz":
+                writers.append(threading.current_thread().name.partition("_")[0])
+
+        state = replace(state_of(1), clients={})
+        monkeypatch.setattr(writer_thread, "LARGE", state.weights.nbytes + state.frozen.nbytes)
+        held = opened(folder, disk=faults.FaultyDisk(notes))
+        held.begin(state_of(0))
+        held.commit(state, record_of(1), rows_of(1))
+        held.close()
+        assert writers == ["MainThread", "fedcli-checkpoint"]
+
     def test_an_error_of_the_disk_ends_the_run_in_the_next_change_and_the_round_is_repeated(self, folder):
         def full(_number, change):
             return (

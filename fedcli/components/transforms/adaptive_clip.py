@@ -118,6 +118,8 @@ def adaptive_clip(
         admit=admit,
         decode=decode,
         adds=lambda _size: 1,
+        client_copies=2,
+        server_copies=6,
         privacy=GaussianEvent(multiplier, initial_clip_norm, "adaptive", on_count),
     )
 

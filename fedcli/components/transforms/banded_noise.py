@@ -17,11 +17,11 @@ from fedcli.core.rounds import Aggregate, RoundContext
 from fedcli.core.seeds import SERVER, generator
 from fedcli.core.transform import Transform
 from fedcli.core.types import SECRET, Tree
-from fedcli.crypto.gaussian_steps import NoiseGrid, gaussian_steps, noise_grid
+from fedcli.core.vectors import PIECE
+from fedcli.crypto.gaussian_steps import gaussian_steps, noise_grid
 from fedcli.crypto.noise import KEY_BYTES
 
 Noise = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 # The matrix has whole multiples of 2^-16, so that everything that is released is computed in integers.
 _PRECISION = 16
@@ -64,23 +64,35 @@ def banded_noise(*, noise_multiplier: float, clip_norm: float, bands: int) -> Tr
             return aggregate, state
         size = aggregate.value.size
         grid = noise_grid(deviation, bound=clip_norm, dimension=size)
-        rows = _rows_before(state, context.round, size, grid)
+        before = _rows_before(state, context.round, size)
         wide = grid.deviation * 2**_PRECISION
-        independent = gaussian_steps(size, deviation=wide, key=_round_key(context))
-        correlation = matrix[1 : len(rows) + 1] @ rows[::-1]
-        # The last row of A w = z, solved for w_t, and rounded to the nearest integer.
-        noise = (2 * (independent - correlation) + matrix[0]) // (2 * matrix[0])
+        noise = gaussian_steps(size, deviation=wide, key=_round_key(context))
+        count = len(before)
         # A has no entries beyond its bands, so that older rows are never needed again.
-        kept = np.concatenate([rows, noise[None]])[len(rows) + 1 - min(len(rows) + 1, bands - 1) :]
-        secret = {"rows": kept * grid.step, "round": np.int64(context.round)}
-        value = (grid.rounded(aggregate.value) + noise) * grid.step
+        rows = np.empty((min(count + 1, bands - 1), size), np.float64)
+        # In pieces: of a large model each row is two copies, and there are three such matrices otherwise.
+        for first in range(0, size, PIECE):
+            columns = slice(first, first + PIECE)
+            steps = grid.rounded(before[:, columns]).astype(np.int64)
+            correlation = matrix[1 : count + 1] @ steps[::-1]
+            # The last row of A w = z, solved for w_t, and rounded to the nearest integer.
+            noise[columns] = (2 * (noise[columns] - correlation) + matrix[0]) // (2 * matrix[0])
+            kept = np.concatenate([steps, noise[None, columns]])
+            rows[:, columns] = kept[count + 1 - len(rows) :] * grid.step
+        secret = {"rows": rows, "round": np.int64(context.round)}
+        value = grid.moved(aggregate.value, noise)
         return aggregate._replace(value=value), {**state, SECRET: secret}
 
     def secret_bytes(size: int, rounds: int) -> int:
         return 8 * size * min(bands - 1, rounds) if deviation else 0
 
     return Transform(
-        "banded_noise", admit=within(clip_norm), decode=decode, privacy=event, secret_bytes=secret_bytes
+        "banded_noise",
+        admit=within(clip_norm),
+        decode=decode,
+        privacy=event,
+        secret_bytes=secret_bytes,
+        server_copies=6,
     )
 
 
@@ -97,12 +109,12 @@ def banded_square_root(bands: int) -> Noise:
     return np.asarray(column / math.sqrt(float(np.square(column).sum())))
 
 
-def _rows_before(state: Tree, round: int, size: int, grid: NoiseGrid) -> Integers:
-    """The rows of w before this round's, in steps, [m, P], as many as there are; none after a void round."""
+def _rows_before(state: Tree, round: int, size: int) -> Noise:
+    """The rows of w before this round's, [m, P], as many as there are; none after a void round."""
     secret = state.get(SECRET)
     if secret is None or int(secret["round"]) != round - 1:
-        return np.zeros((0, size), np.int64)
-    return grid.rounded(np.asarray(secret["rows"], np.float64)).astype(np.int64)
+        return np.zeros((0, size))
+    return np.asarray(secret["rows"], np.float64)
 
 
 def _round_key(context: RoundContext) -> bytes:

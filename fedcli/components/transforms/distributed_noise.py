@@ -122,6 +122,7 @@ def distributed_noise(
         init=init,
         encode=encode,
         admit=admit,
+        client_copies=6,
         takes="integers",
         gives="integers",
         privacy=event,

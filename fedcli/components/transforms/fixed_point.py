@@ -114,6 +114,8 @@ def fixed_point(
         decode=decode,
         takes="vector",
         gives="integers",
+        client_copies=6,
+        server_copies=4,
         coded_bytes=lambda size: packed_bytes(size, largest),
         # Integers are no longer in the units of earlier checks; the check here is exact and includes the clip.
         hides=True,

@@ -68,6 +68,7 @@ def gaussian_noise(
         admit=admit,
         decode=decode,
         privacy=event,
+        server_copies=4,
         on_grid=lambda grid: _integer_noise(event, grid),
     )
 
@@ -83,7 +84,9 @@ def _integer_noise(event: GaussianEvent, grid: IntegerGrid) -> Transform:
             total = total + gaussian_steps(total.size, deviation=deviation, key=noise_key(context))
         return aggregate._replace(value=total), state
 
-    return Transform("gaussian_noise", decode=decode, takes="integers", gives="integers", privacy=event)
+    return Transform(
+        "gaussian_noise", decode=decode, takes="integers", gives="integers", privacy=event, server_copies=6
+    )
 
 
 def noise_key(context: RoundContext) -> bytes:

@@ -57,4 +57,4 @@ def layer_clip(*, clip_norm: float) -> Transform:
                 return f"the norm {norm:.6g} of array {number} exceeds its clip norm {bound(context):g}"
         return None
 
-    return Transform("layer_clip", encode=encode, admit=admit)
+    return Transform("layer_clip", client_copies=2, encode=encode, admit=admit)

@@ -59,12 +59,12 @@ def local_noise(*, noise_multiplier: float | None, clip_norm: float) -> Transfor
         if not deviation:
             return update
         grid = noise_grid(deviation, bound=clip_norm, dimension=update.payload.size)
-        payload = grid.noised(update.payload.astype(np.float64), key=_key(update.client, context))
+        payload = grid.noised(update.payload, key=_key(update.client, context))
         return replace(update, payload=payload.astype(np.float32))
 
     event = LocalGaussianEvent(multiplier, clip_norm)
     # It hides, because a noised update can have any norm: an earlier check of the clip would refuse it.
-    return Transform("local_noise", encode=encode, privacy=event, hides=True)
+    return Transform("local_noise", encode=encode, privacy=event, client_copies=5, hides=True)
 
 
 def _key(client: int, context: RoundContext) -> bytes:

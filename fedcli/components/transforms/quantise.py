@@ -51,4 +51,4 @@ def quantise(*, bits: int = 8, stochastic: bool = False) -> Transform:
         whole = np.clip(scaled, -levels, levels)
         return replace(sent, payload=(whole * np.float32(largest / levels)).astype(np.float32))
 
-    return Transform("quantise", encode=encode, coded_bytes=coded_bytes)
+    return Transform("quantise", encode=encode, coded_bytes=coded_bytes, client_copies=5 if stochastic else 4)

@@ -65,4 +65,4 @@ def sparsify(
     def kept(size: int) -> int:
         return size if error_feedback else 0
 
-    return Transform(name, encode=encode, coded_bytes=coded_bytes, keeps=kept)
+    return Transform(name, encode=encode, coded_bytes=coded_bytes, keeps=kept, client_copies=6)

@@ -54,13 +54,15 @@ def tree_noise(*, noise_multiplier: float, clip_norm: float, restart_every: int 
         node_key, state = _node_keys(state, context, tree)
         size = aggregate.value.size
         grid = noise_grid(deviation, bound=clip_norm, dimension=size)
-        noise = sum(
-            (sign * grid.noise(size, key=node_key(*place)) for sign, place in changed_nodes(before + 1)),
-            np.zeros(size, np.int64),
-        )
-        return aggregate._replace(value=(grid.rounded(aggregate.value) + noise) * grid.step), state
+        noise = np.zeros(size, np.int64)
+        for sign, place in changed_nodes(before + 1):
+            of_a_node = grid.noise(size, key=node_key(*place))
+            # In place: of a large model each vector is two copies.
+            noise += np.multiply(of_a_node, sign, out=of_a_node)
+            del of_a_node
+        return aggregate._replace(value=grid.moved(aggregate.value, noise)), state
 
-    return Transform("tree_noise", admit=within(clip_norm), decode=decode, privacy=event)
+    return Transform("tree_noise", admit=within(clip_norm), decode=decode, privacy=event, server_copies=6)
 
 
 def changed_nodes(leaf: int) -> list[tuple[int, tuple[int, int]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedcli.store.files import guarded, limits
-from fedcli.store.files.disk import LOCAL, Disk
+from fedcli.store.files.disk import LOCAL, Content, Disk
 
 
 def draft_of(path: Path) -> Path:
@@ -25,7 +25,7 @@ def sync_folder(folder: Path, *, disk: Disk = LOCAL) -> None:
     disk.sync(folder)
 
 
-def write(path: Path, content: bytes | str, *, mode: int = 0o666, disk: Disk = LOCAL) -> None:
+def write(path: Path, content: Content | str, *, mode: int = 0o666, disk: Disk = LOCAL) -> None:
     """Replace `path` by `content` at once: a reader sees the old file or the new one, never a part.
 
     Args:
