@@ -22,11 +22,27 @@ def layer_work(model: KerasModel) -> LayerWork:
 
 
 def is_dense(part: KerasLayer) -> bool:
-    """Whether a model or a layer consists of dense layers only; then XLA compiles it."""
-    # A custom `call` or an operation outside of layers might mix examples, and so padding with examples.
+    """Whether a model or a layer consists of plain dense layers only; then XLA compiles it."""
     if type(part).__name__ in _CONTAINERS:
-        return all(is_dense(inner) for inner in getattr(part, "operations", part.layers))
-    return type(part).__name__ in _DENSE_LAYERS
+        return all(is_dense(inner) for inner in _inner(part))
+    return type(part).__name__ in _DENSE_LAYERS and not may_mix_examples(part)
+
+
+def may_mix_examples(part: KerasLayer) -> bool:
+    """Whether a penalty or the outputs for an example may depend on which others are in its batch, as with BatchNorm.
+
+    A penalty on activations is a mean over the batch. A custom `call` or an operation outside of layers may be one too.
+    """
+    if type(part).__name__ in _CONTAINERS:
+        return any(may_mix_examples(inner) for inner in _inner(part))
+    kind = type(part)
+    is_custom = not kind.__module__.startswith("keras.src.layers.") or kind.__name__ == "Lambda"
+    return is_custom or kind.__name__ == "BatchNormalization" or part.activity_regularizer is not None
+
+
+def _inner(container: KerasModel) -> Sequence[Any]:
+    found: Sequence[Any] = getattr(container, "operations", container.layers)
+    return found
 
 
 def leaves(model: KerasModel) -> Sequence[KerasLayer]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedcli.components.models.keras_layers import is_dense, leaves
+from fedcli.components.models.keras_layers import is_dense, leaves, may_mix_examples
 from fedcli.core.errors import ConfigError
 from fedcli.core.seeds import SERVER, seed
 from fedcli.core.types import Array, KerasModel, KerasVariable, Vector
@@ -55,6 +55,11 @@ class Network:
     def is_dense(self) -> bool:
         """Whether the model consists of dense layers only; then XLA compiles it."""
         return is_dense(self.model)
+
+    @property
+    def may_mix_examples(self) -> bool:
+        """Whether an example's part of the loss may depend on the others of its batch; then there is no padding."""
+        return bool(self.statistics.names) or may_mix_examples(self.model)
 
     def vectors(self) -> Vectors:
         """The current values of the model's variables."""

@@ -103,6 +103,19 @@ def test_custom_code_may_have_conditions_on_tensors(dense):
     assert own.train(0).payload.tobytes() == expected.payload.tobytes()
 
 
+def penalised():
+    """Activations of a batch, of which padding has no part: their penalty is a mean over the examples."""
+    penalty = keras.regularizers.L2(0.5)
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3, activity_regularizer=penalty)])
+
+
+def test_a_penalty_on_activations_is_that_of_the_examples_alone():
+    clients = classes(3)
+    np.testing.assert_allclose(
+        Local(penalised, clients).train().payload, eager(penalised, clients)[0], **CLOSE
+    )
+
+
 @pytest.mark.parametrize("client", range(len(SIZES)))
 def test_batchnorm_dropout_and_penalties_equal_the_plain_loop(stateful, client):
     update = stateful.train(client)

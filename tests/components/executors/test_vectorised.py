@@ -105,6 +105,10 @@ def test_blocks_are_close_to_one_client_after_the_other_and_equal_for_all_worker
         (["model={name: mlp, hidden: [200]}"], rf"above {MOST_WEIGHTS:,} a block of clients is slower"),
         (["model={name: mlp, dropout: 0.1, hidden: [4]}"], "other layers than dense ones"),
         (["strategy={name: qfedavg}"], "qfedavg is trained one client at a time"),
+        (
+            ["client.clip_gradient_norm=1.0"],
+            "TensorFlow does not do the operation L2Loss for several clients",
+        ),
     ],
 )
 def test_what_loses_in_blocks_is_refused_with_the_reason(changes, reason):

@@ -237,24 +237,33 @@ def with_an_operation():
     return keras.Model(inputs, outputs - keras.ops.mean(outputs, axis=0))
 
 
+def penalised():
+    penalty = keras.regularizers.L2(0.5)
+    return keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, activity_regularizer=penalty), layers.Dense(3)]
+    )
+
+
 def functional():
     inputs = keras.Input((4,))
     return keras.Model(inputs, keras.Sequential([layers.Dense(3), layers.ReLU(), layers.Dense(2)])(inputs))
 
 
 @pytest.mark.parametrize(
-    ("build", "expected"),
+    ("build", "is_dense", "may_mix"),
     [
-        (lambda: MODELS["mlp"]().build((4,), 2), True),
-        (lambda: MODELS["logistic"]().build((2, 2), 2), True),
-        (lambda: MODELS["mlp"](dropout=0.1).build((4,), 2), False),
-        (lambda: MODELS["lenet"]().build((28, 28, 1), 10), False),
-        (lambda: user_parts.stack((4,), 2, batchnorm=True), False),
-        (lambda: subclassed(batch_mean=True), False),
-        (functional, True),
-        (with_an_operation, False),
+        (lambda: MODELS["mlp"]().build((4,), 2), True, False),
+        (lambda: MODELS["logistic"]().build((2, 2), 2), True, False),
+        (lambda: MODELS["mlp"](dropout=0.1).build((4,), 2), False, False),
+        (lambda: MODELS["lenet"]().build((28, 28, 1), 10), False, False),
+        (lambda: user_parts.stack((4,), 2, batchnorm=True), False, True),
+        (lambda: subclassed(batch_mean=True), False, True),
+        (functional, True, False),
+        (with_an_operation, False, True),
+        (penalised, False, True),
     ],
-    ids=["mlp", "logistic", "dropout", "lenet", "batchnorm", "call-of-its-own", "nested", "bare-operation"],
+    ids=["mlp", "logistic", "dropout", "lenet", "batchnorm", "own-call", "nested", "operation", "penalty"],
 )
-def test_xla_is_chosen_by_the_layers(build, expected):
-    assert network(build).is_dense is expected
+def test_xla_and_padding_are_chosen_by_the_layers(build, is_dense, may_mix):
+    made = network(build)
+    assert (made.is_dense, made.may_mix_examples) == (is_dense, may_mix)

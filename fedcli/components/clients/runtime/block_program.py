@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ class BlockOutputs(NamedTuple):
 
 def _refusal(network: NetworkLike, spec: TrainerSpec, trainer: ClientTrainer) -> str | None:
     if not network.is_dense:
-        return "the model has other layers than dense ones, and convolutions of several models run one by one"
+        return "the model has other layers than dense ones, or penalties on activations, and these run one by one"
     if network.trainable.size > MOST_WEIGHTS:
         return (
             f"the model has {network.trainable.size:,} weights; above {MOST_WEIGHTS:,} a block of clients is slower "
@@ -161,8 +162,19 @@ def compile_block(
             train, specs, jit_compile=True, autograph=False
         )
     except (AttributeError, TypeError, ValueError, NotImplementedError) as error:
-        raise _cannot(str(error).strip().splitlines()[-1].strip()) from error
+        raise _cannot(_said(error)) from error
     return program
+
+
+def _said(error: Exception) -> str:
+    """Why there is no program, in one line."""
+    text = str(error).strip()
+    if found := re.search(r"No pfor vectorization defined for (\w+)", text):
+        return (
+            f"TensorFlow does not do the operation {found.group(1)} for several clients at once; a metric may use it, "
+            "or a loss, an optimizer, a layer or client.clip_gradient_norm (L2Loss)"
+        )
+    return text.splitlines()[-1].strip()
 
 
 def _cannot(reason: str) -> ConfigError:

@@ -36,6 +36,8 @@ class NetworkLike(Protocol):
     def seed_slots(self) -> tuple[int, ...]: ...  # noqa: D102
     @property
     def is_dense(self) -> bool: ...  # noqa: D102
+    @property
+    def may_mix_examples(self) -> bool: ...  # noqa: D102
 
 
 class KerasFunctions(NamedTuple):
@@ -122,10 +124,12 @@ def batches_of(network: NetworkLike) -> Callable[[Tensor, Tensor, Tensor], Batch
     """The function `(x, y, rows [B])` -> batch; a negative row is padding."""
     import tensorflow as tf
 
+    drops_padding = network.may_mix_examples
+
     def batch(x: Tensor, y: Tensor, rows: Tensor) -> Batch:
         mask = rows >= 0
-        if network.statistics.names:
-            # BatchNorm would average over the padding, so that it is dropped. Otherwise fixed shapes are faster.
+        if drops_padding:
+            # BatchNorm, say, would average over the padding. Otherwise fixed shapes are faster.
             rows = tf.boolean_mask(rows, mask)
             return Batch(tf.gather(x, rows), tf.gather(y, rows), tf.ones(tf.shape(rows), tf.float32))
         rows = tf.maximum(rows, 0)
