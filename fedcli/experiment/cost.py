@@ -10,7 +10,7 @@ import numpy as np
 
 from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
 from fedcli.components.data import PartitionedFederation
-from fedcli.components.executors import CHOOSING
+from fedcli.components.executors import CHOOSING, PARTICULAR
 from fedcli.components.models.architecture import LayerWork
 from fedcli.components.models.keras_layers import layer_work
 from fedcli.config import Config
@@ -69,7 +69,7 @@ def checked_cost(
 def _surely_chosen(executor: str, parameters: int | None) -> dict[str, str] | None:
     """What an executor chooses, as far as can be said without the model; None if it must be built."""
     if executor not in CHOOSING:
-        return {}
+        return None if executor in PARTICULAR else {}
     if parameters is None or parameters <= MOST_WEIGHTS:
         return None
     return {"executor": f"threads, since the model has more than {MOST_WEIGHTS:,} weights"}

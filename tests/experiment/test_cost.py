@@ -8,6 +8,7 @@ import tiny
 
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.models.architecture import LayerWork
+from fedcli.config import ConfigErrors
 from fedcli.engine.round import run_round
 from fedcli.experiment import memory
 from fedcli.experiment.assemble import with_keys
@@ -271,6 +272,12 @@ def test_frozen_weights_are_not_sent():
     facts = checked_cost(source, before_tensorflow=nullcontext)
     assert facts["parameters"] == 5 * 3 + 3
     assert facts["bytes_up_per_round"] == 4 * (5 * 3 + 3) * 4
+
+
+def test_a_model_that_an_executor_refuses_is_refused_before_a_run():
+    source = tiny.source("model={name: mlp, hidden: [5], dropout: 0.1}", "executor=vectorised")
+    with pytest.raises(ConfigErrors, match="other layers than dense ones"):
+        checked_cost(source, before_tensorflow=nullcontext)
 
 
 def test_what_auto_chooses_for_a_large_model_is_said_without_building_it():

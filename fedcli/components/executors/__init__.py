@@ -21,6 +21,9 @@ OWN_PROCESSES = frozenset({"processes", "ray"})
 CHOOSING = frozenset({"auto"})
 """Executors whose choice depends on the built model."""
 
+PARTICULAR = frozenset({"vectorised"})
+"""Executors that refuse models, which only the built model shows."""
+
 FOLDING = frozenset({"ray"})
 """Executors whose workers add the updates of whole blocks of clients, where the server needs only sums."""
 
@@ -29,6 +32,7 @@ __all__ = [
     "EXECUTORS",
     "FOLDING",
     "OWN_PROCESSES",
+    "PARTICULAR",
     "auto",
     "processes",
     "ray",
