@@ -11,10 +11,10 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 from benchmarks import page
 from benchmarks.figures import Figure
+from benchmarks.flags import file_to_write
 from benchmarks.topics import TOPICS, measured
 
 
@@ -25,10 +25,10 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", choices=tuple(TOPICS), metavar="NAME", help=", ".join(TOPICS))
     parser.add_argument("--quick", action="store_true", help="small and few: whether it works, not how fast")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the facts as JSON")
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="write the facts as JSON")
     parser.add_argument(
         "--page",
-        type=Path,
+        type=file_to_write,
         metavar="FILE",
         help="write the page; docs/benchmarks.md after a whole run, and by default none with --only or --quick",
     )
@@ -49,24 +49,35 @@ def main(words: list[str] | None = None) -> int:
         )
     figures: dict[str, list[Figure]] = {}
     seconds: dict[str, float] = {}
-    for name in arguments.only or TOPICS:
-        print(f"\n{TOPICS[name].title}", flush=True)
-        begun, figures[name] = time.perf_counter(), []
-        for figure in measured(name, quick=arguments.quick):
-            figures[name].append(figure)
-            print(f"  {figure.line()}", flush=True)
-        seconds[name] = time.perf_counter() - begun
+    is_whole = False
+    try:
+        for name in arguments.only or TOPICS:
+            print(f"\n{TOPICS[name].title}", flush=True)
+            begun, figures[name] = time.perf_counter(), []
+            for figure in measured(name, quick=arguments.quick):
+                figures[name].append(figure)
+                print(f"  {figure.line()}", flush=True)
+            seconds[name] = time.perf_counter() - begun
+        is_whole = True
+    except KeyboardInterrupt:
+        print("\nStopped. The JSON has the figures so far, and no page is written.", file=sys.stderr)
     if arguments.json:
         rows = [
             {"topic": name, **figure._asdict(), "is_met": figure.is_met}
             for name, each in figures.items()
             for figure in each
         ]
-        facts = {"machine": machine, "quick": arguments.quick, "seconds": seconds, "figures": rows}
+        facts = {
+            "machine": machine,
+            "quick": arguments.quick,
+            "is_whole": is_whole,
+            "seconds": seconds,
+            "figures": rows,
+        }
         arguments.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    if arguments.page:
+    if arguments.page and is_whole:
         page.write(arguments.page, page.written(machine, figures, quick=arguments.quick))
-    return 0
+    return 0 if is_whole else 130
 
 
 if __name__ == "__main__":

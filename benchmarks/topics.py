@@ -107,12 +107,16 @@ def measured(name: str, *, quick: bool) -> Iterator[Figure]:
     ):
         watch = threading.Timer(LONGEST_SECONDS, process.kill)
         watch.start()
-        for line in process.stdout or ():
-            if line.startswith(_FIRST):
-                count += 1
-                yield Figure(**json.loads(line))
-        code = process.wait()
-        watch.cancel()
+        try:
+            for line in process.stdout or ():
+                if line.startswith(_FIRST):
+                    count += 1
+                    yield Figure(**json.loads(line))
+            code = process.wait()
+        finally:
+            # Also at Ctrl-C: the watch alone would keep this process for hours.
+            watch.cancel()
+            process.kill()
         said.seek(0)
         last = next((line.strip() for line in reversed(said.readlines()) if line.strip()), "nothing")
     if code or not count:

@@ -18,6 +18,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import bare_loop, clients
+from benchmarks.flags import file_to_write
 from benchmarks.peers import contest
 from benchmarks.peers.environments import PEERS, default_cache, install, is_installed
 from fedcli.cli.output import quiet_imports
@@ -38,7 +39,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=default_cache(), help="folder of the environments")
     parser.add_argument("--no-install", action="store_true", help="use the environments that are there")
     parser.add_argument("--quick", action="store_true", help="one run of 2 rounds, 2NN: alive, not how fast")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the facts as JSON")
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="write the facts as JSON")
     arguments = parser.parse_args(words)
     defaults = contest.QUICK if arguments.quick else contest.WHOLE
     for name, value in zip(("models", "runs", "rounds"), defaults, strict=True):
@@ -109,9 +110,14 @@ def main() -> int:
     except FedcliError as error:
         print(error, file=sys.stderr)
         return 2
-    if arguments.json:
-        date = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        arguments.json.write_text(json.dumps({"date": date, "results": facts}, indent=2) + "\n")
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    finally:
+        # What was measured before an error or Ctrl-C took its minutes too.
+        if arguments.json and facts:
+            date = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+            arguments.json.write_text(json.dumps({"date": date, "results": facts}, indent=2) + "\n")
     return 0
 
 

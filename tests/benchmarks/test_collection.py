@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,45 @@ def test_only_a_whole_run_writes_the_page_unasked():
     assert collection.parse([]).page == page.PAGE
     assert collection.parse(["--quick"]).page is None
     assert collection.parse(["--only", "start"]).page is None
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path, capsys):
+    for path in (tmp_path / "nowhere" / "facts.json", tmp_path):
+        with pytest.raises(SystemExit):
+            collection.parse(["--json", str(path)])
+    assert "nowhere does not exist; make the folder first." in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_the_figures_so_far_and_writes_no_page(tmp_path, monkeypatch, capsys):
+    def stopped(name, *, quick):
+        yield Figure(name, 1.0, "times")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collection, "measured", stopped)
+    facts, written = tmp_path / "facts.json", tmp_path / "page.md"
+    assert collection.main(["--json", str(facts), "--page", str(written)]) == 130
+    assert [row["what"] for row in json.loads(facts.read_text())["figures"]] == ["clients"]
+    assert not written.exists()
+    assert "Stopped" in capsys.readouterr().err
+
+
+def test_a_topic_that_is_left_leaves_no_process_and_no_thread(monkeypatch):
+    slow = "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"
+    row = json.dumps(Figure("x", 1.0, "times")._asdict())
+    plain, begun = subprocess.Popen, []
+
+    def popen(command, **options):
+        begun.append(plain([sys.executable, "-c", slow, row], **options))
+        return begun[-1]
+
+    monkeypatch.setattr(topics.subprocess, "Popen", popen)
+    rows = topics.measured("start", quick=True)
+    assert next(rows).what == "x"
+    rows.close()
+    assert begun[0].returncode is not None
+    assert not any(
+        isinstance(thread, threading.Timer) and thread.is_alive() for thread in threading.enumerate()
+    )
 
 
 def test_every_aggregator_is_measured():
