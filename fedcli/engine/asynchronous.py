@@ -108,7 +108,8 @@ class _Work:
     def fill(self, now: float) -> None:
         """Draw clients uniformly from those that may start, until all places are taken, and start them."""
         population = self._assembly.num_clients
-        while len(self.flights) < self._places and len(self._barred) < population:
+        # Counted and not listed: a list for each place would take the square of the clients at work.
+        while len(self._arriving) + len(self._waiting) < self._places and len(self._barred) < population:
             client = int(self._rng.integers(population))
             # Drawing again is uniform over the others, without a list of a large population.
             while client in self._barred:

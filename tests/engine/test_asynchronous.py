@@ -13,7 +13,7 @@ from fedcli.components.devices import Device, Devices
 from fedcli.components.strategies import STRATEGIES
 from fedcli.config import ConfigErrors
 from fedcli.core.trees import from_table, to_table
-from fedcli.engine.asynchronous import flush
+from fedcli.engine.asynchronous import _Work, flush
 from fedcli.engine.round import run_round
 from fedcli.engine.selection import attend
 from fedcli.engine.setup import Participation
@@ -54,6 +54,16 @@ def run(parts, state, rounds):
 
 def seen(present):
     return [(turn.client, turn.model, turn.staleness, turn.seconds) for turn in present.turns]
+
+
+def test_a_place_is_taken_without_a_list_of_all_that_are(monkeypatch):
+    # Of 20,000 clients at work the lists took a second each round, of 100,000 half a minute.
+    lists = []
+    listed = _Work.flights.fget
+    monkeypatch.setattr(_Work, "flights", property(lambda work: lists.append(1) or listed(work)))
+    parts, state = of(5, at_work=40, num_clients=100)
+    assert len(flush(parts, state, 1).turns) == 5
+    assert len(lists) == 1
 
 
 def test_everyone_at_work_by_hand():
