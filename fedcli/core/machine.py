@@ -8,7 +8,14 @@ import platform
 PACKAGES_OF_BITS = ("tensorflow", "keras", "numpy")
 """Packages of which another version gives other bits."""
 
-FLAGS_OF_BITS = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS", "KERAS_BACKEND")
+FLAGS_OF_BITS = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_DETERMINISTIC_OPS",
+    "NVIDIA_TF32_OVERRIDE",
+    "XLA_FLAGS",
+    "TF_XLA_FLAGS",
+    "KERAS_BACKEND",
+)
 """Variables of the environment by which these choose how they calculate."""
 
 # Of x86, then of ARM.

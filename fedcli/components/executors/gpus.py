@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -10,17 +11,19 @@ from fedcli.components.executors.kept_programs import keep_programs
 from fedcli.core.large_import import large_import
 from fedcli.core.machine import available_cores
 
+_GROWTH, _DETERMINISTIC = "TF_FORCE_GPU_ALLOW_GROWTH", "TF_DETERMINISTIC_OPS"
+
 
 class DeviceSettings(Protocol):
     """The part of `tf.config` that is used here."""
 
-    def list_physical_devices(self, device_type: str) -> Sequence[Any]:
-        """The devices of a type."""
+    def get_visible_devices(self, device_type: str) -> Sequence[Any]:
+        """The devices of a type that TensorFlow may use: a program can hide a GPU from it."""
         ...
 
     @property
     def experimental(self) -> Any:
-        """Has `set_memory_growth(device, enable)` and `get_device_details(device)`."""
+        """Has `set_memory_growth(device, enable)`, `get_device_details(device)` and `enable_op_determinism()`."""
         ...
 
 
@@ -39,7 +42,7 @@ def trains_on(settings: DeviceSettings | None = None) -> str:
     Args:
         settings: `tf.config`, by default that of this process.
     """
-    return "GPU" if (settings or _of_this_process()).list_physical_devices("GPU") else "CPU"
+    return "GPU" if (settings or _of_this_process()).get_visible_devices("GPU") else "CPU"
 
 
 def product_name(settings: DeviceSettings | None = None) -> str:
@@ -49,10 +52,24 @@ def product_name(settings: DeviceSettings | None = None) -> str:
         settings: `tf.config`, by default that of this process.
     """
     settings = settings or _of_this_process()
-    gpus = settings.list_physical_devices("GPU")
+    gpus = settings.get_visible_devices("GPU")
     if not gpus:
         return "CPU"
     return str(settings.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name))
+
+
+def calculate_the_same_bits(settings: DeviceSettings | None = None) -> None:
+    """On a GPU, let TensorFlow add in a fixed order, so that a run gives the same bits twice; it is slower.
+
+    `TF_DETERMINISTIC_OPS=0` keeps it fast, for a model with an operation that has no such order. Without a GPU nothing
+    is to be done: one thread within an operation adds in one order.
+
+    Args:
+        settings: `tf.config`, by default that of this process.
+    """
+    settings = settings or _of_this_process()
+    if trains_on(settings) == "GPU" and _DETERMINISTIC not in os.environ:
+        settings.experimental.enable_op_determinism()
 
 
 def let_gpu_memory_grow(settings: DeviceSettings | None = None) -> None:
@@ -64,13 +81,15 @@ def let_gpu_memory_grow(settings: DeviceSettings | None = None) -> None:
         settings: `tf.config`, by default that of this process.
     """
     settings = settings or _of_this_process()
-    for gpu in settings.list_physical_devices("GPU"):
+    for gpu in settings.get_visible_devices("GPU"):
         try:
             settings.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
+            if os.environ.get(_GROWTH) == "true":
+                continue
             warnings.warn(
                 f"TensorFlow was used in this process before fedcli, so that it may hold all memory of {gpu.name}. "
-                "Call fedcli first, or set TF_FORCE_GPU_ALLOW_GROWTH=true.",
+                f"Call fedcli first, or set {_GROWTH}=true.",
                 stacklevel=2,
             )
         except ValueError:

@@ -12,7 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Generic, final
 
-from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow
+from fedcli.components.executors.gpus import (
+    calculate_the_same_bits,
+    default_workers,
+    let_gpu_memory_grow,
+)
 from fedcli.components.executors.kept_programs import keep_programs
 from fedcli.core.errors import ConfigError, EndlessClientWarning, require_positive
 from fedcli.core.large_import import large_import
@@ -163,13 +167,14 @@ def in_order(
 def limit_tensorflow_threads(workers: int) -> None:
     """Set TensorFlow's thread counts, which it accepts only before its first operation in a process.
 
-    GPU memory grows from then on, and memory of the CPU is given back, for the same reason.
+    From then on GPU memory grows, a GPU adds in a fixed order, and memory of the CPU is given back.
     """
     with large_import():
         import tensorflow as tf
 
     keep_programs()
     let_gpu_memory_grow()
+    calculate_the_same_bits()
     # Its own allocator keeps what a client took, in regions of doubling size: several copies of a large model.
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     settings = tf.config.threading

@@ -6,7 +6,13 @@ from typing import NamedTuple
 import pytest
 
 from fedcli.components.executors import auto, gpus, threads, vectorised
-from fedcli.components.executors.gpus import default_workers, let_gpu_memory_grow, product_name
+from fedcli.components.executors.gpus import (
+    calculate_the_same_bits,
+    default_workers,
+    let_gpu_memory_grow,
+    product_name,
+    trains_on,
+)
 from fedcli.core.machine import available_cores
 
 
@@ -19,9 +25,10 @@ class Settings:
 
     def __init__(self, gpus, error=None):
         self.gpus, self.error, self.growing = [Device(name) for name in gpus], error, []
+        self.is_deterministic = False
         self.experimental = self
 
-    def list_physical_devices(self, device_type):
+    def get_visible_devices(self, device_type):
         assert device_type == "GPU"
         return self.gpus
 
@@ -29,6 +36,9 @@ class Settings:
         if self.error:
             raise self.error
         self.growing.append((gpu.name, enable))
+
+    def enable_op_determinism(self):
+        self.is_deterministic = True
 
     def get_device_details(self, gpu):
         return {"device_name": "NVIDIA A100"} if gpu.name == "GPU:0" else {}
@@ -43,6 +53,34 @@ def test_the_memory_of_every_gpu_grows():
 def test_a_gpu_that_is_in_use_already_is_warned_of():
     with pytest.warns(UserWarning, match=r"memory of GPU:0\. Call fedcli first, or set TF_FORCE"):
         let_gpu_memory_grow(Settings(["GPU:0"], RuntimeError()))
+
+
+def test_who_let_the_memory_grow_by_a_variable_is_not_warned(monkeypatch):
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        let_gpu_memory_grow(Settings(["GPU:0"], RuntimeError()))
+
+
+@pytest.mark.parametrize(("gpus", "flag", "expected"), [(1, None, True), (1, "0", False), (0, None, False)])
+def test_a_gpu_adds_in_a_fixed_order_unless_a_variable_says_otherwise(gpus, flag, expected, monkeypatch):
+    monkeypatch.delenv("TF_DETERMINISTIC_OPS", raising=False)
+    if flag is not None:
+        monkeypatch.setenv("TF_DETERMINISTIC_OPS", flag)
+    settings = Settings(["GPU:0"] * gpus)
+    calculate_the_same_bits(settings)
+    assert settings.is_deterministic is expected
+
+
+def test_what_fedcli_asks_of_tensorflow_is_there():
+    from tensorflow import config
+
+    # A GPU that a program has hidden is none: nothing trains on it.
+    assert trains_on() == "CPU"
+    assert all(
+        hasattr(config.experimental, name)
+        for name in ("set_memory_growth", "get_device_details", "enable_op_determinism")
+    )
 
 
 def test_a_limit_that_the_user_set_stands():
