@@ -14,6 +14,7 @@ from fedcli.components.clients.runtime.task import TrainingTask, higher_is_bette
 from fedcli.components.clients.schedules import Schedule
 from fedcli.components.data import CheckedFederation, Federation
 from fedcli.components.devices import Devices
+from fedcli.components.executors import CHECKS as EXECUTOR_CHECKS
 from fedcli.config import Client, Experiment
 from fedcli.core.contracts import Strategy, TrainerSpec
 from fedcli.core.errors import ConfigError
@@ -57,6 +58,10 @@ def plan(experiment: Experiment, strategy: Strategy | None = None, *, data_key: 
     Raises:
         ConfigError: with the key of a value that cannot be used.
     """
+    # It is built with TensorFlow. A custom one checks its own.
+    if experiment.executor.name in EXECUTOR_CHECKS:
+        with placed("executor"):
+            EXECUTOR_CHECKS[experiment.executor.name](**experiment.executor.parameters)
     federation, data_noise = federation_of(experiment, strategy or recipe(experiment), key=data_key)
     num_clients = federation.num_clients
     planned = planned_protocol(experiment, strategy, num_clients=num_clients, num_train=federation.num_train)

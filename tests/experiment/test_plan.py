@@ -1,5 +1,6 @@
 """From names to parts: built-in ones, the user's own, and every refusal with its place in the file."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,23 @@ def run(parts, state, rounds=1):
     for _ in range(rounds):
         state, record, rows = run_round(parts, state, lambda _round: None, lambda _done, _planned: None)
     return state, record, rows
+
+
+@pytest.mark.parametrize(
+    ("executor", "words"),
+    [
+        ("{name: threads, workers: 0}", r"executor\.workers = 0\n  an executor has at least 1 worker"),
+        ("{name: vectorised, workers: -2}", r"executor\.workers = -2\n"),
+        ("{name: processes, client_timeout_seconds: 0}", r"executor\.client_timeout_seconds = 0\n"),
+        ("{name: ray, gpus_per_worker: -1}", r"executor\.gpus_per_worker = -1\n"),
+        (
+            "{name: ray, address: localhost}",
+            r"executor\.address = 'localhost'\n  an address is auto or host:port",
+        ),
+    ],
+)
+def test_what_no_executor_can_keep_is_refused_before_tensorflow_is_loaded(executor, words):
+    assert re.search(words, refusal(f"executor={executor}"))
 
 
 # --- the plan --------------------------------------------------------------------------------------------

@@ -33,10 +33,13 @@ def placed(machine: str, error: Exception) -> Exception:
 
 
 def cause_of(error: Exception) -> str:
-    """The last sentence of one of Ray's messages, which is the specific one unless it is advice."""
+    """Why an actor or a result was lost: the last line of Ray's message, unless that is advice or a guess."""
     import ray
 
     if isinstance(error, ray.exceptions.OutOfMemoryError):
         return "the memory of its node ran out"
+    if "Worker exit type: SYSTEM_ERROR" in str(error):
+        # Ray guesses at causes at great length; it sees only that the connection has ended.
+        return "its process was killed, for want of memory perhaps, or crashed"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].rstrip(".") if lines else type(error).__name__

@@ -34,7 +34,7 @@ def auto(*, workers: int | None = None) -> Executor:
     Raises:
         ConfigError: if a value is outside its range.
     """
-    check_limits(workers, None)
+    check_limits(workers)
     return AutoExecutor(workers or default_workers())
 
 

@@ -48,12 +48,7 @@ def ray(
         ConfigError: if a value is outside its range.
         MissingLibraryError: if Ray is not installed.
     """
-    check_limits(workers, client_timeout_seconds)
-    if not 0 <= gpus_per_worker < float("inf"):
-        raise ConfigError(
-            f"gpus_per_worker is at least 0; received {gpus_per_worker}.", key="gpus_per_worker"
-        )
-    require_address(address)
+    check_ray_settings(workers, address, gpus_per_worker, client_timeout_seconds)
     try:
         import ray  # noqa: F401
     except ImportError as error:
@@ -63,6 +58,25 @@ def ray(
             hint="Run pip install 'fedcli[ray]', or use executor: threads.",
         ) from error
     return RayExecutor(workers, address, gpus_per_worker, client_timeout_seconds)
+
+
+def check_ray_settings(
+    workers: int | None = None,
+    address: str | None = None,
+    gpus_per_worker: float = 0.0,
+    client_timeout_seconds: float | None = None,
+) -> None:
+    """Refuse parameters with which no actor could work.
+
+    Raises:
+        ConfigError: if a value is outside its range.
+    """
+    check_limits(workers, client_timeout_seconds)
+    if not 0 <= gpus_per_worker < float("inf"):
+        raise ConfigError(
+            f"gpus_per_worker is at least 0; received {gpus_per_worker}.", key="gpus_per_worker"
+        )
+    require_address(address)
 
 
 @final

@@ -47,7 +47,7 @@ def threads(*, workers: int | None = None, client_timeout_seconds: float | None 
     return ThreadsExecutor(workers or default_workers(), client_timeout_seconds)
 
 
-def check_limits(workers: int | None, client_timeout_seconds: float | None) -> None:
+def check_limits(workers: int | None = None, client_timeout_seconds: float | None = None) -> None:
     """Refuse limits of an executor that nothing could keep.
 
     Raises:

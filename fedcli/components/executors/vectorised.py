@@ -40,7 +40,7 @@ def vectorised(*, workers: int | None = None) -> Executor:
     Raises:
         ConfigError: if a value is outside its range.
     """
-    check_limits(workers, None)
+    check_limits(workers)
     return VectorisedExecutor(workers or default_workers())
 
 

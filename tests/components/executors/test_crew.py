@@ -55,6 +55,14 @@ def hired(monkeypatch):
     return hire
 
 
+# As Ray 2.60 says it of a process that was killed.
+KILLED = ray.exceptions.RayActorError(
+    error_msg="The actor died unexpectedly before finishing this task.\n\tclass_name: Worker\nThe actor is dead "
+    "because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker unexpectedly "
+    "exits with a connection error code 2. End of file. Some common causes include: (1) the process was killed"
+)
+
+
 def events(crew):
     """The next thing that happened."""
     return next(filter(None, (crew.wait() for _ in range(5))))
@@ -75,6 +83,15 @@ def test_an_actor_that_was_killed_for_memory_is_replaced(hired):
     crew.wait()
     assert crew.offer(task)
     assert events(crew)[0].results() == [4]
+
+
+def test_an_actor_that_was_killed_has_a_short_cause(hired):
+    staff = hired(do=KILLED)
+    staff.begin()
+    crew = RayCrew(staff, 1, None, None)
+    crew.begin_everywhere()
+    assert crew.offer(Piece(0, (2,)))
+    assert events(crew)[0].cause == "its process was killed, for want of memory perhaps, or crashed"
 
 
 def test_an_actor_that_dies_before_it_has_begun_is_replaced_without_blame(hired):
