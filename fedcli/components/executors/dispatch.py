@@ -19,6 +19,12 @@ _LOSSES_IN_A_ROW = 4
 _LARGEST_CHUNK, _CHUNKS_PER_WORKER = 64, 16
 """So many small items travel together at most. With so many pieces each, one worker with long items stalls nobody."""
 
+WAY_ON = (
+    "Resume the run with `fedcli run --resume` when its machines have more memory free. A run keeps its executor; "
+    "a new one may have fewer executor.workers, or executor: threads."
+)
+"""What a user can do whose workers are lost again and again."""
+
 _MOST_SINGLE_BLOCKS = 64
 """Blocks of which results travel one by one at most: about a thousand clients, and the rest as sums."""
 
@@ -202,15 +208,12 @@ def _require_chance(lost: Lost, losses: int, workers: int) -> None:
     if losses > _LOSSES_IN_A_ROW * workers:
         raise LostWorkersError(
             f"{losses} workers were lost one after another, and none did any work in between. The last one: "
-            f"{lost.cause}.\nResume the run with `fedcli run --resume` where there is more memory, or with fewer "
-            "executor.workers."
+            f"{lost.cause}.\n{WAY_ON}"
         )
 
 
 def _require_another_try(lost: Lost, tries: int) -> None:
     if lost.task is not None and tries == _ATTEMPTS:
         raise LostWorkersError(
-            f"{tries} workers were lost at {named(lost.task.items)}. The last one: {lost.cause}.\n"
-            "Resume the run with `fedcli run --resume`, with fewer executor.workers on a machine, or with executor: "
-            "threads."
+            f"{tries} workers were lost at {named(lost.task.items)}. The last one: {lost.cause}.\n{WAY_ON}"
         )

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, cast, final
 
-from fedcli.components.executors.dispatch import lost_sentence, named
+from fedcli.components.executors.dispatch import WAY_ON, lost_sentence, named
 from fedcli.components.executors.gpus import default_workers
 from fedcli.components.executors.parcels import pickled, portable
 from fedcli.components.executors.threads import check_limits, in_order, limit_tensorflow_threads, window_of
@@ -191,7 +191,7 @@ class ProcessesExecutor:
             raise cast(BaseException, answer)
         raise LostWorkersError(
             f"{_ATTEMPTS} worker processes were lost at {named([item])}, perhaps because memory ran out. The last one: "
-            f"{cause}.\nResume the run with `fedcli run --resume`, with fewer executor.workers or executor: threads."
+            f"{cause}.\n{WAY_ON}"
         )
 
     def _process(self) -> _Process:
