@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,15 +48,16 @@ class CheckedFederation:
         """Shape of one example after preprocessing."""
         return tuple(self.source.input_shape)
 
-    @property
+    # These two are asked for once: a federation of a million clients may make them at every call.
+    @cached_property
     def num_train(self) -> Rows:
         """Training examples of each client, shape [K]."""
-        return self.source.num_train
+        return np.asarray(self.source.num_train)
 
-    @property
+    @cached_property
     def num_validation(self) -> Rows:
         """Validation examples of each client, shape [K]."""
-        return self.source.num_validation
+        return np.asarray(self.source.num_validation)
 
     @property
     def has_public_test(self) -> bool:

@@ -78,3 +78,18 @@ def test_as_many_labels_as_examples_are_expected():
     source.client = lambda _client: ClientData(np.ones((3, 4)), np.ones(2, int), np.ones((1, 4)), one)
     with pytest.raises(DataError, match="has 3 examples and 2 labels"):
         CheckedFederation(source).client(0)
+
+
+def test_the_numbers_of_examples_of_all_clients_are_asked_for_once():
+    # A federation of a million clients may make them at every call, for which each client of a cohort would pay.
+    calls = []
+
+    class Counting(Own):
+        num_train = property(lambda self: calls.append("train") or (3, 3))
+        num_validation = property(lambda self: calls.append("validation") or (1, 1))
+
+    federation = CheckedFederation(Counting())
+    for client in (0, 1, 0):
+        federation.client(client)
+    assert federation.num_train[1] == 3
+    assert sorted(calls) == ["train", "validation"]
