@@ -80,7 +80,7 @@ class Screen:
                 f"at fault, mend it and go on with: {go_on}",
             )
         elif isinstance(error, DiskError):
-            error.args = (f"{error}\n{self._view.last_round()} Make room, then go on with: {go_on}",)
+            error.args = (f"{error}\n{self._view.last_round()} Make room or restore access, then: {go_on}",)
 
     def load_tensorflow(self) -> None:
         """Load TensorFlow, which takes seconds, and say so on a terminal."""

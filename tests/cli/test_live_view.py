@@ -107,7 +107,9 @@ def test_a_full_disk_says_which_file_the_last_checkpoint_and_how_to_resume(setup
     with pytest.raises(DiskError) as caught:
         watched(setup, tmp_path, error=DiskError("weights.npz cannot be written: No space left on device."))
     assert str(caught.value).startswith("weights.npz cannot be written: No space left on device.\n")
-    assert "The last checkpoint is of round 1. Make room" in str(caught.value)
+    assert "The last checkpoint is of round 1. Make room or restore access, then: fedcli run" in str(
+        caught.value
+    )
     assert str(caught.value).endswith(f"fedcli run --resume {tmp_path / 'run'}")
 
 

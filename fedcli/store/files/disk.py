@@ -159,7 +159,7 @@ class ExplainedDisk:
 
 
 # Of these the disk is the cause; a file that exists or does not is the store's own affair.
-_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_CAUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager

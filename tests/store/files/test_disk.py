@@ -77,6 +77,8 @@ def test_a_disk_that_fails_says_which_file_and_one_that_works_changes_the_same(t
     for change, arguments in {**calls, "rename": [tmp_path], "remove": [], "make_folder": []}.items():
         with pytest.raises(DiskError, match=rf"^{file} cannot be written: No space left on device\.$"):
             getattr(full, change)(file, *arguments)
+    with pytest.raises(DiskError, match=rf"^{file} cannot be written: Permission denied\.$"):
+        ExplainedDisk(Full(errno.EACCES)).write(file, b"")
     # What the store itself must know stays as it is.
     with pytest.raises(FileExistsError):
         ExplainedDisk(Full(errno.EEXIST)).write(file, b"")
