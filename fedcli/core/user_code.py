@@ -19,6 +19,8 @@ _INSTALLED = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "platstdl
 # TensorFlow runs a copy of a layer's code, and names the lines of the original in its message.
 _NAMED = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 _KIND = re.compile(r"^\s+(\w*(?:Error|Exception): .*)$", re.MULTILINE)
+# TensorFlow's own words follow the lines of code, before the place in the graph.
+_IN_GRAPH = re.compile(r"^(\S.*)\n\s+\[\[\{\{node ", re.MULTILINE)
 _LONGEST = 300
 
 
@@ -62,7 +64,8 @@ def _reason(error: BaseException) -> str:
     inner = _KIND.findall(text)
     if inner:
         return str(inner[-1])[:_LONGEST]
-    first = text.split("\n", 1)[0][:_LONGEST]
+    found = _IN_GRAPH.findall(text) if text.startswith("Graph execution error") else []
+    first = (found or text.split("\n", 1))[0][:_LONGEST]
     return f"{kind}: {first}" if first else kind
 
 

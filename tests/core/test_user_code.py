@@ -53,6 +53,23 @@ in user code:
     assert "tests/core/test_user_code.py:12, in call" in said[1]
 
 
+def test_an_error_in_a_graph_is_told_in_tensorflows_words():
+    text = """Graph execution error:
+
+Detected at node while/loop_body/pfor/Softmax defined at (most recent call last):
+  File "somewhere.py", line 11, in <module>
+
+logits and labels must have the same first dimension, got logits shape [4,3] and labels shape [1]
+\t [[{{node while/loop_body/pfor/Softmax}}]] [Op:__inference_train_flat_1138]"""
+    said = told("training", ValueError(text)).splitlines()
+    assert said[0].startswith(
+        "training failed: ValueError: logits and labels must have the same first dimension"
+    )
+    assert told("training", ValueError("Graph execution error:")).endswith(
+        "ValueError: Graph execution error:"
+    )
+
+
 def test_a_long_message_is_cut_and_an_empty_one_is_its_type():
     assert len(told("x", ValueError("y" * 10_000))) < 400
     assert told("x", ValueError()) == "x failed: ValueError"
