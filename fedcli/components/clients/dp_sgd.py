@@ -127,14 +127,22 @@ def clipped_sum(
         )
         return clipped, seen.sums
 
-    numbers = tf.range(tf.size(batch.mask))
-    gradients, sums = tf.vectorized_map(of_one, (numbers, batch.x, batch.y), warn=False)
+    # Some layers, such as a sum of two layers, cannot be mapped over a single example.
+    missing = tf.maximum(2 - tf.size(batch.mask), 0)
+    x, y, kept = (_with_zeros(each, missing) for each in (batch.x, batch.y, batch.mask))
+    gradients, sums = tf.vectorized_map(of_one, (tf.range(tf.size(kept)), x, y), warn=False)
     # Rows of padding have gradients too; the mask leaves them out.
     # Sums of whole numbers below 2^53 are exact in float64, in any order.
     kind = tf.float32 if grid is None else tf.float64
-    mask = tf.cast(batch.mask, kind)
+    mask = tf.cast(kept, kind)
     total = [tf.tensordot(mask, tf.cast(gradient, kind), 1) for gradient in gradients]
-    return total, tf.tensordot(batch.mask, sums, 1), tf.reduce_sum(batch.mask)
+    return total, tf.tensordot(kept, sums, 1), tf.reduce_sum(kept)
+
+
+def _with_zeros(tensor: Any, rows: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.pad(tensor, [[0, rows], *[[0, 0]] * (tensor.shape.rank - 1)])
 
 
 def _clipped(gradients: Tensors, clip_norm: float) -> list[Any]:

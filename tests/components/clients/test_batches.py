@@ -53,12 +53,6 @@ def test_the_planned_number_of_steps_is_the_drawn_one(num_examples, batch_size, 
         assert plan.num_steps(num_examples) == len(draw_batches(num_examples, plan, np.random.default_rng(0)))
 
 
-def test_batches_of_a_rare_sample_have_two_places_because_no_layer_need_be_mapped_over_one():
-    rows = draw_batches(11, BatchPlan(1, None, 40, 0.02), np.random.default_rng(0))
-    assert rows.shape == (40, 2)
-    assert 0 < (rows != PADDING).sum() < 20
-
-
 def test_epochs_differ_and_the_generator_alone_decides():
     rows = drawn(20, 5, epochs=2)
     assert not np.array_equal(rows[:4], rows[4:])

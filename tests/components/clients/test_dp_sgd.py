@@ -6,7 +6,7 @@ import locally
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import Input, Sequential, layers
+from keras import Input, Model, Sequential, layers
 from scipy import stats
 
 from fedcli.components.clients.dp_sgd import clipped_sum, dp_sgd
@@ -45,12 +45,25 @@ def dropping():
     return Sequential([Input((4,)), layers.Dropout(0.5), layers.Dense(3, use_bias=False)])
 
 
+def added():
+    start = Input((4,))
+    hidden = layers.Dense(4, activation="relu")(start)
+    return Model(start, layers.Dense(3)(layers.Add()([hidden, layers.Dense(4)(hidden)])))
+
+
 def local(build=network, clients=CLIENTS, **settings):
     return locally.Local(build, clients, trainer=dp_sgd(**(QUIET | settings)), weighting="uniform")
 
 
 def update(client=0, **settings):
     return local(**settings).train(client)
+
+
+def test_a_single_example_goes_through_layers_that_cannot_be_mapped_over_one():
+    alone = locally.classes(1, 1)
+    plain = locally.Local(added, alone, plan=BatchPlan(1, None, 1), weighting="uniform").train()
+    ours = update(build=added, clients=alone, steps=1, expected_batch_size=1)
+    np.testing.assert_allclose(ours.payload, plain.payload, rtol=2e-5, atol=1e-7)
 
 
 def test_all_examples_without_clip_and_noise_are_full_batch_descent():

@@ -64,14 +64,13 @@ def draw_batches(num_examples: int, plan: BatchPlan, rng: np.random.Generator) -
     """Rows of each batch, shape [S, B]; a smaller last batch is filled with `PADDING`.
 
     Every epoch is a new permutation of all examples, so that each one occurs exactly once. If the plan has a
-    rate, batches are Poisson samples, B is a power of two above 1 that holds the largest, and a batch may be empty.
+    rate, batches are Poisson samples, B is a power of two that holds the largest, and a batch may be empty.
     """
     num_steps = plan.num_steps(num_examples)
     if plan.rate is not None:
         chosen = rng.random((num_steps, num_examples)) < plan.rate
-        # A power of two, so that few shapes occur and the program with fixed shapes can be reused. Not one: some layers
-        # cannot be mapped over a single example, such as a sum of two layers.
-        rows = np.full((num_steps, padded_length(int(chosen.sum(axis=1).max(initial=2)))), PADDING, np.int32)
+        # A power of two, so that few shapes occur and the program with fixed shapes can be reused.
+        rows = np.full((num_steps, padded_length(int(chosen.sum(axis=1).max(initial=1)))), PADDING, np.int32)
         steps, examples = np.nonzero(chosen)
         rows[steps, np.cumsum(chosen, axis=1)[chosen] - 1] = examples
         return rows
