@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedcli.cli.output import Facts, escaped, print_message, quiet_imports, readable
+from fedcli.core.counting import counted
 from fedcli.core.errors import (
     ComponentError,
     DiskError,
@@ -211,7 +212,7 @@ class _View:
         resumed = f", resumed after round {self._first}" if self._first else ""
         return (
             f"{experiment.name}: {experiment.strategy.name} over {clients:,} clients, {experiment.model.part.name} "
-            f"on {experiment.data.part.name}, {self._rounds} rounds{self._where}{resumed}"
+            f"on {experiment.data.part.name}, {counted(self._rounds, 'round')}{self._where}{resumed}"
         )
 
     def place(self) -> str:
