@@ -60,7 +60,8 @@ def main(words: list[str] | None = None) -> int:
             seconds[name] = time.perf_counter() - begun
         is_whole = True
     except KeyboardInterrupt:
-        print("\nStopped. The JSON has the figures so far, and no page is written.", file=sys.stderr)
+        kept = "The JSON has the figures so far, and no" if arguments.json else "No"
+        print(f"\nStopped. {kept} page is written.", file=sys.stderr)
     if arguments.json:
         rows = [
             {"topic": name, **figure._asdict(), "is_met": figure.is_met}

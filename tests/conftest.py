@@ -2,23 +2,22 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 
-from fedcli.components.executors import kept_programs
-
 # Read when TensorFlow is loaded, so it stands before any test module.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Commands that tests start keep programs, in a folder of the tests; this process compiles what it tests.
-kept_programs.keep_programs = lambda: None
+# So is this, for the programs that are kept: they are not those of the person who tests.
+_CACHE = tempfile.TemporaryDirectory(prefix="fedcli-tests-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings(tmp_path_factory):
-    """The key of the runs of a test is not that of the person who tests, nor are the programs that are kept."""
+    """The key of the runs of a test is not that of the person who tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

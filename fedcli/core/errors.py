@@ -58,7 +58,7 @@ class RunError(FedcliError, RuntimeError):
 
 
 class DiskError(RunError, OSError):
-    """A file of a run that cannot be written, because the disk is full or broken, or not to be written to."""
+    """A file of a run that cannot be written: the disk is full, broken or read-only, or access to it is denied."""
 
 
 class ComponentError(RunError):

@@ -18,7 +18,7 @@ EXECUTORS: Registry = {
 }
 
 CHECKS: Mapping[str, Callable[..., None]] = {
-    **dict.fromkeys(EXECUTORS, check_limits),
+    **dict.fromkeys(("threads", "processes", "vectorised", "auto"), check_limits),
     "ray": check_ray_settings,
 }
 """What refuses an executor's parameters; the executor itself loads TensorFlow when it is made."""

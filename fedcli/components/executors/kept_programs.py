@@ -7,6 +7,7 @@ import functools
 import hashlib
 import multiprocessing
 import os
+import re
 import shutil
 import stat
 import sys
@@ -15,17 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
 
-from fedcli.core.machine import processor_flags, processor_name
+from fedcli.core.machine import FLAGS_OF_BITS, processor_flags, processor_name
+from fedcli.core.tensorflow_log import hide_log
 
 # The versions of TensorFlow for which it is tested that a program has the same bits whether it is kept or compiled.
 _TESTED = ("2.21",)
-_FLAG = "--tf_xla_persistent_cache_directory="
-_ON_THE_CPU = "--tf_xla_persistent_cache_device_types=CPU"
+_FLAGS = "--tf_xla_persistent_cache_directory={} --tf_xla_persistent_cache_device_types=CPU"
 _VARIABLE = "TF_XLA_FLAGS"
-_MOST_BYTES = 2**25
-_ENDING = ".program"
+# Of all programs that are kept, and of the disk: TensorFlow ends a run that cannot write a program.
+_MOST_BYTES, _FREE_BYTES = 2**25, 2**28
+_ENDING, _SESSION = ".program", "session-"
 
 
 @functools.cache
@@ -33,25 +34,21 @@ def keep_programs() -> None:
     """Let TensorFlow read programs of earlier processes, and keep those that it compiles when this process ends.
 
     For the CPU of a Linux machine only, and before TensorFlow is asked for its devices or calculates. Where nothing can
-    be kept, every program is compiled: that costs half a second each and nothing else. So it is in workers of their
-    own, which a run ends and does not leave to end.
+    be kept, every program is compiled, which takes half a second each. Worker processes keep nothing, because a run
+    kills them; nor does a process in which TensorFlow has flags of the user for XLA, or may print: it would print pages
+    about each program.
     """
-    is_set_by_user = _FLAG in os.environ.get(_VARIABLE, "")
-    if (
-        _is_worker()
-        or is_set_by_user
-        or not processor_flags()
-        or not version("tensorflow").startswith(_TESTED)
-    ):
+    is_tested = sys.platform == "linux" and version("tensorflow").startswith(_TESTED)
+    if not is_tested or os.environ.get(_VARIABLE) or not hide_log() or _is_worker():
         return
     try:
-        store = ProgramStore(_cache_folder())
+        store = ProgramStore(_cache_folder(), _kind())
         session = store.begin()
     except (OSError, RuntimeError):
         # No folder, or nobody's: `expanduser` finds no home of a user whom the system does not know.
         return
-    atexit.register(store.end, session)
-    with _variable(f"{os.environ.get(_VARIABLE, '')} {_FLAG}{session} {_ON_THE_CPU}".strip()):
+    atexit.register(store.end, session, os.getpid())
+    with _variable(_FLAGS.format(session)):
         import tensorflow as tf
 
         # Now it reads the variable, which is not for processes that this one starts, and changes no bit of a run.
@@ -61,52 +58,65 @@ def keep_programs() -> None:
 class ProgramStore:
     """Programs in a folder of this user, with the digests of their contents in their names.
 
-    TensorFlow reads and writes a copy of its own in a temporary folder: it would take a file that another process has
-    half written for a program, and end the run.
+    TensorFlow reads and writes a copy of its own, in a session below the folder: it would take a file that another
+    process has half written for a program, and end the run.
 
     Args:
-        folder: is made if it does not exist. What is compiled for another processor or by another version is in
-            another folder of it, since it could do anything here.
+        folder: is made if it does not exist.
+        kind: of which programs serve each other; those of another kind are in another folder of `folder`.
 
     Raises:
-        OSError: if it cannot be made, or another user could write to it, who could then have a run execute anything.
+        OSError: if it cannot be made, another user could write to it, who could then have a run execute anything, its
+            disk is nearly full, or its name has a character at which TensorFlow ends a flag.
     """
 
-    def __init__(self, folder: Path) -> None:
-        kind = "\n".join((version("tensorflow"), processor_name(), *processor_flags()))
+    def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder / hashlib.sha256(kind.encode()).hexdigest()[:16]
         for each in (folder, self.folder):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = each.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
                 raise PermissionError(f"{each} is not a folder that its owner alone can write to")
+        if re.search(r"[\s'\"\\]", str(self.folder)) or shutil.disk_usage(self.folder).free < _FREE_BYTES:
+            raise OSError(f"{self.folder} is no place for programs")
+        self._locks: dict[Path, int] = {}
 
     def begin(self) -> Path:
-        """A temporary folder for this process, with a copy of every program that is as it was written."""
-        _remove_left_over()
-        session = Path(tempfile.mkdtemp(prefix=f"fedcli-programs-{os.getpid()}-"))
+        """A session for this process, with a copy of every program that is as it was written."""
+        self._remove_left_over()
+        session = Path(tempfile.mkdtemp(prefix=_SESSION, dir=self.folder))
+        self._locks[session] = os.open(session / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        # It ends with this process, however it ends.
+        _lock(self._locks[session])
         for file in self._files():
             name, _, digest = file.name.removesuffix(_ENDING).rpartition(".")
-            content = file.read_bytes()
-            if hashlib.sha256(content).hexdigest() == digest:
-                (session / name).write_bytes(content)
-            else:
-                file.unlink(missing_ok=True)
+            # Another process may drop it at this moment.
+            with suppress(FileNotFoundError):
+                content = file.read_bytes()
+                if hashlib.sha256(content).hexdigest() == digest:
+                    (session / name).write_bytes(content)
+                else:
+                    file.unlink()
         return session
 
-    def end(self, session: Path) -> None:
-        """Keep the programs that are new in the session, remove it, and drop the oldest programs above 32 MiB."""
+    def end(self, session: Path, process: int) -> None:
+        """Keep the programs that are new in the session of a process, remove it, and drop the oldest above 32 MiB."""
+        # A child that was forked ends like its parent, whose session goes on.
+        if process != os.getpid():
+            return
         with suppress(OSError):
             known = {file.name for file in self._files()}
-            for made in session.iterdir():
+            for made in session.glob("*.pb"):
                 content = made.read_bytes()
                 name = f"{made.name}.{hashlib.sha256(content).hexdigest()}{_ENDING}"
-                if name not in known:
-                    draft = self.folder / f".{uuid4().hex}"
+                if name not in known and len(content) <= _MOST_BYTES:
+                    # In the session, which is removed whatever happens here, until it is whole.
+                    draft = made.with_suffix(".draft")
                     draft.write_bytes(content)
                     draft.rename(self.folder / name)
             self._drop_oldest()
         shutil.rmtree(session, ignore_errors=True)
+        os.close(self._locks.pop(session))
 
     def _files(self) -> list[Path]:
         return [file for file in self.folder.iterdir() if file.name.endswith(_ENDING)]
@@ -117,6 +127,31 @@ class ProgramStore:
             left -= file.stat().st_size
             if left < 0:
                 file.unlink(missing_ok=True)
+
+    def _remove_left_over(self) -> None:
+        """Remove the sessions of processes that were killed."""
+        for session in self.folder.glob(f"{_SESSION}*"):
+            # One without a lock begins at this moment.
+            with suppress(OSError), (session / "lock").open("rb") as lock:
+                _lock(lock.fileno())
+                shutil.rmtree(session, ignore_errors=True)
+
+
+def _lock(file: int) -> None:
+    # In a function, because Windows has no such module.
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _kind() -> str:
+    """What decides the code that XLA makes of a program: TensorFlow as it is installed, the processor, and flags."""
+    import tensorflow as tf
+
+    libraries = sorted(Path(tf.__file__).parent.glob("libtensorflow_*"))
+    installed = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in libraries]
+    flags = [f"{name}={os.environ.get(name)}" for name in FLAGS_OF_BITS]
+    return "\n".join((tf.version.GIT_VERSION, *installed, processor_name(), *processor_flags(), *flags))
 
 
 def _is_worker() -> bool:
@@ -139,21 +174,3 @@ def _variable(value: str) -> Iterator[None]:
         del os.environ[_VARIABLE]
         if before is not None:
             os.environ[_VARIABLE] = before
-
-
-def _remove_left_over() -> None:
-    """Remove the sessions of processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob("fedcli-programs-*-*"):
-        with suppress(OSError, ValueError):
-            if folder.lstat().st_uid == os.getuid() and not _is_alive(int(folder.name.split("-")[2])):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -99,7 +99,7 @@ def join(user: object, address: str | None, workers: int) -> None:
             if place := _host_and_port(named):
                 socket.create_connection(place, timeout=10).close()
             elif named not in ("", "auto"):
-                raise ValueError(f"RAY_ADDRESS is {named}, and no host:port")
+                raise ValueError(f"RAY_ADDRESS is {named}, which is not host:port")
             # A namespace of its own, so that two runs on a cluster do not see each other.
             with _same_signals():
                 ray.init(address=named or "auto", namespace=f"fedcli-{uuid.uuid4().hex}", **quiet)

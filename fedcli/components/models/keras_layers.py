@@ -37,7 +37,14 @@ def may_mix_examples(part: KerasLayer) -> bool:
         return any(may_mix_examples(inner) for inner in _inner(part))
     kind = type(part)
     is_custom = not kind.__module__.startswith("keras.src.layers.") or kind.__name__ == "Lambda"
-    return is_custom or kind.__name__ == "BatchNormalization" or part.activity_regularizer is not None
+    # What `TimeDistributed`, for one, applies to every step.
+    wrapped = getattr(part, "layer", None)
+    return (
+        is_custom
+        or kind.__name__ == "BatchNormalization"
+        or part.activity_regularizer is not None
+        or (wrapped is not None and may_mix_examples(wrapped))
+    )
 
 
 def _inner(container: KerasModel) -> Sequence[Any]:

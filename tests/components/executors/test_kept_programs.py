@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,33 +11,34 @@ from fedcli.components.executors import kept_programs
 from fedcli.components.executors.kept_programs import ProgramStore
 
 
-@pytest.fixture(autouse=True)
-def _sessions(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_programs.tempfile, "tempdir", str(tmp_path))
-
-
 def kept(store, **programs):
     """Keep programs as if a process had compiled them."""
     session = store.begin()
     for name, content in programs.items():
-        (session / name).write_bytes(content)
-    store.end(session)
+        (session / f"{name}.pb").write_bytes(content)
+    (session / "unfinished.tmp").write_bytes(b"half")
+    store.end(session, os.getpid())
+    assert not session.exists()
 
 
 def offered(store):
-    return {file.name: file.read_bytes() for file in store.begin().iterdir()}
+    return {file.stem: file.read_bytes() for file in store.begin().glob("*.pb")}
+
+
+def store_in(folder, kind="this machine"):
+    return ProgramStore(folder / "programs", kind)
 
 
 def test_what_one_process_compiles_the_next_one_finds(tmp_path):
-    store = ProgramStore(tmp_path / "programs")
+    store = store_in(tmp_path)
     kept(store, first=b"1")
     kept(store, second=b"2")
     assert offered(store) == {"first": b"1", "second": b"2"}
-    assert offered(ProgramStore(tmp_path / "programs")) == {"first": b"1", "second": b"2"}
+    assert offered(store_in(tmp_path)) == {"first": b"1", "second": b"2"}
 
 
 def test_a_program_that_is_not_as_it_was_written_is_compiled_again(tmp_path):
-    store = ProgramStore(tmp_path / "programs")
+    store = store_in(tmp_path)
     kept(store, first=b"1", second=b"2")
     (file,) = store.folder.glob("first.*")
     file.write_bytes(b"")
@@ -44,46 +46,67 @@ def test_a_program_that_is_not_as_it_was_written_is_compiled_again(tmp_path):
     assert not file.exists()
 
 
-def test_another_processor_or_version_finds_nothing(tmp_path, monkeypatch):
-    kept(ProgramStore(tmp_path / "programs"), first=b"1")
-    for name in ("processor_name", "version"):
-        with monkeypatch.context() as patch:
-            patch.setattr(kept_programs, name, lambda *_: "another")
-            assert offered(ProgramStore(tmp_path / "programs")) == {}
+def test_programs_of_another_kind_are_not_found(tmp_path):
+    kept(store_in(tmp_path), first=b"1")
+    assert offered(store_in(tmp_path, "another machine")) == {}
+
+
+@pytest.mark.parametrize("name", ["XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS"])
+def test_a_flag_that_changes_bits_makes_another_kind(name, monkeypatch):
+    plain = kept_programs._kind()
+    monkeypatch.setenv(name, "--xla_cpu_enable_fast_math=true")
+    assert kept_programs._kind() != plain
 
 
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
     # Whoever writes a program there would have a run of this user execute it.
-    folder = ProgramStore(tmp_path / "programs").folder
+    folder = store_in(tmp_path).folder
     for each in (folder.parent, folder):
         each.chmod(0o777)
         with pytest.raises(PermissionError, match="its owner alone"):
-            ProgramStore(tmp_path / "programs")
+            store_in(tmp_path)
         each.chmod(0o700)
+
+
+@pytest.mark.parametrize("change", [{"_FREE_BYTES": 2**80}, {}])
+def test_a_full_disk_or_a_name_that_no_flag_can_hold_is_no_place(tmp_path, monkeypatch, change):
+    for name, value in change.items():
+        monkeypatch.setattr(kept_programs, name, value)
+    with pytest.raises(OSError, match="no place for programs"):
+        store_in(tmp_path if change else tmp_path / "my disk")
 
 
 def test_the_oldest_programs_are_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(kept_programs, "_MOST_BYTES", 5)
-    store = ProgramStore(tmp_path / "programs")
+    store = store_in(tmp_path)
     for age, name in enumerate(("old", "older")):
         kept(store, **{name: name.encode()[:2]})
         (file,) = store.folder.glob(f"{name}.*")
         os.utime(file, (1000 - age, 1000 - age))
-    kept(store, new=b"123")
+    kept(store, new=b"123", huge=b"123456")
     assert sorted(offered(store)) == ["new", "old"]
 
 
 def test_sessions_of_killed_processes_are_removed_and_nobody_elses(tmp_path):
-    ended = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    store = store_in(tmp_path)
+    script = (
+        "import os, sys; from pathlib import Path; from fedcli.components.executors.kept_programs import ProgramStore\n"
+        "print(ProgramStore(Path(sys.argv[1]), 'this machine').begin(), flush=True); os._exit(1)"
     )
-    left = tmp_path / f"fedcli-programs-{ended.stdout.strip()}-x"
-    own = tmp_path / f"fedcli-programs-{os.getpid()}-x"
-    for folder in (left, own):
-        folder.mkdir()
-    ProgramStore(tmp_path / "programs").begin()
+    command = [sys.executable, "-c", script, str(tmp_path / "programs")]
+    left = Path(subprocess.run(command, capture_output=True, text=True).stdout.strip())
+    assert left.parent == store.folder
+    own = store.begin()
     assert not left.exists()
+    store_in(tmp_path).begin()
     assert own.exists()
+
+
+def test_a_forked_child_leaves_its_parents_session(tmp_path):
+    store = store_in(tmp_path)
+    session = store.begin()
+    store.end(session, os.getpid() + 1)
+    assert session.exists()
 
 
 RUN = """
@@ -103,7 +126,7 @@ def test_a_run_has_the_same_bits_with_programs_that_were_kept_and_compiles_nothi
     )
 
     def trained(cache):
-        environment = os.environ | {"XDG_CACHE_HOME": str(cache), "TMPDIR": str(tmp_path)}
+        environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
         done = subprocess.run(
             [sys.executable, "-c", RUN, str(config)],
             env=environment,
@@ -121,4 +144,4 @@ def test_a_run_has_the_same_bits_with_programs_that_were_kept_and_compiles_nothi
     (refused / "fedcli" / "programs").mkdir(mode=0o777, parents=True)
     (refused / "fedcli" / "programs").chmod(0o777)
     assert trained(refused) == (first, [])
-    assert not list(tmp_path.glob("fedcli-programs-*"))
+    assert not list(tmp_path.rglob("session-*"))

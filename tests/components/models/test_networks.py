@@ -244,6 +244,12 @@ def penalised():
     )
 
 
+def in_steps():
+    penalty = keras.regularizers.L2(0.5)
+    steps = layers.TimeDistributed(layers.Dense(3, activity_regularizer=penalty))
+    return keras.Sequential([keras.Input((2, 4)), steps, layers.Flatten(), layers.Dense(3)])
+
+
 def functional():
     inputs = keras.Input((4,))
     return keras.Model(inputs, keras.Sequential([layers.Dense(3), layers.ReLU(), layers.Dense(2)])(inputs))
@@ -261,8 +267,20 @@ def functional():
         (functional, True, False),
         (with_an_operation, False, True),
         (penalised, False, True),
+        (in_steps, False, True),
     ],
-    ids=["mlp", "logistic", "dropout", "lenet", "batchnorm", "own-call", "nested", "operation", "penalty"],
+    ids=[
+        "mlp",
+        "logistic",
+        "dropout",
+        "lenet",
+        "batchnorm",
+        "own-call",
+        "nested",
+        "operation",
+        "penalty",
+        "steps",
+    ],
 )
 def test_xla_and_padding_are_chosen_by_the_layers(build, is_dense, may_mix):
     made = network(build)
