@@ -12,8 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,11 +47,12 @@ def keep_programs() -> None:
         # No folder, or nobody's: `expanduser` finds no home of a user whom the system does not know.
         return
     atexit.register(store.end, session, os.getpid())
-    with _variable(_FLAGS.format(session)):
-        import tensorflow as tf
+    import tensorflow as tf
 
-        # Now it reads the variable, which is not for processes that this one starts, and changes no bit of a run.
-        tf.config.list_physical_devices("CPU")
+    os.environ[_VARIABLE] = _FLAGS.format(session)
+    # Now it reads the variable, which is not for processes that this one starts, and changes no bit of a run.
+    tf.config.list_physical_devices("CPU")
+    os.environ.pop(_VARIABLE, None)
 
 
 class ProgramStore:
@@ -162,15 +162,3 @@ def _is_worker() -> bool:
 
 def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fedcli" / "programs"
-
-
-@contextmanager
-def _variable(value: str) -> Iterator[None]:
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = value
-    try:
-        yield
-    finally:
-        del os.environ[_VARIABLE]
-        if before is not None:
-            os.environ[_VARIABLE] = before
