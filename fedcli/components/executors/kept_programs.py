@@ -33,7 +33,7 @@ def keep_programs() -> None:
     """Let TensorFlow read programs of earlier processes, and keep those that it compiles when this process ends.
 
     For the CPU of a Linux machine only, and before TensorFlow is asked for its devices or calculates. Where nothing can
-    be kept, every program is compiled, which takes half a second each. Worker processes keep nothing, because a run
+    be kept, every program is compiled, which takes a third of a second each or more. Worker processes keep nothing, because a run
     kills them; nor does a process in which TensorFlow has flags of the user for XLA, or may print: it would print pages
     about each program.
     """
