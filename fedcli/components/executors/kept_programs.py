@@ -33,9 +33,9 @@ def keep_programs() -> None:
     """Let TensorFlow read programs of earlier processes, and keep those that it compiles when this process ends.
 
     For the CPU of a Linux machine only, and before TensorFlow is asked for its devices or calculates. Where nothing can
-    be kept, every program is compiled, which takes a third of a second each or more. Worker processes keep nothing, because a run
-    kills them; nor does a process in which TensorFlow has flags of the user for XLA, or may print: it would print pages
-    about each program.
+    be kept, every program is compiled, which takes a third of a second or more. Worker processes keep nothing, because
+    a run kills them; nor does a process in which TensorFlow has flags of the user for XLA, or may print: it would print
+    pages about each program.
     """
     is_tested = sys.platform == "linux" and version("tensorflow").startswith(_TESTED)
     if not is_tested or os.environ.get(_VARIABLE) or not hide_log() or _is_worker():
