@@ -21,6 +21,7 @@ from fedcli.experiment.planned_files import (
     ModelSizes,
     checkpoint_files,
     client_state_bytes,
+    noise_bytes,
     server_state_bytes,
 )
 
@@ -77,7 +78,7 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
     means = 2 * update * (1 if strategy.aggregator.takes_sums else 2)
     step = means + 1 + server + (2 if experiment.average else 0)
     # Noise of earlier rounds, in the state before the round and in that after it.
-    secret = _secret_bytes(made, sizes)
+    secret = noise_bytes(made, sizes)
     noise = 2 * math.ceil(secret / _FLOAT32 / max(sizes.trainable, 1))
     on_server = (
         1 + server + collected + max(sums * update + results + noise // 2, step, 2 * update + decoded + noise)
@@ -133,11 +134,6 @@ def _at_once(made: Setup, sizes: ModelSizes) -> tuple[int, int]:
             encoded.append(share * (_WIDTH[part.takes] + part.client_copies - _WIDTH[part.gives]))
         decoded.append(share * part.server_copies)
     return math.ceil(max(encoded)), math.ceil(max(decoded))
-
-
-def _secret_bytes(made: Setup, sizes: ModelSizes) -> int:
-    parts = made.protocol.strategy.sized_transforms(sizes.trainable)
-    return sum(part.secret_bytes(size, made.run.rounds) for part, size in parts)
 
 
 def _program(made: Setup, work: LayerWork) -> int:

@@ -95,6 +95,12 @@ def warnings_of_arrays(made: Setup, sizes: ModelSizes) -> list[str]:
     ]
 
 
+def noise_bytes(made: Setup, sizes: ModelSizes) -> int:
+    """Bytes of the noise of earlier rounds, at most, which is secret and has a file of its own."""
+    parts = made.protocol.strategy.sized_transforms(sizes.trainable)
+    return sum(part.secret_bytes(size, made.run.rounds) for part, size in parts)
+
+
 def check_arrays(made: Setup, sizes: ModelSizes) -> None:
     """Refuse a model of which a file of the run would be larger than what is read again.
 
@@ -103,16 +109,12 @@ def check_arrays(made: Setup, sizes: ModelSizes) -> None:
     Raises:
         ConfigError: with the file, its bytes, and how many weights fit.
     """
-    strategy = made.protocol.strategy
-    secret = sum(
-        part.secret_bytes(size, made.run.rounds) for part, size in strategy.sized_transforms(sizes.trainable)
-    )
     checkpoint = checkpoint_files(made, sizes)
     files = {
         **checkpoint,
         STATE: checkpoint[STATE] - _older_models(made, sizes),
         "the state of a client": client_state_bytes(made, sizes),
-        "the noise of earlier rounds": secret,
+        "the noise of earlier rounds": noise_bytes(made, sizes),
     }
     file, size = max(files.items(), key=lambda item: item[1])
     if size + _HEADERS <= limits.BINARY:
