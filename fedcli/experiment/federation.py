@@ -46,6 +46,7 @@ def federation_of(
     partition = make("data.partition", data.partition, dataset, rng, kind=Partition)
     steps = steps_of(data)
     single_examples.check(dataset, steps, strategy)
+    single_examples.check_split(partition, data.validation_fraction, strategy)
     if experiment.privacy.publish == "noised-only" and any(step.pool for step in steps):
         raise ConfigError(
             "a fitted step transforms the test set with statistics pooled over the clients, without noise; "

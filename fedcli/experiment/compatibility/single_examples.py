@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fedcli.components.data import Dataset, Preprocessor
+import numpy as np
+
+from fedcli.components.data import Dataset, Partition, Preprocessor
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
+
+# With so many expected, none would be left without with a probability of 1e-13.
+_CERTAINLY_EMPTY = 30.0
 
 
 def check(dataset: Dataset, steps: Sequence[Preprocessor], strategy: Strategy) -> None:
@@ -40,6 +45,33 @@ def check(dataset: Dataset, steps: Sequence[Preprocessor], strategy: Strategy) -
                 hint="Use constants, such as affine with a centre and a divisor, scale, or [] for features that are "
                 "near 0 already.",
             )
+
+
+def check_split(partition: Partition, fraction: float, strategy: Strategy) -> None:
+    """Reject a validation split that certainly leaves clients without training examples, before anything is read.
+
+    Each example has a coin of its own, and the coins of very many clients take long. `check_everybody_trains` knows
+    what they say.
+
+    Args:
+        partition: which client holds which examples.
+        fraction: share of the examples that clients validate on.
+        strategy: how the clients train, and what is noised.
+
+    Raises:
+        ConfigError: if clients without training examples are expected, and clients add the noise.
+    """
+    if strategy.trainer.privacy is None or not strategy.is_noised_by_clients:
+        return
+    expected = float(np.power(fraction, partition.sizes, dtype=np.float64).sum())
+    if expected > _CERTAINLY_EMPTY:
+        raise ConfigError(
+            f"where single examples are protected, each has a coin of its own for the validation part; with "
+            f"{fraction:g}, about {expected:,.0f} of {partition.num_clients:,} clients would have no training example. "
+            "They would send nothing, not even noise, and their absence would be seen.",
+            key="data.validation_fraction",
+            hint="Use validation_fraction: 0.0, or a partition that gives clients more examples.",
+        )
 
 
 def warning(strategy: Strategy, *, is_custom: bool) -> str | None:
