@@ -251,7 +251,8 @@ class Cohort(NamedTuple):
         separation: number of groups of clients that take turns; `sample` draws from the group whose turn it is. 1 for
             a cohort that observes, which draws from all clients.
         init: the clients' numbers of training examples, int [N] -> state before the first round. It raises a
-            `ConfigError` if no cohort can be drawn from these clients.
+            `ConfigError` if no cohort can be drawn from these clients. What never changes, such as something of every
+            client, is in the entry `FIXED`, which no checkpoint has.
         observe: `(reports, state)` -> state after a round, void rounds included; the reports are those of the round's
             clients, in the order of their updates. None for a cohort that does not look at what clients report.
     """

@@ -28,3 +28,5 @@ KerasLayer: TypeAlias = Any
 KerasVariable: TypeAlias = Any
 SECRET = "secret"
 """The entry of a transform's state that never enters a checkpoint, because with it the noise could be subtracted."""
+FIXED = "fixed_by_init"
+"""The entry of a cohort's state that no checkpoint has: nothing changes it, and `init` makes it of the data again."""

@@ -21,7 +21,7 @@ from fedcli.core.roles import Choosing, Executor, InProcesses
 from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.core.transform import Transform
 from fedcli.core.trees import to_table
-from fedcli.core.types import KerasModel, Tree
+from fedcli.core.types import FIXED, KerasModel, Tree
 from fedcli.core.user_code import blamed
 from fedcli.core.vectors import unflatten
 from fedcli.engine.adversary import trained_on
@@ -256,6 +256,11 @@ def initial_state(strategy: Strategy, vectors: Vectors, cohort: Tree | None = No
         },
         cohort=cohort or {},
     )
+
+
+def resumed_cohort(kept: Tree, first: Tree) -> Tree:
+    """The state of a cohort that a checkpoint kept, with what no checkpoint has; an older one may lack all of it."""
+    return {**{name: value for name, value in first.items() if name == FIXED}, **kept} if kept else first
 
 
 def _begun(what: str, init: Callable[[Any], Tree], about: Any) -> Tree:

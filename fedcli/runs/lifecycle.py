@@ -22,7 +22,7 @@ from fedcli.engine.loop import run_experiment
 from fedcli.engine.ports import Observer, Watch
 from fedcli.engine.records import Row
 from fedcli.engine.setup import Assembly, Setup
-from fedcli.experiment.assemble import assemble, model_at, with_keys
+from fedcli.experiment.assemble import assemble, model_at, resumed_cohort, with_keys
 from fedcli.experiment.make import located
 from fedcli.experiment.plan import plan
 from fedcli.experiment.protection.encryption import described
@@ -277,8 +277,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         # A run that was killed before its first checkpoint starts from its config like a new one.
         is_begun = bool(directory.finished_rounds(place))
         state = run_store.resume(progress.warn) if is_begun else run_store.begin(initial)
-        # An older checkpoint may lack the state of the cohort.
-        state = replace(state, cohort=state.cohort or initial.cohort)
+        state = replace(state, cohort=resumed_cohort(state.cohort, initial.cohort))
         progress.begin(folder, assembly.setup, run_store.records)
         about = RunContext(
             place,

@@ -17,7 +17,7 @@ from fedcli.core import trees
 from fedcli.core.averages import mean_model
 from fedcli.core.errors import RunError
 from fedcli.core.rounds import ModelLayout, RoundState
-from fedcli.core.types import Array, Tree
+from fedcli.core.types import FIXED, Array, Tree
 from fedcli.core.vectors import gather, unflatten
 from fedcli.store import client_states, secrets
 from fedcli.store.files import guarded, manifests, npz
@@ -76,7 +76,8 @@ def write_checkpoint(
         parts["average"] = state.average
         files[AVERAGE] = {**weights, **unflatten(mean_model(state.average), layout.trainable)}
     if state.cohort:
-        parts["cohort"] = state.cohort
+        # Of a million clients it would be megabytes in every checkpoint.
+        parts["cohort"] = {name: value for name, value in state.cohort.items() if name != FIXED}
     files[STATE] = trees.to_table({**parts, "clients": client_states.to_index(state.clients)})
     for name, arrays in files.items():
         disk.write(folder / name, npz.writer(arrays))

@@ -12,7 +12,7 @@ from fedcli.core.contracts import Cohort
 from fedcli.core.errors import ConfigError
 from fedcli.core.rounds import Report
 from fedcli.core.sampling_scheme import Sampling
-from fedcli.core.types import Array, Tree
+from fedcli.core.types import FIXED, Array, Tree
 
 
 def power_of_choice(*, size: int, candidates: int) -> Cohort:
@@ -63,27 +63,28 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
                 key="candidates",
                 hint=f"Use at most {has_examples} candidates, or a partition that gives every client examples.",
             )
-        return {
-            "num_examples": np.asarray(num_examples, np.int64),
-            "loss": np.full(len(num_examples), np.inf),
-        }
+        sizes = np.asarray(num_examples, np.int64)
+        fixed = {"num_examples": sizes, "ends": _ends(sizes / sizes.sum())}
+        return {FIXED: fixed, "clients": np.zeros(0, np.int64), "losses": np.zeros(0)}
 
-    def sample(rng: np.random.Generator, population: int, state: Tree) -> Clients:
-        share = state["num_examples"] / state["num_examples"].sum()
-        drawn = rng.choice(population, candidates, replace=False, p=share)
+    def sample(rng: np.random.Generator, _population: int, state: Tree) -> Clients:
+        drawn = _draw_by_examples(rng, state[FIXED], candidates)
         # The order of the draw is not random: large clients tend to come first. Shuffled, equal losses are.
         shuffled = rng.permutation(drawn)
-        largest_first = np.argsort(-state["loss"][shuffled], kind="stable")
+        largest_first = np.argsort(-_losses_of(shuffled, state), kind="stable")
         return np.sort(shuffled[largest_first[:size]]).astype(np.int64)
 
     def observe(reports: Sequence[Report], state: Tree) -> Tree:
-        loss = state["loss"].copy()
-        for report in reports:
-            told = report.metrics.get("loss", math.nan)
-            # A loss that is not finite is ignored: the client's earlier loss still counts.
-            if math.isfinite(told):
-                loss[report.client] = told
-        return {**state, "loss": loss}
+        told = [(report.client, report.metrics.get("loss", math.nan)) for report in reports]
+        # A loss that is not finite is ignored: the client's earlier loss still counts.
+        new = {client: loss for client, loss in told if math.isfinite(loss)}
+        clients, losses = _heard(state)
+        reporting = np.fromiter(new, np.int64, len(new))
+        stays = ~np.isin(clients, reporting)
+        joined = np.concatenate([clients[stays], reporting])
+        order = np.argsort(joined, kind="stable")
+        all_losses = np.concatenate([losses[stays], np.fromiter(new.values(), np.float64, len(new))])
+        return {FIXED: state[FIXED], "clients": joined[order], "losses": all_losses[order]}
 
     def sampling(population: int) -> Sampling:
         if candidates > population:
@@ -103,3 +104,45 @@ def power_of_choice(*, size: int, candidates: int) -> Cohort:
         init=init,
         observe=observe,
     )
+
+
+def _heard(state: Tree) -> tuple[Clients, Array]:
+    """The clients that reported a loss, ascending, and their losses."""
+    if "loss" not in state:
+        return state["clients"], state["losses"]
+    # A checkpoint of an earlier version has a loss of everybody.
+    clients = np.flatnonzero(np.isfinite(state["loss"]))
+    return clients, state["loss"][clients]
+
+
+def _losses_of(clients: Clients, state: Tree) -> Array:
+    """The losses of these clients, infinite of those that reported none."""
+    known, losses = _heard(state)
+    places = np.searchsorted(known, clients)
+    # One more for clients after the last that is known.
+    is_known = np.append(known, -1)[places] == clients
+    return np.where(is_known, np.append(losses, np.inf)[places], np.inf)
+
+
+def _ends(shares: Array) -> Array:
+    ends: Array = np.cumsum(shares)
+    ends /= ends[-1]
+    return ends
+
+
+def _draw_by_examples(rng: np.random.Generator, fixed: Tree, count: int) -> Clients:
+    """So many different clients, each drawn with a probability proportional to its number of examples.
+
+    The draws are those of `rng.choice` with `p` and without `replace`, which passes over all clients every time.
+    """
+    found, ends = np.zeros(0, np.int64), fixed["ends"]
+    while True:
+        drawn = ends.searchsorted(rng.random(count - found.size), side="right")
+        _, first = np.unique(drawn, return_index=True)
+        found = np.concatenate([found, drawn[np.sort(first)]])
+        if found.size == count:
+            return found
+        # Of clients that were drawn twice, others take the second place.
+        shares = fixed["num_examples"] / fixed["num_examples"].sum()
+        shares[found] = 0
+        ends = _ends(shares)

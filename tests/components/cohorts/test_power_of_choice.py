@@ -13,6 +13,7 @@ from fedcli.core.privacy_events import GaussianEvent
 from fedcli.core.rounds import Report
 from fedcli.core.sampling_scheme import Sampling
 from fedcli.core.seeds import SERVER, generator
+from fedcli.core.types import FIXED
 from fedcli.engine.round import run_round
 from fedcli.privacy import accountant_for
 
@@ -27,6 +28,11 @@ def heard(cohort, losses, num_clients=5):
     """The state after these clients reported these losses."""
     reports = [Report(client, 1, {"loss": loss}) for client, loss in losses.items()]
     return cohort.observe(reports, cohort.init(np.ones(num_clients, np.int64)))
+
+
+def losses(state):
+    """The losses that clients reported, by client."""
+    return dict(zip(state["clients"].tolist(), state["losses"].tolist(), strict=True))
 
 
 def test_the_largest_losses_are_chosen():
@@ -48,7 +54,8 @@ def test_equal_losses_are_ordered_at_random():
 
 def test_only_candidates_are_chosen_and_they_are_drawn_by_their_examples():
     cohort = power_of_choice(size=1, candidates=1)
-    state = {**heard(cohort, {0: 9.0, 1: 1.0, 2: 1.0}, 3), "num_examples": np.array([1, 6, 3])}
+    told = heard(cohort, {0: 9.0, 1: 1.0, 2: 1.0}, 3)
+    state = {**told, FIXED: cohort.init(np.array([1, 6, 3]))[FIXED]}
     counts = np.bincount(np.concatenate([cohort.sample(rng(seed), 3, state) for seed in range(2000)]))
     expected = np.array([200, 1200, 600])
     assert (np.abs(counts - expected) < 5 * np.sqrt(expected)).all()
@@ -63,15 +70,48 @@ def test_clients_without_examples_are_no_candidates():
 def test_a_report_replaces_the_loss_of_its_client_and_no_other():
     before = heard(EVERYBODY, {0: 1.0, 1: 2.0})
     after = EVERYBODY.observe([Report(1, 4, {"loss": 0.25})], before)
-    assert after["loss"].tolist() == [1.0, 0.25, np.inf, np.inf, np.inf]
-    assert before["loss"].tolist() == [1.0, 2.0, np.inf, np.inf, np.inf]
+    assert losses(after) == {0: 1.0, 1: 0.25}
+    assert losses(before) == {0: 1.0, 1: 2.0}
 
 
 @pytest.mark.parametrize(
     "report", [Report(0, reason="dropped out"), Report(0, 4, {}), Report(0, 4, {"loss": float("nan")})]
 )
 def test_a_client_that_reports_no_loss_keeps_its_last_one(report):
-    assert EVERYBODY.observe([report], heard(EVERYBODY, {0: 1.5}))["loss"][0] == 1.5
+    assert losses(EVERYBODY.observe([report], heard(EVERYBODY, {0: 1.5}))) == {0: 1.5}
+
+
+@pytest.mark.parametrize("sizes", [[3] * 40, [1] * 30 + [10**6] * 2, [0, 5] * 10, [*range(1, 200)]])
+def test_the_draws_are_those_of_numpy(sizes):
+    sizes = np.array(sizes)
+    # With so many candidates some are drawn twice.
+    cohort = power_of_choice(size=10, candidates=10)
+    state = cohort.init(sizes)
+    for seed in range(30):
+        by = rng(seed)
+        drawn = np.sort(by.choice(len(sizes), 10, replace=False, p=sizes / sizes.sum()))
+        assert cohort.sample(again := rng(seed), len(sizes), state).tolist() == drawn.tolist()
+        by.permutation(10)
+        assert by.random() == again.random()
+
+
+def test_what_it_keeps_follows_the_clients_that_were_asked_and_not_the_population():
+    cohort = power_of_choice(size=2, candidates=5)
+    state = cohort.init(np.ones(10**6, np.int64))
+    for round in range(3):
+        clients = cohort.sample(rng(round), 10**6, state).tolist()
+        state = cohort.observe([Report(client, 1, {"loss": 1.0}) for client in clients], state)
+    kept = {name: value for name, value in state.items() if name != FIXED}
+    assert sum(value.nbytes for value in kept.values()) == 2 * 3 * (8 + 8)
+
+
+def test_a_loss_of_everybody_that_an_earlier_version_kept_counts_as_before():
+    told = heard(EVERYBODY, {0: 0.5, 1: 3.0, 3: 2.0})
+    old = {FIXED: told[FIXED], "num_examples": np.ones(5), "loss": np.array([0.5, 3.0, np.inf, 2.0, np.inf])}
+    for seed in range(5):
+        assert np.array_equal(EVERYBODY.sample(rng(seed), 5, old), EVERYBODY.sample(rng(seed), 5, told))
+    after = EVERYBODY.observe([Report(2, 1, {"loss": 7.0})], old)
+    assert (losses(after), after.keys()) == ({0: 0.5, 1: 3.0, 2: 7.0, 3: 2.0}, told.keys())
 
 
 def test_it_plans_with_constants_of_the_config():
@@ -161,10 +201,10 @@ def rounds(parts, state, count=1):
 def test_what_clients_reported_in_a_round_decides_the_next():
     cohort = power_of_choice(size=3, candidates=5)
     parts, state = linear_parts(STRATEGIES["mean"](), federation=LinearFederation(5), cohort=cohort)
-    assert np.isinf(state.cohort["loss"]).all()
+    assert losses(state.cohort) == {}
     after, rows = rounds(parts, state)
     told = {row["client"]: row["train/loss"] for row in rows}
-    assert {k: loss for k, loss in enumerate(after.cohort["loss"]) if np.isfinite(loss)} == told
+    assert losses(after.cohort) == told
     assert len(told) == 3
     _, rows = rounds(parts, after)
     # The two that were not heard of, and of the others the one with the largest loss.
@@ -181,7 +221,7 @@ def test_a_client_that_is_refused_stays_unheard():
         cohort=power_of_choice(size=3, candidates=3),
     )
     after, _ = rounds(parts, state)
-    assert np.isinf(after.cohort["loss"]).tolist() == [False, True, False]
+    assert after.cohort["clients"].tolist() == [0, 2]
 
 
 def test_a_void_round_is_heard_all_the_same():
@@ -196,4 +236,4 @@ def test_a_void_round_is_heard_all_the_same():
     )
     after, rows = rounds(parts, state)
     assert after.weights is state.weights
-    assert {row["client"] for row in rows} == {*np.flatnonzero(np.isfinite(after.cohort["loss"])).tolist()}
+    assert {row["client"] for row in rows} == {*after.cohort["clients"].tolist()}

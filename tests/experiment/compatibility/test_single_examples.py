@@ -83,7 +83,9 @@ def test_a_run_that_protects_examples_splits_by_example():
 def test_coins_that_certainly_leave_clients_without_training_examples_are_tossed_for_nobody(monkeypatch):
     monkeypatch.setattr(Dataset, "take", lambda *_: pytest.fail("an example was read"))
     few = "data={name: digits, partition: {name: iid, clients: 700}, preprocessing: [], validation_fraction: "
-    with pytest.raises(ConfigErrors, match="about 61 of 700 clients would have no training example") as caught:
+    with pytest.raises(
+        ConfigErrors, match="about 61 of 700 clients would have no training example"
+    ) as caught:
         tiny.plan(*PRIVATE, f"{few}0.3}}")
     assert "data.validation_fraction" in str(caught.value)
     # Nothing is tossed without a validation part, nor where noise covers whole clients.
