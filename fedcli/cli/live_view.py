@@ -183,7 +183,7 @@ class _View:
         self._records = list(records)
         self._first = len(records)
         self._left = RemainingTime(records)
-        self._asked, self._where = "", where_trained(folder)
+        self._asked, self._where = "", where_trained(folder, setup.experiment)
 
     def last_round(self) -> str:
         """Which round is safe, whatever happens to those after it."""

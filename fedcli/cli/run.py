@@ -60,10 +60,11 @@ def run(
         if resume is None and config is None:
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.
-        if resume is not None and (config or overrides or options or run_dir):
+        changed = [*([str(config)] if config else ()), *(overrides or ()), *(options or ())]
+        if resume is not None and (run_dir or not all(each.startswith("executor") for each in changed)):
             raise typer.BadParameter(
-                "a resumed run keeps its own config and directory: --resume RUN cannot be combined with "
-                "CONFIG, KEY=VALUE, --set or --run-dir."
+                "a resumed run keeps its own config and directory: --resume RUN cannot be combined with CONFIG or "
+                "--run-dir, and KEY=VALUE or --set may only change its executor."
             )
         if extend is not None and resume is None:
             raise typer.BadParameter(
@@ -71,7 +72,7 @@ def run(
             )
         if resume is None and (from_round is not None or allow_different_environment):
             raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
-        source = None if config is None else read_config(config, overrides, options)
+        source = read_config(config, overrides, options) if config and resume is None else None
         from fedcli.cli.interruption import interruptible
         from fedcli.cli.live_view import Screen
         from fedcli.runs.lifecycle import resume_run, start_run
@@ -88,6 +89,7 @@ def run(
                     partial(
                         resume_run,
                         resume,
+                        changed,
                         extend=extend or 0,
                         from_round=from_round,
                         allow_different_environment=allow_different_environment,

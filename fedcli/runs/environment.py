@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,8 @@ import fedcli
 from fedcli.components.clients.runtime.devices import device_kind, device_name, driver_version
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.proofs.context import PROTOCOL
-from fedcli.core.errors import RunError
+from fedcli.config import Experiment
+from fedcli.core.errors import FedcliError, RunError
 from fedcli.core.machine import (
     FLAGS_OF_BITS,
     PACKAGES_OF_BITS,
@@ -29,6 +31,7 @@ from fedcli.engine.setup import Assembly
 from fedcli.runs.code_version import command_line, git_state, source_of_fedcli
 from fedcli.runs.data_key import digest_of
 from fedcli.runs.identities import public_keys
+from fedcli.runs.other_executor import executor_instead
 from fedcli.store.directory import ENVIRONMENT
 from fedcli.store.files import guarded, limits
 
@@ -86,14 +89,18 @@ def read_environment(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def where_trained(folder: Path) -> str:
+def where_trained(folder: Path, experiment: Experiment) -> str:
     """The end of the first line of a run: its device, by the name that the driver gives it, unless it is a CPU; and
-    what its executor chose, if it had a choice.
+    what its executor chose, if it had a choice, or which one has taken its place.
     """
     environment = read_environment(folder)
     kind = str(environment.get("device", "CPU"))
     device = "" if kind == "CPU" else f" on {environment.get('device_name') or kind}"
-    return f"{device}, executor {environment['executor']}" if "executor" in environment else device
+    executor = environment.get("executor")
+    # Whoever reads the line can do without it; what goes on with the run refuses a config that is not there.
+    with suppress(FedcliError):
+        executor = executor_instead(folder, experiment) or executor
+    return f"{device}, executor {executor}" if executor else device
 
 
 def _choice(assembly: Assembly) -> dict[str, str]:

@@ -135,8 +135,7 @@ def run(
         source: as in `load`.
         overrides: as in `load`.
         folder: the run directory to create; `runs/<name>-<utc time>` by default.
-        progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
-            of your own.
+        progress: True for a live view, False for none, a `Progress` for hooks; by default a view in a notebook.
         trust_code: as in `load`.
         changed: as in `load`. The run directory has only the names of Python objects, so that another process can
             resume and evaluate the run only with the same objects.
@@ -159,6 +158,7 @@ def resume(
     *,
     extend: int = 0,
     from_round: int | None = None,
+    executor: str | Mapping[str, Any] | None = None,
     allow_different_environment: bool = False,
     progress: Progress | bool | None = None,
     **objects: Unpack[ObjectsAndTrust],
@@ -169,9 +169,9 @@ def resume(
         run: as in `open_run`.
         extend: rounds to add to those that the run plans.
         from_round: the round of an earlier checkpoint to go back to; later ones are set aside.
+        executor: another executor than that of the config, for this process: a name, or a mapping with one.
         allow_different_environment: go on where the same rounds have other bits.
-        progress: True for a live view, False for none; by default there is one in a notebook. A `Progress` has hooks
-            of your own.
+        progress: as in `run`.
         objects: the same components as Python objects that the run was started with; `trust_code` as in `open_run`.
 
     Raises:
@@ -179,7 +179,8 @@ def resume(
         RunError: if it is damaged, began in another environment, or another process runs it.
     """
     found = open_run(run, **objects)
-    resumed = partial(lifecycle.resume_run, found.folder, extend=extend, objects=found.objects)
+    changed = [*config.changes({} if executor is None else {"executor": executor})]
+    resumed = partial(lifecycle.resume_run, found.folder, changed, extend=extend, objects=found.objects)
     go = partial(resumed, from_round=from_round, allow_different_environment=allow_different_environment)
     with trusting(found.trust_code):
         return _whole(go, progress, found.objects)
@@ -242,8 +243,7 @@ def compare(runs: Iterable[Run | str | Path | int], metric: str | None = None) -
     from fedcli.runs import comparison
     from fedcli.runs.frames import comparison_frame
 
-    found = comparison.compared([open_run(run).folder for run in runs], metric)
-    groups = comparison.grouped(found)
+    groups = comparison.grouped(comparison.compared([open_run(run).folder for run in runs], metric))
     keys = {
         key: [group.runs[0].settings.get(key, "") for group in groups]
         for key in comparison.differing([group.runs[0] for group in groups])

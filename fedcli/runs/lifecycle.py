@@ -36,10 +36,11 @@ from fedcli.runs.curves import curves, title_of
 from fedcli.runs.data_key import read_data_key
 from fedcli.runs.default_folder import default_folders, first_free
 from fedcli.runs.environment import describe_environment, read_environment
-from fedcli.runs.extension import extended_plan, planned_beyond
+from fedcli.runs.extension import extended_plan
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import planned_retention, retention_of
 from fedcli.runs.other_environment import require_same
+from fedcli.runs.other_executor import beyond_config, on_threads, require_executor
 from fedcli.runs.run_sources import read_source, sources_of, with_own_weights, without_callbacks
 from fedcli.store import directory, secrets
 from fedcli.store.files import guarded
@@ -136,6 +137,7 @@ def start_run(
 
 def resume_run(
     folder: Path,
+    overrides: Sequence[config.Override] = (),
     *,
     extend: int = 0,
     from_round: int | None = None,
@@ -149,6 +151,7 @@ def resume_run(
 
     Args:
         folder: the run directory.
+        overrides: values of the executor that replace those of the config, for this process only.
         extend: rounds to add to those that the run plans.
         from_round: the round of an earlier checkpoint to go back to; those after it are moved to set-aside/.
         allow_different_environment: go on where the same rounds have other bits, such as under another TensorFlow.
@@ -163,10 +166,11 @@ def resume_run(
     # Before anything is changed: a link may lead to files that are not the run's.
     guarded.require_plain(folder)
     require_unchanged(folder)
+    require_executor(folder, overrides)
     progress = progress or Progress()
     go_back(folder, from_round, warn=progress.warn)
     progress.loading()
-    assembly, state = _rebuild(folder, objects, extend=extend)
+    assembly, state = _rebuild(folder, objects, overrides=overrides, extend=extend)
     with closing(assembly):
         here = describe_environment(assembly)
         require_same(folder, here, is_allowed=allow_different_environment, warn=progress.warn)
@@ -207,7 +211,7 @@ def evaluate_run(
     require_unchanged(folder)
     # Only updates were encrypted, not models; and early stopping may watch columns of the encryption.
     without: list[config.Override] = [("encryption", None), ("callbacks", []), ("early_stop", None)]
-    assembly, _ = _rebuild(folder, without_callbacks(objects), without=without)
+    assembly, _ = _rebuild(folder, without_callbacks(objects), overrides=[*without, *on_threads(folder)])
     with closing(assembly):
         retention = planned_retention(folder)
         # Without the run's lock: nothing is written, so that a run can be evaluated while it goes on.
@@ -239,9 +243,9 @@ def evaluate_run(
 
 
 def _rebuild(
-    folder: Path, objects: config.Objects, *, without: Sequence[config.Override] = (), extend: int = 0
+    folder: Path, objects: config.Objects, *, overrides: Sequence[config.Override] = (), extend: int = 0
 ) -> tuple[Assembly, RoundState]:
-    source = read_source(folder, objects, overrides=without, goes_on=True)
+    source = read_source(folder, objects, overrides=overrides, goes_on=True)
     with located(source):
         key = read_data_key(folder).key
         experiment = with_own_weights(source.experiment, folder)
@@ -269,7 +273,7 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
         every=assembly.setup.experiment.checkpoint.every,
         privacy=None if statement is None else lambda state: statement(state, run_store.records),
         retention=retention_of(assembly.setup.experiment, assembly.strategy.columns),
-        planned=planned_beyond(folder, assembly.run.rounds),
+        beyond=beyond_config(folder, assembly.setup.experiment),
         sign=signer_of(assembly),
         disk=ExplainedDisk(LOCAL),
     )

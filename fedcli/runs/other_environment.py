@@ -20,6 +20,11 @@ _ENTRIES = {
     "client_program": "compiler of the client program",
 }
 
+_PROGRAMS = (
+    "\n  (`vectorised`, and `auto` where it chooses that, trains clients in blocks; all other executors have the "
+    "bits of `threads`)"
+)
+
 
 def require_same(run: Path, now: Mapping[str, Any], *, is_allowed: bool, warn: Callable[[str], None]) -> None:
     """Refuse to resume a run where the same config gives other bits, unless a person allowed it.
@@ -37,6 +42,8 @@ def require_same(run: Path, now: Mapping[str, Any], *, is_allowed: bool, warn: C
     if not found:
         return
     listed = "\n".join(f"  {each}" for each in found)
+    if read_environment(run).get("client_program") != now["client_program"]:
+        listed += _PROGRAMS
     if is_allowed:
         warn(f"the run goes on in another environment, and its bits are no longer those of one:\n{listed}")
         return

@@ -58,7 +58,7 @@ class RunStore:
         every: rounds between checkpoints.
         privacy: state -> the content of privacy.json, for runs with a privacy event.
         retention: which checkpoints keep their arrays.
-        planned: rounds that an extended run plans; every checkpoint says it. None for a run as its config plans it.
+        beyond: what every checkpoint says of a run that goes on otherwise than its config plans; None if none does.
         sign: digest of a checkpoint's manifest -> the server's signature of it; None in runs without signatures.
         disk: where it is written.
     """
@@ -71,14 +71,14 @@ class RunStore:
         every: int,
         privacy: Callable[[RoundState], Mapping[str, Any]] | None = None,
         retention: Retention = KEEP_ALL,
-        planned: int | None = None,
+        beyond: Mapping[str, Any] | None = None,
         sign: Callable[[bytes], bytes] | None = None,
         disk: Disk = LOCAL,
     ) -> None:
         self.folder, self._sign = folder, sign
         self._layout, self._every, self._privacy = layout, every, privacy
         self._retention, self._disk = retention, disk
-        self._planned = {} if planned is None else {"planned": planned}
+        self._beyond = dict(beyond or {})
         self._lock = locks.hold(folder)
         try:
             guarded.require_plain(folder)
@@ -206,7 +206,7 @@ class RunStore:
             "has_secret": bool(noise),
             "evidence": proof_files.head(self.folder / proof_files.FOLDER, state.round),
             "charged": charges.read(self.folder),
-            **self._planned,
+            **self._beyond,
             **self._link(),
         }
         head = checkpoints.write_checkpoint(

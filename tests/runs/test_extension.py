@@ -17,7 +17,7 @@ from fedcli.store.run_store import RunStore
 
 def go_on(folder, planned, rounds):
     """`rounds` more, of a run that plans `planned`."""
-    run_store = RunStore(folder, LAYOUT, every=1, planned=planned)
+    run_store = RunStore(folder, LAYOUT, every=1, beyond={"planned": planned})
     advance(run_store, run_store.resume() if directory.finished_rounds(folder) else state_of(0), rounds)
     run_store.close()
 

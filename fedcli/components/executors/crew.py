@@ -259,7 +259,8 @@ class RayCrew:
             return []
         if cast(Any, ray).cluster_resources().get("CPU", 0) < 1:
             raise LostWorkersError(
-                "no node of the cluster is left.\nResume the run with `fedcli run --resume`."
+                "no node of the cluster is left.\nResume the run with `fedcli run --resume` when it is there again, or "
+                "on one machine, to the same bits, with --set executor=threads."
             )
         now = time.monotonic()
         self._alone_since = now if self._alone_since is None else self._alone_since

@@ -20,8 +20,8 @@ _LARGEST_CHUNK, _CHUNKS_PER_WORKER = 64, 16
 """So many small items travel together at most. With so many pieces each, one worker with long items stalls nobody."""
 
 WAY_ON = (
-    "Resume the run with `fedcli run --resume` when its machines have more memory free. A run keeps its executor; "
-    "a new one may have fewer executor.workers, or executor: threads."
+    "Resume the run with `fedcli run --resume` when its machines have more memory free; or, to the same bits, with "
+    "fewer workers, as in --set executor.workers=1, or with --set executor=threads."
 )
 """What a user can do whose workers are lost again and again."""
 

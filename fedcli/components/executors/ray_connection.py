@@ -107,7 +107,8 @@ def join(user: object, address: str | None, workers: int) -> None:
             raise ConfigError(
                 f"there is no cluster of Ray at '{named or address}': {error}",
                 key="executor.address",
-                hint="Make one with `ray start --head`, or remove address to use this machine alone.",
+                hint="Make one with `ray start --head`, or remove address to use this machine alone. A run goes on "
+                "without a cluster, to the same bits, with --resume RUN --set executor=threads.",
             ) from error
     _USERS.append(user)
 

@@ -30,7 +30,7 @@ def vectorised(*, workers: int | None = None) -> Executor:
     memory once more, in one piece.
 
     Bits are the same for every number of workers and after a resumption. They are not those of `threads`: a program of
-    several clients adds in another order. Therefore environment.json names the program, and a run cannot be resumed
+    several clients adds in another order. Therefore environment.json names the program, and a run is not resumed
     with the other one. Evaluation is that of `threads`.
 
     Args:

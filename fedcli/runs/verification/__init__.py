@@ -25,6 +25,8 @@ from fedcli.runs.verification.logs import checked_logs
 from fedcli.runs.verification.model_file import WHAT as MODEL
 from fedcli.runs.verification.model_file import checked_model_file
 from fedcli.runs.verification.models import num_weights
+from fedcli.runs.verification.named_executors import WHAT as EXECUTORS
+from fedcli.runs.verification.named_executors import named_executors
 from fedcli.runs.verification.not_covered import not_covered
 from fedcli.runs.verification.outcome_files import WHAT as OUTCOME
 from fedcli.runs.verification.outcome_files import checked_outcome
@@ -135,6 +137,7 @@ def _verified(
             findings += shielded(folder, PLAN, checked_statements(folder, recipe, last))
             findings += shielded(folder, OUTCOME, checked_outcome(folder, recipe.experiment))
             findings += shielded(folder, EXTENSIONS, checked_extensions(folder, recipe, pairs))
+            findings += shielded(folder, EXECUTORS, named_executors(pairs))
             findings += shielded(folder, MODEL, checked_model_file(folder, recipe.experiment))
         wanted = _wanted(chosen, intact, findings, round, independent)
         findings += shielded(folder, NEXT, checked_rounds(folder, wanted, recipe, watch))

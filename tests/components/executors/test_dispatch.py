@@ -70,9 +70,7 @@ def test_a_task_that_ends_its_worker_three_times_ends_the_run():
 def test_workers_that_are_lost_without_a_task_of_their_own_cost_no_attempt_but_not_for_ever():
     crew = FakeCrew(dies=lambda number, tries: tries <= 3, blames=False, backwards=False)
     assert results(crew, 2) == [0, 1]
-    with pytest.raises(
-        RunError, match=r"(?s)9 workers were lost one after another.*A run keeps its executor"
-    ):
+    with pytest.raises(RunError, match=r"(?s)9 workers were lost one after another.*--set executor=threads"):
         results(FakeCrew(dies=lambda number, _tries: True, blames=False), 2)
 
 
