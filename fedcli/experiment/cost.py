@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fedcli.components.clients.runtime.block_program import MOST_WEIGHTS
+from fedcli.components.clients.runtime.block_program import refused_for_size
 from fedcli.components.data import PartitionedFederation
 from fedcli.components.executors import CHOOSING, PARTICULAR
+from fedcli.components.executors.auto import threads_since, too_few
 from fedcli.components.models.architecture import LayerWork
 from fedcli.components.models.keras_layers import layer_work
 from fedcli.config import Config
@@ -48,7 +49,7 @@ def checked_cost(
     with located(source):
         made = plan(source.experiment)
         facts = cost(made)
-        chosen = _surely_chosen(source.experiment.executor.name, facts["parameters"])
+        chosen = _surely_chosen(made, facts["parameters"])
         if facts["parameters"] is not None and _surely_fits(made) and chosen is not None:
             return facts | chosen
         with before_tensorflow():
@@ -66,13 +67,15 @@ def checked_cost(
         return facts | ({"executor": executor.choice} if isinstance(executor, Choosing) else {})
 
 
-def _surely_chosen(executor: str, parameters: int | None) -> dict[str, str] | None:
-    """What an executor chooses, as far as can be said without the model; None if it must be built."""
+def _surely_chosen(made: Setup, parameters: int | None) -> dict[str, str] | None:
+    """What the executor chooses, as far as can be said without the model; None if it must be built."""
+    executor = made.experiment.executor.name
     if executor not in CHOOSING:
         return None if executor in PARTICULAR else {}
-    if parameters is None or parameters <= MOST_WEIGHTS:
-        return None
-    return {"executor": f"threads, since the model has more than {MOST_WEIGHTS:,} weights"}
+    if few := too_few(made.updates_per_round):
+        return {"executor": threads_since(few)}
+    large = refused_for_size(parameters or 0)
+    return {"executor": threads_since(large.message)} if large else None
 
 
 def _surely_fits(made: Setup) -> bool:

@@ -280,8 +280,23 @@ def test_a_model_that_an_executor_refuses_is_refused_before_a_run():
         checked_cost(source, before_tensorflow=nullcontext)
 
 
-def test_what_auto_chooses_for_a_large_model_is_said_without_building_it():
-    source = tiny.source("model={name: mlp, hidden: [10000, 10000]}", "executor=auto")
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model={name: logistic}",),
+        ("data.partition={name: iid, clients: 32}", "cohort=full", "model={name: mlp, hidden: [100, 30]}"),
+        # It has other layers than dense ones as well.
+        (
+            "data.partition={name: iid, clients: 32}",
+            "cohort=full",
+            "model={name: mlp, hidden: [1000], dropout: 0.1}",
+        ),
+    ],
+)
+def test_what_auto_chooses_is_said_without_building_a_model_where_that_is_clear(overrides):
+    changes = (*overrides, "executor=auto")
     # Only TensorFlow could build it.
-    facts = checked_cost(source, before_tensorflow=lambda: pytest.fail("TensorFlow is loaded"))
-    assert facts["executor"] == "threads, since the model has more than 1,000 weights"
+    facts = checked_cost(tiny.source(*changes), before_tensorflow=lambda: pytest.fail("TensorFlow is loaded"))
+    with tiny.assembled(*changes) as (parts, _):
+        assert facts["executor"] == parts.executor.choice
+    assert facts["executor"].startswith("threads, since ")

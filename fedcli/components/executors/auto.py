@@ -38,6 +38,20 @@ def auto(*, workers: int | None = None) -> Executor:
     return AutoExecutor(workers or default_workers())
 
 
+def too_few(num_items: float) -> str | None:
+    """Why blocks do not pay for so many planned clients in a round; None if they may."""
+    if num_items >= _FEWEST:
+        return None
+    return (
+        f"a round has {num_items:g} client{'' if num_items == 1 else 's'}, and blocks pay from {_FEWEST} on"
+    )
+
+
+def threads_since(reason: str) -> str:
+    """The sentence about the choice of `threads`."""
+    return f"threads, since {reason.rstrip('.')}"
+
+
 @final
 class AutoExecutor:
     """Threads, until `choose` finds that blocks are supported and pay."""
@@ -54,15 +68,14 @@ class AutoExecutor:
 
     def choose(self, work: Work[Any, Any], num_items: float) -> None:
         """Choose for a run, from the clients of `work` and the planned number of them in a round."""
-        if num_items < _FEWEST:
-            few = f"{num_items:g} client{'' if num_items == 1 else 's'}"
-            self.choice = f"threads, since a round has {few}, and blocks pay from {_FEWEST} on"
+        if few := too_few(num_items):
+            self.choice = threads_since(few)
             return
         try:
             if isinstance(work, InBlocks):
                 work.begin_blocks()
         except ConfigError as error:
-            self.choice = f"threads, since {error.message.rstrip('.')}"
+            self.choice = threads_since(error.message)
             return
         self.choice = f"vectorised, since the model is tiny and a round has {num_items:g} clients"
         self._chosen.close()

@@ -57,14 +57,19 @@ class BlockOutputs(NamedTuple):
     keeps: Mapping[str, Tensor]
 
 
+def refused_for_size(num_weights: int) -> ConfigError | None:
+    """Why a model of so many trainable weights is not trained in blocks; None if it is not too large."""
+    if num_weights <= MOST_WEIGHTS:
+        return None
+    return _cannot(
+        f"the model has {num_weights:,} weights; above {MOST_WEIGHTS:,} a block of clients is slower than one client "
+        "after the other"
+    )
+
+
 def _refusal(network: NetworkLike, spec: TrainerSpec, trainer: ClientTrainer) -> str | None:
     if not network.is_dense:
         return "the model has other layers than dense ones, or penalties on activations, and these run one by one"
-    if network.trainable.size > MOST_WEIGHTS:
-        return (
-            f"the model has {network.trainable.size:,} weights; above {MOST_WEIGHTS:,} a block of clients is slower "
-            "than one client after the other"
-        )
     is_custom = not spec.build.__module__.startswith("fedcli.")
     if network.personal.size or spec.privacy is not None or trainer.survey or is_custom:
         return f"the local algorithm {spec.name} is trained one client at a time"
@@ -90,6 +95,9 @@ def compile_block(
     """
     import tensorflow as tf
 
+    # First, because `fedcli check` says this reason before there is a model.
+    if error := refused_for_size(network.trainable.size):
+        raise error
     trainer: ClientTrainer = spec.build(functions.learner)
     if reason := _refusal(network, spec, trainer):
         raise _cannot(reason)
