@@ -60,7 +60,7 @@ def describe_environment(assembly: Assembly) -> dict[str, Any]:
         "git": {"fedcli": source_of_fedcli(), "working_folder": git_state(Path.cwd())},
         "command": command_line(),
         "python": platform.python_version(),
-        "packages": {package: version(package) for package in _PACKAGES},
+        "packages": {package: version(package) for package in (*_PACKAGES, *_also(assembly))},
         "platform": platform.platform(),
         "processor": processor_name(),
         "cpu_features": vector_features(),
@@ -105,6 +105,12 @@ def where_trained(folder: Path, experiment: Experiment) -> str:
 
 def _choice(assembly: Assembly) -> dict[str, str]:
     return {"executor": assembly.executor.choice} if isinstance(assembly.executor, Choosing) else {}
+
+
+def _also(assembly: Assembly) -> tuple[str, ...]:
+    """Packages that the executor needs. They decide where clients train, and no bit."""
+    packages: tuple[str, ...] = getattr(assembly.executor, "packages", ())
+    return packages
 
 
 def _client_program(assembly: Assembly) -> str:

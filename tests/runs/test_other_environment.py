@@ -1,10 +1,14 @@
 """What differs between two environments in which the same rounds have other bits."""
 
 import json
+from importlib.metadata import version
 
 import pytest
+import tiny
 
+from fedcli.components.executors import EXECUTORS
 from fedcli.core.errors import RunError
+from fedcli.runs.environment import describe_environment
 from fedcli.runs.other_environment import differences, require_same
 
 THEN = {
@@ -58,3 +62,14 @@ def test_a_person_may_go_on_all_the_same(tmp_path):
     assert said == []
     require_same(tmp_path, now, is_allowed=True, warn=said.append)
     assert "device: CPU then, GPU now" in said[0]
+
+
+def test_the_version_of_ray_is_recorded_where_it_runs_and_asks_nothing():
+    pytest.importorskip("ray")
+    with tiny.assembled() as (parts, _):
+        assert "ray" not in describe_environment(parts)["packages"]
+        on_ray = tiny.on(EXECUTORS["ray"](workers=1), parts)
+        there = describe_environment(on_ray)
+        assert there["packages"]["ray"] == version("ray")
+        other = {**there, "packages": {**there["packages"], "ray": "1.0"}}
+        assert [*differences(other, there)] == []

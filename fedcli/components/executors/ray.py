@@ -83,6 +83,8 @@ def check_ray_settings(
 class RayExecutor:
     """A fixed set of actors, which receive the work of a round once and then its items."""
 
+    packages = ("ray",)
+
     def __init__(
         self, workers: int | None, address: str | None, gpus_per_worker: float, seconds: float | None
     ) -> None:
