@@ -85,17 +85,21 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
     )
     on_device = _ON_DEVICE + len(strategy.trainer.receives) + workers * of_a_client
     one = _FLOAT32 * (sizes.trainable + sizes.statistics)
+    # Layers that stay with clients are trained like the others, and read from files like what clients keep.
+    own_layers, of_own_layers = _FLOAT32 * sizes.personal, _program(made, work) + 2
+    arrays = one * (on_server + on_device) + own_layers * (1 + workers * of_own_layers)
     checkpoint = sum(checkpoint_files(made, sizes).values())
     kept = _kept(experiment.checkpoint, experiment.rounds)
     tensorflow = _TENSORFLOW + _XLA * work.is_dense
     examples = max(_TRAINED * _batch(made), _EVALUATED * made.run.evaluation.batch_size)
     activations = _FLOAT32 * work.activations * examples
     facts = {
-        "copies_of_the_model": on_server + on_device,
+        "copies_of_the_model": -(-arrays // (one + own_layers)),
         "activation_bytes_per_worker": activations,
-        "memory_bytes": tensorflow + one * (on_server + on_device) + workers * activations,
+        "memory_bytes": tensorflow + arrays + workers * activations,
         "memory_is_for": _assumed(made, workers),
-        "device_memory_bytes": one * (broadcasts * _ON_DEVICE + on_gpu * trains) + on_gpu * activations,
+        "device_memory_bytes": one * (broadcasts * _ON_DEVICE + on_gpu * trains)
+        + on_gpu * (own_layers * of_own_layers + activations),
         "checkpoint_bytes": checkpoint,
         "kept_checkpoints_bytes": checkpoint * kept,
     }
@@ -108,9 +112,10 @@ def memory(made: Setup, sizes: ModelSizes, work: LayerWork) -> dict[str, Any]:
         }
     if experiment.executor.name in OWN_PROCESSES:
         # Each has a model, a broadcast and a result of its own, and the driver has the model that it began with.
-        facts["memory_bytes"] = tensorflow + one * (on_server + 1)
+        facts["memory_bytes"] = tensorflow + one * (on_server + 1) + 2 * own_layers
         held = update * (min(BLOCK, cohort) + 2 if _folds(made) else 1)
-        facts["worker_memory_bytes"] = tensorflow + one * (1 + _ON_DEVICE + of_a_client + held) + activations
+        trained = one * (1 + _ON_DEVICE + of_a_client + held) + own_layers * (1 + of_own_layers)
+        facts["worker_memory_bytes"] = tensorflow + trained + activations
     return facts
 
 

@@ -83,6 +83,22 @@ def test_what_adds_copies_of_the_model(overrides, more):
     assert figures(*overrides)["copies_of_the_model"] == 11 + more
 
 
+def test_layers_that_stay_with_clients_are_in_memory_too():
+    shared, own = 4 * 5 + 5, 5 * 3 + 3
+    per = "strategy={name: fedper, personal: dense_1/*}"
+    # Their weights in the state; of two workers, two of a client's program, what it read and a tensor of that.
+    held = 4 * shared * 14 + 4 * own * (1 + 2 * (2 + 2))
+    facts, apart = (
+        cost(tiny.plan(*MLP, per, executor), parameters=shared, others=(0, own))
+        for executor in ("executor.workers=2", "executor={name: processes, workers: 2}")
+    )
+    assert facts["memory_bytes"] == 940_000_000 + held + 2 * ACTIVATIONS
+    assert facts["copies_of_the_model"] == -(-held // (4 * WEIGHTS))
+    assert facts["device_memory_bytes"] == 4 * shared * 5 + 2 * (4 * own * 4 + ACTIVATIONS)
+    assert apart["memory_bytes"] == 940_000_000 + 4 * shared * 10 + 4 * own * 2
+    assert apart["worker_memory_bytes"] == 940_000_000 + 4 * shared * 5 + 4 * own * 5 + ACTIVATIONS
+
+
 def test_noise_of_earlier_rounds_takes_memory_and_disk():
     banded = "strategy={name: dp-banded, clip_norm: 1.0, noise_multiplier: 1.0, bands: 2, delta: 1.0e-3}"
     facts = figures(banded, "cohort={name: min-separation, separation: 2}")
