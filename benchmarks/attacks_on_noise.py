@@ -8,6 +8,7 @@ it. The largest share of right guesses that epsilon allows is e^epsilon / (1 + e
 
 from __future__ import annotations
 
+import argparse
 import math
 import secrets
 from collections.abc import Callable
@@ -190,6 +191,7 @@ def _noised_gradient(federation: Any, rng: np.random.Generator) -> float:
 
 def main() -> None:
     """Print both tables."""
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0]).parse_args()
     full = Sampling("full", 2, size=2)
     claim = accountant_for(GaussianEvent(MULTIPLIER, 1.0), full).epsilon(1, DELTA)
     print(f"Last bits; epsilon {claim:.2f} allows {_allowed(claim):.0%} right guesses.\n")

@@ -8,9 +8,17 @@ a ValueError; anything else ends the fuzzing with the input in a file.
 
 from __future__ import annotations
 
+import argparse
 import sys
 
-import atheris
+try:
+    import atheris
+except ImportError:
+    # `--help` needs nothing.
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_known_args()
+    sys.exit("fuzz_with_atheris.py needs atheris: pip install atheris (Linux, CPython 3.11 to 3.13).")
 
 with atheris.instrument_imports():
     from fedcli.components.proofs.parameters import read_parameters

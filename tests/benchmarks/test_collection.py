@@ -158,3 +158,27 @@ def test_a_quick_run_has_a_figure_or_a_reason_in_every_row(tmp_path):
     measured = {row["topic"] for row in facts["figures"] if row["value"] is not None}
     assert measured == {*only}
     assert "## Aggregators" in (tmp_path / "page.md").read_text()
+
+
+SCRIPTS = [
+    each
+    for each in sorted((ROOT / "benchmarks").glob("*.py"))
+    if '__name__ == "__main__"' in each.read_text(encoding="utf-8")
+]
+# What needs a library that is installed by hand, and what has no flags.
+QUICK = {"fuzz_with_atheris", "attacks_on_noise"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(each, id=each.stem, marks=() if each.stem in QUICK else pytest.mark.slow)
+        for each in SCRIPTS
+    ],
+)
+def test_every_script_explains_itself_and_does_nothing_else(script):
+    done = subprocess.run(
+        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: ")
