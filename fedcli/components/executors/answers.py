@@ -38,6 +38,9 @@ def cause_of(error: Exception) -> str:
 
     if isinstance(error, ray.exceptions.OutOfMemoryError):
         return "the memory of its node ran out"
+    if isinstance(error, ray.exceptions.ActorUnavailableError):
+        # Ray tells of its sockets, and that it does not know whether the task was done.
+        return "its process or its node does not answer"
     if "Worker exit type: SYSTEM_ERROR" in str(error):
         # Ray guesses at causes at great length; it sees only that the connection has ended.
         return "its process was killed, for want of memory perhaps, or crashed"

@@ -30,7 +30,7 @@ class RayActor:
     def __init__(self, handle: Any, coming: Any) -> None:
         self.handle = handle
         self.coming: Any | None = coming
-        self.machine = "a worker"
+        self.machine = "a worker that had not started"
         # The last work that it was sent, and the last that it has begun.
         self.sent = self.begun = -1
 

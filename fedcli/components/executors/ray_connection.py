@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fedcli.components.executors.ray_protection import forget_token, out_of_reach
 from fedcli.components.executors.temporary_folder import TemporaryFolder
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ConfigError, RunError
 
 _PORTS = 2**16
 
@@ -54,6 +55,7 @@ def join(user: object, address: str | None, workers: int) -> None:
 
     Raises:
         ConfigError: if there is no such cluster, or this process is connected to another.
+        RunError: if an instance of its own cannot be started.
     """
     import ray
 
@@ -84,12 +86,17 @@ def join(user: object, address: str | None, workers: int) -> None:
             "_temp_dir": str(folder.path),
         }
         try:
-            with _same_signals():
+            with _same_signals(), out_of_reach():
                 ray.init(num_cpus=workers, include_dashboard=False, **here, **quiet)
-        except BaseException:
+        except BaseException as error:
             # Some of its processes may run already.
-            ray.shutdown()
-            _FOLDERS.pop().remove()
+            _end()
+            # A folder or a device that cannot be used, or what Ray says of its own processes.
+            if isinstance(error, Exception):
+                raise RunError(
+                    f"Ray could not be started on this machine: {str(error).rstrip('.')}.\n"
+                    "Correct that, or use executor: threads, which needs no Ray."
+                ) from error
             raise
     else:
         # Ray itself puts it in the place of `auto`, and would start its client for an address of that.
@@ -107,9 +114,11 @@ def join(user: object, address: str | None, workers: int) -> None:
             raise ConfigError(
                 f"there is no cluster of Ray at '{named or address}': {error}",
                 key="executor.address",
-                hint="Make one with `ray start --head`, or remove address to use this machine alone. A run goes on "
-                "without a cluster, to the same bits, with --resume RUN --set executor=threads.",
+                hint="Make one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or remove "
+                "address to use this machine alone. A run goes on without a cluster, to the same bits, with --resume "
+                "RUN --set executor=threads.",
             ) from error
+    _be_quiet()
     _USERS.append(user)
 
 
@@ -117,13 +126,26 @@ def leave(user: object) -> None:
     """End the connection if nobody else uses it, and an instance of its own."""
     if user not in _USERS:
         return
-    import ray
-
     _USERS.remove(user)
     if not _USERS:
-        ray.shutdown()
-        while _FOLDERS:
-            _FOLDERS.pop().remove()
+        _end()
+
+
+def _be_quiet() -> None:
+    """Keep Ray from printing the logs of a node that ended, dozens of lines; rounds say who was lost and why."""
+    from ray._private import worker
+
+    worker.print_to_stdstream = lambda *_, **__: None
+
+
+def _end() -> None:
+    import ray
+
+    ray.shutdown()
+    if _FOLDERS:
+        forget_token()
+    while _FOLDERS:
+        _FOLDERS.pop().remove()
 
 
 def _host_and_port(address: str) -> tuple[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import final
 
-# The paths of Unix sockets have 107 bytes at most, and Ray's are below this folder.
-_LONGEST = 40
+# The paths of Unix sockets have 107 bytes at most, of which the folder and Ray's names in it need 84.
+_LONGEST = 23
 
 # Waits for a byte, or for the end of its input, which comes when the other process ends in whatever way. Then it ends
 # the processes that have files open below the folder (on Linux), since agents of Ray wait for minutes for a server that
@@ -41,13 +42,16 @@ for _ in range(120):
 """
 
 
+def _short(usual: str) -> str:
+    return "/tmp" if len(os.fsencode(usual)) > _LONGEST else usual
+
+
 @final
 class TemporaryFolder:
     """A new folder for one process, which the owner of the process alone can enter."""
 
     def __init__(self, prefix: str) -> None:
-        usual = tempfile.gettempdir()
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp" if len(usual) > _LONGEST else usual))
+        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=_short(tempfile.gettempdir())))
         # In a session of its own: Ctrl-C ends all processes of the terminal's group.
         self._watch = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _WATCH, str(self.path)],

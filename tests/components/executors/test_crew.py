@@ -94,6 +94,16 @@ def test_an_actor_that_was_killed_has_a_short_cause(hired):
     assert events(crew)[0].cause == "its process was killed, for want of memory perhaps, or crashed"
 
 
+def test_an_actor_that_does_not_answer_has_a_short_cause(hired):
+    words = "The actor 6c57 is unavailable: RPC error: Socket closed rpc_code: 14. The task may or may not have run"
+    staff = hired(do=ray.exceptions.ActorUnavailableError(words, None))
+    staff.begin()
+    crew = RayCrew(staff, 1, None, None)
+    crew.begin_everywhere()
+    assert crew.offer(Piece(0, (2,)))
+    assert events(crew)[0].cause == "its process or its node does not answer"
+
+
 def test_an_actor_that_dies_before_it_has_begun_is_replaced_without_blame(hired):
     staff = hired(begin=NO_MEMORY)
     staff.begin()

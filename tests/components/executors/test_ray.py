@@ -165,15 +165,44 @@ def processes_with(folder):
     return found
 
 
+def addresses_of(processes):
+    """Where they listen, in hexadecimal digits, without the port."""
+    sockets = set()
+    for process in processes:
+        for place in Path(f"/proc/{process}/fd").iterdir():
+            try:
+                sockets.add(os.readlink(place))
+            except OSError:
+                continue
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]
+    ]
+    is_listening = "0A"
+    return {
+        line[1].partition(":")[0]
+        for line in lines
+        if line[3] == is_listening and f"socket:[{line[9]}]" in sockets
+    }
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-def test_nothing_is_left_of_a_driver_that_was_killed():
+def test_nothing_is_left_of_a_driver_that_was_killed(tmp_path):
     places = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, *places], stdout=subprocess.PIPE, text=True)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *places],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
     try:
         assert driver.stdout.readline() == "[4, 9]\n"
         folder = driver.stdout.readline().strip()
         assert Path(folder).is_dir()
-        assert len(processes_with(folder)) > 3
+        assert len(processes := processes_with(folder)) > 3
+        # 127.0.0.1, as itself and in IPv6: whoever reaches a port can run code.
+        assert addresses_of([driver.pid, *processes]) <= {"0100007F", "0000000000000000FFFF00000100007F"}
     finally:
         driver.kill()
         driver.communicate()
@@ -181,3 +210,5 @@ def test_nothing_is_left_of_a_driver_that_was_killed():
     while (left := processes_with(folder) or Path(folder).exists()) and time.monotonic() < until:
         time.sleep(0.5)
     assert not left
+    # A token, for which every `ray start` of this user would ask from then on.
+    assert not (tmp_path / ".ray").exists()

@@ -57,7 +57,7 @@ def kill_second_node(cluster):
         cluster.remove_node(node, allow_graceful=False)
 
 
-def test_a_node_that_is_killed_in_mid_round_changes_no_bit(cluster):
+def test_a_node_that_is_killed_in_mid_round_changes_no_bit(cluster, capsys):
     executor = EXECUTORS["ray"](address=cluster.address)
     try:
         with assembled(*LONG) as (parts, first):
@@ -74,7 +74,9 @@ def test_a_node_that_is_killed_in_mid_round_changes_no_bit(cluster):
             assert again.clients.keys() == whole.clients.keys()
             assert "was lost" in records[0]["workers/lost"]
             assert "trained again" in records[0]["workers/lost"]
-            assert "workers/lost" not in records[1]
+            # One that was to take its place may have been sent to the dead node; it had no clients.
+            assert "trained again" not in records[1].get("workers/lost", "")
+        assert "(raylet)" not in capsys.readouterr().out
     finally:
         executor.close()
 

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from fedcli.components.executors import EXECUTORS
 from fedcli.components.executors.ray import RayExecutor, _possible
 from fedcli.components.executors.ray_connection import _FOLDERS, _USERS, join, leave
 from fedcli.components.executors.temporary_folder import TemporaryFolder
-from fedcli.core.errors import ConfigError
+from fedcli.core.errors import ConfigError, RunError
 from fedcli.core.machine import available_cores
 
 ray = pytest.importorskip("ray", reason="pip install 'fedcli[ray]'")
@@ -67,6 +68,60 @@ def test_nothing_is_left_of_a_start_that_failed(calls, monkeypatch):
     assert not os.path.exists(calls[0])
     assert not _FOLDERS
     assert not _USERS
+
+
+def test_a_start_that_fails_is_a_sentence(calls, monkeypatch):
+    def fails(**_):
+        raise PermissionError(13, "Permission denied", "/home/.ray")
+
+    monkeypatch.setattr(ray, "init", fails)
+    with pytest.raises(RunError, match=r"(?s)could not be started .*Permission denied.*executor: threads"):
+        join("one", None, 1)
+    assert not _FOLDERS
+
+
+@pytest.mark.parametrize("given", [None, "the user's"])
+def test_an_instance_of_the_runs_own_has_a_token_that_is_in_no_file_unless_the_user_gave_one(
+    calls, monkeypatch, given
+):
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    if given:
+        monkeypatch.setenv("RAY_AUTH_TOKEN", given)
+    tokens = []
+
+    def init(**_):
+        tokens.append(os.environ["RAY_AUTH_TOKEN"])
+        # As Ray does, for all later connections of the process.
+        os.environ["RAY_AUTH_MODE"] = "token"
+
+    monkeypatch.setattr(ray, "init", init)
+    for user in ("one", "another"):
+        join(user, None, 1)
+        leave(user)
+    assert tokens == [given] * 2 if given else len(set(tokens)) == 2 and min(map(len, tokens)) == 64
+    assert os.environ.get("RAY_AUTH_TOKEN") == given
+    assert "RAY_AUTH_MODE" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "usual", ["/scratch/job.12345678", "/ü/scratch/123456789", "/scratch/local/job.12345678"]
+)
+def test_rays_sockets_have_paths_that_a_system_takes(monkeypatch, usual):
+    places = []
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: usual)
+
+    def made(prefix, dir):
+        places.append(f"{dir}/{prefix}12345678")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made)
+    with pytest.raises(KeyboardInterrupt):
+        TemporaryFolder("fedcli-ray-")
+    longest = f"{places[0]}/session_2026-11-26_22-37-59_454946_4194304/sockets/plasma_store"
+    assert len(os.fsencode(longest)) <= 107
+    assert places[0].startswith(usual) == (len(os.fsencode(usual)) <= 23)
 
 
 def test_ray_takes_no_signal_from_this_process(calls, monkeypatch):
