@@ -161,4 +161,6 @@ def _is_worker() -> bool:
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fedcli" / "programs"
+    # A relative one is to be ignored, says the specification: it would be another folder for every working directory.
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path("~/.cache").expanduser()) / "fedcli" / "programs"

@@ -76,6 +76,15 @@ def test_a_full_disk_or_a_name_that_no_flag_can_hold_is_no_place(tmp_path, monke
         store_in(tmp_path if change else tmp_path / "my disk")
 
 
+def test_a_cache_folder_that_is_relative_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given in ("cache", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert kept_programs._cache_folder() == tmp_path / ".cache" / "fedcli" / "programs"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    assert kept_programs._cache_folder() == tmp_path / "own" / "fedcli" / "programs"
+
+
 def test_the_oldest_programs_are_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(kept_programs, "_MOST_BYTES", 5)
     store = store_in(tmp_path)
