@@ -96,7 +96,8 @@ def build_model(
         dtype: Keras's policy for layers that name none: in which type they calculate.
 
     Raises:
-        ConfigError: if it is not a Keras model, nothing is trainable, or a trainable variable is not float32.
+        ConfigError: if it is not a Keras model, nothing is trainable, or a trainable variable is not float32 or has a
+            constraint.
     """
     # NumPy takes seeds of at most 32 bits.
     model = _build_apart(build, seed(root, 0, SERVER, "model") % 2**32, dtype)
@@ -116,6 +117,14 @@ def build_model(
             raise ConfigError(
                 f"the trainable weights of {variable.path} are {variable.dtype}; fedcli trains float32.",
                 key="name",
+            )
+        # Keras applies it in the optimizer's step, and a mean or noise would break it again.
+        if variable.constraint is not None:
+            raise ConfigError(
+                f"the trainable weights of {variable.path} have the constraint {type(variable.constraint).__name__}, "
+                "which neither clients nor the server would keep.",
+                key="name",
+                hint="Build the layer without it, for example with a kernel_regularizer.",
             )
     return model
 

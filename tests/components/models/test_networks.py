@@ -152,6 +152,13 @@ def test_weights_that_are_not_float32_are_refused():
         network(lambda: keras.Sequential([keras.Input((4,)), layers.Dense(2, dtype="float64")]))
 
 
+def test_a_constraint_that_training_would_not_keep_is_refused():
+    bound = keras.constraints.MaxNorm(0.1)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, kernel_constraint=bound, name="out")])
+    with pytest.raises(ConfigError, match="out/kernel have the constraint MaxNorm"):
+        network(lambda: model)
+
+
 def test_batchnorm_averages_are_statistics_and_dropout_has_a_seed():
     made = network(lambda: user_parts.stack((4,), 2, batchnorm=True, dropout=0.5))
     assert made.statistics.names == ("norm/moving_mean", "norm/moving_variance")
