@@ -26,7 +26,10 @@ ALLOWED = {
     "tensorflow": {f"components/{kind}" for kind in ("data", "models", "clients", "executors")},
     "keras": {f"components/{kind}" for kind in ("data", "models", "clients", "executors")},
     "optuna": {"runs/sweep/optuna_search.py"},
-    "ray": {f"components/executors/{file}.py" for file in ("ray", "ray_connection", "crew", "answers")},
+    "ray": {
+        f"components/executors/{file}.py"
+        for file in ("ray", "ray_connection", "ray_protection", "crew", "answers")
+    },
     "dp_accounting": {"privacy"},
     "cryptography": {"crypto"},
     "rfc3161_client": {"crypto/timestamps.py"},
