@@ -21,6 +21,7 @@ from fedcli.components.clients.runtime.batches import (
 )
 from fedcli.components.clients.runtime.program import ClientInputs, ClientOutputs, Programs
 from fedcli.components.clients.runtime.tensors import (
+    count_on_device,
     padded_on_device,
     shared_with_device,
     to_device,
@@ -219,7 +220,7 @@ class KerasRuntime:
         self, start: DeviceBroadcast, assignment: Assignment, tensors: _ClientTensors, rows: Array
     ) -> ClientInputs:
         # Counted before padding: padded batches are not trained on.
-        num_steps = np.int32(len(rows))
+        num_steps = len(rows)
         if self._settings.fixed_shapes:
             # As many as the padded examples would make, so that partial work adds no shape to compile a program for.
             most = self._settings.plan.num_steps(tensors.x.shape[0])
@@ -235,10 +236,10 @@ class KerasRuntime:
             state={extra.name: self._kept(start, own, extra) for extra in self._settings.keeps},
             x=tensors.x,
             y=tensors.y,
-            num_examples=to_device(np.int32(tensors.num_examples)),
+            num_examples=count_on_device(tensors.num_examples),
             rows=to_device(rows),
-            num_steps=to_device(num_steps),
-            noise=self._noise(start, assignment.client, (int(num_steps), len(rows))),
+            num_steps=count_on_device(num_steps),
+            noise=self._noise(start, assignment.client, (num_steps, len(rows))),
         )
 
     def _kept(self, start: DeviceBroadcast, own: Tree, extra: Extra) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -18,6 +19,12 @@ def to_device(array: Array | np.generic) -> Tensor:
     import tensorflow as tf
 
     return tf.constant(array)
+
+
+@functools.lru_cache(maxsize=4096)
+def count_on_device(count: int) -> Tensor:
+    """A whole number as an int32 tensor, kept: making one takes longer than a step of a tiny model."""
+    return to_device(np.int32(count))
 
 
 def shared_with_device(array: Array) -> Tensor:
