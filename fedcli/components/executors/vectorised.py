@@ -22,7 +22,8 @@ def vectorised(*, workers: int | None = None) -> Executor:
 
     Every step of a program is a step of all clients of its block. Clients of a similar number of steps share a block:
     the shortest has at least half as many as the longest. Models of more than 1,000 weights, layers other than dense
-    ones, personal layers, custom local algorithms, `qfedavg` and `dp-sgd` are refused with the reason.
+    ones, personal layers, custom local algorithms, `qfedavg`, `dp-sgd`, metrics of the top k classes and
+    `client.clip_gradient_norm` are refused with the reason.
 
     With 400 clients of Synthetic(1, 1) and one epoch of softmax regression, it was 2.8 times as fast as `threads`, both
     with two workers; with 20 epochs 1.4 times, and with 30 clients 1.5 times: it mostly saves what a client costs

@@ -119,6 +119,12 @@ def test_what_loses_in_blocks_is_refused_with_the_reason(changes, reason):
     assert "Use executor: threads" in str(caught.value)
 
 
+def test_labels_that_are_vectors_are_trained_in_blocks():
+    one_hot = "data.preprocessing=[automatic, flatten, {name: one_hot, num_classes: 3}]"
+    with assembled(*LOGISTIC, one_hot, "task.loss=categorical_crossentropy") as (parts, first):
+        assert played(parts, first, rounds=1)[1]["train/accuracy"] > 0
+
+
 def test_what_is_refused_in_blocks_is_trained_on_threads_if_auto_chooses():
     changes = ("strategy={name: qfedavg}", "executor=auto", "cohort={name: full}")
     with assembled(*LOGISTIC, *changes, "data.partition={name: iid, clients: 32}") as (parts, _):

@@ -145,8 +145,8 @@ def _metric(name: str, task: TrainingTask, from_logits: bool) -> PerExample:
         name = "sparse_categorical_accuracy"
     elif name == "accuracy":
         name = "binary_accuracy" if task.is_binary else "categorical_accuracy"
-    if name == "sparse_categorical_accuracy":
-        return sparse_categorical_accuracy
+    if name in ("sparse_categorical_accuracy", "categorical_accuracy"):
+        return sparse_categorical_accuracy if name.startswith("sparse") else categorical_accuracy
     if top := _TOP.fullmatch(name):
         return _top_accuracy(int(top[1]), task)
     try:
@@ -190,6 +190,13 @@ def sparse_categorical_accuracy(targets: Tensor, predictions: Tensor) -> Tensor:
 
     hits = tf.equal(tf.argmax(predictions, axis=-1, output_type=targets.dtype), targets)
     return tf.cast(hits, tf.float32)
+
+
+def categorical_accuracy(targets: Tensor, predictions: Tensor) -> Tensor:
+    """The same for one-hot targets, [B, C]."""
+    import tensorflow as tf
+
+    return sparse_categorical_accuracy(tf.argmax(targets, axis=-1), predictions)
 
 
 def _per_example(function: PerExample) -> PerExample:
