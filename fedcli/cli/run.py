@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -61,7 +62,8 @@ def run(
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.
         changed = [*([str(config)] if config else ()), *(overrides or ()), *(options or ())]
-        if resume is not None and (run_dir or not all(each.startswith("executor") for each in changed)):
+        other = [each for each in changed if not re.match(r"executor(\.[\w.]+)?=", each)]
+        if resume is not None and (run_dir or other):
             raise typer.BadParameter(
                 "a resumed run keeps its own config and directory: --resume RUN cannot be combined with CONFIG or "
                 "--run-dir, and KEY=VALUE or --set may only change its executor."

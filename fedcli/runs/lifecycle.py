@@ -114,18 +114,15 @@ def start_run(
         # The name is random, so that a proof of another run of the same config does not hold in this one.
         assembly, secret = replace(assembly, run_id=token_hex(16)), token_bytes(KEY_BYTES)
         assembly, keys = with_keys(replace(assembly, identities=KeyRing(secret)))
-        encryption = setup.protocol.encryption
+        encryption, gives = setup.protocol.encryption, assembly.gives_probabilities
+        interface = model_interface.encode(model_interface.interface_of(setup, gives_probabilities=gives))
+        sources = sources_of(setup.experiment, text, assembly.run_id)
         # Only now that everything could be built: a wrong config leaves no run directory behind.
         create = partial(
             create_run,
             config=text,
-            environment={
-                **describe_environment(assembly),
-                **sources_of(setup.experiment, text, assembly.run_id),
-            },
-            model=model_interface.encode(
-                model_interface.interface_of(setup, gives_probabilities=assembly.gives_probabilities)
-            ),
+            environment=describe_environment(assembly) | sources,
+            model=interface,
             encryption=described(encryption, assembly.strategy) if encryption else None,
             data_key=_data_key(setup),
             keys=keys or None,
@@ -160,24 +157,28 @@ def resume_run(
 
     Raises:
         ConfigError: if `folder` is not a run directory, an object is missing, or the run cannot be extended.
-        RunError: if it cannot go on by itself from a whole checkpoint, its config was changed, it began in another
-            environment, or another process runs it.
+        RunError: if it has no whole checkpoint to go on from, another config, environment or process.
     """
     # Before anything is changed: a link may lead to files that are not the run's.
     guarded.require_plain(folder)
     require_unchanged(folder)
     require_executor(folder, overrides)
     progress = progress or Progress()
+    rebuilt = partial(_rebuild, folder, objects, overrides=overrides, extend=extend)
+    suited = partial(require_same, folder, is_allowed=allow_different_environment)
+    if overrides and from_round is not None:
+        # Refused before later checkpoints are set aside.
+        trial, _ = rebuilt()
+        with closing(trial):
+            suited(describe_environment(trial), warn=lambda _: None)
     go_back(folder, from_round, warn=progress.warn)
     progress.loading()
-    assembly, state = _rebuild(folder, objects, overrides=overrides, extend=extend)
+    assembly, state = rebuilt()
     with closing(assembly):
-        here = describe_environment(assembly)
-        require_same(folder, here, is_allowed=allow_different_environment, warn=progress.warn)
+        suited(describe_environment(assembly), warn=progress.warn)
         # Without stored keys the run makes new ones: only decrypted sums affect the model.
-        assembly, _ = with_keys(
-            replace(assembly, identities=identities_of(folder)), secrets.read_keys(folder)
-        )
+        own = replace(assembly, identities=identities_of(folder))
+        assembly, _ = with_keys(own, secrets.read_keys(folder))
         before = directory.finished_rounds(folder)
         result = _go_on(folder, assembly, state, progress)
         if extend and before[-1:] == [result.state.round]:

@@ -1,7 +1,7 @@
 """Another executor for the rest of a run, because where clients train changes no bit of it.
 
-The config of a run is bound by its first checkpoint and stays as it is. Every checkpoint that another executor came to
-says its name. Executors that train several clients in one program have other bits; `require_same` refuses them.
+The config of a run is bound by its first checkpoint and stays as it is. Every checkpoint that is written under another
+executor names it. Executors that train several clients in one program have other bits; `require_same` refuses them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fedcli.components.executors import OWN_PROCESSES
+from fedcli.components.executors import EXECUTORS, OWN_PROCESSES
 from fedcli.config import Experiment, Override, Part, key_of, loads
 from fedcli.core.errors import ConfigError
 from fedcli.runs.extension import planned_beyond
@@ -25,7 +25,7 @@ def require_executor(folder: Path, overrides: Sequence[Override]) -> None:
 
     Raises:
         ConfigErrors: if the config is not valid with these values.
-        ConfigError: with the key that cannot be changed.
+        ConfigError: with the key that cannot be changed, or the executor of which nobody knows whether it changes bits.
     """
     others = [each for each in map(key_of, overrides) if each.partition(".")[0] != KEY]
     if others:
@@ -34,7 +34,15 @@ def require_executor(folder: Path, overrides: Sequence[Override]) -> None:
             key=others[0],
             hint="Leave it out; for another config, start a new run.",
         )
-    then, now = (_limit(_executor(folder, values)) for values in ((), overrides))
+    parts = [_executor(folder, values) for values in ((), overrides)]
+    custom = next((each.name for each in parts if each.name not in EXECUTORS), None)
+    if custom is not None and parts[0] != parts[1]:
+        raise ConfigError(
+            f"nobody knows whether {custom} has the bits of another executor, or of itself with other values.",
+            key=KEY,
+            hint="Leave it out, so that the run goes on as it began.",
+        )
+    then, now = map(_limit, parts)
     if then != now:
         raise ConfigError(
             f"by the config of the run {_said(then)}, and with this executor {_said(now)}; that changes the model.",

@@ -73,8 +73,10 @@ def test_a_run_whose_cluster_is_gone_is_finished_and_evaluated_here(tmp_path):
 def test_blocks_of_clients_are_refused_with_the_reason(tmp_path):
     folder = tmp_path / "run"
     stopped(folder, "model=logistic")
-    with pytest.raises(RunError, match=r"blocks of up to 64 clients now\n.*`vectorised`"):
-        lifecycle.resume_run(folder, ["executor=vectorised"])
+    for going_back in (None, 0):
+        with pytest.raises(RunError, match=r"blocks of up to 64 clients now\n.*`vectorised`"):
+            lifecycle.resume_run(folder, ["executor=vectorised"], from_round=going_back)
+    assert directory.finished_rounds(folder) == [0, 1]
     # `auto` chooses threads for so few.
     lifecycle.resume_run(folder, ["executor=auto"])
     assert digest(folder) == (tmp_path / "run-3" / "weights.npz").read_bytes()
@@ -98,6 +100,9 @@ def test_blocks_of_clients_are_refused_with_the_reason(tmp_path):
             None,
         ),
         ("threads", "executor=nonsense", "nonsense"),
+        ("threads", "executor='mine:fast'", "nobody knows whether mine:fast"),
+        ("'mine:fast'", "executor=threads", "nobody knows whether mine:fast"),
+        ("'mine:fast'", "executor='mine:fast'", None),
     ],
 )
 def test_what_changes_bits_is_refused_before_anything_is_done(tmp_path, began, change, said):
@@ -111,7 +116,7 @@ def test_what_changes_bits_is_refused_before_anything_is_done(tmp_path, began, c
         require_executor(folder, [change])
 
 
-def test_a_name_that_is_none_is_found(tmp_path):
+def test_a_number_in_place_of_a_name_is_found(tmp_path):
     folder = make_run(tmp_path / "run")
     run_store = RunStore(folder, LAYOUT, every=1, beyond={"executor": 7})
     advance(run_store, run_store.resume(), 1)

@@ -22,6 +22,8 @@ _PORTS = 2**16
 # connection that was there before.
 _USERS: list[object] = []
 _FOLDERS: list[TemporaryFolder] = []
+# Ray's own function that prints, while ours is in its place.
+_PRINTERS: list[Any] = []
 
 
 def require_address(address: str | None) -> None:
@@ -95,7 +97,7 @@ def join(user: object, address: str | None, workers: int) -> None:
             if isinstance(error, Exception):
                 raise RunError(
                     f"Ray could not be started on this machine: {str(error).rstrip('.')}.\n"
-                    "Correct that, or use executor: threads, which needs no Ray."
+                    "Correct that, or use executor: threads (--resume RUN --set executor=threads), which needs no Ray."
                 ) from error
             raise
     else:
@@ -135,13 +137,18 @@ def _be_quiet() -> None:
     """Keep Ray from printing the logs of a node that ended, dozens of lines; rounds say who was lost and why."""
     from ray._private import worker
 
+    _PRINTERS.append(getattr(worker, "print_to_stdstream", None))
     worker.print_to_stdstream = lambda *_, **__: None
 
 
 def _end() -> None:
     import ray
+    from ray._private import worker
 
     ray.shutdown()
+    # A connection of the user's own prints again.
+    while _PRINTERS:
+        worker.print_to_stdstream = _PRINTERS.pop()
     if _FOLDERS:
         forget_token()
     while _FOLDERS:

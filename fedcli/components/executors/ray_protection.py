@@ -15,7 +15,7 @@ _MODE, _TOKEN, _FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 def out_of_reach() -> Iterator[None]:
     """While an instance starts: its ports are of this machine alone, and ask for a token if Ray knows tokens.
 
-    Whoever reaches Ray's ports can run code in its processes. A token that the user set in the environment stands. Ray
+    Whoever reaches Ray's ports can run code in its processes. A token that the user set in the environment is kept. Ray
     itself would write one into the user's home, which may be read-only, and from then on every `ray start` of this user
     would ask for it.
     """

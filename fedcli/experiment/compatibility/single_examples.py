@@ -10,7 +10,7 @@ from fedcli.components.data import Dataset, Partition, Preprocessor
 from fedcli.core.contracts import Strategy
 from fedcli.core.errors import ConfigError
 
-# With so many expected, none would be left without with a probability of 1e-13.
+# If so many are expected, the probability that there is none is at most 1e-13.
 _CERTAINLY_EMPTY = 30.0
 
 
@@ -63,7 +63,9 @@ def check_split(partition: Partition, fraction: float, strategy: Strategy) -> No
     """
     if strategy.trainer.privacy is None or not strategy.is_noised_by_clients:
         return
-    expected = float(np.power(fraction, partition.sizes, dtype=np.float64).sum())
+    # A client that the partition left empty is not empty by its coins.
+    sizes = partition.sizes[partition.sizes > 0]
+    expected = float(np.power(fraction, sizes, dtype=np.float64).sum())
     if expected > _CERTAINLY_EMPTY:
         raise ConfigError(
             f"where single examples are protected, each has a coin of its own for the validation part; with "

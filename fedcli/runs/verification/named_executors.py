@@ -29,6 +29,7 @@ def named_executors(pairs: Sequence[Pair]) -> Iterator[Finding]:
             return
         if said != before:
             now = f"the executor of {directory.CONFIG}" if said is None else f"executor {said[:80]}"
-            sentence = f"the run went on with {now} before the checkpoint of round {link.round}."
+            verb = "went on" if link.round else "began"
+            sentence = f"the run {verb} with {now} before the checkpoint of round {link.round}."
             yield Finding(WHAT, link.round, link.file, sentence=sentence)
         before = said

@@ -56,6 +56,15 @@ def test_a_connection_of_our_own_ends_with_its_last_user(calls):
     assert not folder.exists()
 
 
+def test_ray_prints_again_when_the_connection_of_a_run_has_ended(calls):
+    printer = ray._private.worker.print_to_stdstream
+    for _ in range(2):
+        join("one", None, 1)
+        assert ray._private.worker.print_to_stdstream is not printer
+        leave("one")
+        assert ray._private.worker.print_to_stdstream is printer
+
+
 def test_nothing_is_left_of_a_start_that_failed(calls, monkeypatch):
     def fails(**options):
         calls.append(options["_temp_dir"])
