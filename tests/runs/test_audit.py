@@ -82,7 +82,7 @@ CAPPED = "cohort={name: capped-poisson, rate: 0.5, cap: 2}"
 @pytest.mark.parametrize(
     "overrides",
     [
-        pytest.param([CAPPED, "strategy.noise_multiplier=2.0"], id="capped", marks=pytest.mark.slow),
+        pytest.param([CAPPED, "strategy.noise_multiplier=2.5"], id="capped", marks=pytest.mark.slow),
         pytest.param(["fixed_point={bits: 16, max_examples: 40}"], id="max-examples"),
         pytest.param([DISTRIBUTED], id="distributed", marks=pytest.mark.slow),
         pytest.param([LOCAL, "rounds=1"], id="local", marks=pytest.mark.slow),
@@ -93,7 +93,8 @@ CAPPED = "cohort={name: capped-poisson, rate: 0.5, cap: 2}"
     ],
 )
 def test_a_tenth_of_the_noise_is_caught(overrides):
-    finding = found(*overrides, noise_scale=0.1)
+    # With secret noise, one run in some hundred would be lucky.
+    finding = found(*overrides, "privacy.reproducible_noise=true", noise_scale=0.1)
     assert finding.verdict == "disproved"
     assert finding.noise_scale == 0.1
 
