@@ -1,6 +1,7 @@
 """How fast is fedcli beside other libraries? The same model, data, batches and clients, in turn, on this machine.
 
-    python -m benchmarks.peers [--models 2nn lenet cnn] [--peers flower pfl] [--quick] [--json FILE]
+    python -m benchmarks.peers [--models 2nn lenet cnn] [--peers flower pfl] [--cohort N]
+        [--quick] [--json FILE]
 
 Each library has a virtual environment of its own, which is made from the package registry when it is first needed. See
 benchmarks/README.md.
@@ -36,6 +37,12 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=tuple(PEERS), default=list(PEERS), metavar="PEER")
     parser.add_argument("--runs", type=int, help="processes of each side, in turn (default 3)")
     parser.add_argument("--rounds", type=int, help="timed rounds of a process, median (default 8)")
+    parser.add_argument(
+        "--cohort",
+        type=int,
+        default=contest.COHORT,
+        help=f"clients of a round, of {contest.POPULATION} (default {contest.COHORT})",
+    )
     parser.add_argument("--cache", type=Path, default=default_cache(), help="folder of the environments")
     parser.add_argument("--no-install", action="store_true", help="use the environments that are there")
     parser.add_argument("--quick", action="store_true", help="one run of 2 rounds, 2NN: alive, not how fast")
@@ -47,6 +54,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
             setattr(arguments, name, value)
     if arguments.runs < 1 or arguments.rounds < 1:
         parser.error("--runs and --rounds are at least 1")
+    if not 1 <= arguments.cohort <= contest.POPULATION:
+        parser.error(f"--cohort lies between 1 and {contest.POPULATION}")
     return arguments
 
 
@@ -95,13 +104,18 @@ def main() -> int:
         with quiet_imports():
             bare_loop.set_threads()
         print(
-            f"{contest.COHORT} of {contest.POPULATION} clients a round, 600 images each, 1 epoch; "
+            f"{arguments.cohort} of {contest.POPULATION} clients a round, 600 images each, 1 epoch; "
             f"{arguments.runs} runs of {arguments.rounds} timed rounds.\n{HEADING}",
             flush=True,
         )
         for model in arguments.models:
             found = contest.compare(
-                model, peers, arguments.cache, runs=arguments.runs, rounds=arguments.rounds
+                model,
+                peers,
+                arguments.cache,
+                runs=arguments.runs,
+                rounds=arguments.rounds,
+                cohort=arguments.cohort,
             )
             print("\n".join(lines(found)), flush=True)
             figures = [each._asdict() | {"is_met": each.is_met} for each in contest.figures_of(found)]

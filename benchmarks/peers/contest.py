@@ -73,7 +73,9 @@ class Comparison(NamedTuple):
         return [theirs.milliseconds_a_client / ours.milliseconds_a_client for theirs, ours in pairs]
 
 
-def compare(model: str, peers: Sequence[Peer], cache: Path, *, runs: int, rounds: int) -> Comparison:
+def compare(
+    model: str, peers: Sequence[Peer], cache: Path, *, runs: int, rounds: int, cohort: int = COHORT
+) -> Comparison:
     """Time a model on all sides in turn.
 
     Args:
@@ -82,6 +84,7 @@ def compare(model: str, peers: Sequence[Peer], cache: Path, *, runs: int, rounds
         cache: the folder with their environments.
         runs: processes of each side.
         rounds: timed rounds of a process.
+        cohort: clients of a round, at most `POPULATION`.
 
     Raises:
         FedcliError: if a program fails, or the sides end with accuracies that are not alike.
@@ -91,13 +94,13 @@ def compare(model: str, peers: Sequence[Peer], cache: Path, *, runs: int, rounds
         for run in range(runs):
             folder = Path(scratch) / f"{model}-{run}"
             # A seed for each run, so that the accuracies are not those of one partition.
-            write_task(folder, model, rounds=WARM_UP + rounds + 1, seed=run + 1)
+            write_task(folder, model, cohort=cohort, rounds=WARM_UP + rounds + 1, seed=run + 1)
             programs = {"fedcli": [sys.executable, str(_program("with_fedcli.py")), str(folder)]}
             for peer in peers:
                 words = [str(interpreter(peer, cache)), str(_program(peer.program)), str(folder)]
                 programs[peer.name] = [*words, *peer.arguments]
             for name, command in programs.items():
-                sides[name].append(timed(name, command, folder))
+                sides[name].append(timed(name, command, folder, cohort=cohort))
     found = Comparison(model, sides)
     for name in sides:
         if abs(found.accuracy(name) - found.accuracy("fedcli")) > LARGEST_GAP:
@@ -108,10 +111,10 @@ def compare(model: str, peers: Sequence[Peer], cache: Path, *, runs: int, rounds
     return found
 
 
-def write_task(folder: Path, model: str, *, rounds: int, seed: int) -> None:
+def write_task(folder: Path, model: str, *, cohort: int, rounds: int, seed: int) -> None:
     """Write fedcli's config, and for the peers the same clients, test images and initial weights."""
     folder.mkdir()
-    text = clients.experiment(model, population=POPULATION, cohort=COHORT, rounds=rounds, seed=seed)
+    text = clients.experiment(model, population=POPULATION, cohort=cohort, rounds=rounds, seed=seed)
     (folder / "experiment.yaml").write_text(text)
     assembly, state = assemble(plan(config.loads(text).experiment))
     assembly.executor.close()
@@ -125,7 +128,7 @@ def write_task(folder: Path, model: str, *, rounds: int, seed: int) -> None:
     facts = {
         "model": model,
         "clients": POPULATION,
-        "cohort": COHORT,
+        "cohort": cohort,
         "rounds": rounds,
         "batch_size": bare_loop.BATCH_SIZES[model],
         "learning_rate": bare_loop.LEARNING_RATE,
@@ -133,7 +136,7 @@ def write_task(folder: Path, model: str, *, rounds: int, seed: int) -> None:
     (folder / "task.json").write_text(json.dumps(facts))
 
 
-def timed(name: str, command: list[str], folder: Path) -> Timed:
+def timed(name: str, command: list[str], folder: Path, *, cohort: int) -> Timed:
     """Run a program and read the line of JSON that it prints.
 
     Raises:
@@ -158,7 +161,7 @@ def timed(name: str, command: list[str], folder: Path) -> Timed:
     facts = json.loads(printed[-1])
     # fedcli evaluates and writes its checkpoint in the last round.
     seconds = np.diff(facts["times"])[WARM_UP:-1].tolist()
-    return Timed(1000 * statistics.median(seconds) / COHORT, facts["accuracy"])
+    return Timed(1000 * statistics.median(seconds) / cohort, facts["accuracy"])
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:

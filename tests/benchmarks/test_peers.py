@@ -35,21 +35,24 @@ def test_ratios_are_within_a_run_and_beside_their_mark():
 def test_the_rounds_that_warm_up_and_the_last_one_are_not_timed(tmp_path):
     times = [0, 100, 200, 201, 203, 300]
     printed = f'print("a log"); print(\'{{"times": {times}, "accuracy": 0.5}}\')'
-    assert contest.timed("x", program(printed), tmp_path) == Timed(1000 * 1.5 / contest.COHORT, 0.5)
+    assert contest.timed("x", program(printed), tmp_path, cohort=20) == Timed(1000 * 1.5 / 20, 0.5)
 
 
 def test_what_a_failing_program_said_is_in_the_error(tmp_path):
     with pytest.raises(FedcliError, match=r"x ended with exit code 3; it printed last:\nno such thing"):
         contest.timed(
-            "x", program("import sys; print('no such thing', file=sys.stderr); sys.exit(3)"), tmp_path
+            "x",
+            program("import sys; print('no such thing', file=sys.stderr); sys.exit(3)"),
+            tmp_path,
+            cohort=1,
         )
     with pytest.raises(FedcliError, match="x ended with exit code 0"):
-        contest.timed("x", program(""), tmp_path)
+        contest.timed("x", program(""), tmp_path, cohort=1)
 
 
 def test_sides_that_end_with_other_accuracies_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(contest, "write_task", lambda *_, **__: None)
-    monkeypatch.setattr(contest, "timed", lambda name, *_: Timed(1.0, 0.9 if name == "fedcli" else 0.6))
+    monkeypatch.setattr(contest, "timed", lambda name, *_, **__: Timed(1.0, 0.9 if name == "fedcli" else 0.6))
     with pytest.raises(FedcliError, match=r"flower ends with an accuracy of 0\.600, fedcli with 0\.900"):
         contest.compare("2nn", [FLOWER], tmp_path, runs=1, rounds=1)
 
