@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedcli.cli.list_parts import SECTIONS, Kind, list_parts
-from fedcli.cli.output import Json, escaped, print_json, print_rows, reported, wrapped
+from fedcli.cli.output import Json, escaped, print_json, print_message, print_rows, reported, wrapped
 
 if TYPE_CHECKING:
     from fedcli.experiment.manual import Described, Page
@@ -83,8 +83,11 @@ def _print_names(names: Mapping[str, Sequence[str]], *, json: bool) -> None:
         more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
         rows.append((kind, f"{', '.join(known[:_MOST_NAMES])}{more}"))
     print_rows(rows)
-    typer.echo("\nFor example: fedcli docs fedprox, fedcli docs cohort.size, fedcli docs test/accuracy")
-    typer.echo("`fedcli docs KIND` lists all components of a kind, and --json prints all names.")
+    print_message(
+        "\nFor example: fedcli docs fedprox, fedcli docs cohort.size, fedcli docs test/accuracy\n"
+        "`fedcli docs KIND` lists all components of a kind, and --json prints all names.",
+        to_stderr=False,
+    )
 
 
 def _facts(page: Page) -> dict[str, object]:

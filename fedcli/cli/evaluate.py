@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fedcli.cli.output import Facts, Json, Traceback, print_facts, print_json, reported
+from fedcli.cli.output import Facts, Json, Traceback, print_facts, print_json, print_message, reported
 from fedcli.cli.printed_table import Cell, Csv, Markdown, form_of, print_table
 from fedcli.cli.run_argument import Average, RoundChoice, RunPath, TrustCode, to_round, trusted
 
@@ -81,8 +81,9 @@ def _clients(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Cell]]:
 
 def _print_confusion(facts: Facts) -> None:
     names = [row["class"] for row in facts["classes"]]
-    typer.echo(
-        "\nConfusion matrix: a row has the examples of a class, a column what is predicted to be of one."
+    print_message(
+        "\nConfusion matrix: a row has the examples of a class, a column what is predicted to be of one.",
+        to_stderr=False,
     )
     print_table(
         [

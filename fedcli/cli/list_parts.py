@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedcli.cli.output import Json, print_json, reported, wrapped
+from fedcli.cli.output import Json, print_json, print_message, reported, wrapped
 
 if TYPE_CHECKING:
     from fedcli.core.factories import Factory, Parameter
@@ -95,7 +95,7 @@ def list_strategies(
 
         registry = installed(SECTIONS[Kind.strategies])
         _print_brief({name: describe(factory).summary for name, factory in registry.items()})
-        typer.echo("\n`fedcli list-strategies -v` prints parameters, papers and examples.", err=True)
+        print_message("\n`fedcli list-strategies -v` prints parameters, papers and examples.")
 
 
 def _print_brief(summaries: Mapping[str, str]) -> None:

@@ -89,14 +89,14 @@ def _print_traceback(error: BaseException) -> None:
     typer.echo(escaped("".join(traceback.format_exception(error)), keep="\n\t"), err=True)
 
 
-def print_message(text: str) -> None:
-    """Print an error or a warning on stderr; on a terminal, lines wrap between words and keep their indent."""
+def print_message(text: str, *, to_stderr: bool = True) -> None:
+    """Print an error, a warning or a sentence; on a terminal, lines wrap between words and keep their indent."""
     from rich.console import Console
 
-    console, text = Console(stderr=True), escaped(text, keep="\n")
+    console, text = Console(stderr=to_stderr), escaped(text, keep="\n")
     if console.is_terminal:
         text = "\n".join(wrapped(line, console.width) for line in text.splitlines())
-    typer.echo(text, err=True)
+    typer.echo(text, err=to_stderr)
 
 
 def wrapped(line: str, width: int, *, indent: str | None = None) -> str:
@@ -148,7 +148,8 @@ def print_rows(
         return
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True, min_width=width)
-    table.add_column()
+    # A word that is longer than its column, such as a head or a path, goes on in the next line and is not cut off.
+    table.add_column(overflow="fold")
     for label, text in rows:
         # As a Text, because rich would take square brackets for markup.
         table.add_row(label, Text(text, style=(styles or {}).get(label, "")))

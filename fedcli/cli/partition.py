@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedcli.cli.config_arguments import Overrides, SetOptions, read_config
-from fedcli.cli.output import Facts, Json, escaped, print_json, print_rows, reported
+from fedcli.cli.output import Facts, Json, escaped, print_json, print_message, print_rows, reported
 from fedcli.cli.printed_table import Cell, Csv, form_of, print_table
 from fedcli.cli.run_argument import ConfigOrRun, TrustCode, trusted
 
@@ -54,7 +54,7 @@ def partition(
         elif form_of(csv=csv) == "csv":
             print_table([_client(split, client) for client in range(len(split.names))], "csv")
         else:
-            typer.echo(escaped(title))
+            print_message(title, to_stderr=False)
             print_rows(_summary(split))
             typer.echo()
             print_split(split, shutil.get_terminal_size().columns)

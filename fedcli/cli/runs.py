@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fedcli.cli.output import Json, print_json, reported
+from fedcli.cli.output import Json, print_json, print_message, reported
 from fedcli.cli.printed_table import Cell, Csv, Markdown, form_of, print_table
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def runs(
         if json:
             print_json([_facts(each) for each in entries])
         elif not entries:
-            typer.echo(f"No such run is in {folder}. Start one with: fedcli run CONFIG", err=True)
+            print_message(f"No such run is in {folder}. Start one with: fedcli run CONFIG")
         elif form == "terminal":
             print_table([_row(each) for each in entries], styles=_STYLES, spare=_SPARE)
         else:

@@ -100,11 +100,14 @@ def sweep(
             )
             if len(trials) > MOST_TASKS:
                 most = -(-len(trials) // MOST_TASKS)
-                typer.echo(
+                print_message(
                     f"An array has at most {MOST_TASKS:,} tasks here: each has up to {most} runs, one after the other, "
-                    "and --time is for all of them."
+                    "and --time is for all of them.",
+                    to_stderr=False,
                 )
-            typer.echo("When its jobs have ended, the command without --slurm prints the results.")
+            print_message(
+                "When its jobs have ended, the command without --slurm prints the results.", to_stderr=False
+            )
             return
         outcome = _go_on(space, trials, place, command, parallel=parallel, to_stderr=json)
         if json:
@@ -157,7 +160,9 @@ def _print_results(outcome: SweepOutcome) -> None:
                 "The order was found by looking at the test set, so that the first value is too good; with "
                 "evaluation.clients, --metric validation/NAME leaves the test set alone."
             )
-        typer.echo(f"\n{folder}/{TABLE} has a line for each run, {folder}/{PICTURE} the curves.")
+        print_message(
+            f"\n{folder}/{TABLE} has a line for each run, {folder}/{PICTURE} the curves.", to_stderr=False
+        )
     counts = Counter(status.standing for status in outcome.statuses)
     num_done = f"{counts['done']} of {len(outcome.statuses)} runs are done"
     ruined = [status for status in outcome.statuses if status.standing == "ruined"]

@@ -1,6 +1,7 @@
 """`fedcli verify`: what it prints of a run directory that holds and of one that does not, and its exit codes."""
 
 import json
+import re
 import shutil
 
 import forged
@@ -93,6 +94,23 @@ def test_a_terminal_sees_a_table(fedcli, damaged, monkeypatch):
     shown = fedcli("verify", damaged).stdout
     assert "verdict" in shown.splitlines()[0]
     assert "\x1b[" in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_on_a_narrow_terminal_sentences_break_between_words_and_the_head_is_whole(
+    fedcli, original, monkeypatch, columns
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    head = verify_run(original).head
+    lines = fedcli("verify", original).stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("head"))
+    assert any(line.endswith(head) for line in lines)
+    assert all(len(line) <= columns for line in lines[at:] if head not in line)
+    assert " ".join(lines[at:]).endswith("NOT checked: that the models follow from what clients sent.")
+    # A cell of a table has no room beside it, so that its end is in the next line.
+    shown = fedcli("head", original).stdout
+    assert head in re.sub(r"\x1b\[[\d;]*m|\s", "", shown)
 
 
 def test_names_of_files_cannot_write_over_what_it_says(fedcli, original, tmp_path, monkeypatch):
