@@ -168,8 +168,10 @@ class GeneratedDataset(Dataset):
 
     @cached_property
     def _test(self) -> Drawn:
+        # Copies, because a view would keep all that its client drew until the last one is drawn.
         return _joined(
-            Drawn(drawn.x[size:], drawn.y[size:]) for drawn, size in self._drawn(self.test_clients)
+            Drawn(drawn.x[size:].copy(), drawn.y[size:].copy())
+            for drawn, size in self._drawn(self.test_clients)
         )
 
     def _drawn(self, clients: int) -> Iterator[tuple[Drawn, int]]:

@@ -1,6 +1,7 @@
 """Generated datasets draw a client when somebody asks for it, with the bits that all clients together have."""
 
 import hashlib
+import weakref
 
 import numpy as np
 import pytest
@@ -77,6 +78,18 @@ def test_the_test_set_is_what_the_first_clients_hold_out():
     many, few = SYNTHETIC(7, clients=6), SYNTHETIC(7, clients=6, test_clients=2)
     assert np.array_equal(many.x_test[: len(few.x_test)], few.x_test)
     assert np.array_equal(SYNTHETIC(7, clients=2).x_test, few.x_test)
+
+
+def test_a_test_set_keeps_no_training_examples_of_its_clients():
+    held = []
+
+    def draw(client):
+        x = np.full((3, 1), client, np.float32)
+        held.append(weakref.ref(x))
+        assert sum(each() is not None for each in held) <= 2
+        return Drawn(x, np.array([0, 1, 0]))
+
+    assert million(draw, test_clients=50).x_test.ravel().tolist() == list(range(50))
 
 
 def test_statistics_of_the_test_set_are_those_of_its_clients():
