@@ -116,6 +116,7 @@ def measured(name: str, *, quick: bool) -> Iterator[Figure]:
         finally:
             # Also at Ctrl-C: the watch alone would keep this process for hours.
             watch.cancel()
+            watch.join()
             process.kill()
         said.seek(0)
         last = next((line.strip() for line in reversed(said.readlines()) if line.strip()), "nothing")

@@ -5,12 +5,18 @@ import sys
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Read when TensorFlow is loaded, so it stands before any test module.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # So is this, for the programs that are kept: they are not those of the person who tests.
 _CACHE = tempfile.TemporaryDirectory(prefix="fedcli-tests-")
 os.environ["XDG_CACHE_HOME"] = _CACHE.name
+# The examples of a law are the same in every run, and take what a slow machine needs, so that no run fails by luck.
+# `pytest --hypothesis-profile=others` draws others, to look for faults.
+settings.register_profile("others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("others"), derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

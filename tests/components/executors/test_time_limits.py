@@ -4,6 +4,7 @@ import re
 import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -62,18 +63,35 @@ class Waiting(NamedTuple):
 
 
 def test_a_thread_that_hangs_is_named_once_and_ends_as_any_other(monkeypatch):
-    executor, go, said = ThreadsExecutor(2, 0.01), threading.Event(), []
+    executor, module = ThreadsExecutor(2, 0.01), sys.modules[ThreadsExecutor.__module__]
+    others_ended, go, now, said = threading.Event(), threading.Event(), [0.0], []
+
+    class Last(Waiting):
+        def begin(self):
+            def act(item):
+                if item < 2:
+                    return item
+                # Only then does time pass, so that the machine's pace does not matter.
+                others_ended.wait(timeout=300)
+                now[0] = 1.0
+                return go.wait(timeout=300)
+
+            return act
 
     def warn(sentence, category, **_place):
         said.append((sentence, category))
+        # What hangs goes on after the warning.
         go.set()
 
-    # What hangs goes on after the warning, so that the machine's pace does not matter.
-    monkeypatch.setattr(sys.modules[ThreadsExecutor.__module__].warnings, "warn", warn)
-    assert list(executor.run(Waiting(go), range(3))) == [0, True, 2]
+    monkeypatch.setattr(module.warnings, "warn", warn)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    results = executor.run(Last(go), range(3))
+    assert [next(results), next(results)] == [0, 1]
+    others_ended.set()
+    assert list(results) == [True]
     executor.close()
     assert [category for _, category in said] == [EndlessClientWarning]
-    assert re.match(r"client 1 has trained for more than 0\.01 s.*Ctrl-C twice", said[0][0])
+    assert re.match(r"client 2 has trained for more than 0\.01 s.*Ctrl-C twice", said[0][0])
 
 
 def test_who_is_interrupted_does_not_wait_for_a_thread_that_hangs():

@@ -158,7 +158,8 @@ def test_a_masked_value_looks_like_noise():
     body = np.concatenate([np.frombuffer(data[81 - DIGEST : -DIGEST], "<u4") for data in one.masked.values()])
     assert body.size == 10 * SIZE
     assert abs(body.astype(float).mean() / 2**32 - 0.5) < 0.1
-    assert len(np.unique(body)) == body.size
+    # Two of 400 words are equal in one run of 50,000, and two pairs of them in one of 10^9.
+    assert len(np.unique(body)) >= body.size - 1
 
 
 def test_too_few_shares_do_not_open_the_sum():

@@ -76,10 +76,17 @@ def wait_until(holds):
 
 def test_each_run_is_a_process_and_two_run_at_a_time(place):
     seen = []
-    ended = go(place, "abc", watch=lambda now: seen.append(sum(each == "running" for each in now.values())))
+
+    def watch(now):
+        seen.append(sum(each == "running" for each in now.values()))
+        # None of them ends before.
+        if seen[-1] == 2:
+            (place / "go").touch()
+
+    ended = go(place, "abc", lambda trial: "slow", watch=watch)
     assert ended == {"a": "", "b": "", "c": ""}
     assert standings(place, *"abc") == ["done"] * 3
-    assert begun(place) == ["a well", "b well", "c well"]
+    assert begun(place) == ["a slow", "b slow", "c slow"]
     assert max(seen) == 2
     assert default_parallel() >= 1
 
