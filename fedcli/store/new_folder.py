@@ -39,7 +39,12 @@ def new_folder(folder: Path, *, disk: Disk = LOCAL) -> Iterator[Path]:
         ) from None
     try:
         # Between the look at the draft and its lock, the process that had it may have made it the run directory.
-        if not locks.is_of(lock, draft) or folder.exists():
+        if not locks.is_of(lock, draft):
+            raise FolderTaken(folder)
+        if folder.exists():
+            # An empty draft was made here, after that process had renamed its own.
+            with contextlib.suppress(OSError):
+                disk.remove(draft)
             raise FolderTaken(folder)
         explained = ExplainedDisk(disk)
         durable.empty(draft, disk=explained)

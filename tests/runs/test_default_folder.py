@@ -9,6 +9,7 @@ import pytest
 from fedcli.runs.default_folder import default_folders, first_free
 from fedcli.store.directory import FolderTaken
 from fedcli.store.files import durable, locks
+from fedcli.store.new_folder import new_folder
 from fedcli.store.new_run import create_run
 
 create = partial(create_run, environment={})
@@ -41,6 +42,22 @@ def test_a_folder_that_another_process_is_making_is_taken(tmp_path):
     assert first_free([tmp_path / "a"], partial(create, config="")) == tmp_path / "a"
     assert not (tmp_path / "a" / "half").exists()
     assert not draft.exists()
+
+
+def test_who_makes_a_draft_just_after_another_process_published_its_own_leaves_none(tmp_path):
+    folder = tmp_path / "a"
+    # As if it had looked for the folder just before.
+    folder.mkdir()
+    with pytest.raises(FolderTaken), new_folder(folder):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    # What a killed process left is not its own.
+    draft = durable.draft_of(folder)
+    draft.mkdir()
+    (draft / "half").write_text("")
+    with pytest.raises(FolderTaken), new_folder(folder):
+        pass
+    assert (draft / "half").exists()
 
 
 def _start(barrier, places, text):
