@@ -104,6 +104,14 @@ def test_a_changed_config_is_refused_before_anything_begins(fedcli, done, tmp_pa
     assert "rounds was 2 and is 3 (4 of the runs)" in said.stderr
 
 
+@pytest.mark.parametrize("option", [("--parallel", "2"), ("--json",)])
+def test_slurm_refuses_what_it_would_leave_out(fedcli, option):
+    said = fedcli("sweep", *WORDS, "--slurm", "--time=1:00:00", *option)
+    assert said.exit_code == 2
+    assert option[0] in said.stderr
+    assert said.stdout == ""
+
+
 def test_slurm_has_a_script_and_nothing_runs(fedcli, tmp_path):
     said = fedcli("sweep", *WORDS, "--slurm", "--time=1:00:00")
     assert said.exit_code == 0, said.output
