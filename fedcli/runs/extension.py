@@ -17,18 +17,21 @@ from fedcli.store import directory
 MOST_ROUNDS = 100_000
 
 
-def extended(experiment: Experiment, folder: Path, more: int = 0) -> Experiment:
+def extended(
+    experiment: Experiment, folder: Path, more: int = 0, *, from_round: int | None = None
+) -> Experiment:
     """The experiment with the rounds that the run plans now.
 
     Args:
         experiment: as its config plans it.
         folder: the run directory.
         more: rounds that are added to that.
+        from_round: the round of the checkpoint from which it goes on; by default the last one.
 
     Raises:
         ConfigError: if those are more than a run may have.
     """
-    rounds = max(experiment.rounds, directory.planned_rounds(folder) or 0) + more
+    rounds = max(experiment.rounds, directory.planned_rounds(folder, from_round) or 0) + more
     if rounds == experiment.rounds:
         return experiment
     if rounds > MOST_ROUNDS:
@@ -77,7 +80,9 @@ def reason_against(experiment: Experiment, *, is_private: bool) -> str | None:
     return None
 
 
-def extended_plan(experiment: Experiment, folder: Path, more: int, *, data_key: bytes | None) -> Setup:
+def extended_plan(
+    experiment: Experiment, folder: Path, more: int, *, data_key: bytes | None, from_round: int | None = None
+) -> Setup:
     """The plan of a run with the rounds that it plans now.
 
     Args:
@@ -85,11 +90,12 @@ def extended_plan(experiment: Experiment, folder: Path, more: int, *, data_key: 
         folder: the run directory.
         more: rounds that are added to that.
         data_key: the run's key of the noise on its clients' data; None without such noise.
+        from_round: as in `extended`.
 
     Raises:
         ConfigError: if a part cannot be planned, or rounds are added to a run that cannot have them.
     """
-    setup = plan(extended(experiment, folder, more), data_key=data_key)
+    setup = plan(extended(experiment, folder, more, from_round=from_round), data_key=data_key)
     if more:
         require_extensible(setup, setup.run.rounds - more)
     return setup

@@ -45,7 +45,7 @@ from fedcli.runs.run_sources import read_source, sources_of, with_own_weights, w
 from fedcli.store import directory, secrets
 from fedcli.store.files import guarded
 from fedcli.store.files.disk import LOCAL, ExplainedDisk
-from fedcli.store.going_back import go_back
+from fedcli.store.going_back import WayBack, way_back
 from fedcli.store.new_run import create_run
 from fedcli.store.run_store import RunStore
 
@@ -163,24 +163,18 @@ def resume_run(
     guarded.require_plain(folder)
     require_unchanged(folder)
     require_executor(folder, overrides)
-    progress = progress or Progress()
-    rebuilt = partial(_rebuild, folder, objects, overrides=overrides, extend=extend)
-    suited = partial(require_same, folder, is_allowed=allow_different_environment)
-    if overrides and from_round is not None:
-        # Refused before later checkpoints are set aside.
-        trial, _ = rebuilt()
-        with closing(trial):
-            suited(describe_environment(trial), warn=lambda _: None)
-    go_back(folder, from_round, warn=progress.warn)
+    # Only decided: checkpoints are set aside after everything else that may refuse the run.
+    back, progress = way_back(folder, from_round), progress or Progress()
     progress.loading()
-    assembly, state = rebuilt()
+    assembly, state = _rebuild(folder, objects, back and back.round, overrides=overrides, extend=extend)
     with closing(assembly):
-        suited(describe_environment(assembly), warn=progress.warn)
+        now = describe_environment(assembly)
+        require_same(folder, now, is_allowed=allow_different_environment, warn=progress.warn)
         # Without stored keys the run makes new ones: only decrypted sums affect the model.
         own = replace(assembly, identities=identities_of(folder))
         assembly, _ = with_keys(own, secrets.read_keys(folder))
-        before = directory.finished_rounds(folder)
-        result = _go_on(folder, assembly, state, progress)
+        before = [back.round] if back else directory.finished_rounds(folder)
+        result = _go_on(folder, assembly, state, progress, back)
         if extend and before[-1:] == [result.state.round]:
             progress.warn(f"No round was added: {result.ending}.")
         return result
@@ -214,9 +208,8 @@ def evaluate_run(
     without: list[config.Override] = [("encryption", None), ("callbacks", []), ("early_stop", None)]
     assembly, _ = _rebuild(folder, without_callbacks(objects), overrides=[*without, *on_threads(folder)])
     with closing(assembly):
-        retention = planned_retention(folder)
         # Without the run's lock: nothing is written, so that a run can be evaluated while it goes on.
-        state = directory.read_state(folder, assembly.layout, round, retention)
+        state = directory.read_state(folder, assembly.layout, round, planned_retention(folder))
         facts: Row = {"run": str(folder), "round": state.round, "data": data}
         if average:
             if not state.average:
@@ -244,13 +237,18 @@ def evaluate_run(
 
 
 def _rebuild(
-    folder: Path, objects: config.Objects, *, overrides: Sequence[config.Override] = (), extend: int = 0
+    folder: Path,
+    objects: config.Objects,
+    from_round: int | None = None,
+    *,
+    overrides: Sequence[config.Override] = (),
+    extend: int = 0,
 ) -> tuple[Assembly, RoundState]:
     source = read_source(folder, objects, overrides=overrides, goes_on=True)
     with located(source):
         key = read_data_key(folder).key
-        experiment = with_own_weights(source.experiment, folder)
-        setup = extended_plan(experiment, folder, extend, data_key=key)
+        experiment = with_own_weights(source.experiment, folder, from_round)
+        setup = extended_plan(experiment, folder, extend, data_key=key, from_round=from_round)
         if _data_key(setup) != key:
             # The mean of two independent noises on the same data would have less noise than was charged.
             raise RunError(
@@ -265,7 +263,9 @@ def _data_key(setup: Setup) -> bytes | None:
     return setup.world.data_noise.key if setup.world.data_noise else None
 
 
-def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Progress) -> Result:
+def _go_on(
+    folder: Path, assembly: Assembly, initial: RoundState, progress: Progress, back: WayBack | None = None
+) -> Result:
     statement = statement_of(assembly.setup, RunFacts.of(read_environment(folder)))
     place = folder.absolute()  # a callback may change the working folder
     run_store = RunStore(
@@ -280,8 +280,8 @@ def _go_on(folder: Path, assembly: Assembly, initial: RoundState, progress: Prog
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
-        is_begun = bool(directory.finished_rounds(place))
-        state = run_store.resume(progress.warn) if is_begun else run_store.begin(initial)
+        begun = directory.finished_rounds(place)
+        state = run_store.resume(progress.warn, back) if begun else run_store.begin(initial)
         state = replace(state, cohort=resumed_cohort(state.cohort, initial.cohort))
         progress.begin(folder, assembly.setup, run_store.records)
         about = RunContext(

@@ -20,7 +20,7 @@ from fedcli import config
 from fedcli.core.errors import ConfigError
 from fedcli.runs.environment import read_environment
 from fedcli.runs.trust import is_own, mark_of, needs, require_trust, trusts
-from fedcli.store import directory
+from fedcli.store import checkpoints, directory
 
 _KEY = "sources"
 _PATH = "path"
@@ -182,9 +182,20 @@ def without_callbacks(objects: config.Objects) -> config.Objects:
     return {name: value for name, value in objects.items() if name != "callbacks"}
 
 
-def with_own_weights(experiment: config.Experiment, folder: Path) -> config.Experiment:
-    """The experiment with initial weights from the run's own checkpoint; the original file may have changed."""
+def with_own_weights(
+    experiment: config.Experiment, folder: Path, from_round: int | None = None
+) -> config.Experiment:
+    """The experiment with initial weights from the run's own checkpoint; the original file may have changed.
+
+    Args:
+        experiment: as its config says.
+        folder: the run directory.
+        from_round: the round of the checkpoint; by default the last one.
+    """
     if experiment.model.initial_weights is None or not directory.finished_rounds(folder):
         return experiment
-    model = experiment.model.model_copy(update={"initial_weights": str(folder)})
+    own = folder
+    if from_round is not None:
+        own = directory.checkpoint_folder(folder, from_round) / checkpoints.WEIGHTS
+    model = experiment.model.model_copy(update={"initial_weights": str(own)})
     return experiment.model_copy(update={"model": model})

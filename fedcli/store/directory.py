@@ -14,6 +14,8 @@ from fedcli.core.rounds import ModelLayout, RoundState
 from fedcli.store import checkpoints, round_folders
 from fedcli.store.files import canonical_json, guarded, limits, logs, manifests, npz
 from fedcli.store.files.guarded import FileRefused
+from fedcli.store.files.logs import Mark, to_mark
+from fedcli.store.files.manifests import Manifest
 from fedcli.store.retention import Retention, to_prune
 
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
@@ -132,9 +134,12 @@ def whole_rounds(folder: Path) -> list[int]:
     ]
 
 
-def planned_rounds(folder: Path) -> int | None:
-    """The rounds that an extended run plans, as its last checkpoint says; None for a run that was not extended."""
-    rounds = finished_rounds(folder)
+def planned_rounds(folder: Path, round: int | None = None) -> int | None:
+    """The rounds that an extended run plans, as the checkpoint of `round` says, or its last one.
+
+    None for a run that was not extended before that checkpoint.
+    """
+    rounds = finished_rounds(folder) if round is None else [round]
     said = manifests.fact(checkpoint_folder(folder, rounds[-1]), "planned") if rounds else None
     return said if type(said) is int else None
 
@@ -213,6 +218,20 @@ def whole_checkpoint(folder: Path, round: int | None = None, retention: Retentio
             "Restore the folder, or delete all checkpoints after one of these rounds to resume from it."
         )
     return place
+
+
+def resumable(checkpoint: Path, manifest: Manifest) -> tuple[dict[str, Mark], bool]:
+    """The marks of the logs that a checkpoint names, and whether a part of its state is secret.
+
+    Raises:
+        RunError: if its manifest does not say them.
+    """
+    said, has_secret = manifest.facts.get("logs"), manifest.facts.get("has_secret")
+    found = {name: to_mark(said.get(name)) for name in LOGS} if isinstance(said, dict) else {}
+    marks = {name: mark for name, mark in found.items() if mark is not None}
+    if marks.keys() != set(LOGS) or not isinstance(has_secret, bool):
+        raise RunError(f"{checkpoint / manifests.NAME} does not have the lengths of the logs.")
+    return marks, has_secret
 
 
 def read_weights(path: str) -> dict[str, npt.NDArray[Any]]:

@@ -1,16 +1,18 @@
-"""Goes back to an earlier checkpoint: by itself if only the last one is damaged and only time is lost, else if asked.
+"""The way back to an earlier checkpoint: if only the last one is damaged and only time is lost, else if asked for.
 
-The checkpoints after it are set aside, not deleted: a disk may read tomorrow what it does not read today.
+To decide changes nothing, so that whatever refuses the run later leaves its directory as it was. The checkpoints after
+it are set aside, not deleted: a disk may read tomorrow what it does not read today.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from fedcli.core.errors import ConfigError, FedcliError, RunError
 from fedcli.store import charges, checkpoints, directory, proof_files, secrets
-from fedcli.store.files import durable, guarded, locks, logs, manifests
+from fedcli.store.files import durable, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
 
@@ -18,14 +20,26 @@ FOLDER = "set-aside"
 """Checkpoints that a resumption went back behind; nothing is read from them again."""
 
 
-def go_back(run: Path, wanted: int | None = None, *, warn: Callable[[str], None], disk: Disk = LOCAL) -> None:
-    """Make the checkpoint from which a run is resumed the last one.
+class WayBack(NamedTuple):
+    """How a run goes on that does not go on from its last checkpoint.
+
+    Args:
+        round: the round of the checkpoint from which it goes on.
+        later: the rounds whose checkpoints are set aside, ascending.
+        sentence: why, and what becomes of these rounds.
+    """
+
+    round: int
+    later: list[int]
+    sentence: str
+
+
+def way_back(run: Path, wanted: int | None = None) -> WayBack | None:
+    """Decide from which checkpoint a run goes on; None for its last one. Nothing is changed.
 
     Args:
         run: the run directory.
         wanted: the round of the checkpoint; None for the last one that is whole.
-        warn: receives from which round the run goes on and why, if that is not its last one.
-        disk: where it is written.
 
     Raises:
         ConfigError: if there is no checkpoint of `wanted`.
@@ -36,9 +50,8 @@ def go_back(run: Path, wanted: int | None = None, *, warn: Callable[[str], None]
         known = ", ".join(map(str, rounds[-10:])) or "none"
         raise ConfigError(f"{run} has no checkpoint of round {wanted}; the last ones are: {known}.")
     fault = fault_of(run, rounds[-1]) if rounds else None
-    if not rounds or wanted == rounds[-1] or (wanted is None and fault is None):
-        # A fault is then said where the checkpoint is read.
-        return
+    if not rounds or (fault is None and wanted in (None, rounds[-1])):
+        return None
     good = wanted if wanted is not None else next(_whole(run, rounds[:-1]), None)
     if good is None:
         way_out = "Restore it: there is no checkpoint before it from which the run can go on."
@@ -52,11 +65,35 @@ def go_back(run: Path, wanted: int | None = None, *, warn: Callable[[str], None]
             f"{fault}\nRestore it, or go on from the checkpoint of round {good} with: "
             f"fedcli run --resume {run} --from-round {good}\n{lost}"
         )
-    _set_aside(run, [round for round in rounds if round > good], disk)
     why = f"{fault} " if wanted is None else ""
-    warn(
-        f"{why}The run goes on from round {good}. {lost} The checkpoints after it are now in {run / FOLDER}."
-    )
+    return WayBack(good, _after(run, good), f"{why}The run goes on from round {good}. {lost}")
+
+
+def require_current(run: Path, back: WayBack) -> None:
+    """Refuse a way back that was decided before another process went on with the run.
+
+    Raises:
+        RunError: if the run has other checkpoints after that round than those that were to be set aside.
+    """
+    if _after(run, back.round) != back.later:
+        raise RunError(f"another process went on with {run} at the same time.\nResume it again.")
+
+
+def set_aside(run: Path, back: WayBack, *, disk: Disk = LOCAL) -> str:
+    """Move the checkpoints after that from which a run goes on, and return what the user is told.
+
+    The process holds the lock of the run.
+    """
+    place = durable.make_folder(run / FOLDER, disk=disk)
+    # From the last one, so that a process that is killed leaves a chain without a gap.
+    for round in reversed(back.later):
+        source = directory.checkpoint_folder(run, round)
+        names = (source.name, *(f"{source.name}-{number}" for number in range(2, 10_000)))
+        target = next(place / name for name in names if not (place / name).exists())
+        disk.rename(source, target)
+        disk.sync(place)
+        disk.sync(source.parent)
+    return f"{back.sentence} The checkpoints after it are now in {place}."
 
 
 def fault_of(run: Path, round: int) -> str | None:
@@ -83,6 +120,10 @@ def fault_of(run: Path, round: int) -> str | None:
     return None
 
 
+def _after(run: Path, round: int) -> list[int]:
+    return [each for each in directory.finished_rounds(run) if each > round]
+
+
 def _whole(run: Path, rounds: list[int]) -> Iterator[int]:
     return (
         round
@@ -98,9 +139,8 @@ def _has_noise(run: Path, rounds: Iterable[int]) -> bool:
 
 def _without_noise(run: Path, round: int) -> str | None:
     """Why the run cannot go back to a round because of its secret noise; None if it can."""
-    later = [each for each in directory.finished_rounds(run) if each > round]
     # Other noise than that which later rounds were released with is not the noise that was accounted for.
-    if _has_noise(run, [round]) or not (_has_noise(run, later) or secrets.has_noise(run)):
+    if _has_noise(run, [round]) or not (_has_noise(run, _after(run, round)) or secrets.has_noise(run)):
         return None
     return f"The noise that followed round {round} was used in rounds after it, and cannot be drawn again."
 
@@ -119,20 +159,3 @@ def _again(run: Path, good: int, last: int) -> str:
     if _is_charged_after(run, good):
         return f"{which} had been charged, and stay so: without reproducible noise they are void now."
     return f"{which} will be trained again."
-
-
-def _set_aside(run: Path, later: list[int], disk: Disk) -> None:
-    handle = locks.hold(run)
-    try:
-        guarded.require_plain(run)
-        place = durable.make_folder(run / FOLDER, disk=disk)
-        # From the last one, so that a process that is killed leaves a chain without a gap.
-        for round in reversed(later):
-            source = directory.checkpoint_folder(run, round)
-            names = (source.name, *(f"{source.name}-{number}" for number in range(2, 10_000)))
-            target = next(place / name for name in names if not (place / name).exists())
-            disk.rename(source, target)
-            disk.sync(place)
-            disk.sync(source.parent)
-    finally:
-        locks.release(handle)

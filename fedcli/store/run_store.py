@@ -26,12 +26,13 @@ from fedcli.store.directory import (
     checkpoint_folder,
     finished_rounds,
     read_state,
+    resumable,
 )
 from fedcli.store.files import durable, guarded, locks, logs, manifests
 from fedcli.store.files.disk import LOCAL, Disk
 from fedcli.store.files.guarded import FileRefused
-from fedcli.store.files.logs import Log, Mark, to_mark
-from fedcli.store.files.manifests import Manifest
+from fedcli.store.files.logs import Log, Mark
+from fedcli.store.going_back import WayBack, require_current, set_aside
 from fedcli.store.referred_states import ReferredStates
 from fedcli.store.retention import Retention, to_prune
 from fedcli.store.writer_thread import WriterThread
@@ -109,32 +110,41 @@ class RunStore:
         self.checkpoint(state)
         return state
 
-    def resume(self, warn: Callable[[str], None] = warnings.warn) -> RoundState:
+    def resume(self, warn: Callable[[str], None] = warnings.warn, back: WayBack | None = None) -> RoundState:
         """Return the last durable state, and remove what was written after it.
 
         Args:
-            warn: receives a sentence if charge.json was damaged and more rounds than before count as charged.
+            warn: receives a sentence if charge.json was damaged and more rounds than before count as charged, and if
+                checkpoints were set aside.
+            back: the way to an earlier state, if the run goes on from that.
 
         Raises:
             RunError: if the checkpoint, a log, or the secret state that belongs to it is damaged or missing.
         """
-        state = read_state(self.folder, self._layout, retention=self._retention)
-        self._unpruned = finished_rounds(self.folder)
-        # A process that was killed after it published this checkpoint may not have pruned the states before it.
-        before = [-1, *self._unpruned][-2]
-        client_states.prune(self._states, before + 1, state.round, state.clients, disk=self._disk)
-        manifest = manifests.read(checkpoint_folder(self.folder, state.round))
-        marks, has_secret = _resumable(manifest, checkpoint_folder(self.folder, state.round))
+        if back is not None:
+            require_current(self.folder, back)
+        # All that can be refused is read before anything is changed.
+        state = read_state(self.folder, self._layout, back and back.round, self._retention)
+        place = checkpoint_folder(self.folder, state.round)
+        manifest = manifests.read(place)
+        marks, has_secret = resumable(place, manifest)
         if has_secret:
             noise = secrets.read_noise(self.folder, state.round, state.transforms)
             state = replace(state, transforms=noise)
-            secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         # Before the logs are cut off, which tell how far the run came.
         charge = charges.require(
             self.folder, manifest.facts.get("charged"), every=self._every, disk=self._disk
         )
         if charge is not None:
             warn(charge)
+        if back is not None:
+            warn(set_aside(self.folder, back, disk=self._disk))
+        self._unpruned = finished_rounds(self.folder)
+        # A process that was killed after it published this checkpoint may not have pruned the states before it.
+        before = [-1, *self._unpruned][-2]
+        client_states.prune(self._states, before + 1, state.round, state.clients, disk=self._disk)
+        if has_secret:
+            secrets.drop_other_noise(self.folder, state.round, disk=self._disk)
         self._open_logs(marks)
         client_states.drop_after(self._states, state.round, disk=self._disk)
         proof_files.drop_after(self.folder / proof_files.FOLDER, state.round, disk=self._disk)
@@ -143,7 +153,7 @@ class RunStore:
         self._durable_round, self._head = state.round, manifest.digest
         # A process that was killed while it pruned may have left some arrays.
         self._prune()
-        statement_copy.make(self.folder, checkpoint_folder(self.folder, state.round), disk=self._disk)
+        statement_copy.make(self.folder, place, disk=self._disk)
         return state
 
     def is_charged(self, round: int) -> bool:
@@ -283,16 +293,6 @@ class RunStore:
         if self._head is not None:
             return {"follows": self._durable_round}
         return {"run": bound_digests(self.folder)}
-
-
-def _resumable(manifest: Manifest, checkpoint: Path) -> tuple[dict[str, Mark], bool]:
-    """The marks of the logs that a checkpoint names, and whether a part of its state is secret."""
-    said, has_secret = manifest.facts.get("logs"), manifest.facts.get("has_secret")
-    found = {name: to_mark(said.get(name)) for name in LOGS} if isinstance(said, dict) else {}
-    marks = {name: mark for name, mark in found.items() if mark is not None}
-    if marks.keys() != set(LOGS) or not isinstance(has_secret, bool):
-        raise RunError(f"{checkpoint / manifests.NAME} does not have the lengths of the logs.")
-    return marks, has_secret
 
 
 def _line(row: Row) -> str:

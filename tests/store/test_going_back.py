@@ -1,15 +1,17 @@
 """A run goes back from a damaged checkpoint after saying so, and asks where that costs more than time."""
 
+import itertools
 import shutil
 
 import pytest
-from kept_runs import LAYOUT, make_run
+from kept_runs import LAYOUT, advance, make_run
 
 from fedcli.core.errors import ConfigError, RunError
 from fedcli.runs.verification import verify_run
 from fedcli.store import charges, directory, secrets
-from fedcli.store.going_back import go_back
+from fedcli.store.going_back import way_back
 from fedcli.store.run_store import RunStore
+from fedcli.testing import faults
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,10 @@ def damage(run, file):
 def gone_back(run, wanted=None):
     """What was said, and the rounds whose checkpoints are left."""
     said = []
-    go_back(run, wanted, warn=said.append)
+    back = way_back(run, wanted)
+    run_store = RunStore(run, LAYOUT, every=1)
+    run_store.resume(said.append, back)
+    run_store.close()
     return said, directory.finished_rounds(run)
 
 
@@ -127,3 +132,42 @@ def test_nothing_is_moved_under_a_running_process(run):
         gone_back(run)
     run_store.close()
     assert directory.finished_rounds(run)[-1] == 4
+
+
+def test_what_another_process_made_meanwhile_is_not_set_aside(run):
+    back = way_back(run, 2)
+    run_store = RunStore(run, LAYOUT, every=1)
+    advance(run_store, run_store.resume(), 1)
+    with pytest.raises(RunError, match="another process went on with"):
+        run_store.resume(back=back)
+    run_store.close()
+    assert directory.finished_rounds(run) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_process_that_is_killed_on_its_way_back_loses_nothing(run, tmp_path):
+    def go_on(folder, disk, back):
+        run_store = RunStore(folder, LAYOUT, every=1, disk=disk)
+        try:
+            run_store.resume(lambda _: None, back)
+        finally:
+            run_store.close()
+
+    charges.write(run, 3)
+    whole = shutil.copytree(run, tmp_path / "whole")
+    disk = faults.recording()
+    go_on(whole, disk, way_back(whole, 1))
+    assert len(disk.changes) > 10
+    for number, fault in itertools.product(range(1, len(disk.changes) + 1), (faults.dead, faults.torn)):
+        folder = shutil.copytree(run, tmp_path / "killed")
+        with pytest.raises(faults.Died):
+            go_on(folder, fault(number), way_back(folder, 1))
+        assert verify_run(folder).failures == []
+        last = directory.finished_rounds(folder)[-1]
+        assert directory.finished_rounds(folder) == [*range(last + 1)]
+        # Each of the five checkpoints is in one of the two places.
+        aside = folder / "set-aside"
+        assert len([*aside.iterdir()] if aside.exists() else []) == 4 - last
+        # As the last one that is left, or as asked again.
+        go_on(folder, faults.recording(), way_back(folder, None if number % 2 else 1))
+        assert verify_run(folder).failures == []
+        shutil.rmtree(folder)
