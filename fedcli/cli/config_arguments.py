@@ -17,7 +17,8 @@ _CONFIG: ArgumentInfo = typer.Argument(
     metavar="CONFIG", help="The YAML file of the experiment.", show_default=False
 )
 ConfigPath = Annotated[Path, _CONFIG]
-ConfigPathIfAny = Annotated[Path | None, _CONFIG]
+# Not a Path, which would take a slash from the `//` of a KEY=VALUE that is in its place.
+ConfigIfAny = Annotated[str | None, _CONFIG]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fedcli.cli.config_arguments import ConfigPathIfAny, Overrides, SetOptions, read_config
+from fedcli.cli.config_arguments import ConfigIfAny, Overrides, SetOptions, read_config
 from fedcli.cli.lasting_output import lasting_output
 from fedcli.cli.output import Json, Traceback, print_json, print_message, reported
 from fedcli.cli.run_argument import TrustCode, to_run, trusted
 
 
 def run(
-    config: ConfigPathIfAny = None,
+    config: ConfigIfAny = None,
     overrides: Overrides = None,
     options: SetOptions = None,
     run_dir: Annotated[
@@ -61,12 +60,11 @@ def run(
         if resume is None and config is None:
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.
-        changed = [*([str(config)] if config else ()), *(overrides or ()), *(options or ())]
-        other = [each for each in changed if not re.match(r"executor(\.[\w.]+)?=", each)]
-        if resume is not None and (run_dir or other):
+        changed = [*([config] if config else ()), *(overrides or ()), *(options or ())]
+        if resume is not None and (run_dir or (config and "=" not in config)):
             raise typer.BadParameter(
                 "a resumed run keeps its own config and directory: --resume RUN cannot be combined with CONFIG or "
-                "--run-dir, and KEY=VALUE or --set may only change its executor."
+                "--run-dir."
             )
         if extend is not None and resume is None:
             raise typer.BadParameter(
@@ -74,7 +72,7 @@ def run(
             )
         if resume is None and (from_round is not None or allow_different_environment):
             raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
-        source = read_config(config, overrides, options) if config and resume is None else None
+        source = read_config(Path(config), overrides, options) if config and resume is None else None
         from fedcli.cli.interruption import interruptible
         from fedcli.cli.live_view import Screen
         from fedcli.runs.lifecycle import resume_run, start_run

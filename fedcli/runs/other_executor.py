@@ -30,7 +30,8 @@ def require_executor(folder: Path, overrides: Sequence[Override]) -> None:
     others = [each for each in map(key_of, overrides) if each.partition(".")[0] != KEY]
     if others:
         raise ConfigError(
-            "a resumed run keeps its own config, but for the executor, which changes no bit.",
+            "a resumed run keeps its own config, but for the executor, which changes no bit; received a value of "
+            f"{others[0]}.",
             key=others[0],
             hint="Leave it out; for another config, start a new run.",
         )

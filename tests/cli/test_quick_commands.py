@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kept_runs import make_run
 
 import fedcli as package
 from fedcli.cli.list_parts import _rows
@@ -387,7 +388,6 @@ class TestRunUsage:
         [
             [],
             ["tiny.yaml", "--resume", "runs/one"],
-            ["--resume", "runs/one", "--set", "rounds=3"],
             ["--resume", "runs/one", "--run-dir", "runs/two"],
         ],
     )
@@ -397,6 +397,21 @@ class TestRunUsage:
         assert (result.exit_code, result.stdout) == (2, "")
         assert "resume" in result.stderr
         assert files(tmp_path) == before
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ("rounds=3", "but for the executor, which changes no bit; received a value of rounds."),
+            # Whole, though it is where a path could be.
+            ("executor={name: ray, address: 'ray://head:10'}", "ray://head:10 is the address of Ray Client"),
+        ],
+    )
+    def test_a_resumed_run_may_change_its_executor_only(self, fedcli, tmp_path, change, said):
+        run = make_run(tmp_path / "one")
+        for place in ([change], ["--set", change], ["executor.workers=1", change]):
+            result = fedcli("run", "--resume", str(run), *place)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert said in result.stderr
 
 
 def on_a_terminal(*arguments, **environment):
