@@ -154,7 +154,7 @@ def test_run_directories_are_read_by_the_guarded_reader_only():
 
 def test_layers():
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout
 
 
@@ -211,7 +211,7 @@ QUICK = [
 @pytest.fixture(scope="module")
 def loaded_by():
     command = [sys.executable, "-W", "error", "-c", WATCHER, json.dumps(QUICK)]
-    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -237,7 +237,7 @@ def test_a_private_config_is_checked_without_tensorflow():
         cwd=PACKAGE.parent,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     ((code, modules, errors),) = json.loads(done.stdout).values()
     assert code == 0, errors

@@ -53,13 +53,13 @@ def command(*more):
 
 
 def test_with_processes_it_is_killed_and_rejected(place):
-    limits = "executor={name: processes, workers: 2, client_timeout_seconds: 10}"
+    limits = "executor={name: processes, workers: 2, client_timeout_seconds: 30}"
     done = subprocess.run(
-        command(limits), cwd=place, capture_output=True, text=True, timeout=240, check=False
+        command(limits), cwd=place, capture_output=True, text=True, timeout=1800, check=False
     )
     assert done.returncode == 0, done.stderr
     run = fedcli.open_run(place / "runs/it")
-    said = "out of time: it did not end within 10 s, and its process was killed"
+    said = "out of time: it did not end within 30 s, and its process was killed"
     assert directory.read_records(place / "runs/it")[1]["note"] == f"failed: client 1: {said}"
     rows = run.clients().reset_index()
     assert rows[rows["reason"].notna()][["round", "client"]].to_numpy().tolist() == [[2, 1]]
@@ -91,7 +91,7 @@ def test_with_threads_the_run_says_who_hangs_and_ctrl_c_twice_ends_it(place):
             if "Stopping: waiting for the clients" in line:
                 break
         os.kill(process.pid, signal.SIGINT)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=1800) == 130
     finally:
         process.kill()
         process.communicate()

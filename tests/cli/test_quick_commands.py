@@ -95,7 +95,7 @@ class TestRoot:
 
     def test_python_m_fedcli_is_the_same_command(self, tmp_path):
         command = [sys.executable, "-m", "fedcli", "--version"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
         assert (done.returncode, done.stdout) == (0, f"fedcli {package.__version__}\n")
 
 
@@ -435,7 +435,7 @@ def on_a_terminal(*arguments, **environment):
     except OSError:
         pass  # Linux says so when the other end of a terminal is closed.
     os.close(ours)
-    process.wait(timeout=60)
+    process.wait(timeout=600)
     return written.decode()
 
 

@@ -352,7 +352,7 @@ except SystemExit as end:
 def test_what_is_wrong_is_said_before_tensorflow_is_loaded(session, arguments, said):
     done = subprocess.run(
         [sys.executable, "-c", ALONE, *arguments],
-        cwd=session.folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True, timeout=120,
+        cwd=session.folder, env={**os.environ, "COLUMNS": "120"}, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.stdout.split() == ["2", "False"]
     assert said in done.stderr

@@ -37,7 +37,7 @@ def test_the_commands_of_getting_started_work_in_their_order(tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

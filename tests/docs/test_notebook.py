@@ -17,7 +17,7 @@ def test_the_notebook_runs_and_shows_progress_tables_a_plot_and_a_model(tmp_path
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     place = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()
+    NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=place).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = [" ".join(map(str, cell.outputs)) for cell in cells]
     first, metrics, clients, table, plot, report, prediction, runs = shown

@@ -86,7 +86,7 @@ class TestImport:
         watched = ("numpy", "yaml", "pydantic", "typer", "rich", "tensorflow", "keras")
         program = f"import sys, fedcli; print([name for name in {watched} if name in sys.modules])"
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=True
         )
         assert done.stdout.strip() == "[]"
 

@@ -27,7 +27,7 @@ INK = "getComputedStyle(document.body).color"
 def reported(page, *runs):
     arguments = [*map(str, runs), "-o", str(page)]
     command = [sys.executable, "-W", "error", "-c", COMMAND, json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{page}\n"
     return page

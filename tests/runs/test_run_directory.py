@@ -136,5 +136,5 @@ def test_a_run_is_read_without_tensorflow(result):
         "print(json.dumps([*facts, 'tensorflow' in sys.modules]))"
     )
     command = [sys.executable, "-c", program, str(result.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     assert json.loads(done.stdout) == [3, 4, 3, False]

@@ -526,7 +526,7 @@ class TestLargeModels:
         go = threading.Event()
 
         def waits(_number, change):
-            assert change.path.name != "weights.npz" or go.wait(timeout=30)
+            assert change.path.name != "weights.npz" or go.wait(timeout=300)
 
         disk = faults.FaultyDisk(waits)
         go.set()

@@ -206,7 +206,7 @@ def test_nothing_is_left_of_a_driver_that_was_killed(tmp_path):
     finally:
         driver.kill()
         driver.communicate()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600
     while (left := processes_with(folder) or Path(folder).exists()) and time.monotonic() < until:
         time.sleep(0.5)
     assert not left

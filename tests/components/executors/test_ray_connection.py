@@ -181,7 +181,7 @@ def test_a_folder_is_removed_while_a_child_of_this_process_holds_its_pipe():
     try:
         removal = threading.Thread(target=folder.remove, daemon=True)
         removal.start()
-        removal.join(timeout=20)
+        removal.join(timeout=300)
         assert not removal.is_alive()
         assert not folder.path.exists()
     finally:

@@ -37,7 +37,7 @@ def test_results_come_in_the_order_of_the_items_whoever_is_first(executors):
 
     def work(item):
         if item == 0:
-            assert second_is_done.wait(timeout=30)
+            assert second_is_done.wait(timeout=300)
         if item == 1:
             second_is_done.set()
         return item
@@ -97,7 +97,7 @@ def test_closing_early_drops_the_work_that_waits(executors):
 
     def work(item):
         started.append(item)
-        assert item == 0 or go.wait(timeout=30)
+        assert item == 0 or go.wait(timeout=300)
         return item
 
     results = pool.run(Each(work), range(100))
@@ -145,13 +145,13 @@ def test_no_more_workers_than_asked_for_are_busy(workers):
         busy.append(len({*threading.enumerate()} - before))
         go.set()
 
-    assert all(pool.run(Each(lambda _item: go.wait(timeout=30)), items()))
+    assert all(pool.run(Each(lambda _item: go.wait(timeout=300)), items()))
     pool.close()
     assert busy == [workers]
 
 
 def test_workers_work_at_the_same_time(executors):
-    meeting = threading.Barrier(3, timeout=30)
+    meeting = threading.Barrier(3, timeout=300)
     assert list(executors[3].run(Each(lambda _item: meeting.wait() >= 0), range(3))) == [True] * 3
 
 

@@ -56,7 +56,7 @@ class Waiting(NamedTuple):
     go: threading.Event
 
     def begin(self):
-        return lambda item: item if item != 1 else self.go.wait(timeout=30)
+        return lambda item: item if item != 1 else self.go.wait(timeout=300)
 
     def give_up(self, item, reason):
         raise AssertionError("a thread cannot be ended")
