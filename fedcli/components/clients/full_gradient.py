@@ -14,7 +14,7 @@ def full_gradient() -> TrainerSpec:
 
     Reference: McMahan et al. 2017, arXiv:1602.05629, Section 2 (FedSGD).
     """
-    return TrainerSpec("full_gradient", _build, one_pass=True)
+    return TrainerSpec("full-gradient", _build, one_pass=True)
 
 
 def _build(learner: Learner) -> ClientTrainer:

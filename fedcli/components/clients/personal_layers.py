@@ -21,4 +21,4 @@ def personal_layers(*, personal: str) -> TrainerSpec:
     """
     # A BatchNorm layer that stays with a client is of use only with that client's own moving averages.
     is_batch_norm = personal.split("/")[0] == "BatchNormalization"
-    return TrainerSpec("personal_layers", descend, personal=personal, needs_local_statistics=is_batch_norm)
+    return TrainerSpec("personal-layers", descend, personal=personal, needs_local_statistics=is_batch_norm)

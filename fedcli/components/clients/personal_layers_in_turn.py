@@ -16,7 +16,7 @@ def personal_layers_in_turn(*, personal: str, head_share: float = 0.5) -> Traine
     """First only the personal layers are trained, then only the shared ones.
 
     Args:
-        personal: glob pattern as for `personal_layers`.
+        personal: glob pattern as for `personal-layers`.
         head_share: share of the local steps that train the personal layers, in (0, 1).
 
     A client with a single batch trains its shared layers only. Steps follow the plain gradient, because momentum would
@@ -47,4 +47,4 @@ def personal_layers_in_turn(*, personal: str, head_share: float = 0.5) -> Traine
 
         return trainer._replace(step=step)
 
-    return TrainerSpec("personal_layers_in_turn", build, personal=personal, plain_sgd=True)
+    return TrainerSpec("personal-layers-in-turn", build, personal=personal, plain_sgd=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import Input, Sequential, layers
 
+from fedcli.components.clients import CLIENTS as ALGORITHMS
 from fedcli.components.clients.apfl import apfl
 from fedcli.components.clients.ditto import ditto
 from fedcli.components.clients.feddyn import feddyn
@@ -18,6 +19,7 @@ from fedcli.components.clients.runtime.batches import BatchPlan
 from fedcli.components.clients.scaffold import scaffold
 from fedcli.components.clients.sgd import sgd
 from fedcli.core.errors import ConfigError
+from fedcli.core.factories import describe
 from fedcli.core.rounds import Assignment, Broadcast
 
 RATE = 0.1
@@ -234,3 +236,9 @@ class TestQFedAvg:
         np.testing.assert_allclose(
             updated(made).payload[:-1], loss * updated(plain).payload, rtol=1e-4, atol=1e-7
         )
+
+
+@pytest.mark.parametrize("name", [*ALGORITHMS])
+def test_errors_name_an_algorithm_as_a_config_does(name):
+    factory = ALGORITHMS[name]
+    assert factory(**describe(factory).example).name == name
