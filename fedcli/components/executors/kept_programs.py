@@ -95,17 +95,28 @@ class ProgramStore:
                 content = file.read_bytes()
                 if hashlib.sha256(content).hexdigest() == digest:
                     (session / name).write_bytes(content)
+                    # From then on, its time of access says whether TensorFlow read it.
+                    os.utime(session / name, (0, 0))
                 else:
                     file.unlink()
         return session
 
     def end(self, session: Path, process: int) -> None:
-        """Keep the programs that are new in the session of a process, remove it, and drop the oldest above 32 MiB."""
+        """Keep the programs that are new in the session of a process, and remove it.
+
+        Above 32 MiB, those programs are dropped whose last use is longest ago. Where a disk does not write down when a
+        file was read, they are dropped in the order in which they were made.
+        """
         # A child that was forked ends like its parent, whose session goes on.
         if process != os.getpid():
             return
         with suppress(OSError):
             known = {file.name for file in self._files()}
+            for name in known:
+                # Another process may have dropped it.
+                with suppress(FileNotFoundError):
+                    if (session / name.removesuffix(_ENDING).rpartition(".")[0]).stat().st_atime > 0:
+                        os.utime(self.folder / name)
             for made in session.glob("*.pb"):
                 content = made.read_bytes()
                 name = f"{made.name}.{hashlib.sha256(content).hexdigest()}{_ENDING}"

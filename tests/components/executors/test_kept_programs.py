@@ -96,6 +96,21 @@ def test_the_oldest_programs_are_dropped(tmp_path, monkeypatch):
     assert sorted(offered(store)) == ["new", "old"]
 
 
+def test_a_program_that_is_used_stays_however_old_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_programs, "_MOST_BYTES", 4)
+    store = store_in(tmp_path)
+    for age, name in enumerate(("unused", "used")):
+        kept(store, **{name: name.encode()[:2]})
+        (file,) = store.folder.glob(f"{name}.*")
+        os.utime(file, (1000 - age, 1000 - age))
+    session = store.begin()
+    # What a disk writes down when TensorFlow reads a file.
+    os.utime(session / "used.pb", (2000, 0))
+    store.end(session, os.getpid())
+    kept(store, new=b"12")
+    assert sorted(offered(store)) == ["new", "used"]
+
+
 def test_sessions_of_killed_processes_are_removed_and_nobody_elses(tmp_path):
     store = store_in(tmp_path)
     script = (
