@@ -153,6 +153,11 @@ class Choosing(Protocol):
     """An executor that decides before the first round how it will work."""
 
     @property
+    def chosen(self) -> str:
+        """The name of the executor that it chose."""
+        ...
+
+    @property
     def choice(self) -> str:
         """What it chose and why."""
         ...

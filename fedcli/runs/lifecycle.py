@@ -40,7 +40,7 @@ from fedcli.runs.extension import extended_plan
 from fedcli.runs.identities import identities_of, signer_of
 from fedcli.runs.kept_checkpoints import planned_retention, retention_of
 from fedcli.runs.other_environment import require_same
-from fedcli.runs.other_executor import beyond_config, on_threads, require_executor
+from fedcli.runs.other_executor import beyond_config, on_threads, require_executor, with_choice
 from fedcli.runs.run_sources import read_source, sources_of, with_own_weights, without_callbacks
 from fedcli.store import directory, secrets
 from fedcli.store.files import guarded
@@ -256,7 +256,7 @@ def _rebuild(
                 "drawn.\nRestore the file; a new run draws other noise, and its epsilon is added to this one's."
             )
         assembly, state = assemble(setup, config_digest=agreed_digest(folder))
-        return replace(assembly, run_id=directory.read_run(folder)), state
+        return replace(with_choice(assembly, folder), run_id=directory.read_run(folder)), state
 
 
 def _data_key(setup: Setup) -> bytes | None:

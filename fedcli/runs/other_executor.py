@@ -7,12 +7,15 @@ executor names it. Executors that train several clients in one program have othe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fedcli.components.executors import EXECUTORS, OWN_PROCESSES
 from fedcli.config import Experiment, Override, Part, key_of, loads
 from fedcli.core.errors import ConfigError
+from fedcli.core.roles import Choosing
+from fedcli.engine.setup import Assembly
 from fedcli.runs.extension import planned_beyond
 from fedcli.store import directory
 
@@ -55,6 +58,19 @@ def require_executor(folder: Path, overrides: Sequence[Override]) -> None:
 def on_threads(folder: Path) -> list[Override]:
     """What replaces an executor of worker processes, to evaluate a run where its cluster may be gone."""
     return [(KEY, "threads")] if _executor(folder).name in OWN_PROCESSES else []
+
+
+def with_choice(assembly: Assembly, folder: Path) -> Assembly:
+    """The assembly; if its executor chose another one and is not that of the config, its experiment names the choice.
+
+    So the chain and the first line name what trains the clients, and tell blocks of clients from single ones.
+    """
+    experiment, executor = assembly.setup.experiment, assembly.executor
+    if not isinstance(executor, Choosing) or executor_instead(folder, experiment) is None:
+        return assembly
+    part = Part(executor.chosen, experiment.executor.parameters)
+    named = experiment.model_copy(update={KEY: part})
+    return replace(assembly, setup=replace(assembly.setup, experiment=named))
 
 
 def executor_instead(folder: Path, experiment: Experiment) -> str | None:

@@ -1,5 +1,7 @@
 """A run that goes on with another executor: the same bits, the same config, and a word in the chain."""
 
+from importlib import import_module
+
 import pytest
 import tiny
 from kept_runs import LAYOUT, advance, make_run
@@ -80,6 +82,19 @@ def test_blocks_of_clients_are_refused_with_the_reason(tmp_path):
     # `auto` chooses threads for so few.
     lifecycle.resume_run(folder, ["executor=auto"])
     assert digest(folder) == (tmp_path / "run-3" / "weights.npz").read_bytes()
+
+
+@pytest.mark.parametrize(("fewest", "chosen"), [(1, "vectorised"), (32, None)])
+def test_what_auto_chose_is_named_and_not_auto(tmp_path, monkeypatch, fewest, chosen):
+    folder, said = tmp_path / "run", []
+    stopped(folder, "model=logistic")
+    monkeypatch.setattr(import_module("fedcli.components.executors.auto"), "_FEWEST", fewest)
+    begin = lambda run, setup, _records: said.append(where_trained(run, setup.experiment))  # noqa: E731
+    progress = lifecycle.Progress(begin=begin, warn=lambda _: None)
+    lifecycle.resume_run(folder, ["executor=auto"], allow_different_environment=True, progress=progress)
+    assert said == [f", executor {chosen}" if chosen else ""]
+    what = f"the run went on with executor {chosen} before the checkpoint of round 2."
+    assert named(folder) == ([(True, what)] if chosen else [])
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ class AutoExecutor:
         """How several clients are trained by one program; None if they are not."""
         return self._chosen.program if isinstance(self._chosen, VectorisedExecutor) else None
 
+    @property
+    def chosen(self) -> str:
+        """The name of the executor that was chosen."""
+        return "vectorised" if isinstance(self._chosen, VectorisedExecutor) else "threads"
+
     def choose(self, work: Work[Any, Any], num_items: float) -> None:
         """Choose for a run, from the clients of `work` and the planned number of them in a round."""
         if few := too_few(num_items):
