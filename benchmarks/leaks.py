@@ -51,7 +51,7 @@ ROUNDS = "rounds"
 # an update or a model.
 KILOBYTES_A_ROUND = 10.0
 # TensorFlow never frees what XLA compiled: a bare `tf.function(jit_compile=True)` that is made anew leaves 2.4 MB for
-# three shapes, and without `jit_compile` nothing. 4.4 to 4.8 MB a run were measured, in 8 runs and in 24.
+# three shapes, and without `jit_compile` nothing. 3.5 to 4.8 MB a run were measured, in 8, 20 and 24 runs.
 KILOBYTES_A_RUN = 7_000.0
 
 

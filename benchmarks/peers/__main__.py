@@ -120,7 +120,7 @@ def main() -> int:
             print("\n".join(lines(found)), flush=True)
             figures = [each._asdict() | {"is_met": each.is_met} for each in contest.figures_of(found)]
             sides = {side: [each._asdict() for each in timed] for side, timed in found.sides.items()}
-            facts.append({"model": model, "sides": sides, "figures": figures})
+            facts.append({"model": model, "cohort": arguments.cohort, "sides": sides, "figures": figures})
     except FedcliError as error:
         print(error, file=sys.stderr)
         return 2

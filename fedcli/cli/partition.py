@@ -54,7 +54,7 @@ def partition(
         elif form_of(csv=csv) == "csv":
             print_table([_client(split, client) for client in range(len(split.names))], "csv")
         else:
-            print_message(title, to_stderr=False)
+            print_message(escaped(title), to_stderr=False)
             print_rows(_summary(split))
             typer.echo()
             print_split(split, shutil.get_terminal_size().columns)

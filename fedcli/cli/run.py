@@ -60,8 +60,8 @@ def run(
         if resume is None and config is None:
             raise typer.BadParameter("give a CONFIG to start a run, or --resume RUN to continue one.")
         # Without a CONFIG, the first KEY=VALUE arrives in its place.
-        changed = [*([config] if config else ()), *(overrides or ()), *(options or ())]
-        if resume is not None and (run_dir or (config and "=" not in config)):
+        changed = [*([config] if config is not None else ()), *(overrides or ()), *(options or ())]
+        if resume is not None and (run_dir or (config is not None and "=" not in config)):
             raise typer.BadParameter(
                 "a resumed run keeps its own config and directory: --resume RUN cannot be combined with CONFIG or "
                 "--run-dir."
@@ -72,7 +72,9 @@ def run(
             )
         if resume is None and (from_round is not None or allow_different_environment):
             raise typer.BadParameter("--from-round and --allow-different-environment need --resume RUN.")
-        source = read_config(Path(config), overrides, options) if config and resume is None else None
+        source = (
+            read_config(Path(config), overrides, options) if config is not None and resume is None else None
+        )
         from fedcli.cli.interruption import interruptible
         from fedcli.cli.live_view import Screen
         from fedcli.runs.lifecycle import resume_run, start_run

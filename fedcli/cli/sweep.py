@@ -82,7 +82,9 @@ def sweep(
     The same command again goes on where it stopped, repeats what failed, and does nothing when all is done.
     """
     if slurm is not None and (json or parallel is not None):
-        raise typer.BadParameter("--slurm runs nothing: it goes without --json and --parallel.")
+        raise typer.BadParameter(
+            "--slurm runs nothing, so that --json and --parallel mean nothing beside it. Leave them out."
+        )
     with reported():
         from fedcli.config import read_sweep
         from fedcli.runs.sweep.job_array import MOST_TASKS

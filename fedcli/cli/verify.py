@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedcli.cli.output import Json, print_json, print_message, print_rows, reported
+from fedcli.cli.output import Json, escaped, print_json, print_message, print_rows, reported
 from fedcli.cli.run_argument import RunPath
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def _print(report: VerificationReport, *, require_proofs: bool) -> None:
     print_rows([("", limit) for limit in report.not_covered])
     if report.head is not None:
         # Not in columns, so that a terminal does not break the head, which is there to be copied.
-        print_message(f"head   {report.head} (checkpoint of round {report.last})", to_stderr=False)
-    print_message(_last_line(report, require_proofs=require_proofs), to_stderr=False)
+        print_message(f"head   {escaped(report.head)} (checkpoint of round {report.last})", to_stderr=False)
+    print_message(escaped(_last_line(report, require_proofs=require_proofs)), to_stderr=False)
 
 
 def _last_line(report: VerificationReport, *, require_proofs: bool) -> str:

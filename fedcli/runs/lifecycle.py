@@ -280,8 +280,8 @@ def _go_on(
     )
     try:
         # A run that was killed before its first checkpoint starts from its config like a new one.
-        begun = directory.finished_rounds(place)
-        state = run_store.resume(progress.warn, back) if begun else run_store.begin(initial)
+        finished = directory.finished_rounds(place)
+        state = run_store.resume(progress.warn, back) if finished else run_store.begin(initial)
         state = replace(state, cohort=resumed_cohort(state.cohort, initial.cohort))
         progress.begin(folder, assembly.setup, run_store.records)
         about = RunContext(

@@ -63,7 +63,7 @@ def on_threads(folder: Path) -> list[Override]:
 def with_choice(assembly: Assembly, folder: Path) -> Assembly:
     """The assembly; if its executor chose another one and is not that of the config, its experiment names the choice.
 
-    So the chain and the first line name what trains the clients, and tell blocks of clients from single ones.
+    So the chain and the first line name what trains the clients.
     """
     experiment, executor = assembly.setup.experiment, assembly.executor
     if not isinstance(executor, Choosing) or executor_instead(folder, experiment) is None:

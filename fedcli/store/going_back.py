@@ -1,4 +1,4 @@
-"""The way back to an earlier checkpoint: if only the last one is damaged and only time is lost, else if asked for.
+"""The way back to an earlier checkpoint: by itself if only the last is damaged and only time lost, else on request.
 
 To decide changes nothing, so that whatever refuses the run later leaves its directory as it was. The checkpoints after
 it are set aside, not deleted: a disk may read tomorrow what it does not read today.
@@ -24,11 +24,13 @@ class WayBack(NamedTuple):
     """How a run goes on that does not go on from its last checkpoint.
 
     Args:
+        wanted: the round that was asked for; None if none was.
         round: the round of the checkpoint from which it goes on.
         later: the rounds whose checkpoints are set aside, ascending.
         sentence: why, and what becomes of these rounds.
     """
 
+    wanted: int | None
     round: int
     later: list[int]
     sentence: str
@@ -66,16 +68,18 @@ def way_back(run: Path, wanted: int | None = None) -> WayBack | None:
             f"fedcli run --resume {run} --from-round {good}\n{lost}"
         )
     why = f"{fault} " if wanted is None else ""
-    return WayBack(good, _after(run, good), f"{why}The run goes on from round {good}. {lost}")
+    return WayBack(wanted, good, _after(run, good), f"{why}The run goes on from round {good}. {lost}")
 
 
 def require_current(run: Path, back: WayBack) -> None:
     """Refuse a way back that was decided before another process went on with the run.
 
+    The process holds the lock of the run.
+
     Raises:
-        RunError: if the run has other checkpoints after that round than those that were to be set aside.
+        RunError: if it would be decided otherwise now.
     """
-    if _after(run, back.round) != back.later:
+    if way_back(run, back.wanted) != back:
         raise RunError(f"another process went on with {run} at the same time.\nResume it again.")
 
 
@@ -151,7 +155,11 @@ def _is_charged_after(run: Path, round: int) -> bool:
     except FileRefused:
         # Then nobody knows.
         return True
-    return charged is not None and charged > round
+    if charged is None:
+        # If a checkpoint of a private run names a charge, it was lost.
+        folders = [directory.checkpoint_folder(run, each) for each in (round, *_after(run, round))]
+        return any(manifests.fact(folder, "charged") is not None for folder in folders)
+    return charged > round
 
 
 def _again(run: Path, good: int, last: int) -> str:

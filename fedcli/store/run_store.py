@@ -123,7 +123,7 @@ class RunStore:
         """
         if back is not None:
             require_current(self.folder, back)
-        # All that can be refused is read before anything is changed.
+        # What can be refused is read before anything is changed; the logs were, for the way back.
         state = read_state(self.folder, self._layout, back and back.round, self._retention)
         place = checkpoint_folder(self.folder, state.round)
         manifest = manifests.read(place)

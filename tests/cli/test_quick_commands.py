@@ -389,6 +389,7 @@ class TestRunUsage:
             [],
             ["tiny.yaml", "--resume", "runs/one"],
             ["--resume", "runs/one", "--run-dir", "runs/two"],
+            ["--resume", "runs/one", ""],
         ],
     )
     def test_it_starts_a_run_or_resumes_one_and_never_both(self, fedcli, tmp_path, arguments):
@@ -397,6 +398,12 @@ class TestRunUsage:
         assert (result.exit_code, result.stdout) == (2, "")
         assert "resume" in result.stderr
         assert files(tmp_path) == before
+
+    def test_an_empty_word_is_no_config(self, fedcli):
+        result = fedcli("run", "")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "Traceback" not in result.stderr
+        assert "internal" not in result.stderr
 
     @pytest.mark.parametrize(
         ("change", "said"),

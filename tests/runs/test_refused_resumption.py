@@ -74,12 +74,20 @@ def test_nor_where_the_experiment_or_its_store_refuses(tmp_path):
     refused(
         folder, ConfigError, "cannot be trained in blocks", from_round=1, overrides=["executor=vectorised"]
     )
+    refused(folder, ConfigError, "but for the executor", overrides=["rounds=9"])
     handle = locks.hold(folder)
     refused(folder, RunError, "is running", from_round=1)
     locks.release(handle)
     keys = folder / "secret" / "identities.key"
     keys.write_bytes(keys.read_bytes() * 99)
     refused(folder, FedcliError, "identities.key", from_round=1)
+
+
+def test_a_lost_charge_of_a_private_run_is_not_taken_for_none(tmp_path):
+    folder = started(tmp_path / "run", *tiny.PRIVATE)
+    (folder / "charge.json").unlink()
+    damage_the_last(folder)
+    refused(folder, RunError, "--from-round 2\nRound 3 had been charged, and stay so")
 
 
 def test_a_last_checkpoint_that_is_asked_for_and_damaged_changes_nothing(tmp_path):

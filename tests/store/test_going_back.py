@@ -144,6 +144,19 @@ def test_what_another_process_made_meanwhile_is_not_set_aside(run):
     assert directory.finished_rounds(run) == [0, 1, 2, 3, 4, 5]
 
 
+def test_what_another_process_trained_again_meanwhile_is_not_set_aside(run):
+    damage(run, "checkpoints/round-00004/weights.npz")
+    back = way_back(run)
+    run_store = RunStore(run, LAYOUT, every=1)
+    advance(run_store, run_store.resume(lambda _: None, back), 1)
+    # The same rounds as before, but whole.
+    assert directory.finished_rounds(run) == [0, 1, 2, 3, 4]
+    with pytest.raises(RunError, match="another process went on with"):
+        run_store.resume(back=back)
+    run_store.close()
+    assert way_back(run) is None
+
+
 def test_a_process_that_is_killed_on_its_way_back_loses_nothing(run, tmp_path):
     def go_on(folder, disk, back):
         run_store = RunStore(folder, LAYOUT, every=1, disk=disk)
@@ -157,7 +170,9 @@ def test_a_process_that_is_killed_on_its_way_back_loses_nothing(run, tmp_path):
     disk = faults.recording()
     go_on(whole, disk, way_back(whole, 1))
     assert len(disk.changes) > 10
-    for number, fault in itertools.product(range(1, len(disk.changes) + 1), (faults.dead, faults.torn)):
+    # Then it goes on from the last checkpoint that is left, or goes back as asked again.
+    ways = itertools.product(range(1, len(disk.changes) + 1), (faults.dead, faults.torn), (None, 1))
+    for number, fault, wanted in ways:
         folder = shutil.copytree(run, tmp_path / "killed")
         with pytest.raises(faults.Died):
             go_on(folder, fault(number), way_back(folder, 1))
@@ -167,7 +182,7 @@ def test_a_process_that_is_killed_on_its_way_back_loses_nothing(run, tmp_path):
         # Each of the five checkpoints is in one of the two places.
         aside = folder / "set-aside"
         assert len([*aside.iterdir()] if aside.exists() else []) == 4 - last
-        # As the last one that is left, or as asked again.
-        go_on(folder, faults.recording(), way_back(folder, None if number % 2 else 1))
+        go_on(folder, faults.recording(), way_back(folder, wanted))
         assert verify_run(folder).failures == []
+        assert charges.read(folder) == 3
         shutil.rmtree(folder)

@@ -125,14 +125,14 @@ class ProgramStore:
                     draft = made.with_suffix(".draft")
                     draft.write_bytes(content)
                     draft.rename(self.folder / name)
-            self._drop_oldest()
+            self._drop_unused()
         shutil.rmtree(session, ignore_errors=True)
         os.close(self._locks.pop(session))
 
     def _files(self) -> list[Path]:
         return [file for file in self.folder.iterdir() if file.name.endswith(_ENDING)]
 
-    def _drop_oldest(self) -> None:
+    def _drop_unused(self) -> None:
         left = _MOST_BYTES
         for file in sorted(self._files(), key=lambda file: file.stat().st_mtime, reverse=True):
             left -= file.stat().st_size
