@@ -25,8 +25,8 @@ def vectorised(*, workers: int | None = None) -> Executor:
     ones, personal layers, custom local algorithms, `qfedavg`, `dp-sgd`, metrics of the top k classes and
     `client.clip_gradient_norm` are refused with the reason.
 
-    With 400 clients of Synthetic(1, 1) and one epoch of softmax regression, it was 2.8 times as fast as `threads`, both
-    with two workers; with 20 epochs 1.4 times, and with 30 clients 1.5 times: it mostly saves what a client costs
+    With 400 clients of Synthetic(1, 1) and one epoch of softmax regression, it was 2.7 times as fast as `threads`, both
+    with two workers; with 20 epochs 1.4 times, and with 30 clients 1.3 times: it mostly saves what a client costs
     beside its steps. The first round compiles a few more programs. The examples of a population of up to 128 MiB are in
     memory once more, in one piece.
 
