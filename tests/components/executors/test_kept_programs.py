@@ -85,13 +85,18 @@ def test_a_cache_folder_that_is_relative_is_not_used(tmp_path, monkeypatch):
     assert kept_programs._cache_folder() == tmp_path / "own" / "fedcli" / "programs"
 
 
-def test_the_oldest_programs_are_dropped(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_programs, "_MOST_BYTES", 5)
-    store = store_in(tmp_path)
-    for age, name in enumerate(("old", "older")):
+def aged(store, *names):
+    """Keep a program of two bytes for each name, each older than the one before."""
+    for age, name in enumerate(names):
         kept(store, **{name: name.encode()[:2]})
         (file,) = store.folder.glob(f"{name}.*")
         os.utime(file, (1000 - age, 1000 - age))
+
+
+def test_the_oldest_programs_are_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_programs, "_MOST_BYTES", 5)
+    store = store_in(tmp_path)
+    aged(store, "old", "older")
     kept(store, new=b"123", huge=b"123456")
     assert sorted(offered(store)) == ["new", "old"]
 
@@ -99,10 +104,7 @@ def test_the_oldest_programs_are_dropped(tmp_path, monkeypatch):
 def test_a_program_that_is_used_stays_however_old_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(kept_programs, "_MOST_BYTES", 4)
     store = store_in(tmp_path)
-    for age, name in enumerate(("unused", "used")):
-        kept(store, **{name: name.encode()[:2]})
-        (file,) = store.folder.glob(f"{name}.*")
-        os.utime(file, (1000 - age, 1000 - age))
+    aged(store, "unused", "used")
     session = store.begin()
     # What a disk writes down when TensorFlow reads a file.
     os.utime(session / "used.pb", (2000, 0))
